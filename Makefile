@@ -1,0 +1,60 @@
+# `make` alone lists what there is to do. What the build and the tests need is fetched by `setup` on the way.
+
+SIZE  ?= 3
+SEEDS ?= 200
+ETCD  ?= target/tools/etcd/usr/bin/etcd
+export ETCD
+
+LOCKED := $(if $(CI),--locked)
+STAGE  := scripts/stage
+CARGO  := scripts/with-tools cargo
+# One profile for everything, so that the AWS SDKs compile once.
+BUILD  := $(CARGO) build --profile lab --workspace --bins $(LOCKED)
+LAB    := scripts/with-tools target/lab/quorate-lab
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup setup-build setup-etcd setup-lint binaries demo test lint simulate bench golden etcd-3.5 \
+	test-etcd-3.5 clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: setup-etcd binaries ## A cluster on this machine, in a simulated region (SIZE=3, JSON=1, ETCD=/path/to/etcd)
+	@$(LAB) demo --size $(SIZE) --etcd $(abspath $(ETCD)) $(if $(JSON),--json)
+
+test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
+	@$(STAGE) tests scripts/run-tests $(LOCKED)
+
+lint: setup-build setup-lint ## Format and lints alone
+	@$(STAGE) format $(CARGO) fmt --all --check
+	@$(STAGE) clippy $(CARGO) clippy --profile lab --workspace --all-targets $(LOCKED) -- -D warnings
+
+simulate: binaries ## Seeded schedules in virtual time (SEEDS=200; SEED=n replays one)
+	@$(LAB) simulate --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+bench: setup-etcd binaries ## The demo's timings, into target/bench/demo.json
+	@mkdir -p target/bench
+	@$(LAB) demo --size $(SIZE) --etcd $(abspath $(ETCD)) --json > target/bench/demo.json
+	@echo target/bench/demo.json
+
+golden: setup-build ## Rewrite the golden files; read the difference before you commit it
+	@QUORATE_UPDATE_GOLDEN=1 $(CARGO) test --profile lab -p quorate-core $(LOCKED)
+
+etcd-3.5: ## Fetch etcd 3.5 of Debian 13 into target/tools/etcd-3.5 (DEBIAN_MIRROR=url)
+	@scripts/fetch-etcd 3.5
+
+test-etcd-3.5: ETCD := target/tools/etcd-3.5/usr/bin/etcd
+test-etcd-3.5: etcd-3.5 setup-etcd binaries ## Every test, against that etcd
+	@$(STAGE) 'tests with etcd 3.5' scripts/run-tests $(LOCKED)
+
+setup: setup-build setup-lint setup-etcd ## Fetch and check what the build and the tests need, and no more
+
+setup-build setup-lint setup-etcd: setup-%:
+	@scripts/setup $*
+
+binaries: setup-build
+	@$(STAGE) build $(BUILD)
+
+clean: ## Remove target/, the fetched tools included
+	rm -rf target

@@ -1,0 +1,138 @@
+//! When to ask the AWS control plane, and what: at boot, on a change, and on a slow jittered cadence while serving.
+//!
+//! Auto Scaling shares one token bucket per account and region; a thousand nodes must not empty it. In steady state a voter asks
+//! for its groups alone, six times an hour by default.
+
+use std::time::Duration;
+
+use crate::ids::InstanceId;
+use crate::memory::Memory;
+use crate::observation::{LifecycleState, Observation};
+use crate::policy::Policy;
+use crate::situation::Situation;
+use crate::time::Timestamp;
+
+/// One question to the AWS control plane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Query {
+    /// DescribeAutoScalingGroups by the cluster's tags: groups and the instances that they list.
+    Groups,
+    /// DescribeInstances of these ids.
+    Instances(Vec<InstanceId>),
+    /// DescribeLifecycleHooks of the cluster's groups.
+    Hooks,
+    /// DescribeAutoScalingInstances of this instance.
+    OwnState,
+}
+
+/// The pace slackens the longer something has been awaited: after so many hurried pauses, one in so many is taken.
+const SLACK: &[(u32, u32)] = &[(24, 6), (240, 24), (720, 120)];
+
+/// The questions to ask before the next decision. The asker tells [`Memory::note_asked`] of each, answered or not.
+#[must_use]
+pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Vec<Query> {
+    let s = Situation::new(observation, memory, policy, now);
+    let mut queries = Vec::new();
+    let pace = pace(&s);
+    let is_due = |asked: Option<Timestamp>, every: Duration| asked.is_none_or(|at| now.since(at) >= every);
+    let notice = memory.leaving.is_some_and(|since| memory.asked.groups.is_none_or(|at| at < since));
+    if is_due(memory.asked.groups, pace) || notice {
+        queries.push(Query::Groups);
+    }
+    let hurried = policy.aws_hurry.min(pace);
+    let unknown = to_ask_by_id(&s);
+    if !unknown.is_empty() && is_due(memory.asked.instances, slackened(&s, hurried)) {
+        queries.push(Query::Instances(unknown));
+    }
+    let hooks_pace = if lacks_hooks(&s) { slackened(&s, hurried) } else { policy.aws_cadence * 6 };
+    let leaving_now = memory.leaving.is_some_and(|since| memory.asked.hooks.is_none_or(|at| at < since));
+    if s.own_group().is_some() && (is_due(memory.asked.hooks, jittered(&s, hooks_pace)) || leaving_now) {
+        queries.push(Query::Hooks);
+    }
+    let own_pace = slackened(&s, if is_launching(&s) { hurried / LAUNCH_HURRY } else { hurried });
+    let notice = memory.leaving.is_some_and(|since| memory.asked.own_state.is_none_or(|at| at < since));
+    if awaits_own_state(&s) && (is_due(memory.asked.own_state, own_pace) || notice) {
+        queries.push(Query::OwnState);
+    }
+    queries
+}
+
+/// A launch is in `Pending` for seconds, once in an instance's life, and everything waits for it.
+const LAUNCH_HURRY: u32 = 5;
+
+fn is_launching(s: &Situation<'_>) -> bool {
+    matches!(s.seen.cloud.own_state.last(), None | Some(LifecycleState::Pending))
+}
+
+/// No hook was ever read, or this instance waits in a hook's state and none of its group's is known: an empty view was believed.
+fn lacks_hooks(s: &Situation<'_>) -> bool {
+    let Some(hooks) = s.seen.cloud.hooks.last() else { return true };
+    let waits = s.launch_is_open() || s.termination_is_open();
+    waits && !hooks.iter().any(|h| h.hook.group == s.seen.me.group)
+}
+
+/// Whether anything is awaited from AWS; asked by [`Memory::absorb`], which remembers since when.
+pub(crate) fn awaits_aws(s: &Situation<'_>) -> bool {
+    let votes = s.my_member().is_some_and(|m| !m.learner);
+    !votes || awaits_own_state(s) || !to_ask_by_id(s).is_empty() || dead_are_listed(s)
+}
+
+/// The agent beside the leader watches the group until it has let go of the dead, whose hooks it completes.
+fn dead_are_listed(s: &Situation<'_>) -> bool {
+    s.leads() && s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me() && s.is_gone(id)))
+}
+
+fn pace(s: &Situation<'_>) -> Duration {
+    if awaits_aws(s) { slackened(s, s.policy.aws_hurry) } else { jittered(s, s.policy.aws_cadence) }
+}
+
+fn slackened(s: &Situation<'_>, hurried: Duration) -> Duration {
+    let waited = s.for_how_long(s.memory.hurry);
+    let slack = SLACK.iter().rev().find(|(after, _)| waited >= hurried * *after).map_or(1, |(_, slack)| *slack);
+    jittered(s, hurried * slack)
+}
+
+/// Within a fifth of `pause`, by this node's name and the number of its questions: no two nodes keep step.
+fn jittered(s: &Situation<'_>, pause: Duration) -> Duration {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325 ^ s.memory.asked.count;
+    for byte in s.me().as_str().bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let percent = 80 + u32::try_from((hash >> 32) % 41).unwrap_or(20);
+    pause * percent / 100
+}
+
+/// This instance's own place matters from launch until it is in service, and again once it is to go.
+fn awaits_own_state(s: &Situation<'_>) -> bool {
+    match s.seen.cloud.own_state.last() {
+        None | Some(LifecycleState::Pending | LifecycleState::PendingWait | LifecycleState::PendingProceed) => true,
+        Some(LifecycleState::TerminatingProceed | LifecycleState::Terminated) => false,
+        Some(_) => s.departure().is_some_and(|d| d.instance_goes),
+    }
+}
+
+/// Instances whose end or address must be learned from EC2 by id: those with no known address, and those that do not answer.
+fn to_ask_by_id(s: &Situation<'_>) -> Vec<InstanceId> {
+    let voters = s.membership().into_iter().flat_map(|m| m.members.iter()).filter_map(|m| s.instance_of(m));
+    let mut ids: Vec<InstanceId> = s.others().into_iter().chain(voters).filter(|id| id != s.me() && needs_asking(s, id)).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+fn needs_asking(s: &Situation<'_>, id: &InstanceId) -> bool {
+    if s.is_gone(id) {
+        return false;
+    }
+    let matters = s.membership().is_some_and(|m| m.members.iter().any(|m| s.instance_of(m).as_ref() == Some(id)))
+        || s.last_record().is_some_and(|r| r.lists(id))
+        || s.seen.cloud.listed.last().is_none_or(|l| l.contains_key(id))
+        || s.membership().is_none();
+    if !matters {
+        return false;
+    }
+    let no_address = s.memory.kept.seen.get(id).is_none_or(|seen| seen.address.is_none());
+    let silent = s.memory.silent_for(id, s.now) > s.policy.stale_after;
+    let never_heard = !s.memory.heard.contains_key(id);
+    no_address || silent || (never_heard && s.memory.silent_for(id, s.now) > s.policy.cycle)
+}

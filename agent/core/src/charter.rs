@@ -1,0 +1,206 @@
+//! The charter: the durable record, outside the nodes, of what this cluster is.
+//!
+//! A log of numbered records, each created once and never changed, so that a compare-and-swap is "create number n+1" on any store.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, MemberId, RegionName};
+use crate::observation::Me;
+
+/// Where a generation's data came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "from")]
+pub enum Origin {
+    /// Nothing: the first cluster ever. Forbidden for ever once any generation was established.
+    Empty,
+    /// A snapshot in the store.
+    Snapshot {
+        /// Its key.
+        key: String,
+    },
+    /// A survivor's own data after quorum was lost.
+    Survivor {
+        /// The survivor.
+        instance: InstanceId,
+    },
+    /// Nothing, by an operator's explicit `recover --fresh`.
+    Fresh,
+}
+
+/// How far a generation got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum State {
+    /// Claimed by `founder`, which starts it with nobody else yet.
+    Founding {
+        /// The only instance that may start it.
+        founder: InstanceId,
+    },
+    /// Running: others may join.
+    Established,
+    /// Ended on purpose with a final snapshot.
+    Retired {
+        /// The snapshot's key.
+        key: String,
+        /// Its revision.
+        revision: u64,
+    },
+}
+
+/// A voter as the charter lists it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ListedVoter {
+    /// Its instance.
+    pub instance: InstanceId,
+    /// Its member id.
+    pub member: MemberId,
+}
+
+/// The digest of a record's bytes, in hex; the next record names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordDigest(pub String);
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The digest of the record before it; absent in number 1.
+    pub previous: Option<RecordDigest>,
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// The region that it belongs to.
+    pub region: RegionName,
+    /// The cluster that it belongs to.
+    pub cluster: ClusterName,
+    /// The generation that it tells of.
+    pub generation: Generation,
+    /// Where that generation's data came from.
+    pub origin: Origin,
+    /// How far it got.
+    pub state: State,
+    /// The highest generation that was ever established, this one included.
+    pub ever_established: Option<Generation>,
+    /// The etcd cluster id, known once established.
+    pub etcd_cluster: Option<EtcdClusterId>,
+    /// Voters, sorted by instance; a learner about to be promoted counts as one.
+    pub voters: Vec<ListedVoter>,
+}
+
+impl Record {
+    /// The record's digest, over its canonical JSON.
+    #[must_use]
+    pub fn digest(&self) -> RecordDigest {
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        let mut text = String::with_capacity(64);
+        for byte in Sha256::digest(&bytes) {
+            use fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+        }
+        RecordDigest(text)
+    }
+
+    /// Whether this record belongs to `me`'s account, region and cluster.
+    #[must_use]
+    pub fn belongs_to(&self, me: &Me) -> bool {
+        self.account == me.account && self.region == me.region && self.cluster == me.cluster
+    }
+
+    /// Whether `next` may follow this record: as its direct successor, or as an operator's `recover --fresh`, which is only numbered above it.
+    #[must_use]
+    pub fn precedes(&self, next: &Self) -> bool {
+        let linked = next.number == self.number + 1 && next.previous.as_ref() == Some(&self.digest());
+        let fresh = next.number > self.number && next.origin == Origin::Fresh && next.founder().is_some();
+        linked || fresh
+    }
+
+    /// Whether this record lists `instance` as a voter.
+    #[must_use]
+    pub fn lists(&self, instance: &InstanceId) -> bool {
+        self.voters.iter().any(|v| v.instance == *instance)
+    }
+
+    /// Everybody whom this record names: its voters, its founder, and the survivor that its data came from.
+    pub fn named(&self) -> impl Iterator<Item = &InstanceId> {
+        let survivor = match &self.origin {
+            Origin::Survivor { instance } => Some(instance),
+            Origin::Empty | Origin::Snapshot { .. } | Origin::Fresh => None,
+        };
+        self.voters.iter().map(|v| &v.instance).chain(self.founder()).chain(survivor)
+    }
+
+    /// The founder, while `founding`.
+    #[must_use]
+    pub fn founder(&self) -> Option<&InstanceId> {
+        match &self.state {
+            State::Founding { founder } => Some(founder),
+            State::Established | State::Retired { .. } => None,
+        }
+    }
+
+    /// The token that makes this generation's etcd cluster id unique: members of another generation cannot talk to it.
+    /// It holds the number of the founding record, which no other generation shares.
+    #[must_use]
+    pub fn token(&self) -> String {
+        format!("quorate-{}-g{}-r{}", self.cluster, self.generation, self.number)
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Founding { founder } => format!("founding by {founder}"),
+            State::Established => "established".to_owned(),
+            State::Retired { key, revision } => format!("retired to {key} at revision {revision}"),
+        };
+        write!(f, "record {} (generation {}, {state}, {} voters)", self.number, self.generation, self.voters.len())
+    }
+}
+
+/// What the store holds under the cluster's prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreView {
+    /// No store is configured: founding is an operator's order alone.
+    NotConfigured,
+    /// It was read and holds nothing at all.
+    Absent,
+    /// It holds no charter but other objects: never taken for an absent charter.
+    Foreign {
+        /// One of them.
+        example: String,
+    },
+    /// It holds the charter.
+    Charter(Log),
+}
+
+/// The part of the charter's log that matters to one reader: from the record that it remembers (or the first) to the highest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Records in ascending order; at least the highest, and, where it exists, the one with the number that the reader remembers.
+    pub records: Vec<Record>,
+}
+
+impl Log {
+    /// The highest record.
+    #[must_use]
+    pub fn highest(&self) -> Option<&Record> {
+        self.records.last()
+    }
+
+    /// The record with this number.
+    #[must_use]
+    pub fn number(&self, number: u64) -> Option<&Record> {
+        self.records.iter().find(|r| r.number == number)
+    }
+
+    /// Whether every record may follow the one before it.
+    #[must_use]
+    pub fn is_chain(&self) -> bool {
+        self.records.windows(2).all(|pair| pair[0].precedes(&pair[1]))
+    }
+}

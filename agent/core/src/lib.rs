@@ -1,0 +1,19 @@
+//! The decisions of Quorate, with nothing of the outside world in them.
+//!
+//! Flow: [`memory::Memory::absorb`] takes in an [`observation::Observation`], [`planner::plan`] decides, [`safety::check`] may refuse,
+//! the caller executes the one step and tells [`memory::Memory::note`] what became of it.
+
+pub mod cadence;
+pub mod charter;
+pub mod ids;
+pub mod memory;
+pub mod observation;
+pub mod plan;
+pub mod planner;
+pub mod policy;
+pub mod quorum;
+pub mod reading;
+pub mod report;
+pub mod safety;
+pub mod situation;
+pub mod time;

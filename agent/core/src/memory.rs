@@ -1,0 +1,218 @@
+//! What a node remembers from cycle to cycle. Only [`Kept`] survives a restart; the rest is rebuilt from what is observed.
+
+mod absorb;
+mod note;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::charter::Record;
+use crate::ids::{GroupName, InstanceId, MemberId};
+use crate::observation::HookRef;
+use crate::time::Timestamp;
+
+/// An operator's order, kept until it is carried out or taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// `quorate leave`: leave and stay away, until `quorate join`.
+    Leave,
+    /// `quorate bootstrap`: found the cluster here, where no store is configured.
+    Bootstrap,
+    /// `quorate recover --fresh --cluster NAME`: found an empty cluster although one was established.
+    RecoverFresh,
+}
+
+/// An instance that this node once saw listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Its group.
+    pub group: GroupName,
+    /// Its last known address.
+    pub address: Option<IpAddr>,
+    /// When EC2 launched it.
+    pub launched: Option<Timestamp>,
+}
+
+/// The part that survives a restart: one small file, written before any step that rests on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// The file's format.
+    pub version: u32,
+    /// Whose memory it is; another instance's (a baked image, a warm pool) is ignored.
+    pub instance: InstanceId,
+    /// The highest charter record that this node read or wrote.
+    pub record: Option<Record>,
+    /// An operator's order.
+    pub order: Option<Order>,
+    /// Instances seen and not yet known to be gone.
+    pub seen: BTreeMap<InstanceId, Seen>,
+}
+
+impl Kept {
+    /// The format that this code reads and writes.
+    pub const VERSION: u32 = 1;
+
+    /// An empty memory.
+    #[must_use]
+    pub fn new(instance: InstanceId) -> Self {
+        Self { version: Self::VERSION, instance, record: None, order: None, seen: BTreeMap::new() }
+    }
+}
+
+/// How a learner gets on, as the agent beside the leader watches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LearnerWatch {
+    /// The learner.
+    pub member: MemberId,
+    /// Its applied index at the last progress.
+    pub applied: u64,
+    /// When it last made progress, or was first seen.
+    pub progress_at: Timestamp,
+    /// Readings in a row at which it was caught up.
+    pub caught_up: u32,
+    /// The reading counted last.
+    pub counted_at: Timestamp,
+}
+
+/// Heartbeats of one hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// When the action was first known to be open.
+    pub opened: Timestamp,
+    /// When a heartbeat was last accepted; the hook's time counts from here.
+    pub accepted: Option<Timestamp>,
+    /// When one was last tried.
+    pub tried: Option<Timestamp>,
+}
+
+/// When each kind of question was last put to AWS, answered or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Groups and the instances that they list.
+    pub groups: Option<Timestamp>,
+    /// Instances by id, all that were due.
+    pub instances: Option<Timestamp>,
+    /// Lifecycle hooks.
+    pub hooks: Option<Timestamp>,
+    /// This instance's place in its group.
+    pub own_state: Option<Timestamp>,
+    /// How many questions were put, to vary the jitter.
+    pub count: u64,
+}
+
+/// All that a node remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What survives a restart.
+    pub kept: Kept,
+    /// When this agent started.
+    pub started: Timestamp,
+    /// When each instance's agent was last heard. Its etcd alone does not count: an agent that is dead finishes no leave.
+    pub heard: BTreeMap<InstanceId, Timestamp>,
+    /// Since when each instance has been under watch, for those never heard.
+    pub watched: BTreeMap<InstanceId, Timestamp>,
+    /// When EC2 first and last said in a row that it knows nothing of an instance.
+    pub not_found: BTreeMap<InstanceId, (Timestamp, Timestamp)>,
+    /// Instances whose end EC2 has confirmed; nothing comes back from there.
+    pub terminated: BTreeSet<InstanceId>,
+    /// The current learner.
+    pub learner: Option<LearnerWatch>,
+    /// Since when quorum has been lost.
+    pub quorum_lost: Option<Timestamp>,
+    /// Since when etcd has run here without any quorum answering.
+    pub quorumless: Option<Timestamp>,
+    /// Since when this node may claim; its rank delays it from here.
+    pub may_claim: Option<Timestamp>,
+    /// Since when this node has been leaving.
+    pub leaving: Option<Timestamp>,
+    /// For how long this node itself, and nobody else, has been what its join waits for.
+    pub joining: Duration,
+    /// When an observation was last taken in.
+    pub absorbed: Option<Timestamp>,
+    /// Heartbeats.
+    pub beats: BTreeMap<HookRef, Beat>,
+    /// Completions that were accepted.
+    pub completed: BTreeSet<(HookRef, InstanceId)>,
+    /// Not to try a refused completion again before then.
+    pub hook_not_before: BTreeMap<(HookRef, InstanceId), Timestamp>,
+    /// Not to try a refused step of this kind again before then.
+    pub not_before: BTreeMap<&'static str, Timestamp>,
+    /// Starts of the member's process.
+    pub starts: Vec<Timestamp>,
+    /// The claim that this run of the agent made, and when: the others are asked again after it.
+    pub claimed: Option<(u64, Timestamp)>,
+    /// Since when the local member has run without answering.
+    pub local_silent: Option<Timestamp>,
+    /// When the local member last answered.
+    pub local_answered: Option<Timestamp>,
+    /// This agent stopped its member as the last voter, which is to stay down.
+    pub rests: bool,
+    /// This instance has asked its group to replace it.
+    pub reported_unhealthy: bool,
+    /// When each kind of question was last put to AWS.
+    pub asked: Asked,
+    /// Since when something has been awaited from AWS, so that it is asked more often.
+    pub hurry: Option<Timestamp>,
+    /// The last refusal or failure, for the report.
+    pub last_trouble: Option<String>,
+}
+
+impl Memory {
+    /// A memory at the start of an agent.
+    #[must_use]
+    pub fn new(kept: Kept, now: Timestamp) -> Self {
+        Self {
+            kept,
+            started: now,
+            heard: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            not_found: BTreeMap::new(),
+            terminated: BTreeSet::new(),
+            learner: None,
+            quorum_lost: None,
+            quorumless: None,
+            may_claim: None,
+            leaving: None,
+            joining: Duration::ZERO,
+            absorbed: None,
+            beats: BTreeMap::new(),
+            completed: BTreeSet::new(),
+            hook_not_before: BTreeMap::new(),
+            not_before: BTreeMap::new(),
+            starts: Vec::new(),
+            claimed: None,
+            local_silent: None,
+            local_answered: None,
+            rests: false,
+            reported_unhealthy: false,
+            asked: Asked::default(),
+            hurry: None,
+            last_trouble: None,
+        }
+    }
+
+    /// How long `instance` has been silent; counted from when it came under watch if it was never heard.
+    #[must_use]
+    pub fn silent_for(&self, instance: &InstanceId, now: Timestamp) -> Duration {
+        let since = self.heard.get(instance).or_else(|| self.watched.get(instance)).copied().unwrap_or(now);
+        now.since(since)
+    }
+
+    /// Whether this completion was refused so recently that it waits.
+    #[must_use]
+    pub fn hook_waits(&self, hook: &HookRef, instance: &InstanceId, now: Timestamp) -> bool {
+        self.hook_not_before.get(&(hook.clone(), instance.clone())).is_some_and(|at| now < *at)
+    }
+
+    /// Whether a step of this kind was refused so recently that it waits.
+    #[must_use]
+    pub fn waits(&self, kind: &'static str, now: Timestamp) -> bool {
+        self.not_before.get(kind).is_some_and(|at| now < *at)
+    }
+}

@@ -1,0 +1,184 @@
+//! Taking in an observation: who was heard, what EC2 said, how long a state has lasted.
+
+use crate::cadence;
+use crate::charter::{Record, StoreView};
+use crate::observation::{Ec2Answer, Ec2State, Observation, Process};
+use crate::planner;
+use crate::policy::Policy;
+use crate::reading::Reading;
+use crate::situation::{Charter, Situation};
+use crate::time::Timestamp;
+
+use super::{Beat, Memory, Seen};
+
+impl Memory {
+    /// Takes in what was observed, before a decision. Pure; the caller writes [`Memory::kept`] to disk if it changed, before any step.
+    pub fn absorb(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        self.forget_silence_while_blind(policy, now);
+        self.absorb_instances(seen, policy, now);
+        self.absorb_peers(seen, now);
+        self.absorb_record(seen, policy, now);
+        self.absorb_lasting(seen, policy, now);
+        self.absorbed = Some(now);
+    }
+
+    /// Silence does not count while this node itself was not looking: suspended, frozen, or starved.
+    fn forget_silence_while_blind(&mut self, policy: &Policy, now: Timestamp) {
+        let gap = self.absorbed.map_or(std::time::Duration::ZERO, |at| now.since(at));
+        let Some(blind) = gap.checked_sub(policy.stale_after * 2) else { return };
+        let shift = |at: &mut Timestamp| *at = *at + blind;
+        self.heard.values_mut().chain(self.watched.values_mut()).for_each(shift);
+        let lasting = [&mut self.quorum_lost, &mut self.quorumless, &mut self.local_silent, &mut self.may_claim];
+        lasting.into_iter().flatten().for_each(shift);
+        self.learner.iter_mut().for_each(|watch| shift(&mut watch.progress_at));
+    }
+
+    fn absorb_instances(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        if let Some(listed) = seen.cloud.listed.fresh() {
+            for (id, instance) in listed {
+                if !self.terminated.contains(id) && !self.kept.seen.contains_key(id) {
+                    self.kept.seen.insert(id.clone(), Seen { group: instance.group.clone(), address: None, launched: None });
+                }
+            }
+        }
+        for (id, answer) in &seen.cloud.asked {
+            let Reading::Fresh(answer, at) = answer else { continue };
+            match answer {
+                Ec2Answer::Known { state: Ec2State::Terminated, .. } => {
+                    self.terminated.insert(id.clone());
+                    self.kept.seen.remove(id);
+                    self.not_found.remove(id);
+                }
+                Ec2Answer::Known { address, launched, .. } => {
+                    self.not_found.remove(id);
+                    if let Some(known) = self.kept.seen.get_mut(id) {
+                        known.address = address.or(known.address);
+                        known.launched = launched.or(known.launched);
+                    }
+                }
+                Ec2Answer::NotFound => {
+                    // A gap in the asking starts the hour anew.
+                    let (first, last) = self.not_found.entry(id.clone()).or_insert((*at, *at));
+                    if at.since(*last) > policy.aws_cadence * 2 {
+                        *first = *at;
+                    }
+                    *last = *at;
+                }
+            }
+        }
+        // Whoever answers or is listed is known after all.
+        let listed = seen.cloud.listed.fresh();
+        self.not_found.retain(|id, _| !listed.is_some_and(|l| l.contains_key(id)) && seen.peers.get(id).and_then(|p| p.fresh()).is_none());
+        for id in self.kept.seen.keys() {
+            if !self.watched.contains_key(id) {
+                self.watched.insert(id.clone(), now);
+            }
+        }
+    }
+
+    fn absorb_peers(&mut self, seen: &Observation, now: Timestamp) {
+        for (id, reading) in &seen.peers {
+            if let Reading::Fresh(_, at) = reading {
+                self.heard.insert(id.clone(), *at);
+            }
+            self.watched.entry(id.clone()).or_insert(now);
+        }
+    }
+
+    /// Remembers the highest record that may be acted on. Without a store the peers' records are the log.
+    fn absorb_record(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        let highest = match &Situation::new(seen, self, policy, now).charter {
+            Charter::Known(record) if record.belongs_to(&seen.me) => Some((*record).clone()),
+            _ => None,
+        };
+        if let Some(record) = highest {
+            self.remember(record);
+        }
+        if matches!(seen.store.fresh(), Some(StoreView::NotConfigured)) {
+            let told = seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref());
+            let best = told.filter(|r| r.belongs_to(&seen.me)).max_by_key(|r| r.number).cloned();
+            best.into_iter().for_each(|r| self.remember(r));
+        }
+        for voter in self.kept.record.iter().flat_map(|r| &r.voters) {
+            if !self.watched.contains_key(&voter.instance) {
+                self.watched.insert(voter.instance.clone(), now);
+            }
+        }
+    }
+
+    pub(super) fn remember(&mut self, record: Record) {
+        if self.kept.record.as_ref().is_none_or(|known| known.number < record.number) {
+            self.kept.record = Some(record);
+        }
+    }
+
+    fn absorb_lasting(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        let departing = Situation::new(seen, self, policy, now).departure().is_some();
+        self.leaving = departing.then(|| self.leaving.unwrap_or(now));
+        let elapsed = self.absorbed.map_or(std::time::Duration::ZERO, |at| now.since(at));
+        let s = Situation::new(seen, self, policy, now);
+        let keep = |holds: bool, since: Option<Timestamp>| holds.then(|| since.unwrap_or(now));
+        let answers = s.data().and_then(|d| d.member).is_some_and(|id| s.status(id).is_some());
+        let quorum_lost = keep(planner::loses_quorum_for_good(&s), self.quorum_lost);
+        let quorumless = keep(s.runs() && s.membership().is_none(), self.quorumless);
+        let may_claim = keep(planner::may_claim(&s), self.may_claim);
+        let votes = s.my_member().is_some_and(|m| !m.learner);
+        let joining = match planner::is_up_to_this_node(&s) {
+            true => self.joining + elapsed,
+            false if votes => std::time::Duration::ZERO,
+            false => self.joining,
+        };
+        let learner = planner::watched_learner(&s);
+        let local_silent = keep(runs_silently(&s, now), self.local_silent);
+        let hurry = keep(cadence::awaits_aws(&s), self.hurry);
+        let open: Vec<_> = open_hooks(&s).collect();
+        let settled: Vec<_> =
+            if seen.cloud.own_state.fresh().is_some() { own_hooks(&s).filter(|h| !open.contains(h)).collect() } else { Vec::new() };
+        if answers {
+            self.local_answered = Some(now);
+        }
+        (self.quorum_lost, self.quorumless, self.may_claim) = (quorum_lost, quorumless, may_claim);
+        (self.joining, self.learner, self.local_silent, self.hurry) = (joining, learner, local_silent, hurry);
+        for hook in open {
+            self.beats.entry(hook).or_insert(Beat { opened: now, accepted: None, tried: None });
+        }
+        // A hook may open again for the same instance (warm pools), as another action with its own time.
+        for hook in settled {
+            self.beats.remove(&hook);
+            self.completed.remove(&(hook, seen.me.instance.clone()));
+        }
+        self.hook_not_before.retain(|_, at| now < *at);
+        self.starts.retain(|at| now.since(*at) < policy.broken_window);
+        self.not_before.retain(|_, at| now < *at);
+    }
+}
+
+fn runs_silently(s: &Situation<'_>, now: Timestamp) -> bool {
+    let Some(Process::Running { since, .. }) = s.seen.local.process.fresh() else { return false };
+    let answers = s.data().and_then(|d| d.member).is_some_and(|id| s.status(id).is_some());
+    // A member that has not answered since its start may be replaying a large database.
+    let has_answered = s.memory.local_answered.is_some_and(|at| at >= *since);
+    !answers && (has_answered || now.since(*since) > s.policy.frozen_after * START_PATIENCE)
+}
+
+/// A start may take so many times longer than an answer.
+const START_PATIENCE: u32 = 10;
+
+fn own_hooks<'a>(s: &Situation<'a>) -> impl Iterator<Item = crate::observation::HookRef> + use<'a> {
+    let group = s.seen.me.group.clone();
+    s.seen.cloud.hooks.last().into_iter().flatten().filter(move |h| h.hook.group == group).map(|h| h.hook.clone())
+}
+
+fn open_hooks<'a>(s: &Situation<'a>) -> impl Iterator<Item = crate::observation::HookRef> + use<'a> {
+    use crate::observation::Transition;
+    let (launching, terminating) = (s.launch_is_open(), s.termination_is_open());
+    let group = s.seen.me.group.clone();
+    let hooks = s.seen.cloud.hooks.last().into_iter().flatten();
+    hooks
+        .filter(move |h| match h.transition {
+            Transition::Launching => launching,
+            Transition::Terminating => terminating,
+        })
+        .filter(move |h| h.hook.group == group)
+        .map(|h| h.hook.clone())
+}

@@ -1,0 +1,87 @@
+//! Taking in what became of a step or of a question.
+
+use std::time::Duration;
+
+use crate::cadence::Query;
+use crate::plan::{Outcome, Step, StopReason};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+use super::{Beat, Memory};
+
+impl Memory {
+    /// Takes in what became of a step.
+    pub fn note(&mut self, step: &Step, outcome: &Outcome, policy: &Policy, now: Timestamp) {
+        let done = *outcome == Outcome::Done;
+        if let Outcome::Refused(why) | Outcome::Unclear(why) = outcome {
+            self.last_trouble = Some(why.clone());
+            if let Some((kind, pause)) = pause_after(step, policy) {
+                self.not_before.insert(kind, now + pause);
+            }
+        }
+        match step {
+            Step::Heartbeat { hook } => {
+                let beat = self.beats.entry(hook.clone()).or_insert(Beat { opened: now, accepted: None, tried: None });
+                beat.tried = Some(now);
+                if done {
+                    beat.accepted = Some(now);
+                }
+            }
+            Step::CompleteHook { hook, instance, .. } if done => {
+                self.completed.insert((hook.clone(), instance.clone()));
+            }
+            Step::CompleteHook { hook, instance, .. } => {
+                self.hook_not_before.insert((hook.clone(), instance.clone()), now + policy.aws_hurry);
+            }
+            Step::ReportUnhealthy => self.reported_unhealthy = done,
+            Step::CreateRecord(record) => {
+                if record.founder() == Some(&self.kept.instance) {
+                    self.claimed = Some((record.number, now));
+                }
+                if done {
+                    self.remember(record.clone());
+                }
+            }
+            Step::StartMember(_) => {
+                self.rests = false;
+                self.starts.push(now);
+                // A start that ends at once must not be tried in a tight loop: each one waits longer.
+                let count = u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
+                self.not_before.insert("start", now + policy.retry * count.saturating_mul(2));
+            }
+            Step::StopMember(reason) if done && *reason != StopReason::NotAnswering => {
+                self.starts.clear();
+                self.not_before.remove("start");
+                self.rests = *reason == StopReason::LastVoterLeaves;
+            }
+            Step::StopMember(_) if done => self.local_silent = None,
+            Step::ForgetOrder => self.kept.order = None,
+            _ => {}
+        }
+    }
+
+    /// Takes in that a question was put to AWS, whether or not it was answered.
+    pub fn note_asked(&mut self, query: &Query, now: Timestamp) {
+        self.asked.count += 1;
+        match query {
+            Query::Groups => self.asked.groups = Some(now),
+            Query::Instances(_) => self.asked.instances = Some(now),
+            Query::Hooks => self.asked.hooks = Some(now),
+            Query::OwnState => self.asked.own_state = Some(now),
+        }
+    }
+}
+
+/// What a refused step is called in [`Memory::not_before`], and how long it waits.
+fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)> {
+    Some(match step {
+        Step::CreateRecord(_) => ("record", policy.retry),
+        Step::AddLearner { .. } => ("add", policy.retry),
+        Step::Promote { .. } => ("promote", policy.retry),
+        Step::RemoveMember { .. } => ("remove", policy.retry),
+        Step::MoveLeader { .. } => ("move", policy.retry),
+        Step::ReportUnhealthy => ("unhealthy", policy.aws_hurry),
+        Step::AcquireLock { .. } => ("lock", policy.retry),
+        _ => return None,
+    })
+}

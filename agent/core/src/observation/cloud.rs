@@ -1,0 +1,211 @@
+//! What EC2 and Auto Scaling say.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::ids::{GroupName, HookName, InstanceId};
+use crate::reading::Reading;
+use crate::time::Timestamp;
+
+/// A pool of stopped or running spares beside the group: <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-warm-pools.html>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Warmed {
+    /// Stopped: its machine runs nothing.
+    Stopped,
+    /// Hibernated: its machine runs nothing.
+    Hibernated,
+    /// `Warmed:Pending:Wait` or `Warmed:Terminating:Wait`: a hook is open.
+    Waiting,
+    /// Any other warm state.
+    Other,
+}
+
+/// Where an instance stands in its group. An open set: AWS adds states, and an unknown one is `Other`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LifecycleState {
+    /// `Pending`: being launched.
+    Pending,
+    /// `Pending:Wait`: a launch hook is open.
+    PendingWait,
+    /// `Pending:Proceed`.
+    PendingProceed,
+    /// `InService`.
+    InService,
+    /// `Terminating`: before its hooks, e.g. while a load balancer deregisters it.
+    Terminating,
+    /// `Terminating:Wait`: a termination hook is open.
+    TerminatingWait,
+    /// `Terminating:Proceed`.
+    TerminatingProceed,
+    /// `Terminating:Retained`: kept after an abandoned hook.
+    TerminatingRetained,
+    /// `Terminated`.
+    Terminated,
+    /// `Standby` or `EnteringStandby`.
+    Standby,
+    /// `Detached` or `Detaching`.
+    Detached,
+    /// `Warmed:*`.
+    Warmed(Warmed),
+    /// `ReplacingRootVolume*`.
+    ReplacingRootVolume,
+    /// Anything else.
+    Other,
+}
+
+impl LifecycleState {
+    /// Parses the API's or IMDS's text.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "Pending" => Self::Pending,
+            "Pending:Wait" => Self::PendingWait,
+            "Pending:Proceed" => Self::PendingProceed,
+            "InService" => Self::InService,
+            "Terminating" => Self::Terminating,
+            "Terminating:Wait" => Self::TerminatingWait,
+            "Terminating:Proceed" => Self::TerminatingProceed,
+            "Terminating:Retained" => Self::TerminatingRetained,
+            "Terminated" => Self::Terminated,
+            "Standby" | "EnteringStandby" => Self::Standby,
+            "Detached" | "Detaching" => Self::Detached,
+            "Warmed:Stopped" => Self::Warmed(Warmed::Stopped),
+            "Warmed:Pending:Wait" | "Warmed:Terminating:Wait" => Self::Warmed(Warmed::Waiting),
+            "Warmed:Hibernated" => Self::Warmed(Warmed::Hibernated),
+            other if other.starts_with("Warmed:") => Self::Warmed(Warmed::Other),
+            other if other.starts_with("ReplacingRootVolume") => Self::ReplacingRootVolume,
+            _ => Self::Other,
+        }
+    }
+
+    /// `Terminating:*` or `Terminated`: the group has given the instance up.
+    #[must_use]
+    pub fn is_terminating(self) -> bool {
+        matches!(self, Self::Terminating | Self::TerminatingWait | Self::TerminatingProceed | Self::TerminatingRetained | Self::Terminated)
+    }
+}
+
+/// An instance's EC2 state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ec2State {
+    /// `pending`.
+    Pending,
+    /// `running`.
+    Running,
+    /// `shutting-down`.
+    ShuttingDown,
+    /// `terminated`.
+    Terminated,
+    /// `stopping`.
+    Stopping,
+    /// `stopped`.
+    Stopped,
+    /// Anything else.
+    Other,
+}
+
+impl Ec2State {
+    /// Parses the API's text.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "pending" => Self::Pending,
+            "running" => Self::Running,
+            "shutting-down" => Self::ShuttingDown,
+            "terminated" => Self::Terminated,
+            "stopping" => Self::Stopping,
+            "stopped" => Self::Stopped,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What EC2 says of one instance that was asked for by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ec2Answer {
+    /// EC2 knows it.
+    Known {
+        /// Its state.
+        state: Ec2State,
+        /// Its private address, if it has one.
+        address: Option<IpAddr>,
+        /// When it was launched.
+        launched: Option<Timestamp>,
+    },
+    /// `InvalidInstanceID.NotFound`: not yet known, or terminated more than an hour ago.
+    NotFound,
+}
+
+/// One instance as its group lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedInstance {
+    /// Its group.
+    pub group: GroupName,
+    /// Its place in the group's life cycle.
+    pub state: LifecycleState,
+}
+
+/// One Auto Scaling group of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: GroupName,
+    /// Its desired capacity, in instances.
+    pub desired: u32,
+    /// Whether an abandoned termination hook keeps the instance running (instance lifecycle policy `TerminateHookAbandon=retain`).
+    pub retains_on_abandon: bool,
+}
+
+/// Which transition a hook guards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transition {
+    /// `autoscaling:EC2_INSTANCE_LAUNCHING`.
+    Launching,
+    /// `autoscaling:EC2_INSTANCE_TERMINATING`.
+    Terminating,
+}
+
+/// A hook's full name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HookRef {
+    /// The group that has it.
+    pub group: GroupName,
+    /// Its name within the group.
+    pub name: HookName,
+}
+
+impl fmt::Display for HookRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.group, self.name)
+    }
+}
+
+/// A lifecycle hook that is ours by its name. Foreign hooks never get into an observation, so that none is ever completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Which one.
+    pub hook: HookRef,
+    /// What it guards.
+    pub transition: Transition,
+    /// Time from one heartbeat until it runs out.
+    pub heartbeat_timeout: Duration,
+    /// Time from its opening until no heartbeat helps: min(48 h, 100 heartbeat timeouts).
+    pub global_timeout: Duration,
+}
+
+/// What the AWS control plane said, each part with its own age.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// The cluster's groups (tags `quorate:cluster` and `quorate:role`).
+    pub groups: Reading<Vec<Group>>,
+    /// The instances that those groups list.
+    pub listed: Reading<BTreeMap<InstanceId, ListedInstance>>,
+    /// Answers for instances asked by id.
+    pub asked: BTreeMap<InstanceId, Reading<Ec2Answer>>,
+    /// Our hooks on the cluster's groups.
+    pub hooks: Reading<Vec<Hook>>,
+    /// This instance's own place in its group.
+    pub own_state: Reading<LifecycleState>,
+}

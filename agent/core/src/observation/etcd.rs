@@ -1,0 +1,127 @@
+//! The etcd cluster, as its own members tell it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ids::{EtcdClusterId, InstanceId, MemberId};
+use crate::reading::Reading;
+
+/// One entry of etcd's member list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its id.
+    pub id: MemberId,
+    /// Its name, which is its instance's id; absent until it has started once.
+    pub name: Option<InstanceId>,
+    /// Its peer URL. Members are matched by it, because a member that never started has no name.
+    pub peer_url: Arc<str>,
+    /// Its client URL; absent until it has started once.
+    pub client_url: Option<Arc<str>>,
+    /// A learner has no vote.
+    pub learner: bool,
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} ({})", self.id),
+            None => write!(f, "{} ({})", self.peer_url, self.id),
+        }
+    }
+}
+
+/// The member list, read right after a linearizable read through the same endpoint. It proves quorum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The etcd cluster that answered.
+    pub cluster: EtcdClusterId,
+    /// The leader, if that member knows one.
+    pub leader: Option<MemberId>,
+    /// The member through which it was read.
+    pub via: MemberId,
+    /// All members.
+    pub members: Vec<Member>,
+}
+
+impl Membership {
+    /// The voting members.
+    pub fn voters(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|m| !m.learner)
+    }
+
+    /// The learner, of which etcd has one at most by default.
+    #[must_use]
+    pub fn learner(&self) -> Option<&Member> {
+        self.members.iter().find(|m| m.learner)
+    }
+
+    /// The entry with this id.
+    #[must_use]
+    pub fn get(&self, id: MemberId) -> Option<&Member> {
+        self.members.iter().find(|m| m.id == id)
+    }
+}
+
+/// An alarm that a member raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// The database is at its quota: puts and lease grants are refused.
+    NoSpace,
+    /// The members' data differ.
+    Corrupt,
+}
+
+/// One member's own answer to `Status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// The member that answered.
+    pub member: MemberId,
+    /// Its cluster.
+    pub cluster: EtcdClusterId,
+    /// The leader that it knows.
+    pub leader: Option<MemberId>,
+    /// It is a learner.
+    pub learner: bool,
+    /// Raft term.
+    pub term: u64,
+    /// Its raft index.
+    pub index: u64,
+    /// Its applied raft index.
+    pub applied: u64,
+    /// Alarms that it reports.
+    pub alarms: Vec<Alarm>,
+}
+
+/// The cluster-wide lock, an etcd lease. A courtesy between agents: etcd's strict-reconfig-check is the backstop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Nobody holds it.
+    Free,
+    /// This agent holds it.
+    Mine {
+        /// Time left of its lease, by a clock that counts suspended time too.
+        remaining: Duration,
+    },
+    /// Another agent holds it.
+    Other {
+        /// Whose it is.
+        holder: InstanceId,
+        /// What for, as its holder wrote.
+        purpose: String,
+    },
+}
+
+/// The etcd cluster as seen in this cycle.
+#[derive(Clone, Debug)]
+pub struct EtcdView {
+    /// A quorum's word. Unknown while no member that answers has quorum.
+    pub membership: Reading<Membership>,
+    /// The list that the local member holds, with or without quorum; what recovery counts voters by.
+    pub local_list: Reading<Vec<Member>>,
+    /// Each member asked directly, this one included.
+    pub statuses: BTreeMap<MemberId, Reading<MemberStatus>>,
+    /// The lock.
+    pub lock: Reading<Lock>,
+}

@@ -1,0 +1,55 @@
+//! This machine: the data directory and the member's process.
+
+use crate::ids::{EtcdClusterId, Generation, MemberId};
+use crate::reading::Reading;
+use crate::time::Timestamp;
+
+/// Whose data lies on the disk; cluster and member as etcd's write-ahead log says, the generation as written beside it before etcd first started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataIdentity {
+    /// The etcd cluster, absent if etcd never got so far as to write its log.
+    pub cluster: Option<EtcdClusterId>,
+    /// The member, absent likewise.
+    pub member: Option<MemberId>,
+    /// The generation; absent for data that Quorate did not make.
+    pub generation: Option<Generation>,
+}
+
+/// What lies in the data directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalData {
+    /// The directory is absent or holds no member.
+    Empty,
+    /// It holds a member's data.
+    Present(DataIdentity),
+}
+
+/// The member's process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// No etcd runs on this data.
+    Stopped {
+        /// How and when the last one ended, if this agent saw it.
+        last_exit: Option<String>,
+    },
+    /// etcd runs on this data.
+    Running {
+        /// Since when.
+        since: Timestamp,
+        /// It serves clients on loopback only, as a founder does until the charter says `established`.
+        loopback_only: bool,
+    },
+}
+
+/// This machine.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// The data directory; unknown until its mount is proven and it could be read.
+    pub data: Reading<LocalData>,
+    /// etcd has run on this data since the machine booted. After a stop the remembered record alone does not permit a start.
+    pub ran_this_boot: bool,
+    /// Data of an older generation kept until the new one is established.
+    pub superseded: bool,
+    /// The member's process.
+    pub process: Reading<Process>,
+}

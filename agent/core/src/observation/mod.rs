@@ -1,0 +1,57 @@
+//! Everything that one cycle saw of the world. Only facts: what they mean is decided in [`crate::situation`] and the planner.
+
+mod cloud;
+mod etcd;
+mod local;
+mod peer;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
+pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
+pub use local::{DataIdentity, Local, LocalData, Process};
+pub use peer::{DataClaim, PeerAnswer};
+
+use crate::charter::StoreView;
+use crate::ids::{AccountId, ClusterName, GroupName, InstanceId, RegionName};
+use crate::reading::Reading;
+use crate::time::Timestamp;
+
+/// Who this instance is; read once at start from IMDS and the group's tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// This instance's id, which is also its member's name.
+    pub instance: InstanceId,
+    /// Its private address; peers and clients reach its member there.
+    pub address: IpAddr,
+    /// Its Auto Scaling group.
+    pub group: GroupName,
+    /// The AWS account.
+    pub account: AccountId,
+    /// The AWS region.
+    pub region: RegionName,
+    /// The cluster it belongs to, from the tag `quorate:cluster`.
+    pub cluster: ClusterName,
+    /// When EC2 launched it; orders the candidates at bootstrap.
+    pub launched: Timestamp,
+}
+
+/// One look at the world.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// This instance.
+    pub me: Me,
+    /// IMDS `autoscaling/target-lifecycle-state`; `None` inside is 404: no transition yet.
+    pub target: Reading<Option<LifecycleState>>,
+    /// What the AWS control plane said, each part with its own age.
+    pub cloud: Cloud,
+    /// The charter's store.
+    pub store: Reading<StoreView>,
+    /// What each peer's agent answered.
+    pub peers: BTreeMap<InstanceId, Reading<PeerAnswer>>,
+    /// This machine: data directory and member process.
+    pub local: Local,
+    /// The etcd cluster, as its own members tell it.
+    pub etcd: EtcdView,
+}

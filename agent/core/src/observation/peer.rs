@@ -1,0 +1,49 @@
+//! What agents tell each other on port 2378.
+
+use serde::{Deserialize, Serialize};
+
+use crate::charter::Record;
+use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
+use crate::report::Phase;
+
+/// Whether an instance holds member data, as its own agent says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "data")]
+pub enum DataClaim {
+    /// The data mount is not proven yet, or the directory could not be read.
+    Unknown,
+    /// The directory was read and holds no member.
+    None,
+    /// It holds a member's data.
+    Holds {
+        /// The etcd cluster that it belongs to.
+        cluster: EtcdClusterId,
+        /// The member that it belongs to.
+        member: MemberId,
+        /// The generation written beside it; absent for data that Quorate did not make.
+        generation: Option<Generation>,
+        /// Whether that member is a voter in its own list; absent while its etcd does not answer.
+        voter: Option<bool>,
+        /// Raft term, if its etcd answers.
+        term: Option<u64>,
+        /// Applied raft index, which is all that a restore keeps; absent while its etcd does not answer.
+        applied: Option<u64>,
+    },
+}
+
+/// One agent's answer to its peers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerAnswer {
+    /// Who answers; the asker has compared it with the address that EC2 gives for that id.
+    pub instance: InstanceId,
+    /// What it is doing.
+    pub phase: Phase,
+    /// The highest charter record that it remembers.
+    pub record: Option<Record>,
+    /// Its member data.
+    pub data: DataClaim,
+    /// It has a notice or an order to leave.
+    pub leaving: bool,
+    /// Milliseconds until it must be gone, if it is leaving.
+    pub leave_within_ms: Option<u64>,
+}

@@ -1,0 +1,236 @@
+//! A decision: at most one step, with everything that its execution needs, and the report that explains it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::charter::Record;
+use crate::ids::{Generation, InstanceId, MemberId};
+use crate::observation::HookRef;
+use crate::report::Report;
+
+/// A member through whose client endpoint a call goes. Membership calls are per member: etcd judges health from where they arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Via {
+    /// The member.
+    pub member: MemberId,
+    /// Its client URL.
+    pub url: Arc<str>,
+}
+
+/// The answer that a lifecycle hook gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookResult {
+    /// Go on.
+    Continue,
+    /// Give it up.
+    Abandon,
+}
+
+impl fmt::Display for HookResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Continue => "CONTINUE",
+            Self::Abandon => "ABANDON",
+        })
+    }
+}
+
+/// How etcd is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// As the only member of a new cluster, on an empty directory, serving clients on loopback only.
+    Found {
+        /// The generation to write beside the data first.
+        generation: Generation,
+        /// The cluster token.
+        token: String,
+    },
+    /// As a member already added, on an empty directory.
+    Join {
+        /// The generation to write beside the data first.
+        generation: Generation,
+        /// Every member's name and peer URL, as a quorum's list has them; a nameless one under its hex id.
+        initial_cluster: Vec<(String, Arc<str>)>,
+    },
+    /// On the data that is there.
+    Resume {
+        /// Serve clients on loopback only, as a founder does until the charter says `established`.
+        loopback_only: bool,
+    },
+}
+
+/// Why etcd is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// To open its client port to the others once the charter says `established`.
+    OpenToClients,
+    /// Its member was removed on the way out.
+    Left,
+    /// It is the last voter and its instance goes: its clients must see no further acknowledgement.
+    LastVoterLeaves,
+    /// Its data was superseded or its member removed: proven by a quorum read.
+    PutAside,
+    /// Its data is about to be restored into a new generation.
+    Recover,
+    /// No record permits it to run.
+    NotPermitted,
+    /// It runs but does not answer, and the others have quorum without it.
+    NotAnswering,
+    /// It gives up a join that it could not finish.
+    GiveUp,
+}
+
+/// One idempotent step. It leaves its execution no choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// RecordLifecycleActionHeartbeat for this instance.
+    Heartbeat {
+        /// The hook.
+        hook: HookRef,
+    },
+    /// CompleteLifecycleAction by instance id.
+    CompleteHook {
+        /// The hook.
+        hook: HookRef,
+        /// The instance whose action it is: this one, or a dead peer.
+        instance: InstanceId,
+        /// The answer.
+        result: HookResult,
+    },
+    /// Create this charter record if its number is free; a vanished record is rewritten by the same step.
+    CreateRecord(Record),
+    /// Start etcd.
+    StartMember(Start),
+    /// Stop etcd gracefully, and keep it down.
+    StopMember(StopReason),
+    /// Rename the data directory into the trash. Never deletes.
+    PutDataAside {
+        /// Why, for the name in the trash and for the journal.
+        why: &'static str,
+    },
+    /// Restore this instance's own, stopped data as a new one-member generation, and keep the old data.
+    RestoreOwnData {
+        /// The new generation.
+        generation: Generation,
+        /// The new cluster's token.
+        token: String,
+    },
+    /// Move the old data of a recovery to the trash, now that the new generation is established.
+    DropSuperseded,
+    /// Take the cluster-wide lock.
+    AcquireLock {
+        /// Through which member.
+        via: Via,
+        /// What for.
+        purpose: &'static str,
+    },
+    /// Renew its lease.
+    RenewLock {
+        /// Through which member.
+        via: Via,
+    },
+    /// Give it back.
+    ReleaseLock {
+        /// Through which member.
+        via: Via,
+    },
+    /// MemberAdd of this instance as a learner.
+    AddLearner {
+        /// Through which voter.
+        via: Via,
+        /// This instance's peer URL.
+        peer_url: Arc<str>,
+    },
+    /// MemberPromote.
+    Promote {
+        /// Through which voter.
+        via: Via,
+        /// The learner.
+        member: MemberId,
+    },
+    /// MemberRemove.
+    RemoveMember {
+        /// Through which voter.
+        via: Via,
+        /// Whom.
+        member: MemberId,
+    },
+    /// MoveLeader; the call must reach the leader itself, which is this member.
+    MoveLeader {
+        /// The leader's own endpoint.
+        via: Via,
+        /// The next leader.
+        to: MemberId,
+    },
+    /// SetInstanceHealth Unhealthy for this instance: asks its group to replace it.
+    ReportUnhealthy,
+    /// Forget an operator's order that has been carried out.
+    ForgetOrder,
+}
+
+impl Step {
+    /// The step's kind, as logs, stories and crash points name it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Heartbeat { .. } => "heartbeat",
+            Self::CompleteHook { .. } => "complete-hook",
+            Self::CreateRecord(_) => "create-record",
+            Self::StartMember(_) => "start-member",
+            Self::StopMember(_) => "stop-member",
+            Self::PutDataAside { .. } => "put-data-aside",
+            Self::RestoreOwnData { .. } => "restore-own-data",
+            Self::DropSuperseded => "drop-superseded",
+            Self::AcquireLock { .. } => "acquire-lock",
+            Self::RenewLock { .. } => "renew-lock",
+            Self::ReleaseLock { .. } => "release-lock",
+            Self::AddLearner { .. } => "add-learner",
+            Self::Promote { .. } => "promote",
+            Self::RemoveMember { .. } => "remove-member",
+            Self::MoveLeader { .. } => "move-leader",
+            Self::ReportUnhealthy => "report-unhealthy",
+            Self::ForgetOrder => "forget-order",
+        }
+    }
+}
+
+/// What one cycle decided.
+#[must_use = "a plan does nothing by itself"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The step, if one is to be taken now.
+    pub step: Option<Step>,
+    /// The explanation.
+    pub report: Report,
+    /// How long to sleep before the next look, when there is no step.
+    pub look_again: Duration,
+}
+
+/// What execution says of a step. The next observation tells the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Accepted.
+    Done,
+    /// Refused by the other side, with its own words; nothing changed.
+    Refused(String),
+    /// The answer was lost or the call failed: it may or may not have happened.
+    Unclear(String),
+}
+
+/// The peer URL of the member at `address`; plain HTTP until TLS comes.
+#[must_use]
+pub fn peer_url(address: IpAddr) -> Arc<str> {
+    url(address, 2380)
+}
+
+/// The client URL of the member at `address`; plain HTTP until TLS comes.
+#[must_use]
+pub fn client_url(address: IpAddr) -> Arc<str> {
+    url(address, 2379)
+}
+
+fn url(address: IpAddr, port: u16) -> Arc<str> {
+    Arc::from(format!("http://{}", std::net::SocketAddr::new(address, port)).as_str())
+}

@@ -1,0 +1,331 @@
+//! Founding a generation: the claim, the one-member start, and `established`.
+
+use crate::charter::{ListedVoter, Origin, Record, State};
+use crate::ids::{Generation, InstanceId};
+use crate::memory::Order;
+use crate::observation::{DataClaim, LifecycleState, Transition};
+use crate::plan::{Start, Step, StopReason};
+use crate::report::Phase;
+use crate::situation::{Charter, Situation};
+use crate::time::Timestamp;
+
+use super::charter::successor;
+use super::decision::Decision;
+use super::{hooks, serve};
+
+pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
+    found_what_i_claimed(s).or_else(|| forget_order(s)).or_else(|| open_to_clients(s)).or_else(|| claim(s)).or_else(|| wait_for_founder(s))
+}
+
+/// What this node has begun to found, as far as there is data of it: it goes on with that even while it leaves.
+pub(super) fn go_on_founding(s: &Situation<'_>) -> Option<Decision> {
+    s.data()?;
+    found_what_i_claimed(s).or_else(|| open_to_clients(s))
+}
+
+/// The record is this node's own `founding`: start the one-member cluster, then say `established`.
+fn found_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.founder() == Some(s.me()))?;
+    if s.data_generation() == Some(record.generation) {
+        if s.data().is_some_and(|d| d.cluster.is_none()) && s.is_stopped() {
+            return serve::superseded(s);
+        }
+        return Some(if s.runs() { establish(s, record) } else { resume_founding(s, record) });
+    }
+    if s.data().is_some() {
+        return put_old_data_aside(s, record);
+    }
+    let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map(|(_, at)| at)?;
+    Some(start_alone(s, record, claimed_at))
+}
+
+fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Decision {
+    if let Some((who, why)) = objector(s, record.number, Some(claimed_at)) {
+        let says = format!("claimed generation {}; before it starts, {who} {why}", record.generation);
+        return Decision::wait(Phase::Founding, says).again_in(s.policy.retry / 4);
+    }
+    if s.memory.waits("start", s.now) {
+        return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
+    }
+    let start = Start::Found { generation: record.generation, token: record.token() };
+    Decision::act(Phase::Founding, Step::StartMember(start), format!("founds generation {} alone", record.generation))
+}
+
+fn resume_founding(s: &Situation<'_>, record: &Record) -> Decision {
+    if s.memory.waits("start", s.now) {
+        return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
+    }
+    let says = format!("goes on founding generation {}", record.generation);
+    Decision::act(Phase::Founding, Step::StartMember(Start::Resume { loopback_only: true }), says)
+}
+
+fn establish(s: &Situation<'_>, record: &Record) -> Decision {
+    let Some((membership, me)) = s.membership().zip(s.my_member()) else {
+        let says = format!("waits for its own etcd to lead generation {}", record.generation);
+        return Decision::wait(Phase::Founding, says).again_in(s.policy.retry / 4);
+    };
+    if s.memory.waits("record", s.now) {
+        return Decision::wait(Phase::Founding, "the store refused `established` a moment ago").again_in(s.policy.retry);
+    }
+    let next = Record {
+        state: State::Established,
+        ever_established: Some(record.generation),
+        etcd_cluster: Some(membership.cluster),
+        voters: vec![ListedVoter { instance: s.me().clone(), member: me.id }],
+        ..successor(record)
+    };
+    let says = format!("establishes generation {} with etcd cluster {}", next.generation, membership.cluster);
+    Decision::act(Phase::Founding, Step::CreateRecord(next), says)
+}
+
+/// Data older than an operator's `recover --fresh` goes to the trash; a survivor's is restored instead, by the rule before this one.
+fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
+    if record.origin != Origin::Fresh {
+        return None;
+    }
+    let says = "puts the data of an older generation aside, as the operator's `recover --fresh` says";
+    Some(if s.runs() {
+        Decision::act(Phase::Founding, Step::StopMember(StopReason::PutAside), says)
+    } else {
+        Decision::act(Phase::Founding, Step::PutDataAside { why: "recover-fresh" }, says)
+    })
+}
+
+/// The founder served loopback only until the record said `established`; now its client port is opened by a restart.
+fn open_to_clients(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.state == State::Established)?;
+    if !s.runs_on_loopback() || s.data_generation() != Some(record.generation) {
+        return None;
+    }
+    let says = "restarts etcd to serve clients on its own address, now that the charter says `established`";
+    Some(Decision::act(Phase::Founding, Step::StopMember(StopReason::OpenToClients), says))
+}
+
+fn forget_order(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.state == State::Established)?;
+    let done = match s.order() {
+        Some(Order::Bootstrap) => s.data_generation() == Some(record.generation) || s.disk_is_empty(),
+        Some(Order::RecoverFresh) => record.origin == Origin::Fresh && s.data_generation() == Some(record.generation),
+        Some(Order::Leave) | None => false,
+    };
+    let phase = serve::phase_of_member(s);
+    if done {
+        return Some(Decision::act(phase, Step::ForgetOrder, "the operator's order is carried out"));
+    }
+    let void = s.order() == Some(Order::RecoverFresh) && s.membership().is_some();
+    void.then(|| Decision::act(phase, Step::ForgetOrder, "forgets the order to recover: a quorum is alive"))
+}
+
+/// What a claim would found, if the charter permits one at all.
+struct Claimable {
+    origin: Origin,
+    generation: Generation,
+    /// An answer that nobody signed is enough, because nothing can be lost yet or an operator has decided.
+    unsigned_will_do: bool,
+}
+
+fn claimable(s: &Situation<'_>) -> Option<Claimable> {
+    let ordered = |order| s.order() == Some(order);
+    match &s.charter {
+        Charter::Absent => Some(Claimable { origin: Origin::Empty, generation: Generation(1), unsigned_will_do: true }),
+        Charter::NoStore if ordered(Order::Bootstrap) => {
+            Some(Claimable { origin: Origin::Empty, generation: Generation(1), unsigned_will_do: true })
+        }
+        Charter::Known(record) => {
+            let generation = record.generation.next();
+            match &record.state {
+                _ if ordered(Order::RecoverFresh) && s.membership().is_none() && !fresh_is_under_way(s, record) => {
+                    Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
+                }
+                State::Founding { founder } => {
+                    let repeats = matches!(record.origin, Origin::Empty | Origin::Fresh);
+                    let open = *founder == *s.me() || s.is_gone(founder);
+                    let unsigned_will_do = ordered(Order::Bootstrap) || ordered(Order::RecoverFresh);
+                    (repeats && open).then(|| Claimable { origin: record.origin.clone(), generation, unsigned_will_do })
+                }
+                State::Established | State::Retired { .. } => None,
+            }
+        }
+        Charter::Vanished(_) | Charter::Broken(_) if ordered(Order::RecoverFresh) && s.membership().is_none() => {
+            let generation = s.last_record().map_or(Generation(1), |r| r.generation.next());
+            Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
+        }
+        Charter::NoStore | Charter::Unreadable(..) | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,
+    }
+}
+
+/// The operator's fresh start is claimed by this node already, or the cluster is this node's alone and only has to be started.
+fn fresh_is_under_way(s: &Situation<'_>, record: &Record) -> bool {
+    let alone = record.state == State::Established && record.voters.iter().all(|v| v.instance == *s.me());
+    let mine = alone && s.data_generation() == Some(record.generation);
+    mine || (record.origin == Origin::Fresh && record.founder() == Some(s.me()))
+}
+
+/// The number of the next record: above all that is known, where an operator orders a fresh start.
+fn next_number(s: &Situation<'_>) -> u64 {
+    let told = s.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref());
+    let told = told.filter(|_| s.order() == Some(Order::RecoverFresh));
+    let known = s.record().into_iter().chain(&s.memory.kept.record).chain(told);
+    known.map(|r| r.number).max().unwrap_or(0) + 1
+}
+
+fn claim(s: &Situation<'_>) -> Option<Decision> {
+    let claimable = claimable(s)?;
+    if s.data().is_some() && s.order() != Some(Order::RecoverFresh) {
+        return None;
+    }
+    if let Err(why) = ready_to_claim(s, &claimable) {
+        return Some(Decision::wait(Phase::Waiting, why).again_in(s.policy.retry));
+    }
+    let since = s.memory.may_claim.unwrap_or(s.now);
+    let at = since + s.policy.rank_delay * rank(s);
+    if s.now < at {
+        let says = "may found the cluster, but others come before it by launch time";
+        return Some(Decision::wait(Phase::Waiting, says).until(Some(at)).again_in(s.policy.retry));
+    }
+    if s.memory.waits("record", s.now) {
+        return Some(Decision::wait(Phase::Waiting, "the store refused the claim a moment ago").again_in(s.policy.retry));
+    }
+    let record = first_record(s, claimable);
+    let says = format!("claims the founding of generation {}", record.generation);
+    Some(Decision::act(Phase::Waiting, Step::CreateRecord(record), says))
+}
+
+fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
+    let me = &s.seen.me;
+    let highest = s.last_record();
+    let number = next_number(s);
+    Record {
+        number,
+        previous: highest.filter(|r| r.number + 1 == number).map(Record::digest),
+        account: me.account.clone(),
+        region: me.region.clone(),
+        cluster: me.cluster.clone(),
+        generation: claimable.generation,
+        origin: claimable.origin,
+        state: State::Founding { founder: s.me().clone() },
+        ever_established: highest.and_then(|r| r.ever_established),
+        etcd_cluster: None,
+        voters: Vec::new(),
+    }
+}
+
+/// Since when a claim is open to this node, for its rank to count from; asked by [`crate::memory::Memory::absorb`].
+pub(crate) fn may_claim(s: &Situation<'_>) -> bool {
+    let no_data = s.disk_is_empty() || s.order() == Some(Order::RecoverFresh);
+    no_data && s.departure().is_none() && claimable(s).is_some_and(|c| ready_to_claim(s, &c).is_ok())
+}
+
+fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), String> {
+    if !s.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(s.me())) {
+        return Err("waits until its own group lists this instance".to_owned());
+    }
+    launch_is_settled(s)?;
+    let number = if s.order() == Some(Order::RecoverFresh) { u64::MAX } else { s.record().map_or(0, |r| r.number) };
+    if let Some((who, why)) = objector(s, number, None) {
+        return Err(format!("does not found a cluster: {who} {why}"));
+    }
+    let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
+    if rests_on_answers && !claimable.unsigned_will_do && !s.policy.network_trusted {
+        return Err("does not found a cluster on unsigned answers: without TLS only an operator may (`quorate recover`)".to_owned());
+    }
+    Ok(())
+}
+
+/// Permissions are proven by use: the group, its hooks and this instance's place in it were read, and a heartbeat was accepted if one is due.
+fn launch_is_settled(s: &Situation<'_>) -> Result<(), String> {
+    if s.seen.cloud.hooks.last().is_none() {
+        return Err(format!("has not read the group's lifecycle hooks yet: {}", s.seen.cloud.hooks.why_not_fresh()));
+    }
+    match s.seen.cloud.own_state.last() {
+        None => return Err(format!("does not know its own place in the group yet: {}", s.seen.cloud.own_state.why_not_fresh())),
+        Some(LifecycleState::Pending) => return Err("waits until its own launch has got to its hooks".to_owned()),
+        Some(_) => {}
+    }
+    let unproven = hooks::open(s, Transition::Launching).any(|h| s.memory.beats.get(&h.hook).is_none_or(|b| b.accepted.is_none()));
+    if unproven { Err("waits until a heartbeat for its launch hook has been accepted".to_owned()) } else { Ok(()) }
+}
+
+/// The first instance that does not consent: silence is never consent.
+pub(super) fn objector(s: &Situation<'_>, number: u64, since: Option<Timestamp>) -> Option<(InstanceId, String)> {
+    s.others().into_iter().find_map(|id| objection(s, &id, number, since).map(|why| (id, why)))
+}
+
+fn objection(s: &Situation<'_>, id: &InstanceId, number: u64, since: Option<Timestamp>) -> Option<String> {
+    if s.is_gone(id) {
+        return None;
+    }
+    let Some(answer) = s.peer(id) else { return Some("has not answered, and EC2 does not say that it has ended".to_owned()) };
+    if since.is_some_and(|moment| !s.heard_since(id, moment)) {
+        return Some("has not been asked again yet".to_owned());
+    }
+    let differs = |r: &Record| s.record().is_some_and(|ours| ours.number == r.number && ours != r);
+    if let Some(record) = answer.record.as_ref().filter(|r| r.number > number || (r.number == number && differs(r))) {
+        return Some(format!("remembers {record}, which the store does not show"));
+    }
+    match &answer.data {
+        DataClaim::None => None,
+        DataClaim::Unknown => Some("does not know yet whether it holds data".to_owned()),
+        claim if counts(s, claim) => Some("holds data of this cluster".to_owned()),
+        DataClaim::Holds { .. } => None,
+    }
+}
+
+/// Whether data counts: not that of a generation older than the highest established one, and not a copy that never became a voter's.
+pub(super) fn counts(s: &Situation<'_>, claim: &DataClaim) -> bool {
+    let DataClaim::Holds { generation, voter, .. } = claim else { return false };
+    if s.order() == Some(Order::RecoverFresh) {
+        return false;
+    }
+    let established = s.last_record().and_then(|r| r.ever_established);
+    let older = generation.zip(established).is_some_and(|(g, e)| g < e);
+    !older && *voter != Some(false)
+}
+
+/// How many living candidates come before this one by launch time and id.
+fn rank(s: &Situation<'_>) -> u32 {
+    let mine = (s.seen.me.launched, s.me().clone());
+    let before = s.others().into_iter().filter(|id| {
+        let stands = s.peer(id).is_some_and(|p| !p.leaving && p.phase != Phase::Warm);
+        let launched = s.memory.kept.seen.get(id).and_then(|seen| seen.launched).unwrap_or_default();
+        stands && (launched, id.clone()) < mine
+    });
+    u32::try_from(before.count()).unwrap_or(u32::MAX)
+}
+
+fn wait_for_founder(s: &Situation<'_>) -> Option<Decision> {
+    if s.data().is_some() {
+        return None;
+    }
+    match &s.charter {
+        Charter::NoStore => Some(Decision::halt(
+            Phase::Waiting,
+            "no store is configured, so that nothing is founded by itself: run `quorate bootstrap` on one node, or set the tag quorate:store",
+        )),
+        Charter::Unreadable(_, why) => {
+            Some(Decision::wait(Phase::Waiting, format!("cannot read the charter: {why}")).again_in(s.policy.retry))
+        }
+        Charter::Known(record) => match &record.state {
+            State::Founding { founder } if founder != s.me() && s.peer(founder).is_some_and(|p| p.leaving) => Some(Decision::halt(
+                Phase::Waiting,
+                format!(
+                    "{founder} claimed generation {} and is leaving; it blocks the founding until its instance is terminated",
+                    record.generation
+                ),
+            )),
+            State::Founding { founder } if founder != s.me() => Some(
+                Decision::wait(Phase::Waiting, format!("waits for {founder} to found generation {}", record.generation))
+                    .again_in(s.policy.retry),
+            ),
+            State::Retired { key, revision } => Some(Decision::halt(
+                Phase::Halted,
+                format!(
+                    "the cluster was retired to {key} at revision {revision}; restoring is not built yet: `quorate recover --fresh --cluster {}` founds an empty one",
+                    s.seen.me.cluster
+                ),
+            )),
+            State::Founding { .. } | State::Established => None,
+        },
+        Charter::Absent | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,
+    }
+}

@@ -1,0 +1,62 @@
+//! This instance's own lifecycle hooks: kept open while work goes on, completed after it.
+
+use crate::observation::{Hook, Transition};
+use crate::plan::{HookResult, Step};
+use crate::report::Phase;
+use crate::situation::Situation;
+
+use super::decision::Decision;
+use super::{join, serve};
+
+/// This instance's open hooks of one transition that are not completed yet.
+pub(super) fn open<'a>(s: &Situation<'a>, transition: Transition) -> impl Iterator<Item = &'a Hook> {
+    let is_open = match transition {
+        Transition::Launching => s.launch_is_open(),
+        Transition::Terminating => s.termination_is_open(),
+    };
+    let group = s.seen.me.group.clone();
+    let completed = &s.memory.completed;
+    let me = s.me().clone();
+    let hooks = s.seen.cloud.hooks.last().into_iter().flatten().filter(move |_| is_open);
+    hooks.filter(move |h| h.transition == transition && h.hook.group == group && !completed.contains(&(h.hook.clone(), me.clone())))
+}
+
+/// A third of the hook's own timeout, so that two heartbeats may be lost.
+pub(super) fn heartbeat(s: &Situation<'_>) -> Option<Decision> {
+    let launching = open(s, Transition::Launching).filter(|_| !join::deadline_passed(s));
+    let due = launching.chain(open(s, Transition::Terminating)).find(|hook| {
+        let beat = s.memory.beats.get(&hook.hook);
+        let tried = beat.and_then(|b| b.tried);
+        let capped = beat.is_some_and(|b| s.now.since(b.opened) >= hook.global_timeout);
+        let accepted = beat.is_none_or(|b| b.tried == b.accepted);
+        let pause = if accepted { hook.heartbeat_timeout / 3 } else { (hook.heartbeat_timeout / 3).min(s.policy.aws_hurry) };
+        !capped && tried.is_none_or(|at| s.now.since(at) >= pause)
+    })?;
+    let phase = if s.departure().is_some() { Phase::Leaving } else { serve::phase_of_member(s) };
+    let says = format!("sends a heartbeat for hook {}", due.hook);
+    Some(Decision::act(phase, Step::Heartbeat { hook: due.hook.clone() }, says))
+}
+
+/// Completes the launch, only when this node votes and is caught up, or the cluster is at its limit and it waits as a spare.
+pub(super) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
+    let hook = open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
+    let phase = if votes_and_is_caught_up(s) {
+        Phase::Voter
+    } else if join::is_spare(s) {
+        Phase::Spare
+    } else {
+        return None;
+    };
+    let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Continue };
+    Some(Decision::act(phase, step, format!("completes launch hook {}: it has joined", hook.hook)))
+}
+
+/// This node's member votes, on a quorum's word, and lags the leader by little.
+pub(super) fn votes_and_is_caught_up(s: &Situation<'_>) -> bool {
+    let Some(me) = s.my_member().filter(|m| !m.learner) else { return false };
+    let leader = s.membership().and_then(|m| m.leader).and_then(|l| s.status(l));
+    match (s.status(me.id), leader) {
+        (Some(mine), Some(leader)) => leader.index.saturating_sub(mine.applied) <= s.policy.caught_up_lag,
+        _ => false,
+    }
+}

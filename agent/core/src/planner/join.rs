@@ -1,0 +1,193 @@
+//! Joining an established cluster: as a learner, one at a time, with no departed voter in the way.
+
+use crate::charter::State;
+use crate::ids::MemberId;
+use crate::observation::{Lock, Member, Membership, Transition};
+use crate::plan::{HookResult, Start, Step, StopReason, peer_url};
+use crate::quorum;
+use crate::report::Phase;
+use crate::situation::{Charter, Situation};
+
+use super::decision::Decision;
+use super::hooks;
+use super::prune::{removal, trim};
+
+/// The joiner's own steps, while its disk is empty or its learner is not promoted yet.
+pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record()?;
+    if record.state != State::Established || !s.disk_is_empty() || s.runs() {
+        return None;
+    }
+    let Some(membership) = s.membership().filter(|m| Some(m.cluster) == record.etcd_cluster) else {
+        return Some(
+            Decision::wait(Phase::Joining, "waits for a voter of the established cluster to answer with quorum").again_in(s.policy.retry),
+        );
+    };
+    let own: Vec<&Member> = s.own_entries(&membership.members).collect();
+    if let Some(stale) = own.iter().find(|m| !is_adoptable(m)) {
+        return Some(remove_stale(s, stale, membership));
+    }
+    if let Some(stale) = trim_own(s, membership) {
+        return Some(stale);
+    }
+    match own.first() {
+        Some(entry) => Some(start(s, record.generation, entry.id, membership)),
+        None => Some(add(s, membership)),
+    }
+}
+
+/// Only a learner that never started is adopted; the data of any other entry would have to be on this disk.
+fn is_adoptable(member: &Member) -> bool {
+    member.learner && member.name.is_none()
+}
+
+/// A named entry of this instance, or of one whose address it now has, whose data this disk does not hold.
+fn remove_stale(s: &Situation<'_>, stale: &Member, membership: &Membership) -> Decision {
+    let voters = membership.voters().count();
+    let healthy = membership.voters().filter(|m| m.id != stale.id && s.is_healthy(m.id)).count();
+    if !stale.learner && !quorum::survives_removal(voters, healthy) {
+        let says = format!("its own stale entry {stale} cannot be removed while only {healthy} of {} other voters are healthy", voters - 1);
+        return Decision::wait(Phase::Joining, says).again_in(s.policy.retry);
+    }
+    removal(s, Phase::Joining, stale, format!("removes its own stale entry {stale}: this disk does not hold its data"))
+}
+
+/// The stale voter removed above must be struck from the charter too, before it is added again.
+fn trim_own(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
+    let listed_without_vote = membership.voters().all(|m| s.instance_of(m).as_ref() != Some(s.me()));
+    if listed_without_vote { trim(s, Phase::Joining, s.me()) } else { None }
+}
+
+fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, membership: &Membership) -> Decision {
+    if s.memory.waits("start", s.now) {
+        return Decision::wait(Phase::Joining, "started etcd a moment ago; waits for it, or to start it again")
+            .again_in(s.policy.retry)
+            .under_lock("join");
+    }
+    let name = |m: &Member| match (&m.name, m.id == own) {
+        (_, true) => s.me().to_string(),
+        (Some(name), false) => name.to_string(),
+        (None, false) => m.id.to_string(),
+    };
+    let initial_cluster = membership.members.iter().map(|m| (name(m), m.peer_url.clone())).collect();
+    let step = Step::StartMember(Start::Join { generation, initial_cluster });
+    Decision::act(Phase::Joining, step, "starts etcd as the learner that was added").under_lock("join")
+}
+
+fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
+    if let Some(why) = obstacle(s, membership) {
+        return Decision::wait(Phase::Joining, why).again_in(s.policy.retry);
+    }
+    if is_spare(s) {
+        return Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
+    }
+    let Some(via) = s.via_any() else {
+        return Decision::wait(Phase::Joining, "no healthy voter answers").again_in(s.policy.retry);
+    };
+    if s.memory.waits("add", s.now) {
+        let trouble = s.memory.last_trouble.as_deref().unwrap_or("no reason given");
+        return Decision::wait(Phase::Joining, format!("etcd refused to add it a moment ago: {trouble}")).again_in(s.policy.retry / 2);
+    }
+    let step = Step::AddLearner { via, peer_url: peer_url(s.seen.me.address) };
+    Decision::act(Phase::Joining, step, "asks to be added as a learner").under_lock("join")
+}
+
+/// What has to be settled by others before this node may be added; looked at before the lock is taken.
+fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<String> {
+    if let Some((member, _)) = s.departed_voter() {
+        return Some(format!("waits until departed voter {member} is removed: etcd adds nobody while a voter is unreachable"));
+    }
+    if let Some(learner) = membership.learner() {
+        return Some(format!("waits until learner {learner} is promoted: etcd takes one learner at a time"));
+    }
+    if let Some(silent) = membership.voters().find(|m| !s.is_healthy(m.id)) {
+        return Some(format!("waits until voter {silent} answers: etcd adds nobody while a voter is unreachable"));
+    }
+    None
+}
+
+/// A healthy cluster at its limit; the limit is one more while a voter is leaving.
+pub(super) fn is_spare(s: &Situation<'_>) -> bool {
+    let Some(membership) = s.membership() else { return false };
+    if !s.disk_is_empty() || s.own_entries(&membership.members).next().is_some() {
+        return false;
+    }
+    let leaving = membership.voters().any(|m| s.instance_of(m).is_some_and(|instance| s.is_leaving(&instance)));
+    membership.voters().count() >= s.policy.max_voters + usize::from(leaving)
+}
+
+/// The join waits for nothing but this node itself; asked by [`crate::memory::Memory::absorb`], which counts the join deadline from it.
+pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
+    let Charter::Known(record) = &s.charter else { return false };
+    let Some(membership) = s.membership() else { return false };
+    if record.state != State::Established || is_spare(s) || s.my_member().is_some_and(|m| !m.learner) {
+        return false;
+    }
+    let waits_for_lock = matches!(s.lock(), Some(Lock::Other { .. }));
+    let waits_for_promotion = s.my_member().is_some() && is_near(s, membership);
+    if waits_for_lock || waits_for_promotion {
+        return false;
+    }
+    let mine = s.own_entries(&membership.members).next().is_some();
+    let others_settled = membership.voters().all(|m| s.is_healthy(m.id)) && s.departed_voter().is_none();
+    others_settled && (mine || membership.learner().is_none())
+}
+
+/// This node's learner is caught up: only its promotion is missing, which is the leader's agent's.
+fn is_near(s: &Situation<'_>, membership: &Membership) -> bool {
+    let index = membership.leader.and_then(|l| s.status(l)).map(|l| l.index);
+    let applied = s.my_member().and_then(|m| s.status(m.id)).map(|m| m.applied);
+    index.zip(applied).is_some_and(|(index, applied)| index.saturating_sub(applied) <= s.policy.caught_up_lag)
+}
+
+/// The join deadline has passed, and with it this node's own time.
+pub(super) fn deadline_passed(s: &Situation<'_>) -> bool {
+    s.memory.joining >= s.policy.join_deadline
+}
+
+/// Past the deadline a learner undoes what it did, and its launch is given up; a voter or founder never does.
+pub(super) fn give_up(s: &Situation<'_>) -> Option<Decision> {
+    if !deadline_passed(s) || s.departure().is_some() {
+        return None;
+    }
+    let membership = s.membership()?;
+    let own: Vec<&Member> = s.own_entries(&membership.members).collect();
+    if own.iter().any(|m| !m.learner) {
+        return None;
+    }
+    let why = "it could not join within its deadline";
+    if let Some(entry) = own.first() {
+        return Some(removal(s, Phase::Joining, entry, format!("removes its own learner {entry}: {why}")));
+    }
+    if s.runs() {
+        return Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::GiveUp), format!("stops etcd: {why}")));
+    }
+    if s.data().is_some() {
+        return Some(Decision::act(Phase::Joining, Step::PutDataAside { why: "gave-up-join" }, format!("puts its data aside: {why}")));
+    }
+    let Some(hook) = hooks::open(s, Transition::Launching).next() else { return Some(ask_to_be_replaced(s, membership, why)) };
+    if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
+        return Some(
+            Decision::wait(Phase::Joining, format!("waits until the group takes ABANDON for hook {}", hook.hook)).again_in(s.policy.retry),
+        );
+    }
+    let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Abandon };
+    Some(Decision::act(Phase::Joining, step, format!("abandons its launch: {why}")))
+}
+
+/// The launch is over, so only the group can replace this instance: it is asked once, while every voter is healthy without it.
+fn ask_to_be_replaced(s: &Situation<'_>, membership: &Membership, why: &str) -> Decision {
+    let halted = |says: String| Decision::halt(Phase::Halted, says);
+    if s.memory.completed.iter().any(|(_, instance)| instance == s.me()) {
+        return Decision::wait(Phase::Joining, format!("{why}; waits for its group to replace it"));
+    }
+    if s.memory.reported_unhealthy || s.memory.waits("unhealthy", s.now) {
+        return halted(format!("{why}; waits for its group to replace it"));
+    }
+    if let Some(sick) = membership.voters().find(|m| !s.is_healthy(m.id)) {
+        return halted(format!("{why}; does not ask to be replaced while voter {sick} does not answer"));
+    }
+    halted(format!("{why}; reports itself unhealthy, for its group to replace it"))
+        .with_step(Step::ReportUnhealthy)
+        .under_lock("report unhealthy")
+}

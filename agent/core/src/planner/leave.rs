@@ -1,0 +1,228 @@
+//! Leaving: wait until it is safe, hand over, be removed while still running, have it confirmed, stop, and only then complete the hook.
+
+use crate::observation::{Member, Membership, Transition};
+use crate::plan::{HookResult, Step, StopReason, Via};
+use crate::policy::OnFailedLeave;
+use crate::quorum;
+use crate::report::Phase;
+use crate::situation::{Departure, Situation};
+
+use super::decision::Decision;
+use super::prune::{removal, trim};
+use super::{bootstrap, charter, hooks, recover, serve};
+
+pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
+    let departure = s.departure()?;
+    if s.seen.local.data.fresh().is_none() || s.seen.local.process.fresh().is_none() {
+        return Some(out_of_time(s, &departure).unwrap_or_else(|| waits(&departure, "its own disk and process are not known yet".into())));
+    }
+    if holds_nothing(s) {
+        return has_left(s, &departure);
+    }
+    // A generation is ended only once it is established: until then nobody else may hold it or take it over.
+    if let Some(founding) = bootstrap::go_on_founding(s).filter(|d| d.step.is_some() && !s.memory.rests) {
+        return Some(Decision { phase: Phase::Leaving, ..founding });
+    }
+    let decision = out_of_time(s, &departure).or_else(|| leave_cluster(s, &departure))?;
+    // A leaver that leads is the only one who prunes and promotes: while it waits it does so, or its wait would never end.
+    if decision.step.is_some() {
+        return Some(decision);
+    }
+    let meanwhile = super::leader_duty(s).or_else(|| keep_alive(s)).map(|d| Decision { phase: Phase::Leaving, ..d });
+    Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
+}
+
+/// What a leaver goes on with while it waits, because its leave may depend on it: founding what it claimed, recovering, and running its
+/// own etcd.
+fn keep_alive(s: &Situation<'_>) -> Option<Decision> {
+    if s.memory.rests {
+        return None;
+    }
+    let steps = [charter::rewrite_vanished, recover::decide, serve::resume].into_iter().filter_map(|rule| rule(s));
+    steps.into_iter().find(|d| d.step.is_some())
+}
+
+/// Lost quorum is said loudly by a leaver too.
+fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
+    match charter::broken(s).or_else(|| recover::decide(s)).filter(|d| d.needs_operator) {
+        Some(lost) => Decision { needs_operator: true, says: format!("{}; {}", decision.says, lost.says).into(), ..decision },
+        None => decision,
+    }
+}
+
+fn waits(departure: &Departure, why: String) -> Decision {
+    Decision::wait(Phase::Leaving, format!("leaves, as {}: {why}", departure.why)).until(departure.deadline)
+}
+
+/// No data, no process, and no entry in any member list that could be read or remembered.
+fn holds_nothing(s: &Situation<'_>) -> bool {
+    let never_member = s.last_record().is_none_or(|r| !r.lists(s.me()));
+    let listed = s.membership().map(|m| s.own_entries(&m.members).next().is_some());
+    s.disk_is_empty() && !s.runs() && !listed.unwrap_or(!never_member)
+}
+
+/// All that is left is the hook.
+fn has_left(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next().is_some();
+    if s.is_warm() && !open {
+        return None;
+    }
+    Some(complete(s, departure, HookResult::Continue, "has left"))
+}
+
+fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
+    let phase = if state == "has left" { Phase::Left } else { Phase::Leaving };
+    if !departure.instance_goes {
+        return Decision::wait(phase, format!("{state}, as {}; stays away until `quorate join`", departure.why));
+    }
+    let hook = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next();
+    let Some(hook) = hook else {
+        return Decision::wait(phase, format!("{state}, as {}", departure.why)).again_in(s.policy.retry);
+    };
+    if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
+        return Decision::wait(phase, format!("{state}; waits until the group takes the completion of hook {}", hook.hook))
+            .again_in(s.policy.retry);
+    }
+    let gives_launch_up = hook.transition == Transition::Launching && !s.is_warm();
+    let result = if gives_launch_up { HookResult::Abandon } else { result };
+    let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result };
+    Decision::act(phase, step, format!("{state}; completes hook {} with {result}", hook.hook)).until(departure.deadline)
+}
+
+/// The deadline is near, and leaving safely was not possible: say so, and let the policy decide.
+fn out_of_time(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let deadline = departure.deadline?;
+    if s.now + s.policy.leave_margin < deadline || !s.termination_is_open() {
+        return None;
+    }
+    let result = match s.policy.on_failed_leave {
+        OnFailedLeave::Continue => HookResult::Continue,
+        OnFailedLeave::Abandon => HookResult::Abandon,
+    };
+    Some(complete(s, departure, result, "could not leave safely before its deadline; the others will remove its member"))
+}
+
+fn leave_cluster(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let Some(membership) = s.membership() else { return Some(without_quorum(s, departure)) };
+    let own: Vec<&Member> = s.own_entries(&membership.members).collect();
+    if let Some(learner) = own.iter().find(|m| m.learner) {
+        return Some(removal(s, Phase::Leaving, learner, format!("removes its own learner {learner}, as {}", departure.why)));
+    }
+    let Some(me) = own.first() else { return Some(after_removal(s, departure)) };
+    let others: Vec<&Member> = membership.voters().filter(|m| m.id != me.id).collect();
+    if others.is_empty() || others.iter().all(|m| s.member_is_gone(m)) {
+        return Some(last_voter(s, departure, membership));
+    }
+    Some(leave_others(s, departure, membership, me, &others))
+}
+
+fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member, others: &[&Member]) -> Decision {
+    if let Some(why) = not_yet_safe(s, membership, others, is_patient(s, departure)) {
+        return waits(departure, why).again_in(s.policy.retry);
+    }
+    let leading = membership.leader == Some(me.id);
+    let Some(heir) = s.via_other() else { return waits(departure, "no other voter answers".into()).again_in(s.policy.retry) };
+    if leading {
+        return hand_over(s, departure, me, heir);
+    }
+    if s.memory.waits("remove", s.now) {
+        return waits(departure, "etcd refused its removal a moment ago".into()).again_in(s.policy.retry);
+    }
+    let says = format!("leaves, as {}: removes its own member {me} while it still runs", departure.why);
+    Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, says).until(departure.deadline).under_lock("leave")
+}
+
+/// A replacement is waited for within the patience, and never so long that the time to leave is lost.
+fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
+    has_time(s, departure) && s.for_how_long(s.memory.leaving) < s.policy.replacement_patience
+}
+
+fn has_time(s: &Situation<'_>, departure: &Departure) -> bool {
+    departure.deadline.is_none_or(|deadline| s.now + s.policy.leave_margin * MARGINS_TO_LEAVE < deadline)
+}
+
+/// A leave itself takes seconds; so many margins are kept back for it.
+const MARGINS_TO_LEAVE: u32 = 3;
+
+fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -> Decision {
+    if s.memory.waits("move", s.now) {
+        return waits(departure, "etcd refused to move the leadership a moment ago".into()).again_in(s.policy.retry);
+    }
+    let Some(url) = me.client_url.clone() else { return waits(departure, "its own member has no client address yet".into()) };
+    let says = format!("leaves, as {}: hands the leadership to {}", departure.why, heir.member);
+    let step = Step::MoveLeader { via: Via { member: me.id, url }, to: heir.member };
+    Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave")
+}
+
+/// Why leaving now would not be safe. Quorum is never given up; the rest only within the patience.
+fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], patient: bool) -> Option<String> {
+    let healthy = others.iter().filter(|m| s.is_healthy(m.id)).count();
+    if !quorum::survives_removal(others.len() + 1, healthy) {
+        return Some(format!("only {healthy} of the other {} voters are healthy", others.len()));
+    }
+    if !patient {
+        return None;
+    }
+    if healthy < others.len() {
+        return Some(format!("waits until all of the other {} voters are healthy", others.len()));
+    }
+    if let Some(learner) = membership.learner() {
+        return Some(format!("waits until learner {learner} is promoted or removed"));
+    }
+    let staying = others.iter().filter(|m| s.instance_of(m).is_some_and(|i| !s.is_leaving(&i))).count();
+    match s.wanted_voters() {
+        None => Some("waits until the group says whether a replacement comes".to_owned()),
+        Some(wanted) if staying < wanted => Some(format!("waits for its replacement: {staying} of {wanted} wanted voters would stay")),
+        Some(_) => None,
+    }
+}
+
+/// The others confirm that it is no member any more: charter, lock, process, data, in this order.
+fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
+    if let Some(decision) = trim(s, Phase::Leaving, s.me()) {
+        return decision.until(departure.deadline);
+    }
+    if s.holds_lock() {
+        return match s.via_other() {
+            Some(via) => Decision::act(Phase::Leaving, Step::ReleaseLock { via }, "is out; gives the lock back through another member"),
+            None => waits(departure, "is out, but no other member answers to take the lock back".into()).again_in(s.policy.retry),
+        };
+    }
+    if s.runs() {
+        let same_cluster = s.data().and_then(|d| d.cluster) == s.membership().map(|m| m.cluster);
+        let reason = if same_cluster { StopReason::Left } else { StopReason::PutAside };
+        return Decision::act(Phase::Leaving, Step::StopMember(reason), "is out, as the others confirm; stops etcd")
+            .until(departure.deadline);
+    }
+    Decision::act(Phase::Leaving, Step::PutDataAside { why: "left" }, "is out, as the others confirm; puts its data aside")
+        .until(departure.deadline)
+}
+
+/// The last voter cannot be removed: its clients are stopped and its data ends with the instance.
+fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership) -> Decision {
+    if !departure.instance_goes {
+        return Decision::halt(
+            Phase::Leaving,
+            "was ordered to leave, but is the last voter: terminate the instance to end the cluster, or `quorate join`",
+        );
+    }
+    let patient = is_patient(s, departure);
+    let expected = s.wanted_voters().is_none_or(|wanted| wanted > 0);
+    let heir = has_time(s, departure) && membership.learner().is_some_and(|l| s.is_healthy(l.id));
+    if heir || (patient && (expected || membership.learner().is_some())) {
+        return waits(departure, "is the last voter; waits for its replacement".into()).again_in(s.policy.retry);
+    }
+    if s.runs() {
+        let says = "is the last voter and no replacement comes: stops etcd. No snapshot is taken, so THE DATA ENDS WITH THIS INSTANCE";
+        return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
+    }
+    complete(s, departure, HookResult::Continue, "was the last voter")
+}
+
+/// No quorum answers: wait, unless this is the last voter and already stopped, or the deadline ends the wait.
+fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
+    if s.is_stopped() && s.memory.rests && departure.instance_goes {
+        return complete(s, departure, HookResult::Continue, "was the last voter, and its etcd is stopped");
+    }
+    waits(departure, format!("no quorum answers: {}", s.seen.etcd.membership.why_not_fresh())).again_in(s.policy.retry)
+}

@@ -1,0 +1,121 @@
+//! The decision: what is seen and remembered in, at most one step and its explanation out.
+//!
+//! An ordered table of rules; the first that applies wins. The lock is declared by a rule, and taken, renewed and given back here.
+
+mod bootstrap;
+mod charter;
+mod decision;
+mod hooks;
+mod join;
+mod learner;
+mod leave;
+mod prune;
+mod recover;
+mod serve;
+
+use crate::memory::Memory;
+use crate::observation::{Lock, Observation};
+use crate::plan::{Plan, Step};
+use crate::policy::Policy;
+use crate::report::{Phase, Report};
+use crate::situation::Situation;
+use crate::time::Timestamp;
+
+pub(crate) use bootstrap::may_claim;
+use decision::Decision;
+pub(crate) use join::is_up_to_this_node;
+pub(crate) use learner::watched_learner;
+pub(crate) use recover::loses_quorum_for_good;
+
+/// One rule: a name for reports and tests, and what it decides when it applies.
+struct Rule {
+    name: &'static str,
+    decide: fn(&Situation<'_>) -> Option<Decision>,
+}
+
+const RULES: &[Rule] = &[
+    Rule { name: "heartbeat", decide: hooks::heartbeat },
+    Rule { name: "leave", decide: leave::decide },
+    Rule { name: "warm", decide: serve::warm },
+    Rule { name: "unproven-disk", decide: serve::unproven_disk },
+    Rule { name: "broken-charter", decide: charter::broken },
+    Rule { name: "vanished-record", decide: charter::rewrite_vanished },
+    Rule { name: "recover", decide: recover::decide },
+    Rule { name: "found", decide: bootstrap::decide },
+    Rule { name: "not-permitted", decide: serve::not_permitted },
+    Rule { name: "superseded", decide: serve::superseded },
+    Rule { name: "resume", decide: serve::resume },
+    Rule { name: "broken-member", decide: serve::mend },
+    Rule { name: "launch-hook", decide: hooks::complete_launch },
+    Rule { name: "give-up-join", decide: join::give_up },
+    Rule { name: "join", decide: join::decide },
+    Rule { name: "prune", decide: prune::departed_voter },
+    Rule { name: "dead-hooks", decide: prune::hooks_of_the_dead },
+    Rule { name: "stuck-learner", decide: learner::stuck_learner },
+    Rule { name: "charter-voters", decide: charter::reconcile },
+    Rule { name: "promote", decide: learner::promote },
+    Rule { name: "serve", decide: serve::idle },
+];
+
+/// What the agent beside the leader owes to the others, whatever becomes of itself.
+const LEADER_DUTIES: &[fn(&Situation<'_>) -> Option<Decision>] =
+    &[prune::departed_voter, learner::stuck_learner, charter::reconcile, learner::promote, prune::hooks_of_the_dead];
+
+/// The first of the leader's duties that is a step now, not a wait.
+fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
+    LEADER_DUTIES.iter().filter_map(|duty| duty(s)).find(|decision| decision.step.is_some())
+}
+
+/// Decides the next step.
+///
+/// # Flow
+/// Facts are derived from what was seen and remembered; the first rule of the table that applies decides; a step that needs the
+/// cluster-wide lock is preceded by taking it; a lock that the decision does not need is given back.
+///
+/// # Guarantees
+/// Deterministic: the same arguments give the same plan. At most one step, which leaves its execution no choice.
+///
+/// # Assumptions
+/// `memory` has absorbed this very observation ([`Memory::absorb`]).
+pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
+    let situation = Situation::new(observation, memory, policy, now);
+    let (name, decision) = decide(&situation);
+    with_lock(&situation, name, decision)
+}
+
+fn decide(s: &Situation<'_>) -> (&'static str, Decision) {
+    let found = RULES.iter().find_map(|rule| (rule.decide)(s).map(|decision| (rule.name, decision)));
+    found.unwrap_or_else(|| ("none", Decision::wait(Phase::Starting, "nothing is known yet that would allow a decision")))
+}
+
+fn with_lock(s: &Situation<'_>, rule: &'static str, decision: Decision) -> Plan {
+    let until = decision.until;
+    let report = |says| Report { phase: decision.phase, rule, says, until, needs_operator: decision.needs_operator };
+    let plan = |step, says| Plan { step, report: report(says), look_again: decision.look_again.unwrap_or(s.policy.cycle) };
+    let Some(purpose) = decision.lock else {
+        let step = decision.step.clone().or_else(|| release(s));
+        return plan(step, decision.says.clone());
+    };
+    match s.lock() {
+        Some(Lock::Mine { remaining }) if *remaining * 2 < s.policy.lock_ttl => {
+            plan(s.via_any().map(|via| Step::RenewLock { via }), decision.says.clone())
+        }
+        Some(Lock::Mine { .. }) => plan(decision.step.clone(), decision.says.clone()),
+        Some(Lock::Free) if s.memory.waits("lock", s.now) => {
+            plan(None, format!("{}; the lock was refused a moment ago", decision.says).into())
+        }
+        Some(Lock::Free) => plan(s.via_any().map(|via| Step::AcquireLock { via, purpose }), decision.says.clone()),
+        Some(Lock::Other { holder, purpose }) => {
+            let says = format!("{}; waits for the lock that {holder} holds to {purpose}", decision.says);
+            Plan { look_again: s.policy.retry, ..plan(None, says.into()) }
+        }
+        None => plan(None, format!("{}; waits for the lock, which could not be read", decision.says).into()),
+    }
+}
+
+fn release(s: &Situation<'_>) -> Option<Step> {
+    if !s.holds_lock() {
+        return None;
+    }
+    s.via_any().map(|via| Step::ReleaseLock { via })
+}

@@ -1,0 +1,68 @@
+//! Finishing what the dead could not: their membership and their lifecycle hooks.
+
+use crate::observation::{LifecycleState, Member, Transition};
+use crate::plan::{HookResult, Step};
+use crate::quorum;
+use crate::report::Phase;
+use crate::situation::Situation;
+
+use super::charter;
+use super::decision::Decision;
+
+/// The agent beside the leader removes a departed voter, one at a time, if quorum survives.
+pub(super) fn departed_voter(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() {
+        return None;
+    }
+    let (member, instance) = s.departed_voter()?;
+    let membership = s.membership()?;
+    let voters = membership.voters().count();
+    let healthy = membership.voters().filter(|m| m.id != member.id && s.is_healthy(m.id)).count();
+    if !quorum::survives_removal(voters, healthy) {
+        let says = format!("{instance} has departed, but removing its member would leave {healthy} healthy of {} voters", voters - 1);
+        return Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry));
+    }
+    Some(removal(s, Phase::Voter, member, format!("removes member {member}: its instance has departed")))
+}
+
+/// MemberRemove through a healthy voter, under the lock, unless it was refused a moment ago.
+pub(super) fn removal(s: &Situation<'_>, phase: Phase, member: &Member, says: String) -> Decision {
+    if s.memory.waits("remove", s.now) {
+        return Decision::wait(phase, format!("{says}; etcd refused a moment ago")).again_in(s.policy.retry);
+    }
+    let Some(via) = s.via_any().filter(|v| v.member != member.id).or_else(|| s.via_other()) else {
+        return Decision::wait(phase, format!("{says}; no healthy voter answers")).again_in(s.policy.retry);
+    };
+    Decision::act(phase, Step::RemoveMember { via, member: member.id }, says).under_lock("remove a member")
+}
+
+/// Completes the own hooks of a dead instance by its id, once it is no member any more, so that its group does not wait out their timeout.
+pub(super) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() {
+        return None;
+    }
+    let listed = s.seen.cloud.listed.fresh()?;
+    let hooks = s.seen.cloud.hooks.last()?;
+    let members = &s.membership()?.members;
+    let trimmed = |id| s.record().is_none_or(|r| !r.lists(id));
+    let is_member = |id| members.iter().any(|m| s.instance_of(m).as_ref() == Some(id));
+    let departed = listed.iter().filter(|(id, _)| *id != s.me() && s.is_departed(id) && !is_member(id) && trimmed(id));
+    let (hook, instance, result) = departed.into_iter().find_map(|(id, listed)| {
+        let (transition, result) = match listed.state {
+            LifecycleState::TerminatingWait => (Transition::Terminating, HookResult::Continue),
+            LifecycleState::PendingWait if s.is_gone(id) => (Transition::Launching, HookResult::Abandon),
+            _ => return None,
+        };
+        let mine = hooks.iter().filter(|h| h.transition == transition && h.hook.group == listed.group);
+        let open = mine.filter(|h| !s.memory.hook_waits(&h.hook, id, s.now)).map(|h| (h.hook.clone(), id.clone()));
+        open.into_iter().find(|done| !s.memory.completed.contains(done)).map(|(hook, id)| (hook, id, result))
+    })?;
+    let says = format!("completes hook {hook} for {instance}, which has departed");
+    Some(Decision::act(Phase::Voter, Step::CompleteHook { hook, instance, result }, says))
+}
+
+/// What is still to be written into the charter after `member`'s removal.
+pub(super) fn trim(s: &Situation<'_>, phase: Phase, instance: &crate::ids::InstanceId) -> Option<Decision> {
+    let next = charter::without(s, instance)?;
+    Some(charter::write(s, phase, next, "strikes a removed voter from the charter"))
+}

@@ -1,0 +1,227 @@
+//! Quorum lost for good, and total loss: recognised exactly; acted on only where nothing acknowledged can be missing.
+
+use crate::charter::{Origin, Record, State};
+use crate::ids::InstanceId;
+use crate::memory::Order;
+use crate::observation::{DataClaim, Member};
+use crate::plan::{Step, StopReason};
+use crate::policy::Recovery;
+use crate::quorum;
+use crate::report::Phase;
+use crate::situation::Situation;
+use crate::time::Timestamp;
+
+use super::bootstrap::{counts, objector};
+use super::charter::successor;
+use super::decision::Decision;
+
+pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
+    if s.order() == Some(Order::RecoverFresh) {
+        return None;
+    }
+    restore_what_i_claimed(s)
+        .or_else(|| drop_superseded(s))
+        .or_else(|| quorum_lost(s))
+        .or_else(|| lost_and_mute(s))
+        .or_else(|| total_loss(s))
+}
+
+/// The record is this survivor's own claim: ask all again, stop, restore its own data into the new generation.
+fn restore_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.founder() == Some(s.me()))?;
+    let older = s.data_generation().is_some_and(|g| g < record.generation);
+    if record.origin != (Origin::Survivor { instance: s.me().clone() }) || !older {
+        return None;
+    }
+    let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map_or(s.memory.started, |(_, at)| at);
+    if let Some((who, why)) = dissenter(s, record, Some(claimed_at)) {
+        let says = format!("claimed the recovery; before it restores its data, {who} {why}");
+        return Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry));
+    }
+    Some(if s.runs() {
+        Decision::act(Phase::Recovering, Step::StopMember(StopReason::Recover), "stops etcd to restore its own data into a new generation")
+    } else {
+        let step = Step::RestoreOwnData { generation: record.generation, token: record.token() };
+        Decision::act(Phase::Recovering, step, format!("restores its own data as generation {}, and keeps the old copy", record.generation))
+    })
+}
+
+/// The old copy of a recovery is kept until the new generation is established.
+fn drop_superseded(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.state == State::Established)?;
+    let done = s.seen.local.superseded && s.data_generation() == Some(record.generation) && s.my_member().is_some();
+    done.then(|| Decision::act(Phase::Voter, Step::DropSuperseded, "moves the data from before the recovery to the trash"))
+}
+
+/// Whether the local member's own list can never reach quorum again: no leader, and too few voters that are not gone.
+/// Voters that are merely silent are a partition, and nobody acts on a partition.
+pub(crate) fn loses_quorum_for_good(s: &Situation<'_>) -> bool {
+    if s.membership().is_some() {
+        return false;
+    }
+    let Some(list) = s.seen.etcd.local_list.fresh() else { return false };
+    let Some(me) = s.data().and_then(|d| d.member) else { return false };
+    if s.status(me).is_none_or(|status| status.leader.is_some()) {
+        return false;
+    }
+    let voters: Vec<&Member> = list.iter().filter(|m| !m.learner).collect();
+    let left = voters.iter().filter(|m| m.id == me || !s.member_is_gone(m)).count();
+    quorum::lost(voters.len(), left)
+}
+
+fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
+    let since = s.memory.quorum_lost?;
+    let record = s.record()?;
+    let acts = match &record.state {
+        State::Established => s.data_generation() == Some(record.generation),
+        State::Founding { founder } => s.is_gone(founder) && matches!(record.origin, Origin::Survivor { .. }),
+        State::Retired { .. } => false,
+    };
+    if !acts {
+        return None;
+    }
+    let halt = |why: String| Some(Decision::halt(Phase::Recovering, format!("quorum is lost for good; {why}")));
+    let survivors = match survivors(s, record) {
+        Ok(survivors) => survivors,
+        Err(why) => return halt(why),
+    };
+    let voters = record.voters.len();
+    if s.policy.recovery == Recovery::Halt || !quorum::meets_every_quorum(voters, survivors.len()) {
+        return halt(format!(
+            "{} of {voters} voters survive, and policy {:?} does not let them act: acknowledged writes could be missing. `quorate recover` shows the choices",
+            survivors.len(),
+            s.policy.recovery
+        ));
+    }
+    let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
+    if !s.policy.network_trusted && rests_on_answers {
+        return halt("the survivors' answers are unsigned: without TLS only an operator may recover (`quorate recover`)".to_owned());
+    }
+    let at = since + s.policy.quorum_loss_grace;
+    if s.now < at {
+        let says = "quorum is lost for good; waits whether the missing come back";
+        return Some(Decision::wait(Phase::Recovering, says).until(Some(at)));
+    }
+    Some(claim_recovery(s, record, &survivors))
+}
+
+/// By the charter's voters quorum is lost for good, but this member cannot say how far its data goes: etcd serves nothing after a
+/// restart without quorum, because it waits to publish itself (etcd `EtcdServer.publish`).
+fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.state == State::Established && s.data_generation() == Some(r.generation))?;
+    if !s.runs() || s.membership().is_some() || s.memory.quorum_lost.is_some() {
+        return None;
+    }
+    let left = record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v)).count();
+    if !quorum::lost(record.voters.len(), left) {
+        return None;
+    }
+    let mine = if record.lists(s.me()) {
+        "its etcd was restarted since and cannot say how far its data goes"
+    } else {
+        "its data never became a voter's"
+    };
+    Some(Decision::halt(
+        Phase::Recovering,
+        format!(
+            "quorum is lost for good: {left} of {} voters are left; {mine}, so nobody recovers by itself. `quorate recover` shows what is known",
+            record.voters.len()
+        ),
+    ))
+}
+
+fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, Option<u64>)]) -> Decision {
+    if let Some((who, why)) = dissenter(s, record, None) {
+        return Decision::halt(Phase::Recovering, format!("quorum is lost for good; before anybody recovers, {who} {why}"));
+    }
+    let Some((best, _)) = survivors.iter().max_by_key(|(id, applied)| (*applied, std::cmp::Reverse(id.clone()))) else {
+        return Decision::wait(Phase::Recovering, "quorum is lost for good, and no survivor is known");
+    };
+    if best != s.me() {
+        return Decision::wait(Phase::Recovering, format!("quorum is lost for good; {best} has the highest applied index and recovers"));
+    }
+    if s.memory.waits("record", s.now) {
+        return Decision::wait(Phase::Recovering, "the store refused the recovery's claim a moment ago").again_in(s.policy.retry);
+    }
+    let next = Record {
+        generation: record.generation.next(),
+        origin: Origin::Survivor { instance: s.me().clone() },
+        state: State::Founding { founder: s.me().clone() },
+        etcd_cluster: None,
+        ..successor(record)
+    };
+    let says = format!(
+        "quorum is lost for good; claims the recovery as generation {} from its own data, applied up to index {}: only writes that were in flight when the others died can be missing",
+        next.generation,
+        applied(s, s.me()).unwrap_or_default()
+    );
+    Decision::act(Phase::Recovering, Step::CreateRecord(next), says)
+}
+
+/// The listed voters that are not gone, with their applied index; only if this member's own list equals the charter's.
+fn survivors(s: &Situation<'_>, record: &Record) -> Result<Vec<(InstanceId, Option<u64>)>, String> {
+    let list = s.seen.etcd.local_list.fresh().ok_or("this member's own list could not be read")?;
+    let mut mine: Vec<_> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
+    let mut charter: Vec<_> = record.voters.iter().map(|v| v.member).collect();
+    mine.sort();
+    charter.sort();
+    if mine != charter {
+        return Err("this member's voters differ from the charter's, so nobody acts by itself: `quorate recover` shows both".to_owned());
+    }
+    let left = record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v));
+    Ok(left.map(|v| (v.instance.clone(), applied(s, &v.instance))).collect())
+}
+
+fn applied(s: &Situation<'_>, instance: &InstanceId) -> Option<u64> {
+    if instance == s.me() {
+        return s.data().and_then(|d| d.member).and_then(|id| s.status(id)).map(|status| status.applied);
+    }
+    match s.peer(instance).map(|p| &p.data) {
+        Some(DataClaim::Holds { applied, .. }) => *applied,
+        Some(DataClaim::Unknown | DataClaim::None) | None => None,
+    }
+}
+
+/// An instance that stands in the way of a recovery: silent, remembering more, or a survivor whose applied index is not known.
+fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Option<(InstanceId, String)> {
+    s.others().into_iter().filter(|id| !s.is_gone(id)).find_map(|id| {
+        let Some(answer) = s.peer(&id) else { return Some((id, "has not answered".to_owned())) };
+        if since.is_some_and(|moment| !s.heard_since(&id, moment)) {
+            return Some((id, "has not been asked again yet".to_owned()));
+        }
+        if let Some(theirs) = answer.record.as_ref().filter(|r| r.number > record.number) {
+            let why = format!("remembers {theirs}");
+            return Some((id, why));
+        }
+        let vague = match &answer.data {
+            DataClaim::None => false,
+            DataClaim::Unknown => true,
+            // Every promotion is preceded by a record that names the member: who is not listed never voted.
+            claim => record.lists(&id) && counts(s, claim) && applied(s, &id).is_none(),
+        };
+        vague.then(|| (id, "does not say how far its data has been applied".to_owned()))
+    })
+}
+
+/// Established, and no listed voter's data is left: snapshots are not built yet, so an operator decides.
+fn total_loss(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.ever_established.is_some() && !matches!(r.state, State::Retired { .. }))?;
+    let stuck = match &record.state {
+        State::Founding { founder } => matches!(record.origin, Origin::Survivor { .. }) && (founder == s.me() || s.is_gone(founder)),
+        State::Established | State::Retired { .. } => true,
+    };
+    if !stuck || !s.disk_is_empty() || s.membership().is_some() {
+        return None;
+    }
+    if let Some((who, why)) = objector(s, record.number, None) {
+        let says = format!("the cluster does not answer, and is not founded again: {who} {why}");
+        return Some(Decision::wait(Phase::Waiting, says).again_in(s.policy.retry));
+    }
+    Some(Decision::halt(
+        Phase::Halted,
+        format!(
+            "every voter of the established cluster is gone, and its data with them ({record}); nothing is founded over it by itself. `quorate recover --fresh --cluster {}` on one node founds an empty cluster",
+            s.seen.me.cluster
+        ),
+    ))
+}

@@ -1,0 +1,182 @@
+//! Having a member: keeping it running, putting proven-dead data aside, and the quiet state.
+
+use crate::charter::State;
+use crate::observation::Membership;
+use crate::plan::{Start, Step, StopReason};
+use crate::quorum;
+use crate::report::Phase;
+use crate::situation::{Charter, Situation};
+
+use super::decision::Decision;
+use super::prune::removal;
+
+/// In the warm pool a node never joins.
+pub(super) fn warm(s: &Situation<'_>) -> Option<Decision> {
+    s.is_warm().then(|| Decision::wait(Phase::Warm, "is in the warm pool, and joins nothing there"))
+}
+
+/// Nothing is decided before the disk and the process are known.
+pub(super) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
+    if s.seen.local.data.fresh().is_none() {
+        return Some(Decision::wait(Phase::Starting, format!("the data directory is not known: {}", s.seen.local.data.why_not_fresh())));
+    }
+    if s.seen.local.process.fresh().is_none() {
+        return Some(Decision::wait(Phase::Starting, format!("etcd's process is not known: {}", s.seen.local.process.why_not_fresh())));
+    }
+    None
+}
+
+/// A later generation is established: this one must not go on serving. Its data stays until a quorum's word proves it dead.
+pub(super) fn not_permitted(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.state == State::Established)?;
+    let older = s.data_generation().is_some_and(|g| g < record.generation);
+    if !older || !s.runs() {
+        return None;
+    }
+    let says = format!("stops etcd: its data is of an older generation than {record}");
+    Some(Decision::act(Phase::Waiting, Step::StopMember(StopReason::NotPermitted), says))
+}
+
+/// Data that a quorum read proves to be dead goes to the trash: a removed member's, or one of an older generation.
+pub(super) fn superseded(s: &Situation<'_>) -> Option<Decision> {
+    let data = s.data()?;
+    if data.cluster.is_none() && s.is_stopped() {
+        let says = "puts its data directory aside: etcd never got so far as to write its log there, so it holds no member";
+        return Some(Decision::act(Phase::Joining, Step::PutDataAside { why: "never-started" }, says));
+    }
+    let membership = s.membership()?;
+    let why = if data.cluster == Some(membership.cluster) {
+        let removed = data.member.is_some_and(|id| membership.get(id).is_none());
+        removed.then_some("removed-member")?
+    } else {
+        is_older(s, membership).then_some("older-generation")?
+    };
+    Some(if s.runs() {
+        Decision::act(Phase::Joining, Step::StopMember(StopReason::PutAside), format!("stops etcd on dead data ({why})"))
+    } else {
+        Decision::act(Phase::Joining, Step::PutDataAside { why }, format!("puts its data aside, as a quorum's word proves it dead ({why})"))
+    })
+}
+
+fn is_older(s: &Situation<'_>, membership: &Membership) -> bool {
+    let Some(record) = s.record().filter(|r| r.state == State::Established) else { return false };
+    record.etcd_cluster == Some(membership.cluster) && s.data_generation().is_some_and(|g| g < record.generation)
+}
+
+/// Starts etcd on the data that is there, if a record permits it.
+pub(super) fn resume(s: &Situation<'_>) -> Option<Decision> {
+    let data = s.data()?;
+    if !s.is_stopped() || data.cluster.is_none() {
+        return None;
+    }
+    let Some(generation) = data.generation else {
+        return Some(Decision::halt(
+            Phase::Halted,
+            "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group",
+        ));
+    };
+    let permitted = match &s.charter {
+        Charter::Known(record) if record.etcd_cluster.is_some() && data.cluster.is_some() && record.etcd_cluster != data.cluster => {
+            Err(format!("its data is of another etcd cluster than {record}"))
+        }
+        Charter::Known(record) if record.generation == generation && record.state == State::Established => Ok(()),
+        Charter::Known(record) if record.founder() == Some(s.me()) && record.generation == generation => Ok(()),
+        Charter::Known(record) => Err(format!("its data is of generation {generation}, and the charter says {record}")),
+        Charter::Unreadable(Some(record), _)
+            if s.seen.local.ran_this_boot && record.generation == generation && record.state == State::Established =>
+        {
+            Ok(())
+        }
+        Charter::Unreadable(_, why) => Err(format!("the charter cannot be read ({why}), and this node may have been stopped meanwhile")),
+        Charter::NoStore => Err("it has data but remembers no record of it".to_owned()),
+        Charter::Absent => Err("it has data, but the store holds no charter: check `quorate:store`".to_owned()),
+        Charter::Vanished(record) => Err(format!("{record} vanished from the store")),
+        Charter::Broken(why) | Charter::Foreign(why) => Err(why.clone()),
+    };
+    if let Err(why) = permitted {
+        return Some(Decision::halt(Phase::Waiting, format!("does not start etcd: {why}")).again_in(s.policy.cycle));
+    }
+    if is_broken(s) && quorum_without_me(s).is_some() {
+        return None;
+    }
+    if s.memory.waits("start", s.now) {
+        return Some(
+            Decision::wait(Phase::Starting, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry),
+        );
+    }
+    let says = format!("starts etcd on its data of generation {generation}");
+    Some(Decision::act(Phase::Starting, Step::StartMember(Start::Resume { loopback_only: false }), says))
+}
+
+fn is_broken(s: &Situation<'_>) -> bool {
+    let recent = s.memory.starts.iter().filter(|at| s.now.since(**at) < s.policy.broken_window).count();
+    recent > s.policy.broken_restarts as usize
+}
+
+/// The others' quorum without this node's member, proven by a linearizable read through one of them.
+fn quorum_without_me<'a>(s: &Situation<'a>) -> Option<&'a Membership> {
+    let membership = s.membership()?;
+    let mine = s.data().and_then(|d| d.member)?;
+    let others = membership.voters().filter(|m| m.id != mine && s.is_healthy(m.id)).count();
+    let voters = membership.voters().count();
+    (membership.via != mine && quorum::survives_removal(voters, others)).then_some(membership)
+}
+
+/// A member that stays broken is rejoined fresh, and one that does not answer is restarted; both only while the others have quorum without it.
+pub(super) fn mend(s: &Situation<'_>) -> Option<Decision> {
+    let membership = quorum_without_me(s)?;
+    let member = s.data().and_then(|d| d.member).and_then(|id| membership.get(id))?;
+    if s.is_stopped() && is_broken(s) {
+        return Some(removal(s, Phase::Voter, member, format!("removes its own member {member}, which stays broken, to join afresh")));
+    }
+    let silent = s.for_how_long(s.memory.local_silent);
+    if s.runs() && silent >= s.policy.frozen_after {
+        let says = "restarts its etcd, which runs but does not answer";
+        return Some(Decision::act(Phase::Voter, Step::StopMember(StopReason::NotAnswering), says).under_lock("restart a frozen member"));
+    }
+    None
+}
+
+/// What this node's member is, for reports.
+pub(super) fn phase_of_member(s: &Situation<'_>) -> Phase {
+    match s.my_member() {
+        Some(member) if member.learner => Phase::Learner,
+        Some(_) => Phase::Voter,
+        None if s.record().is_some_and(|r| r.founder() == Some(s.me())) => Phase::Founding,
+        None if s.data().is_some() && s.last_record().is_some_and(|r| r.lists(s.me())) => Phase::Voter,
+        None if s.record().is_some_and(|r| r.state == State::Established) => Phase::Joining,
+        None => Phase::Waiting,
+    }
+}
+
+/// Nothing is to be done.
+pub(super) fn idle(s: &Situation<'_>) -> Option<Decision> {
+    let phase = phase_of_member(s);
+    let soon = s.policy.retry / 2;
+    let wait = |says: String| Some(Decision::wait(phase, says));
+    match s.membership() {
+        None if s.runs() && s.for_how_long(s.memory.quorumless) >= s.policy.quorum_loss_grace => {
+            let why = s.seen.etcd.membership.why_not_fresh();
+            Some(Decision::halt(
+                phase,
+                format!("etcd has run without quorum for long ({why}): `quorate status` on every node shows who is missing"),
+            ))
+        }
+        None if s.runs() => {
+            wait(format!("etcd runs, but no quorum answers: {}", s.seen.etcd.membership.why_not_fresh())).map(|d| d.again_in(soon))
+        }
+        Some(membership) if s.my_member().is_some_and(|m| !m.learner) => {
+            let voters = membership.voters().count();
+            let leader = membership.leader.and_then(|l| membership.get(l)).and_then(|m| s.instance_of(m));
+            let leader = leader.map_or_else(|| "nobody".to_owned(), |l| l.to_string());
+            let newcomers = s.leads() && s.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.phase.is_on_its_way_in());
+            let decision = wait(format!("serves as one of {voters} voters; {leader} leads"));
+            if newcomers { decision.map(|d| d.again_in(soon)) } else { decision }
+        }
+        Some(_) if s.my_member().is_some() => {
+            wait("is a learner; waits for the leader's agent to promote it".into()).map(|d| d.again_in(soon))
+        }
+        _ if s.runs() => wait("etcd runs; waits until the cluster shows its member".into()).map(|d| d.again_in(soon)),
+        _ => None,
+    }
+}

@@ -1,0 +1,112 @@
+//! What the operator may choose. The defaults are the design's; each says what goes wrong when it is far off.
+
+use std::time::Duration;
+
+/// What to do by itself when quorum is lost for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Act only when the survivors meet every possible quorum, so that no acknowledged write can be missing.
+    Safe,
+    /// Never act.
+    Halt,
+}
+
+/// How a termination hook is completed when leaving safely was impossible before its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailedLeave {
+    /// Let the instance go.
+    Continue,
+    /// Keep it where the group retains on abandon; elsewhere it goes all the same.
+    Abandon,
+}
+
+/// All choices and times of the planner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Pause between two looks at the world while nothing is to be done.
+    pub cycle: Duration,
+    /// A reading older than this is stale.
+    pub stale_after: Duration,
+    /// A learner this many entries behind the leader, or fewer, is caught up. etcd's own test is a ratio, which an old log makes meaningless.
+    pub caught_up_lag: u64,
+    /// For so many readings in a row.
+    pub caught_up_readings: u32,
+    /// A node that cannot join within this time of its own doing gives its launch up.
+    pub join_deadline: Duration,
+    /// A learner without progress for so long is removed.
+    pub learner_patience: Duration,
+    /// A departed voter must have been silent for so long before it is pruned.
+    pub prune_grace: Duration,
+    /// A leaver waits so long for its replacement.
+    pub replacement_patience: Duration,
+    /// So many starts within `broken_window` make a member broken.
+    pub broken_restarts: u32,
+    /// See `broken_restarts`.
+    pub broken_window: Duration,
+    /// Quorum must have been lost for so long before anybody acts.
+    pub quorum_loss_grace: Duration,
+    /// Each rank of a candidate waits so much longer before it claims. It only avoids collisions, the claim itself decides.
+    pub rank_delay: Duration,
+    /// EC2 must have known nothing of an instance for so long before it counts as gone: a new instance can be unknown for minutes.
+    pub unknown_is_gone_after: Duration,
+    /// Slow cadence of the AWS control plane while serving; jittered by a fifth.
+    pub aws_cadence: Duration,
+    /// Cadence while something is awaited from the AWS control plane.
+    pub aws_hurry: Duration,
+    /// An answer of the AWS control plane older than this is not acted on.
+    pub cloud_fresh: Duration,
+    /// A member that runs but has not answered for so long is restarted, if the others have quorum without it.
+    pub frozen_after: Duration,
+    /// Time that a leaver without any termination hook gives itself: EC2 may cut the power soon after the notice.
+    pub unhooked_leave: Duration,
+    /// At most so many voters; further instances wait as spares.
+    pub max_voters: usize,
+    /// The lock's lease.
+    pub lock_ttl: Duration,
+    /// Longest time that one call of a step may take; the lock must outlast it.
+    pub call_timeout: Duration,
+    /// Pause before a refused membership change is tried again.
+    pub retry: Duration,
+    /// See [`Recovery`].
+    pub recovery: Recovery,
+    /// See [`OnFailedLeave`].
+    pub on_failed_leave: OnFailedLeave,
+    /// The operator vouches for the network in place of TLS: unauthenticated answers may then permit recovery.
+    pub network_trusted: bool,
+    /// Time to keep back at the end of a leave's deadline for completing the hook.
+    pub leave_margin: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            cycle: secs(2),
+            stale_after: secs(6),
+            caught_up_lag: 500,
+            caught_up_readings: 3,
+            join_deadline: secs(600),
+            learner_patience: secs(300),
+            prune_grace: secs(60),
+            replacement_patience: secs(300),
+            broken_restarts: 3,
+            broken_window: secs(300),
+            quorum_loss_grace: secs(600),
+            rank_delay: secs(10),
+            unknown_is_gone_after: secs(3600),
+            aws_cadence: secs(600),
+            aws_hurry: secs(5),
+            cloud_fresh: secs(45),
+            frozen_after: secs(30),
+            unhooked_leave: secs(60),
+            max_voters: 7,
+            lock_ttl: secs(20),
+            call_timeout: secs(5),
+            retry: Duration::from_millis(500),
+            recovery: Recovery::Safe,
+            on_failed_leave: OnFailedLeave::Continue,
+            network_trusted: false,
+            leave_margin: secs(10),
+        }
+    }
+}

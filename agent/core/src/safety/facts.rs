@@ -1,0 +1,157 @@
+//! The few facts that the gate derives for itself.
+
+use std::collections::BTreeSet;
+
+use crate::charter::{Record, State, StoreView};
+use crate::ids::{InstanceId, MemberId};
+use crate::memory::Memory;
+use crate::observation::LifecycleState::Warmed as WarmedState;
+use crate::observation::{
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LocalData, Lock, Member, Membership, Observation, PeerAnswer, Process, Warmed,
+};
+use crate::plan::peer_url;
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+pub(super) struct Facts<'a> {
+    pub(super) seen: &'a Observation,
+    pub(super) memory: &'a Memory,
+    pub(super) policy: &'a Policy,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn me(&self) -> &'a InstanceId {
+        &self.seen.me.instance
+    }
+
+    /// The store's own highest record, read fresh; the remembered one where no store is configured.
+    pub(super) fn highest(&self) -> Result<Option<&'a Record>, &'static str> {
+        match self.seen.store.fresh() {
+            Some(StoreView::Charter(log)) => Ok(log.highest()),
+            Some(StoreView::Absent) => Ok(None),
+            Some(StoreView::NotConfigured) => Ok(self.memory.kept.record.as_ref()),
+            Some(StoreView::Foreign { .. }) => Err("the store holds foreign objects"),
+            None => Err("the store was not read"),
+        }
+    }
+
+    pub(super) fn membership(&self) -> Result<&'a Membership, &'static str> {
+        self.seen.etcd.membership.fresh().ok_or("no quorum has spoken")
+    }
+
+    pub(super) fn data(&self) -> Option<&'a DataIdentity> {
+        match self.seen.local.data.fresh() {
+            Some(LocalData::Present(identity)) => Some(identity),
+            _ => None,
+        }
+    }
+
+    pub(super) fn disk_is_empty(&self) -> bool {
+        matches!(self.seen.local.data.fresh(), Some(LocalData::Empty))
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self.seen.local.process.fresh(), Some(Process::Stopped { .. }))
+    }
+
+    /// The lock is this agent's, for longer than any one call may take.
+    pub(super) fn lock_outlasts_a_call(&self) -> bool {
+        let age = self.seen.etcd.lock.at().map(|at| self.now.since(at)).unwrap_or_default();
+        matches!(self.seen.etcd.lock.fresh(), Some(Lock::Mine { remaining }) if remaining.saturating_sub(age) > self.policy.call_timeout)
+    }
+
+    pub(super) fn answers(&self, member: MemberId) -> bool {
+        self.seen.etcd.statuses.get(&member).and_then(|s| s.fresh()).is_some_and(|s| s.leader.is_some())
+    }
+
+    pub(super) fn healthy_voters_without(&self, membership: &Membership, member: MemberId) -> usize {
+        membership.voters().filter(|m| m.id != member && self.answers(m.id)).count()
+    }
+
+    pub(super) fn is_own_hook(&self, hook: &HookRef) -> bool {
+        hook.group == self.seen.me.group && self.seen.cloud.hooks.last().is_some_and(|hooks| hooks.iter().any(|h| h.hook == *hook))
+    }
+
+    pub(super) fn is_mine(&self, member: &Member) -> bool {
+        member.name.as_ref() == Some(self.me())
+            || member.peer_url == peer_url(self.seen.me.address)
+            || self.data().is_some_and(|d| d.member == Some(member.id))
+    }
+
+    /// This disk's own member votes, on a quorum's word.
+    pub(super) fn votes(&self) -> bool {
+        let Some((membership, data)) = self.seen.etcd.membership.fresh().zip(self.data()) else { return false };
+        data.cluster == Some(membership.cluster) && membership.voters().any(|v| data.member == Some(v.id))
+    }
+
+    /// A quorum says that no voter is this instance's.
+    pub(super) fn surely_does_not_vote(&self) -> bool {
+        self.seen.etcd.membership.fresh().is_some_and(|m| !m.voters().any(|v| self.is_mine(v)))
+    }
+
+    pub(super) fn peer(&self, id: &InstanceId) -> Option<&'a PeerAnswer> {
+        self.seen.peers.get(id).and_then(|p| p.fresh())
+    }
+
+    pub(super) fn has_ended(&self, id: &InstanceId) -> bool {
+        let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
+        let terminated = matches!(asked, Some(Ec2Answer::Known { state: Ec2State::Terminated, .. }));
+        let asked_for = self.memory.not_found.get(id).map(|(first, last)| last.since(*first));
+        let once_known =
+            self.memory.kept.seen.contains_key(id) || self.memory.kept.record.as_ref().is_some_and(|r| r.named().any(|n| n == id));
+        let forgotten = once_known && asked_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after);
+        terminated || self.memory.terminated.contains(id) || forgotten
+    }
+
+    /// Ended; or going, by EC2's or the group's fresh word, and silent for the grace.
+    pub(super) fn has_departed(&self, id: &InstanceId) -> bool {
+        let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
+        let going = matches!(asked, Some(Ec2Answer::Known { state: Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped, .. }));
+        let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(id)).is_some_and(|i| i.state.is_terminating());
+        self.has_ended(id) || ((going || listed) && self.memory.silent_for(id, self.now) >= self.policy.prune_grace)
+    }
+
+    /// The instance behind an entry, by its name; an unnamed one by the address where it was seen.
+    pub(super) fn instance_behind(&self, member: &Member) -> Option<InstanceId> {
+        if let Some(name) = &member.name {
+            return Some(name.clone());
+        }
+        let seen = self
+            .memory
+            .kept
+            .seen
+            .iter()
+            .find(|(id, s)| !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| peer_url(a) == member.peer_url));
+        seen.map(|(id, _)| id.clone())
+    }
+
+    /// Its own, fresh answer says that it does not hold this member's data; good only where answers can be trusted.
+    pub(super) fn denies(&self, id: &InstanceId, member: MemberId) -> bool {
+        let denied = match self.peer(id).map(|p| &p.data) {
+            Some(DataClaim::None) => true,
+            Some(DataClaim::Holds { member: held, .. }) => *held != member,
+            _ => false,
+        };
+        denied && self.policy.network_trusted
+    }
+
+    /// All who could hold data or a record, but this instance.
+    pub(super) fn everybody_else(&self) -> BTreeSet<InstanceId> {
+        let machine_is_off = |id: &InstanceId| {
+            let state = self.seen.cloud.listed.last().and_then(|l| l.get(id)).map(|i| i.state);
+            matches!(state, Some(WarmedState(Warmed::Stopped | Warmed::Hibernated)))
+        };
+        let mut all: BTreeSet<InstanceId> = self.memory.kept.seen.keys().filter(|id| !machine_is_off(id)).cloned().collect();
+        all.extend(self.seen.cloud.listed.last().into_iter().flat_map(|l| l.keys().filter(|id| !machine_is_off(id)).cloned()));
+        let records = self.highest().ok().flatten().into_iter().chain(&self.memory.kept.record);
+        all.extend(records.flat_map(|r| r.named().cloned()));
+        all.remove(self.me());
+        all
+    }
+
+    /// The record is this node's own `founding`.
+    pub(super) fn founds(&self, record: &Record) -> bool {
+        matches!(&record.state, State::Founding { founder } if founder == self.me())
+    }
+}

@@ -1,0 +1,168 @@
+//! Charter records: whether this one may be written now.
+
+use crate::charter::{ListedVoter, Origin, Record, State};
+use crate::memory::Order;
+use crate::observation::DataClaim;
+use crate::policy::Recovery;
+use crate::quorum;
+
+use super::facts::Facts;
+use super::{Verdict, require};
+
+pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
+    require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
+    let highest = f.highest()?;
+    let remembered = f.memory.kept.record.as_ref();
+    if remembered == Some(record) && highest != remembered {
+        return rewrite(f, record);
+    }
+    let number = highest.map_or(1, |r| r.number + 1);
+    let follows = record.number == number && record.previous == highest.map(Record::digest);
+    let ordered_above = is_ordered_fresh(f, record) && record.number >= number;
+    require(follows || ordered_above, "it does not follow the store's highest record")?;
+    require(remembered.is_none_or(|r| r.number < record.number), "a record with its number is remembered")?;
+    require(record.ever_established >= highest.and_then(|r| r.ever_established), "it forgets that a generation was established")?;
+    match (&record.state, highest) {
+        (State::Founding { founder }, _) => {
+            require(founder == f.me(), "only the founder itself may claim")?;
+            claim(f, record, highest)
+        }
+        (State::Established, Some(before)) if before.generation == record.generation => established(f, record, before),
+        (State::Established, _) => Err("a generation is established only by its founder, after its own founding record"),
+        (State::Retired { .. }, _) => Err("retiring needs a verified snapshot"),
+    }
+}
+
+fn is_ordered_fresh(f: &Facts<'_>, record: &Record) -> bool {
+    record.origin == Origin::Fresh && f.founds(record) && f.memory.kept.order == Some(Order::RecoverFresh)
+}
+
+/// An order is forgotten when it is carried out, or when a living quorum makes it void.
+pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
+    match f.memory.kept.order {
+        Some(Order::Bootstrap) => require(f.highest()?.is_some_and(|r| r.state == State::Established), "nothing is established yet"),
+        Some(Order::RecoverFresh) => {
+            let done = f.highest()?.is_some_and(|r| r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) == Some(r.generation));
+            if done { Ok(()) } else { f.membership().map(|_| ()) }
+        }
+        Some(Order::Leave) | None => Err("only the operator takes it back"),
+    }
+}
+
+fn rewrite(f: &Facts<'_>, record: &Record) -> Verdict {
+    let proven = f.disk_is_empty() || f.membership().is_ok_and(|m| record.etcd_cluster.is_none_or(|c| c == m.cluster));
+    require(proven, "a node with data rewrites a vanished record only after a quorum read")
+}
+
+fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
+    let before = highest.into_iter().chain(&f.memory.kept.record).map(|r| r.generation.0).max().unwrap_or(0);
+    require(record.generation.0 == before + 1, "its generation is not the next one")?;
+    require(f.membership().is_err(), "a quorum is alive")?;
+    require(f.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(f.me())), "the group does not list this instance")?;
+    origin(f, record, highest)?;
+    everyone_consents(f, record)
+}
+
+fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
+    let ever = highest.and_then(|r| r.ever_established);
+    let ordered = f.memory.kept.order == Some(Order::RecoverFresh);
+    match &record.origin {
+        Origin::Empty => {
+            require(ever.is_none(), "an empty cluster is never founded after one was established")?;
+            require(f.disk_is_empty(), "this disk holds data")?;
+            require(highest.is_none_or(|r| takeover(f, r)), "another founder is not gone")
+        }
+        Origin::Fresh => {
+            let repeats = highest.is_some_and(|r| r.origin == Origin::Fresh && takeover(f, r) && f.disk_is_empty());
+            require(ordered || repeats, "only an operator's `recover --fresh` founds an empty cluster again")
+        }
+        Origin::Survivor { instance } => {
+            require(instance == f.me(), "a survivor recovers from its own data alone")?;
+            let mine = f.data().and_then(|d| d.generation);
+            require(mine.is_some() && mine == ever, "its data is not of the established generation")?;
+            let status = f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh());
+            require(status.is_some_and(|s| s.leader.is_none()), "its own member does not say that it has no leader")?;
+            survivors(f, highest.ok_or("nothing was established")?)
+        }
+        Origin::Snapshot { .. } => Err("restoring from a snapshot is not built yet"),
+    }
+}
+
+/// Quorum is lost by this member's own list, which is the charter's, and those that are left meet every possible quorum.
+fn survivors(f: &Facts<'_>, before: &Record) -> Verdict {
+    require(f.policy.recovery == Recovery::Safe, "the policy lets nobody recover by itself")?;
+    let list = f.seen.etcd.local_list.fresh().ok_or("its own member's list is not known")?;
+    let mut own: Vec<_> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
+    let mut charter: Vec<_> = before.voters.iter().map(|v| v.member).collect();
+    own.sort();
+    charter.sort();
+    require(own == charter, "its own list of voters is not the charter's")?;
+    let left =
+        before.voters.iter().filter(|v| v.instance == *f.me() || !(f.has_ended(&v.instance) || f.denies(&v.instance, v.member))).count();
+    require(quorum::lost(own.len(), left), "quorum is not lost for good")?;
+    require(quorum::meets_every_quorum(own.len(), left), "acknowledged writes could be missing")
+}
+
+fn takeover(f: &Facts<'_>, record: &Record) -> bool {
+    record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
+}
+
+/// Silence is never consent: each is gone, or answers that it holds no data that counts and remembers no higher record.
+pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
+    for id in f.everybody_else() {
+        if f.has_ended(&id) {
+            continue;
+        }
+        let answer = f.peer(&id).ok_or("somebody is silent who is not known to be gone")?;
+        require(f.policy.network_trusted || unsigned_will_do(f, record), "it rests on unsigned answers")?;
+        let remembers_more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
+        require(!remembers_more, "somebody remembers a higher record")?;
+        require(!data_forbids(f, record, &answer.data, &id), "somebody holds data that counts")?;
+    }
+    Ok(())
+}
+
+/// Without TLS an answer permits founding `empty` on an absent charter and nothing else, unless an operator decides.
+fn unsigned_will_do(f: &Facts<'_>, record: &Record) -> bool {
+    match (&record.origin, f.memory.kept.order) {
+        (Origin::Empty, order) => record.number == 1 || order == Some(Order::Bootstrap),
+        (Origin::Fresh, order) => order == Some(Order::RecoverFresh),
+        (Origin::Survivor { .. } | Origin::Snapshot { .. }, _) => false,
+    }
+}
+
+fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &crate::ids::InstanceId) -> bool {
+    match (&record.origin, data) {
+        (Origin::Fresh, _) if f.memory.kept.order == Some(Order::RecoverFresh) => false,
+        (_, DataClaim::None) => false,
+        (_, DataClaim::Unknown) => true,
+        (_, DataClaim::Holds { voter: Some(false), .. }) => false,
+        (_, DataClaim::Holds { generation: Some(g), .. }) if record.ever_established.is_some_and(|e| *g < e) => false,
+        (Origin::Survivor { .. }, DataClaim::Holds { .. }) if !record.lists(id) => false,
+        (Origin::Survivor { .. }, DataClaim::Holds { applied, .. }) => {
+            let status = f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.last());
+            let ahead = |theirs: u64| status.is_some_and(|mine| (theirs, f.me()) > (mine.applied, id));
+            applied.is_none_or(ahead)
+        }
+        (_, DataClaim::Holds { .. }) => true,
+    }
+}
+
+fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
+    let membership = f.membership()?;
+    require(record.etcd_cluster == Some(membership.cluster), "it names another etcd cluster than the one that answers")?;
+    require(record.origin == before.origin, "it changes its generation's origin")?;
+    let listed = |id| record.voters.iter().any(|v| v.member == id);
+    require(membership.voters().all(|m| listed(m.id)), "it leaves out a voter")?;
+    require(record.voters.iter().all(|v| membership.get(v.member).is_some()), "it lists a member that etcd does not have")?;
+    let right = |v: &ListedVoter| membership.get(v.member).is_some_and(|m| m.name.as_ref().is_none_or(|name| *name == v.instance));
+    require(record.voters.iter().all(right), "it lists a member under another instance")?;
+    if before.state == State::Established {
+        require(record.etcd_cluster == before.etcd_cluster, "a generation never changes its etcd cluster")?;
+        require(record.voters.len() <= membership.voters().count() + 1, "it names more than one learner")?;
+        return require(f.lock_outlasts_a_call(), "the list of voters changes only under the lock");
+    }
+    require(f.founds(before), "only the founder establishes")?;
+    let alone = membership.voters().all(|m| f.is_mine(m)) && record.voters.len() == 1;
+    require(alone && f.data().and_then(|d| d.generation) == Some(record.generation), "the founder is not alone in its new generation")
+}

@@ -1,0 +1,80 @@
+//! Completing lifecycle hooks: after the work that they guard, never before.
+
+use crate::ids::InstanceId;
+use crate::observation::{HookRef, LifecycleState, Transition};
+use crate::plan::HookResult;
+
+use super::facts::Facts;
+use super::{Verdict, require};
+
+pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Verdict {
+    let group = if instance == f.me() {
+        Some(&f.seen.me.group)
+    } else {
+        f.seen.cloud.listed.last().and_then(|l| l.get(instance)).map(|i| &i.group)
+    };
+    require(group == Some(&hook.group), "the hook is not of the instance's group")?;
+    let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
+    let transition = hooks.into_iter().find(|h| h.hook == *hook).map(|h| h.transition).ok_or("the hook is not ours")?;
+    require(!f.memory.completed.contains(&(hook.clone(), instance.clone())), "it was completed already")?;
+    if instance != f.me() {
+        return for_the_dead(f, instance, transition, result);
+    }
+    match (transition, result) {
+        (Transition::Launching, HookResult::Continue) => launch(f),
+        (Transition::Launching, HookResult::Abandon) => abandon(f),
+        (Transition::Terminating, _) => termination(f),
+    }
+}
+
+fn launch(f: &Facts<'_>) -> Verdict {
+    let Ok(membership) = f.membership() else {
+        return require(is_warm(f), "no quorum has spoken");
+    };
+    let spare = f.disk_is_empty() && !membership.members.iter().any(|m| f.is_mine(m)) && membership.voters().count() >= f.policy.max_voters;
+    require(f.votes() || spare || is_warm(f), "it does not vote yet")
+}
+
+fn is_warm(f: &Facts<'_>) -> bool {
+    f.disk_is_empty() && matches!(f.seen.target.last(), Some(Some(LifecycleState::Warmed(_))))
+}
+
+/// A voter never abandons its launch; who does not know whether it votes does not either.
+fn abandon(f: &Facts<'_>) -> Verdict {
+    let never_joined = f.disk_is_empty() && !f.memory.kept.record.as_ref().is_some_and(|r| r.lists(f.me()));
+    require(f.surely_does_not_vote() || never_joined, "it may be a voter")
+}
+
+fn termination(f: &Facts<'_>) -> Verdict {
+    let listed = f.seen.etcd.membership.fresh().map(|m| m.members.iter().any(|e| f.is_mine(e)));
+    let remembered = f.memory.kept.record.as_ref().is_some_and(|r| r.lists(f.me()));
+    let is_out = f.disk_is_empty() && !listed.unwrap_or(remembered);
+    let last = f.is_stopped() && f.memory.rests && f.membership().is_err();
+    let late = out_of_time(f);
+    require(is_out || last || late, "its member is not out of the cluster yet")
+}
+
+/// So little is left of the hook's time that the policy decides.
+fn out_of_time(f: &Facts<'_>) -> bool {
+    let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
+    let own = hooks.into_iter().filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
+    let mut ends = own.filter_map(|h| {
+        let beat = f.memory.beats.get(&h.hook)?;
+        Some((beat.accepted.unwrap_or(beat.opened) + h.heartbeat_timeout).min(beat.opened + h.global_timeout))
+    });
+    ends.any(|end| f.now + f.policy.leave_margin >= end)
+}
+
+fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, result: HookResult) -> Verdict {
+    match (transition, result) {
+        (Transition::Terminating, HookResult::Continue) => {
+            require(f.has_departed(instance), "another's hook is completed only once it has departed")?
+        }
+        (Transition::Launching, HookResult::Abandon) => {
+            require(f.has_ended(instance), "another's launch is abandoned only once it has ended")?
+        }
+        _ => return Err("the dead neither continue a launch nor abandon a termination"),
+    }
+    let membership = f.membership()?;
+    require(!membership.members.iter().any(|m| f.instance_behind(m).as_ref() == Some(instance)), "it is still a member")
+}

@@ -1,0 +1,150 @@
+//! Steps on this machine: starting and stopping etcd, and touching its data.
+
+use crate::charter::{Origin, Record, State};
+use crate::ids::Generation;
+use crate::observation::Membership;
+use crate::plan::{Start, StopReason, peer_url};
+use crate::quorum;
+
+use super::facts::Facts;
+use super::founding::everyone_consents;
+use super::membership::without_me;
+use super::{Verdict, require};
+
+pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
+    require(f.is_stopped(), "etcd is not known to be stopped")?;
+    match start {
+        Start::Found { generation, token } => found(f, *generation, token),
+        Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
+        Start::Resume { loopback_only } => resume(f, *loopback_only),
+    }
+}
+
+fn found(f: &Facts<'_>, generation: Generation, token: &str) -> Verdict {
+    let record = f.highest()?.ok_or("nothing was claimed")?;
+    require(
+        f.founds(record) && record.generation == generation && record.token() == token,
+        "the highest record is not this node's own claim",
+    )?;
+    require(f.disk_is_empty(), "the disk is not empty")?;
+    let (number, claimed_at) = f.memory.claimed.ok_or("the claim is not of this run of the agent")?;
+    require(number == record.number, "the claim is not of this run of the agent")?;
+    let asked_since = |id| f.seen.peers.get(id).and_then(|p| p.at()).is_some_and(|at| at > claimed_at);
+    require(f.everybody_else().iter().all(|id| f.has_ended(id) || asked_since(id)), "not everybody was asked again after the claim")?;
+    everyone_consents(f, record)
+}
+
+fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
+    require(f.disk_is_empty(), "the disk is not empty")?;
+    require(f.lock_outlasts_a_call(), "the membership may change under its feet: the lock is not held")?;
+    let membership = f.membership()?;
+    let record = f.highest()?.ok_or("there is no charter")?;
+    require(record.state == State::Established && record.generation == generation, "the charter does not say `established`")?;
+    require(record.etcd_cluster == Some(membership.cluster), "the cluster that answers is not the charter's")?;
+    let url = peer_url(f.seen.me.address);
+    require(membership.members.iter().any(|m| m.peer_url == url && m.learner && m.name.is_none()), "it was not added as a learner")?;
+    require(membership.members.len() == listed, "the member list is not the quorum's")
+}
+
+fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
+    let generation = f.data().and_then(|d| d.generation).ok_or("the data's generation is not known")?;
+    let cluster = f.data().and_then(|d| d.cluster);
+    require(cluster.is_some(), "etcd would take a directory without a log for a new cluster")?;
+    let same_cluster = |r: &Record| r.etcd_cluster.is_none() || r.etcd_cluster == cluster;
+    let permits = |r: &Record| r.generation == generation && r.state == State::Established && same_cluster(r);
+    let is_newest = |r: &Record| f.memory.kept.record.as_ref().is_none_or(|known| known.number <= r.number);
+    match f.highest() {
+        Ok(Some(record)) if !is_newest(record) => Err("a later record is remembered than the store shows"),
+        Ok(Some(record)) if permits(record) => Ok(()),
+        Ok(Some(record)) if f.founds(record) && record.generation == generation => {
+            require(loopback_only, "a founder serves loopback only until the charter says `established`")
+        }
+        Ok(_) => Err("the charter does not permit this generation to run"),
+        Err(_) => {
+            require(f.seen.store.fresh().is_none(), "the store is another's")?;
+            let remembered = f.memory.kept.record.as_ref().is_some_and(permits);
+            require(remembered && f.seen.local.ran_this_boot, "the store cannot be read, and the instance may have been stopped meanwhile")
+        }
+    }
+}
+
+pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
+    match reason {
+        StopReason::Left => require(is_removed(f, f.membership()?), "a quorum does not say that its member is removed"),
+        StopReason::PutAside => data_is_dead(f),
+        StopReason::OpenToClients => {
+            let record = f.highest()?.ok_or("there is no charter")?;
+            require(record.state == State::Established && record.voters.iter().all(|v| v.instance == *f.me()), "others vote already")
+        }
+        StopReason::LastVoterLeaves => {
+            let membership = f.membership()?;
+            let others = membership.voters().filter(|m| !f.is_mine(m));
+            let alive = others.filter(|m| f.instance_behind(m).is_none_or(|i| !f.has_ended(&i) && !f.denies(&i, m.id))).count();
+            require(f.memory.leaving.is_some() && alive == 0, "other voters are left")
+        }
+        StopReason::Recover => survivor_claim(f).map(|_| ()),
+        StopReason::NotAnswering => {
+            let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
+            require(!f.answers(mine), "its member answers")?;
+            without_me(f)
+        }
+        StopReason::GiveUp => require(f.surely_does_not_vote(), "no quorum says that its member does not vote"),
+        StopReason::NotPermitted => {
+            let newer = |r: &Record| r.state == State::Established && f.data().and_then(|d| d.generation).is_some_and(|g| g < r.generation);
+            require(f.highest()?.is_some_and(newer), "no newer generation is established")
+        }
+    }
+}
+
+pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {
+    require(f.is_stopped(), "etcd is not known to be stopped")?;
+    data_is_dead(f)
+}
+
+/// A quorum proves the member removed, never started, or of an older generation; or an operator ordered a fresh start and its record stands.
+fn data_is_dead(f: &Facts<'_>) -> Verdict {
+    let record = f.highest().ok().flatten().or(f.memory.kept.record.as_ref());
+    if f.membership().is_err()
+        && record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) < Some(r.generation))
+    {
+        return Ok(());
+    }
+    let data = f.data().ok_or("there is no data")?;
+    // Without a write-ahead log there is no member: etcd writes it before anything else.
+    if data.cluster.is_none() && f.is_stopped() {
+        return Ok(());
+    }
+    let membership = f.membership()?;
+    if is_removed(f, membership) {
+        return Ok(());
+    }
+    let newer = record.is_some_and(|r| {
+        r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && data.generation < Some(r.generation)
+    });
+    require(data.cluster != Some(membership.cluster) && newer, "no quorum read proves the data dead")
+}
+
+fn is_removed(f: &Facts<'_>, membership: &Membership) -> bool {
+    f.data().is_some_and(|d| d.cluster == Some(membership.cluster) && d.member.is_some_and(|id| membership.get(id).is_none()))
+}
+
+fn survivor_claim<'a>(f: &Facts<'a>) -> Result<&'a Record, &'static str> {
+    let record = f.highest()?.ok_or("there is no charter")?;
+    let mine = f.founds(record) && record.origin == (Origin::Survivor { instance: f.me().clone() });
+    require(mine && f.membership().is_err(), "no claim of this survivor stands, or a quorum is alive")?;
+    everyone_consents(f, record).map(|()| record)
+}
+
+pub(super) fn restore(f: &Facts<'_>, generation: Generation) -> Verdict {
+    require(f.is_stopped(), "etcd is not known to be stopped")?;
+    let record = survivor_claim(f)?;
+    require(record.generation == generation, "no claim of this survivor stands")?;
+    require(f.data().and_then(|d| d.generation) < Some(generation), "its data is not older than the claim")
+}
+
+pub(super) fn drop_superseded(f: &Facts<'_>) -> Verdict {
+    let membership = f.membership()?;
+    let established = f.highest()?.is_some_and(|r| r.state == State::Established && r.etcd_cluster == Some(membership.cluster));
+    let healthy = membership.voters().filter(|m| f.answers(m.id)).count();
+    require(established && quorum::has_quorum(membership.voters().count(), healthy), "the new generation is not established with quorum")
+}

@@ -1,0 +1,78 @@
+//! Steps that change etcd's membership or leadership.
+
+use crate::ids::MemberId;
+use crate::plan::peer_url;
+use crate::quorum;
+
+use super::facts::Facts;
+use super::{Verdict, require};
+
+const NO_LOCK: &str = "the lock is not held for long enough";
+
+pub(super) fn add(f: &Facts<'_>, url: &str) -> Verdict {
+    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    let membership = f.membership()?;
+    require(*url == *peer_url(f.seen.me.address), "it adds another than itself")?;
+    require(f.memory.leaving.is_none(), "it is leaving")?;
+    require(f.disk_is_empty(), "its disk holds data")?;
+    require(membership.members.iter().all(|m| !m.learner && !f.is_mine(m)), "another change is in flight, or it is listed already")?;
+    require(membership.voters().all(|m| f.answers(m.id)), "a voter does not answer")
+}
+
+pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
+    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    let membership = f.membership()?;
+    let learner = membership.get(member).filter(|m| m.learner && m.name.is_some()).ok_or("it is not a learner that has started")?;
+    require(f.answers(learner.id), "the learner does not answer")?;
+    let record = f.highest()?.ok_or("there is no charter")?;
+    require(record.voters.iter().any(|v| v.member == member), "the charter does not name it")?;
+    let voters = membership.voters().count();
+    require(quorum::has_quorum(voters + 1, f.healthy_voters_without(membership, member) + 1), "the new list would have no healthy quorum")
+}
+
+pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
+    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    let membership = f.membership()?;
+    let target = membership.get(member).ok_or("it is not in the list")?;
+    let instance = f.instance_behind(target);
+    let departed = instance.as_ref().is_some_and(|i| *i != *f.me() && f.has_departed(i));
+    if target.learner {
+        let stuck =
+            f.memory.learner.as_ref().is_some_and(|w| w.member == member && f.now.since(w.progress_at) >= f.policy.learner_patience);
+        return require(f.is_mine(target) || departed || stuck, "the learner is another's, and neither departed nor stuck");
+    }
+    require(departed || (f.is_mine(target) && may_remove_own(f, member)), "it neither departed nor is this node's own to remove")?;
+    let healthy = f.healthy_voters_without(membership, member);
+    require(quorum::survives_removal(membership.voters().count(), healthy), "the rest would have no healthy quorum")
+}
+
+/// Its own voter: on the way out, or one whose data this disk does not hold, or one that stays broken.
+fn may_remove_own(f: &Facts<'_>, member: MemberId) -> bool {
+    let held = f.seen.local.data.fresh().is_none() || f.data().is_some_and(|d| d.member == Some(member));
+    let broken = f.is_stopped() && f.memory.starts.len() > f.policy.broken_restarts as usize;
+    f.memory.leaving.is_some() || !held || broken
+}
+
+pub(super) fn move_leader(f: &Facts<'_>, to: MemberId) -> Verdict {
+    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    let membership = f.membership()?;
+    let heir = membership.get(to).filter(|m| !m.learner).ok_or("the heir is no voter")?;
+    require(f.answers(heir.id), "the heir does not answer")
+}
+
+/// A step that takes this node's voter out of service: only while the others have quorum without it.
+pub(super) fn without_me(f: &Facts<'_>) -> Verdict {
+    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    let membership = f.membership()?;
+    let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
+    require(membership.via != mine, "the quorum was read through its own member")?;
+    let others = f.healthy_voters_without(membership, mine);
+    require(quorum::has_quorum(membership.voters().count(), others), "the others have no quorum without it")
+}
+
+/// Asking for a replacement takes this instance away: only while the voters other than it are healthy, to the last.
+pub(super) fn report_unhealthy(f: &Facts<'_>) -> Verdict {
+    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    require(f.surely_does_not_vote(), "its member votes")?;
+    require(f.membership()?.voters().all(|m| f.answers(m.id)), "a voter does not answer")
+}

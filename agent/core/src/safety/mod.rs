@@ -1,0 +1,61 @@
+//! The gate: re-checks every step against the invariants, from the observation alone. It shares nothing with the planner but the
+//! vocabulary and the quorum arithmetic, so that one mistake does not pass twice.
+
+mod facts;
+mod founding;
+mod hooks;
+mod local;
+mod membership;
+
+use crate::memory::Memory;
+use crate::observation::Observation;
+use crate::plan::Step;
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+use facts::Facts;
+
+/// Why a step was not let through.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the gate refused {step}: {why}")]
+pub struct Refusal {
+    /// The kind of step.
+    pub step: &'static str,
+    /// What it would break.
+    pub why: &'static str,
+}
+
+type Verdict = Result<(), &'static str>;
+
+/// Lets a step through, or says why not.
+///
+/// # Errors
+/// The invariant that the step would break on what was observed.
+pub fn check(step: &Step, observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+    let facts = Facts { seen: observation, memory, policy, now };
+    verdict(step, &facts).map_err(|why| Refusal { step: step.kind(), why })
+}
+
+fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
+    match step {
+        Step::Heartbeat { hook } => require(f.is_own_hook(hook), "the hook is not ours"),
+        Step::CompleteHook { hook, instance, result } => hooks::complete(f, hook, instance, *result),
+        Step::CreateRecord(record) => founding::record(f, record),
+        Step::StartMember(start) => local::start(f, start),
+        Step::StopMember(reason) => local::stop(f, *reason),
+        Step::PutDataAside { .. } => local::put_aside(f),
+        Step::RestoreOwnData { generation, .. } => local::restore(f, *generation),
+        Step::DropSuperseded => local::drop_superseded(f),
+        Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
+        Step::ForgetOrder => founding::forget_order(f),
+        Step::AddLearner { peer_url, .. } => membership::add(f, peer_url),
+        Step::Promote { member, .. } => membership::promote(f, *member),
+        Step::RemoveMember { member, .. } => membership::remove(f, *member),
+        Step::MoveLeader { to, .. } => membership::move_leader(f, *to),
+        Step::ReportUnhealthy => membership::report_unhealthy(f),
+    }
+}
+
+fn require(holds: bool, why: &'static str) -> Verdict {
+    if holds { Ok(()) } else { Err(why) }
+}

@@ -1,0 +1,472 @@
+//! What an observation means: facts derived once a cycle, for the planner's rules to ask. Decides nothing.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::charter::{ListedVoter, Log, Origin, Record, StoreView};
+use crate::ids::{Generation, InstanceId, MemberId};
+use crate::memory::{Memory, Order};
+use crate::observation::{
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership, Observation,
+    PeerAnswer, Process, Transition, Warmed,
+};
+use crate::plan::{Via, peer_url};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// How the store and this node's memory of it fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Charter<'a> {
+    /// The store could not be read; the remembered record, if any.
+    Unreadable(Option<&'a Record>, Cow<'static, str>),
+    /// No store is configured, and nobody knows a record.
+    NoStore,
+    /// Nothing was ever written.
+    Absent,
+    /// The highest record, which continues all that is remembered.
+    Known(&'a Record),
+    /// The remembered record is missing from the store, whose highest fits directly before it or after it.
+    Vanished(&'a Record),
+    /// It cannot be trusted: nothing rests on it until an operator has looked, or orders a fresh start.
+    Broken(String),
+    /// The store is another's: nothing is ever written there.
+    Foreign(String),
+}
+
+/// Why this node is to leave, and by when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// The notice.
+    pub why: &'static str,
+    /// The nearest deadline, counted from accepted heartbeats only; absent for an operator's order.
+    pub deadline: Option<Timestamp>,
+    /// The instance itself goes, not just its membership.
+    pub instance_goes: bool,
+}
+
+/// One cycle's facts.
+#[derive(Clone, Debug)]
+pub struct Situation<'a> {
+    /// What was seen.
+    pub seen: &'a Observation,
+    /// What is remembered.
+    pub memory: &'a Memory,
+    /// What the operator chose.
+    pub policy: &'a Policy,
+    /// The time.
+    pub now: Timestamp,
+    /// The charter.
+    pub charter: Charter<'a>,
+}
+
+impl<'a> Situation<'a> {
+    /// Derives the facts.
+    #[must_use]
+    pub fn new(seen: &'a Observation, memory: &'a Memory, policy: &'a Policy, now: Timestamp) -> Self {
+        Self { seen, memory, policy, now, charter: charter(seen, memory) }
+    }
+
+    /// This instance.
+    #[must_use]
+    pub fn me(&self) -> &'a InstanceId {
+        &self.seen.me.instance
+    }
+
+    /// The highest record that may be acted on: the store's, never the remembered one alone.
+    #[must_use]
+    pub fn record(&self) -> Option<&'a Record> {
+        match &self.charter {
+            Charter::Known(record) => Some(record),
+            Charter::Unreadable(..)
+            | Charter::NoStore
+            | Charter::Absent
+            | Charter::Vanished(_)
+            | Charter::Broken(_)
+            | Charter::Foreign(_) => None,
+        }
+    }
+
+    /// The highest record known at all, for explaining and for leaving.
+    #[must_use]
+    pub fn last_record(&self) -> Option<&'a Record> {
+        self.record().or(self.memory.kept.record.as_ref())
+    }
+
+    /// Whether the charter can be written now.
+    #[must_use]
+    pub fn store_reachable(&self) -> bool {
+        matches!(self.charter, Charter::Known(_) | Charter::Absent)
+    }
+
+    /// A quorum's word on the membership, fresh.
+    #[must_use]
+    pub fn membership(&self) -> Option<&'a Membership> {
+        self.seen.etcd.membership.fresh()
+    }
+
+    /// This disk's data.
+    #[must_use]
+    pub fn data(&self) -> Option<&'a DataIdentity> {
+        match self.seen.local.data.fresh() {
+            Some(LocalData::Present(identity)) => Some(identity),
+            Some(LocalData::Empty) | None => None,
+        }
+    }
+
+    /// The disk was read and holds no member.
+    #[must_use]
+    pub fn disk_is_empty(&self) -> bool {
+        matches!(self.seen.local.data.fresh(), Some(LocalData::Empty))
+    }
+
+    /// The generation of this disk's data.
+    #[must_use]
+    pub fn data_generation(&self) -> Option<Generation> {
+        self.data().and_then(|d| d.generation)
+    }
+
+    /// etcd runs here, as far as could be read.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        matches!(self.seen.local.process.fresh(), Some(Process::Running { .. }))
+    }
+
+    /// etcd is known not to run here.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.seen.local.process.fresh(), Some(Process::Stopped { .. }))
+    }
+
+    /// etcd runs here and serves loopback only.
+    #[must_use]
+    pub fn runs_on_loopback(&self) -> bool {
+        matches!(self.seen.local.process.fresh(), Some(Process::Running { loopback_only: true, .. }))
+    }
+
+    /// The entries of a member list that are this instance's: by name, by this disk's member id, or by peer URL.
+    pub fn own_entries<'m>(&self, members: &'m [Member]) -> impl Iterator<Item = &'m Member> {
+        let url = peer_url(self.seen.me.address);
+        let id = self.data().and_then(|d| d.member);
+        let me = self.me().clone();
+        members.iter().filter(move |m| m.name.as_ref() == Some(&me) || Some(m.id) == id || m.peer_url == url)
+    }
+
+    /// The entry of this disk's own member, on a quorum's word and in this disk's own cluster.
+    #[must_use]
+    pub fn my_member(&self) -> Option<&'a Member> {
+        let membership = self.membership()?;
+        let data = self.data()?;
+        if data.cluster != Some(membership.cluster) {
+            return None;
+        }
+        membership.get(data.member?)
+    }
+
+    /// This node's member is the leader, by its own answer.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        let Some(membership) = self.membership() else { return false };
+        let Some(member) = self.my_member() else { return false };
+        membership.leader == Some(member.id) && membership.via == member.id && !member.learner
+    }
+
+    /// A member's own fresh answer.
+    #[must_use]
+    pub fn status(&self, member: MemberId) -> Option<&'a MemberStatus> {
+        self.seen.etcd.statuses.get(&member).and_then(|s| s.fresh())
+    }
+
+    /// The member answers and knows a leader.
+    #[must_use]
+    pub fn is_healthy(&self, member: MemberId) -> bool {
+        self.status(member).is_some_and(|s| s.leader.is_some())
+    }
+
+    /// The instance that an entry belongs to: its name, or the instance known at its peer URL.
+    #[must_use]
+    pub fn instance_of(&self, member: &Member) -> Option<InstanceId> {
+        if let Some(name) = &member.name {
+            return Some(name.clone());
+        }
+        let at = |address: Option<IpAddr>| address.is_some_and(|a| peer_url(a) == member.peer_url);
+        if at(Some(self.seen.me.address)) {
+            return Some(self.me().clone());
+        }
+        let live = |id: &&InstanceId| !self.memory.terminated.contains(*id);
+        self.memory.kept.seen.iter().filter(|(_, s)| at(s.address)).map(|(id, _)| id).find(live).cloned()
+    }
+
+    /// EC2's word that the instance has ended, or an hour of knowing nothing of one that was known. Nothing else is gone.
+    #[must_use]
+    pub fn is_gone(&self, instance: &InstanceId) -> bool {
+        if self.memory.terminated.contains(instance) {
+            return true;
+        }
+        let named = self.last_record().is_some_and(|r| r.named().any(|id| id == instance));
+        let once_known = self.memory.kept.seen.contains_key(instance) || named;
+        let unknown_for = self.memory.not_found.get(instance).map(|(first, last)| last.since(*first));
+        once_known && unknown_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after)
+    }
+
+    /// The voter that `member` was is gone: its instance is, or its instance itself says that it no longer holds that member's data.
+    #[must_use]
+    pub fn member_is_gone(&self, member: &Member) -> bool {
+        let Some(instance) = self.instance_of(member) else { return false };
+        self.is_gone(&instance) || (self.policy.network_trusted && self.denies_data(&instance, member.id))
+    }
+
+    /// The same of a voter as the charter lists it.
+    #[must_use]
+    pub fn voter_is_gone(&self, voter: &ListedVoter) -> bool {
+        self.is_gone(&voter.instance) || (self.policy.network_trusted && self.denies_data(&voter.instance, voter.member))
+    }
+
+    fn denies_data(&self, instance: &InstanceId, member: MemberId) -> bool {
+        match self.peer(instance).map(|p| &p.data) {
+            Some(DataClaim::None) => true,
+            Some(DataClaim::Holds { member: held, .. }) => *held != member,
+            Some(DataClaim::Unknown) | None => false,
+        }
+    }
+
+    /// Gone; or on its way out by EC2's or its group's word and silent for the grace. Enough to prune, never to found or recover.
+    #[must_use]
+    pub fn is_departed(&self, instance: &InstanceId) -> bool {
+        self.is_gone(instance)
+            || (self.is_on_its_way_out(instance) && self.memory.silent_for(instance, self.now) >= self.policy.prune_grace)
+    }
+
+    /// EC2 or the group says that it goes.
+    #[must_use]
+    pub fn is_on_its_way_out(&self, instance: &InstanceId) -> bool {
+        let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(instance)).is_some_and(|i| i.state.is_terminating());
+        let going =
+            |state: Ec2State| matches!(state, Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped | Ec2State::Terminated);
+        let asked = self.seen.cloud.asked.get(instance).and_then(|a| a.fresh());
+        listed || matches!(asked, Some(Ec2Answer::Known { state, .. }) if going(*state))
+    }
+
+    /// It goes, by EC2's, its group's or its own agent's word.
+    #[must_use]
+    pub fn is_leaving(&self, instance: &InstanceId) -> bool {
+        self.is_on_its_way_out(instance) || self.peer(instance).is_some_and(|p| p.leaving)
+    }
+
+    /// In the warm pool, or on its way there.
+    #[must_use]
+    pub fn is_warm(&self) -> bool {
+        matches!(self.seen.target.last(), Some(Some(LifecycleState::Warmed(_))))
+    }
+
+    /// A voter's entry whose instance has departed.
+    #[must_use]
+    pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
+        self.membership()?.voters().find_map(|m| {
+            let instance = self.instance_of(m)?;
+            let departed = instance != *self.me() && self.is_departed(&instance);
+            departed.then_some((m, instance))
+        })
+    }
+
+    /// A peer's fresh answer.
+    #[must_use]
+    pub fn peer(&self, instance: &InstanceId) -> Option<&'a PeerAnswer> {
+        self.seen.peers.get(instance).and_then(|p| p.fresh())
+    }
+
+    /// Everybody who could hold data or a record: whom the charter names, and every instance ever seen and not known to be gone.
+    /// Warm instances whose machine is off are left out unless the charter lists them.
+    #[must_use]
+    pub fn others(&self) -> BTreeSet<InstanceId> {
+        let listed = self.last_record().into_iter().flat_map(|r| r.named().cloned());
+        let off = |id: &InstanceId| {
+            let state = self.seen.cloud.listed.last().and_then(|l| l.get(id)).map(|i| i.state);
+            matches!(state, Some(LifecycleState::Warmed(Warmed::Stopped | Warmed::Hibernated)))
+        };
+        let seen = self.memory.kept.seen.keys().filter(|id| !off(id)).cloned();
+        let mut all: BTreeSet<InstanceId> = listed.chain(seen).collect();
+        all.remove(self.me());
+        all
+    }
+
+    /// The lock, fresh.
+    #[must_use]
+    pub fn lock(&self) -> Option<&'a Lock> {
+        self.seen.etcd.lock.fresh()
+    }
+
+    /// The lock's lease is this agent's.
+    #[must_use]
+    pub fn holds_lock(&self) -> bool {
+        matches!(self.lock(), Some(Lock::Mine { .. }))
+    }
+
+    /// The endpoint of this node's own voter if it is healthy, else another's.
+    #[must_use]
+    pub fn via_any(&self) -> Option<Via> {
+        let own = self.my_member().filter(|m| !m.learner && self.is_healthy(m.id)).and_then(to_via);
+        own.or_else(|| self.via_other())
+    }
+
+    /// The endpoint of a healthy voter that is not this node's: the leader's, if it is another.
+    #[must_use]
+    pub fn via_other(&self) -> Option<Via> {
+        let membership = self.membership()?;
+        let own = self.my_member().map(|m| m.id);
+        let usable = |m: &&Member| Some(m.id) != own && m.name.as_ref() != Some(self.me()) && self.is_healthy(m.id);
+        let leader = membership.voters().filter(usable).find(|m| membership.leader == Some(m.id));
+        let stays = |m: &&Member| self.instance_of(m).is_some_and(|i| !self.is_leaving(&i));
+        leader.or_else(|| membership.voters().filter(usable).find(stays)).or_else(|| membership.voters().find(usable)).and_then(to_via)
+    }
+
+    /// The launch transition is open, by the group's own word.
+    #[must_use]
+    pub fn launch_is_open(&self) -> bool {
+        matches!(self.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait | LifecycleState::Warmed(Warmed::Waiting)))
+    }
+
+    /// The termination transition is open, by the group's own word.
+    #[must_use]
+    pub fn termination_is_open(&self) -> bool {
+        matches!(self.seen.cloud.own_state.last(), Some(LifecycleState::TerminatingWait | LifecycleState::Warmed(Warmed::Waiting)))
+    }
+
+    /// An operator's order.
+    #[must_use]
+    pub fn order(&self) -> Option<Order> {
+        self.memory.kept.order
+    }
+
+    /// The notice to leave, if there is one.
+    #[must_use]
+    pub fn departure(&self) -> Option<Departure> {
+        let notice = |why, deadline| Some(Departure { why, deadline: Some(deadline), instance_goes: true });
+        let target = self.seen.target.last().copied().flatten();
+        let state = self.seen.cloud.own_state.last().copied();
+        match (target, state) {
+            (Some(LifecycleState::Terminated), _) => notice("its group terminates it", self.hook_deadline()),
+            (_, Some(s)) if s.is_terminating() => notice("its group terminates it", self.hook_deadline()),
+            _ if self.is_listed_as_terminating() => notice("its group terminates it", self.hook_deadline()),
+            // A detached instance runs on, and no hook is waited for.
+            (Some(LifecycleState::Detached), _) => Some(Departure { why: "its group detached it", deadline: None, instance_goes: false }),
+            (Some(LifecycleState::Warmed(_)), _) => notice("it moves to the warm pool", self.hook_deadline()),
+            _ if self.order() == Some(Order::Leave) => {
+                Some(Departure { why: "an operator ordered it to leave", deadline: None, instance_goes: false })
+            }
+            _ => None,
+        }
+    }
+
+    /// A second source for its own place, should IMDS fail just then.
+    fn is_listed_as_terminating(&self) -> bool {
+        self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).is_some_and(|i| i.state.is_terminating())
+    }
+
+    /// When the earliest of our own termination hooks runs out: its timeout after the last accepted heartbeat, and never after its cap.
+    fn hook_deadline(&self) -> Timestamp {
+        let since = self.memory.leaving.unwrap_or(self.now);
+        let hooks = self.seen.cloud.hooks.last().into_iter().flatten();
+        let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.seen.me.group);
+        let ends = own.map(|h| {
+            let beat = self.memory.beats.get(&h.hook);
+            let opened = beat.map_or(since, |b| b.opened);
+            let accepted = beat.and_then(|b| b.accepted).unwrap_or(opened);
+            (accepted + h.heartbeat_timeout).min(opened + h.global_timeout)
+        });
+        ends.min().unwrap_or(since + self.policy.unhooked_leave)
+    }
+
+    /// This instance's own group, by the last reading that had it: a view without it is no view.
+    #[must_use]
+    pub fn own_group(&self) -> Option<&'a Group> {
+        self.seen.cloud.groups.last()?.iter().find(|g| g.name == self.seen.me.group)
+    }
+
+    /// How many voters are wanted: the groups' desired capacities, up to the limit. Unknown while the view lacks this instance's own group.
+    #[must_use]
+    pub fn wanted_voters(&self) -> Option<usize> {
+        self.own_group()?;
+        let groups = self.seen.cloud.groups.fresh()?;
+        let sum: usize = groups.iter().map(|g| g.desired as usize).sum();
+        Some(sum.min(self.policy.max_voters))
+    }
+
+    /// `peer` has answered a question put after `moment`.
+    #[must_use]
+    pub fn heard_since(&self, peer: &InstanceId, moment: Timestamp) -> bool {
+        self.seen.peers.get(peer).is_some_and(|r| r.fresh().is_some() && r.at().is_some_and(|at| at > moment))
+    }
+
+    /// How long this node has been at something.
+    #[must_use]
+    pub fn for_how_long(&self, since: Option<Timestamp>) -> Duration {
+        since.map_or(Duration::ZERO, |s| self.now.since(s))
+    }
+}
+
+fn to_via(member: &Member) -> Option<Via> {
+    member.client_url.as_ref().map(|url| Via { member: member.id, url: url.clone() })
+}
+
+fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<'a> {
+    let remembered = memory.kept.record.as_ref();
+    match &seen.store {
+        reading if reading.fresh().is_none() => Charter::Unreadable(remembered, reading.why_not_fresh()),
+        reading => match reading.fresh() {
+            Some(StoreView::Charter(log)) => charter_in_store(log, remembered, seen),
+            Some(StoreView::Foreign { example }) => Charter::Foreign(format!(
+                "the store holds {example} under this cluster's prefix but no charter: move foreign objects away, or correct `quorate:store`"
+            )),
+            Some(StoreView::NotConfigured) => remembered.map_or(Charter::NoStore, Charter::Known),
+            Some(StoreView::Absent) | None => nothing_stored(remembered),
+        },
+    }
+}
+
+fn nothing_stored(remembered: Option<&Record>) -> Charter<'_> {
+    match remembered {
+        None => Charter::Absent,
+        Some(record) if record.number == 1 => Charter::Vanished(record),
+        Some(record) => Charter::Broken(format!("the charter is gone from the store, and this node remembers only {record}")),
+    }
+}
+
+fn charter_in_store<'a>(log: &'a Log, remembered: Option<&'a Record>, seen: &Observation) -> Charter<'a> {
+    let Some(highest) = log.highest() else { return nothing_stored(remembered) };
+    if !highest.belongs_to(&seen.me) {
+        return Charter::Foreign(format!(
+            "the charter belongs to cluster {} of account {} in {}: correct `quorate:store` or `quorate:cluster`",
+            highest.cluster, highest.account, highest.region
+        ));
+    }
+    let Some(remembered) = remembered else {
+        return if log.is_chain() {
+            Charter::Known(highest)
+        } else {
+            Charter::Broken("the charter's records do not follow one another".into())
+        };
+    };
+    match log.number(remembered.number) {
+        Some(stored) if stored != remembered => {
+            Charter::Broken(format!("the store's {stored} differs from the one that this node remembers: two histories for one cluster"))
+        }
+        Some(_) if log.is_chain() => Charter::Known(highest),
+        Some(_) => Charter::Broken("the charter's records do not follow one another".into()),
+        None => vanished(log, highest, remembered),
+    }
+}
+
+fn vanished<'a>(log: &'a Log, highest: &'a Record, remembered: &'a Record) -> Charter<'a> {
+    // An operator's fresh start leaves a gap on purpose.
+    let fresh_start = log.records.iter().any(|r| r.number > remembered.number && r.origin == Origin::Fresh && r.founder().is_some());
+    let next = log.number(remembered.number + 1);
+    if fresh_start {
+        return Charter::Known(highest);
+    }
+    if highest.precedes(remembered) || next.is_some_and(|n| remembered.precedes(n)) {
+        return Charter::Vanished(remembered);
+    }
+    Charter::Broken(format!("this node remembers {remembered}, and the store's highest, {highest}, does not continue it"))
+}

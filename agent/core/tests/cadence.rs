@@ -1,0 +1,126 @@
+//! The polling budget: what one node asks of the AWS control plane in a day.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#[allow(dead_code, reason = "the stories' own test uses the rest")]
+mod story;
+
+use std::time::Duration;
+
+use quorate_core::cadence::{self, Query};
+use quorate_core::time::Timestamp;
+use story::Teller;
+use story::world::World;
+
+const VOTER: &str = "me i-a
+hooks launching 300s, terminating 300s
+listed i-a, i-b, i-c
+own-state InService
+target InService
+store established generation 1 voters i-a:a1, i-b:b2, i-c:c3
+disk generation 1 member a1 cluster e1
+process running
+etcd members i-a:a1, i-b:b2, i-c:c3
+peer i-b voter holds b2
+peer i-c voter holds c3";
+
+/// All questions of the hours after the first, in which a node may still be finding its feet.
+fn asked_per_hour(lines: &str, hours: u64) -> f64 {
+    let mut teller = Teller::new("cadence");
+    lines.lines().for_each(|line| teller.line(line));
+    let world: &mut World = teller.world.as_mut().unwrap();
+    let start = world.now;
+    let hour = Duration::from_secs(3600);
+    let mut count = 0_u32;
+    while world.now.since(start) < hour * u32::try_from(hours + 1).unwrap() {
+        world.now = world.now + world.policy.cycle;
+        let seen = world.look();
+        for query in cadence::due(&seen, &world.memory, &world.policy, world.now) {
+            count += u32::from(world.now.since(start) >= hour);
+            world.memory.note_asked(&query, world.now);
+        }
+    }
+    f64::from(count) / hours as f64
+}
+
+#[test]
+fn a_voter_in_steady_state_asks_at_most_twelve_times_an_hour() {
+    let rate = asked_per_hour(VOTER, 24);
+    assert!(rate <= 12.0, "{rate} questions an hour");
+    assert!(rate >= 5.0, "{rate} questions an hour: it would not see a change");
+}
+
+#[test]
+fn an_instance_that_left_the_group_costs_nothing_more() {
+    let detached = format!("{}\npeer i-x waiting\nlisted i-a, i-b, i-c, i-x\ndecide\nlisted i-a, i-b, i-c\npeer i-x silent", VOTER);
+    let rate = asked_per_hour(&detached, 24);
+    assert!(rate <= 12.0, "{rate} questions an hour");
+}
+
+#[test]
+fn a_voter_that_stays_silent_is_asked_after_less_and_less_often() {
+    let silent = format!("{}\npeer i-c silent\nstatus c3 silent", VOTER);
+    let rate = asked_per_hour(&silent, 24);
+    assert!(rate <= 20.0, "{rate} questions an hour");
+}
+
+#[test]
+fn a_spare_does_not_hurry_for_ever() {
+    let spare = "me i-d
+policy max-voters 3
+hooks launching 300s
+listed i-a, i-b, i-c, i-d
+own-state InService
+target InService
+store established generation 1 voters i-a:a1, i-b:b2, i-c:c3
+peer i-a voter holds a1
+peer i-b voter holds b2
+peer i-c voter holds c3
+etcd members i-a:a1, i-b:b2, i-c:c3";
+    let rate = asked_per_hour(spare, 24);
+    assert!(rate <= 12.0, "{rate} questions an hour");
+}
+
+#[test]
+fn a_node_that_knows_nothing_does_not_empty_the_bucket() {
+    let rate = asked_per_hour("me i-a\nlisted unknown\nhooks unknown\nown-state unknown", 24);
+    assert!(rate <= 40.0, "{rate} questions an hour");
+}
+
+#[test]
+fn a_notice_is_followed_by_questions_at_once() {
+    let mut teller = Teller::new("cadence");
+    VOTER.lines().for_each(|line| teller.line(line));
+    let world = teller.world.as_mut().unwrap();
+    for _ in 0..3 {
+        let seen = world.look();
+        let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
+        due.iter().for_each(|query| world.memory.note_asked(query, world.now));
+    }
+    teller.line("target Terminated");
+    let world = teller.world.as_mut().unwrap();
+    let seen = world.look();
+    let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
+    for wanted in [Query::Groups, Query::Hooks, Query::OwnState] {
+        assert!(due.contains(&wanted), "{wanted:?} is not due: {due:?}");
+    }
+}
+
+#[test]
+fn no_two_nodes_keep_step() {
+    let first_two = |name: &str| {
+        let mut teller = Teller::new("cadence");
+        VOTER.replace("i-a", name).replace("a1", "a9").lines().for_each(|line| teller.line(line));
+        let world = teller.world.as_mut().unwrap();
+        let mut at: Vec<Timestamp> = Vec::new();
+        while at.len() < 3 {
+            world.now = world.now + world.policy.cycle;
+            let seen = world.look();
+            let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
+            due.iter().for_each(|query| world.memory.note_asked(query, world.now));
+            at.extend(due.contains(&Query::Groups).then_some(world.now));
+        }
+        at[2]
+    };
+    let all: std::collections::BTreeSet<Timestamp> = ["i-d", "i-e", "i-f", "i-g", "i-h"].into_iter().map(first_two).collect();
+    assert!(all.len() > 2, "{all:?}");
+}

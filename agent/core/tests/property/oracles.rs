@@ -1,0 +1,150 @@
+//! What must be true of a world in which a step is let through: naive, from the observation alone, and sharing nothing with the gate.
+
+mod facts;
+mod founding;
+
+use quorate_core::ids::MemberId;
+use quorate_core::memory::Order;
+use quorate_core::observation::{LifecycleState, Transition};
+use quorate_core::plan::{HookResult, Start, Step, StopReason, peer_url};
+
+use super::world::World;
+use facts::Facts;
+
+pub(crate) type Judgement = Result<(), &'static str>;
+
+/// Says what is wrong with a step that was let through.
+pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
+    let f = Facts::new(w);
+    match step {
+        Step::Heartbeat { hook } => must(hook.group == w.seen.me.group, "the hook is another group's"),
+        Step::CompleteHook { hook, instance, result } => complete(&f, &hook.name.to_string(), instance, *result),
+        Step::CreateRecord(record) => founding::record(&f, record),
+        Step::StartMember(start) => start_member(&f, start),
+        Step::StopMember(reason) => stop_member(&f, *reason),
+        Step::PutDataAside { .. } => put_aside(&f),
+        Step::RestoreOwnData { generation, .. } => founding::restore(&f, *generation),
+        Step::DropSuperseded => {
+            must(f.healthy_is_quorum_of(&f.voters()?), "the new generation has no quorum yet")?;
+            must(f.stored().is_some_and(|r| r.etcd_cluster == f.cluster()), "the new generation is not established")
+        }
+        Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
+        Step::AddLearner { peer_url, .. } => add(&f, peer_url),
+        Step::Promote { member, .. } => promote(&f, *member),
+        Step::RemoveMember { member, .. } => remove(&f, *member),
+        Step::MoveLeader { to, .. } => {
+            must(f.holds_lock(), "the lock is not held")?;
+            must(f.voters()?.contains(to) && f.is_healthy(*to), "the next leader is no healthy voter")
+        }
+        Step::ReportUnhealthy => {
+            must(f.holds_lock(), "the lock is not held")?;
+            let voters = f.voters()?;
+            must(!voters.iter().any(|id| f.is_own(*id)), "it votes")?;
+            must(f.healthy_is_quorum_of(&voters), "quorum may be lost")
+        }
+        Step::ForgetOrder => must(w.memory.kept.order != Some(Order::Leave), "an order to leave stands until the operator takes it back"),
+    }
+}
+
+pub(crate) fn must(holds: bool, otherwise: &'static str) -> Judgement {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
+fn add(f: &Facts<'_>, url: &str) -> Judgement {
+    must(f.holds_lock(), "the lock is not held")?;
+    must(*url == *peer_url(f.w.seen.me.address), "it adds another")?;
+    must(f.learners()?.is_empty(), "a learner is there already")?;
+    must(f.voters()?.iter().all(|id| f.is_healthy(*id)), "a voter does not answer")?;
+    must(f.disk_is_empty() && !f.is_leaving(), "it holds data, or is leaving")
+}
+
+fn promote(f: &Facts<'_>, member: MemberId) -> Judgement {
+    must(f.holds_lock(), "the lock is not held")?;
+    must(f.learners()?.contains(&member) && f.is_healthy(member), "it is no learner that answers")?;
+    must(f.stored().is_some_and(|r| r.voters.iter().any(|v| v.member == member)), "the charter does not name it")?;
+    let mut voters = f.voters()?;
+    voters.push(member);
+    must(f.healthy_is_quorum_of(&voters), "the new list has no healthy quorum")
+}
+
+fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
+    must(f.holds_lock(), "the lock is not held")?;
+    let entry = f.entry(member).ok_or("it is not in the list")?;
+    let own = f.is_own(member);
+    let departed = f.owner_of(&entry).is_some_and(|id| id != f.w.seen.me.instance && f.is_departed(&id));
+    if entry.learner {
+        let watch = f.w.memory.learner.as_ref();
+        let stuck = watch.is_some_and(|l| l.member == member && f.w.now.0.saturating_sub(l.progress_at.0) >= 300_000);
+        return must(own || departed || stuck, "the learner is another's, and alive");
+    }
+    must(own || departed, "the voter is another's, and has not departed")?;
+    must(!own || f.is_leaving() || f.is_broken() || f.knows_disk(), "it is this node's own, and whether its data is there is not known")?;
+    let rest: Vec<MemberId> = f.voters()?.into_iter().filter(|id| *id != member).collect();
+    must(!rest.is_empty(), "it is the last voter")?;
+    must(f.healthy_is_quorum_of(&rest), "the rest has no healthy quorum")
+}
+
+fn start_member(f: &Facts<'_>, start: &Start) -> Judgement {
+    must(f.is_stopped(), "etcd is not known to be stopped")?;
+    match start {
+        Start::Found { generation, token } => founding::start(f, *generation, token),
+        Start::Join { generation, .. } => {
+            must(f.disk_is_empty(), "there is data")?;
+            let me = peer_url(f.w.seen.me.address);
+            must(f.members()?.iter().any(|m| m.learner && m.name.is_none() && m.peer_url == me), "it was not added")?;
+            must(f.stored().is_some_and(|r| r.generation == *generation && f.is_established(r)), "no established generation permits it")
+        }
+        Start::Resume { loopback_only } => founding::resume(f, *loopback_only),
+    }
+}
+
+/// A voter's etcd is stopped for few reasons.
+fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
+    let votes = f.votes();
+    match reason {
+        StopReason::OpenToClients => must(f.stored().is_some_and(|r| r.voters.len() <= 1), "others vote"),
+        StopReason::Left | StopReason::PutAside | StopReason::GiveUp => must(!votes, "it votes"),
+        StopReason::LastVoterLeaves => {
+            must(f.is_leaving(), "it is not leaving")?;
+            must(f.voters()?.iter().all(|id| f.is_own(*id) || f.entry(*id).is_some_and(|m| f.is_lost(&m))), "others vote")
+        }
+        StopReason::Recover => founding::survivor(f),
+        StopReason::NotPermitted => {
+            let data = f.generation();
+            must(f.stored().is_some_and(|r| f.is_established(r) && data.is_some_and(|g| g < r.generation)), "nothing newer is established")
+        }
+        StopReason::NotAnswering => {
+            must(f.holds_lock(), "the lock is not held")?;
+            let voters = f.voters()?;
+            let others = voters.iter().filter(|id| Some(**id) != f.own_member() && f.is_healthy(**id)).count();
+            must(2 * others > voters.len(), "the others have no quorum without it")
+        }
+    }
+}
+
+fn put_aside(f: &Facts<'_>) -> Judgement {
+    must(f.is_stopped(), "etcd is not known to be stopped")?;
+    must(!f.is_member_still(), "a quorum still lists the member whose data it is")?;
+    let ordered = f.stored().is_some_and(|r| f.founds(r) && r.origin == quorate_core::charter::Origin::Fresh);
+    let never_began = f.data().is_some_and(|d| d.cluster.is_none());
+    must(ordered || never_began || f.cluster().is_some(), "no quorum has proved the data dead")
+}
+
+fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId, result: HookResult) -> Judgement {
+    let hooks = f.w.seen.cloud.hooks.last().ok_or("the hook is not known")?;
+    let transition = hooks.iter().find(|h| h.hook.name.as_str() == name).map(|h| h.transition).ok_or("the hook is not known")?;
+    if *instance != f.w.seen.me.instance {
+        must(f.is_departed(instance), "the other has not departed")?;
+        let members = f.members()?;
+        return must(!members.iter().any(|m| f.owner_of(m).as_ref() == Some(instance)), "the other is still a member");
+    }
+    match (transition, result) {
+        (Transition::Launching, HookResult::Continue) => {
+            let warm = matches!(f.w.seen.target.last(), Some(Some(LifecycleState::Warmed(_))));
+            let full = f.voters().is_ok_and(|v| v.len() >= f.w.policy.max_voters);
+            must(f.votes() || (f.disk_is_empty() && (full || warm)), "it neither votes nor waits as a spare")
+        }
+        (Transition::Launching, HookResult::Abandon) => must(!f.votes() && !f.may_vote_unseen(), "a voter may abandon its launch"),
+        (Transition::Terminating, _) => must(!f.is_listed_still() || f.is_out_of_time(), "it is still a member, and there is time"),
+    }
+}

@@ -1,0 +1,211 @@
+//! The naive reader's facts.
+
+use quorate_core::charter::{Record, State, StoreView};
+use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
+use quorate_core::observation::{
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, LifecycleState, LocalData, Lock, Member, Process, Transition,
+};
+use quorate_core::plan::peer_url;
+
+use crate::property::world::World;
+
+const NO_QUORUM: &str = "no quorum has spoken";
+
+pub(crate) struct Facts<'a> {
+    pub(crate) w: &'a World,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(w: &'a World) -> Self {
+        Self { w }
+    }
+
+    pub(crate) fn members(&self) -> Result<Vec<Member>, &'static str> {
+        self.w.seen.etcd.membership.fresh().map(|m| m.members.clone()).ok_or(NO_QUORUM)
+    }
+
+    pub(crate) fn cluster(&self) -> Option<EtcdClusterId> {
+        self.w.seen.etcd.membership.fresh().map(|m| m.cluster)
+    }
+
+    pub(crate) fn voters(&self) -> Result<Vec<MemberId>, &'static str> {
+        Ok(self.members()?.iter().filter(|m| !m.learner).map(|m| m.id).collect())
+    }
+
+    pub(crate) fn learners(&self) -> Result<Vec<MemberId>, &'static str> {
+        Ok(self.members()?.iter().filter(|m| m.learner).map(|m| m.id).collect())
+    }
+
+    pub(crate) fn entry(&self, id: MemberId) -> Option<Member> {
+        self.members().ok()?.into_iter().find(|m| m.id == id)
+    }
+
+    /// It answered, freshly, and knows a leader.
+    pub(crate) fn is_healthy(&self, id: MemberId) -> bool {
+        self.w.seen.etcd.statuses.get(&id).and_then(|s| s.fresh()).is_some_and(|s| s.leader.is_some())
+    }
+
+    /// More than half of these are healthy.
+    pub(crate) fn healthy_is_quorum_of(&self, ids: &[MemberId]) -> bool {
+        2 * ids.iter().filter(|id| self.is_healthy(**id)).count() > ids.len()
+    }
+
+    /// For longer than a call takes, counted from when it was read.
+    pub(crate) fn holds_lock(&self) -> bool {
+        let at = self.w.seen.etcd.lock.at().map_or(0, |at| self.w.now.0 - at.0);
+        match self.w.seen.etcd.lock.fresh() {
+            Some(Lock::Mine { remaining }) => remaining.as_millis() as u64 > at + 5000,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn data(&self) -> Option<&'a DataIdentity> {
+        match self.w.seen.local.data.fresh() {
+            Some(LocalData::Present(identity)) => Some(identity),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        self.data().and_then(|d| d.generation)
+    }
+
+    pub(crate) fn own_member(&self) -> Option<MemberId> {
+        self.data().and_then(|d| d.member)
+    }
+
+    pub(crate) fn knows_disk(&self) -> bool {
+        self.w.seen.local.data.fresh().is_some()
+    }
+
+    pub(crate) fn disk_is_empty(&self) -> bool {
+        matches!(self.w.seen.local.data.fresh(), Some(LocalData::Empty))
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.w.seen.local.process.fresh(), Some(Process::Stopped { .. }))
+    }
+
+    /// The entry carries this instance's name or address, or this disk's member id.
+    pub(crate) fn is_own(&self, id: MemberId) -> bool {
+        let Some(entry) = self.entry(id) else { return false };
+        entry.name.as_ref() == Some(&self.w.seen.me.instance)
+            || entry.peer_url == peer_url(self.w.seen.me.address)
+            || self.own_member() == Some(id)
+    }
+
+    /// This disk's own member is a voter by a quorum's word.
+    pub(crate) fn votes(&self) -> bool {
+        let same = self.cluster().is_some() && self.data().and_then(|d| d.cluster) == self.cluster();
+        same && self.own_member().and_then(|id| self.entry(id)).is_some_and(|m| !m.learner)
+    }
+
+    /// A quorum lists the member whose data lies here.
+    pub(crate) fn is_member_still(&self) -> bool {
+        let same = self.cluster().is_some() && self.data().and_then(|d| d.cluster) == self.cluster();
+        same && self.own_member().is_some_and(|id| self.entry(id).is_some())
+    }
+
+    /// A quorum lists an entry of this instance; where none speaks, the remembered charter does.
+    pub(crate) fn is_listed_still(&self) -> bool {
+        match self.members() {
+            Ok(members) => members.iter().any(|m| self.is_own(m.id)),
+            // It was the last voter, and this agent has stopped it as such.
+            Err(_) if self.is_stopped() && self.w.memory.rests => false,
+            Err(_) => self.may_vote_unseen() || self.data().is_some(),
+        }
+    }
+
+    /// No quorum speaks, and the remembered charter lists this instance.
+    pub(crate) fn may_vote_unseen(&self) -> bool {
+        self.members().is_err() && self.w.memory.kept.record.as_ref().is_some_and(|r| r.lists(&self.w.seen.me.instance))
+    }
+
+    /// It was started more than three times in five minutes, and is down.
+    pub(crate) fn is_broken(&self) -> bool {
+        let recent = |at: &&quorate_core::time::Timestamp| self.w.now.0 - at.0 < 300_000;
+        self.is_stopped() && self.w.memory.starts.iter().filter(recent).count() > 3
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.w.memory.leaving.is_some()
+    }
+
+    /// Some own termination hook has less than the margin left.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
+        let mut own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
+        own.any(|h| {
+            let Some(beat) = self.w.memory.beats.get(&h.hook) else { return false };
+            let from_beat = beat.accepted.unwrap_or(beat.opened).0 + h.heartbeat_timeout.as_millis() as u64;
+            let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
+            self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
+        })
+    }
+
+    /// The highest record that may be rested on: of a store that was read now, or remembered where there is none.
+    pub(crate) fn stored(&self) -> Option<&'a Record> {
+        match self.w.seen.store.fresh()? {
+            StoreView::Charter(log) => log.records.iter().max_by_key(|r| r.number),
+            StoreView::NotConfigured => self.w.memory.kept.record.as_ref(),
+            StoreView::Absent | StoreView::Foreign { .. } => None,
+        }
+    }
+
+    pub(crate) fn is_established(&self, record: &Record) -> bool {
+        record.state == State::Established
+    }
+
+    pub(crate) fn founds(&self, record: &Record) -> bool {
+        record.state == State::Founding { founder: self.w.seen.me.instance.clone() }
+    }
+
+    fn ec2(&self, id: &InstanceId) -> Option<Ec2State> {
+        match self.w.seen.cloud.asked.get(id)?.fresh()? {
+            Ec2Answer::Known { state, .. } => Some(*state),
+            Ec2Answer::NotFound => None,
+        }
+    }
+
+    /// EC2's word, or an hour of its not knowing an instance that somebody knew.
+    pub(crate) fn is_gone(&self, id: &InstanceId) -> bool {
+        let named = |r: &&Record| r.lists(id) || r.state == State::Founding { founder: id.clone() };
+        let known = self.w.memory.kept.seen.contains_key(id) || self.charters().iter().any(named);
+        let forgotten = self.w.memory.not_found.get(id).is_some_and(|(first, last)| last.0 - first.0 >= 3_600_000);
+        self.w.memory.terminated.contains(id) || self.ec2(id) == Some(Ec2State::Terminated) || (known && forgotten)
+    }
+
+    pub(crate) fn charters(&self) -> Vec<&'a Record> {
+        self.stored().into_iter().chain(&self.w.memory.kept.record).collect()
+    }
+
+    /// Gone; or going, and silent for a minute.
+    pub(crate) fn is_departed(&self, id: &InstanceId) -> bool {
+        let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);
+        let going = matches!(self.ec2(id), Some(Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped))
+            || listed.is_some_and(LifecycleState::is_terminating);
+        let silent = self.w.memory.silent_for(id, self.w.now).as_secs() >= 60;
+        self.is_gone(id) || (going && silent)
+    }
+
+    pub(crate) fn owner_of(&self, entry: &Member) -> Option<InstanceId> {
+        let at_address = || {
+            let seen = self.w.memory.kept.seen.iter();
+            seen.filter(|(id, _)| !self.w.memory.terminated.contains(*id))
+                .find(|(_, s)| s.address.is_some_and(|a| peer_url(a) == entry.peer_url))
+                .map(|(id, _)| id.clone())
+        };
+        entry.name.clone().or_else(at_address)
+    }
+
+    /// The voter is gone: its instance is, or it says itself, to be believed, that its data is.
+    pub(crate) fn is_lost(&self, entry: &Member) -> bool {
+        let Some(id) = self.owner_of(entry) else { return false };
+        let denies = match self.w.seen.peers.get(&id).and_then(|p| p.fresh()).map(|p| &p.data) {
+            Some(DataClaim::None) => true,
+            Some(DataClaim::Holds { member, .. }) => *member != entry.id,
+            Some(DataClaim::Unknown) | None => false,
+        };
+        self.is_gone(&id) || (denies && self.w.policy.network_trusted)
+    }
+}

@@ -1,0 +1,184 @@
+//! Charter records, founding, recovery and starting again, naively.
+
+use std::collections::BTreeSet;
+
+use quorate_core::charter::{Origin, Record, State, StoreView};
+use quorate_core::ids::{Generation, InstanceId, MemberId};
+use quorate_core::memory::Order;
+use quorate_core::observation::{DataClaim, LifecycleState, Warmed};
+use quorate_core::policy::Recovery;
+
+use super::facts::Facts;
+use super::{Judgement, must};
+
+pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
+    let known = f.charters();
+    if f.w.memory.kept.record.as_ref() == Some(record) && f.stored() != Some(record) {
+        let proven = f.disk_is_empty() || f.cluster().is_some();
+        return must(proven, "a node with data rewrites a record without a quorum's word");
+    }
+    must(known.iter().all(|r| r.number < record.number), "its number is taken")?;
+    must(known.iter().all(|r| r.ever_established <= record.ever_established), "it forgets what was established")?;
+    must(f.w.seen.store.fresh().is_some(), "the store was not read")?;
+    match &record.state {
+        State::Founding { founder } => {
+            must(*founder == f.w.seen.me.instance, "another is the founder")?;
+            claim(f, record)
+        }
+        State::Established => established(f, record),
+        State::Retired { .. } => Err("nothing is retired yet"),
+    }
+}
+
+fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
+    must(f.cluster().is_none(), "a quorum is alive")?;
+    must(f.charters().iter().all(|r| r.generation < record.generation), "its generation is taken")?;
+    let ever = f.charters().iter().any(|r| r.ever_established.is_some());
+    let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh);
+    let before = f.stored();
+    let takes_over = before.is_none_or(|r| match &r.state {
+        State::Founding { founder } => *founder == f.w.seen.me.instance || f.is_gone(founder),
+        State::Established | State::Retired { .. } => false,
+    });
+    match &record.origin {
+        Origin::Empty => {
+            must(!ever, "origin `empty` after a generation was established")?;
+            must(takes_over && f.disk_is_empty(), "another founder lives, or there is data")?;
+        }
+        Origin::Fresh => must(ordered || (takes_over && before.is_some_and(|r| r.origin == Origin::Fresh)), "nobody ordered it")?,
+        Origin::Survivor { .. } => survives(f, record)?,
+        Origin::Snapshot { .. } => return Err("snapshots are not built yet"),
+    }
+    everyone_agrees(f, record, None)
+}
+
+/// Before etcd is stopped for a recovery, and before its data is restored: the claim stands, no quorum lives, and everybody agrees.
+pub(super) fn survivor(f: &Facts<'_>) -> Judgement {
+    let record = f.stored().filter(|r| f.founds(r)).ok_or("no claim of its own stands")?;
+    must(matches!(record.origin, Origin::Survivor { .. }), "the claim is no survivor's")?;
+    must(f.cluster().is_none(), "a quorum is alive")?;
+    everyone_agrees(f, record, None)
+}
+
+pub(super) fn restore(f: &Facts<'_>, generation: Generation) -> Judgement {
+    must(f.is_stopped(), "etcd is not known to be stopped")?;
+    must(f.stored().is_some_and(|r| r.generation == generation), "the claim is another generation's")?;
+    survivor(f)
+}
+
+/// Quorum is lost for good, policy allows it, and what survives meets every majority of the charter's voters.
+fn survives(f: &Facts<'_>, record: &Record) -> Judgement {
+    must(f.w.policy.recovery == Recovery::Safe, "policy forbids it")?;
+    must(f.generation().is_some() && f.generation() == record.ever_established, "its data is of another generation")?;
+    let own = f.own_member().ok_or("its member is not known")?;
+    let status = f.w.seen.etcd.statuses.get(&own).and_then(|s| s.fresh());
+    must(status.is_some_and(|s| s.leader.is_none()), "its member knows a leader, or does not answer")?;
+    let before = f.stored().ok_or("there is no charter")?;
+    let list = f.w.seen.etcd.local_list.fresh().ok_or("its own list is not known")?;
+    let ids = |all: &mut dyn Iterator<Item = MemberId>| all.collect::<BTreeSet<_>>();
+    let mine = ids(&mut list.iter().filter(|m| !m.learner).map(|m| m.id));
+    must(mine == ids(&mut before.voters.iter().map(|v| v.member)), "its list differs from the charter's")?;
+    let left = list.iter().filter(|m| !m.learner && (m.id == own || !f.is_lost(m))).count();
+    must(2 * left <= mine.len(), "quorum is not lost")?;
+    must(every_majority_has_a_survivor(mine.len(), left), "an acknowledged write may be missing")
+}
+
+fn every_majority_has_a_survivor(voters: usize, left: usize) -> bool {
+    let survivors = (1_u32 << left) - 1;
+    (0_u32..1 << voters).filter(|set| 2 * set.count_ones() as usize > voters).all(|set| set & survivors != 0)
+}
+
+fn established(f: &Facts<'_>, record: &Record) -> Judgement {
+    let before = f.stored().ok_or("nothing was claimed")?;
+    must(before.generation == record.generation && before.origin == record.origin, "it is of another generation")?;
+    must(record.etcd_cluster.is_some() && record.etcd_cluster == f.cluster(), "it names an etcd cluster that does not answer")?;
+    let voters = f.voters()?;
+    must(voters.iter().all(|id| record.voters.iter().any(|v| v.member == *id)), "it leaves out a voter")?;
+    let right = |v: &quorate_core::charter::ListedVoter| f.entry(v.member).is_some_and(|m| m.name.is_none_or(|name| name == v.instance));
+    must(record.voters.iter().all(right), "it lists one that etcd does not have, or under another's name")?;
+    must(record.voters.len() <= voters.len() + 1, "it lists more than the voters and one learner")?;
+    match &before.state {
+        State::Founding { founder } => {
+            must(*founder == f.w.seen.me.instance && f.generation() == Some(record.generation), "only the founder establishes")?;
+            must(record.voters.len() == 1, "a founder is alone")
+        }
+        State::Established => {
+            must(before.etcd_cluster == record.etcd_cluster, "the generation changes its etcd cluster")?;
+            must(f.holds_lock(), "the lock is not held")
+        }
+        State::Retired { .. } => Err("the generation was retired"),
+    }
+}
+
+/// Nobody is silent, nobody remembers more, and nobody holds data that the new generation would lose.
+fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgement {
+    let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh) && record.origin == Origin::Fresh;
+    for id in everybody_else(f).iter().filter(|id| !f.is_gone(id)) {
+        let reading = f.w.seen.peers.get(id).ok_or("somebody is silent")?;
+        let answer = reading.fresh().ok_or("somebody is silent")?;
+        must(since.is_none_or(|moment| reading.at().is_some_and(|at| at.0 > moment)), "somebody was not asked again")?;
+        let first = record.origin == Origin::Empty && record.number == 1;
+        let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
+        must(f.w.policy.network_trusted || first || ordered || bootstrap, "it rests on an unsigned answer")?;
+        let more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
+        must(!more, "somebody remembers more")?;
+        must(ordered || !forbids(f, record, &answer.data, id), "somebody holds data that counts")?;
+    }
+    Ok(())
+}
+
+fn forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceId) -> bool {
+    let DataClaim::Holds { generation, voter, applied, .. } = data else { return *data == DataClaim::Unknown };
+    let old = generation.is_some() && *generation < record.ever_established;
+    if old || *voter == Some(false) {
+        return false;
+    }
+    let survivor = matches!(record.origin, Origin::Survivor { .. });
+    let mine = f.own_member().and_then(|m| f.w.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh()).map(|s| s.applied);
+    match (*applied, mine) {
+        _ if !survivor => true,
+        // Among survivors the charter's voters alone are compared.
+        _ if !record.lists(id) => false,
+        (None, _) => true,
+        (Some(theirs), Some(mine)) => theirs > mine || (theirs == mine && *id < f.w.seen.me.instance),
+        // Once its etcd is stopped the claim stands for the comparison that was made before it.
+        (Some(_), None) => false,
+    }
+}
+
+/// Listed now or once seen, and the charter's voters; but not a machine that is off in the warm pool, unless a charter lists it.
+fn everybody_else(f: &Facts<'_>) -> BTreeSet<InstanceId> {
+    let listed = f.w.seen.cloud.listed.last();
+    let off = |id: &InstanceId| {
+        let state = listed.and_then(|l| l.get(id)).map(|i| i.state);
+        matches!(state, Some(LifecycleState::Warmed(Warmed::Stopped | Warmed::Hibernated)))
+    };
+    let seen = listed.into_iter().flat_map(|l| l.keys()).chain(f.w.memory.kept.seen.keys()).filter(|id| !off(id));
+    let voters = f.charters().into_iter().flat_map(|r| r.voters.iter().map(|v| &v.instance));
+    seen.chain(voters).filter(|id| **id != f.w.seen.me.instance).cloned().collect()
+}
+
+pub(super) fn start(f: &Facts<'_>, generation: Generation, token: &str) -> Judgement {
+    must(f.disk_is_empty(), "there is data")?;
+    let record = f.stored().filter(|r| f.founds(r)).ok_or("it has claimed nothing")?;
+    must(record.generation == generation && record.token() == token, "the claim is another")?;
+    let (number, at) = f.w.memory.claimed.ok_or("the claim is another run's")?;
+    must(number == record.number, "the claim is another run's")?;
+    everyone_agrees(f, record, Some(at.0))
+}
+
+pub(super) fn resume(f: &Facts<'_>, loopback_only: bool) -> Judgement {
+    let generation = f.generation().ok_or("the data's generation is not known")?;
+    let remembered = f.w.memory.kept.record.as_ref();
+    if f.w.seen.store.fresh().is_none() {
+        let permits = remembered.is_some_and(|r| r.generation == generation && f.is_established(r));
+        return must(permits && f.w.seen.local.ran_this_boot, "the store cannot be read, and the memory does not permit it");
+    }
+    must(!matches!(f.w.seen.store.fresh(), Some(StoreView::Foreign { .. })), "the store is another's")?;
+    let record = f.stored().ok_or("there is no charter")?;
+    must(remembered.is_none_or(|r| r.number <= record.number), "a later record is remembered")?;
+    must(record.generation == generation, "the record is of another generation")?;
+    let same = f.data().and_then(|d| d.cluster).zip(record.etcd_cluster).is_none_or(|(a, b)| a == b);
+    must(same, "the data is of another etcd cluster")?;
+    must(f.is_established(record) || (f.founds(record) && loopback_only), "the record does not permit it to serve")
+}

@@ -1,0 +1,157 @@
+//! Every step that one can think of in a world, wise or not.
+
+use quorate_core::charter::{ListedVoter, Origin, Record, State};
+use quorate_core::ids::{Generation, InstanceId, MemberId};
+use quorate_core::plan::{HookResult, Start, Step, StopReason, Via, peer_url};
+
+use super::world::{NAMES, World, address, cluster, instance, member};
+
+const REASONS: &[StopReason] = &[
+    StopReason::OpenToClients,
+    StopReason::Left,
+    StopReason::LastVoterLeaves,
+    StopReason::PutAside,
+    StopReason::Recover,
+    StopReason::NotPermitted,
+    StopReason::NotAnswering,
+    StopReason::GiveUp,
+];
+
+pub(crate) fn thinkable(w: &World) -> Vec<Step> {
+    let via = Via { member: member(1, 0), url: "http://10.0.0.2:2379".into() };
+    let mut all = vec![Step::DropSuperseded, Step::ReportUnhealthy, Step::ForgetOrder, Step::PutDataAside { why: "left" }];
+    all.extend(REASONS.iter().map(|reason| Step::StopMember(*reason)));
+    for index in 0..NAMES.len() {
+        all.push(Step::AddLearner { via: via.clone(), peer_url: peer_url(address(index)) });
+        for life in 0..2 {
+            let id = member(index, life);
+            all.push(Step::RemoveMember { via: via.clone(), member: id });
+            all.push(Step::Promote { via: via.clone(), member: id });
+            all.push(Step::MoveLeader { via: via.clone(), to: id });
+        }
+    }
+    all.extend(hooks(w));
+    all.extend(starts(w));
+    all.extend(records(w).into_iter().map(Step::CreateRecord));
+    all
+}
+
+fn hooks(w: &World) -> Vec<Step> {
+    let hooks = w.seen.cloud.hooks.last().into_iter().flatten();
+    let mut all = Vec::new();
+    for hook in hooks {
+        all.push(Step::Heartbeat { hook: hook.hook.clone() });
+        for index in 0..NAMES.len() {
+            for result in [HookResult::Continue, HookResult::Abandon] {
+                all.push(Step::CompleteHook { hook: hook.hook.clone(), instance: instance(index), result });
+            }
+        }
+    }
+    all
+}
+
+fn starts(w: &World) -> Vec<Step> {
+    let mut all = vec![Start::Resume { loopback_only: true }, Start::Resume { loopback_only: false }];
+    let known: Vec<Record> = known_records(w);
+    for record in &known {
+        all.push(Start::Found { generation: record.generation, token: record.token() });
+        let members = w.seen.etcd.membership.last().map(|m| m.members.clone()).unwrap_or_default();
+        let list = |m: &quorate_core::observation::Member| (m.id.to_string(), m.peer_url.clone());
+        all.push(Start::Join { generation: record.generation, initial_cluster: members.iter().map(list).collect() });
+    }
+    let restore = |r: &Record| Step::RestoreOwnData { generation: r.generation, token: r.token() };
+    let mut steps: Vec<Step> = known.iter().map(restore).collect();
+    steps.extend(all.into_iter().map(Step::StartMember));
+    steps
+}
+
+fn known_records(w: &World) -> Vec<Record> {
+    use quorate_core::charter::StoreView;
+    let stored = match w.seen.store.last() {
+        Some(StoreView::Charter(log)) => log.records.clone(),
+        _ => Vec::new(),
+    };
+    stored.into_iter().chain(w.memory.kept.record.clone()).collect()
+}
+
+/// Successors of what is known, of every kind, and what is known itself.
+fn records(w: &World) -> Vec<Record> {
+    let known = known_records(w);
+    let mut all: Vec<Record> = Vec::new();
+    let mut bases: Vec<Option<&Record>> = vec![None];
+    bases.extend(known.last().map(Some));
+    bases.extend(known.iter().rev().nth(1).map(Some));
+    for base in bases {
+        all.extend(claims(w, base));
+        all.extend(base.into_iter().flat_map(|b| establishments(w, b)));
+    }
+    all.extend(known);
+    all
+}
+
+fn blank(w: &World, base: Option<&Record>) -> Record {
+    let me = &w.seen.me;
+    Record {
+        number: base.map_or(1, |r| r.number + 1),
+        previous: base.map(Record::digest),
+        account: me.account.clone(),
+        region: me.region.clone(),
+        cluster: me.cluster.clone(),
+        generation: base.map_or(Generation(1), |r| r.generation),
+        origin: base.map_or(Origin::Empty, |r| r.origin.clone()),
+        state: State::Founding { founder: me.instance.clone() },
+        ever_established: base.and_then(|r| r.ever_established),
+        etcd_cluster: base.and_then(|r| r.etcd_cluster),
+        voters: base.map_or(Vec::new(), |r| r.voters.clone()),
+    }
+}
+
+fn claims(w: &World, base: Option<&Record>) -> Vec<Record> {
+    let generation = base.map_or(Generation(1), |r| r.generation.next());
+    let claim = |origin, founder: InstanceId| Record {
+        generation,
+        origin,
+        state: State::Founding { founder },
+        etcd_cluster: None,
+        ..blank(w, base)
+    };
+    let me = || w.seen.me.instance.clone();
+    let mut all = vec![claim(Origin::Empty, me()), claim(Origin::Fresh, me()), claim(Origin::Survivor { instance: me() }, me())];
+    all.push(claim(Origin::Empty, instance(1)));
+    all.push(claim(Origin::Survivor { instance: instance(1) }, me()));
+    all.push(Record { ever_established: None, ..claim(Origin::Empty, me()) });
+    all.push(Record { number: 99, previous: None, ..claim(Origin::Fresh, me()) });
+    all
+}
+
+fn establishments(w: &World, base: &Record) -> Vec<Record> {
+    let members = w.seen.etcd.membership.last().map(|m| m.members.clone()).unwrap_or_default();
+    let at = |m: &quorate_core::observation::Member| m.name.clone().unwrap_or_else(|| instance(0));
+    let listed = |all: bool| -> Vec<ListedVoter> {
+        members.iter().filter(|m| all || !m.learner).map(|m| ListedVoter { instance: at(m), member: m.id }).collect()
+    };
+    let mine: Vec<MemberId> = (0..2).map(|life| member(0, life)).collect();
+    let alone = mine.iter().map(|id| vec![ListedVoter { instance: instance(0), member: *id }]);
+    let lists: Vec<Vec<ListedVoter>> = alone.chain([listed(true), listed(false), base.voters.clone()]).collect();
+    let clusters = [cluster(0), cluster(1)];
+    let record = |voters: &Vec<ListedVoter>, etcd_cluster| Record {
+        state: State::Established,
+        ever_established: Some(base.generation),
+        etcd_cluster: Some(etcd_cluster),
+        voters: voters.clone(),
+        ..blank(w, Some(base))
+    };
+    let mut all: Vec<Record> = lists.iter().flat_map(|voters| clusters.iter().map(|c| record(voters, *c))).collect();
+    if let Some(swapped) = swapped_names(&listed(false)) {
+        all.extend(clusters.iter().map(|c| record(&swapped, *c)));
+    }
+    all
+}
+
+/// The right members under each other's names.
+fn swapped_names(voters: &[ListedVoter]) -> Option<Vec<ListedVoter>> {
+    let [first, second, ..] = voters else { return None };
+    let mut all = voters.to_vec();
+    (all[0].instance, all[1].instance) = (second.instance.clone(), first.instance.clone());
+    Some(all)
+}

@@ -1,0 +1,161 @@
+//! Torn worlds: each part is plausible by itself, most parts fit together, and any of them may be stale, unknown, or another story's.
+
+mod cloud;
+mod etcd;
+mod records;
+
+use std::time::Duration;
+
+use quorate_core::charter::Record;
+use quorate_core::ids::Generation;
+use quorate_core::memory::{Beat, LearnerWatch, Order, Seen};
+use quorate_core::observation::{DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
+use quorate_core::policy::{OnFailedLeave, Recovery};
+use quorate_core::reading::Reading;
+use quorate_core::report::Phase;
+
+use super::dice::Dice;
+use super::world::{NAMES, NOW, World, address, cluster, instance, member};
+
+/// What the parts of one world have in common, unless they are torn.
+pub(crate) struct Plot {
+    /// The log of all records that anybody ever wrote.
+    pub(crate) records: Vec<Record>,
+    /// So many instances take part.
+    pub(crate) size: usize,
+    /// The disk of each: the generation and member whose data it holds.
+    pub(crate) disks: Vec<Option<(Generation, usize)>>,
+    /// How wild the world is: a part is torn once in so many times.
+    pub(crate) calm: u8,
+}
+
+pub(crate) fn world(dice: &mut Dice<'_>) -> World {
+    let mut w = World::new();
+    let calm = *dice.pick(&[40, 12, 4]);
+    let size = 1 + dice.below(NAMES.len());
+    let records = records::log(dice, size);
+    let disks = (0..size).map(|index| disk(dice, &records, index)).collect();
+    let plot = Plot { records, size, disks, calm };
+    w.policy.network_trusted = !dice.one_in(4);
+    w.policy.recovery = if dice.one_in(5) { Recovery::Halt } else { Recovery::Safe };
+    w.policy.on_failed_leave = if dice.one_in(5) { OnFailedLeave::Abandon } else { OnFailedLeave::Continue };
+    w.policy.max_voters = *dice.pick(&[7, 3, 2, 1]);
+    records::store(&mut w, &plot, dice);
+    cloud::cloud(&mut w, &plot, dice);
+    local(&mut w, &plot, dice);
+    etcd::etcd(&mut w, &plot, dice);
+    for index in 1..size {
+        let answer = answer(&plot, dice, index);
+        let at = NOW - Duration::from_secs(dice.below(5) as u64);
+        let reading = if dice.one_in(4) { Reading::unknown("silent") } else { Reading::Fresh(answer, at) };
+        w.seen.peers.insert(instance(index), aged(dice, &plot, reading));
+    }
+    remember(&mut w, &plot, dice);
+    w
+}
+
+/// Mostly as it is; sometimes stale, sometimes unknown.
+pub(crate) fn aged<T>(dice: &mut Dice<'_>, plot: &Plot, reading: Reading<T>) -> Reading<T> {
+    if dice.one_in(plot.calm) {
+        return Reading::unknown("lost");
+    }
+    match reading {
+        Reading::Fresh(value, at) if dice.one_in(plot.calm) => Reading::Stale(value, at - Duration::from_secs(60)),
+        other => other,
+    }
+}
+
+fn disk(dice: &mut Dice<'_>, records: &[Record], index: usize) -> Option<(Generation, usize)> {
+    if dice.one_in(3) {
+        return None;
+    }
+    let record = records.get(dice.below(records.len() + 1)).or_else(|| records.last())?;
+    Some((record.generation, dice.below(2)))
+        .filter(|_| record.lists(&instance(index)) || record.founder() == Some(&instance(index)) || dice.one_in(3))
+}
+
+fn local(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
+    let data = match plot.disks[0] {
+        None => LocalData::Empty,
+        Some((generation, life)) => {
+            let written = !dice.one_in(10);
+            LocalData::Present(DataIdentity {
+                cluster: written.then(|| cluster(usize::try_from(generation.0).unwrap() + 1)),
+                member: written.then(|| member(0, life)),
+                generation: (!dice.one_in(15)).then_some(generation),
+            })
+        }
+    };
+    let runs = matches!(data, LocalData::Present(_)) ^ dice.one_in(3);
+    let process = if runs {
+        Process::Running { since: NOW - Duration::from_secs(600), loopback_only: dice.one_in(5) }
+    } else {
+        Process::Stopped { last_exit: None }
+    };
+    w.seen.local.data = aged(dice, plot, Reading::Fresh(data, NOW));
+    w.seen.local.process = aged(dice, plot, Reading::Fresh(process, NOW));
+    w.seen.local.ran_this_boot = !dice.one_in(4);
+    w.seen.local.superseded = dice.one_in(5);
+}
+
+fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
+    let data = match plot.disks[index] {
+        _ if dice.one_in(12) => DataClaim::Unknown,
+        None => DataClaim::None,
+        Some((generation, life)) => DataClaim::Holds {
+            cluster: cluster(usize::try_from(generation.0).unwrap() + 1),
+            member: member(index, life),
+            generation: (!dice.one_in(15)).then_some(generation),
+            voter: *dice.pick(&[Some(true), Some(true), Some(false), None]),
+            term: Some(2),
+            applied: *dice.pick(&[Some(1000), Some(999), Some(1001), None]),
+        },
+    };
+    let heard = plot.records.len().saturating_sub(dice.below(2));
+    let record = plot.records.get(heard.wrapping_sub(1)).filter(|_| !dice.one_in(6)).cloned();
+    let phase = *dice.pick(&[Phase::Voter, Phase::Waiting, Phase::Leaving, Phase::Warm]);
+    PeerAnswer { instance: instance(index), phase, record, data, leaving: dice.one_in(6), leave_within_ms: None }
+}
+
+/// A memory that this node could have, given another past; then it takes in what it sees, unless that has been forgotten.
+fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
+    let ago = |secs: usize| NOW - Duration::from_secs(secs as u64);
+    let known = plot.records.len().saturating_sub(dice.below(3));
+    w.memory.kept.record = plot.records.get(known.wrapping_sub(1)).filter(|_| !dice.one_in(4)).cloned();
+    w.memory.kept.order = *dice.pick(&[None, None, None, None, Some(Order::Leave), Some(Order::RecoverFresh), Some(Order::Bootstrap)]);
+    for index in 0..NAMES.len() {
+        if dice.one_in(3) {
+            let seen = Seen { group: "g".into(), address: Some(address(index)), launched: Some(ago(1000)) };
+            w.memory.kept.seen.insert(instance(index), seen);
+        }
+        if index > 0 && dice.one_in(6) {
+            let last = dice.below(90);
+            w.memory.not_found.insert(instance(index), (ago(90 * 60), ago((90 - last) * 60)));
+        }
+        let heard = *dice.pick(&[0, 1, 30, 61, 300]);
+        w.memory.heard.insert(instance(index), ago(heard));
+    }
+    w.memory.joining = Duration::from_secs(*dice.pick(&[0, 0, 599, 700]));
+    w.memory.starts = (0..dice.below(6)).map(|n| ago(n * 20 + 1)).collect();
+    w.memory.claimed = dice.flip().then(|| (1 + dice.below(plot.records.len() + 1) as u64, ago(dice.below(4))));
+    let watch = LearnerWatch {
+        member: member(dice.below(plot.size), 0),
+        applied: 900,
+        progress_at: ago(*dice.pick(&[0, 299, 301])),
+        caught_up: u32::try_from(dice.below(5)).unwrap(),
+        counted_at: ago(2),
+    };
+    w.memory.learner = dice.flip().then_some(watch);
+    for hook in w.seen.cloud.hooks.last().into_iter().flatten() {
+        let opened = ago(dice.below(200) * 10);
+        let accepted = dice.flip().then(|| ago(dice.below(20) * 10));
+        w.memory.beats.insert(hook.hook.clone(), Beat { opened, accepted, tried: accepted });
+    }
+    let since = |dice: &mut Dice<'_>| dice.flip().then(|| ago(*dice.pick(&[1, 299, 301, 700])));
+    (w.memory.leaving, w.memory.quorum_lost, w.memory.local_silent) = (since(dice), since(dice), since(dice));
+    w.memory.rests = dice.one_in(4);
+    if !dice.one_in(plot.calm) {
+        w.memory.absorbed = Some(ago(2));
+        w.memory.absorb(&w.seen, &w.policy, w.now);
+    }
+}

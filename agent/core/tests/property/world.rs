@@ -1,0 +1,87 @@
+//! One moment as a node sees it: an observation, a memory, a policy and the time.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
+use quorate_core::memory::{Kept, Memory};
+use quorate_core::observation::{Cloud, EtcdView, Local, Me, Observation};
+use quorate_core::policy::Policy;
+use quorate_core::reading::Reading;
+use quorate_core::time::Timestamp;
+
+/// The instances of these worlds; the first is the one that decides.
+pub(crate) const NAMES: &[&str] = &["i-a", "i-b", "i-c", "i-d", "i-e"];
+pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000);
+
+pub(crate) struct World {
+    pub(crate) seen: Observation,
+    pub(crate) memory: Memory,
+    pub(crate) policy: Policy,
+    pub(crate) now: Timestamp,
+}
+
+impl World {
+    /// A world of which nothing is known.
+    pub(crate) fn new() -> Self {
+        Self { seen: nothing(me()), memory: Memory::new(Kept::new(instance(0)), NOW), policy: Policy::default(), now: NOW }
+    }
+
+    /// The memory stays, the readings go.
+    pub(crate) fn forget_all_readings(&mut self) {
+        let keep = |id: &InstanceId| (id.clone(), Reading::unknown("nothing is known"));
+        let peers = self.seen.peers.keys().map(keep).collect();
+        self.seen = Observation { peers, ..nothing(self.seen.me.clone()) };
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#?}\n{:#?}\n{:#?}\nnow {}", self.seen, self.memory, self.policy, self.now)
+    }
+}
+
+fn me() -> Me {
+    Me {
+        instance: instance(0),
+        address: address(0),
+        group: "g".into(),
+        account: "123456789012".into(),
+        region: "eu-central-1".into(),
+        cluster: "demo".into(),
+        launched: Timestamp(10_000),
+    }
+}
+
+fn nothing(me: Me) -> Observation {
+    Observation {
+        me,
+        target: unknown(),
+        cloud: Cloud { groups: unknown(), listed: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
+        store: unknown(),
+        peers: [].into(),
+        local: Local { data: unknown(), ran_this_boot: true, superseded: true, process: unknown() },
+        etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown() },
+    }
+}
+
+pub(crate) fn unknown<T>() -> Reading<T> {
+    Reading::unknown("nothing is known")
+}
+
+pub(crate) fn instance(index: usize) -> InstanceId {
+    InstanceId::new(NAMES[index % NAMES.len()])
+}
+
+pub(crate) fn address(index: usize) -> IpAddr {
+    IpAddr::from([10, 0, 0, u8::try_from(index % NAMES.len() + 1).unwrap()])
+}
+
+/// Each instance has had two members in its life: a0 and a1 are i-a's.
+pub(crate) fn member(index: usize, life: usize) -> MemberId {
+    MemberId(u64::try_from(0xa0 + (index % NAMES.len()) * 16 + life % 2).unwrap())
+}
+
+pub(crate) fn cluster(index: usize) -> EtcdClusterId {
+    EtcdClusterId([0xe1, 0xe2][index % 2])
+}

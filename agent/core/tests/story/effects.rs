@@ -1,0 +1,85 @@
+//! What a step does to the world when it is done. Lines of the story may change it further.
+
+use quorate_core::observation::Member;
+use quorate_core::plan::{Outcome, Start, Step, client_url};
+
+use super::words::{Words, letter};
+use super::world::World;
+
+/// `done`: the step that was decided last has been accepted.
+pub(crate) fn done(world: &mut World, words: &Words<'_>) {
+    let step = pending(world, words);
+    carry_out(world, &step);
+}
+
+/// `refused TEXT` or `unclear TEXT`: nothing changed.
+pub(crate) fn failed(world: &mut World, words: &Words<'_>) {
+    let step = pending(world, words);
+    let text = words.rest().to_owned();
+    world.step_takes_a_moment();
+    let outcome = if words.first() == "refused" { Outcome::Refused(text) } else { Outcome::Unclear(text) };
+    world.memory.note(&step, &outcome, &world.policy, world.now);
+}
+
+/// `lost-answer`: it was done, and nobody was told.
+pub(crate) fn lost(world: &mut World, words: &Words<'_>) {
+    let step = pending(world, words);
+    world.step_takes_a_moment();
+    apply(world, &step);
+    world.memory.note(&step, &Outcome::Unclear("the answer was lost".to_owned()), &world.policy, world.now);
+}
+
+fn pending(world: &mut World, words: &Words<'_>) -> Step {
+    world.pending.take().unwrap_or_else(|| words.fail("no step was decided and let through just before"))
+}
+
+pub(crate) fn carry_out(world: &mut World, step: &Step) {
+    world.step_takes_a_moment();
+    apply(world, step);
+    world.memory.note(step, &Outcome::Done, &world.policy, world.now);
+}
+
+fn apply(world: &mut World, step: &Step) {
+    match step {
+        Step::CreateRecord(record) => world.store.write(record.clone()),
+        Step::StartMember(start) => start_member(world, start),
+        Step::StopMember(_) => world.machine.stop(),
+        Step::PutDataAside { .. } => world.machine.clear(),
+        Step::RestoreOwnData { generation, .. } => {
+            world.machine.hold(*generation, None);
+            world.machine.keep_superseded(true);
+        }
+        Step::DropSuperseded => world.machine.keep_superseded(false),
+        Step::AcquireLock { .. } | Step::RenewLock { .. } => world.etcd.hold_lock(world.policy.lock_ttl),
+        Step::ReleaseLock { .. } => world.etcd.free_lock(),
+        Step::AddLearner { peer_url, .. } => {
+            let id = world.etcd.new_id(letter(&world.me.instance));
+            world.etcd.add(Member { id, name: None, peer_url: peer_url.clone(), client_url: None, learner: true });
+        }
+        Step::Promote { member, .. } => world.etcd.promote(*member),
+        Step::RemoveMember { member, .. } => world.etcd.remove(*member),
+        Step::MoveLeader { to, .. } => world.etcd.lead(*to),
+        Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder => {}
+    }
+}
+
+fn start_member(world: &mut World, start: &Start) {
+    let now = world.now;
+    match start {
+        Start::Found { generation, .. } => {
+            world.machine.hold(*generation, None);
+            world.machine.start(true, now);
+        }
+        Start::Join { generation, .. } => {
+            let url = quorate_core::plan::peer_url(world.me.address);
+            let cluster = world.etcd.cluster();
+            let id = world.etcd.at_url(&url).map(|m| m.id);
+            if let Some(id) = id {
+                world.etcd.name(id, &world.me.instance, client_url(world.me.address));
+                world.machine.hold(*generation, Some((cluster, id)));
+            }
+            world.machine.start(false, now);
+        }
+        Start::Resume { loopback_only } => world.machine.start(*loopback_only, now),
+    }
+}

@@ -1,0 +1,116 @@
+//! What the node decides, in words.
+
+use std::time::Duration;
+
+use quorate_core::charter::{Origin, Record, State};
+use quorate_core::plan::{Plan, Start, Step};
+use quorate_core::time::Timestamp;
+use quorate_core::{planner, safety};
+
+use super::effects;
+use super::words::Words;
+use super::world::World;
+
+/// So many steps in one `go` are a loop that leads nowhere.
+const MOST: usize = 12;
+
+/// Looks, decides, and asks the gate.
+pub(crate) fn decide(world: &mut World) -> Vec<String> {
+    let seen = world.look();
+    let plan = planner::plan(&seen, &world.memory, &world.policy, world.now);
+    assert_eq!(plan, planner::plan(&seen, &world.memory, &world.policy, world.now), "the planner is not deterministic");
+    let verdict = plan.step.as_ref().map(|step| safety::check(step, &seen, &world.memory, &world.policy, world.now));
+    world.pending = plan.step.clone().filter(|_| matches!(verdict, Some(Ok(()))));
+    world.refusal = verdict.clone().and_then(Result::err);
+    let mut told = vec![headline(&plan)];
+    if let Some(step) = &plan.step {
+        let refusal = verdict.and_then(Result::err).map(|refusal| format!("; THE GATE REFUSES: {}", refusal.why));
+        told.push(format!("    step: {}{}", describe(step), refusal.unwrap_or_default()));
+    }
+    told.extend(times(&plan, world.now));
+    told
+}
+
+/// `go`: decides and does until there is nothing to do, or for `go N` at most N steps.
+pub(crate) fn go(world: &mut World, words: &Words<'_>) -> Vec<String> {
+    let most = words.all().first().map_or(MOST, |word| usize::try_from(words.number(word)).unwrap());
+    let mut told = Vec::new();
+    for _ in 0..most {
+        told.extend(decide(world));
+        let Some(step) = world.pending.take() else { return told };
+        effects::carry_out(world, &step);
+    }
+    if most == MOST {
+        words.fail("this goes on for ever");
+    }
+    told
+}
+
+fn headline(plan: &Plan) -> String {
+    let report = &plan.report;
+    let alarm = if report.needs_operator { " [needs an operator]" } else { "" };
+    format!("{} by {}: {}{alarm}", report.phase, report.rule, report.says)
+}
+
+fn times(plan: &Plan, now: Timestamp) -> Option<String> {
+    let again = plan.step.is_none().then(|| format!("looks again in {}", seconds(plan.look_again)));
+    let until = plan.report.until.map(|at| format!("until {} from now", seconds(at.since(now))));
+    let both: Vec<String> = again.into_iter().chain(until).collect();
+    (!both.is_empty()).then(|| format!("    {}", both.join(", ")))
+}
+
+/// To the tenth, so that the length of a moment in a story does not show.
+fn seconds(duration: Duration) -> String {
+    let tenths = (duration.as_millis() + 50) / 100;
+    if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+}
+
+fn describe(step: &Step) -> String {
+    match step {
+        Step::Heartbeat { hook } => format!("send a heartbeat for {hook}"),
+        Step::CompleteHook { hook, instance, result } => format!("complete {hook} of {instance} with {result}"),
+        Step::CreateRecord(record) => format!("create record {}", describe_record(record)),
+        Step::StartMember(start) => describe_start(start),
+        Step::StopMember(reason) => format!("stop etcd ({reason:?})"),
+        Step::PutDataAside { why } => format!("put the data aside ({why})"),
+        Step::RestoreOwnData { generation, token } => format!("restore its own data as generation {generation} with token {token}"),
+        Step::DropSuperseded => "move the superseded data to the trash".to_owned(),
+        Step::AcquireLock { via, purpose } => format!("take the lock through {} to {purpose}", via.member),
+        Step::RenewLock { via } => format!("renew the lock through {}", via.member),
+        Step::ReleaseLock { via } => format!("give the lock back through {}", via.member),
+        Step::AddLearner { via, peer_url } => format!("add learner {peer_url} through {}", via.member),
+        Step::Promote { via, member } => format!("promote {member} through {}", via.member),
+        Step::RemoveMember { via, member } => format!("remove {member} through {}", via.member),
+        Step::MoveLeader { via, to } => format!("move the leadership from {} to {to}", via.member),
+        Step::ReportUnhealthy => "report itself unhealthy".to_owned(),
+        Step::ForgetOrder => "forget the order".to_owned(),
+    }
+}
+
+fn describe_record(record: &Record) -> String {
+    let state = match &record.state {
+        State::Founding { founder } => format!("founding by {founder}"),
+        State::Established => "established".to_owned(),
+        State::Retired { .. } => "retired".to_owned(),
+    };
+    let origin = match &record.origin {
+        Origin::Empty => "empty".to_owned(),
+        Origin::Snapshot { key } => format!("snapshot {key}"),
+        Origin::Survivor { instance } => format!("survivor {instance}"),
+        Origin::Fresh => "fresh".to_owned(),
+    };
+    let voters: Vec<String> = record.voters.iter().map(|v| format!("{}:{}", v.instance, v.member)).collect();
+    format!("{}: generation {} {state}, origin {origin}, voters [{}]", record.number, record.generation, voters.join(" "))
+}
+
+fn describe_start(start: &Start) -> String {
+    match start {
+        Start::Found { generation, token } => format!("start etcd alone as generation {generation} with token {token}, on loopback"),
+        Start::Join { generation, initial_cluster } => {
+            let list: Vec<String> = initial_cluster.iter().map(|(name, url)| format!("{name}={url}")).collect();
+            format!("start etcd as a joiner of generation {generation} with {}", list.join(" "))
+        }
+        Start::Resume { loopback_only: true } => "start etcd on its data, on loopback".to_owned(),
+        Start::Resume { loopback_only: false } => "start etcd on its data".to_owned(),
+    }
+}

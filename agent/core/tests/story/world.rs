@@ -1,0 +1,160 @@
+//! The world of one node, as its story has set it so far, and the observation that the node makes of it.
+
+mod cloud;
+mod etcd;
+mod local;
+mod peers;
+
+use std::time::Duration;
+
+use quorate_core::ids::InstanceId;
+use quorate_core::memory::{Kept, Memory, Order};
+use quorate_core::observation::{Me, Observation};
+use quorate_core::plan::Step;
+use quorate_core::planner;
+use quorate_core::policy::{OnFailedLeave, Policy, Recovery};
+use quorate_core::safety::Refusal;
+use quorate_core::time::Timestamp;
+
+use super::records::Store;
+use super::words::{Words, address_of, letter};
+use cloud::CloudWorld;
+use etcd::EtcdWorld;
+use local::Machine;
+use peers::Peers;
+
+/// What time a story starts at: far enough from zero that nothing reaches back before it.
+const START: Timestamp = Timestamp(100_000_000);
+/// A look at the world takes so long, and so does a step.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) me: Me,
+    pub(crate) now: Timestamp,
+    pub(crate) policy: Policy,
+    pub(crate) memory: Memory,
+    pub(crate) store: Store,
+    pub(crate) cloud: CloudWorld,
+    pub(crate) etcd: EtcdWorld,
+    pub(crate) machine: Machine,
+    pub(crate) peers: Peers,
+    /// The step that was decided last and let through, until it is done or refused.
+    pub(crate) pending: Option<Step>,
+    /// What the gate refused when the node decided last.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl World {
+    pub(crate) fn new(words: &Words<'_>) -> Self {
+        let instance = InstanceId::new(words.nth(0));
+        let at = words.after("at").map_or_else(|| instance.clone(), InstanceId::new);
+        let launched = words.after("launched").map_or_else(|| u64::from(letter(&instance)) * 10, |word| words.number(word));
+        let me = Me {
+            instance: instance.clone(),
+            address: address_of(&at),
+            group: "g".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            cluster: "demo".into(),
+            launched: Timestamp(launched * 1000),
+        };
+        Self {
+            memory: Memory::new(Kept::new(instance), START),
+            me,
+            now: START,
+            policy: Policy::default(),
+            store: Store::default(),
+            cloud: CloudWorld::default(),
+            etcd: EtcdWorld::default(),
+            machine: Machine::default(),
+            peers: Peers::default(),
+            pending: None,
+            refusal: None,
+        }
+    }
+
+    /// A line that sets something.
+    pub(crate) fn set(&mut self, verb: &str, words: &Words<'_>) {
+        self.pending = None;
+        match verb {
+            "store" => self.store.set(words, &self.me),
+            "target" | "own-state" | "listed" | "desired" | "ec2" | "hooks" => self.cloud.set(verb, words),
+            "etcd" | "status" | "lock" => self.etcd.set(verb, words),
+            "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
+            "peer" => self.peers.set(words),
+            "time" => self.pass(words.duration(words.nth(0))),
+            "suspended" => self.now = self.now + words.duration(words.nth(0)),
+            "order" => self.memory.kept.order = order(words),
+            "remembers" => self.memory.kept.record = self.store.ever(words.number(words.nth(0))).cloned(),
+            "restart" => self.memory = Memory::new(self.memory.kept.clone(), self.now),
+            "policy" => set_policy(&mut self.policy, words),
+            _ => words.fail("no such word"),
+        }
+        if verb == "reboot" {
+            self.memory = Memory::new(self.memory.kept.clone(), self.now);
+        }
+    }
+
+    /// What the node sees now.
+    pub(crate) fn observe(&self) -> Observation {
+        let now = self.now;
+        let own = self.machine.answering_member();
+        Observation {
+            me: self.me.clone(),
+            target: self.cloud.target(now),
+            cloud: self.cloud.observe(&self.me, now),
+            store: self.store.reading(now),
+            peers: self.peers.observe(self, now),
+            local: self.machine.observe(now),
+            etcd: self.etcd.observe(own, now),
+        }
+    }
+
+    /// Looks at the world: time passes, and the memory takes in what is seen.
+    pub(crate) fn look(&mut self) -> Observation {
+        self.now = self.now + MOMENT;
+        let seen = self.observe();
+        self.memory.absorb(&seen, &self.policy, self.now);
+        seen
+    }
+
+    pub(crate) fn step_takes_a_moment(&mut self) {
+        self.now = self.now + MOMENT;
+    }
+
+    /// Time passes, and the node goes on looking at each cycle. Its heartbeats are sent and accepted; other steps are not taken.
+    fn pass(&mut self, by: Duration) {
+        let end = self.now + by;
+        while self.now + self.policy.cycle < end {
+            self.now = self.now + (self.policy.cycle - MOMENT);
+            let seen = self.look();
+            let plan = planner::plan(&seen, &self.memory, &self.policy, self.now);
+            if let Some(step @ Step::Heartbeat { .. }) = &plan.step {
+                self.memory.note(step, &self.cloud.heartbeat(), &self.policy, self.now);
+            }
+        }
+        self.now = end;
+    }
+}
+
+fn order(words: &Words<'_>) -> Option<Order> {
+    match words.nth(0) {
+        "leave" => Some(Order::Leave),
+        "bootstrap" => Some(Order::Bootstrap),
+        "recover-fresh" => Some(Order::RecoverFresh),
+        "none" => None,
+        _ => words.fail("no such order"),
+    }
+}
+
+fn set_policy(policy: &mut Policy, words: &Words<'_>) {
+    match words.nth(0) {
+        "network-trusted" => policy.network_trusted = true,
+        "halt" => policy.recovery = Recovery::Halt,
+        "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,
+        "max-voters" => policy.max_voters = usize::try_from(words.number(words.nth(1))).unwrap(),
+        _ => words.fail("no such policy"),
+    }
+}

@@ -1,0 +1,124 @@
+//! What the other agents answer in a story. Unless told otherwise a peer remembers the newest record, and an instance that was
+//! not mentioned does not answer.
+
+use std::collections::BTreeMap;
+
+use quorate_core::charter::Record;
+use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
+use quorate_core::observation::{DataClaim, PeerAnswer};
+use quorate_core::reading::Reading;
+use quorate_core::report::Phase;
+use quorate_core::time::Timestamp;
+
+use super::World;
+use super::etcd::INDEX;
+use crate::story::words::Words;
+
+#[derive(Clone, Debug)]
+enum Data {
+    Unknown,
+    None,
+    Holds { member: MemberId, cluster: Option<EtcdClusterId>, generation: Option<Generation>, voter: Option<bool>, applied: Option<u64> },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Remembers {
+    Newest,
+    Nothing,
+    Number(u64),
+}
+
+#[derive(Clone, Debug)]
+struct Peer {
+    phase: Phase,
+    data: Data,
+    remembers: Remembers,
+    leaving: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peers(BTreeMap<InstanceId, Option<Peer>>);
+
+impl Peers {
+    pub(crate) fn set(&mut self, words: &Words<'_>) {
+        let peer = (words.nth(1) != "silent").then(|| Peer {
+            phase: phase(words),
+            data: data(words),
+            remembers: remembers(words),
+            leaving: words.has("leaving"),
+        });
+        self.0.insert(InstanceId::new(words.nth(0)), peer);
+    }
+
+    pub(crate) fn observe(&self, world: &World, now: Timestamp) -> BTreeMap<InstanceId, Reading<PeerAnswer>> {
+        let told = |(id, peer): (&InstanceId, &Option<Peer>)| {
+            let reading =
+                peer.as_ref().map_or_else(|| Reading::unknown("it does not answer"), |peer| Reading::Fresh(answer(id, peer, world), now));
+            (id.clone(), reading)
+        };
+        self.0.iter().map(told).collect()
+    }
+}
+
+fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
+    let record: Option<Record> = match peer.remembers {
+        Remembers::Newest => world.store.newest().cloned(),
+        Remembers::Nothing => None,
+        Remembers::Number(number) => world.store.ever(number).cloned(),
+    };
+    let data = match peer.data {
+        Data::Unknown => DataClaim::Unknown,
+        Data::None => DataClaim::None,
+        Data::Holds { member, cluster, generation, voter, applied } => DataClaim::Holds {
+            cluster: cluster.unwrap_or_else(|| world.etcd.cluster()),
+            member,
+            generation: generation.or_else(|| record.as_ref().map(|r| r.generation)),
+            voter,
+            term: voter.map(|_| 2),
+            applied,
+        },
+    };
+    PeerAnswer { instance: id.clone(), phase: peer.phase, record, data, leaving: peer.leaving, leave_within_ms: None }
+}
+
+fn phase(words: &Words<'_>) -> Phase {
+    match words.nth(1) {
+        "starting" => Phase::Starting,
+        "warm" => Phase::Warm,
+        "waiting" => Phase::Waiting,
+        "founding" => Phase::Founding,
+        "joining" => Phase::Joining,
+        "learner" => Phase::Learner,
+        "voter" => Phase::Voter,
+        "spare" => Phase::Spare,
+        "leaving" => Phase::Leaving,
+        "left" => Phase::Left,
+        "recovering" => Phase::Recovering,
+        "halted" => Phase::Halted,
+        _ => words.fail("no such phase"),
+    }
+}
+
+/// `no-data` (the default), `data-unknown`, or `holds b2`, which may add `generation 1`, `cluster e2`, `applied 90`, `copy` for a learner's
+/// copy that never became a voter's, and `mute` when its etcd does not answer.
+fn data(words: &Words<'_>) -> Data {
+    if words.has("data-unknown") {
+        return Data::Unknown;
+    }
+    let Some(member) = words.after("holds").map(|word| words.member_id(word)) else { return Data::None };
+    let mute = words.has("mute");
+    Data::Holds {
+        member,
+        cluster: words.after("cluster").map(|word| words.cluster_id(word)),
+        generation: words.generation(),
+        voter: (!mute).then(|| !words.has("copy")),
+        applied: (!mute).then(|| words.after("applied").map_or(INDEX, |word| words.number(word))),
+    }
+}
+
+fn remembers(words: &Words<'_>) -> Remembers {
+    if words.has("no-record") {
+        return Remembers::Nothing;
+    }
+    words.after("record").map_or(Remembers::Newest, |word| Remembers::Number(words.number(word)))
+}

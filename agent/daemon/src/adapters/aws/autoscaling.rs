@@ -1,0 +1,104 @@
+//! Auto Scaling: the cluster's groups, their instances and hooks, and the three things that an instance tells its group.
+
+mod actions;
+mod groups;
+mod hooks;
+mod tags;
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
+use aws_sdk_autoscaling::{Client, config};
+use quorate_core::ids::{ClusterName, GroupName, InstanceId};
+use quorate_core::observation::{Group, Hook, LifecycleState, ListedInstance};
+
+pub use tags::{CLUSTER_TAG, GroupTags, ROLE_TAG, STORE_TAG};
+
+use super::{AwsError, sdk};
+use crate::config::HookPattern;
+use crate::identity::Role;
+
+const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+const DESCRIBE_INSTANCES: &str = "autoscaling:DescribeAutoScalingInstances";
+const DESCRIBE_HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
+
+/// The largest page that the API gives.
+const PAGE: i32 = 100;
+
+/// The client.
+#[derive(Clone, Debug)]
+pub struct AutoScaling {
+    /// For questions.
+    asks: Client,
+    /// For what changes something: never tried twice by itself.
+    acts: Client,
+}
+
+impl AutoScaling {
+    /// A client with this configuration.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let (retries, patience) = sdk::once(config);
+        let once = config::Builder::from(config).retry_config(retries).timeout_config(patience).build();
+        Self { asks: Client::new(config), acts: Client::from_conf(once) }
+    }
+
+    /// This instance's own group and its place there; `None` if no group has it, which is also so for a moment after its launch.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn own(&self, instance: &InstanceId) -> Result<Option<(GroupName, LifecycleState)>, AwsError> {
+        let request = self.asks.describe_auto_scaling_instances().instance_ids(instance.as_str());
+        let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_INSTANCES, error))?;
+        groups::own(instance, answer.auto_scaling_instances()).map_err(|what| AwsError::malformed(DESCRIBE_INSTANCES, what))
+    }
+
+    /// Quorate's tags of one group.
+    ///
+    /// # Errors
+    /// The call failed, there is no such group, or its tags contradict each other.
+    pub async fn tags_of(&self, group: &GroupName) -> Result<GroupTags, AwsError> {
+        let request = self.asks.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str()).include_instances(false);
+        let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
+        let malformed = |what: String| AwsError::malformed(DESCRIBE_GROUPS, what);
+        let named = answer.auto_scaling_groups().iter().find(|found| found.auto_scaling_group_name() == Some(group.as_str()));
+        let found = named.ok_or_else(|| malformed(format!("without the group {group}")))?;
+        tags::of(found).map_err(malformed)
+    }
+
+    /// The cluster's groups, by their tags, and the instances that they list.
+    ///
+    /// # Errors
+    /// A call failed, or an entry could not be read. There is no half answer: an instance left out would look as if it were gone.
+    pub async fn groups(&self, cluster: &ClusterName, role: Role) -> Result<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>), AwsError> {
+        let filters = vec![tag_filter(CLUSTER_TAG, cluster.as_str()), tag_filter(ROLE_TAG, role.as_str())];
+        let request = self.asks.describe_auto_scaling_groups().set_filters(Some(filters)).max_records(PAGE);
+        let mut pages = request.into_paginator().send();
+        let mut found: Vec<AutoScalingGroup> = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
+            found.extend(page.auto_scaling_groups.unwrap_or_default());
+        }
+        groups::of_cluster(&found, cluster, role).map_err(|what| AwsError::malformed(DESCRIBE_GROUPS, what))
+    }
+
+    /// Our hooks on these groups. Those of others are left out here, so that nobody can complete them.
+    ///
+    /// # Errors
+    /// A call failed, or a hook of ours could not be read.
+    pub async fn hooks(&self, groups: &[GroupName], ours: &HookPattern) -> Result<Vec<Hook>, AwsError> {
+        let mut found = Vec::new();
+        for group in groups {
+            let request = self.asks.describe_lifecycle_hooks().auto_scaling_group_name(group.as_str());
+            let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_HOOKS, error))?;
+            let hooks = hooks::ours(group, answer.lifecycle_hooks(), ours);
+            found.extend(hooks.map_err(|what| AwsError::malformed(DESCRIBE_HOOKS, what))?);
+        }
+        Ok(found)
+    }
+}
+
+fn tag_filter(key: &str, value: &str) -> Filter {
+    Filter::builder().name(format!("tag:{key}")).values(value).build()
+}

@@ -1,0 +1,39 @@
+//! What an instance tells its group. Each is one call and one attempt: whether to call again is for the next plan to say.
+//!
+//! Actions are named by hook, group and instance id. The token of the notification is not needed, and IMDS does not show it.
+
+use quorate_core::ids::InstanceId;
+use quorate_core::observation::HookRef;
+use quorate_core::plan::{HookResult, Outcome};
+
+use super::super::AwsError;
+use super::super::error::outcome;
+use super::AutoScaling;
+
+impl AutoScaling {
+    /// Restarts the heartbeat timeout of an open action.
+    pub async fn heartbeat(&self, hook: &HookRef, instance: &InstanceId) -> Outcome {
+        let request = self.acts.record_lifecycle_action_heartbeat().auto_scaling_group_name(hook.group.as_str());
+        let request = request.lifecycle_hook_name(hook.name.as_str()).instance_id(instance.as_str());
+        outcome(request.send().await.map_err(|error| AwsError::new("autoscaling:RecordLifecycleActionHeartbeat", error)))
+    }
+
+    /// Completes an open action.
+    ///
+    /// `Refused` with "No active Lifecycle Action found" means not yet, already completed, or timed out: the API has no other word
+    /// for the three.
+    pub async fn complete(&self, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Outcome {
+        let request = self.acts.complete_lifecycle_action().auto_scaling_group_name(hook.group.as_str());
+        let request = request.lifecycle_hook_name(hook.name.as_str()).instance_id(instance.as_str());
+        let request = request.lifecycle_action_result(result.to_string());
+        outcome(request.send().await.map_err(|error| AwsError::new("autoscaling:CompleteLifecycleAction", error)))
+    }
+
+    /// Asks the group to replace an instance.
+    pub async fn set_unhealthy(&self, instance: &InstanceId) -> Outcome {
+        let request = self.acts.set_instance_health().instance_id(instance.as_str()).health_status("Unhealthy");
+        // By default the API accepts the call but ignores it during the group's grace period, which may be long.
+        let request = request.should_respect_grace_period(false);
+        outcome(request.send().await.map_err(|error| AwsError::new("autoscaling:SetInstanceHealth", error)))
+    }
+}

@@ -1,0 +1,150 @@
+//! From the API's groups and instances to the core's.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, AutoScalingInstanceDetails, Instance, RetentionAction};
+use quorate_core::ids::{ClusterName, GroupName, InstanceId};
+use quorate_core::observation::{Group, LifecycleState, ListedInstance};
+
+use super::tags;
+use crate::identity::Role;
+
+/// This instance's entry, by its id.
+///
+/// # Errors
+/// The entry lacks something; the end of a sentence that begins with "an answer".
+pub(super) fn own(instance: &InstanceId, listed: &[AutoScalingInstanceDetails]) -> Result<Option<(GroupName, LifecycleState)>, String> {
+    let Some(entry) = listed.iter().find(|entry| entry.instance_id() == Some(instance.as_str())) else { return Ok(None) };
+    let group = entry.auto_scaling_group_name().ok_or_else(|| format!("without the group of {instance}"))?;
+    let state = entry.lifecycle_state().ok_or_else(|| format!("without the state of {instance}"))?;
+    Ok(Some((GroupName::new(group), LifecycleState::parse(state))))
+}
+
+/// The groups that carry both tags, and what they list. The API's filter is not relied on for that: a group taken in by mistake
+/// would lend its instances to this cluster.
+///
+/// # Errors
+/// An entry lacks something, or an instance is in two groups; the end of a sentence that begins with "an answer".
+pub(super) fn of_cluster(
+    found: &[AutoScalingGroup],
+    cluster: &ClusterName,
+    role: Role,
+) -> Result<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>), String> {
+    let (mut groups, mut listed) = (Vec::new(), BTreeMap::new());
+    for found in found {
+        let tags = tags::of(found)?;
+        if tags.cluster.as_deref() != Some(cluster.as_str()) || tags.role.as_deref() != Some(role.as_str()) {
+            continue;
+        }
+        let group = group(found)?;
+        for instance in found.instances() {
+            let (id, entry) = entry(&group.name, instance)?;
+            if let Some(other) = listed.insert(id.clone(), entry).filter(|other| other.group != group.name) {
+                return Err(format!("in which {id} is in two groups, {} and {}", other.group, group.name));
+            }
+        }
+        groups.push(group);
+    }
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((groups, listed))
+}
+
+fn group(found: &AutoScalingGroup) -> Result<Group, String> {
+    let name = found.auto_scaling_group_name().ok_or("with a group that has no name")?;
+    let desired = found.desired_capacity().and_then(|desired| u32::try_from(desired).ok());
+    let abandon = found.instance_lifecycle_policy().and_then(|policy| policy.retention_triggers()?.terminate_hook_abandon());
+    Ok(Group {
+        name: GroupName::new(name),
+        desired: desired.ok_or_else(|| format!("without the desired capacity of {name}"))?,
+        retains_on_abandon: abandon == Some(&RetentionAction::Retain),
+    })
+}
+
+fn entry(group: &GroupName, instance: &Instance) -> Result<(InstanceId, ListedInstance), String> {
+    let id = instance.instance_id().ok_or_else(|| format!("with an instance of {group} that has no id"))?;
+    let state = instance.lifecycle_state().ok_or_else(|| format!("without the state of {id}"))?;
+    Ok((InstanceId::new(id), ListedInstance { group: group.clone(), state: LifecycleState::parse(state.as_str()) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_autoscaling::types::builders::AutoScalingGroupBuilder;
+    use aws_sdk_autoscaling::types::{InstanceLifecyclePolicy, RetentionTriggers, TagDescription};
+
+    use super::*;
+
+    fn tagged(name: &str, cluster: &str, role: &str) -> AutoScalingGroupBuilder {
+        let tag = |key: &str, value: &str| TagDescription::builder().key(key).value(value).build();
+        let group = AutoScalingGroup::builder().auto_scaling_group_name(name).desired_capacity(3);
+        group.tags(tag("quorate:cluster", cluster)).tags(tag("quorate:role", role))
+    }
+
+    fn instance(id: &str, state: &str) -> Instance {
+        Instance::builder().instance_id(id).lifecycle_state(state.into()).build()
+    }
+
+    fn of_prod(found: &[AutoScalingGroup]) -> Result<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>), String> {
+        of_cluster(found, &ClusterName::new("prod"), Role::Etcd)
+    }
+
+    #[test]
+    fn several_groups_make_one_cluster() {
+        let b = tagged("b", "prod", "etcd").instances(instance("i-2", "Terminating:Wait")).build();
+        let a = tagged("a", "prod", "etcd").instances(instance("i-1", "InService")).build();
+        let (groups, listed) = of_prod(&[b, a]).unwrap();
+        assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        let second = ListedInstance { group: GroupName::new("b"), state: LifecycleState::TerminatingWait };
+        assert_eq!(listed[&InstanceId::new("i-2")], second);
+    }
+
+    #[test]
+    fn groups_of_other_clusters_and_roles_are_left_out_whatever_the_filter_let_through() {
+        let others = [
+            tagged("a", "prod2", "etcd").instances(instance("i-1", "InService")).build(),
+            tagged("b", "Prod", "etcd").build(),
+            tagged("c", "prod", "worker").build(),
+            AutoScalingGroup::builder().auto_scaling_group_name("d").build(),
+        ];
+        assert_eq!(of_prod(&others), Ok((vec![], BTreeMap::new())));
+    }
+
+    #[test]
+    fn retention_is_read_from_the_lifecycle_policy() {
+        let policy = |action: RetentionAction| {
+            let triggers = RetentionTriggers::builder().terminate_hook_abandon(action).build();
+            tagged("a", "prod", "etcd").instance_lifecycle_policy(InstanceLifecyclePolicy::builder().retention_triggers(triggers).build())
+        };
+        let retains = |group: AutoScalingGroupBuilder| of_prod(&[group.build()]).unwrap().0[0].retains_on_abandon;
+        assert!(retains(policy(RetentionAction::Retain)));
+        assert!(!retains(policy(RetentionAction::Terminate)));
+        assert!(!retains(tagged("a", "prod", "etcd")));
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_spoils_the_answer_and_does_not_vanish() {
+        let nameless = Instance::builder().lifecycle_state("InService".into()).build();
+        let stateless = Instance::builder().instance_id("i-1").build();
+        for (instance, says) in [(nameless, "has no id"), (stateless, "without the state of i-1")] {
+            let error = of_prod(&[tagged("a", "prod", "etcd").instances(instance).build()]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_instance_in_two_groups_is_a_contradiction() {
+        let group = |name| tagged(name, "prod", "etcd").instances(instance("i-1", "InService")).build();
+        assert!(of_prod(&[group("a"), group("b")]).unwrap_err().contains("i-1 is in two groups, a and b"));
+    }
+
+    #[test]
+    fn only_the_own_entry_counts() {
+        let entry =
+            |id: &str| AutoScalingInstanceDetails::builder().instance_id(id).auto_scaling_group_name("g").lifecycle_state("Pending");
+        let listed = [entry("i-2").build(), entry("i-1").lifecycle_state("Warmed:Stopped").build()];
+        let me = InstanceId::new("i-1");
+        let expected = (GroupName::new("g"), LifecycleState::parse("Warmed:Stopped"));
+        assert_eq!(own(&me, &listed), Ok(Some(expected)));
+        assert_eq!(own(&me, &listed[..1]), Ok(None));
+        assert!(own(&me, &[AutoScalingInstanceDetails::builder().instance_id("i-1").build()]).is_err());
+    }
+}

@@ -1,0 +1,170 @@
+//! EC2: what it says of instances asked by their ids.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use aws_config::SdkConfig;
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::Instance;
+use quorate_core::ids::InstanceId;
+use quorate_core::observation::{Ec2Answer, Ec2State};
+use quorate_core::time::Timestamp;
+
+use super::AwsError;
+
+const CALL: &str = "ec2:DescribeInstances";
+
+/// EC2 advises batches of so many. With ids given it takes no `MaxResults`, and answers up to 1000 in one page.
+const BATCH: usize = 100;
+
+/// The client.
+#[derive(Clone, Debug)]
+pub struct Ec2 {
+    client: Client,
+}
+
+impl Ec2 {
+    /// A client with this configuration.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+
+    /// Asks for these instances by id.
+    ///
+    /// EC2 refuses a whole batch for one id that it does not know (any more), so those that it may have meant are asked alone, and
+    /// the others once more together. Only what EC2 truly said of an id is in the answer: one that is missing there is unknown.
+    ///
+    /// # Errors
+    /// Any call failed otherwise; what the others brought is dropped.
+    pub async fn describe(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, Ec2Answer>, AwsError> {
+        let distinct = ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+        let mut batches = distinct.chunks(BATCH).map(<[InstanceId]>::to_vec).collect::<Vec<_>>();
+        let mut answers = BTreeMap::new();
+        while let Some(batch) = batches.pop() {
+            match (self.ask(&batch).await, batch.as_slice()) {
+                (Ok(known), _) => answers.extend(known),
+                (Err(error), [id]) if bad_id(&error) == Some(BadId::NotFound) => {
+                    answers.insert(id.clone(), Ec2Answer::NotFound);
+                }
+                (Err(error), [id]) if bad_id(&error).is_some() => tracing::warn!(%id, %error, "EC2 takes this for no instance id"),
+                (Err(error), _) if bad_id(&error).is_some() => batches.extend(split(batch, &error)),
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn ask(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, Ec2Answer>, AwsError> {
+        let request = self.client.describe_instances().set_instance_ids(Some(ids.iter().map(InstanceId::to_string).collect()));
+        let mut pages = request.into_paginator().send();
+        let mut found = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new(CALL, error))?;
+            found.extend(page.reservations().iter().flat_map(|reservation| reservation.instances()).filter_map(answer));
+        }
+        found.retain(|id, _| ids.contains(id));
+        Ok(found)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BadId {
+    NotFound,
+    Malformed,
+}
+
+fn bad_id(error: &AwsError) -> Option<BadId> {
+    match error.refusal()?.code.as_str() {
+        "InvalidInstanceID.NotFound" => Some(BadId::NotFound),
+        "InvalidInstanceID.Malformed" => Some(BadId::Malformed),
+        _ => None,
+    }
+}
+
+/// The ids that the refusal names each alone, the others together. The text is only a hint: what is believed is the answer to an id
+/// asked alone. A text that names none, or all, costs a call for each.
+fn split(batch: Vec<InstanceId>, error: &AwsError) -> Vec<Vec<InstanceId>> {
+    let text = error.refusal().map_or("", |words| words.message.as_str());
+    let (named, others): (Vec<_>, Vec<_>) = batch.into_iter().partition(|id| text.contains(id.as_str()));
+    let (alone, together) = if named.is_empty() { (others, Vec::new()) } else { (named, others) };
+    let rest = Some(together).filter(|together| !together.is_empty());
+    alone.into_iter().map(|id| vec![id]).chain(rest).collect()
+}
+
+fn answer(instance: &Instance) -> Option<(InstanceId, Ec2Answer)> {
+    let id = InstanceId::new(instance.instance_id()?);
+    let state = instance.state().and_then(|state| state.name()).map_or(Ec2State::Other, |name| Ec2State::parse(name.as_str()));
+    // An instance of an IPv6-only subnet has no other address.
+    let address = instance.private_ip_address().or(instance.ipv6_address()).and_then(|text| text.parse::<IpAddr>().ok());
+    let launched = instance.launch_time().and_then(|time| u64::try_from(time.to_millis().ok()?).ok()).map(Timestamp);
+    Some((id, Ec2Answer::Known { state, address, launched }))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::primitives::DateTime;
+    use aws_sdk_ec2::types::{InstanceState, InstanceStateName};
+
+    use super::super::Words;
+    use super::*;
+
+    fn refused(code: &str, message: &str) -> AwsError {
+        AwsError::Refused { call: CALL, words: Words { code: code.into(), message: message.into(), request: None } }
+    }
+
+    fn ids(text: &[&str]) -> Vec<InstanceId> {
+        text.iter().map(|id| InstanceId::new(id)).collect()
+    }
+
+    #[test]
+    fn an_instance_is_read_with_its_state_address_and_launch() {
+        let instance = Instance::builder()
+            .instance_id("i-1")
+            .state(InstanceState::builder().name(InstanceStateName::ShuttingDown).build())
+            .private_ip_address("10.0.0.7")
+            .launch_time(DateTime::from_millis(1_700_000_000_123))
+            .build();
+        let known = Ec2Answer::Known {
+            state: Ec2State::ShuttingDown,
+            address: Some([10, 0, 0, 7].into()),
+            launched: Some(Timestamp(1_700_000_000_123)),
+        };
+        assert_eq!(answer(&instance), Some((InstanceId::new("i-1"), known)));
+    }
+
+    #[test]
+    fn a_terminated_instance_has_no_address_and_an_unheard_state_is_no_known_one() {
+        let state = InstanceState::builder().name("hibernating".into()).build();
+        let instance = Instance::builder().instance_id("i-1").state(state).build();
+        let known = Ec2Answer::Known { state: Ec2State::Other, address: None, launched: None };
+        assert_eq!(answer(&instance), Some((InstanceId::new("i-1"), known)));
+    }
+
+    #[test]
+    fn an_entry_without_an_id_says_nothing() {
+        assert_eq!(answer(&Instance::builder().build()), None);
+    }
+
+    #[test]
+    fn only_the_named_ids_are_asked_alone() {
+        let error = refused("InvalidInstanceID.NotFound", "The instance IDs 'i-2, i-4' do not exist");
+        let batches = split(ids(&["i-1", "i-2", "i-3", "i-4"]), &error);
+        assert_eq!(batches, [ids(&["i-2"]), ids(&["i-4"]), ids(&["i-1", "i-3"])]);
+    }
+
+    #[test]
+    fn every_id_is_asked_alone_when_the_refusal_names_none_or_all() {
+        let nobody = refused("InvalidInstanceID.NotFound", "Some instances do not exist");
+        let all = refused("InvalidInstanceID.NotFound", "The instance IDs 'i-1, i-2' do not exist");
+        for error in [nobody, all] {
+            assert_eq!(split(ids(&["i-1", "i-2"]), &error), [ids(&["i-1"]), ids(&["i-2"])]);
+        }
+    }
+
+    #[test]
+    fn other_refusals_say_nothing_of_an_id() {
+        assert_eq!(bad_id(&refused("UnauthorizedOperation", "i-1")), None);
+        assert_eq!(bad_id(&refused("InvalidInstanceID.Malformed", "Invalid id: \"x\"")), Some(BadId::Malformed));
+    }
+}

@@ -1,0 +1,214 @@
+//! IMDS: who this instance is, and where its group is taking it. IMDSv2 only; it is never asked without a token.
+//!
+//! Asked every cycle, so a question is never repeated within a cycle: what went wrong is an error, and the next cycle asks again.
+//! The one exception is a token that IMDS no longer takes.
+
+mod document;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::imds::Client;
+use aws_config::imds::client::Builder;
+use aws_config::imds::client::error::ImdsError as SdkImdsError;
+use aws_config::provider_config::ProviderConfig;
+use aws_sdk_ec2::error::BoxError;
+use quorate_core::ids::GroupName;
+use quorate_core::observation::LifecycleState;
+
+use super::sdk;
+
+pub use document::InstanceIdentity;
+
+const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
+const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
+const GROUP: &str = "/latest/meta-data/tags/instance/aws:autoscaling:groupName";
+
+/// A short-lived token heals by itself: the SDK judges its age by the wall clock, keeps it after a 401, and would go on with a dead
+/// one for hours after the clock was set back. It is renewed two minutes before its end.
+const TOKEN_TTL: Duration = Duration::from_secs(600);
+
+/// Credentials are wanted more seldom and more urgently.
+const CREDENTIAL_ATTEMPTS: u32 = 3;
+
+/// The client. Clones of the SDK's client share one token.
+#[derive(Debug)]
+pub struct Imds {
+    endpoint: Option<String>,
+    limit: Duration,
+    client: Mutex<Client>,
+}
+
+/// Why IMDS said nothing that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ImdsError {
+    /// The endpoint is no URL.
+    #[error("the IMDS endpoint {endpoint:?} is no URL: use one such as http://169.254.169.254")]
+    Endpoint {
+        /// As given.
+        endpoint: String,
+        /// What the parser said.
+        source: BoxError,
+    },
+    /// No token could be had.
+    #[error(
+        "IMDS gave no session token for {path}: see that the instance's metadata service is enabled, and that NO_PROXY names its address \
+         where HTTP_PROXY is set"
+    )]
+    NoToken {
+        /// The question.
+        path: &'static str,
+        /// What the SDK says.
+        source: SdkImdsError,
+    },
+    /// The connection failed, or the answer broke off.
+    #[error("IMDS did not answer {path}")]
+    NoAnswer {
+        /// The question.
+        path: &'static str,
+        /// What the SDK says.
+        source: SdkImdsError,
+    },
+    /// It took too long.
+    #[error("IMDS did not answer {path} within {limit:?}")]
+    TimedOut {
+        /// The question.
+        path: &'static str,
+        /// The time that it had.
+        limit: Duration,
+    },
+    /// An HTTP status that is no answer.
+    #[error("IMDS answered {path} with status {status}")]
+    Status {
+        /// The question.
+        path: &'static str,
+        /// The status.
+        status: u16,
+    },
+    /// An answer that cannot be understood. It says nothing, and certainly not "none".
+    #[error("IMDS gave an answer to {path} {what}")]
+    Malformed {
+        /// The question.
+        path: &'static str,
+        /// What is wrong with it, as the end of the sentence.
+        what: String,
+    },
+}
+
+impl Imds {
+    /// A client of the endpoint that `AWS_EC2_METADATA_SERVICE_ENDPOINT` names, by default the instance's own. `limit` bounds each
+    /// question with everything that it takes.
+    #[must_use]
+    pub fn new(limit: Duration) -> Self {
+        Self { endpoint: None, limit, client: Mutex::new(one_attempt(limit).build()) }
+    }
+
+    /// A client of this endpoint.
+    ///
+    /// # Errors
+    /// It is no URL.
+    pub fn at(endpoint: &str, limit: Duration) -> Result<Self, ImdsError> {
+        let client = on(Some(endpoint), one_attempt(limit)).map_err(|source| ImdsError::Endpoint { endpoint: endpoint.into(), source })?;
+        Ok(Self { endpoint: Some(endpoint.to_owned()), limit, client: Mutex::new(client.build()) })
+    }
+
+    /// The identity document.
+    ///
+    /// # Errors
+    /// It could not be had, or lacks something.
+    pub async fn identity(&self) -> Result<InstanceIdentity, ImdsError> {
+        let text = self.get(IDENTITY).await?.ok_or(ImdsError::Status { path: IDENTITY, status: 404 })?;
+        document::parse(&text).map_err(|what| ImdsError::Malformed { path: IDENTITY, what })
+    }
+
+    /// Where the group is taking this instance. It flips before the instance's hooks open; `None` until the first transition.
+    ///
+    /// # Errors
+    /// IMDS gave no answer or an empty one, which is not "none".
+    pub async fn target_lifecycle_state(&self) -> Result<Option<LifecycleState>, ImdsError> {
+        Ok(self.get(TARGET).await?.map(|text| LifecycleState::parse(&text)))
+    }
+
+    /// The group's name, if the launch template lets IMDS show tags; else, and outside of a group, `None`.
+    ///
+    /// # Errors
+    /// IMDS gave no answer or an empty one.
+    pub async fn group_name_tag(&self) -> Result<Option<GroupName>, ImdsError> {
+        Ok(self.get(GROUP).await?.map(|text| GroupName::new(&text)))
+    }
+
+    /// A client for the SDK's own credentials provider, with a token of its own.
+    pub(super) fn for_credentials(&self) -> Client {
+        self.here(attempts(CREDENTIAL_ATTEMPTS, self.limit)).build()
+    }
+
+    /// The body without the space around it; `None` is 404.
+    async fn get(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
+        let answer = tokio::time::timeout(self.limit, self.ask_with_a_valid_token(path)).await;
+        let text = answer.unwrap_or(Err(ImdsError::TimedOut { path, limit: self.limit }))?;
+        match text.as_deref().map(str::trim) {
+            Some("") => Err(ImdsError::Malformed { path, what: "that is empty".to_owned() }),
+            text => Ok(text.map(str::to_owned)),
+        }
+    }
+
+    /// After a 401 the SDK asks again with the very token that was refused: only a new client forgets it.
+    async fn ask_with_a_valid_token(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
+        let answer = self.ask(path).await;
+        if !matches!(answer, Err(ImdsError::Status { status: 401, .. })) {
+            return answer;
+        }
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = self.here(one_attempt(self.limit)).build();
+        self.ask(path).await
+    }
+
+    async fn ask(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match client.get(path).await {
+            Ok(text) => Ok(Some(text.into())),
+            Err(SdkImdsError::ErrorResponse(answer)) => match answer.response().status().as_u16() {
+                404 => Ok(None),
+                status => Err(ImdsError::Status { path, status }),
+            },
+            Err(source @ SdkImdsError::FailedToLoadToken(_)) => Err(ImdsError::NoToken { path, source }),
+            Err(source) => Err(ImdsError::NoAnswer { path, source }),
+        }
+    }
+
+    /// The endpoint was parsed once already, so the fallback is never taken.
+    fn here(&self, builder: Builder) -> Builder {
+        on(self.endpoint.as_deref(), builder.clone()).unwrap_or(builder)
+    }
+}
+
+fn on(endpoint: Option<&str>, builder: Builder) -> Result<Builder, BoxError> {
+    endpoint.map_or(Ok(builder.clone()), |endpoint| builder.endpoint(endpoint))
+}
+
+/// The SDK tries four times by default, and four times for the token of each try, up to 30 s. Its own time-outs lie behind ours,
+/// which bounds the whole question and says so.
+fn one_attempt(limit: Duration) -> Builder {
+    attempts(1, limit * 2)
+}
+
+fn attempts(most: u32, each: Duration) -> Builder {
+    Client::builder()
+        .configure(&ProviderConfig::default().with_behavior_version(Some(sdk::behavior())))
+        .token_ttl(TOKEN_TTL)
+        .max_attempts(most)
+        .connect_timeout(each)
+        .read_timeout(each)
+        .operation_attempt_timeout(each)
+        .operation_timeout(each * most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_is_no_url_is_refused_and_named() {
+        let error = Imds::at("http://[", Duration::from_secs(2)).unwrap_err();
+        assert!(error.to_string().contains("\"http://[\""), "{error}");
+    }
+}

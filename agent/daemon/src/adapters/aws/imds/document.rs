@@ -1,0 +1,132 @@
+//! The instance identity document: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html>.
+
+use std::net::IpAddr;
+
+use quorate_core::ids::{AccountId, InstanceId, RegionName};
+use quorate_core::time::Timestamp;
+use serde::Deserialize;
+
+/// Who this instance is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceIdentity {
+    /// Its id.
+    pub instance: InstanceId,
+    /// Its account.
+    pub account: AccountId,
+    /// Its region.
+    pub region: RegionName,
+    /// Its availability zone.
+    pub zone: String,
+    /// Its private address.
+    pub address: IpAddr,
+    /// When it was launched, or last started.
+    pub launched: Timestamp,
+}
+
+/// EC2 writes `null` for what does not apply, and adds keys; both are as good as absent.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    instance_id: Option<String>,
+    account_id: Option<String>,
+    region: Option<String>,
+    availability_zone: Option<String>,
+    private_ip: Option<String>,
+    pending_time: Option<String>,
+}
+
+/// Reads the document.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence that begins with "an answer".
+pub(super) fn parse(text: &str) -> Result<InstanceIdentity, String> {
+    let document: Document = serde_json::from_str(text).map_err(|error| format!("that is no identity document ({error})"))?;
+    let instance = present("instanceId", document.instance_id)?;
+    let address = present("privateIp", document.private_ip)?;
+    let launched = present("pendingTime", document.pending_time)?;
+    if !instance.starts_with("i-") {
+        return Err(format!("with the instanceId {instance:?}, which is none"));
+    }
+    Ok(InstanceIdentity {
+        instance: InstanceId::new(&instance),
+        account: AccountId::new(&present("accountId", document.account_id)?),
+        region: RegionName::new(&present("region", document.region)?),
+        zone: present("availabilityZone", document.availability_zone)?,
+        address: address.parse().map_err(|_| format!("with the privateIp {address:?}, which is no address"))?,
+        launched: moment(&launched).ok_or_else(|| format!("with the pendingTime {launched:?}, which is no time since 1970"))?,
+    })
+}
+
+fn present(key: &str, value: Option<String>) -> Result<String, String> {
+    value.filter(|value| !value.trim().is_empty()).ok_or_else(|| format!("without {key}"))
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok().map(Timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As EC2 gives it, nulls and all.
+    const REAL: &str = r#"{
+      "accountId" : "123456789012",
+      "architecture" : "x86_64",
+      "availabilityZone" : "eu-central-1a",
+      "billingProducts" : null,
+      "devpayProductCodes" : null,
+      "imageId" : "ami-5fb8c835",
+      "instanceId" : "i-0123456789abcdef0",
+      "instanceType" : "t3.micro",
+      "kernelId" : null,
+      "marketplaceProductCodes" : null,
+      "pendingTime" : "2026-11-19T16:32:11Z",
+      "privateIp" : "10.158.112.84",
+      "ramdiskId" : null,
+      "region" : "eu-central-1",
+      "version" : "2017-09-30"
+    }"#;
+
+    fn without(key: &str, value: &str) -> String {
+        let mut document: serde_json::Value = serde_json::from_str(REAL).unwrap();
+        document[key] = serde_json::from_str(value).unwrap();
+        parse(&document.to_string()).unwrap_err()
+    }
+
+    #[test]
+    fn a_real_document_is_read() {
+        let identity = parse(REAL).unwrap();
+        assert_eq!(identity.instance, InstanceId::new("i-0123456789abcdef0"));
+        assert_eq!(identity.account, AccountId::new("123456789012"));
+        assert_eq!((identity.region.as_str(), identity.zone.as_str()), ("eu-central-1", "eu-central-1a"));
+        assert_eq!(identity.address, IpAddr::from([10, 158, 112, 84]));
+        assert_eq!(identity.launched, Timestamp(1_795_105_931_000));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for key in ["instanceId", "accountId", "region", "availabilityZone", "privateIp", "pendingTime"] {
+            assert_eq!(without(key, "null"), format!("without {key}"));
+            assert_eq!(without(key, "\" \""), format!("without {key}"));
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_named_with_its_value() {
+        assert!(without("instanceId", "\"localhost\"").contains("the instanceId \"localhost\""));
+        assert!(without("privateIp", "\"10.0.0.256\"").contains("the privateIp \"10.0.0.256\""));
+        assert!(without("pendingTime", "\"yesterday\"").contains("the pendingTime \"yesterday\""));
+        assert!(without("pendingTime", "\"1969-12-31T23:59:59Z\"").contains("no time since 1970"));
+        assert!(without("accountId", "5").contains("no identity document"));
+    }
+
+    #[test]
+    fn a_body_that_broke_off_is_no_document() {
+        for end in [0, 1, 20, REAL.len() / 2, REAL.len() - 1] {
+            assert!(parse(&REAL[..end]).unwrap_err().contains("no identity document"), "cut at {end}");
+        }
+        assert!(parse("<html>captive portal</html>").is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! Why a call to etcd failed. Matched by etcd's message, not by gRPC's code: the codes differ from version to version.
+
+use std::time::Duration;
+
+/// A call that gave no answer, or a refusal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EtcdError {
+    /// No answer in time: a frozen member, a lost packet, a member without quorum.
+    #[error("etcd at {url} did not answer {operation} within {limit:?}")]
+    Timeout {
+        /// The endpoint.
+        url: String,
+        /// The call.
+        operation: &'static str,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// etcd answered with an error of its own.
+    #[error("etcd at {url} refused {operation}: {message}")]
+    Refused {
+        /// The endpoint.
+        url: String,
+        /// The call.
+        operation: &'static str,
+        /// etcd's words, which begin with `etcdserver: `.
+        message: String,
+    },
+    /// The connection failed.
+    #[error("{operation} through etcd at {url} failed")]
+    Transport {
+        /// The endpoint.
+        url: String,
+        /// The call.
+        operation: &'static str,
+        /// How.
+        #[source]
+        source: Box<etcd_client::Error>,
+    },
+    /// etcd answered, but not as its protocol says.
+    #[error("etcd at {url} answered {operation} without {missing}")]
+    Incomplete {
+        /// The endpoint.
+        url: String,
+        /// The call.
+        operation: &'static str,
+        /// What is missing.
+        missing: &'static str,
+    },
+}
+
+impl EtcdError {
+    pub(super) fn from_client(url: &str, operation: &'static str, source: etcd_client::Error) -> Self {
+        match &source {
+            etcd_client::Error::GRpcStatus(status) if is_etcds(status.message()) => {
+                Self::Refused { url: url.to_owned(), operation, message: status.message().to_owned() }
+            }
+            _ => Self::Transport { url: url.to_owned(), operation, source: Box::new(source) },
+        }
+    }
+
+    pub(super) fn incomplete(url: &str, operation: &'static str, missing: &'static str) -> Self {
+        Self::Incomplete { url: url.to_owned(), operation, missing }
+    }
+
+    /// etcd's own words, if it refused.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Refused { message, .. } => Some(message),
+            Self::Timeout { .. } | Self::Transport { .. } | Self::Incomplete { .. } => None,
+        }
+    }
+}
+
+/// Transport errors come as gRPC statuses too; etcd's own have a prefix, but for `raft: stopped` and the like.
+fn is_etcds(message: &str) -> bool {
+    message.starts_with("etcdserver: ")
+}

@@ -1,0 +1,41 @@
+//! etcd's gRPC API, one member at a time.
+//!
+//! Every call goes to one named endpoint: etcd judges health and knows status by the member that it asks, and etcd-client's balancer
+//! over several endpoints would keep picking a dead one. Nothing is retried here; the loop looks again.
+
+mod endpoints;
+mod error;
+mod lock;
+mod membership;
+mod outcome;
+mod status;
+mod writes;
+
+use std::time::Duration;
+
+pub use error::EtcdError;
+pub use membership::QuorumWord;
+
+use crate::clock::Clock;
+use endpoints::Endpoints;
+use lock::Held;
+
+/// Longest time that a member may take for its own status: one that needs longer is not one to wait for.
+const STATUS_LIMIT: Duration = Duration::from_secs(1);
+
+/// A client of each member, made when it is first asked and dropped when it fails.
+#[derive(Debug)]
+pub struct Etcd {
+    endpoints: Endpoints,
+    call_timeout: Duration,
+    clock: Clock,
+    held: std::sync::Mutex<Option<Held>>,
+}
+
+impl Etcd {
+    /// No connection yet. `call_timeout` bounds every call but a status, which is bounded by one second.
+    #[must_use]
+    pub fn new(call_timeout: Duration, clock: Clock) -> Self {
+        Self { endpoints: Endpoints::new(clock), call_timeout, clock, held: std::sync::Mutex::default() }
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong on this machine's disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use quorate_core::ids::InstanceId;
+
+/// A file operation that failed, or a file that is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The operating system refused.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried, as an infinitive.
+        operation: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A rename left its file system.
+    #[error(
+        "cannot rename {} to {}: they are on different file systems, or the first is a mount point; \
+         make the data directory a folder below its mount, and keep the trash on that same mount",
+        from.display(), to.display()
+    )]
+    CrossDevice {
+        /// The data.
+        from: PathBuf,
+        /// Where it was to go.
+        to: PathBuf,
+    },
+    /// A file of ours that does not parse.
+    #[error("{} is malformed; {remedy}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the operator can do.
+        remedy: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A file of ours in a format that this version does not know.
+    #[error("{} has format {found}, and this quorate knows {known}: install the quorate that wrote it; {remedy}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The format that it says it has.
+        found: u32,
+        /// The format that this code reads.
+        known: u32,
+        /// What the operator can do.
+        remedy: &'static str,
+    },
+    /// etcd's write-ahead log cannot be read.
+    #[error("{} is no readable etcd write-ahead log: {what}; if the disk is damaged, move the data directory away by hand", path.display())]
+    Wal {
+        /// The segment.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The data directory was made by another instance.
+    #[error(
+        "{} holds the member data of {owner}, and this is {me}: it came with a disk image or a moved volume; \
+         move it away, and make images from a machine that never joined",
+        data_dir.display()
+    )]
+    ForeignData {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// The instance that its label names.
+        owner: InstanceId,
+        /// This instance.
+        me: InstanceId,
+    },
+    /// There is nothing to restore from.
+    #[error("{} is not there: there is no data to restore", db.display())]
+    NothingToRestore {
+        /// The database that a restore starts from.
+        db: PathBuf,
+    },
+    /// Neither restore tool was found.
+    #[error("found neither etcdutl nor etcdctl in {searched}: install the one that belongs to this etcd")]
+    NoRestoreTool {
+        /// The directories that were searched.
+        searched: String,
+    },
+    /// The restore tool failed.
+    #[error("{} snapshot restore failed ({status}): {says}", tool.display())]
+    RestoreFailed {
+        /// The tool.
+        tool: PathBuf,
+        /// Its exit status.
+        status: String,
+        /// The end of what it wrote.
+        says: String,
+    },
+    /// The restore tool did not end.
+    #[error("{} snapshot restore did not end within {limit:?} and was killed", tool.display())]
+    RestoreTimeout {
+        /// The tool.
+        tool: PathBuf,
+        /// How long it was given.
+        limit: Duration,
+    },
+}
+
+impl HostError {
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { operation, path: path.to_owned(), source }
+    }
+}

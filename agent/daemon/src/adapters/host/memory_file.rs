@@ -1,0 +1,107 @@
+//! The one small file that survives a restart of the agent: the core's [`Kept`].
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use quorate_core::ids::InstanceId;
+use quorate_core::memory::Kept;
+use serde::Deserialize;
+
+use super::{HostError, atomic};
+
+const REMEDY: &str = "restore it from a backup, or, if this node holds no member data, move it away and the node starts anew";
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// This instance's memory.
+    Kept(Box<Kept>),
+    /// No file: a first boot.
+    New,
+    /// Another instance's memory, from a baked image or a warm pool: to be said once, and then overwritten.
+    AnotherInstances(InstanceId),
+}
+
+/// Read before the rest: a newer format must not be taken for a malformed file.
+#[derive(Deserialize)]
+struct Head {
+    version: u32,
+    instance: InstanceId,
+}
+
+/// Loads the memory of `me`.
+///
+/// # Errors
+/// A file that does not parse is an error that names it, never an empty memory: it holds the highest charter record that was read.
+pub fn load(path: &Path, me: &InstanceId) -> Result<Loaded, HostError> {
+    let bytes = match fs::read(path) {
+        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Loaded::New),
+        other => other.map_err(HostError::io("read", path))?,
+    };
+    let malformed = |source| HostError::Json { path: path.to_owned(), remedy: REMEDY, source };
+    let head: Head = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if head.instance != *me {
+        return Ok(Loaded::AnotherInstances(head.instance));
+    }
+    if head.version != Kept::VERSION {
+        return Err(HostError::Version { path: path.to_owned(), found: head.version, known: Kept::VERSION, remedy: REMEDY });
+    }
+    serde_json::from_slice(&bytes).map(|kept| Loaded::Kept(Box::new(kept))).map_err(malformed)
+}
+
+/// Stores the memory; it is on the disk when this returns.
+///
+/// # Errors
+/// Names the path; the old memory is then still there.
+pub fn store(path: &Path, kept: &Kept) -> Result<(), HostError> {
+    atomic::create_private_dir(atomic::parent(path))?;
+    let bytes = serde_json::to_vec(kept).map_err(|source| HostError::Json { path: path.to_owned(), remedy: REMEDY, source })?;
+    atomic::write(path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_core::memory::Order;
+
+    use super::*;
+
+    #[test]
+    fn what_was_stored_is_loaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/memory.json");
+        let me = InstanceId::new("i-1");
+        assert_eq!(load(&path, &me).unwrap(), Loaded::New);
+        let mut kept = Kept::new(me.clone());
+        kept.order = Some(Order::Leave);
+        store(&path, &kept).unwrap();
+        assert_eq!(load(&path, &me).unwrap(), Loaded::Kept(Box::new(kept)));
+    }
+
+    #[test]
+    fn another_instances_memory_is_not_ours_whatever_its_format() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        store(&path, &Kept::new("i-2".into())).unwrap();
+        assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::AnotherInstances("i-2".into()));
+        fs::write(&path, r#"{"version":9,"instance":"i-2","new":true}"#).unwrap();
+        assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::AnotherInstances("i-2".into()));
+    }
+
+    #[test]
+    fn a_broken_file_is_never_an_empty_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        let mut kept = Kept::new("i-1".into());
+        kept.order = Some(Order::Bootstrap);
+        store(&path, &kept).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            let error = load(&path, &"i-1".into()).unwrap_err().to_string();
+            assert!(error.contains("memory.json"), "{error}");
+        }
+        fs::write(&path, r#"{"version":9,"instance":"i-1"}"#).unwrap();
+        assert!(load(&path, &"i-1".into()).unwrap_err().to_string().contains("format 9"));
+    }
+}

@@ -1,0 +1,20 @@
+//! This machine's disk: the member's data directory, the trash, and the small files that must survive a crash.
+//!
+//! Nothing here deletes data: what is in the way is renamed into the [`Trash`], and only [`Trash::expire`] removes, after a week.
+
+pub mod atomic;
+mod crc32c;
+mod data_dir;
+mod error;
+mod label;
+pub mod memory_file;
+mod restore;
+mod trash;
+mod wal;
+
+pub use data_dir::DataDir;
+pub use error::HostError;
+pub use label::Label;
+pub use restore::{RestoreOrder, RestoreTool};
+pub use trash::Trash;
+pub use wal::WalIdentity;

@@ -1,0 +1,7 @@
+//! Everything that touches the outside world, one folder for each neighbour. Adapters fetch and execute; they never decide.
+pub mod aws;
+pub mod etcd;
+pub mod host;
+pub mod object_store;
+pub mod peer;
+pub mod service_manager;

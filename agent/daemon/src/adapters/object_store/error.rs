@@ -1,0 +1,66 @@
+//! Why the store could not be read.
+
+use std::time::Duration;
+
+/// A store that cannot be opened or read. None of these is ever taken for an empty store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A URL that names no store.
+    #[error("`quorate:store` is {url:?}, and {why}: give s3://BUCKET/PREFIX or file:///DIRECTORY")]
+    Url {
+        /// As configured.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The store's settings do not fit together.
+    #[error("the store {url} cannot be opened")]
+    Open {
+        /// As configured.
+        url: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A list or read was refused or failed.
+    #[error("cannot {operation} {key} in the store {url}")]
+    Call {
+        /// As configured.
+        url: String,
+        /// What was tried, as an infinitive.
+        operation: &'static str,
+        /// The key or prefix.
+        key: String,
+        /// Why not.
+        #[source]
+        source: Box<object_store::Error>,
+    },
+    /// No answer in time.
+    #[error("the store {url} did not answer within {limit:?}")]
+    Timeout {
+        /// As configured.
+        url: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// Something that is no object store answers in its place, or it contradicts itself.
+    #[error("the store {url} lists no objects and yet answers for {key}: something else may be answering in its place; check its endpoint")]
+    Impostor {
+        /// As configured.
+        url: String,
+        /// The key that a store without objects cannot have.
+        key: String,
+    },
+    /// A charter record that does not parse.
+    #[error("{key} in the store {url} is no charter record; restore the object from a backup or an older version, and do not delete it")]
+    Malformed {
+        /// As configured.
+        url: String,
+        /// The record's key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

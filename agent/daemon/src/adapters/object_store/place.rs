@@ -1,0 +1,188 @@
+//! Where the store is, by its URL and the standard AWS environment.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path as Key;
+use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
+use quorate_core::ids::RegionName;
+
+use super::StoreError;
+
+/// What opening needs to know besides the URL.
+#[derive(Clone, Copy)]
+pub(super) struct Options<'a> {
+    /// Options by object_store's own names; they win over the environment.
+    pub(super) settings: &'a BTreeMap<String, String>,
+    /// The environment, for the standard `AWS_*` variables.
+    pub(super) environment: &'a [(String, String)],
+    /// The bucket's region, unless one is set.
+    pub(super) region: &'a RegionName,
+    pub(super) limit: Duration,
+}
+
+/// An opened store.
+pub(super) struct Place {
+    pub(super) store: Arc<dyn ObjectStore>,
+    /// The URL's own prefix.
+    pub(super) prefix: Key,
+    /// The directory, for a store of files. While it is not there (not mounted), the store is unreadable and not empty.
+    pub(super) root: Option<PathBuf>,
+}
+
+/// A connection that is not accepted by then will not be.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
+pub(super) fn open(url: &str, options: Options<'_>) -> Result<Place, StoreError> {
+    let refuse = |why| StoreError::Url { url: url.to_owned(), why };
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| refuse("it has no scheme"))?;
+    match scheme {
+        "s3" => s3(url, rest, options),
+        "file" if rest.starts_with('/') && rest.len() > 1 => files(url, Path::new(rest)),
+        "file" => Err(refuse("its path is not absolute")),
+        "memory" => Ok(Place { store: Arc::new(InMemory::new()), prefix: Key::default(), root: None }),
+        _ => Err(refuse("its scheme is unknown")),
+    }
+}
+
+fn files(url: &str, root: &Path) -> Result<Place, StoreError> {
+    let open = || -> Result<LocalFileSystem, Box<dyn std::error::Error + Send + Sync>> {
+        std::fs::create_dir_all(root)?;
+        // Without it a record could be lost with the power although its number counts as taken.
+        Ok(LocalFileSystem::new_with_prefix(root)?.with_fsync(true))
+    };
+    let store = open().map_err(|source| StoreError::Open { url: url.to_owned(), source })?;
+    Ok(Place { store: Arc::new(store), prefix: Key::default(), root: Some(root.to_owned()) })
+}
+
+fn s3(url: &str, rest: &str, options: Options<'_>) -> Result<Place, StoreError> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        return Err(StoreError::Url { url: url.to_owned(), why: "it names no bucket" });
+    }
+    let store = builder(bucket, options).and_then(AmazonS3Builder::build);
+    let store = store.map_err(|source| StoreError::Open { url: url.to_owned(), source: source.into() })?;
+    Ok(Place { store: Arc::new(store), prefix: Key::from(prefix), root: None })
+}
+
+/// The environment first, as `AmazonS3Builder::from_env` reads it, then the settings, then what neither of them said.
+fn builder(bucket: &str, options: Options<'_>) -> Result<AmazonS3Builder, object_store::Error> {
+    let mut keys =
+        Keys { builder: AmazonS3Builder::new(), client: ClientOptions::new().with_connect_timeout(CONNECT_LIMIT), http_said: false };
+    for (name, value) in options.environment.iter().filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty()) {
+        // The environment holds more than object_store knows, such as AWS_PROFILE.
+        if let Ok(key) = name.to_ascii_lowercase().parse() {
+            keys.set(key, value);
+        }
+    }
+    for (name, value) in options.settings {
+        keys.set(name.to_ascii_lowercase().parse()?, value);
+    }
+    keys.default_to(AmazonS3ConfigKey::Region, Some(options.region.as_str()));
+    // The SDKs' name for what object_store calls AWS_METADATA_ENDPOINT.
+    let metadata = options.environment.iter().find(|(name, _)| name == "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    keys.default_to(AmazonS3ConfigKey::MetadataEndpoint, metadata.map(|(_, url)| url.as_str()));
+    let client = keys.client_for(options.limit);
+    // The bucket last, for AWS_BUCKET is a setting of object_store's too.
+    Ok(keys.builder.with_retry(retry(options.limit)).with_client_options(client).with_bucket_name(bucket))
+}
+
+/// The two halves of the settings: `with_client_options` replaces what `with_config` had set of the client.
+struct Keys {
+    builder: AmazonS3Builder,
+    client: ClientOptions,
+    /// Whether plain HTTP was allowed or forbidden in so many words.
+    http_said: bool,
+}
+
+impl Keys {
+    fn set(&mut self, key: AmazonS3ConfigKey, value: &str) {
+        match key {
+            AmazonS3ConfigKey::Client(key) => {
+                self.http_said |= key == ClientConfigKey::AllowHttp;
+                self.client = std::mem::take(&mut self.client).with_config(key, value);
+            }
+            key => self.builder = std::mem::take(&mut self.builder).with_config(key, value),
+        }
+    }
+
+    fn default_to(&mut self, key: AmazonS3ConfigKey, value: Option<&str>) {
+        if let Some(value) = value.filter(|_| self.builder.get_config_value(&key).is_none()) {
+            self.set(key, value);
+        }
+    }
+
+    /// Plain HTTP is allowed for an endpoint that says so itself, and for nothing else.
+    fn client_for(&self, limit: Duration) -> ClientOptions {
+        let client = self.client.clone().with_timeout(limit);
+        let endpoint =
+            [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint].iter().find_map(|key| self.builder.get_config_value(key));
+        match endpoint {
+            Some(url) if !self.http_said => client.with_allow_http(url.starts_with("http://")),
+            _ => client,
+        }
+    }
+}
+
+/// The loop looks again by itself; a retry only rides out a hiccup. The library's own default would go on for three minutes.
+fn retry(limit: Duration) -> RetryConfig {
+    let backoff = BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(1), base: 2.0 };
+    RetryConfig { backoff, max_retries: 2, retry_timeout: limit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    fn config(environment: &[(&str, &str)], settings: &[(&str, &str)], key: AmazonS3ConfigKey) -> Option<String> {
+        let environment: Vec<(String, String)> = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let region = "eu-central-1".into();
+        let options = Options { settings: &settings, environment: &environment, region: &region, limit: LIMIT };
+        builder("b", options).unwrap().get_config_value(&key)
+    }
+
+    #[test]
+    fn a_url_that_names_no_store_is_refused_with_a_remedy() {
+        let (settings, region) = (BTreeMap::new(), "eu-central-1".into());
+        for url in ["", "bucket", "s3://", "s3:///prefix", "file://relative", "file:///", "http://x"] {
+            let options = Options { settings: &settings, environment: &[], region: &region, limit: LIMIT };
+            let error = open(url, options).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(error.contains("s3://BUCKET/PREFIX"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_region_is_the_instances_unless_one_is_set() {
+        let region = |environment, settings| config(environment, settings, AmazonS3ConfigKey::Region).unwrap();
+        assert_eq!(region(&[], &[]), "eu-central-1");
+        assert_eq!(region(&[("AWS_REGION", "us-west-2"), ("AWS_PROFILE", "x")], &[]), "us-west-2");
+        assert_eq!(region(&[("AWS_REGION", "us-west-2")], &[("region", "us-east-1")]), "us-east-1");
+    }
+
+    #[test]
+    fn plain_http_needs_an_http_endpoint_or_permission() {
+        let http = |environment, settings| config(environment, settings, AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)).unwrap();
+        assert_eq!(http(&[("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000")], &[]), "true");
+        assert_eq!(http(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")], &[]), "true");
+        assert_eq!(http(&[("AWS_ENDPOINT_URL", "https://s3.example")], &[]), "false");
+        assert_eq!(http(&[], &[("endpoint", "http://127.0.0.1:9000"), ("allow_http", "false")]), "false");
+        assert_eq!(http(&[], &[]), "false");
+    }
+
+    #[test]
+    fn the_bucket_is_the_urls_and_an_unknown_setting_is_refused() {
+        assert_eq!(config(&[("AWS_BUCKET", "other")], &[], AmazonS3ConfigKey::Bucket).as_deref(), Some("b"));
+        let (settings, region) = (BTreeMap::from([("endpiont".to_owned(), "x".to_owned())]), "eu-central-1".into());
+        let options = Options { settings: &settings, environment: &[], region: &region, limit: LIMIT };
+        let error = open("s3://b/p", options).err().unwrap();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("endpiont"), "{error}");
+    }
+}

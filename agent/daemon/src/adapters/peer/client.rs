@@ -1,0 +1,101 @@
+//! Asking a peer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use quorate_core::ids::InstanceId;
+use quorate_core::observation::PeerAnswer;
+use reqwest::{Client, Response};
+
+use super::{PATH, PeerError};
+
+/// A peer that needs longer is as good as silent, and a cycle asks many.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// An answer is about a kilobyte, most of it the charter record.
+const BODY_LIMIT: usize = 64 << 10;
+
+/// Kept for the next cycle or two, and no longer: a peer that has gone leaves nothing behind.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Asks peers, over connections that it keeps.
+#[derive(Clone, Debug)]
+pub struct PeerClient {
+    http: Client,
+    limit: Duration,
+}
+
+/// Whom and where; what each error names.
+struct Asked<'a> {
+    instance: &'a InstanceId,
+    at: SocketAddr,
+}
+
+impl PeerClient {
+    /// No connection yet.
+    ///
+    /// # Errors
+    /// The HTTP client could not be made.
+    pub fn new() -> Result<Self, PeerError> {
+        Self::with_limit(LIMIT)
+    }
+
+    /// With another time limit than one second.
+    ///
+    /// # Errors
+    /// The HTTP client could not be made.
+    pub fn with_limit(limit: Duration) -> Result<Self, PeerError> {
+        // Neither a proxy nor a redirect may put somebody else's answer in a peer's place.
+        let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let builder = builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(1).connect_timeout(limit);
+        builder.build().map(|http| Self { http, limit }).map_err(PeerError::Client)
+    }
+
+    /// Asks the agent at `address`, which is to be `expect`'s, as EC2 says.
+    ///
+    /// # Errors
+    /// No answer, another instance's, or something that is no answer.
+    pub async fn ask(&self, address: IpAddr, port: u16, expect: &InstanceId) -> Result<PeerAnswer, PeerError> {
+        let asked = Asked { instance: expect, at: SocketAddr::new(address, port) };
+        let answer = tokio::time::timeout(self.limit, self.fetch(&asked)).await;
+        let answer = answer.unwrap_or_else(|_| Err(PeerError::Timeout { instance: expect.clone(), at: asked.at, limit: self.limit }))?;
+        if answer.instance == *expect {
+            Ok(answer)
+        } else {
+            Err(PeerError::WrongInstance { instance: expect.clone(), at: asked.at, found: answer.instance })
+        }
+    }
+
+    async fn fetch(&self, asked: &Asked<'_>) -> Result<PeerAnswer, PeerError> {
+        let sent = self.http.get(format!("http://{}{PATH}", asked.at)).send().await;
+        let response = sent.map_err(|source| asked.unreachable(source))?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(PeerError::Status { instance: asked.instance.clone(), at: asked.at, status: response.status().as_u16() });
+        }
+        let body = asked.body(response).await?;
+        serde_json::from_slice(&body).map_err(|source| PeerError::Malformed {
+            instance: asked.instance.clone(),
+            at: asked.at,
+            bytes: body.len(),
+            source,
+        })
+    }
+}
+
+impl Asked<'_> {
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, PeerError> {
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|source| self.unreachable(source))? {
+            body.extend_from_slice(&part);
+            if body.len() > BODY_LIMIT {
+                return Err(PeerError::TooLong { instance: self.instance.clone(), at: self.at, limit: BODY_LIMIT });
+            }
+        }
+        Ok(body)
+    }
+
+    fn unreachable(&self, source: reqwest::Error) -> PeerError {
+        // The error names the URL again, which is said already.
+        PeerError::Unreachable { instance: self.instance.clone(), at: self.at, source: source.without_url() }
+    }
+}

@@ -1,0 +1,135 @@
+//! Starting the process.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quorate_core::plan::Start;
+use rustix::fs::{FlockOperation, flock};
+use tokio::process::{Child, Command};
+
+use super::proc::ProcessId;
+use super::record::Record;
+use super::{Exec, Known, Running};
+use crate::adapters::host::{DataDir, HostError, atomic};
+use crate::adapters::service_manager::{EtcdVersion, ServiceError, arguments};
+
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
+
+/// At a start, a longer log is put away as `<log>.old`: nothing else trims it.
+const LOG_LIMIT: u64 = 16 << 20;
+
+/// What the child may see of the agent's environment. `NOTIFY_SOCKET` would let etcd report the agent ready, and any `ETCD_*` would
+/// change its settings behind the flags.
+const KEPT_ENVIRONMENT: &[&str] = &["PATH", "HOME", "TZ", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG"];
+
+pub(super) async fn ask_version(etcd: &Path) -> Result<EtcdVersion, ServiceError> {
+    let mut command = Command::new(etcd);
+    clean_environment(&mut command).arg("--version").stdin(Stdio::null()).kill_on_drop(true);
+    let no_version = |said: String| ServiceError::NoVersion { etcd: etcd.to_owned(), limit: VERSION_LIMIT, said };
+    let output = tokio::time::timeout(VERSION_LIMIT, command.output()).await.map_err(|_| no_version(String::new()))?;
+    let output = output.map_err(|source| io("run", etcd, source))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    EtcdVersion::parse(&text).ok_or_else(|| no_version(text.chars().take(200).collect()))
+}
+
+/// Held while a process is searched for and started. The child does not inherit it.
+pub(super) fn lock(run_dir: &Path) -> Result<File, ServiceError> {
+    atomic::create_private_dir(run_dir)?;
+    let path = run_dir.join("etcd.lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = file.map_err(|source| io("open", &path, source))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| ServiceError::Busy { lock: path })?;
+    Ok(file)
+}
+
+/// Starts etcd, records it, and watches for its end.
+pub(super) fn spawn(exec: &Exec, how: &Start, version: EtcdVersion) -> Result<(), ServiceError> {
+    let data_dir = &exec.spec.data_dir;
+    atomic::create_private_dir(data_dir)?;
+    let token = DataDir::new(data_dir).label()?.and_then(|label| label.token);
+    let log = open_log(&exec.paths.log_file)?;
+    let mut command = Command::new(&exec.paths.etcd);
+    clean_environment(&mut command)
+        .envs(&exec.spec.environment)
+        .args(arguments::arguments(&exec.spec, how, version, token.as_deref()))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(|source| io("share", &exec.paths.log_file, source))?)
+        .stderr(log)
+        // Its own group: neither a Ctrl-C in the agent's terminal nor the agent's end reaches it.
+        .process_group(0);
+    let child = command.spawn().map_err(|source| io("start", &exec.paths.etcd, source))?;
+    register(exec, how, child)
+}
+
+fn register(exec: &Exec, how: &Start, child: Child) -> Result<(), ServiceError> {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok());
+    let Some(id) = pid.map(ProcessId::of).transpose()?.flatten() else {
+        exec.known().last_exit = Some("it ended as soon as it was started".to_owned());
+        watch(exec, child);
+        return Ok(());
+    };
+    let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true });
+    *exec.known() = Known { searched: true, running: Some(Running { id, since: exec.clock.now(), loopback_only }), last_exit: None };
+    watch(exec, child);
+    Record::new(id, &exec.spec.data_dir)?.write(&exec.paths.run_dir)
+}
+
+/// Reaps the child when it ends, and keeps how it ended.
+fn watch(exec: &Exec, mut child: Child) {
+    let (known, clock, log): (Arc<Mutex<Known>>, _, _) = (exec.known.clone(), exec.clock, exec.paths.log_file.clone());
+    tokio::spawn(async move {
+        let pid = child.id();
+        let status = child.wait().await.map_or_else(|e| e.to_string(), |status| status.to_string());
+        let at = jiff::Timestamp::from_millisecond(clock.now().0.try_into().unwrap_or_default()).unwrap_or_default();
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        // A later start may have been faster than this task.
+        let is_current = known.running.as_ref().is_none_or(|r| u32::try_from(r.id.pid).ok() == pid);
+        if is_current {
+            known.running = None;
+            known.last_exit = Some(format!("{status} at {at:.0}; its last line: {}", last_line(&log)));
+        }
+    });
+}
+
+fn open_log(path: &Path) -> Result<File, ServiceError> {
+    atomic::create_private_dir(atomic::parent(path))?;
+    if std::fs::metadata(path).is_ok_and(|m| m.len() > LOG_LIMIT) {
+        std::fs::rename(path, atomic::with_suffix(path, ".old")).map_err(HostError::io("rename", path))?;
+    }
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|source| io("open", path, source))
+}
+
+/// What etcd said last is most often why it ended.
+fn last_line(path: &Path) -> String {
+    const TAIL: u64 = 4096;
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let line = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it wrote nothing");
+    line.chars().take(300).collect()
+}
+
+fn clean_environment(command: &mut Command) -> &mut Command {
+    let kept = KEPT_ENVIRONMENT.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
+    command.env_clear().envs(kept);
+    if cfg!(target_arch = "aarch64") {
+        // etcd 3.4 refuses to run on arm64 without it; later ones do not care.
+        command.env("ETCD_UNSUPPORTED_ARCH", "arm64");
+    }
+    command
+}
+
+fn io(operation: &'static str, path: &Path, source: std::io::Error) -> ServiceError {
+    ServiceError::Io { operation, path: path.to_owned(), source }
+}

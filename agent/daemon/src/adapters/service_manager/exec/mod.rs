@@ -1,0 +1,171 @@
+//! etcd as a child that outlives the agent: an agent that is restarted finds the same etcd running and adopts it.
+//!
+//! Under systemd this needs `KillMode=process` in the agent's unit, because the child stays in its control group.
+
+mod launch;
+mod proc;
+mod record;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use quorate_core::observation::Process;
+use quorate_core::plan::Start;
+use quorate_core::time::Timestamp;
+use rustix::process::Signal;
+use tokio::sync::OnceCell;
+
+use super::{EtcdVersion, MemberSpec, ProcessState, ServiceError, ServiceManager};
+use crate::clock::Clock;
+use proc::ProcessId;
+use record::Record;
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct ExecPaths {
+    /// The etcd binary.
+    pub etcd: PathBuf,
+    /// For the record of the process and the lock of a start; emptied by a reboot or not, both are fine.
+    pub run_dir: PathBuf,
+    /// What etcd writes is appended here.
+    pub log_file: PathBuf,
+}
+
+/// Runs the member as a child of its own process group.
+#[derive(Debug)]
+pub struct Exec {
+    paths: ExecPaths,
+    spec: MemberSpec,
+    clock: Clock,
+    version: OnceCell<EtcdVersion>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What this agent knows of the process.
+#[derive(Debug, Default)]
+struct Known {
+    /// The record was read and the processes were searched once.
+    searched: bool,
+    running: Option<Running>,
+    last_exit: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Running {
+    id: ProcessId,
+    since: Timestamp,
+    loopback_only: bool,
+}
+
+/// How often a process that was told to end is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// After SIGKILL only the kernel can still be busy with it.
+const AFTER_KILL: Duration = Duration::from_secs(10);
+
+impl Exec {
+    /// Nothing is read or started yet.
+    #[must_use]
+    pub fn new(paths: ExecPaths, spec: MemberSpec, clock: Clock) -> Self {
+        Self { paths, spec, clock, version: OnceCell::new(), known: Arc::default() }
+    }
+
+    /// Which etcd it is; asked once.
+    ///
+    /// # Errors
+    /// The binary is not there, or says no version.
+    pub async fn version(&self) -> Result<EtcdVersion, ServiceError> {
+        self.version.get_or_try_init(|| launch::ask_version(&self.paths.etcd)).await.copied()
+    }
+
+    /// The live process, as it was started or adopted; a dead one is forgotten.
+    fn running(&self) -> Result<Option<Running>, ServiceError> {
+        if !self.known().searched {
+            let found = self.search()?;
+            let mut known = self.known();
+            // What was known may have ended meanwhile, and another have been started on the same data.
+            let new = found.filter(|f| known.running.as_ref().is_none_or(|r| r.id != f.id));
+            known.running = new.or(known.running.take());
+            known.searched = true;
+        }
+        let mut known = self.known();
+        if let Some(running) = &known.running {
+            if running.id.is_alive()? {
+                return Ok(known.running.clone());
+            }
+            known.running = None;
+            known.last_exit.get_or_insert_with(|| "it ended; how is not known".to_owned());
+        }
+        Ok(None)
+    }
+
+    /// The process that the record names, if it is still that one; else any etcd that runs on this data.
+    fn search(&self) -> Result<Option<Running>, ServiceError> {
+        let recorded = Record::read(&self.paths.run_dir)?.filter(|r| r.is_of_this_boot()).map(|r| r.process);
+        let adopted = recorded.filter(|id| id.is_alive().unwrap_or(false) && proc::runs_on(id.pid, &self.spec.data_dir));
+        let found = match adopted {
+            Some(id) => Some(id),
+            None => proc::find(&self.spec.data_dir, &self.paths.etcd)?,
+        };
+        found.map(|id| self.adopt(id)).transpose()
+    }
+
+    fn adopt(&self, id: ProcessId) -> Result<Running, ServiceError> {
+        let loopback_only = proc::serves_only(id.pid, &super::arguments::founding_url(self.spec.founding_address));
+        let since = self.clock.now() - id.age()?;
+        Ok(Running { id, since, loopback_only })
+    }
+
+    async fn wait_until_gone(&self, id: ProcessId, limit: Duration) -> Result<bool, ServiceError> {
+        let gone = async {
+            while id.is_alive()? {
+                tokio::time::sleep(POLL).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(limit, gone).await.map_or(Ok(false), |result: Result<(), ServiceError>| result.map(|()| true))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl ServiceManager for Exec {
+    async fn state(&self) -> Result<ProcessState, ServiceError> {
+        let process = match self.running()? {
+            Some(running) => Process::Running { since: running.since, loopback_only: running.loopback_only },
+            None => Process::Stopped { last_exit: self.known().last_exit.clone() },
+        };
+        let ran_this_boot = Record::read(&self.paths.run_dir)?.is_some_and(|r| r.is_of_this_boot() && r.is_of(&self.spec.data_dir));
+        Ok(ProcessState { process, ran_this_boot })
+    }
+
+    /// Guarantees: never a second etcd on the same data. Under a lock on `run_dir`, all processes are searched for one first, and one that
+    /// is found is adopted instead.
+    async fn start(&self, how: &Start) -> Result<(), ServiceError> {
+        let version = self.version().await?;
+        let _lock = launch::lock(&self.paths.run_dir)?;
+        self.known().searched = false;
+        if self.running()?.is_some() {
+            return Ok(());
+        }
+        launch::spawn(self, how, version)
+    }
+
+    async fn stop(&self, grace: Duration) -> Result<(), ServiceError> {
+        let Some(Running { id, .. }) = self.running()? else { return Ok(()) };
+        id.signal(Signal::TERM)?;
+        // A frozen process takes no SIGTERM, but SIGKILL ends it all the same.
+        if !self.wait_until_gone(id, grace).await? {
+            id.signal(Signal::KILL)?;
+            if !self.wait_until_gone(id, AFTER_KILL).await? {
+                return Err(ServiceError::Unkillable { pid: id.pid, waited: AFTER_KILL });
+            }
+        }
+        self.running().map(|_| ())
+    }
+}

@@ -1,0 +1,312 @@
+//! The loop: observe, decide, pass the gate, execute one step, look again. It sleeps only when there is nothing to do.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use quorate_core::memory::{Kept, Memory, Order};
+use quorate_core::observation::{DataClaim, LocalData, Observation, PeerAnswer, Process};
+use quorate_core::plan::{Outcome, Plan, Step};
+use quorate_core::planner;
+use quorate_core::report::{Phase, Report};
+use quorate_core::safety;
+use quorate_core::time::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::adapters::host::memory_file::{self, Loaded};
+use crate::adapters::peer;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::control::server::{self, Ask};
+use crate::control::{OrderAnswer, OrderRequest, SOCKET};
+use crate::execute::Executor;
+use crate::observe::Observer;
+use crate::status::{Cycle, Status};
+use crate::telemetry::chain;
+use crate::world::World;
+
+/// After so many steps without a pause one is made all the same: a step that changes nothing must not spin.
+const STEPS_WITHOUT_PAUSE: u32 = 40;
+
+/// What repeats is logged again after this.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// Runs the agent until SIGTERM or SIGINT, which only end it: the member runs on, and nothing is left or changed.
+///
+/// # Errors
+/// What it needs to run at all is missing: its state directory, its socket, its peer port, or its memory cannot be read.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let mut stop = Stop::new()?;
+    let clock = Clock::start();
+    let world = tokio::select! {
+        world = World::enter(&settings, clock) => world?,
+        () = stop.wait() => return Ok(()),
+    };
+    let mut agent = Agent::new(settings, clock, world).await?;
+    agent.run(&mut stop).await;
+    Ok(())
+}
+
+/// SIGTERM and SIGINT.
+struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+struct Agent {
+    clock: Clock,
+    settings: Settings,
+    memory: Memory,
+    /// What of the memory is on the disk.
+    stored: Option<Kept>,
+    memory_path: PathBuf,
+    observer: Observer,
+    executor: Executor,
+    answer: watch::Sender<PeerAnswer>,
+    asks: mpsc::Receiver<Ask>,
+    waiting: Vec<oneshot::Sender<Status>>,
+    last_report: Option<(Report, Timestamp)>,
+    /// What steps came to, as it was logged, and when: what repeats is logged once a minute.
+    told: BTreeMap<String, Timestamp>,
+}
+
+impl Agent {
+    async fn new(settings: Settings, clock: Clock, world: World) -> anyhow::Result<Self> {
+        let memory_path = settings.paths.state_dir.join("memory.json");
+        let me = world.me.clone();
+        let kept = match memory_file::load(&memory_path, &me.instance)? {
+            Loaded::Kept(kept) => *kept,
+            Loaded::New => Kept::new(me.instance.clone()),
+            Loaded::AnotherInstances(other) => {
+                warn!("{} is the memory of {other}, from a baked image or a warm pool; it is ignored", memory_path.display());
+                Kept::new(me.instance.clone())
+            }
+        };
+        let memory = Memory::new(kept, clock.now());
+        let (answer, answers) = watch::channel(first_answer(&memory));
+        peer::server::serve(std::net::SocketAddr::new(me.address, settings.peer_port), answers).await?;
+        std::fs::create_dir_all(&settings.paths.run_dir)?;
+        let (ask, asks) = mpsc::channel(16);
+        server::serve(&settings.paths.run_dir.join(SOCKET), ask)?;
+        info!(instance = %me.instance, cluster = %me.cluster, group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
+        Ok(Self {
+            clock,
+            observer: Observer::new(&settings, &world),
+            executor: Executor::new(&settings, world, clock),
+            memory,
+            stored: None,
+            memory_path,
+            settings,
+            answer,
+            asks,
+            waiting: Vec::new(),
+            last_report: None,
+            told: BTreeMap::new(),
+        })
+    }
+
+    async fn run(&mut self, stop: &mut Stop) {
+        let mut steps = 0;
+        loop {
+            let pause = tokio::select! {
+                pause = self.cycle() => pause,
+                () = stop.wait() => break,
+            };
+            steps = if pause.is_zero() { steps + 1 } else { 0 };
+            let pause = if steps > STEPS_WITHOUT_PAUSE { self.settings.policy.cycle } else { pause };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                Some(ask) = self.asks.recv() => self.take(ask),
+                () = stop.wait() => break,
+            }
+        }
+        info!("the agent stops; an etcd that runs here runs on, and the membership stays as it is");
+    }
+
+    /// One cycle; how long to sleep after it.
+    async fn cycle(&mut self) -> Duration {
+        while let Ok(ask) = self.asks.try_recv() {
+            self.take(ask);
+        }
+        let seen = self.observer.observe(&mut self.memory, self.clock).await;
+        let now = self.clock.now();
+        let policy = &self.settings.policy;
+        self.memory.absorb(&seen, policy, now);
+        let plan = planner::plan(&seen, &self.memory, policy, now);
+        self.publish(&seen, &plan, now);
+        let Some(step) = plan.step.clone() else { return plan.look_again };
+        if let Err(problem) = self.store_memory() {
+            error!("cannot store what must be remembered before the next step, and so does not take it: {problem}");
+            return self.settings.policy.cycle;
+        }
+        if let Err(refusal) = safety::check(&step, &seen, &self.memory, &self.settings.policy, now) {
+            if self.is_news(refusal.to_string(), now) {
+                error!(rule = plan.report.rule, "{}, but {refusal}", plan.report.says);
+            }
+            return self.settings.policy.retry;
+        }
+        self.take_step(&step, &plan).await
+    }
+
+    async fn take_step(&mut self, step: &Step, plan: &Plan) -> Duration {
+        let outcome = self.executor.execute(step).await;
+        let now = self.clock.now();
+        self.memory.note(step, &outcome, &self.settings.policy, now);
+        self.observer.after(step);
+        if let Err(problem) = self.store_memory() {
+            error!("cannot store what must be remembered: {problem}");
+        }
+        match &outcome {
+            Outcome::Done => {
+                if self.is_news(format!("{} {}", step.kind(), plan.report.says), now) {
+                    info!(step = step.kind(), rule = plan.report.rule, "{}", plan.report.says);
+                }
+                Duration::ZERO
+            }
+            Outcome::Refused(why) | Outcome::Unclear(why) => {
+                if self.is_news(format!("{} {why}", step.kind()), now) {
+                    warn!(step = step.kind(), rule = plan.report.rule, "{}, but it was not accepted: {why}", plan.report.says);
+                }
+                self.settings.policy.retry / 4
+            }
+        }
+    }
+
+    /// Tells peers, the socket and the log: the log only of a change.
+    fn publish(&mut self, seen: &Observation, plan: &Plan, now: Timestamp) {
+        let same = self.last_report.as_ref().is_some_and(|(last, _)| last.phase == plan.report.phase && last.says == plan.report.says);
+        if !same {
+            if plan.step.is_none() && self.is_news(plan.report.to_string(), now) {
+                tell(&plan.report);
+            }
+            self.last_report = Some((plan.report.clone(), now));
+        }
+        self.answer.send_replace(peer_answer(seen, &self.memory, plan, now));
+        let since = self.last_report.as_ref().map_or(now, |(_, since)| *since);
+        let cycle = Cycle { seen, memory: &self.memory, policy: &self.settings.policy, plan, since, now };
+        for waiting in self.waiting.drain(..) {
+            // The asker may have gone away.
+            let _ = waiting.send(cycle.status());
+        }
+    }
+
+    /// Whether this line was not logged within the last minute: a step that is tried again and again is one line, not a hundred.
+    fn is_news(&mut self, line: String, now: Timestamp) -> bool {
+        self.told.retain(|_, at| now.since(*at) < TELL_AGAIN_AFTER);
+        self.told.insert(line, now).is_none()
+    }
+
+    fn store_memory(&mut self) -> Result<(), String> {
+        if self.stored.as_ref() == Some(&self.memory.kept) {
+            return Ok(());
+        }
+        memory_file::store(&self.memory_path, &self.memory.kept).map_err(|error| chain(&error))?;
+        self.stored = Some(self.memory.kept.clone());
+        Ok(())
+    }
+
+    fn take(&mut self, ask: Ask) {
+        match ask {
+            Ask::Status(reply) => self.waiting.push(reply),
+            Ask::Order(request, reply) => {
+                let answer = self.order(&request);
+                info!("operator: {}", answer.says);
+                let _ = reply.send(answer);
+            }
+        }
+    }
+
+    fn order(&mut self, request: &OrderRequest) -> OrderAnswer {
+        let cluster = &self.observer.me().cluster;
+        if request.order == Some(Order::RecoverFresh) && request.cluster.as_deref() != Some(cluster.as_str()) {
+            let says = format!("refused: this node belongs to cluster {cluster}; type exactly `--cluster {cluster}`");
+            return OrderAnswer { taken: false, says };
+        }
+        let before = std::mem::replace(&mut self.memory.kept.order, request.order);
+        if let Err(problem) = self.store_memory() {
+            self.memory.kept.order = before;
+            return OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") };
+        }
+        let says = match request.order {
+            Some(Order::Leave) => "leaves, and stays away until `quorate join`",
+            Some(Order::Bootstrap) => "founds the cluster here as soon as every other instance consents",
+            Some(Order::RecoverFresh) => "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard",
+            None => "joins, if it is not a member already",
+        };
+        OrderAnswer { taken: true, says: says.to_owned() }
+    }
+}
+
+fn tell(report: &Report) {
+    if report.needs_operator {
+        error!(phase = %report.phase, rule = report.rule, "{report}. An operator must act");
+    } else {
+        info!(phase = %report.phase, rule = report.rule, "{report}");
+    }
+}
+
+/// Before the first look nothing is known, and nothing is consented to.
+fn first_answer(memory: &Memory) -> PeerAnswer {
+    PeerAnswer {
+        instance: memory.kept.instance.clone(),
+        phase: Phase::Starting,
+        record: memory.kept.record.clone(),
+        data: DataClaim::Unknown,
+        leaving: false,
+        leave_within_ms: None,
+    }
+}
+
+fn peer_answer(seen: &Observation, memory: &Memory, plan: &Plan, now: Timestamp) -> PeerAnswer {
+    let leaving = memory.leaving.is_some();
+    let within = |until: Timestamp| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
+    PeerAnswer {
+        instance: memory.kept.instance.clone(),
+        phase: plan.report.phase,
+        record: memory.kept.record.clone(),
+        data: data_claim(seen),
+        leaving,
+        leave_within_ms: plan.report.until.filter(|_| leaving).map(within),
+    }
+}
+
+fn data_claim(seen: &Observation) -> DataClaim {
+    let identity = match seen.local.data.fresh() {
+        None => return DataClaim::Unknown,
+        Some(LocalData::Empty) => return DataClaim::None,
+        Some(LocalData::Present(identity)) => identity,
+    };
+    let (Some(cluster), Some(member)) = (identity.cluster, identity.member) else { return without_log(seen) };
+    let status = seen.etcd.statuses.get(&member).and_then(|s| s.fresh());
+    DataClaim::Holds {
+        cluster,
+        member,
+        generation: identity.generation,
+        voter: status.map(|s| !s.learner),
+        term: status.map(|s| s.term),
+        applied: status.map(|s| s.applied),
+    }
+}
+
+/// A directory without a write-ahead log holds no member, unless etcd is just about to write one.
+fn without_log(seen: &Observation) -> DataClaim {
+    match seen.local.process.fresh() {
+        Some(Process::Stopped { .. }) => DataClaim::None,
+        Some(Process::Running { .. }) | None => DataClaim::Unknown,
+    }
+}

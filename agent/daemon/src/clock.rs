@@ -1,0 +1,61 @@
+//! The one place that reads a clock. Everything else is told what time it is.
+
+use std::time::Duration;
+
+use quorate_core::time::Timestamp;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// The wall clock as it was at the start, carried on by `CLOCK_BOOTTIME`.
+///
+/// It never steps back or jumps when the wall clock is set, and it counts the time that a machine was suspended: leases and
+/// deadlines run on while the machine sleeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    wall_at_start: Duration,
+    boot_at_start: Duration,
+}
+
+impl Clock {
+    /// Anchors the clock. Call it once; two clocks of one process may differ by what the wall clock was set in between.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { wall_at_start: read(ClockId::Realtime), boot_at_start: read(ClockId::Boottime) }
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.at(read(ClockId::Boottime))
+    }
+
+    fn at(&self, boot: Duration) -> Timestamp {
+        Timestamp(0) + self.wall_at_start + boot.saturating_sub(self.boot_at_start)
+    }
+}
+
+/// Negative parts exist only for a wall clock before 1970, which is as good as 1970.
+fn read(clock: ClockId) -> Duration {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
+    Duration::new(u64::try_from(tv_sec).unwrap_or_default(), u32::try_from(tv_nsec).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_passes_by_the_boot_clock_from_the_wall_clock_of_the_start() {
+        let clock = Clock { wall_at_start: Duration::from_secs(1_000_000), boot_at_start: Duration::from_secs(50) };
+        assert_eq!(clock.at(Duration::from_secs(50)), Timestamp(1_000_000_000));
+        assert_eq!(clock.at(Duration::from_millis(51_250)), Timestamp(1_000_001_250));
+    }
+
+    #[test]
+    fn it_starts_near_the_wall_clock_and_never_goes_back() {
+        let before = read(ClockId::Realtime).as_millis();
+        let clock = Clock::start();
+        let first = clock.now();
+        assert!(u128::from(first.0).abs_diff(before) < 60_000, "{first} is not near {before} ms");
+        assert!(clock.now() >= first);
+    }
+}

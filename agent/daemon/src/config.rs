@@ -1,0 +1,164 @@
+//! The settings: one TOML file, read once at start. An empty file, or none, is a good one.
+//!
+//! Three stages: the file's text becomes [`file::File`], in which every key is optional and an unknown one is refused; its values are
+//! checked, each against its own limits; then the rules between them. What comes out is a [`Settings`] that needs no further check.
+
+mod check;
+mod etcd;
+mod file;
+mod pattern;
+mod timing;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use quorate_core::ids::ClusterName;
+use quorate_core::policy::Policy;
+
+pub use etcd::EtcdSettings;
+pub use pattern::HookPattern;
+
+use crate::identity::Role;
+
+/// Where the file is looked for when the command line names none.
+pub const DEFAULT_PATH: &str = "/etc/quorate/config.toml";
+
+/// What the group's tags say may be overridden here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// In place of the tag `quorate:cluster`.
+    pub name: Option<ClusterName>,
+    /// In place of the tag `quorate:role`.
+    pub role: Option<Role>,
+    /// In place of the tag `quorate:store`.
+    pub store_url: Option<String>,
+    /// Options of the object store, by the names that its library gives them (`endpoint`, `allow_http`).
+    pub store_options: BTreeMap<String, String>,
+}
+
+/// Where the agent keeps what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The agent's own memory and the trash; survives a reboot.
+    pub state_dir: PathBuf,
+    /// The control socket; gone after a reboot.
+    pub run_dir: PathBuf,
+    /// etcd's data. Renamed as a whole when it is put aside.
+    pub data_dir: PathBuf,
+}
+
+/// How AWS is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsSettings {
+    /// The lifecycle hooks that are ours.
+    pub hook_pattern: HookPattern,
+    /// Longest time of one call to EC2 or Auto Scaling, with its retries.
+    pub call_timeout: Duration,
+    /// Longest time of one question to IMDS, with the token that it may need first.
+    pub imds_timeout: Duration,
+}
+
+/// Everything that an operator may set, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The cluster this instance belongs to.
+    pub cluster: ClusterSettings,
+    /// The planner's choices and times.
+    pub policy: Policy,
+    /// The port on which agents answer each other.
+    pub peer_port: u16,
+    /// How etcd is run.
+    pub etcd: EtcdSettings,
+    /// Directories.
+    pub paths: Paths,
+    /// AWS.
+    pub aws: AwsSettings,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The command line named a file that is not there.
+    #[error("the configuration file {} does not exist: create it, or leave --config out to do without one", path.display())]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file could not be read.
+    #[error("the configuration file {} cannot be read: make it readable to the user that runs quorate", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file's content was refused.
+    #[error("the configuration file {} is refused", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Refusal,
+    },
+}
+
+/// What is wrong with a file's content.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is no TOML, or a key is unknown or of the wrong type; the source says which, where, and what is known.
+    #[error("it is not a configuration of quorate")]
+    Syntax(#[from] Box<toml::de::Error>),
+    /// One value cannot be used.
+    #[error("{key} = {value}: {remedy}")]
+    Value {
+        /// The key with its section.
+        key: String,
+        /// The value as it was given, or as it is by default.
+        value: String,
+        /// What to write instead.
+        remedy: String,
+    },
+}
+
+impl Refusal {
+    fn value(key: &str, value: impl std::fmt::Display, remedy: impl Into<String>) -> Self {
+        Self::Value { key: key.to_owned(), value: value.to_string(), remedy: remedy.into() }
+    }
+}
+
+impl Settings {
+    /// Reads the settings from `path`, or from [`DEFAULT_PATH`], which may be absent.
+    ///
+    /// # Errors
+    /// A named file is absent, or a file is unreadable or refused.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let text = match path {
+            Some(path) => read(path)?.ok_or_else(|| ConfigError::Absent { path: path.to_owned() })?,
+            None => read(Path::new(DEFAULT_PATH))?.unwrap_or_default(),
+        };
+        let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+        Self::parse(&text).map_err(|source| ConfigError::Refused { path: path.to_owned(), source })
+    }
+
+    /// Parses a file's content.
+    ///
+    /// # Errors
+    /// The first thing in it that cannot be used.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        check::settings(toml::from_str(text).map_err(Box::new)?)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

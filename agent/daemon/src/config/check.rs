@@ -1,0 +1,132 @@
+//! From the file to the settings: defaults filled in, every value checked.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use quorate_core::policy::{OnFailedLeave, Policy, Recovery};
+
+use super::file::{Aws, Choices, Cluster, File, Limits, Paths as RawPaths, Peer};
+use super::{AwsSettings, ClusterSettings, HookPattern, Paths, Refusal, Settings, etcd, timing};
+use crate::identity::{self, Role};
+
+/// Checks the whole file.
+///
+/// # Errors
+/// The first value that cannot be used.
+pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
+    let aws = aws(file.aws)?;
+    let mut policy = Policy { network_trusted: file.peer.i_trust_this_network_without_tls, ..Policy::default() };
+    timing::apply(&file.timing, &mut policy)?;
+    timing::check(&policy, aws.call_timeout)?;
+    limits(&file.limits, &mut policy)?;
+    choices(&file.policy, &mut policy)?;
+    Ok(Settings {
+        cluster: cluster(file.cluster)?,
+        policy,
+        peer_port: peer_port(&file.peer)?,
+        etcd: etcd::settings(file.etcd)?,
+        paths: paths(file.paths)?,
+        aws,
+    })
+}
+
+fn cluster(raw: Cluster) -> Result<ClusterSettings, Refusal> {
+    let Cluster { name, role, store_url, store_options } = raw;
+    Ok(ClusterSettings {
+        name: text("cluster.name", name, identity::cluster_name)?,
+        role: text("cluster.role", role, Role::parse)?,
+        store_url: text("cluster.store_url", store_url, identity::store_url)?,
+        store_options,
+    })
+}
+
+/// A text that some parser has to take, and says what to write instead if it does not.
+fn text<T>(key: &str, value: Option<String>, parse: impl Fn(&str) -> Result<T, &'static str>) -> Result<Option<T>, Refusal> {
+    value.map(|value| parse(&value).map_err(|remedy| Refusal::value(key, format!("{value:?}"), remedy))).transpose()
+}
+
+/// A whole number within its limits.
+///
+/// # Errors
+/// It is outside of them.
+pub(super) fn whole(key: &str, value: Option<i64>, limits: RangeInclusive<u64>) -> Result<Option<u64>, Refusal> {
+    let Some(value) = value else { return Ok(None) };
+    let (least, most) = (limits.start(), limits.end());
+    let inside = u64::try_from(value).ok().filter(|value| limits.contains(value));
+    inside.map(Some).ok_or_else(|| Refusal::value(key, value, format!("give a whole number from {least} to {most}")))
+}
+
+/// etcd advises seven voters at most: each further one slows every write down.
+fn limits(raw: &Limits, policy: &mut Policy) -> Result<(), Refusal> {
+    let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    if let Some(voters) = whole("limits.max_voters", raw.max_voters, 1..=7)? {
+        policy.max_voters = narrow(voters) as usize;
+    }
+    if let Some(lag) = whole("limits.caught_up_lag", raw.caught_up_lag, 1..=100_000)? {
+        policy.caught_up_lag = lag;
+    }
+    if let Some(readings) = whole("limits.caught_up_readings", raw.caught_up_readings, 1..=100)? {
+        policy.caught_up_readings = narrow(readings);
+    }
+    if let Some(restarts) = whole("limits.broken_restarts", raw.broken_restarts, 1..=100)? {
+        policy.broken_restarts = narrow(restarts);
+    }
+    Ok(())
+}
+
+fn choices(raw: &Choices, policy: &mut Policy) -> Result<(), Refusal> {
+    policy.recovery = match raw.recovery.as_deref() {
+        None => policy.recovery,
+        Some("safe") => Recovery::Safe,
+        Some("halt") => Recovery::Halt,
+        Some(other) => return Err(Refusal::value("policy.recovery", format!("{other:?}"), "use safe or halt")),
+    };
+    policy.on_failed_leave = match raw.on_failed_leave.as_deref() {
+        None => policy.on_failed_leave,
+        Some("continue") => OnFailedLeave::Continue,
+        Some("abandon") => OnFailedLeave::Abandon,
+        Some(other) => return Err(Refusal::value("policy.on_failed_leave", format!("{other:?}"), "use continue or abandon")),
+    };
+    Ok(())
+}
+
+fn peer_port(raw: &Peer) -> Result<u16, Refusal> {
+    let port = whole("peer.port", raw.port, 1..=65_535)?.and_then(|port| u16::try_from(port).ok()).unwrap_or(2378);
+    match port {
+        2379 | 2380 => Err(Refusal::value("peer.port", port, "use another port: etcd itself has this one")),
+        port => Ok(port),
+    }
+}
+
+fn paths(raw: RawPaths) -> Result<Paths, Refusal> {
+    let paths = Paths {
+        state_dir: absolute("paths.state_dir", raw.state_dir, "/var/lib/quorate")?,
+        run_dir: absolute("paths.run_dir", raw.run_dir, "/run/quorate")?,
+        data_dir: absolute("paths.data_dir", raw.data_dir, "/var/lib/quorate/etcd")?,
+    };
+    let inside = |path: &Path| path.starts_with(&paths.data_dir);
+    if inside(&paths.state_dir) || inside(&paths.run_dir) {
+        let remedy = "give a directory that holds neither paths.state_dir nor paths.run_dir: it is renamed as a whole when it is put aside";
+        return Err(Refusal::value("paths.data_dir", paths.data_dir.display(), remedy));
+    }
+    Ok(paths)
+}
+
+fn absolute(key: &str, value: Option<String>, default: &str) -> Result<PathBuf, Refusal> {
+    let path = PathBuf::from(value.as_deref().unwrap_or(default));
+    let plain = path.is_absolute() && path.parent().is_some() && !path.components().any(|part| part.as_os_str() == "..");
+    if plain { Ok(path) } else { Err(Refusal::value(key, format!("{path:?}"), "give an absolute path without `..`")) }
+}
+
+fn aws(raw: Aws) -> Result<AwsSettings, Refusal> {
+    let seconds = |key, value: Option<f64>, default: u64| match value {
+        Some(value) => timing::duration(key, value, 0.1..=60.0),
+        None => Ok(Duration::from_secs(default)),
+    };
+    Ok(AwsSettings {
+        hook_pattern: text("aws.hook_pattern", raw.hook_pattern, HookPattern::parse)?.unwrap_or_default(),
+        call_timeout: seconds("aws.call_timeout_s", raw.call_timeout_s, 5)?,
+        imds_timeout: seconds("aws.imds_timeout_s", raw.imds_timeout_s, 2)?,
+    })
+}

@@ -1,0 +1,113 @@
+//! The file as it is written: every key optional, an unknown one refused. Numbers are as wide as TOML has them, so that a wrong one is
+//! refused with its name and its remedy and not as a number that does not fit.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) cluster: Cluster,
+    pub(super) timing: Timing,
+    pub(super) limits: Limits,
+    pub(super) policy: Choices,
+    pub(super) peer: Peer,
+    pub(super) etcd: Etcd,
+    pub(super) paths: Paths,
+    pub(super) aws: Aws,
+}
+
+/// `[cluster]`: in place of the group's tags.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Cluster {
+    pub(super) name: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) store_url: Option<String>,
+    pub(super) store_options: BTreeMap<String, String>,
+}
+
+/// `[timing]`: the durations of the core's policy, under the same names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Timing {
+    pub(super) cycle_s: Option<f64>,
+    pub(super) stale_after_s: Option<f64>,
+    pub(super) join_deadline_s: Option<f64>,
+    pub(super) learner_patience_s: Option<f64>,
+    pub(super) prune_grace_s: Option<f64>,
+    pub(super) replacement_patience_s: Option<f64>,
+    pub(super) broken_window_s: Option<f64>,
+    pub(super) quorum_loss_grace_s: Option<f64>,
+    pub(super) rank_delay_s: Option<f64>,
+    pub(super) unknown_is_gone_after_s: Option<f64>,
+    pub(super) aws_cadence_s: Option<f64>,
+    pub(super) aws_hurry_s: Option<f64>,
+    pub(super) cloud_fresh_s: Option<f64>,
+    pub(super) frozen_after_s: Option<f64>,
+    pub(super) unhooked_leave_s: Option<f64>,
+    pub(super) lock_ttl_s: Option<f64>,
+    pub(super) call_timeout_s: Option<f64>,
+    pub(super) retry_ms: Option<f64>,
+    pub(super) leave_margin_s: Option<f64>,
+}
+
+/// `[limits]`: the numbers of the core's policy, under the same names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) max_voters: Option<i64>,
+    pub(super) caught_up_lag: Option<i64>,
+    pub(super) caught_up_readings: Option<i64>,
+    pub(super) broken_restarts: Option<i64>,
+}
+
+/// `[policy]`: what the agent may do by itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Choices {
+    pub(super) recovery: Option<String>,
+    pub(super) on_failed_leave: Option<String>,
+}
+
+/// `[peer]`: how agents talk to each other.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Peer {
+    pub(super) port: Option<i64>,
+    pub(super) i_trust_this_network_without_tls: bool,
+}
+
+/// `[etcd]`: how etcd is run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Etcd {
+    pub(super) binary: Option<String>,
+    pub(super) restore_tool: Option<String>,
+    pub(super) founding_address: Option<String>,
+    pub(super) heartbeat_interval_ms: Option<i64>,
+    pub(super) election_timeout_ms: Option<i64>,
+    pub(super) quota_backend_mib: Option<i64>,
+    pub(super) extra_args: Vec<String>,
+    pub(super) env: BTreeMap<String, String>,
+}
+
+/// `[paths]`: where the agent keeps what.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Paths {
+    pub(super) state_dir: Option<String>,
+    pub(super) run_dir: Option<String>,
+    pub(super) data_dir: Option<String>,
+}
+
+/// `[aws]`: how AWS is asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Aws {
+    pub(super) hook_pattern: Option<String>,
+    pub(super) call_timeout_s: Option<f64>,
+    pub(super) imds_timeout_s: Option<f64>,
+}

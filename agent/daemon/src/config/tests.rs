@@ -1,0 +1,292 @@
+use std::collections::BTreeSet;
+use std::error::Error as _;
+
+use quorate_core::policy::{OnFailedLeave, Recovery};
+
+use super::*;
+
+/// Every key, at a value that is not its default and may stand alone beside the other defaults.
+const EVERY_KEY: &str = r#"
+[cluster]
+name = "prod"
+role = "etcd"
+store_url = "s3://bucket/prefix"
+store_options = { endpoint = "http://127.0.0.1:9000", allow_http = "true" }
+
+[timing]
+cycle_s = 1.5
+stale_after_s = 7
+join_deadline_s = 601
+learner_patience_s = 301
+prune_grace_s = 61
+replacement_patience_s = 302
+broken_window_s = 303
+quorum_loss_grace_s = 602
+rank_delay_s = 0.25
+unknown_is_gone_after_s = 3601
+aws_cadence_s = 603
+aws_hurry_s = 4
+cloud_fresh_s = 31
+frozen_after_s = 32
+unhooked_leave_s = 62
+lock_ttl_s = 21
+call_timeout_s = 4.5
+retry_ms = 250
+leave_margin_s = 11
+
+[limits]
+max_voters = 5
+caught_up_lag = 501
+caught_up_readings = 4
+broken_restarts = 2
+
+[policy]
+recovery = "halt"
+on_failed_leave = "abandon"
+
+[peer]
+port = 12378
+i_trust_this_network_without_tls = true
+
+[etcd]
+binary = "/opt/etcd/etcd"
+restore_tool = "etcdctl"
+founding_address = "127.0.0.2"
+heartbeat_interval_ms = 50
+election_timeout_ms = 2000
+quota_backend_mib = 16
+extra_args = ["--log-level=debug"]
+env = { GOGC = "50" }
+
+[paths]
+state_dir = "/srv/quorate"
+run_dir = "/run/other"
+data_dir = "/srv/etcd"
+
+[aws]
+hook_pattern = "mine-*"
+call_timeout_s = 3
+imds_timeout_s = 1.5
+"#;
+
+fn refusal(text: &str) -> String {
+    let refusal = Settings::parse(text).expect_err(text);
+    match refusal.source() {
+        Some(source) => format!("{refusal}: {source}"),
+        None => refusal.to_string(),
+    }
+}
+
+/// The keys of `EVERY_KEY` as `(section, key, the file with this key alone)`.
+fn single_keys() -> Vec<(String, String, String)> {
+    let table: toml::Table = EVERY_KEY.parse().unwrap();
+    let mut found = Vec::new();
+    for (section, keys) in &table {
+        for (key, value) in keys.as_table().unwrap() {
+            let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
+            let file = toml::Table::from_iter([(section.clone(), alone.into())]);
+            found.push((section.clone(), key.clone(), file.to_string()));
+        }
+    }
+    found
+}
+
+/// The keys that the parser knows, from its own complaint about one that it does not.
+fn known_keys(section: &str) -> BTreeSet<String> {
+    let complaint = refusal(&format!("[{section}]\nzzz = 1\n"));
+    let (_, expected) = complaint.split_once("expected").expect(&complaint);
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn an_empty_file_is_the_defaults() {
+    let settings = Settings::parse("").unwrap();
+    assert_eq!(settings.policy, Policy::default());
+    assert_eq!(settings.peer_port, 2378);
+    assert_eq!(settings.etcd.binary, Path::new("etcd"));
+    assert_eq!(settings.etcd.founding_address.to_string(), "127.0.0.1");
+    assert_eq!(settings.paths.data_dir, Path::new("/var/lib/quorate/etcd"));
+    assert_eq!(settings.aws.hook_pattern, HookPattern::parse("quorate-*").unwrap());
+    assert_eq!(settings.cluster.name, None);
+}
+
+#[test]
+fn every_key_of_the_parser_is_in_the_example() {
+    let examples = single_keys();
+    for section in ["cluster", "timing", "limits", "policy", "peer", "etcd", "paths", "aws"] {
+        let shown = examples.iter().filter(|(s, ..)| s == section).map(|(_, key, _)| key.clone()).collect::<BTreeSet<_>>();
+        assert_eq!(known_keys(section), shown, "[{section}]");
+    }
+}
+
+#[test]
+fn every_key_takes_effect_by_itself() {
+    let defaults = Settings::parse("").unwrap();
+    for (section, key, file) in single_keys() {
+        assert_ne!(Settings::parse(&file).unwrap(), defaults, "{section}.{key} changes nothing");
+    }
+}
+
+#[test]
+fn every_choice_of_the_policy_has_a_key() {
+    let keys = single_keys().into_iter().map(|(_, key, _)| key).collect::<BTreeSet<_>>();
+    for field in policy_fields() {
+        let named = [format!("{field}_s"), format!("{field}_ms"), field.clone()].iter().any(|key| keys.contains(key));
+        assert!(named || field == "network_trusted", "no key sets Policy::{field}");
+    }
+}
+
+/// The field names, from the derived `Debug`, which cannot forget one.
+fn policy_fields() -> Vec<String> {
+    let shown = format!("{:#?}", Policy::default());
+    let field = |line: &str| line.strip_prefix("    ").and_then(|line| line.split_once(':')).map(|(name, _)| name.to_owned());
+    shown.lines().filter_map(field).collect()
+}
+
+#[test]
+fn every_value_arrives_where_it_belongs() {
+    let settings = Settings::parse(EVERY_KEY).unwrap();
+    let (secs, ms) = (Duration::from_secs, Duration::from_millis);
+    let policy = Policy {
+        cycle: ms(1500),
+        stale_after: secs(7),
+        join_deadline: secs(601),
+        learner_patience: secs(301),
+        prune_grace: secs(61),
+        replacement_patience: secs(302),
+        broken_window: secs(303),
+        quorum_loss_grace: secs(602),
+        rank_delay: ms(250),
+        unknown_is_gone_after: secs(3601),
+        aws_cadence: secs(603),
+        aws_hurry: secs(4),
+        cloud_fresh: secs(31),
+        frozen_after: secs(32),
+        unhooked_leave: secs(62),
+        lock_ttl: secs(21),
+        call_timeout: ms(4500),
+        retry: ms(250),
+        leave_margin: secs(11),
+        max_voters: 5,
+        caught_up_lag: 501,
+        caught_up_readings: 4,
+        broken_restarts: 2,
+        recovery: Recovery::Halt,
+        on_failed_leave: OnFailedLeave::Abandon,
+        network_trusted: true,
+    };
+    assert_eq!(settings.policy, policy);
+    assert_eq!(settings.cluster.name, Some(ClusterName::new("prod")));
+    assert_eq!(settings.cluster.store_options["endpoint"], "http://127.0.0.1:9000");
+    assert_eq!(settings.etcd.quota_backend_bytes, Some(16 * 1024 * 1024));
+    assert_eq!((settings.aws.call_timeout, settings.aws.imds_timeout), (secs(3), ms(1500)));
+}
+
+#[test]
+fn an_unknown_key_is_refused_and_named() {
+    for (text, key) in [("cycle = 1", "cycle"), ("[timing]\ncylce_s = 2", "cylce_s"), ("[wherever]\na = 1", "wherever")] {
+        assert!(refusal(text).contains(&format!("unknown field `{key}`")), "{}", refusal(text));
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_refused_with_its_line() {
+    let refused = refusal("[timing]\ncycle_s = \"2s\"\n");
+    assert!(refused.contains("line 2") && refused.contains("cycle_s"), "{refused}");
+}
+
+#[test]
+fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
+    for (section, line, says) in [
+        ("timing", "cycle_s = 0", "timing.cycle_s = 0: give a number of seconds from 0.05 to 60"),
+        ("timing", "cycle_s = -1", "timing.cycle_s = -1: give"),
+        ("timing", "cycle_s = nan", "timing.cycle_s = NaN: give"),
+        ("timing", "cycle_s = inf", "timing.cycle_s = inf: give"),
+        ("timing", "retry_ms = 0", "timing.retry_ms = 0: give a number of milliseconds from 10"),
+        ("timing", "prune_grace_s = 1e18", "timing.prune_grace_s = 1000000000000000000: give"),
+        ("limits", "max_voters = 0", "limits.max_voters = 0: give a whole number from 1 to 7"),
+        ("limits", "max_voters = 8", "limits.max_voters = 8: give"),
+        ("limits", "caught_up_lag = -5", "limits.caught_up_lag = -5: give"),
+        ("peer", "port = 70000", "peer.port = 70000: give"),
+        ("peer", "port = 2379", "peer.port = 2379: use another port"),
+        ("policy", "recovery = \"any\"", "policy.recovery = \"any\": use safe or halt"),
+        ("policy", "on_failed_leave = \"\"", "policy.on_failed_leave = \"\": use"),
+        ("cluster", "name = \"a/b\"", "cluster.name = \"a/b\": use 1 to 64"),
+        ("cluster", "role = \"server\"", "cluster.role = \"server\": use etcd"),
+        ("cluster", "store_url = \"bucket\"", "cluster.store_url = \"bucket\": use s3://"),
+        ("etcd", "binary = \"bin/etcd\"", "etcd.binary = \"bin/etcd\": give a name"),
+        ("etcd", "founding_address = \"10.0.0.1\"", "etcd.founding_address = \"10.0.0.1\": give an address of the loopback"),
+        ("etcd", "quota_backend_mib = 0", "etcd.quota_backend_mib = 0: give"),
+        ("paths", "data_dir = \"etcd\"", "paths.data_dir = \"etcd\": give an absolute path"),
+        ("paths", "data_dir = \"/\"", "paths.data_dir = \"/\": give"),
+        ("paths", "data_dir = \"/a/../b\"", "paths.data_dir = \"/a/../b\": give"),
+        ("aws", "hook_pattern = \"*\"", "aws.hook_pattern = \"*\": name at least"),
+        ("aws", "call_timeout_s = 0", "aws.call_timeout_s = 0: give"),
+    ] {
+        let refused = refusal(&format!("[{section}]\n{line}\n"));
+        assert!(refused.starts_with(says), "[{section}] {line} gave: {refused}");
+    }
+}
+
+#[test]
+fn values_that_defeat_each_other_are_refused() {
+    for (section, lines, key) in [
+        ("timing", "cycle_s = 10", "timing.stale_after_s = 6s"),
+        ("timing", "lock_ttl_s = 10", "timing.lock_ttl_s = 10s"),
+        ("timing", "call_timeout_s = 10", "timing.lock_ttl_s = 20s"),
+        ("timing", "lock_ttl_s = 20.5", "timing.lock_ttl_s = 20.5s: give whole seconds"),
+        ("timing", "prune_grace_s = 5", "timing.prune_grace_s = 5s"),
+        ("timing", "join_deadline_s = 60", "timing.learner_patience_s = 300s"),
+        ("timing", "aws_cadence_s = 2", "timing.aws_hurry_s = 5s"),
+        ("timing", "cloud_fresh_s = 2", "timing.cloud_fresh_s = 2s"),
+        ("aws", "call_timeout_s = 20", "timing.leave_margin_s = 10s"),
+        ("etcd", "heartbeat_interval_ms = 500", "etcd.election_timeout_ms = 1s"),
+        ("paths", "data_dir = \"/var/lib/quorate\"", "paths.data_dir = /var/lib/quorate"),
+    ] {
+        let refused = refusal(&format!("[{section}]\n{lines}\n"));
+        assert!(refused.starts_with(key), "[{section}] {lines} gave: {refused}");
+    }
+}
+
+#[test]
+fn flags_that_the_agent_sets_are_refused_as_arguments_and_in_the_environment() {
+    for (line, says) in [
+        ("extra_args = [\"--force-new-cluster\"]", "leave --force-new-cluster out"),
+        ("extra_args = [\"--data-dir=/x\"]", "leave --data-dir out"),
+        ("extra_args = [\"--strict-reconfig-check=false\"]", "leave --strict-reconfig-check out"),
+        ("extra_args = [\"--unsafe-no-fsync\"]", "leave --unsafe-no-fsync out"),
+        ("extra_args = [\"--heartbeat-interval=50\"]", "use etcd.heartbeat_interval_ms"),
+        ("extra_args = [\"--log-level\", \"debug\"]", "write each as one text"),
+        ("extra_args = [\"-data-dir=/x\"]", "write each as one text"),
+        ("env = { ETCD_INITIAL_CLUSTER_STATE = \"new\" }", "leave --initial-cluster-state out"),
+        ("env = { ETCD_QUOTA_BACKEND_BYTES = \"1\" }", "use etcd.quota_backend_mib"),
+    ] {
+        let refused = refusal(&format!("[etcd]\n{line}\n"));
+        assert!(refused.contains(says), "{line} gave: {refused}");
+    }
+}
+
+#[test]
+fn a_named_file_must_exist_and_say_so_with_its_path() {
+    let missing = Path::new("/nonexistent/quorate.toml");
+    let error = Settings::load(Some(missing)).unwrap_err();
+    assert!(matches!(&error, ConfigError::Absent { path } if path == missing), "{error}");
+    assert!(error.to_string().contains("/nonexistent/quorate.toml"));
+}
+
+#[test]
+fn a_refused_file_is_named_and_the_reason_is_its_source() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    std::fs::write(&path, "[timing]\ncycle_s = 0\n").unwrap();
+    let error = Settings::load(Some(&path)).unwrap_err();
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    assert!(error.source().unwrap().to_string().contains("timing.cycle_s"));
+    assert!(!error.to_string().contains("timing.cycle_s"), "the message repeats its source");
+}
+
+#[test]
+fn a_directory_in_place_of_the_file_is_unreadable_not_absent() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(Settings::load(Some(directory.path())), Err(ConfigError::Unreadable { .. })));
+}

@@ -1,0 +1,122 @@
+//! Doing the one step that was decided. Nothing here looks at the cluster's state to choose: each step says all that it needs.
+
+use std::time::Duration;
+
+use quorate_core::ids::Generation;
+use quorate_core::plan::{Outcome, Start, Step, peer_url};
+
+use crate::adapters::host::{DataDir, HostError, Label, RestoreOrder, RestoreTool};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::crash::CrashPoint;
+use crate::telemetry::chain;
+use crate::world::World;
+
+/// How long etcd may take to stop after SIGTERM, before SIGKILL: it hands over leadership first, for up to 7 s by its defaults.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How long the restore tool may take; it copies the whole database.
+const RESTORE_LIMIT: Duration = Duration::from_secs(600);
+
+/// Executes steps.
+pub struct Executor {
+    world: World,
+    clock: Clock,
+    policy: quorate_core::policy::Policy,
+    restore_tool: Option<std::path::PathBuf>,
+    binary: std::path::PathBuf,
+    data_dir: DataDir,
+    crash: Option<CrashPoint>,
+}
+
+impl Executor {
+    /// An executor on this machine.
+    #[must_use]
+    pub fn new(settings: &Settings, world: World, clock: Clock) -> Self {
+        Self {
+            world,
+            clock,
+            policy: settings.policy.clone(),
+            restore_tool: settings.etcd.restore_tool.clone(),
+            binary: settings.etcd.binary.clone(),
+            data_dir: DataDir::new(&settings.paths.data_dir),
+            crash: CrashPoint::from_environment(),
+        }
+    }
+
+    /// Executes one step, once.
+    ///
+    /// # Guarantees
+    /// Bounded in time. Idempotent: after a crash, or an answer that was lost, the next look at the world tells whether it happened.
+    pub async fn execute(&self, step: &Step) -> Outcome {
+        self.crash.iter().for_each(|point| point.before(step));
+        let outcome = self.act(step).await;
+        self.crash.iter().for_each(|point| point.after(step));
+        outcome
+    }
+
+    async fn act(&self, step: &Step) -> Outcome {
+        let world = &self.world;
+        let me = &world.me.instance;
+        match step {
+            Step::Heartbeat { hook } => world.autoscaling.heartbeat(hook, me).await,
+            Step::CompleteHook { hook, instance, result } => world.autoscaling.complete(hook, instance, *result).await,
+            // Without a store the memory, which takes in every record that was accepted, is the log.
+            Step::CreateRecord(_) if !world.has_store => Outcome::Done,
+            Step::CreateRecord(record) => world.store.create(record).await,
+            Step::StartMember(start) => self.start(start).await,
+            Step::StopMember(_) => of(world.service.stop(STOP_GRACE).await),
+            Step::PutDataAside { why } => of(self.data_dir.put_aside(&world.trash, why, self.clock.now())),
+            Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
+            Step::DropSuperseded => of(self.data_dir.drop_superseded(&world.trash, self.clock.now())),
+            Step::AcquireLock { via, purpose } => world.etcd.acquire(&via.url, me, purpose, self.policy.lock_ttl).await,
+            Step::RenewLock { via } => world.etcd.renew(&via.url).await,
+            Step::ReleaseLock { via } => world.etcd.release(&via.url, me).await,
+            Step::AddLearner { via, peer_url } => world.etcd.add_learner(&via.url, peer_url).await,
+            Step::Promote { via, member } => world.etcd.promote(&via.url, *member).await,
+            Step::RemoveMember { via, member } => world.etcd.remove(&via.url, *member).await,
+            Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
+            Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
+            Step::ForgetOrder => Outcome::Done,
+        }
+    }
+
+    /// Data is labelled with its generation before etcd first touches it.
+    async fn start(&self, start: &Start) -> Outcome {
+        let label = match start {
+            Start::Found { generation, token } => Some(self.label(*generation, Some(token.clone()))),
+            Start::Join { generation, .. } => Some(self.label(*generation, None)),
+            Start::Resume { .. } => None,
+        };
+        if let Some(label) = label
+            && let Err(error) = self.data_dir.prepare(&label)
+        {
+            return Outcome::Refused(chain(&error));
+        }
+        of(self.world.service.start(start).await)
+    }
+
+    async fn restore(&self, generation: Generation, token: &str) -> Result<(), HostError> {
+        let tool = match &self.restore_tool {
+            Some(path) => RestoreTool::at(path),
+            None => RestoreTool::beside(&self.binary)?,
+        };
+        let order = RestoreOrder {
+            label: self.label(generation, Some(token.to_owned())),
+            token: token.to_owned(),
+            peer_url: peer_url(self.world.me.address).to_string(),
+            limit: RESTORE_LIMIT,
+        };
+        self.data_dir.restore_own(&tool, &order, &self.world.trash, self.clock.now()).await
+    }
+
+    fn label(&self, generation: Generation, token: Option<String>) -> Label {
+        Label::new(self.world.me.instance.clone(), generation, token)
+    }
+}
+
+fn of<T, E: std::error::Error>(result: Result<T, E>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Done,
+        Err(error) => Outcome::Refused(chain(&error)),
+    }
+}

@@ -1,0 +1,197 @@
+//! Who this instance is, and which cluster it belongs to: from IMDS, its group's tags, and what the configuration overrides.
+//!
+//! Read once at start, and again by the caller until it succeeds: a group's tags and its list of instances lag behind a launch.
+
+mod values;
+
+use quorate_core::ids::{ClusterName, GroupName, InstanceId};
+use quorate_core::observation::Me;
+
+pub use values::{Role, cluster_name, store_url};
+
+use crate::adapters::aws::autoscaling::{CLUSTER_TAG, ROLE_TAG, STORE_TAG};
+use crate::adapters::aws::{AutoScaling, AwsError, GroupTags, Imds, ImdsError};
+use crate::config::{ClusterSettings, Settings};
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// This instance.
+    pub me: Me,
+    /// What its group is for.
+    pub role: Role,
+    /// The charter's store, if there is one.
+    pub store_url: Option<String>,
+}
+
+/// Why it is not known who this instance is.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// IMDS did not say.
+    #[error("it is not known which instance this is")]
+    Imds(#[from] ImdsError),
+    /// Auto Scaling did not say.
+    #[error("it is not known which cluster this instance belongs to")]
+    Aws(#[from] AwsError),
+    /// No group has it.
+    #[error("{instance} is in no Auto Scaling group, or not yet: launch it by a group that has the tag {CLUSTER_TAG}")]
+    NoGroup {
+        /// This instance.
+        instance: InstanceId,
+    },
+    /// The group lacks a tag.
+    #[error("the group {group} has no tag {key}: give it one, or set {setting} in the configuration file")]
+    NoTag {
+        /// The group.
+        group: GroupName,
+        /// The tag.
+        key: &'static str,
+        /// The setting that takes its place.
+        setting: &'static str,
+    },
+    /// The group has a tag that cannot be used.
+    #[error("the group {group} has the tag {key} = {value:?}: {remedy}")]
+    BadTag {
+        /// The group.
+        group: GroupName,
+        /// The tag.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+    /// The role is known but this version cannot fill it.
+    #[error("the role {} of the group {group} is not supported by this version of quorate: use {}", role.as_str(), Role::Etcd.as_str())]
+    Unsupported {
+        /// The group.
+        group: GroupName,
+        /// Its role.
+        role: Role,
+    },
+}
+
+/// Finds out who this instance is.
+///
+/// # Errors
+/// See [`IdentityError`]. Ask again a little later: most of them pass.
+pub async fn resolve(imds: &Imds, autoscaling: &AutoScaling, settings: &Settings) -> Result<Resolved, IdentityError> {
+    let identity = imds.identity().await?;
+    let group = group_of(&identity.instance, imds, autoscaling).await?;
+    let tags = if overrides_all(&settings.cluster) { GroupTags::default() } else { autoscaling.tags_of(&group).await? };
+    let Chosen { cluster, role, store_url } = choose(&group, tags, &settings.cluster)?;
+    let me = Me {
+        instance: identity.instance,
+        address: identity.address,
+        group,
+        account: identity.account,
+        region: identity.region,
+        cluster,
+        launched: identity.launched,
+    };
+    Ok(Resolved { me, role, store_url })
+}
+
+/// The tag in IMDS costs no call to AWS, but the launch template has to enable it.
+async fn group_of(instance: &InstanceId, imds: &Imds, autoscaling: &AutoScaling) -> Result<GroupName, IdentityError> {
+    if let Some(group) = imds.group_name_tag().await? {
+        return Ok(group);
+    }
+    let own = autoscaling.own(instance).await?;
+    own.map(|(group, _)| group).ok_or_else(|| IdentityError::NoGroup { instance: instance.clone() })
+}
+
+fn overrides_all(settings: &ClusterSettings) -> bool {
+    settings.name.is_some() && settings.role.is_some() && settings.store_url.is_some()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen {
+    cluster: ClusterName,
+    role: Role,
+    store_url: Option<String>,
+}
+
+/// The configuration goes before the tags; a tag that it overrides may be missing or wrong.
+fn choose(group: &GroupName, tags: GroupTags, settings: &ClusterSettings) -> Result<Chosen, IdentityError> {
+    let missing = |key, setting| IdentityError::NoTag { group: group.clone(), key, setting };
+    let cluster = either(group, &settings.name, CLUSTER_TAG, tags.cluster, cluster_name)?;
+    let role = either(group, &settings.role, ROLE_TAG, tags.role, Role::parse)?.ok_or_else(|| missing(ROLE_TAG, "cluster.role"))?;
+    let store_url = either(group, &settings.store_url, STORE_TAG, tags.store, store_url)?;
+    let cluster = cluster.ok_or_else(|| missing(CLUSTER_TAG, "cluster.name"))?;
+    match role {
+        Role::Etcd => Ok(Chosen { cluster, role, store_url }),
+        Role::ControlPlane | Role::Worker => Err(IdentityError::Unsupported { group: group.clone(), role }),
+    }
+}
+
+fn either<T: Clone>(
+    group: &GroupName,
+    set: &Option<T>,
+    key: &'static str,
+    tag: Option<String>,
+    parse: impl Fn(&str) -> Result<T, &'static str>,
+) -> Result<Option<T>, IdentityError> {
+    match (set, tag) {
+        (Some(set), _) => Ok(Some(set.clone())),
+        (None, None) => Ok(None),
+        (None, Some(value)) => parse(&value).map(Some).map_err(|remedy| IdentityError::BadTag { group: group.clone(), key, value, remedy }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(cluster: &str, role: &str, store: &str) -> GroupTags {
+        GroupTags { cluster: Some(cluster.into()), role: Some(role.into()), store: Some(store.into()) }
+    }
+
+    fn from_tags(tags: GroupTags) -> Result<Chosen, IdentityError> {
+        with_settings(tags, "")
+    }
+
+    fn with_settings(tags: GroupTags, file: &str) -> Result<Chosen, IdentityError> {
+        choose(&GroupName::new("g"), tags, &Settings::parse(file).unwrap().cluster)
+    }
+
+    fn error(result: Result<Chosen, IdentityError>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_tags_alone_are_enough() {
+        let chosen = from_tags(tags("prod", "etcd", "s3://bucket/prod/")).unwrap();
+        assert_eq!(chosen, Chosen { cluster: ClusterName::new("prod"), role: Role::Etcd, store_url: Some("s3://bucket/prod".into()) });
+    }
+
+    #[test]
+    fn the_store_is_optional_and_the_others_are_not() {
+        assert_eq!(from_tags(GroupTags { store: None, ..tags("prod", "etcd", "") }).unwrap().store_url, None);
+        let no_cluster = error(from_tags(GroupTags { cluster: None, ..tags("", "etcd", "s3://bucket") }));
+        assert_eq!(no_cluster, "the group g has no tag quorate:cluster: give it one, or set cluster.name in the configuration file");
+        assert!(error(from_tags(GroupTags { role: None, ..tags("prod", "", "s3://bucket") })).contains("no tag quorate:role"));
+    }
+
+    #[test]
+    fn a_tag_that_is_empty_or_malformed_is_named_with_its_value() {
+        assert!(
+            error(from_tags(tags("", "etcd", "s3://bucket"))).starts_with("the group g has the tag quorate:cluster = \"\": use 1 to 64")
+        );
+        assert!(error(from_tags(tags("prod", "server", "s3://bucket"))).contains("quorate:role = \"server\": use etcd"));
+        assert!(error(from_tags(tags("prod", "etcd", ""))).contains("quorate:store = \"\": use s3://"));
+    }
+
+    #[test]
+    fn a_role_of_a_later_version_is_refused_as_such() {
+        let refused = error(from_tags(tags("prod", "control-plane", "s3://bucket")));
+        assert_eq!(refused, "the role control-plane of the group g is not supported by this version of quorate: use etcd");
+    }
+
+    #[test]
+    fn the_configuration_goes_before_the_tags_even_where_they_are_wrong() {
+        let file = "[cluster]\nname = \"other\"\nrole = \"etcd\"\nstore_url = \"file:///srv/store\"\n";
+        let chosen = with_settings(tags("//", "nonsense", "x"), file).unwrap();
+        assert_eq!((chosen.cluster.as_str(), chosen.store_url.as_deref()), ("other", Some("file:///srv/store")));
+    }
+}

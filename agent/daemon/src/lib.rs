@@ -1,0 +1,17 @@
+//! The Quorate agent: observes, asks the core what to do, and does it.
+//!
+//! The loop is in [`agent`]; [`observe`] builds what it sees, [`execute`] does what it decided, [`adapters`] touch the world.
+
+pub mod adapters;
+pub mod agent;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod crash;
+pub mod execute;
+pub mod identity;
+pub mod observe;
+pub mod status;
+pub mod telemetry;
+pub mod world;

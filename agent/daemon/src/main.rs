@@ -1,0 +1,79 @@
+//! The `quorate` binary: reads the command line, and runs the agent or talks to the one that runs.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use quorate::cli::{Cli, Command, RecoverArgs};
+use quorate::config::Settings;
+use quorate::control::{OrderAnswer, OrderRequest, SOCKET, client};
+use quorate::telemetry;
+use quorate_core::memory::Order;
+
+/// A usage or configuration error, as sysexits(3) numbers it.
+const EX_USAGE: u8 = 64;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = match Settings::load(cli.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("quorate: {}", telemetry::chain(&error));
+            return ExitCode::from(EX_USAGE);
+        }
+    };
+    match act(cli.command, settings).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("quorate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
+    let socket = settings.paths.run_dir.join(SOCKET);
+    let order = |order, cluster| OrderRequest { order, cluster };
+    match command {
+        Command::Run => {
+            telemetry::start();
+            quorate::agent::run(settings).await.context("the agent cannot run")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Status(args) => {
+            let status = client::status(&socket).await?;
+            println!("{}", if args.json { serde_json::to_string_pretty(&status)? } else { status.to_string() });
+            Ok(if status.needs_operator { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+        Command::Plan => {
+            let status = client::status(&socket).await?;
+            println!("{}: {}", status.phase, status.says);
+            println!("next step: {}", status.step.as_deref().unwrap_or("none"));
+            status.refused.iter().for_each(|refused| println!("{refused}"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Leave => give(&client::order(&socket, &order(Some(Order::Leave), None)).await?),
+        Command::Join => give(&client::order(&socket, &order(None, None)).await?),
+        Command::Bootstrap => give(&client::order(&socket, &order(Some(Order::Bootstrap), None)).await?),
+        Command::Recover(args) => recover(&socket, args).await,
+    }
+}
+
+async fn recover(socket: &std::path::Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
+    let status = client::status(socket).await?;
+    println!("{status}");
+    if !args.fresh || args.dry_run {
+        println!(
+            "nothing was done; `quorate recover --fresh --cluster {}` would found an EMPTY cluster here once no quorum answers",
+            status.cluster
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    give(&client::order(socket, &OrderRequest { order: Some(Order::RecoverFresh), cluster: args.cluster }).await?)
+}
+
+fn give(answer: &OrderAnswer) -> anyhow::Result<ExitCode> {
+    println!("{}", answer.says);
+    Ok(if answer.taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

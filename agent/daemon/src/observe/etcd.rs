@@ -1,0 +1,184 @@
+//! The etcd cluster: this node's own member first, the others where it cannot speak for a quorum.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use quorate_core::charter::State;
+use quorate_core::ids::MemberId;
+use quorate_core::memory::Memory;
+use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
+use quorate_core::plan::client_url;
+use quorate_core::reading::Reading;
+use quorate_core::time::Timestamp;
+
+use super::of_this_cycle;
+use crate::adapters::etcd::QuorumWord;
+use crate::config::Settings;
+use crate::telemetry::chain;
+use crate::world::World;
+
+/// A quorum's word takes three calls, each bounded by a second for a healthy member.
+const ANSWER: Duration = Duration::from_secs(2);
+
+pub(super) struct EtcdObserver {
+    world: World,
+    own_url: Arc<str>,
+    founding_url: Arc<str>,
+    membership: Reading<Membership>,
+    local_list: Reading<Vec<Member>>,
+    lock: Reading<Lock>,
+    statuses: BTreeMap<MemberId, Reading<MemberStatus>>,
+    /// Voters' endpoints that peers or earlier lists named.
+    known_urls: BTreeSet<Arc<str>>,
+}
+
+impl EtcdObserver {
+    pub(super) fn new(settings: &Settings, world: &World) -> Self {
+        Self {
+            world: world.clone(),
+            own_url: client_url(world.me.address),
+            founding_url: client_url(settings.etcd.founding_address),
+            membership: Reading::unknown("etcd was not asked yet"),
+            local_list: Reading::unknown("etcd was not asked yet"),
+            lock: Reading::unknown("etcd was not asked yet"),
+            statuses: BTreeMap::new(),
+            known_urls: BTreeSet::new(),
+        }
+    }
+
+    pub(super) async fn look(&mut self, local: &Local, memory: &Memory, now: Timestamp) {
+        let own = self.own_endpoint(local);
+        let own_status = match &own {
+            Some(url) => self.world.etcd.status_within(url, own_limit(local, now)).await.map_err(|error| chain(&error)),
+            None => Err("etcd does not run here".to_owned()),
+        };
+        self.learn_urls(memory);
+        let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), memory.leaving.is_some()).await;
+        self.take_quorum(found, now);
+        self.local_list = match &own {
+            Some(url) if self.membership.fresh().is_none() && own_status.is_ok() => {
+                of_this_cycle(self.world.etcd.local_list(url).await.map_err(|e| chain(&e)), None, now)
+            }
+            _ => Reading::unknown("not asked while a quorum answers or etcd is stopped"),
+        };
+        self.ask_members(own.as_ref(), own_status.ok(), now).await;
+    }
+
+    pub(super) fn view(&self) -> EtcdView {
+        EtcdView {
+            membership: self.membership.clone(),
+            local_list: self.local_list.clone(),
+            statuses: self.statuses.clone(),
+            lock: self.lock.clone(),
+        }
+    }
+
+    fn own_endpoint(&self, local: &Local) -> Option<Arc<str>> {
+        match local.process.fresh()? {
+            Process::Running { loopback_only: true, .. } => Some(self.founding_url.clone()),
+            Process::Running { .. } => Some(self.own_url.clone()),
+            Process::Stopped { .. } => None,
+        }
+    }
+
+    /// Where voters may be reached: the addresses of instances that the charter lists.
+    fn learn_urls(&mut self, memory: &Memory) {
+        let record = memory.kept.record.as_ref().filter(|r| r.state == State::Established);
+        let listed = record.into_iter().flat_map(|r| &r.voters);
+        let address = |id| memory.kept.seen.get(id).and_then(|seen| seen.address);
+        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(client_url).collect();
+        let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.clone()));
+        self.known_urls.extend(members);
+        self.known_urls.remove(&self.own_url);
+    }
+
+    /// A quorum's word: through the own member if it is a voter with a leader, else through whichever other answers first. A leaver asks
+    /// the others first, because it is they who must confirm.
+    async fn find_quorum(&self, own: Option<&Arc<str>>, status: Option<&MemberStatus>, others_first: bool) -> Result<QuorumWord, String> {
+        let own = own.filter(|_| status.is_some_and(|s| s.leader.is_some() && !s.learner));
+        if others_first && let Ok(found) = self.ask_others().await {
+            return Ok(found);
+        }
+        if let Some(url) = own
+            && let Ok(found) = ask_one(&self.world, url).await
+        {
+            return Ok(found);
+        }
+        if others_first { Err("neither its own member nor another has quorum".to_owned()) } else { self.ask_others().await }
+    }
+
+    async fn ask_others(&self) -> Result<QuorumWord, String> {
+        let mut asks: FuturesUnordered<_> = self.known_urls.iter().map(|url| ask_one(&self.world, url)).collect();
+        let mut trouble = "no voter is known".to_owned();
+        while let Some(answer) = asks.next().await {
+            match answer {
+                Ok(found) => return Ok(found),
+                Err(why) => trouble = why,
+            }
+        }
+        Err(trouble)
+    }
+
+    fn take_quorum(&mut self, found: Result<QuorumWord, String>, now: Timestamp) {
+        match found {
+            Ok(QuorumWord { membership, lock }) => {
+                self.membership = Reading::Fresh(membership, now);
+                self.lock = Reading::Fresh(lock, now);
+            }
+            Err(why) => {
+                let before = self.membership.last().cloned().zip(self.membership.at());
+                self.membership = of_this_cycle(Err(why.clone()), before.as_ref(), now);
+                self.lock = Reading::unknown(why);
+            }
+        }
+    }
+
+    /// Every member is asked directly: its list entry says nothing of its health.
+    async fn ask_members(&mut self, own: Option<&Arc<str>>, own_status: Option<MemberStatus>, now: Timestamp) {
+        let mut statuses = BTreeMap::new();
+        if let Some(status) = own_status {
+            statuses.insert(status.member, Reading::Fresh(status, now));
+        }
+        let list = self.membership.last().map(|m| &m.members).or(self.local_list.last());
+        let others: Vec<(MemberId, Arc<str>)> = list
+            .into_iter()
+            .flatten()
+            .filter(|m| !statuses.contains_key(&m.id))
+            .filter_map(|m| m.client_url.clone().map(|url| (m.id, url)))
+            .filter(|(_, url)| own.is_some() || *url != self.own_url)
+            .collect();
+        let asks = others.iter().map(|(_, url)| self.world.etcd.status(url));
+        for ((id, _), answer) in others.iter().zip(join_all(asks).await) {
+            let reading = match answer {
+                Ok(status) if status.member == *id => Reading::Fresh(status, now),
+                Ok(status) => Reading::unknown(format!("another member, {}, answers at its address", status.member)),
+                Err(error) => Reading::unknown(chain(&error)),
+            };
+            statuses.insert(*id, reading);
+        }
+        self.statuses = statuses;
+    }
+}
+
+/// An etcd that has just been started accepts connections and serves none until it is ready: it is asked briefly and soon again.
+fn own_limit(local: &Local, now: Timestamp) -> Duration {
+    match local.process.fresh() {
+        Some(Process::Running { since, .. }) if now.since(*since) < STARTING => STARTING_ANSWER,
+        _ => STATUS_ANSWER,
+    }
+}
+
+const STARTING: Duration = Duration::from_secs(5);
+const STARTING_ANSWER: Duration = Duration::from_millis(250);
+const STATUS_ANSWER: Duration = Duration::from_secs(1);
+
+async fn ask_one(world: &World, url: &str) -> Result<QuorumWord, String> {
+    match tokio::time::timeout(ANSWER, world.etcd.membership(url, &world.me.instance)).await {
+        Ok(result) => result.map_err(|error| chain(&error)),
+        Err(_) => Err(format!("{url} did not answer within {} s", ANSWER.as_secs())),
+    }
+}

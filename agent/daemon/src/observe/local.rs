@@ -1,0 +1,54 @@
+//! This machine: the data directory and the member's process.
+
+use quorate_core::ids::InstanceId;
+use quorate_core::observation::{Local, LocalData, Process};
+use quorate_core::reading::Reading;
+use quorate_core::time::Timestamp;
+
+use crate::adapters::host::DataDir;
+use crate::config::Settings;
+use crate::telemetry::chain;
+use crate::world::World;
+
+pub(super) struct LocalObserver {
+    world: World,
+    me: InstanceId,
+    data_dir: DataDir,
+    /// The data of a running member keeps its identity: once known it is not read again until etcd stops.
+    settled: Option<LocalData>,
+}
+
+impl LocalObserver {
+    pub(super) fn new(settings: &Settings, world: &World) -> Self {
+        Self { world: world.clone(), me: world.me.instance.clone(), data_dir: DataDir::new(&settings.paths.data_dir), settled: None }
+    }
+
+    pub(super) async fn look(&mut self, now: Timestamp) -> Local {
+        let state = self.world.service.state().await.map_err(|error| chain(&error));
+        let ran_this_boot = state.as_ref().is_ok_and(|state| state.ran_this_boot);
+        let process = state.map(|state| state.process);
+        let runs = matches!(process, Ok(Process::Running { .. }));
+        let data = match self.settled.clone().filter(|_| runs) {
+            Some(data) => Ok(data),
+            None => self.data_dir.inspect(&self.me).map_err(|error| chain(&error)),
+        };
+        self.settled = data.as_ref().ok().filter(|data| runs && is_whole(data)).cloned();
+        Local {
+            data: reading(data, now),
+            ran_this_boot,
+            superseded: self.data_dir.superseded_exists().unwrap_or(true),
+            process: reading(process, now),
+        }
+    }
+}
+
+fn is_whole(data: &LocalData) -> bool {
+    matches!(data, LocalData::Present(identity) if identity.member.is_some())
+}
+
+fn reading<T>(result: Result<T, String>, now: Timestamp) -> Reading<T> {
+    match result {
+        Ok(value) => Reading::Fresh(value, now),
+        Err(why) => Reading::unknown(why),
+    }
+}

@@ -1,0 +1,155 @@
+//! Building one observation: everything is asked side by side, each thing with its own age. It reports; it never decides.
+
+mod cloud;
+mod etcd;
+mod last;
+mod local;
+mod peers;
+
+use std::time::Duration;
+
+use quorate_core::ids::MemberId;
+use quorate_core::memory::Memory;
+use quorate_core::observation::{LifecycleState, Local, Me, Observation, Process};
+use quorate_core::plan::Step;
+use quorate_core::policy::Policy;
+use quorate_core::reading::Reading;
+use quorate_core::time::Timestamp;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::telemetry::chain;
+use crate::world::World;
+use cloud::CloudObserver;
+use etcd::EtcdObserver;
+use last::Last;
+use local::LocalObserver;
+use peers::PeersObserver;
+
+/// The store is read so often while nothing changes: one LIST a minute costs little and shows a vanished record soon enough.
+const STORE_PAUSE_STEADY: Duration = Duration::from_secs(60);
+/// And so often otherwise.
+const STORE_PAUSE: Duration = Duration::from_millis(900);
+
+/// Looks at the world, and keeps what was seen last.
+pub struct Observer {
+    me: Me,
+    policy: Policy,
+    world: World,
+    target: Last<Option<LifecycleState>>,
+    store: Last<quorate_core::charter::StoreView>,
+    cloud: CloudObserver,
+    peers: PeersObserver,
+    local: LocalObserver,
+    etcd: EtcdObserver,
+    /// The members at the last look: a change means that the charter was written too, most likely by another.
+    members: Vec<MemberId>,
+    /// The last look found a voter in an established cluster with nothing to do but serve.
+    steady: bool,
+}
+
+impl Observer {
+    /// An observer that has seen nothing yet.
+    #[must_use]
+    pub fn new(settings: &Settings, world: &World) -> Self {
+        Self {
+            me: world.me.clone(),
+            policy: settings.policy.clone(),
+            world: world.clone(),
+            target: Last::default(),
+            store: Last::default(),
+            cloud: CloudObserver::new(settings, world),
+            peers: PeersObserver::new(settings, world),
+            local: LocalObserver::new(settings, world),
+            etcd: EtcdObserver::new(settings, world),
+            members: Vec::new(),
+            steady: false,
+        }
+    }
+
+    /// This instance.
+    #[must_use]
+    pub fn me(&self) -> &Me {
+        &self.me
+    }
+
+    /// Looks at everything that is due. `memory` tells what is known of others, and takes in which questions AWS was asked.
+    pub async fn observe(&mut self, memory: &mut Memory, clock: Clock) -> Observation {
+        let now = clock.now();
+        let local = self.local.look(now).await;
+        tokio::join!(
+            look_at_target(&mut self.target, &self.world, &self.policy, now),
+            look_at_store(&mut self.store, &self.world, memory, self.steady, now),
+            self.peers.look(memory, now),
+            self.etcd.look(&local, memory, now),
+        );
+        let mut seen = self.assemble(local, now);
+        self.cloud.look(&mut seen, memory, &self.policy, now).await;
+        self.steady = is_steady(&seen, memory);
+        self.notice_change_of_members(&seen);
+        seen
+    }
+
+    fn notice_change_of_members(&mut self, seen: &Observation) {
+        let Some(membership) = seen.etcd.membership.fresh() else { return };
+        let members: Vec<MemberId> = membership.members.iter().map(|m| m.id).collect();
+        if members != self.members {
+            self.members = members;
+            self.store.expire();
+        }
+    }
+
+    /// What a step may have changed is read anew.
+    pub fn after(&mut self, step: &Step) {
+        match step {
+            Step::CreateRecord(_) => self.store.expire(),
+            Step::CompleteHook { .. } => self.cloud.own_state_may_have_changed(),
+            _ => {}
+        }
+    }
+
+    fn assemble(&mut self, local: Local, now: Timestamp) -> Observation {
+        let store_limit = if self.steady { STORE_PAUSE_STEADY * 3 / 2 } else { self.policy.stale_after };
+        Observation {
+            me: self.me.clone(),
+            target: self.target.reading(now, self.policy.stale_after, "IMDS was not asked yet"),
+            cloud: self.cloud.cloud(now, &self.policy),
+            store: self.store.reading(now, store_limit, "the store was not read yet"),
+            peers: self.peers.readings(now, self.policy.stale_after),
+            local,
+            etcd: self.etcd.view(),
+        }
+    }
+}
+
+fn is_steady(seen: &Observation, memory: &Memory) -> bool {
+    let record_stands = matches!(memory.kept.record.as_ref().map(|r| &r.state), Some(quorate_core::charter::State::Established));
+    let membership = seen.etcd.membership.fresh();
+    let votes = membership.is_some_and(|m| m.voters().any(|v| v.name.as_ref() == Some(&seen.me.instance)));
+    let alone_in_change = membership.is_some_and(|m| m.learner().is_none());
+    let serves = matches!(seen.local.process.fresh(), Some(Process::Running { loopback_only: false, .. }));
+    record_stands && votes && alone_in_change && serves && memory.leaving.is_none() && memory.kept.order.is_none()
+}
+
+/// IMDS is local and free, and asked once a cycle even while steps follow each other quickly.
+async fn look_at_target(target: &mut Last<Option<LifecycleState>>, world: &World, policy: &Policy, now: Timestamp) {
+    if target.is_due(now, policy.cycle) {
+        target.take(world.imds.target_lifecycle_state().await.map_err(|error| chain(&error)), now);
+    }
+}
+
+async fn look_at_store(store: &mut Last<quorate_core::charter::StoreView>, world: &World, memory: &Memory, steady: bool, now: Timestamp) {
+    let pause = if steady { STORE_PAUSE_STEADY } else { STORE_PAUSE };
+    if store.is_due(now, pause) {
+        store.take(world.store.read(memory.kept.record.as_ref()).await.map_err(|error| chain(&error)), now);
+    }
+}
+
+/// A reading that is good for this cycle only: what failed just now is stale, however young its last value.
+fn of_this_cycle<T: Clone>(result: Result<T, String>, before: Option<&(T, Timestamp)>, now: Timestamp) -> Reading<T> {
+    match (result, before) {
+        (Ok(value), _) => Reading::Fresh(value, now),
+        (Err(_), Some((value, at))) => Reading::Stale(value.clone(), *at),
+        (Err(why), None) => Reading::unknown(why),
+    }
+}

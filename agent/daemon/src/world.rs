@@ -1,0 +1,121 @@
+//! Everything outside that the agent reaches, opened once at start: adapters by their plain names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_core::observation::Me;
+use tracing::{info, warn};
+
+use crate::adapters::aws::{AutoScaling, Ec2, Imds, sdk};
+use crate::adapters::etcd::Etcd;
+use crate::adapters::host::Trash;
+use crate::adapters::object_store::CharterStore;
+use crate::adapters::peer::client::PeerClient;
+use crate::adapters::service_manager::exec::ExecPaths;
+use crate::adapters::service_manager::{Exec, MemberSpec, ServiceManager};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::identity::{self, Role};
+use crate::telemetry::chain;
+
+/// Pause before the identity is asked for again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The outside.
+#[derive(Clone)]
+pub struct World {
+    /// Who this instance is.
+    pub me: Me,
+    /// Its role.
+    pub role: Role,
+    /// The instance metadata service.
+    pub imds: Arc<Imds>,
+    /// EC2.
+    pub ec2: Arc<Ec2>,
+    /// Auto Scaling.
+    pub autoscaling: Arc<AutoScaling>,
+    /// The charter's store.
+    pub store: Arc<CharterStore>,
+    /// A store is configured; without one the records live in the nodes' memories alone.
+    pub has_store: bool,
+    /// etcd.
+    pub etcd: Arc<Etcd>,
+    /// The other agents.
+    pub peers: Arc<PeerClient>,
+    /// What runs etcd.
+    pub service: Arc<dyn ServiceManager>,
+    /// Where data is put aside.
+    pub trash: Arc<Trash>,
+}
+
+impl World {
+    /// Finds out who this instance is, asking until it is told, and opens everything else.
+    ///
+    /// # Errors
+    /// What no waiting would mend: a store URL that cannot be opened, a service manager that cannot work.
+    pub async fn enter(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
+        let call_timeout = settings.aws.call_timeout;
+        let imds = Arc::new(Imds::new(settings.aws.imds_timeout));
+        let region = patiently(|| async { imds.identity().await.map(|identity| identity.region) }).await;
+        let aws = sdk::load(&region, &imds, call_timeout).await;
+        let (ec2, autoscaling) = (Arc::new(Ec2::new(&aws)), Arc::new(AutoScaling::new(&aws)));
+        let resolved = patiently(|| identity::resolve(&imds, &autoscaling, settings)).await;
+        let store =
+            CharterStore::open(resolved.store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
+        info!(store = resolved.store_url.as_deref().unwrap_or("none"), "the charter is kept there");
+        Ok(Self {
+            role: resolved.role,
+            imds,
+            ec2,
+            autoscaling,
+            store: Arc::new(store),
+            has_store: resolved.store_url.is_some(),
+            etcd: Arc::new(Etcd::new(settings.policy.call_timeout, clock)),
+            peers: Arc::new(PeerClient::new()?),
+            service: Arc::new(Exec::new(exec_paths(settings), member_spec(settings, &resolved.me), clock)),
+            trash: Arc::new(Trash::new(settings.paths.state_dir.join("trash"))),
+            me: resolved.me,
+        })
+    }
+}
+
+/// Asks until there is an answer; a failure is told when it is a new one. Nothing else can be done without knowing who this is.
+async fn patiently<T, E, F>(mut ask: impl FnMut() -> F) -> T
+where
+    E: std::error::Error,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut told = None;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                let text = chain(&error);
+                if told.as_ref() != Some(&text) {
+                    warn!("does not know yet who this instance is: {text}");
+                    told = Some(text);
+                }
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn member_spec(settings: &Settings, me: &Me) -> MemberSpec {
+    MemberSpec {
+        name: me.instance.clone(),
+        address: me.address,
+        data_dir: settings.paths.data_dir.clone(),
+        founding_address: settings.etcd.founding_address,
+        flags: settings.etcd.flags(),
+        environment: settings.etcd.env.clone(),
+    }
+}
+
+fn exec_paths(settings: &Settings) -> ExecPaths {
+    ExecPaths {
+        etcd: settings.etcd.binary.clone(),
+        run_dir: settings.paths.run_dir.clone(),
+        log_file: settings.paths.state_dir.join("etcd.log"),
+    }
+}

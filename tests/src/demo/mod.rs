@@ -1,0 +1,149 @@
+//! The demo: a group forms its cluster, is rolled under load, survives a kill and is scaled in; then the verdict.
+
+pub mod figures;
+pub mod floor;
+pub mod footprint;
+pub mod replacement;
+pub mod steady;
+pub mod story;
+pub mod timeline;
+pub mod verdict;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::lab::writer::{Label, Written};
+use crate::lab::{AgentSettings, Lab, LabOptions, binaries};
+use figures::{Actions, Figures};
+use floor::Floor;
+use footprint::Footprint;
+use story::{Refresh, Story};
+use timeline::{Timeline, seconds};
+
+/// What the demo is run with.
+#[derive(Clone, Debug)]
+pub struct DemoOptions {
+    /// How many instances.
+    pub size: u8,
+    /// etcd.
+    pub etcd: Option<PathBuf>,
+    /// Where the figures go as JSON; `-` is standard output.
+    pub json: Option<PathBuf>,
+}
+
+/// What came of the acts.
+struct Told {
+    bootstrap: std::time::Duration,
+    footprints: Vec<Footprint>,
+    refresh: Refresh,
+    kill_replaced: std::time::Duration,
+    written: Written,
+    lost: usize,
+}
+
+/// The agents have their defaults, but for what a dead instance has to wait for: a minute of silence would be most of the demo.
+fn settings() -> AgentSettings {
+    AgentSettings::defaults().number("timing.prune_grace_s", 6)
+}
+
+/// Runs the demo; says whether every promise held.
+///
+/// # Errors
+/// It could not be run to its end.
+pub async fn run(options: &DemoOptions) -> anyhow::Result<bool> {
+    let aside = options.json.as_deref() == Some(Path::new("-"));
+    let timeline = Timeline::begin(aside);
+    let etcd = binaries::etcd(options.etcd.as_deref())?;
+    let version = binaries::etcd_version(&etcd).await?;
+    timeline.line(format_args!("A group of {} instances with etcd {version}, in a simulated region.", options.size));
+    let floor = timeline.during("the floor: etcd alone", String::new, floor::measure(Some(&etcd), options.size)).await?;
+    timeline.tell(format_args!(
+        "the floor, etcd alone: {} to bootstrap, {} for a replacement",
+        seconds(floor.bootstrap),
+        seconds(floor.replace)
+    ));
+    let calls = timeline.during("24 virtual hours in the simulator", String::new, steady::calls_per_node_and_hour()).await?;
+    timeline.tell(format_args!("24 virtual hours: {calls:.1} AWS calls per node and hour"));
+    let lab = Lab::start(LabOptions { settings: settings(), ..LabOptions::new(Some(&etcd))? }).await?;
+    let story = Story::begin(&lab, u32::from(options.size), &timeline)?;
+    let told = acts(&story, usize::from(options.size)).await?;
+    let mut figures = figures(&story, version, options.size, floor, calls, &told);
+    let promises = verdict::promises(&figures);
+    figures.held = promises.iter().all(|promise| promise.held);
+    verdict::show(&promises, &timeline);
+    if let Some(path) = &options.json {
+        write(path, &figures)?;
+    }
+    Ok(figures.held)
+}
+
+async fn acts(story: &Story<'_>, size: usize) -> anyhow::Result<Told> {
+    let tell = |what: String| story.timeline.tell(what);
+    let bootstrap = story.bootstrap().await?;
+    tell(format!("{size} instances vote, {} after the first agent started", seconds(bootstrap)));
+    let writer = story.write().await?;
+    tell("the write load is on".to_owned());
+    let footprints = story.quiet(&writer).await?;
+    tell("the agents were watched at rest".to_owned());
+    let refresh = story.refresh(&writer).await?;
+    tell(format!("every instance was replaced, in {}", seconds(refresh.took)));
+    let kill_replaced = story.kill(&writer).await?;
+    tell(format!("it is replaced, {} after it died", seconds(kill_replaced)));
+    let left = size.saturating_sub(2).max(1);
+    if left < size {
+        story.scale_in(left, &writer).await?;
+        tell(format!("scaled in to {left}"));
+    }
+    let written = writer.stop().await;
+    story.lab.settled(&story.group, left, std::time::Duration::from_secs(60), None).await.context("after the scale-in")?;
+    let addresses: Vec<_> = story.lab.live(&story.group).iter().filter_map(|one| story.lab.address(one).ok()).collect();
+    let lost = written.lost(&addresses).await?.len();
+    Ok(Told { bootstrap, footprints, refresh, kill_replaced, written, lost })
+}
+
+fn figures(story: &Story<'_>, etcd_version: String, size: u8, floor: Floor, calls: f64, told: &Told) -> Figures {
+    let seen = story.witness.sightings();
+    let actions = story.lab.region().lock().action_statistics();
+    let gap = |label| told.written.longest(label).map(|gap| gap.length).unwrap_or_default();
+    let replacements = &told.refresh.replacements;
+    Figures {
+        etcd_version,
+        size: u32::from(size),
+        bootstrap: told.bootstrap,
+        bootstrap_floor: floor.bootstrap,
+        replace: replacements.iter().map(|one| one.join + one.leave).collect(),
+        replace_join: replacements.iter().map(|one| one.join).collect(),
+        replace_leave: replacements.iter().map(|one| one.leave).collect(),
+        replace_floor: floor.replace,
+        refresh: told.refresh.took,
+        kill_replaced: told.kill_replaced,
+        acked_writes: told.written.acked(),
+        lost_writes: told.lost,
+        failed_writes: told.written.failed(),
+        gap_graceful: gap(Label::Graceful),
+        gap_kill: gap(Label::Kill),
+        cluster_ids: seen.clusters.iter().map(ToString::to_string).collect(),
+        min_voters: seen.fewest_voters,
+        min_voters_refresh: told.refresh.fewest,
+        lifecycle_actions: Actions {
+            opened: actions.opened,
+            completed: actions.completed,
+            abandoned: actions.abandoned,
+            timed_out: actions.timed_out,
+        },
+        aws_calls_per_node_per_hour_steady: Some(calls),
+        agent_rss_kib: told.footprints.iter().map(|one| one.rss_kib).collect(),
+        agent_cpu_permille: told.footprints.iter().map(|one| one.cpu_permille).collect(),
+        held: false,
+    }
+}
+
+fn write(path: &Path, figures: &Figures) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(figures)?;
+    if path == Path::new("-") {
+        println!("{text}");
+        return Ok(());
+    }
+    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}

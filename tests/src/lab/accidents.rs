@@ -1,0 +1,153 @@
+//! What a test can do to the machines besides what the region does to them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use quorate_core::ids::InstanceId;
+use rustix::process::Signal;
+use tokio::process::Child;
+
+use super::processes::Process;
+use super::settings::AgentSettings;
+use super::{Lab, processes};
+
+impl Lab {
+    /// Sends the agent a signal and returns when it has ended; its etcd stays.
+    ///
+    /// # Errors
+    /// It does not run, or does not end.
+    pub async fn kill_agent(&self, instance: &InstanceId, signal: Signal) -> anyhow::Result<()> {
+        self.machines.stop_agent(instance, signal).await
+    }
+
+    /// Starts the agent again, with the settings and the environment of now.
+    ///
+    /// # Errors
+    /// It runs already, or cannot be run.
+    pub async fn start_agent(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machines.machine(instance)?;
+        let mut machine = machine.lock().await;
+        let running = match machine.agent.as_mut() {
+            Some(agent) => agent.try_wait()?.is_none(),
+            None => false,
+        };
+        ensure!(!running, "the agent of {instance} runs already");
+        self.machines.start_agent(&mut machine)
+    }
+
+    /// Waits for the agent to end by itself, and says how it did.
+    ///
+    /// # Errors
+    /// It did not in time.
+    pub async fn agent_ended(&self, instance: &InstanceId, within: Duration) -> anyhow::Result<String> {
+        let ended = self.machines.agent_ended(instance, within).await?.map(|status| status.to_string());
+        ended.with_context(|| format!("the agent of {instance} did not end within {} s\n{}", within.as_secs(), self.logs()))
+    }
+
+    /// Starts the agents again that have ended by themselves, as a service manager would. Says which, and how they ended.
+    ///
+    /// # Errors
+    /// One cannot be run.
+    pub async fn revive(&self) -> anyhow::Result<Vec<(InstanceId, String)>> {
+        let mut revived = Vec::new();
+        for (instance, _) in self.powered() {
+            let machine = self.machines.machine(&instance)?;
+            // One that shuts down is not to be started again.
+            let Ok(mut machine) = machine.try_lock() else { continue };
+            let ended = machine.agent.as_mut().map(Child::try_wait).transpose()?.flatten();
+            if let Some(status) = ended {
+                self.machines.start_agent(&mut machine)?;
+                revived.push((instance, status.to_string()));
+            }
+        }
+        Ok(revived)
+    }
+
+    /// The agents' settings, from the next start of one on.
+    pub fn change_settings(&self, change: impl FnOnce(AgentSettings) -> AgentSettings) {
+        self.machines.change_settings(change);
+    }
+
+    /// A variable of the agents' environment, from the next start of one on.
+    pub fn agent_environment(&self, name: &str, value: Option<&str>) {
+        self.machines.set_environment(name, value);
+    }
+
+    /// Stops etcd in its tracks.
+    ///
+    /// # Errors
+    /// None runs.
+    pub fn freeze_etcd(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        self.signal_etcd(instance, Signal::STOP)
+    }
+
+    /// Lets a frozen etcd go on.
+    ///
+    /// # Errors
+    /// None runs.
+    pub fn thaw_etcd(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        self.signal_etcd(instance, Signal::CONT)
+    }
+
+    /// Kills etcd and nothing else.
+    ///
+    /// # Errors
+    /// None runs.
+    pub fn kill_etcd(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        self.signal_etcd(instance, Signal::KILL)
+    }
+
+    fn signal_etcd(&self, instance: &InstanceId, signal: Signal) -> anyhow::Result<()> {
+        let etcd = self.etcd_process(instance).with_context(|| format!("no etcd runs on {instance}"))?;
+        etcd.signal(signal);
+        Ok(())
+    }
+
+    /// The etcd that runs on this instance.
+    #[must_use]
+    pub fn etcd_process(&self, instance: &InstanceId) -> Option<Process> {
+        processes::under(&self.disk(instance))
+            .into_iter()
+            .find(|process| process.is(Path::new("etcd")) || process.is(&self.machines.etcd()))
+    }
+
+    /// The agent that runs on this instance.
+    #[must_use]
+    pub fn agent_process(&self, instance: &InstanceId) -> Option<Process> {
+        processes::under(&self.disk(instance)).into_iter().find(|process| process.is(&self.machines.quorate()))
+    }
+
+    /// The hardware is gone, this instant.
+    pub fn hard_kill(&self, instance: &InstanceId) {
+        processes::sweep(&self.disk(instance));
+        self.region().with(|region, now| region.hard_kill(instance, now));
+    }
+
+    /// The machine comes back under the same instance id with an empty disk, as after a replaced root volume.
+    ///
+    /// # Errors
+    /// The agent cannot be started again.
+    pub async fn wipe_disk(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machines.machine(instance)?;
+        let mut machine = machine.lock().await;
+        machine.cut_power().await;
+        machine.wipe();
+        self.machines.start_agent(&mut machine)
+    }
+
+    /// Runs `quorate COMMAND` on the instance, as an operator there would, and returns what it printed.
+    ///
+    /// # Errors
+    /// It could not be run, or failed.
+    pub async fn quorate(&self, instance: &InstanceId, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = tokio::process::Command::new(self.machines.quorate());
+        command.args(arguments).arg("--config").arg(self.disk(instance).join("config.toml")).kill_on_drop(true);
+        let output = tokio::time::timeout(Duration::from_secs(15), command.output()).await;
+        let output = output.with_context(|| format!("`quorate {}` on {instance} does not return", arguments.join(" ")))??;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        ensure!(output.status.success(), "`quorate {}` on {instance}: {}: {out}{err}", arguments.join(" "), output.status);
+        Ok(out)
+    }
+}

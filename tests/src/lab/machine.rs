@@ -1,0 +1,149 @@
+//! One instance's machine: its disk, its address, its metadata service, its agent, and the etcd that the agent started.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+use quorate_core::ids::InstanceId;
+use rustix::process::Signal;
+use tokio::process::{Child, Command};
+
+use super::processes::{self, Process};
+use super::settings::AgentSettings;
+use super::{binaries, subnet};
+use crate::wire::ImdsServer;
+
+/// How long an orderly stop may take before the plug is pulled.
+const ORDERLY: Duration = Duration::from_secs(10);
+
+/// Where the agent lets etcd log, on the disk.
+pub(super) const ETCD_LOG: &str = "state/etcd.log";
+
+/// What a machine's agent is started with.
+#[derive(Clone, Debug)]
+pub(super) struct Programs {
+    pub(super) etcd: PathBuf,
+    pub(super) quorate: PathBuf,
+    pub(super) settings: AgentSettings,
+    /// The agent's environment, but for what differs from machine to machine.
+    pub(super) environment: BTreeMap<String, String>,
+}
+
+/// One instance's machine.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) id: InstanceId,
+    pub(super) disk: PathBuf,
+    pub(super) log: PathBuf,
+    pub(super) address: Ipv4Addr,
+    pub(super) imds: Option<ImdsServer>,
+    pub(super) agent: Option<Child>,
+}
+
+impl Machine {
+    /// Starts the agent on whatever is on the disk.
+    ///
+    /// # Errors
+    /// The disk cannot be written, or the agent cannot be run.
+    pub(super) fn start_agent(&mut self, programs: &Programs) -> anyhow::Result<()> {
+        fs::create_dir_all(&self.disk).with_context(|| format!("cannot make {}", self.disk.display()))?;
+        let config = self.disk.join("config.toml");
+        fs::write(&config, self.settings(programs).to_string()).with_context(|| format!("cannot write {}", config.display()))?;
+        let log = OpenOptions::new().create(true).append(true).open(&self.log);
+        let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
+        let mut command = Command::new(&programs.quorate);
+        command.arg("run").arg("--config").arg(&config).current_dir(&self.disk).process_group(0).kill_on_drop(true);
+        command.env_clear().envs(self.environment()).envs(&programs.environment);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        self.agent = Some(command.spawn().with_context(|| format!("cannot run {}", programs.quorate.display()))?);
+        Ok(())
+    }
+
+    fn settings(&self, programs: &Programs) -> AgentSettings {
+        let path = |name: &str| self.disk.join(name).display().to_string();
+        let own = AgentSettings::defaults()
+            .text("etcd.binary", programs.etcd.display())
+            .text("etcd.founding_address", subnet::founding(self.address))
+            // The agent gives etcd an environment of its own.
+            .raw("etcd.env", format!("{{ {} = {:?} }}", processes::MARK, self.disk.display().to_string()))
+            .raw("peer.i_trust_this_network_without_tls", "true")
+            .text("paths.state_dir", path("state"))
+            .text("paths.run_dir", path("run"))
+            .text("paths.data_dir", path("data/etcd"));
+        let own = match binaries::restore_tool(&programs.etcd) {
+            Some(tool) => own.text("etcd.restore_tool", tool.display()),
+            None => own,
+        };
+        own.overridden_by(&programs.settings)
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let imds = self.imds.as_ref().map(ImdsServer::url).unwrap_or_default();
+        [
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("HOME", self.disk.display().to_string()),
+            ("RUST_BACKTRACE", "1".to_owned()),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds),
+            // The lab tells the callers apart by it.
+            ("AWS_ACCESS_KEY_ID", self.id.to_string()),
+            ("AWS_SECRET_ACCESS_KEY", "lab".to_owned()),
+            (processes::MARK, self.disk.display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// The agent's process number while it runs.
+    pub(super) fn agent_pid(&self) -> Option<i32> {
+        self.agent.as_ref().and_then(Child::id).and_then(|pid| i32::try_from(pid).ok())
+    }
+
+    /// Everything that runs on this machine besides the agent: etcd, and the tools that the agent called.
+    pub(super) fn others(&self) -> Vec<Process> {
+        let agent = self.agent_pid();
+        processes::under(&self.disk).into_iter().filter(|process| Some(process.pid) != agent).collect()
+    }
+
+    /// Signals the agent and returns how it ended, if it did in time.
+    pub(super) async fn stop_agent(&mut self, signal: Signal) -> Option<ExitStatus> {
+        let pid = self.agent_pid()?;
+        processes::under(&self.disk).iter().filter(|process| process.pid == pid).for_each(|process| process.signal(signal));
+        self.agent_ended(ORDERLY).await
+    }
+
+    /// How the agent ended, once it has.
+    pub(super) async fn agent_ended(&mut self, within: Duration) -> Option<ExitStatus> {
+        let agent = self.agent.as_mut()?;
+        let status = tokio::time::timeout(within, agent.wait()).await.ok()?.ok()?;
+        self.agent = None;
+        Some(status)
+    }
+
+    /// As an operating system shuts down: everybody is asked, then everybody is killed. `/run` is gone afterwards.
+    pub(super) async fn shut_down(&mut self) {
+        self.stop_agent(Signal::TERM).await;
+        let others = self.others();
+        others.iter().for_each(|process| process.signal(Signal::TERM));
+        let all = futures::future::join_all(others.iter().map(Process::ended));
+        let _ = tokio::time::timeout(ORDERLY, all).await;
+        self.cut_power().await;
+    }
+
+    /// Everything stops this instant. `/run` is gone afterwards, the disk is not.
+    pub(super) async fn cut_power(&mut self) {
+        processes::sweep(&self.disk);
+        self.agent_ended(ORDERLY).await;
+        self.agent = None;
+        let _ = fs::remove_dir_all(self.disk.join("run"));
+    }
+
+    /// A new, empty disk. What etcd logged is kept.
+    pub(super) fn wipe(&self) {
+        let _ = fs::copy(self.disk.join(ETCD_LOG), self.log.with_extension("etcd.log"));
+        let _ = fs::remove_dir_all(&self.disk);
+    }
+}

@@ -1,0 +1,190 @@
+//! A lab: a region on the wire, and for every instance of it a machine with the real agent and a real etcd.
+//!
+//! A machine is a directory (its disk), a loopback address of its own, a metadata service, and the processes on it. The region says
+//! what befalls the machines; [`accidents`] are the further things that a test can do to them.
+//!
+//! Whatever ends a lab (the end of its scope, a panic, ctrl-C, `kill -9`), no process and no file of it is left: see [`root`](mod@root).
+
+pub mod accidents;
+pub mod bare;
+pub mod binaries;
+pub mod etcd;
+pub mod observe;
+pub mod options;
+pub mod processes;
+pub mod root;
+pub mod settings;
+pub mod settled;
+pub mod subnet;
+pub mod until;
+pub mod witness;
+pub mod writer;
+
+mod events;
+mod machine;
+mod machines;
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::time::Timestamp;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinHandle;
+
+pub use options::LabOptions;
+pub use settings::AgentSettings;
+
+use crate::region::{ActionResult, Api, Caller, GroupSpec, HookSpec, Instance, Region, RegionConfig, Transition};
+use crate::wire::{Faults, RegionHandle, RegionServer};
+use machines::Machines;
+use root::Root;
+use subnet::Subnet;
+
+/// A lab at work.
+#[derive(Debug)]
+pub struct Lab {
+    machines: Arc<Machines>,
+    events: JoinHandle<()>,
+    subnet: Subnet,
+    /// Dropped last: it clears up.
+    root: Root,
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.machines.close();
+        self.events.abort();
+    }
+}
+
+impl Lab {
+    /// Starts a lab with an empty region.
+    ///
+    /// # Errors
+    /// No network or directory is to be had.
+    pub async fn start(options: LabOptions) -> anyhow::Result<Self> {
+        let subnet = Subnet::claim().context("cannot find a network for the lab")?;
+        let root = Root::create()?;
+        let region = Region::new(RegionConfig { addresses: subnet.instances(), ..options.region.clone() });
+        let mut server = RegionServer::start(region, subnet.api()).await.context("cannot serve the region")?;
+        let events = std::mem::replace(&mut server.events, unbounded_channel().1);
+        let machines = Arc::new(Machines::new(server, options, root.path()));
+        let events = tokio::spawn(events::follow(machines.clone(), events));
+        Ok(Self { machines, events, subnet, root })
+    }
+
+    /// A group of this size whose instances form the cluster `cluster`, with the two hooks that Quorate asks for.
+    #[must_use]
+    pub fn group(&self, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
+        let store = format!("file://{}", self.root.path().join("store").join(cluster).display());
+        let hook = |name, transition, result| HookSpec::new(name, transition).timeout(hook_timeout).default_result(result);
+        GroupSpec::new(name, size)
+            .tag("quorate:cluster", cluster)
+            .tag("quorate:role", "etcd")
+            .tag("quorate:store", &store)
+            .hook(hook("quorate-launch", Transition::Launching, ActionResult::Abandon))
+            .hook(hook("quorate-terminate", Transition::Terminating, ActionResult::Continue))
+    }
+
+    /// Makes the group; its instances launch at once.
+    ///
+    /// # Errors
+    /// What AWS would say.
+    pub fn create_group(&self, spec: GroupSpec) -> anyhow::Result<GroupName> {
+        let name = spec.name.clone();
+        std::fs::create_dir_all(self.root.path().join("store")).context("cannot make a directory for the store")?;
+        self.region().with(|region, now| region.create_group(spec, now)).map_err(|error| anyhow::anyhow!("{error}"))?;
+        Ok(name)
+    }
+
+    /// The records of a cluster's charter, oldest first.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn charter(&self, cluster: &str) -> anyhow::Result<Vec<serde_json::Value>> {
+        let directory = self.root.path().join("store").join(cluster).join(cluster).join("charter");
+        let mut paths: Vec<_> = std::fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        paths.sort();
+        paths.iter().map(|path| Ok(serde_json::from_slice(&std::fs::read(path)?)?)).collect()
+    }
+
+    /// Does something as the operator.
+    pub fn operator<T>(&self, act: impl FnOnce(&mut Api<'_>) -> T) -> T {
+        self.region().with(|region, now| act(&mut region.api(&Caller::Operator, now)))
+    }
+
+    /// The region.
+    #[must_use]
+    pub fn region(&self) -> &RegionHandle {
+        self.machines.server.region()
+    }
+
+    /// What goes wrong on the wire.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.machines.server.faults()
+    }
+
+    /// What `AWS_ENDPOINT_URL` is to be set to.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.machines.server.url()
+    }
+
+    /// The time in the region.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.region().now()
+    }
+
+    /// The lab's network.
+    #[must_use]
+    pub fn subnet(&self) -> &Subnet {
+        &self.subnet
+    }
+
+    /// The instances on the group's list whose machine runs, in launch order.
+    #[must_use]
+    pub fn live(&self, group: &GroupName) -> Vec<InstanceId> {
+        let on = |instance: &&Instance| instance.powered;
+        self.region().lock().members(group).filter(on).map(|instance| instance.id.clone()).collect()
+    }
+
+    /// Every instance whose machine runs, whatever its group thinks of it.
+    #[must_use]
+    pub fn powered(&self) -> Vec<(InstanceId, Ipv4Addr)> {
+        let region = self.region().lock();
+        region.instances().iter().filter(|instance| instance.powered).map(|instance| (instance.id.clone(), instance.address)).collect()
+    }
+
+    /// The address of an instance.
+    ///
+    /// # Errors
+    /// There was never such an instance.
+    pub fn address(&self, instance: &InstanceId) -> anyhow::Result<Ipv4Addr> {
+        let region = self.region().lock();
+        region.instance(instance).map(|instance| instance.address).with_context(|| format!("there is no instance {instance}"))
+    }
+
+    /// When the agent of an instance was first started.
+    #[must_use]
+    pub fn agent_started(&self, instance: &InstanceId) -> Option<Timestamp> {
+        self.machines.agent_started(instance)
+    }
+
+    /// The directory that holds everything of this lab.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The directory that is the disk of an instance.
+    #[must_use]
+    pub fn disk(&self, instance: &InstanceId) -> PathBuf {
+        self.machines.disk(instance)
+    }
+}

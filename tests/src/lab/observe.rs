@@ -1,0 +1,122 @@
+//! What a lab can see: what the agents say, and what etcd says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Context;
+use futures::future::join_all;
+use quorate_core::ids::{GroupName, InstanceId};
+use serde_json::Value;
+
+use super::Lab;
+use super::etcd::{self, Clients, View};
+use crate::region::LifecycleState;
+
+/// An agent answers its control socket at once or not at all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Lab {
+    /// What the agent on this instance says of itself.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn status(&self, instance: &InstanceId) -> anyhow::Result<Value> {
+        let socket = self.disk(instance).join("run/quorate.sock");
+        let client = reqwest::Client::builder().unix_socket(socket).no_proxy().timeout(PATIENCE).build()?;
+        let answer =
+            client.get("http://quorate/v1/status").send().await.with_context(|| format!("the agent of {instance} does not answer"))?;
+        let text = answer.error_for_status()?.text().await?;
+        serde_json::from_str(&text).with_context(|| format!("the status of {instance} is no JSON: {text}"))
+    }
+
+    /// The members as each running instance's own etcd lists them after a read through a quorum; those that do not answer are left out.
+    pub async fn lists(&self) -> BTreeMap<InstanceId, View> {
+        let ask = |(instance, address)| async move {
+            let client = Clients::default().at(address).await.ok()?;
+            Some((instance, etcd::list(client).await.ok()?))
+        };
+        join_all(self.powered().into_iter().map(ask)).await.into_iter().flatten().collect()
+    }
+
+    /// Waits until the voters are exactly the group's running instances, so many of them, as every one of them says.
+    ///
+    /// # Errors
+    /// They are not in time.
+    pub async fn until_whole(&self, group: &GroupName, size: usize, within: Duration) -> anyhow::Result<BTreeMap<InstanceId, View>> {
+        let what = format!("{size} voters of {group} on {size} instances");
+        self.until(within, &what, || async {
+            let live = self.live(group);
+            if live.len() != size {
+                return Err(format!("{} instances run: {live:?}", live.len()));
+            }
+            let mut lists = self.lists().await;
+            lists.retain(|instance, _| live.contains(instance));
+            agreed(&live, &lists)?;
+            Ok(lists)
+        })
+        .await
+    }
+
+    /// Waits until the group consists of so many instances, all in service.
+    ///
+    /// # Errors
+    /// It does not in time.
+    pub async fn until_in_service(&self, group: &GroupName, size: usize, within: Duration) -> anyhow::Result<()> {
+        self.until(within, &format!("{size} instances in service, and no other"), || async {
+            let states: Vec<_> = self.region().lock().members(group).map(|one| one.lifecycle).collect();
+            let done = states.len() == size && states.iter().all(|state| *state == LifecycleState::InService);
+            if done { Ok(()) } else { Err(format!("{group} has {states:?}")) }
+        })
+        .await
+    }
+
+    /// Waits until the group has let go of this instance.
+    ///
+    /// # Errors
+    /// It does not in time.
+    pub async fn until_gone(&self, instance: &InstanceId, within: Duration) -> anyhow::Result<()> {
+        self.until(within, &format!("the group to let go of {instance}"), || async {
+            let listed = self.region().lock().instance(instance).filter(|one| one.member).map(|one| one.lifecycle);
+            listed.map_or(Ok(()), |state| Err(format!("it is {state}")))
+        })
+        .await
+    }
+
+    /// The instance that leads.
+    ///
+    /// # Errors
+    /// None does, in time.
+    pub async fn leader(&self, group: &GroupName) -> anyhow::Result<InstanceId> {
+        self.until(Duration::from_secs(10), "a leader", || async {
+            let live = self.live(group);
+            let lists = self.lists().await;
+            let leader = lists.iter().find(|(instance, view)| view.leads() && live.contains(instance));
+            leader.map(|(instance, _)| instance.clone()).ok_or_else(|| format!("{} members answer, none leads", lists.len()))
+        })
+        .await
+    }
+
+    /// The running instances that do not lead.
+    ///
+    /// # Errors
+    /// None leads.
+    pub async fn followers(&self, group: &GroupName) -> anyhow::Result<Vec<InstanceId>> {
+        let leader = self.leader(group).await?;
+        Ok(self.live(group).into_iter().filter(|instance| *instance != leader).collect())
+    }
+}
+
+/// Whether every live instance says that the voters are the live instances, and that there is no other member.
+fn agreed(live: &[InstanceId], lists: &BTreeMap<InstanceId, View>) -> Result<(), String> {
+    let names: BTreeSet<_> = live.iter().map(InstanceId::as_str).collect();
+    for instance in live {
+        let view = lists.get(instance).ok_or_else(|| format!("the etcd of {instance} does not answer through a quorum"))?;
+        let learners: Vec<_> = view.members.iter().filter(|member| member.learner).map(|member| &member.name).collect();
+        let voters: BTreeSet<_> = view.voters().map(|voter| voter.name.as_str()).collect();
+        if voters != names || !learners.is_empty() {
+            return Err(format!("{instance} lists the voters {voters:?} and the learners {learners:?}; the instances are {names:?}"));
+        }
+    }
+    let clusters: BTreeSet<_> = lists.values().map(|view| view.cluster).collect();
+    if clusters.len() > 1 { Err(format!("there are several clusters: {clusters:?}")) } else { Ok(()) }
+}

@@ -1,0 +1,51 @@
+//! What a lab is made with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::binaries;
+use super::settings::AgentSettings;
+use crate::region::{Delays, RegionConfig};
+
+/// What a lab is made with.
+#[derive(Clone, Debug)]
+pub struct LabOptions {
+    /// etcd.
+    pub etcd: PathBuf,
+    /// The agent.
+    pub quorate: PathBuf,
+    /// The region; its addresses are replaced by the lab's own network.
+    pub region: RegionConfig,
+    /// From power on until the agent starts: kernel and service manager.
+    pub boot: Duration,
+    /// The agents' settings.
+    pub settings: AgentSettings,
+    /// Further environment of the agents.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl LabOptions {
+    /// Agents with their defaults, in a region whose delays are short.
+    ///
+    /// # Errors
+    /// etcd or the agent is not there.
+    pub fn new(etcd: Option<&Path>) -> anyhow::Result<Self> {
+        Ok(Self {
+            etcd: binaries::etcd(etcd)?,
+            quorate: binaries::quorate()?,
+            region: RegionConfig { delays: Delays::lab(), shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() },
+            boot: Duration::from_millis(500),
+            settings: AgentSettings::defaults(),
+            environment: BTreeMap::new(),
+        })
+    }
+
+    /// Quick agents in a region with short delays, for tests.
+    ///
+    /// # Errors
+    /// etcd or the agent is not there.
+    pub fn quick() -> anyhow::Result<Self> {
+        Ok(Self { settings: AgentSettings::quick(), ..Self::new(None)? })
+    }
+}

@@ -1,0 +1,86 @@
+//! The loop that writes.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use etcd_client::{Client, KvClient};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::endpoints::Endpoints;
+use super::{Book, lock};
+use crate::lab::etcd;
+
+/// A hundred writes a second at the most.
+const PACE: Duration = Duration::from_millis(10);
+/// How long a try may take before the next endpoint is tried.
+const TRY: Duration = Duration::from_secs(1);
+
+/// Writes until it is told to stop; a write that cannot be finished then is given up.
+pub(super) async fn write(prefix: String, endpoints: Endpoints, book: Arc<Mutex<Book>>, stopped: watch::Receiver<bool>) {
+    let mut clients = Clients::default();
+    for number in 0_u64.. {
+        let begun = Instant::now();
+        let Some(revision) = until_acknowledged(&prefix, number, &mut clients, &endpoints, &book, &stopped).await else { return };
+        {
+            let mut book = lock(&book);
+            book.acked.insert(number, revision);
+            book.gaps.acknowledged(Instant::now());
+        }
+        if *stopped.borrow() {
+            return;
+        }
+        sleep_until(begun + PACE).await;
+    }
+}
+
+async fn until_acknowledged(
+    prefix: &str,
+    number: u64,
+    clients: &mut Clients,
+    endpoints: &Endpoints,
+    book: &Mutex<Book>,
+    stopped: &watch::Receiver<bool>,
+) -> Option<i64> {
+    loop {
+        let endpoint = endpoints.current()?;
+        match attempt(clients, endpoint, super::check::key(prefix, number), number).await {
+            Ok(revision) => return Some(revision),
+            Err(why) => {
+                let mut book = lock(book);
+                book.failed += 1;
+                book.last_failure = Some(format!("write {number} to {endpoint}: {why}"));
+            }
+        }
+        if *stopped.borrow() {
+            return None;
+        }
+        endpoints.failed(endpoint);
+        sleep(PACE).await;
+    }
+}
+
+/// One try at one endpoint: the revision, or why there is none.
+async fn attempt(clients: &mut Clients, endpoint: Ipv4Addr, key: String, number: u64) -> Result<i64, String> {
+    let mut client = clients.at(endpoint).await?;
+    let answer = timeout(TRY, client.put(key, number.to_string(), None)).await;
+    let answer = answer.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
+    answer.header().map(etcd_client::ResponseHeader::revision).ok_or_else(|| "an answer without a header".to_owned())
+}
+
+/// One client for each endpoint: a client with many would keep choosing the dead one.
+#[derive(Default)]
+struct Clients(BTreeMap<Ipv4Addr, Client>);
+
+impl Clients {
+    async fn at(&mut self, endpoint: Ipv4Addr) -> Result<KvClient, String> {
+        if let Some(client) = self.0.get(&endpoint) {
+            return Ok(client.kv_client());
+        }
+        let client = etcd::client(endpoint, TRY).await.map_err(|error| error.to_string())?;
+        self.0.insert(endpoint, client.clone());
+        Ok(client.kv_client())
+    }
+}

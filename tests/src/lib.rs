@@ -1,0 +1,8 @@
+//! The simulated region.
+
+pub mod demo;
+pub mod lab;
+pub mod region;
+pub mod simulator;
+pub mod up;
+pub mod wire;

@@ -1,0 +1,120 @@
+//! The `quorate-lab` binary.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use quorate_lab::demo::{self, DemoOptions};
+use quorate_lab::{lab, simulator, up};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// As a shell reports a program that ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// A simulated AWS region with real agents and real etcd.
+#[derive(Debug, Parser)]
+#[command(name = "quorate-lab", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A group forms its cluster, is rolled under load, survives a kill and is scaled in; exit 0 if every promise held.
+    Demo {
+        /// How many instances.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=7))]
+        size: u8,
+        /// etcd, 3.4 or later, with etcdctl beside it.
+        #[arg(long, value_name = "PATH")]
+        etcd: Option<PathBuf>,
+        /// Also the figures as JSON, into a file; to standard output without a name.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+        json: Option<PathBuf>,
+    },
+    /// Keep a region with a group running, for the unmodified AWS CLI; ctrl-C ends it.
+    Up {
+        /// How many instances.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=7))]
+        size: u8,
+        /// etcd, 3.4 or later, with etcdctl beside it.
+        #[arg(long, value_name = "PATH")]
+        etcd: Option<PathBuf>,
+    },
+    /// Seeded schedules in virtual time; exit 0 if no seed broke an invariant.
+    Simulate {
+        /// How many seeds.
+        #[arg(long, default_value_t = 200)]
+        seeds: u64,
+        /// The first seed.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Replay this one seed and tell its story instead.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Clears up after a lab that was killed.
+    #[command(hide = true)]
+    Warden {
+        /// The lab's directory.
+        root: PathBuf,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let done = tokio::select! {
+        done = act(Cli::parse().command) => done,
+        // Dropping the work clears up after it.
+        stopped = stopped() => stopped.map(|()| ExitCode::from(INTERRUPTED)).map_err(Into::into),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("quorate-lab: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn stopped() -> std::io::Result<()> {
+    let (mut interrupt, mut terminate, mut hang_up) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(())
+}
+
+async fn act(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo { size, etcd, json } => {
+            let held = demo::run(&DemoOptions { size, etcd, json }).await?;
+            Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Up { size, etcd } => up::run(size, etcd.as_deref()).await.map(|()| ExitCode::SUCCESS),
+        Command::Simulate { seed: Some(seed), .. } => Ok(replay(seed)),
+        Command::Simulate { seeds, from, seed: None } => Ok(simulate(from..from.saturating_add(seeds))),
+        Command::Warden { root } => {
+            lab::root::watch(&root)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Runs the seeds on all cores and tells the story of the first that failed.
+fn simulate(seeds: std::ops::Range<u64>) -> ExitCode {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let summary = simulator::simulate(seeds, threads);
+    print!("{summary}");
+    let Some(failure) = summary.failures.first() else { return ExitCode::SUCCESS };
+    print!("\n{}", simulator::replay(failure.seed));
+    println!("again: make simulate SEED={}", failure.seed);
+    ExitCode::FAILURE
+}
+
+fn replay(seed: u64) -> ExitCode {
+    let (_, violation) = simulator::run_seed(seed);
+    print!("{}", simulator::replay(seed));
+    if violation.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,96 @@
+//! Steps on this machine and in the store: the charter, the process, the data directory.
+
+use quorate_core::charter::{Origin, Record, State};
+use quorate_core::ids::Generation;
+use quorate_core::plan::{Outcome, Start};
+
+use super::{Fate, no_answer};
+use crate::simulator::sabotage::Sabotage;
+use crate::simulator::world::World;
+
+impl World {
+    pub(super) fn create_record(&mut self, n: usize, record: &Record) -> Outcome {
+        let fate = self.fate();
+        if self.nodes[n].store_down || fate == Fate::LostBefore {
+            return no_answer();
+        }
+        if !self.store.create(record) {
+            return if fate == Fate::LostAfter { no_answer() } else { self.refused("the number is taken") };
+        }
+        self.count_record(n, record);
+        if fate == Fate::LostAfter { no_answer() } else { Outcome::Done }
+    }
+
+    fn count_record(&mut self, n: usize, record: &Record) {
+        self.stats.rewritten += u64::from(self.nodes[n].disk.kept.as_ref().and_then(|k| k.record.as_ref()) == Some(record));
+        if matches!(record.state, State::Founding { .. }) && matches!(record.origin, Origin::Empty | Origin::Fresh) {
+            self.stats.founded += 1;
+            self.stats.taken_over += u64::from(record.number > 1);
+        }
+    }
+
+    pub(super) fn start_member(&mut self, n: usize, start: &Start) -> Outcome {
+        if self.etcd.servers[n].run.is_some() {
+            return self.refused("etcd runs already");
+        }
+        let started = match start {
+            Start::Found { generation, token } => {
+                self.nodes[n].disk.generation = Some(*generation);
+                let loopback_only = !self.is_sabotaged(Sabotage::ServeBeforeEstablished);
+                self.etcd.found(n, token, loopback_only, self.now);
+                Ok(())
+            }
+            Start::Join { generation, initial_cluster } => {
+                self.nodes[n].disk.generation = Some(*generation);
+                self.nodes[n].disk.started_in_vain = true;
+                self.etcd.join(n, initial_cluster, self.now, &self.network)
+            }
+            Start::Resume { loopback_only } => self.etcd.resume(n, *loopback_only, self.now),
+        };
+        self.nodes[n].ran_this_boot = true;
+        if self.etcd.servers[n].data.is_some() {
+            self.nodes[n].disk.started_in_vain = false;
+        }
+        // A process that ends at once was started all the same; the next look finds it stopped.
+        if let Err(why) = started {
+            self.tell(n, || format!("etcd exits at once: {why}"));
+        }
+        Outcome::Done
+    }
+
+    pub(super) fn stop_member(&mut self, n: usize) -> Outcome {
+        self.etcd.stop(n, &self.network);
+        Outcome::Done
+    }
+
+    pub(super) fn put_data_aside(&mut self, n: usize) -> Outcome {
+        if self.etcd.servers[n].run.is_some() {
+            return self.refused("etcd runs on it");
+        }
+        self.etcd.servers[n].data = None;
+        let disk = &mut self.nodes[n].disk;
+        disk.started_in_vain = false;
+        disk.generation = None;
+        disk.trash += 1;
+        Outcome::Done
+    }
+
+    pub(super) fn restore_own_data(&mut self, n: usize, generation: Generation, token: &str) -> Outcome {
+        if self.etcd.servers[n].run.is_some() {
+            return self.refused("etcd runs on it");
+        }
+        let Some(old) = self.etcd.restore(n, token) else { return self.refused("there is no data to restore") };
+        self.stats.recovered += 1;
+        let disk = &mut self.nodes[n].disk;
+        disk.superseded = Some(Box::new(old));
+        disk.generation = Some(generation);
+        self.forgive_after_restore(n);
+        Outcome::Done
+    }
+
+    pub(super) fn drop_superseded(&mut self, n: usize) -> Outcome {
+        let disk = &mut self.nodes[n].disk;
+        disk.trash += u32::from(disk.superseded.take().is_some());
+        Outcome::Done
+    }
+}

@@ -1,0 +1,72 @@
+//! Calls of etcd: each goes to the address of its URL, whoever listens there by now.
+
+use std::sync::Arc;
+
+use quorate_core::ids::MemberId;
+use quorate_core::plan::{Outcome, Via};
+
+use super::{Fate, no_answer};
+use crate::simulator::world::World;
+
+impl World {
+    /// Who answers at that URL, if the call gets there.
+    fn called(&mut self, n: usize, via: &Via) -> Option<(usize, Fate)> {
+        let fate = self.fate();
+        let there = |h: &usize| {
+            let server = &self.etcd.servers[*h];
+            let serves = if *h == n { self.etcd.serves(*h) } else { self.etcd.serves_remote(*h) };
+            server.client_url == via.url && serves && self.reaches(n, *h)
+        };
+        let host = (0..self.nodes.len()).find(there)?;
+        (fate != Fate::LostBefore).then_some((host, fate))
+    }
+
+    pub(super) fn acquire_lock(&mut self, n: usize, via: &Via, purpose: &'static str) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let me = self.nodes[n].me.instance.clone();
+        let result = self.etcd.acquire(host, (&me, purpose), self.policy.lock_ttl, self.now, &self.network);
+        self.outcome(fate, result)
+    }
+
+    pub(super) fn renew_lock(&mut self, n: usize, via: &Via) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let result = self.etcd.renew(host, &self.nodes[n].me.instance, self.now, &self.network);
+        self.outcome(fate, result)
+    }
+
+    pub(super) fn release_lock(&mut self, n: usize, via: &Via) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let result = self.etcd.release(host, &self.nodes[n].me.instance, &self.network);
+        self.outcome(fate, result)
+    }
+
+    pub(super) fn add_learner(&mut self, n: usize, via: &Via, url: &Arc<str>) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let result = self.etcd.add_learner(host, url, self.now, &self.network);
+        self.stats.joined += u64::from(result.is_ok());
+        self.outcome(fate, result)
+    }
+
+    pub(super) fn promote(&mut self, n: usize, via: &Via, member: MemberId) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let result = self.etcd.promote(host, member, self.now, &self.network);
+        self.stats.promoted += u64::from(result.is_ok());
+        self.outcome(fate, result)
+    }
+
+    pub(super) fn remove_member(&mut self, n: usize, via: &Via, member: MemberId) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let own = self.etcd.member_id(n) == Some(member);
+        let result = self.etcd.remove(host, member, self.now, &self.network);
+        if result.is_ok() {
+            *(if own { &mut self.stats.left } else { &mut self.stats.pruned }) += 1;
+        }
+        self.outcome(fate, result)
+    }
+
+    pub(super) fn move_leader(&mut self, n: usize, via: &Via, to: MemberId) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let result = self.etcd.move_leader(host, to, &self.network);
+        self.outcome(fate, result)
+    }
+}

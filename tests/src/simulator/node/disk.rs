@@ -1,0 +1,21 @@
+//! What lies on an instance's disk besides etcd's own data, which the etcd model keeps.
+
+use quorate_core::ids::Generation;
+use quorate_core::memory::Kept;
+
+use crate::simulator::etcd_model::Data;
+
+/// The disk.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    /// The agent's memory file.
+    pub(crate) kept: Option<Kept>,
+    /// The label beside the data.
+    pub(crate) generation: Option<Generation>,
+    /// A start that failed left the directory without a log.
+    pub(crate) started_in_vain: bool,
+    /// Data of an older generation kept by a recovery.
+    pub(crate) superseded: Option<Box<Data>>,
+    /// How often data was put aside.
+    pub(crate) trash: u32,
+}

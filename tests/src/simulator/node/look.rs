@@ -1,0 +1,160 @@
+//! One cycle of the agent's loop, as the daemon's: look, absorb, decide, answer the peers, pass the gate, act.
+
+use std::time::Duration;
+
+use quorate_core::plan::{Outcome, Plan, Step};
+use quorate_core::{planner, safety};
+
+use super::Agent;
+use super::answer::first_answer;
+use crate::simulator::queue::Event;
+use crate::simulator::sabotage::Sabotage;
+use crate::simulator::story::describe;
+use crate::simulator::world::World;
+
+/// After so many steps without a pause one is made all the same.
+const STEPS_WITHOUT_PAUSE: u32 = 40;
+
+impl World {
+    /// A new process of the agent, with what its disk remembers.
+    pub(crate) fn start_agent(&mut self, n: usize) {
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        let agent = Agent::new(&node.me, node.disk.kept.clone(), now);
+        let said = first_answer(&agent.memory);
+        node.answer = Some(super::Answer { record_version: u64::from(node.epoch) << 32, said });
+        node.agent = Some(Box::new(agent));
+        node.able_since = now;
+        let epoch = node.epoch;
+        self.queue.set(now, Event::Look { node: n, epoch });
+    }
+
+    /// The process ends without a word; its etcd runs on.
+    pub(crate) fn kill_agent(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        node.epoch += 1;
+        node.agent = None;
+        node.answer = None;
+        node.able_since = self.now;
+    }
+
+    /// Looks and decides; the step, if there is one, takes effect a little later.
+    pub(crate) fn look(&mut self, n: usize) {
+        let Some(mut agent) = self.nodes[n].agent.take() else { return };
+        self.stats.looks += 1;
+        let slow = self.observe(n, &mut agent);
+        agent.sabotage_view(self.sabotage);
+        agent.memory.absorb(&agent.seen, &self.policy, self.now);
+        let mut plan = planner::plan(&agent.seen, &agent.memory, &self.policy, self.now);
+        self.sabotage_plan(n, &agent, &mut plan);
+        self.tell_report(n, &plan);
+        if plan.report.rule != "heartbeat" {
+            agent.verdict = Some(plan.report.clone());
+        }
+        agent.report = Some(plan.report.clone());
+        agent.answer(&mut self.nodes[n].answer, self.now);
+        let pause = self.take_up(n, &mut agent, plan, slow);
+        self.nodes[n].agent = Some(agent);
+        if let Some(pause) = pause {
+            let epoch = self.nodes[n].epoch;
+            self.queue.set(self.now + pause, Event::Look { node: n, epoch });
+        }
+    }
+
+    /// Puts the step in hand, or says how long to sleep.
+    fn take_up(&mut self, n: usize, agent: &mut Agent, plan: Plan, slow: bool) -> Option<Duration> {
+        let Plan { step, look_again, .. } = plan;
+        let Some(step) = step else {
+            agent.steps = 0;
+            return Some(look_again + if slow { self.weather.timeout } else { Duration::ZERO });
+        };
+        self.persist(n, agent);
+        let verdict = safety::check(&step, &agent.seen, &agent.memory, &self.policy, self.now);
+        if let Some(refusal) = verdict.err().filter(|_| self.sabotage.is_none()) {
+            self.stats.refused_by_gate += 1;
+            self.tell(n, || refusal.to_string());
+            return Some(self.policy.retry);
+        }
+        agent.pending = Some(step);
+        let lag = self.lag(slow);
+        let epoch = self.nodes[n].epoch;
+        self.queue.set(self.now + lag, Event::Act { node: n, epoch });
+        None
+    }
+
+    /// From the look to the effect: short, unless something had to be waited for or the machine stalls.
+    fn lag(&mut self, slow: bool) -> Duration {
+        let stall = if self.rng.chance(self.weather.stalls) { self.rng.between(200, 3000) } else { 0 };
+        let usual = self.rng.between(5, 60);
+        Duration::from_millis(usual + stall) + if slow { self.weather.timeout } else { Duration::ZERO }
+    }
+
+    /// Writes the memory file if what it holds has changed.
+    fn persist(&mut self, n: usize, agent: &Agent) {
+        let disk = &mut self.nodes[n].disk;
+        if disk.kept.as_ref() != Some(&agent.memory.kept) {
+            disk.kept = Some(agent.memory.kept.clone());
+        }
+    }
+
+    /// The step takes effect; the agent may die right before or right after.
+    pub(crate) fn act(&mut self, n: usize) {
+        let Some(mut agent) = self.nodes[n].agent.take() else { return };
+        let Some(step) = agent.pending.take() else {
+            self.nodes[n].agent = Some(agent);
+            return;
+        };
+        if self.rng.chance(self.weather.crashes) {
+            self.tell(n, || format!("the agent crashes before {}", step.kind()));
+            return self.crash(n);
+        }
+        self.stats.steps += 1;
+        self.check_before(n, &step);
+        let outcome = self.execute(n, &step);
+        if !matches!((&step, &outcome), (Step::Heartbeat { .. }, Outcome::Done)) {
+            self.tell(n, || format!("{} -> {outcome:?}", describe(&step)));
+        }
+        self.check_after(n, &step, &outcome);
+        if self.rng.chance(self.weather.crashes) {
+            self.tell(n, || format!("the agent crashes after {}", step.kind()));
+            return self.crash(n);
+        }
+        self.note(n, agent, &step, &outcome);
+    }
+
+    fn note(&mut self, n: usize, mut agent: Box<Agent>, step: &Step, outcome: &Outcome) {
+        agent.memory.note(step, outcome, &self.policy, self.now);
+        self.persist(n, &agent);
+        agent.steps += 1;
+        let pause = match outcome {
+            _ if agent.steps > STEPS_WITHOUT_PAUSE => self.policy.cycle,
+            Outcome::Done => Duration::from_millis(self.rng.between(1, 10)),
+            Outcome::Refused(_) => self.policy.retry / 4,
+            Outcome::Unclear(_) => {
+                self.stats.unclear += 1;
+                self.policy.retry / 4 + self.weather.timeout
+            }
+        };
+        self.nodes[n].agent = Some(agent);
+        let epoch = self.nodes[n].epoch;
+        self.queue.set(self.now + pause, Event::Look { node: n, epoch });
+    }
+
+    /// The agent dies and systemd starts it again; now and then the whole machine goes with it.
+    fn crash(&mut self, n: usize) {
+        self.stats.agent_crashes += 1;
+        self.kill_agent(n);
+        if self.rng.chance(150) {
+            self.crash_machine(n);
+        } else {
+            let pause = Duration::from_millis(self.rng.between(500, 4000));
+            let epoch = self.nodes[n].epoch;
+            self.queue.set(self.now + pause, Event::Start { node: n, epoch });
+        }
+    }
+
+    /// Whether this rule is broken on purpose.
+    pub(crate) fn is_sabotaged(&self, by: Sabotage) -> bool {
+        self.sabotage == Some(by)
+    }
+}

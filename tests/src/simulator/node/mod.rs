@@ -1,0 +1,158 @@
+//! One instance: its disk, its agent, and what it can reach.
+
+pub(crate) mod act;
+pub(crate) mod answer;
+pub(crate) mod disk;
+pub(crate) mod look;
+pub(crate) mod observe;
+pub(crate) mod readings;
+mod sabotage;
+
+use std::collections::BTreeMap;
+
+use quorate_core::memory::{Kept, Memory};
+use quorate_core::observation::{Cloud, EtcdView, Local, Me, Observation, PeerAnswer};
+use quorate_core::plan::Step;
+use quorate_core::reading::Reading;
+use quorate_core::report::Report;
+use quorate_core::time::Timestamp;
+
+use crate::region::Caller;
+use disk::Disk;
+
+/// What ails an instance's IMDS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Imds {
+    Well,
+    /// It does not answer.
+    Silent,
+    /// It answers the empty text, which real ones have been seen to do.
+    Empty,
+}
+
+/// One instance.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) me: Me,
+    pub(crate) caller: Caller,
+    pub(crate) powered: bool,
+    pub(crate) disk: Disk,
+    pub(crate) agent: Option<Box<Agent>>,
+    /// Counts agents; events of an earlier one are void.
+    pub(crate) epoch: u32,
+    pub(crate) frozen_until: Option<Timestamp>,
+    pub(crate) imds: Imds,
+    /// AWS refuses or does not answer this node.
+    pub(crate) aws_down: bool,
+    pub(crate) store_down: bool,
+    /// The data directory cannot be read.
+    pub(crate) disk_unproven: bool,
+    /// What its agent tells its peers, while it lives.
+    pub(crate) answer: Option<Answer>,
+    /// Since when nothing has kept its agent from its work.
+    pub(crate) able_since: Timestamp,
+    /// An operator took it out by order.
+    pub(crate) ordered_out: bool,
+    /// etcd was started since the machine booted.
+    pub(crate) ran_this_boot: bool,
+    /// Its disk was lost while the instance lived on.
+    pub(crate) wiped: bool,
+}
+
+/// What an agent tells its peers; the count spares readers from copying the record each time.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) record_version: u64,
+    pub(crate) said: PeerAnswer,
+}
+
+/// A process of the agent.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) memory: Memory,
+    pub(crate) seen: Observation,
+    pub(crate) report: Option<Report>,
+    /// The last report that was not about a heartbeat.
+    pub(crate) verdict: Option<Report>,
+    /// The step that is about to take effect.
+    pub(crate) pending: Option<Step>,
+    /// Steps without a pause.
+    pub(crate) steps: u32,
+    /// Which version of each peer's record it holds.
+    pub(crate) heard: BTreeMap<usize, u64>,
+    /// Which version of the store it holds, and what it remembered then.
+    pub(crate) store_read: Option<(u64, Option<u64>)>,
+}
+
+impl Agent {
+    /// An agent that has just started.
+    pub(crate) fn new(me: &Me, kept: Option<Kept>, now: Timestamp) -> Self {
+        let kept = kept.unwrap_or_else(|| Kept::new(me.instance.clone()));
+        Self {
+            memory: Memory::new(kept, now),
+            seen: nothing_seen(me.clone()),
+            report: None,
+            verdict: None,
+            pending: None,
+            steps: 0,
+            heard: BTreeMap::new(),
+            store_read: None,
+        }
+    }
+}
+
+fn nothing_seen(me: Me) -> Observation {
+    const NOT_YET: &str = "not asked yet";
+    Observation {
+        me,
+        target: Reading::unknown(NOT_YET),
+        cloud: Cloud {
+            groups: Reading::unknown(NOT_YET),
+            listed: Reading::unknown(NOT_YET),
+            asked: BTreeMap::new(),
+            hooks: Reading::unknown(NOT_YET),
+            own_state: Reading::unknown(NOT_YET),
+        },
+        store: Reading::unknown(NOT_YET),
+        peers: BTreeMap::new(),
+        local: Local { data: Reading::unknown(NOT_YET), ran_this_boot: false, superseded: false, process: Reading::unknown(NOT_YET) },
+        etcd: EtcdView {
+            membership: Reading::unknown(NOT_YET),
+            local_list: Reading::unknown(NOT_YET),
+            statuses: BTreeMap::new(),
+            lock: Reading::unknown(NOT_YET),
+        },
+    }
+}
+
+impl Node {
+    pub(crate) fn new(me: Me, now: Timestamp) -> Self {
+        Self {
+            caller: Caller::Instance(me.instance.clone()),
+            me,
+            powered: true,
+            disk: Disk::default(),
+            agent: None,
+            epoch: 0,
+            frozen_until: None,
+            imds: Imds::Well,
+            aws_down: false,
+            store_down: false,
+            disk_unproven: false,
+            answer: None,
+            able_since: now,
+            ordered_out: false,
+            ran_this_boot: false,
+            wiped: false,
+        }
+    }
+
+    /// Its agent runs and is not suspended.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.powered && self.frozen_until.is_none() && self.agent.is_some()
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen_until.is_some()
+    }
+}

@@ -1,0 +1,116 @@
+//! The AWS control plane, asked only what is due.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use quorate_core::cadence::{self, Query};
+use quorate_core::ids::InstanceId;
+use quorate_core::observation::{Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition};
+use quorate_core::reading::Reading;
+
+use super::super::Agent;
+use super::super::readings::age;
+use super::age_all;
+use crate::region;
+use crate::simulator::world::World;
+
+impl World {
+    pub(super) fn ask_aws(&mut self, n: usize, agent: &mut Agent) -> bool {
+        let (now, limit) = (self.now, self.policy.cloud_fresh);
+        let cloud = &mut agent.seen.cloud;
+        age(&mut cloud.groups, now, limit);
+        age(&mut cloud.listed, now, limit);
+        age(&mut cloud.hooks, now, limit);
+        age(&mut cloud.own_state, now, limit);
+        age_all(&mut cloud.asked, now, limit);
+        let mut slow = false;
+        for query in cadence::due(&agent.seen, &agent.memory, &self.policy, now) {
+            agent.memory.note_asked(&query, now);
+            self.stats.aws_calls += 1;
+            let answered = !self.nodes[n].aws_down && !self.misses();
+            self.tell(n, || format!("asks AWS for {query:?}{}", if answered { "" } else { ", in vain" }));
+            if answered {
+                self.ask(n, agent, &query);
+            }
+            slow |= !answered;
+        }
+        slow
+    }
+
+    fn ask(&mut self, n: usize, agent: &mut Agent, query: &Query) {
+        match query {
+            Query::Groups => self.ask_groups(n, agent),
+            Query::Instances(ids) => self.ask_instances(n, agent, ids),
+            Query::Hooks => self.ask_hooks(n, agent),
+            Query::OwnState => self.ask_own_state(n, agent),
+        }
+    }
+
+    fn ask_groups(&mut self, n: usize, agent: &mut Agent) {
+        let now = self.now;
+        let views = self.region.api(&self.nodes[n].caller, now).describe_groups(&[], &[]);
+        let mut listed = BTreeMap::new();
+        let mut groups = Vec::with_capacity(views.len());
+        for view in views {
+            let retains_on_abandon = self.region.group(&view.name).is_some_and(|g| g.retain_on_abandon);
+            for member in view.members {
+                let state = LifecycleState::parse(member.lifecycle.as_str());
+                listed.insert(member.id, ListedInstance { group: view.name.clone(), state });
+            }
+            groups.push(Group { name: view.name, desired: view.sizes.desired, retains_on_abandon });
+        }
+        agent.seen.cloud.groups = Reading::Fresh(groups, now);
+        agent.seen.cloud.listed = Reading::Fresh(listed, now);
+    }
+
+    /// By id; when EC2 knows some not, the others are asked again without them.
+    fn ask_instances(&mut self, n: usize, agent: &mut Agent, ids: &[InstanceId]) {
+        let now = self.now;
+        let mut api = self.region.api(&self.nodes[n].caller, now);
+        let views = match api.describe_instances(ids, &[]) {
+            Ok(views) => views,
+            Err(_) => ids.iter().filter_map(|id| api.describe_instances(std::slice::from_ref(id), &[]).ok()).flatten().collect(),
+        };
+        for id in ids {
+            let answer = views.iter().find(|v| v.id == *id).map_or(Ec2Answer::NotFound, known);
+            agent.seen.cloud.asked.insert(id.clone(), Reading::Fresh(answer, now));
+        }
+    }
+
+    fn ask_hooks(&mut self, n: usize, agent: &mut Agent) {
+        let now = self.now;
+        let names: Vec<_> = agent.seen.cloud.groups.last().into_iter().flatten().map(|g| g.name.clone()).collect();
+        let mut hooks = Vec::new();
+        for group in names {
+            let Ok(specs) = self.region.api(&self.nodes[n].caller, now).describe_hooks(&group, &[]) else { return };
+            let ours = specs.into_iter().filter(|spec| spec.name.as_str().starts_with("quorate-"));
+            hooks.extend(ours.map(|spec| Hook {
+                transition: match spec.transition {
+                    region::Transition::Launching => Transition::Launching,
+                    region::Transition::Terminating => Transition::Terminating,
+                },
+                heartbeat_timeout: spec.heartbeat_timeout,
+                global_timeout: spec.global_timeout(),
+                hook: HookRef { group: group.clone(), name: spec.name },
+            }));
+        }
+        agent.seen.cloud.hooks = Reading::Fresh(hooks, now);
+    }
+
+    fn ask_own_state(&mut self, n: usize, agent: &mut Agent) {
+        let now = self.now;
+        let id = self.nodes[n].me.instance.clone();
+        let views = self.region.api(&self.nodes[n].caller, now).describe_auto_scaling_instances(&[id]);
+        if let Some(view) = views.first() {
+            agent.seen.cloud.own_state = Reading::Fresh(LifecycleState::parse(view.lifecycle.as_str()), now);
+        }
+    }
+}
+
+fn known(view: &region::InstanceView) -> Ec2Answer {
+    Ec2Answer::Known {
+        state: Ec2State::parse(view.state.as_str()),
+        address: view.address.map(IpAddr::V4),
+        launched: Some(view.launched_at),
+    }
+}

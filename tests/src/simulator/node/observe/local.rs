@@ -1,0 +1,40 @@
+//! The machine itself.
+
+use quorate_core::observation::{DataIdentity, LocalData, Process};
+use quorate_core::reading::Reading;
+
+use super::super::Agent;
+use super::super::readings::failed;
+use crate::simulator::world::World;
+
+impl World {
+    pub(super) fn observe_local(&mut self, n: usize, agent: &mut Agent) -> bool {
+        let (now, limit) = (self.now, self.policy.stale_after);
+        agent.seen.local.superseded = self.nodes[n].disk.superseded.is_some();
+        agent.seen.local.ran_this_boot = self.nodes[n].ran_this_boot;
+        agent.seen.local.process = Reading::Fresh(self.process(n), now);
+        if self.nodes[n].disk_unproven {
+            failed(&mut agent.seen.local.data, now, limit, "the data directory is not mounted");
+        } else {
+            agent.seen.local.data = Reading::Fresh(self.data(n), now);
+        }
+        false
+    }
+
+    fn process(&self, n: usize) -> Process {
+        let server = &self.etcd.servers[n];
+        match &server.run {
+            Some(run) => Process::Running { since: run.since, loopback_only: run.loopback_only },
+            None => Process::Stopped { last_exit: server.last_exit.map(str::to_owned) },
+        }
+    }
+
+    fn data(&self, n: usize) -> LocalData {
+        let generation = self.nodes[n].disk.generation;
+        match &self.etcd.servers[n].data {
+            Some(data) => LocalData::Present(DataIdentity { cluster: Some(data.cluster), member: Some(data.member), generation }),
+            None if self.nodes[n].disk.started_in_vain => LocalData::Present(DataIdentity { cluster: None, member: None, generation }),
+            None => LocalData::Empty,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
+
+use quorate_core::observation::{DataClaim, Ec2Answer, Ec2State, PeerAnswer};
+use quorate_core::plan::{HookResult, Plan, Step, StopReason, Via};
+use quorate_core::reading::Reading;
+use quorate_core::report::Phase;
+
+use super::Agent;
+use crate::simulator::sabotage::Sabotage;
+use crate::simulator::world::World;
+
+impl Agent {
+    /// Bends what it sees.
+    pub(crate) fn sabotage_view(&mut self, sabotage: Option<Sabotage>) {
+        let at = self.seen.target.at().unwrap_or_default();
+        let silent = || self.seen.peers.iter().filter(|(_, r)| r.fresh().is_none()).map(|(id, _)| id.clone());
+        match sabotage {
+            Some(Sabotage::SilenceIsConsent) => {
+                for id in silent().collect::<Vec<_>>() {
+                    let said = PeerAnswer {
+                        instance: id.clone(),
+                        phase: Phase::Waiting,
+                        record: None,
+                        data: DataClaim::None,
+                        leaving: false,
+                        leave_within_ms: None,
+                    };
+                    self.seen.peers.insert(id, Reading::Fresh(said, at));
+                }
+            }
+            Some(Sabotage::SilentIsGone) => {
+                for id in silent().collect::<Vec<_>>() {
+                    let answer = Ec2Answer::Known { state: Ec2State::Terminated, address: None, launched: None };
+                    self.seen.cloud.asked.insert(id, Reading::Fresh(answer, at));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl World {
+    /// Bends what it decides.
+    pub(crate) fn sabotage_plan(&mut self, n: usize, agent: &Agent, plan: &mut Plan) {
+        let Some(sabotage) = self.sabotage else { return };
+        let forced = match sabotage {
+            Sabotage::CompleteBeforeLeaving if plan.report.phase == Phase::Leaving => self.forced_completion(n, agent, false),
+            Sabotage::CompleteBeforeVoting if self.etcd.serves(n) => self.forced_completion(n, agent, true),
+            Sabotage::PromoteWithoutRecord => forced_promotion(agent),
+            Sabotage::RemoveTheSilent => forced_removal(agent),
+            Sabotage::StopWithoutLeaving if plan.report.phase == Phase::Leaving && self.etcd.servers[n].run.is_some() => {
+                Some(Step::StopMember(StopReason::Left))
+            }
+            _ => None,
+        };
+        let dropped = match (sabotage, &plan.step) {
+            (Sabotage::NoHeartbeat, Some(Step::Heartbeat { .. })) => true,
+            (Sabotage::NeverPrune, Some(Step::RemoveMember { member, .. })) => self.etcd.member_id(n) != Some(*member),
+            _ => false,
+        };
+        if forced.is_some() || dropped {
+            plan.step = forced;
+        }
+    }
+
+    fn forced_completion(&self, n: usize, agent: &Agent, launch: bool) -> Option<Step> {
+        use quorate_core::observation::{LifecycleState, Transition};
+        let me = &self.nodes[n].me;
+        let (state, transition) = match launch {
+            true => (LifecycleState::PendingWait, Transition::Launching),
+            false => (LifecycleState::TerminatingWait, Transition::Terminating),
+        };
+        let open = agent.seen.cloud.own_state.last() == Some(&state);
+        let hook = agent.seen.cloud.hooks.last()?.iter().find(|h| h.transition == transition && h.hook.group == me.group)?;
+        let done = agent.memory.completed.contains(&(hook.hook.clone(), me.instance.clone()));
+        let step = Step::CompleteHook { hook: hook.hook.clone(), instance: me.instance.clone(), result: HookResult::Continue };
+        (open && !done && !agent.memory.waits("complete", self.now)).then_some(step)
+    }
+}
+
+fn forced_promotion(agent: &Agent) -> Option<Step> {
+    let membership = agent.seen.etcd.membership.fresh()?;
+    let learner = membership.learner().filter(|l| l.name.is_some())?;
+    Some(Step::Promote { via: via(agent)?, member: learner.id })
+}
+
+fn forced_removal(agent: &Agent) -> Option<Step> {
+    let membership = agent.seen.etcd.membership.fresh()?;
+    let silent = membership.voters().find(|m| agent.seen.etcd.statuses.get(&m.id).is_none_or(|s| s.fresh().is_none()))?;
+    Some(Step::RemoveMember { via: via(agent)?, member: silent.id })
+}
+
+fn via(agent: &Agent) -> Option<Via> {
+    let membership = agent.seen.etcd.membership.fresh()?;
+    let member = membership.get(membership.via)?;
+    Some(Via { member: member.id, url: member.client_url.clone()? })
+}

@@ -1,0 +1,45 @@
+//! Deliberately broken rules, to prove that the invariants would notice.
+
+/// A rule to break. The gate is off in every one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Only the gate is off: the planner alone must do no harm.
+    NoGate,
+    /// Whoever does not answer is taken to have answered that it holds nothing.
+    SilenceIsConsent,
+    /// Whoever does not answer is taken for terminated.
+    SilentIsGone,
+    /// The termination hook is completed before the member has left.
+    CompleteBeforeLeaving,
+    /// The launch hook is completed as soon as etcd runs.
+    CompleteBeforeVoting,
+    /// A learner is promoted although no record names it.
+    PromoteWithoutRecord,
+    /// The founder serves its clients before the record says `established`.
+    ServeBeforeEstablished,
+    /// A silent voter is removed at once, gone or not.
+    RemoveTheSilent,
+    /// No heartbeat is ever sent.
+    NoHeartbeat,
+    /// Departed members are never removed.
+    NeverPrune,
+    /// A voter's etcd is stopped on the way out without being removed, and its data put aside.
+    StopWithoutLeaving,
+}
+
+impl Sabotage {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[
+        Self::NoGate,
+        Self::SilenceIsConsent,
+        Self::SilentIsGone,
+        Self::CompleteBeforeLeaving,
+        Self::CompleteBeforeVoting,
+        Self::PromoteWithoutRecord,
+        Self::ServeBeforeEstablished,
+        Self::RemoveTheSilent,
+        Self::NoHeartbeat,
+        Self::NeverPrune,
+        Self::StopWithoutLeaving,
+    ];
+}

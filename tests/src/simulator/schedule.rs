@@ -1,0 +1,273 @@
+//! What a seed decides beforehand: the group, its surroundings, and what goes wrong when.
+
+use std::time::Duration;
+
+use quorate_core::policy::Policy;
+use quorate_core::time::Timestamp;
+
+use super::etcd_model::Rule;
+use super::node::Imds;
+use super::rng::Rng;
+use crate::region::Delays;
+
+/// How likely the little things are that go wrong, each in a thousand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Weather {
+    /// A reading fails.
+    pub(crate) misses: u64,
+    /// A call is lost on its way.
+    pub(crate) lost_calls: u64,
+    /// A call's answer is lost on its way back.
+    pub(crate) lost_answers: u64,
+    /// The agent crashes before or after a step's effect.
+    pub(crate) crashes: u64,
+    /// The machine stalls between decision and effect.
+    pub(crate) stalls: u64,
+    /// How long a call takes that nobody answers.
+    pub(crate) timeout: Duration,
+}
+
+impl Weather {
+    pub(crate) fn fair() -> Self {
+        Self { misses: 0, lost_calls: 0, lost_answers: 0, crashes: 0, stalls: 0, timeout: Duration::from_secs(1) }
+    }
+
+    fn of(rng: &mut Rng) -> Self {
+        match rng.below(4) {
+            0 => Self::fair(),
+            1 => Self { misses: 10, lost_calls: 10, lost_answers: 10, stalls: 30, ..Self::fair() },
+            2 => Self { crashes: 10 + rng.below(60), stalls: 50, ..Self::fair() },
+            _ => Self { misses: 40, lost_calls: 40, lost_answers: 60, crashes: 15, stalls: 50, ..Self::fair() },
+        }
+    }
+
+    fn foul() -> Self {
+        Self { misses: 200, lost_calls: 150, lost_answers: 200, crashes: 50, stalls: 200, ..Self::fair() }
+    }
+}
+
+/// How a describe differs from the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    Late(Duration),
+    Short,
+    Missing,
+    Empty,
+}
+
+/// Something that goes wrong, or that an operator does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each says what happens")]
+pub(crate) enum Fault {
+    Terminate { decrement: bool },
+    Ec2Terminate,
+    Detach { decrement: bool },
+    Kill { count: u64 },
+    Isolate,
+    OneWay,
+    Deaf,
+    Split,
+    Freeze,
+    Reboot,
+    EtcdCrash,
+    AgentCrash,
+    MachineCrash,
+    See { sight: Sight, everyone: bool },
+    Throttle { everyone: bool },
+    Imds(Imds),
+    StoreDown { everyone: bool },
+    StoreLag,
+    LoseRecord,
+    LoseCharter,
+    Foreign,
+    CapacityShort,
+    Resize(i32),
+    Refresh { launch_first: bool },
+    Wipe,
+    ExpireLock,
+    Leave,
+    Unmount,
+    Storm(Weather),
+}
+
+/// A whole run, before it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) groups: u32,
+    /// Instances of each group.
+    pub(crate) size: u32,
+    pub(crate) hooks: bool,
+    pub(crate) launch_timeout: Duration,
+    pub(crate) terminate_timeout: Duration,
+    pub(crate) launch_before_terminate: bool,
+    pub(crate) retain_on_abandon: bool,
+    pub(crate) reuse_addresses: bool,
+    pub(crate) delays: Delays,
+    /// From power-on to the agent's start, in milliseconds.
+    pub(crate) boot: (u64, u64),
+    pub(crate) rule: Rule,
+    pub(crate) catch_up: usize,
+    /// How likely the client writes in each beat, in a thousand.
+    pub(crate) writes: u64,
+    pub(crate) policy: Policy,
+    pub(crate) weather: Weather,
+    /// When each fault strikes and how long it lasts.
+    pub(crate) faults: Vec<(Timestamp, Fault, Duration)>,
+    /// From here on nothing goes wrong any more.
+    pub(crate) calm: Timestamp,
+    /// By then everything must have settled.
+    pub(crate) end: Timestamp,
+}
+
+/// Time to settle after the faults: several patiences, graces and timeouts one after the other.
+const TO_SETTLE: Duration = Duration::from_secs(400);
+
+impl Schedule {
+    /// The schedule of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x5eed);
+        let groups = if rng.chance(200) { 3 } else { 1 };
+        let size = if groups == 3 { 1 } else { *rng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]).unwrap_or(&3) };
+        let faults = faults(&mut rng);
+        let last = faults.iter().map(|(at, _, lasts)| *at + *lasts).max().unwrap_or(Timestamp(20_000));
+        let calm = last.min(Timestamp(200_000)).max(Timestamp(15_000)) + Duration::from_secs(2);
+        Self {
+            groups,
+            size,
+            hooks: rng.chance(900),
+            launch_timeout: seconds(30),
+            terminate_timeout: seconds(*rng.pick(&[30, 60, 120]).unwrap_or(&60)),
+            launch_before_terminate: rng.chance(500),
+            retain_on_abandon: rng.chance(100),
+            reuse_addresses: rng.chance(300),
+            delays: delays(&mut rng),
+            boot: (500, 1000 + rng.below(6000)),
+            rule: if rng.chance(500) { Rule::EveryVoter } else { Rule::QuorumOfMore },
+            catch_up: 5 + usize::try_from(rng.below(60)).unwrap_or(0),
+            writes: 300,
+            policy: policy(&mut rng),
+            weather: Weather::of(&mut rng),
+            faults,
+            calm,
+            end: calm + TO_SETTLE,
+        }
+    }
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// The defaults, scaled down so that a run is short; the proportions stay.
+pub(crate) fn policy(rng: &mut Rng) -> Policy {
+    Policy {
+        cycle: seconds(2),
+        stale_after: seconds(6),
+        caught_up_lag: 5,
+        caught_up_readings: 2,
+        join_deadline: seconds(90),
+        learner_patience: seconds(30),
+        prune_grace: seconds(10),
+        replacement_patience: seconds(40),
+        broken_restarts: 3,
+        broken_window: seconds(60),
+        quorum_loss_grace: seconds(20),
+        rank_delay: seconds(3),
+        unknown_is_gone_after: seconds(60),
+        aws_cadence: seconds(60),
+        aws_hurry: seconds(4),
+        cloud_fresh: seconds(36),
+        frozen_after: seconds(12),
+        unhooked_leave: seconds(15),
+        max_voters: if rng.chance(100) { 3 } else { 7 },
+        lock_ttl: seconds(10),
+        call_timeout: seconds(2),
+        retry: Duration::from_millis(500),
+        network_trusted: true,
+        leave_margin: seconds(4),
+        ..Policy::default()
+    }
+}
+
+fn delays(rng: &mut Rng) -> Delays {
+    Delays {
+        boot: seconds(1 + rng.below(5)),
+        prepare: Duration::from_millis(500),
+        target: Duration::from_millis(rng.below(1000)),
+        deregistration: seconds(1 + rng.below(4)),
+        completion_race: Duration::from_millis(rng.below(1500)),
+        proceed: Duration::from_millis(500),
+        shutdown: seconds(8),
+        departure: seconds(1),
+        forget: if rng.chance(300) { seconds(100) } else { seconds(3600) },
+        status: seconds(*rng.pick(&[2, 2, 15, 60, 180]).unwrap_or(&2)),
+        health: seconds(2 + rng.below(8)),
+        unhealthy: seconds(2),
+        listing: seconds(*rng.pick(&[0, 0, 0, 4, 12]).unwrap_or(&0)),
+        refresh: seconds(1),
+    }
+}
+
+/// Mostly after the cluster has formed, sometimes in the middle of that.
+fn faults(rng: &mut Rng) -> Vec<(Timestamp, Fault, Duration)> {
+    let from = if rng.chance(300) { 0 } else { 35_000 };
+    let count = rng.below(8);
+    let spread = 10_000 + count * 12_000;
+    (0..count)
+        .map(|_| {
+            let at = Timestamp(from + rng.below(spread));
+            let fault = fault(rng);
+            let lasts = match fault {
+                Fault::Freeze => Duration::from_millis(rng.between(500, 25_000)),
+                _ => Duration::from_millis(rng.between(1_000, 60_000)),
+            };
+            (at, fault, lasts)
+        })
+        .collect()
+}
+
+fn fault(rng: &mut Rng) -> Fault {
+    let everyone = rng.chance(500);
+    match rng.below(100) {
+        0..=13 => Fault::Terminate { decrement: rng.chance(200) },
+        14..=16 => Fault::Ec2Terminate,
+        17..=24 => Fault::Kill { count: 1 },
+        25..=27 => Fault::Kill { count: rng.between(2, 4) },
+        28..=33 => Fault::Isolate,
+        34..=35 => Fault::OneWay,
+        36..=37 => Fault::Deaf,
+        38..=41 => Fault::Split,
+        42..=46 => Fault::Freeze,
+        47..=51 => Fault::Reboot,
+        52..=54 => Fault::EtcdCrash,
+        55..=58 => Fault::AgentCrash,
+        59..=61 => Fault::MachineCrash,
+        62..=66 => Fault::See { sight: sight(rng), everyone },
+        67..=69 => Fault::Throttle { everyone },
+        70 => Fault::Imds(Imds::Silent),
+        71 => Fault::Imds(Imds::Empty),
+        72..=75 => Fault::StoreDown { everyone },
+        76..=77 => Fault::StoreLag,
+        78 if everyone => Fault::LoseRecord,
+        78 => Fault::LoseCharter,
+        79 => Fault::Foreign,
+        80..=81 => Fault::CapacityShort,
+        82..=86 => Fault::Resize(if rng.chance(500) { 1 } else { -1 }),
+        87..=89 => Fault::Refresh { launch_first: everyone },
+        90..=92 => Fault::Wipe,
+        93..=94 => Fault::ExpireLock,
+        95..=96 => Fault::Leave,
+        97 => Fault::Unmount,
+        98 => Fault::Detach { decrement: everyone },
+        _ => Fault::Storm(Weather::foul()),
+    }
+}
+
+fn sight(rng: &mut Rng) -> Sight {
+    match rng.below(4) {
+        0 => Sight::Late(seconds(rng.between(2, 40))),
+        1 => Sight::Short,
+        2 => Sight::Missing,
+        _ => Sight::Empty,
+    }
+}

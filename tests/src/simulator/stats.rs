@@ -1,0 +1,92 @@
+//! What happened in a run or in many: proof that the simulator is not idling.
+
+use std::fmt;
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counts of what happened.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: u64),+
+        }
+
+        impl Stats {
+            /// Adds another's counts.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+
+        impl fmt::Display for Stats {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(writeln!(f, "{:>12}  {}", self.$name, stringify!($name).replace('_', " "))?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+counts! {
+    /// Runs.
+    runs,
+    /// Times that an agent looked and decided.
+    looks,
+    /// Steps executed.
+    steps,
+    /// Generations founded empty.
+    founded,
+    /// Claims taken over from a founder that had ended or lost its data.
+    taken_over,
+    /// Members added.
+    joined,
+    /// Learners promoted.
+    promoted,
+    /// Voters or learners removed by another.
+    pruned,
+    /// Members that removed themselves.
+    left,
+    /// Survivors' data restored.
+    recovered,
+    /// Records written again after they had vanished.
+    rewritten,
+    /// Lifecycle actions completed by their own instance.
+    completed,
+    /// Lifecycle actions completed for a dead instance.
+    completed_for_the_dead,
+    /// Lifecycle actions that timed out.
+    timed_out,
+    /// Launches abandoned.
+    abandoned,
+    /// Launches completed by a spare.
+    spares,
+    /// Steps that the gate refused.
+    refused_by_gate,
+    /// Steps that the other side refused.
+    refused_by_others,
+    /// Steps whose answer was lost.
+    unclear,
+    /// Agents that crashed.
+    agent_crashes,
+    /// Machines that crashed.
+    machine_crashes,
+    /// Writes acknowledged to the client.
+    writes,
+    /// Acknowledged writes that a recovery lost, as it may.
+    lost_in_recovery,
+    /// Runs in which quorum was lost for good.
+    quorum_lost,
+    /// Runs in which every voter's data was lost.
+    total_losses,
+    /// Runs that ended in waiting for an operator, with reason.
+    halted,
+    /// Those of them in which the survivors would have been enough for policy `safe`.
+    halted_though_enough_survive,
+    /// Runs that ended because a record and all who remembered it were lost.
+    forgotten,
+    /// Runs that ended with every instance in its place.
+    converged,
+    /// Calls to the AWS control plane.
+    aws_calls,
+    /// Seconds of virtual time.
+    virtual_seconds,
+}

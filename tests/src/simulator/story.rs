@@ -1,0 +1,56 @@
+//! How a run is told.
+
+use quorate_core::plan::{Start, Step};
+
+use super::schedule::Schedule;
+
+/// What the seed decided beforehand.
+pub(crate) fn head(seed: u64, s: &Schedule) -> String {
+    format!(
+        "seed {seed}: {} group(s) of {}, {}, at most {} voters, {:?}, EC2 tells a death after {:?}, lists a launch after {:?}, \
+         forgets after {:?}{}{}; weather {:?}; calm from {}\n",
+        s.groups,
+        s.size,
+        if s.hooks { format!("hooks {:?}/{:?}", s.launch_timeout, s.terminate_timeout) } else { "no hooks".to_owned() },
+        s.policy.max_voters,
+        s.rule,
+        s.delays.status,
+        s.delays.listing,
+        s.delays.forget,
+        if s.reuse_addresses { ", addresses are reused" } else { "" },
+        if s.retain_on_abandon { ", abandoned are retained" } else { "" },
+        s.weather,
+        s.calm
+    )
+}
+
+/// A step in few words.
+pub(crate) fn describe(step: &Step) -> String {
+    match step {
+        Step::Heartbeat { hook } => format!("heartbeat {hook}"),
+        Step::CompleteHook { hook, instance, result } => format!("complete {hook} of {instance} with {result}"),
+        Step::CreateRecord(record) => {
+            let voters: Vec<&str> = record.voters.iter().map(|v| v.instance.as_str()).collect();
+            format!("create {record}, origin {:?}, voters {voters:?}", record.origin)
+        }
+        Step::StartMember(start) => match start {
+            Start::Found { generation, .. } => format!("start etcd: found generation {generation}"),
+            Start::Join { generation, initial_cluster } => {
+                let names: Vec<&str> = initial_cluster.iter().map(|(name, _)| name.as_str()).collect();
+                format!("start etcd: join generation {generation} as one of {names:?}")
+            }
+            Start::Resume { loopback_only } => format!("start etcd: resume{}", if *loopback_only { " on loopback" } else { "" }),
+        },
+        Step::StopMember(reason) => format!("stop etcd: {reason:?}"),
+        Step::PutDataAside { why } => format!("put data aside: {why}"),
+        Step::RestoreOwnData { generation, .. } => format!("restore own data as generation {generation}"),
+        Step::AcquireLock { via, purpose } => format!("acquire the lock through {} to {purpose}", via.url),
+        Step::RenewLock { via } => format!("renew the lock through {}", via.url),
+        Step::ReleaseLock { via } => format!("release the lock through {}", via.url),
+        Step::AddLearner { via, peer_url } => format!("add learner {peer_url} through {}", via.url),
+        Step::Promote { via, member } => format!("promote {member} through {}", via.url),
+        Step::RemoveMember { via, member } => format!("remove {member} through {}", via.url),
+        Step::MoveLeader { to, .. } => format!("move leader to {to}"),
+        Step::DropSuperseded | Step::ReportUnhealthy | Step::ForgetOrder => step.kind().to_owned(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The beginning of a run: its region with its groups, and nothing running yet.
+
+use std::collections::BTreeMap;
+
+use quorate_core::time::Timestamp;
+
+use super::{Etcd, Event, World};
+use crate::region::{ActionResult, AddressRange, GroupSpec, HookSpec, Region, RegionConfig, Transition};
+use crate::simulator::invariants::Checks;
+use crate::simulator::network::Network;
+use crate::simulator::queue::Queue;
+use crate::simulator::rng::Rng;
+use crate::simulator::sabotage::Sabotage;
+use crate::simulator::schedule::Schedule;
+use crate::simulator::stats::Stats;
+use crate::simulator::store::Store;
+
+/// The hooks of every group.
+pub(crate) const LAUNCH_HOOK: &str = "quorate-launch";
+pub(crate) const TERMINATE_HOOK: &str = "quorate-terminate";
+
+impl World {
+    pub(crate) fn new(seed: u64, schedule: Schedule, sabotage: Option<Sabotage>, tells: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let region = Region::new(RegionConfig {
+            seed: rng.next(),
+            delays: schedule.delays,
+            addresses: AddressRange { reuse: schedule.reuse_addresses, ..AddressRange::default() },
+            shortest_heartbeat_timeout: std::time::Duration::from_secs(1),
+            ..RegionConfig::default()
+        });
+        let etcd = Etcd::new(schedule.rule, schedule.catch_up, Rng::new(rng.next()));
+        let mut world = Self {
+            now: Timestamp(0),
+            rng,
+            queue: Queue::default(),
+            region,
+            etcd,
+            network: Network::default(),
+            store: Store::default(),
+            nodes: Vec::new(),
+            policy: schedule.policy.clone(),
+            weather: schedule.weather,
+            sabotage,
+            stats: Stats::default(),
+            checks: Checks::default(),
+            violation: None,
+            struck: BTreeMap::new(),
+            views: BTreeMap::new(),
+            story: tells.then(String::new),
+            last_told: BTreeMap::new(),
+            next_settling: schedule.calm,
+            schedule,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        for group in 0..self.schedule.groups {
+            let spec = self.group_spec(group);
+            if let Err(error) = self.region.create_group(spec, self.now) {
+                self.tell_all(|| format!("the group could not be made: {error}"));
+            }
+        }
+        for index in 0..self.schedule.faults.len() {
+            self.queue.set(self.schedule.faults[index].0, Event::Fault(index));
+        }
+        self.queue.set(self.now, Event::Tick);
+    }
+
+    fn group_spec(&self, group: u32) -> GroupSpec {
+        let schedule = &self.schedule;
+        let hook = |name, transition, timeout, result| HookSpec::new(name, transition).timeout(timeout).default_result(result);
+        let mut spec = GroupSpec::new(&format!("group-{group}"), schedule.size).sizes(0, 8, schedule.size);
+        spec.launch_before_terminate = schedule.launch_before_terminate;
+        spec.retain_on_abandon = schedule.retain_on_abandon;
+        if schedule.hooks {
+            spec = spec.hook(hook(LAUNCH_HOOK, Transition::Launching, schedule.launch_timeout, ActionResult::Abandon)).hook(hook(
+                TERMINATE_HOOK,
+                Transition::Terminating,
+                schedule.terminate_timeout,
+                ActionResult::Continue,
+            ));
+        }
+        spec
+    }
+}

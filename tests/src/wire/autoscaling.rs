@@ -1,0 +1,72 @@
+//! Auto Scaling, as far as it is needed.
+
+mod change;
+mod describe;
+mod lifecycle;
+mod refresh;
+
+use super::endpoint::request_id;
+use super::session::{Answer, Session};
+use super::xml::Xml;
+use crate::region::ApiError;
+
+/// The version that tells this service apart.
+pub(super) const VERSION: &str = "2011-01-01";
+
+const NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
+
+/// Calls that this service knows.
+pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
+    let answer = match action {
+        "DescribeAutoScalingGroups" => describe::groups,
+        "DescribeAutoScalingInstances" => describe::instances,
+        "DescribeTags" => describe::tags,
+        "DescribeScalingActivities" => describe::activities,
+        "DescribeLifecycleHooks" => lifecycle::hooks,
+        "PutLifecycleHook" => lifecycle::put,
+        "DeleteLifecycleHook" => lifecycle::delete,
+        "RecordLifecycleActionHeartbeat" => lifecycle::heartbeat,
+        "CompleteLifecycleAction" => lifecycle::complete,
+        "SetDesiredCapacity" => change::desired,
+        "UpdateAutoScalingGroup" => change::sizes,
+        "TerminateInstanceInAutoScalingGroup" => change::terminate,
+        "SetInstanceHealth" => change::health,
+        "SuspendProcesses" => change::suspend,
+        "ResumeProcesses" => change::resume,
+        "EnterStandby" => change::enter_standby,
+        "ExitStandby" => change::exit_standby,
+        "DetachInstances" => change::detach,
+        "StartInstanceRefresh" => refresh::start,
+        "CancelInstanceRefresh" => refresh::cancel,
+        "DescribeInstanceRefreshes" => refresh::describe,
+        _ => return Err(ApiError::new("InvalidAction", format!("Could not find operation {action} for version {VERSION}"))),
+    };
+    answer(session)
+}
+
+/// A refusal.
+pub(super) fn error(error: &ApiError) -> String {
+    let side = if error.code.starts_with("Internal") { "Receiver" } else { "Sender" };
+    Xml::document("ErrorResponse", NAMESPACE, |xml| {
+        xml.node("Error", |xml| {
+            xml.leaf("Type", side).leaf("Code", error.code).leaf("Message", &error.message);
+        });
+        request_id(xml, "RequestId");
+    })
+}
+
+fn document(action: &str, fill: impl FnOnce(&mut Xml)) -> String {
+    Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
+        xml.node(&format!("{action}Result"), fill);
+        xml.node("ResponseMetadata", |xml| request_id(xml, "RequestId"));
+    })
+}
+
+/// `MaxRecords`, within what the call allows.
+fn page_size(session: &Session<'_>, default: usize, most: usize) -> Result<usize, ApiError> {
+    let size = session.query.number::<usize>("MaxRecords")?.unwrap_or(default);
+    if (1..=most).contains(&size) {
+        return Ok(size);
+    }
+    Err(ApiError::validation(format!("The value of MaxRecords must be between 1 and {most}.")))
+}

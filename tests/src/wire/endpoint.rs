@@ -1,0 +1,155 @@
+//! The one address of the AWS API: tells the services apart, the callers apart, and lets fault rules strike.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quorate_core::ids::InstanceId;
+
+use super::faults::{Fault, Strike, Subject};
+use super::query::Query;
+use super::session::Session;
+use super::xml::Xml;
+use super::{Faults, RegionHandle, autoscaling, broken, ec2};
+use crate::region::{ApiError, Caller, Service};
+
+/// What every request needs.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) region: RegionHandle,
+    pub(super) faults: Faults,
+    pub(super) page_limit: Arc<AtomicUsize>,
+}
+
+pub(super) fn router(endpoint: Endpoint) -> Router {
+    Router::new().fallback(answer).with_state(endpoint)
+}
+
+async fn answer(State(endpoint): State<Endpoint>, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Response {
+    let query = Query::parse(&[query.unwrap_or_default().as_bytes(), &body]);
+    let credential = Credential::of(&headers);
+    let Some(service) = service(&query, credential.as_ref()) else {
+        return refuse(Service::Ec2, &ApiError::new("InvalidAction", "Neither the version nor the signature names a service of this lab."));
+    };
+    let Some(Credential { caller, .. }) = credential else {
+        return refuse(service, &ApiError::new("MissingAuthenticationToken", "Request is missing Authentication Token"));
+    };
+    endpoint.answer(service, caller, &query).await
+}
+
+impl Endpoint {
+    async fn answer(&self, service: Service, caller: Caller, query: &Query) -> Response {
+        let action = query.text("Action").unwrap_or_default();
+        let subject = Subject::Api { service, action, caller: &caller };
+        let Strike { delay, fault } = self.faults.strike(subject, self.region.now());
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let done = || self.call(service, action, &caller, query);
+        match fault {
+            None => done(),
+            Some(Fault::Throttle) => refuse(service, &throttled(service)),
+            Some(Fault::ServerError) => refuse(service, &broken_inside(service)),
+            Some(Fault::Refuse(error)) => refuse(service, &error),
+            Some(Fault::Status(code)) => broken::status(code),
+            Some(Fault::EmptyBody) => StatusCode::OK.into_response(),
+            Some(Fault::TruncatedBody) => broken::truncate(done()).await,
+            Some(Fault::LoseAnswer) => {
+                drop(done());
+                broken::hang_up()
+            }
+            Some(Fault::HangUp | Fault::Delay(_)) => broken::hang_up(),
+        }
+    }
+
+    fn call(&self, service: Service, action: &str, caller: &Caller, query: &Query) -> Response {
+        let page_limit = self.page_limit.load(Ordering::Relaxed);
+        let answer = self.region.with(|region, now| {
+            let mut session = Session { region, now, caller, query, page_limit };
+            match service {
+                Service::Ec2 => ec2::call(&mut session, action),
+                Service::AutoScaling => autoscaling::call(&mut session, action),
+            }
+        });
+        match answer {
+            Ok(document) => xml(StatusCode::OK, document),
+            Err(error) => refuse(service, &error),
+        }
+    }
+}
+
+/// Who signed the request, and for which service.
+struct Credential {
+    caller: Caller,
+    service: String,
+}
+
+impl Credential {
+    /// From `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, ...`
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (_, credential) = authorization.split_once("Credential=")?;
+        let mut parts = credential.split([',', ' ']).next()?.split('/');
+        let key = parts.next()?;
+        let caller = if key.starts_with("i-") { Caller::Instance(InstanceId::new(key)) } else { Caller::Operator };
+        Some(Self { caller, service: parts.nth(2).unwrap_or_default().to_owned() })
+    }
+}
+
+fn service(query: &Query, credential: Option<&Credential>) -> Option<Service> {
+    match (query.text("Version"), credential.map(|credential| credential.service.as_str())) {
+        (Some(ec2::VERSION), _) => Some(Service::Ec2),
+        (Some(autoscaling::VERSION), _) => Some(Service::AutoScaling),
+        (None, Some("ec2")) => Some(Service::Ec2),
+        (None, Some("autoscaling")) => Some(Service::AutoScaling),
+        _ => None,
+    }
+}
+
+fn throttled(service: Service) -> ApiError {
+    match service {
+        Service::Ec2 => ApiError::new("RequestLimitExceeded", "Request limit exceeded."),
+        Service::AutoScaling => ApiError::new("Throttling", "Rate exceeded"),
+    }
+}
+
+fn broken_inside(service: Service) -> ApiError {
+    match service {
+        Service::Ec2 => ApiError::new("InternalError", "An internal error has occurred"),
+        Service::AutoScaling => ApiError::new("InternalFailure", "The request processing has failed because of an unknown error."),
+    }
+}
+
+fn refuse(service: Service, error: &ApiError) -> Response {
+    let document = match service {
+        Service::Ec2 => ec2::error(error),
+        Service::AutoScaling => autoscaling::error(error),
+    };
+    xml(status(error.code), document)
+}
+
+fn status(code: &str) -> StatusCode {
+    match code {
+        "RequestLimitExceeded" | "ServiceUnavailable" | "Unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+        "InternalError" | "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,
+        "UnauthorizedOperation" | "AccessDenied" | "MissingAuthenticationToken" | "ExpiredToken" => StatusCode::FORBIDDEN,
+        "AuthFailure" => StatusCode::UNAUTHORIZED,
+        "DryRunOperation" => StatusCode::PRECONDITION_FAILED,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn xml(status: StatusCode, document: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], document).into_response()
+}
+
+/// An id for an answer; only ever looked at by people.
+pub(super) fn request_id(xml: &mut Xml, element: &str) {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    xml.leaf(element, format_args!("00000000-0000-4000-8000-{count:012x}"));
+}

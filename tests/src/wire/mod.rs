@@ -1,0 +1,37 @@
+//! The region on the wire: real HTTP endpoints in front of the model, in real time.
+//!
+//! One address answers EC2 and Auto Scaling (the Query protocol, XML), as `AWS_ENDPOINT_URL` wants it; each instance has
+//! a metadata service (IMDSv2) of its own, as `AWS_EC2_METADATA_SERVICE_ENDPOINT` wants it. The unmodified AWS CLI and
+//! SDKs are the judges of both.
+//!
+//! # Flow
+//!
+//! [`RegionServer::start`] binds the endpoint and starts the driver, which advances the region every 20 ms and hands the
+//! events on; [`RegionServer::serve_imds`] adds a metadata service. Each stops when its value is dropped.
+//!
+//! # Not here
+//!
+//! Signatures are not verified: the access key id only says who calls, an instance's agent being given its instance id
+//! as access key id. Whoever presents anything else is the operator.
+
+mod autoscaling;
+mod broken;
+mod clock;
+mod ec2;
+mod endpoint;
+mod faults;
+mod handle;
+mod imds;
+mod notices;
+mod pages;
+mod query;
+mod server;
+mod session;
+mod when;
+mod xml;
+
+pub use clock::Clock;
+pub use faults::{Fault, Faults, Rule, RuleId, Scope};
+pub use handle::RegionHandle;
+pub use imds::ImdsServer;
+pub use server::RegionServer;

@@ -1,0 +1,33 @@
+//! Answers page by page.
+
+use crate::region::ApiError;
+
+const PREFIX: &str = "page-from-";
+
+/// One page of a list, and the token for the next.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    pub(super) next: Option<String>,
+}
+
+/// Cuts the page out of a list that the token names.
+///
+/// Between two pages the list may change under the reader, as it may in the real service.
+///
+/// # Errors
+///
+/// `InvalidNextToken` for a token that was never given.
+pub(super) fn page<T>(items: Vec<T>, size: usize, token: Option<&str>) -> Result<Page<T>, ApiError> {
+    let start = match token {
+        None | Some("") => 0,
+        Some(token) => token.strip_prefix(PREFIX).and_then(|from| from.parse().ok()).ok_or_else(invalid)?,
+    };
+    let end = start + size;
+    let next = (items.len() > end).then(|| format!("{PREFIX}{end}"));
+    Ok(Page { items: items.into_iter().skip(start).take(size).collect(), next })
+}
+
+fn invalid() -> ApiError {
+    ApiError::new("InvalidNextToken", "The NextToken value is not valid.")
+}

@@ -1,0 +1,20 @@
+//! The real binary and real etcd, through the wire: each test is a region of its own, with machines on loopback addresses.
+//!
+//! `QUORATE_LAB_LOGS=DIR` keeps the logs of agents and etcd.
+
+#[path = "lab_etcd/crash.rs"]
+mod crash;
+#[path = "lab_etcd/form.rs"]
+mod form;
+#[path = "lab_etcd/group.rs"]
+mod group;
+#[path = "lab_etcd/kill.rs"]
+mod kill;
+#[path = "lab_etcd/life.rs"]
+mod life;
+#[path = "lab_etcd/smoke.rs"]
+mod smoke;
+#[path = "lab_etcd/traces.rs"]
+mod traces;
+#[path = "lab_etcd/writer.rs"]
+mod writer;

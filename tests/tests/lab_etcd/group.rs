@@ -1,0 +1,130 @@
+//! What the lab's tests share.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Context;
+use quorate_core::ids::{GroupName, InstanceId};
+use quorate_lab::lab::writer::{Writer, Written};
+use quorate_lab::lab::{Lab, LabOptions};
+
+/// Nothing takes as long; only a failure comes near it.
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+/// No hook may time out in these tests: the agents' heartbeats keep it open.
+pub(crate) const HOOK: Duration = Duration::from_secs(20);
+/// For tests in which AWS cannot be reached, or tells of the past, for half a minute.
+pub(crate) const LONG_HOOK: Duration = Duration::from_secs(120);
+/// The cluster's name.
+pub(crate) const CLUSTER: &str = "test";
+
+/// A lab with one group.
+pub(crate) struct Group {
+    pub(crate) lab: Lab,
+    pub(crate) name: GroupName,
+}
+
+impl Group {
+    /// So many instances with quick agents, all of them voters in service.
+    pub(crate) async fn of(size: u32) -> anyhow::Result<Self> {
+        let group = Self::launched(Lab::start(LabOptions::quick()?).await?, size)?;
+        group.settled(size as usize, None).await?;
+        Ok(group)
+    }
+
+    /// So many instances, just launched.
+    pub(crate) fn launched(lab: Lab, size: u32) -> anyhow::Result<Self> {
+        Self::launched_with(lab, size, HOOK)
+    }
+
+    /// The same with hooks that have this timeout.
+    pub(crate) fn launched_with(lab: Lab, size: u32, hook: Duration) -> anyhow::Result<Self> {
+        let mut spec = lab.group("etcd", CLUSTER, size, hook);
+        spec.max = 7;
+        let name = lab.create_group(spec)?;
+        Ok(Self { lab, name })
+    }
+
+    pub(crate) fn live(&self) -> Vec<InstanceId> {
+        self.lab.live(&self.name)
+    }
+
+    /// What has to hold at the end of every test, with this many instances.
+    pub(crate) async fn settled(&self, size: usize, written: Option<&Written>) -> anyhow::Result<()> {
+        self.lab.until_in_service(&self.name, size, LIMIT).await?;
+        self.lab.settled(&self.name, size, LIMIT, written).await
+    }
+
+    pub(crate) fn write(&self) -> anyhow::Result<Writer> {
+        let addresses = self.live().iter().map(|one| self.lab.address(one)).collect::<anyhow::Result<_>>()?;
+        Ok(Writer::start(addresses, "/test/"))
+    }
+
+    /// Waits for the load to get through again: so many writes more.
+    pub(crate) async fn until_written(&self, writer: &Writer, more: usize) -> anyhow::Result<()> {
+        let before = writer.acked();
+        let enough = || async {
+            let acked = writer.acked();
+            let failure = writer.last_failure().unwrap_or_default();
+            if acked >= before + more { Ok(()) } else { Err(format!("{acked} writes since {before}; last failure: {failure}")) }
+        };
+        self.lab.until(LIMIT, "writes to be acknowledged", enough).await
+    }
+
+    pub(crate) fn resize(&self, desired: u32) -> anyhow::Result<()> {
+        let done = self.lab.operator(|api| api.set_desired_capacity(&self.name, desired));
+        done.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// Terminates an instance of the group, which the group replaces.
+    pub(crate) fn replace(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let done = self.lab.operator(|api| api.terminate_in_group(instance, false));
+        done.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// Ends the agent and starts it again with a fail point: it dies there, once.
+    pub(crate) async fn arm(&self, instance: &InstanceId, point: &str) -> anyhow::Result<()> {
+        self.lab.kill_agent(instance, rustix::process::Signal::TERM).await?;
+        self.lab.agent_environment(CRASH, Some(point));
+        let started = self.lab.start_agent(instance).await;
+        self.lab.agent_environment(CRASH, None);
+        started?;
+        let serves = || async {
+            let status = self.lab.status(instance).await.map_err(|error| error.to_string())?;
+            if status["phase"] == "voter" { Ok(()) } else { Err(status["says"].to_string()) }
+        };
+        self.lab.until(LIMIT, "the restarted agent to serve", serves).await
+    }
+
+    /// The highest generation that the charter tells of.
+    pub(crate) fn generation(&self) -> anyhow::Result<u64> {
+        let records = self.lab.charter(CLUSTER)?;
+        let generations = records.iter().map(|record| record["generation"].as_u64().context("a record without a generation"));
+        Ok(generations.collect::<anyhow::Result<Vec<_>>>()?.into_iter().max().unwrap_or(0))
+    }
+
+    /// The generations that were ever established.
+    pub(crate) fn established(&self) -> anyhow::Result<BTreeSet<u64>> {
+        let records = self.lab.charter(CLUSTER)?;
+        let established = records.iter().filter(|record| record["state"]["is"] == "established");
+        Ok(established.filter_map(|record| record["generation"].as_u64()).collect())
+    }
+
+    /// Waits until an agent says that an operator must act.
+    pub(crate) async fn until_halted(&self) -> anyhow::Result<()> {
+        let halted = || async {
+            let mut said = Vec::new();
+            for instance in self.live() {
+                match self.lab.status(&instance).await {
+                    Ok(status) if status["needs_operator"] == true => return Ok(()),
+                    Ok(status) => said.push(status["says"].to_string()),
+                    Err(error) => said.push(format!("{error:#}")),
+                }
+            }
+            Err(format!("the agents say {said:?}"))
+        };
+        self.lab.until(LIMIT, "an agent to ask for an operator", halted).await
+    }
+}
+
+/// The fail point's variable.
+pub(crate) const CRASH: &str = "QUORATE_CRASH_AT";

@@ -1,0 +1,110 @@
+//! What happens to a cluster in its life: reboots, freezes, new disks, refreshes, sizes up and down.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::group::{CLUSTER, Group, LIMIT};
+use quorate_core::ids::{InstanceId, MemberId};
+use quorate_lab::region::{RefreshPreferences, RefreshStatus};
+
+async fn member_ids(group: &Group, size: usize) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
+    let lists = group.lab.until_whole(&group.name, size, LIMIT).await?;
+    Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
+}
+
+#[tokio::test]
+async fn a_reboot_keeps_the_member_id() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let before = member_ids(&group, 3).await?;
+    let writer = group.write()?;
+    let leader = group.lab.leader(&group.name).await?;
+    let pid = group.lab.etcd_process(&leader).map(|etcd| etcd.pid);
+    group.lab.operator(|api| api.reboot_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let restarted = || async {
+        let now = group.lab.etcd_process(&leader).map(|etcd| etcd.pid);
+        if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
+    };
+    group.lab.until(LIMIT, "etcd to be started again", restarted).await?;
+    assert_eq!(member_ids(&group, 3).await?, before);
+    group.settled(3, Some(&writer.stop().await)).await
+}
+
+/// A member that runs but does not answer is restarted with its data.
+async fn frozen(group: &Group, instance: &InstanceId) -> anyhow::Result<()> {
+    let before = member_ids(group, 3).await?;
+    let writer = group.write()?;
+    let pid = group.lab.etcd_process(instance).map(|etcd| etcd.pid);
+    group.lab.freeze_etcd(instance)?;
+    let restarted = || async {
+        let now = group.lab.etcd_process(instance).map(|etcd| etcd.pid);
+        if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
+    };
+    group.lab.until(LIMIT, "the frozen etcd to be restarted", restarted).await?;
+    assert_eq!(member_ids(group, 3).await?, before);
+    group.settled(3, Some(&writer.stop().await)).await
+}
+
+#[tokio::test]
+async fn a_frozen_etcd_is_restarted() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    frozen(&group, &group.lab.followers(&group.name).await?.remove(0)).await?;
+    frozen(&group, &group.lab.leader(&group.name).await?).await
+}
+
+#[tokio::test]
+async fn the_same_instance_with_an_empty_disk_joins_anew() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let before = member_ids(&group, 3).await?;
+    let writer = group.write()?;
+    let instance = group.lab.followers(&group.name).await?.remove(0);
+    group.lab.wipe_disk(&instance).await?;
+    let anew = || async {
+        let lists = group.lab.lists().await;
+        let now = lists.get(&instance).map(|view| view.member);
+        if now.is_some() && now != before.get(&instance).copied() { Ok(()) } else { Err(format!("its member is {now:?}")) }
+    };
+    group.lab.until(LIMIT, "a new member on the new disk", anew).await?;
+    group.settled(3, Some(&writer.stop().await)).await?;
+    assert_eq!(group.generation()?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_instance_is_replaced_under_load() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let before = group.live();
+    let writer = group.write()?;
+    let preferences = Some(RefreshPreferences::launch_before_terminate());
+    group.lab.operator(|api| api.start_instance_refresh(&group.name, preferences)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let refreshed = || async {
+        let region = group.lab.region().lock();
+        let status = region.group(&group.name).and_then(|group| group.refreshes.last().map(|refresh| refresh.status));
+        if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("it is {status:?}")) }
+    };
+    group.lab.until(LIMIT * 2, "the refresh", refreshed).await?;
+    group.settled(3, None).await?;
+    assert!(group.live().iter().all(|instance| !before.contains(instance)));
+    group.settled(3, Some(&writer.stop().await)).await?;
+    assert_eq!(group.generation()?, 1);
+    Ok(())
+}
+
+/// From nothing at all a group comes back only on an operator's order.
+#[tokio::test]
+async fn sizes_one_three_five_three_one_none_three() -> anyhow::Result<()> {
+    let group = Group::of(1).await?;
+    let writer = group.write()?;
+    for size in [3, 5, 3, 1] {
+        group.resize(size)?;
+        group.settled(size as usize, None).await?;
+    }
+    group.settled(1, Some(&writer.stop().await)).await?;
+    group.resize(0)?;
+    group.lab.until_in_service(&group.name, 0, LIMIT).await?;
+    group.resize(3)?;
+    group.until_halted().await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(group.live().iter().all(|instance| group.lab.etcd_process(instance).is_none()), "somebody founded an empty cluster");
+    group.lab.quorate(&group.live()[0], &["recover", "--fresh", "--cluster", CLUSTER]).await?;
+    group.settled(3, None).await
+}

@@ -1,0 +1,153 @@
+//! The peer API over real HTTP: the daemon's client against its own server, and against what else may listen on that port.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use quorate::adapters::peer::client::PeerClient;
+use quorate::adapters::peer::{PeerError, server};
+use quorate_core::ids::InstanceId;
+use quorate_core::observation::{DataClaim, PeerAnswer};
+use quorate_core::report::Phase;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+const PORT: u16 = 2378;
+
+fn address(last: u8) -> IpAddr {
+    IpAddr::from([127, 77, 1, last])
+}
+
+fn id() -> InstanceId {
+    "i-0aaa".into()
+}
+
+fn answer(phase: Phase) -> PeerAnswer {
+    PeerAnswer { instance: id(), phase, record: None, data: DataClaim::None, leaving: false, leave_within_ms: None }
+}
+
+/// Listens at `address` and answers each connection's first request with these bytes, then closes it.
+async fn answers_with(address: IpAddr, bytes: Vec<u8>) {
+    let listener = TcpListener::bind(SocketAddr::new(address, PORT)).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(&bytes).await;
+        }
+    });
+}
+
+fn http(status: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+async fn ask(address: IpAddr) -> Result<PeerAnswer, PeerError> {
+    PeerClient::new().unwrap().ask(address, PORT, &id()).await
+}
+
+#[tokio::test]
+async fn the_newest_answer_is_given_and_the_end_of_the_agent_is_the_end_of_the_answers() {
+    let (sender, answers) = watch::channel(answer(Phase::Starting));
+    server::serve(SocketAddr::new(address(1), PORT), answers).await.unwrap();
+    let client = PeerClient::new().unwrap();
+    assert_eq!(client.ask(address(1), PORT, &id()).await.unwrap(), answer(Phase::Starting));
+    sender.send_replace(answer(Phase::Voter));
+    assert_eq!(client.ask(address(1), PORT, &id()).await.unwrap(), answer(Phase::Voter));
+    drop(sender);
+    let silence = async { while client.ask(address(1), PORT, &id()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(5), silence).await.expect("the server answers without an agent");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let (_sender, answers) = watch::channel(answer(Phase::Starting));
+    let at = SocketAddr::new(address(2), PORT);
+    server::serve(at, answers.clone()).await.unwrap();
+    let error = server::serve(at, answers).await.unwrap_err();
+    assert!(error.to_string().contains("127.77.1.2:2378"), "{error}");
+}
+
+#[tokio::test]
+async fn another_instance_at_the_address_does_not_count() {
+    let (_sender, answers) = watch::channel(answer(Phase::Starting));
+    server::serve(SocketAddr::new(address(3), PORT), answers).await.unwrap();
+    let error = PeerClient::new().unwrap().ask(address(3), PORT, &"i-0bbb".into()).await.unwrap_err();
+    assert!(matches!(&error, PeerError::WrongInstance { found, .. } if *found == id()), "{error}");
+}
+
+#[tokio::test]
+async fn other_statuses_are_no_answers() {
+    for (last, status, code) in
+        [(4, "404 Not Found", 404), (5, "503 Service Unavailable", 503), (6, "302 Found\r\nlocation: http://127.77.1.1:2378/v1/peer", 302)]
+    {
+        let body = serde_json::to_string(&answer(Phase::Voter)).unwrap();
+        answers_with(address(last), http(status, &body)).await;
+        let error = ask(address(last)).await.unwrap_err();
+        assert!(matches!(error, PeerError::Status { status, .. } if status == code), "{status}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_malformed() {
+    let whole = serde_json::to_string(&answer(Phase::Voter)).unwrap();
+    let half = &whole[..whole.len() / 2];
+    for (last, body) in [(7, ""), (8, half), (9, "{}"), (10, "<html>")] {
+        answers_with(address(last), http("200 OK", body)).await;
+        let error = ask(address(last)).await.unwrap_err();
+        assert!(matches!(error, PeerError::Malformed { bytes, .. } if bytes == body.len()), "{body:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_cut_off_is_none() {
+    let body = serde_json::to_string(&answer(Phase::Voter)).unwrap();
+    let mut cut = http("200 OK", &body);
+    cut.truncate(cut.len() - 5);
+    answers_with(address(11), cut).await;
+    answers_with(address(12), Vec::new()).await;
+    answers_with(address(13), b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()).await;
+    for last in [11, 12, 13] {
+        let error = ask(address(last)).await.unwrap_err();
+        assert!(matches!(error, PeerError::Unreachable { .. }), "{last}: {error}");
+        assert!(error.to_string().contains("i-0aaa at 127.77.1."), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_is_not_read_to_its_end() {
+    answers_with(address(14), http("200 OK", &" ".repeat(1 << 20))).await;
+    let error = ask(address(14)).await.unwrap_err();
+    assert!(matches!(error, PeerError::TooLong { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_there_and_a_silent_peer_are_no_answers_within_the_limit() {
+    let error = ask(address(15)).await.unwrap_err();
+    assert!(matches!(error, PeerError::Unreachable { .. }), "{error}");
+
+    // Accepts, and says nothing: as a frozen agent does, whose kernel still takes connections.
+    let _silent = TcpListener::bind(SocketAddr::new(address(16), PORT)).await.unwrap();
+    let client = PeerClient::with_limit(Duration::from_millis(300)).unwrap();
+    let id = id();
+    let asked = tokio::time::timeout(Duration::from_secs(3), client.ask(address(16), PORT, &id)).await;
+    let error = asked.expect("it hung").unwrap_err();
+    assert!(matches!(error, PeerError::Timeout { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_cut_off_too() {
+    let listener = TcpListener::bind(SocketAddr::new(address(17), PORT)).await.unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 1024]).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await;
+        while stream.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let error = PeerClient::with_limit(Duration::from_millis(300)).unwrap().ask(address(17), PORT, &id()).await.unwrap_err();
+    assert!(matches!(error, PeerError::Timeout { .. }), "{error}");
+}
