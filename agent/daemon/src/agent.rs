@@ -179,7 +179,11 @@ impl Agent {
                 Duration::ZERO
             }
             Outcome::Refused(why) | Outcome::Unclear(why) => {
-                if self.is_news(format!("{} {why}", step.kind()), now) {
+                let news = self.is_news(format!("{} {why}", step.kind()), now);
+                // Just after a transition AWS refuses heartbeats for a moment: no reason to alarm anybody.
+                if news && matches!(step, Step::Heartbeat { .. }) {
+                    info!(step = step.kind(), rule = plan.report.rule, "{}, and will again: {why}", plan.report.says);
+                } else if news {
                     warn!(step = step.kind(), rule = plan.report.rule, "{}, but it was not accepted: {why}", plan.report.says);
                 }
                 self.settings.policy.retry / 4

@@ -18,14 +18,30 @@ pub fn start() {
     let _ = both.try_init();
 }
 
-/// An error with all its causes, for one line of the log.
+/// An error with all its causes, for one line of the log. Some libraries repeat a cause in their own text: it is not said twice.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{says}")]
+    struct Link {
+        says: &'static str,
+        source: Option<Box<Link>>,
     }
-    text
+
+    fn link(says: &'static str, source: Option<Link>) -> Link {
+        Link { says, source: source.map(Box::new) }
+    }
+
+    #[test]
+    fn every_cause_is_said_once() {
+        let error = link("cannot write: disk full", Some(link("disk full", Some(link("quota of 1 GiB", None)))));
+        assert_eq!(chain(&error), "cannot write: disk full: quota of 1 GiB");
+    }
 }

@@ -91,6 +91,8 @@ impl Machine {
             // The lab tells the callers apart by it.
             ("AWS_ACCESS_KEY_ID", self.id.to_string()),
             ("AWS_SECRET_ACCESS_KEY", "lab".to_owned()),
+            // A proxy that is not there: it is for AWS's public endpoints, never for this machine or its peers.
+            ("HTTP_PROXY", "http://127.0.0.1:9".to_owned()),
             (processes::MARK, self.disk.display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

@@ -45,6 +45,7 @@ impl Machines {
     pub(super) fn new(server: RegionServer, options: LabOptions, root: &Path) -> Self {
         let LabOptions { etcd, quorate, region, boot, settings, mut environment } = options;
         environment.insert("AWS_ENDPOINT_URL".to_owned(), server.url());
+        environment.insert("NO_PROXY".to_owned(), server.address().ip().to_string());
         environment.insert("AWS_REGION".to_owned(), region.region.to_string());
         let programs = Mutex::new(Programs { etcd, quorate, settings, environment });
         Self {

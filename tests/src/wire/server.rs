@@ -59,6 +59,12 @@ impl RegionServer {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The region.
     #[must_use]
     pub fn region(&self) -> &RegionHandle {

@@ -1,5 +1,8 @@
 //! This instance's own lifecycle hooks: kept open while work goes on, completed after it.
 
+use std::time::Duration;
+
+use crate::memory::Beat;
 use crate::observation::{Hook, Transition};
 use crate::plan::{HookResult, Step};
 use crate::report::Phase;
@@ -28,13 +31,23 @@ pub(super) fn heartbeat(s: &Situation<'_>) -> Option<Decision> {
         let beat = s.memory.beats.get(&hook.hook);
         let tried = beat.and_then(|b| b.tried);
         let capped = beat.is_some_and(|b| s.now.since(b.opened) >= hook.global_timeout);
-        let accepted = beat.is_none_or(|b| b.tried == b.accepted);
-        let pause = if accepted { hook.heartbeat_timeout / 3 } else { (hook.heartbeat_timeout / 3).min(s.policy.aws_hurry) };
-        !capped && tried.is_none_or(|at| s.now.since(at) >= pause)
+        !capped && tried.is_none_or(|at| s.now.since(at) >= pause(s, hook, beat))
     })?;
     let phase = if s.departure().is_some() { Phase::Leaving } else { serve::phase_of_member(s) };
     let says = format!("sends a heartbeat for hook {}", due.hook);
     Some(Decision::act(phase, Step::Heartbeat { hook: due.hook.clone() }, says))
+}
+
+/// A refused heartbeat is tried again sooner. Just after the transition AWS may answer "No active Lifecycle Action found" although the
+/// action is open, and the founding of the cluster waits for the first heartbeat; later, refusals are no longer worth the calls.
+fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&Beat>) -> Duration {
+    let regular = hook.heartbeat_timeout / 3;
+    match beat {
+        Some(beat) if beat.tried == beat.accepted => regular,
+        Some(beat) if beat.accepted.is_none() && s.now.since(beat.opened) < s.policy.aws_hurry * 2 => regular.min(s.policy.retry * 2),
+        Some(_) => regular.min(s.policy.aws_hurry),
+        None => regular,
+    }
 }
 
 /// Completes the launch, only when this node votes and is caught up, or the cluster is at its limit and it waits as a spare.

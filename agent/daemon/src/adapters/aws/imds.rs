@@ -12,7 +12,10 @@ use aws_config::imds::Client;
 use aws_config::imds::client::Builder;
 use aws_config::imds::client::error::ImdsError as SdkImdsError;
 use aws_config::provider_config::ProviderConfig;
+use aws_sdk_ec2::config::SharedHttpClient;
 use aws_sdk_ec2::error::BoxError;
+use aws_smithy_http_client::tls;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use quorate_core::ids::GroupName;
 use quorate_core::observation::LifecycleState;
 
@@ -51,10 +54,7 @@ pub enum ImdsError {
         source: BoxError,
     },
     /// No token could be had.
-    #[error(
-        "IMDS gave no session token for {path}: see that the instance's metadata service is enabled, and that NO_PROXY names its address \
-         where HTTP_PROXY is set"
-    )]
+    #[error("IMDS gave no session token for {path}: see that the instance's metadata service is enabled")]
     NoToken {
         /// The question.
         path: &'static str,
@@ -193,13 +193,19 @@ fn one_attempt(limit: Duration) -> Builder {
 
 fn attempts(most: u32, each: Duration) -> Builder {
     Client::builder()
-        .configure(&ProviderConfig::default().with_behavior_version(Some(sdk::behavior())))
+        .configure(&ProviderConfig::default().with_behavior_version(Some(sdk::behavior())).with_http_client(without_proxy()))
         .token_ttl(TOKEN_TTL)
         .max_attempts(most)
         .connect_timeout(each)
         .read_timeout(each)
         .operation_attempt_timeout(each)
         .operation_timeout(each * most)
+}
+
+/// The SDK's own client takes `HTTP_PROXY` for IMDS too. The metadata service answers its own instance alone: a proxy would give
+/// this agent another machine's identity and credentials.
+fn without_proxy() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
 #[cfg(test)]
