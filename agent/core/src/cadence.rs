@@ -87,7 +87,8 @@ fn pace(s: &Situation<'_>) -> Duration {
 }
 
 fn slackened(s: &Situation<'_>, hurried: Duration) -> Duration {
-    let waited = s.for_how_long(s.memory.hurry);
+    // A notice to leave begins a new wait: a spare may have been in no hurry for days.
+    let waited = s.for_how_long(s.memory.hurry.max(s.memory.leaving));
     let slack = SLACK.iter().rev().find(|(after, _)| waited >= hurried * *after).map_or(1, |(_, slack)| *slack);
     jittered(s, hurried * slack)
 }

@@ -164,12 +164,14 @@ impl<'a> Situation<'a> {
         membership.get(data.member?)
     }
 
-    /// This node's member is the leader, by its own answer.
+    /// This node's member is the leader, by a quorum's word and by its own answer. A leaver has that word through another member, because
+    /// the others must confirm its leave: it leads all the same.
     #[must_use]
     pub fn leads(&self) -> bool {
         let Some(membership) = self.membership() else { return false };
         let Some(member) = self.my_member() else { return false };
-        membership.leader == Some(member.id) && membership.via == member.id && !member.learner
+        let says_so = self.status(member.id).is_some_and(|status| status.leader == Some(member.id));
+        membership.leader == Some(member.id) && says_so && !member.learner
     }
 
     /// A member's own fresh answer.

@@ -63,9 +63,7 @@ fn a_voter_that_stays_silent_is_asked_after_less_and_less_often() {
     assert!(rate <= 20.0, "{rate} questions an hour");
 }
 
-#[test]
-fn a_spare_does_not_hurry_for_ever() {
-    let spare = "me i-d
+const SPARE: &str = "me i-d
 policy max-voters 3
 hooks launching 300s
 listed i-a, i-b, i-c, i-d
@@ -76,8 +74,32 @@ peer i-a voter holds a1
 peer i-b voter holds b2
 peer i-c voter holds c3
 etcd members i-a:a1, i-b:b2, i-c:c3";
-    let rate = asked_per_hour(spare, 24);
+
+#[test]
+fn a_spare_does_not_hurry_for_ever() {
+    let rate = asked_per_hour(SPARE, 24);
     assert!(rate <= 12.0, "{rate} questions an hour");
+}
+
+#[test]
+fn a_spare_of_long_standing_hurries_again_once_it_is_to_go() {
+    let mut teller = Teller::new("cadence");
+    SPARE.lines().for_each(|line| teller.line(line));
+    teller.line("time +6h");
+    teller.line("target Terminated");
+    let world = teller.world.as_mut().unwrap();
+    let mut asked = Vec::new();
+    let start = world.now;
+    while world.now.since(start) < Duration::from_secs(60) {
+        world.now = world.now + world.policy.cycle;
+        let seen = world.look();
+        for query in cadence::due(&seen, &world.memory, &world.policy, world.now) {
+            world.memory.note_asked(&query, world.now);
+            asked.extend((query == Query::OwnState).then_some(world.now));
+        }
+    }
+    let longest = asked.windows(2).map(|pair| pair[1].since(pair[0])).max().unwrap();
+    assert!(longest <= world.policy.aws_hurry * 2, "its hook may open {longest:?} before it notices");
 }
 
 #[test]

@@ -35,6 +35,11 @@ pub(super) fn ready_learner<'a>(s: &Situation<'a>) -> Option<&'a Member> {
     s.membership()?.learner().filter(|l| readiness(s, l).is_ok())
 }
 
+/// Why the agent beside the leader does not promote it yet, for who waits for it.
+pub(super) fn unready(s: &Situation<'_>, learner: &Member) -> Option<&'static str> {
+    readiness(s, learner).err().filter(|_| s.leads())
+}
+
 fn readiness(s: &Situation<'_>, learner: &Member) -> Result<(), &'static str> {
     let membership = s.membership().ok_or("the membership is not known")?;
     let instance = s.instance_of(learner).filter(|_| learner.name.is_some()).ok_or("it has not started")?;

@@ -9,7 +9,7 @@ use crate::situation::{Departure, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{bootstrap, charter, hooks, recover, serve};
+use super::{bootstrap, charter, hooks, learner, recover, serve};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let departure = s.departure()?;
@@ -167,7 +167,8 @@ fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], 
         return Some(format!("waits until all of the other {} voters are healthy", others.len()));
     }
     if let Some(learner) = membership.learner() {
-        return Some(format!("waits until learner {learner} is promoted or removed"));
+        let why = learner::unready(s, learner).map_or_else(String::new, |why| format!(": {why}"));
+        return Some(format!("waits until learner {learner} is promoted or removed{why}"));
     }
     let staying = others.iter().filter(|m| s.instance_of(m).is_some_and(|i| !s.is_leaving(&i))).count();
     match s.wanted_voters() {

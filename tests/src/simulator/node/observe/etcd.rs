@@ -65,7 +65,8 @@ impl World {
         true
     }
 
-    /// Servers whose client port this node can call, its own first, by addresses that it knows.
+    /// Servers whose client port this node can call, by addresses that it knows: its own first, but a leaver's last, because the others
+    /// must confirm its leave.
     fn endpoints(&self, n: usize, agent: &Agent) -> Vec<usize> {
         let mut hosts = Vec::with_capacity(8);
         if self.etcd.serves(n) {
@@ -82,6 +83,9 @@ impl World {
             if host != n && self.etcd.serves_remote(host) && self.reaches(n, host) && is_known() {
                 hosts.push(host);
             }
+        }
+        if agent.memory.leaving.is_some() && hosts.first() == Some(&n) {
+            hosts.rotate_left(1);
         }
         hosts
     }
