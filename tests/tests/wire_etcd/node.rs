@@ -159,6 +159,19 @@ impl Node {
         kill_process(Pid::from_raw(self.pid()).unwrap(), signal).unwrap();
     }
 
+    /// SIGSTOP, in effect: on a busy machine some of its threads run on for a moment.
+    pub(crate) async fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.pid());
+        let stopped = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        while !std::fs::read_dir(&tasks).unwrap().filter_map(Result::ok).all(stopped) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
     /// Live servers on this node's data, found without the adapter's help.
     pub(crate) fn servers(&self) -> Vec<i32> {
         let wanted = format!("--data-dir={}", self.spec.data_dir.display());

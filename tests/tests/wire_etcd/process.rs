@@ -105,7 +105,7 @@ async fn a_frozen_member_times_out_and_can_be_stopped() {
     let Some(etcd) = etcd_binary("a_frozen_member_times_out_and_can_be_stopped") else { return };
     let node = Node::new(&etcd, 13, 1, &[]);
     node.found_and_open().await;
-    node.signal(Signal::STOP);
+    node.freeze().await;
     let status = tokio::time::timeout(Duration::from_secs(3), node.etcd.status(&node.url())).await.expect("it hung");
     assert!(matches!(status, Err(EtcdError::Timeout { .. })), "{status:?}");
     let word = tokio::time::timeout(Duration::from_secs(8), node.etcd.membership(&node.url(), &node.me)).await.expect("it hung");
@@ -116,7 +116,7 @@ async fn a_frozen_member_times_out_and_can_be_stopped() {
     node.signal(Signal::CONT);
     node.leads(&node.url()).await;
 
-    node.signal(Signal::STOP);
+    node.freeze().await;
     let stopped = tokio::time::timeout(Duration::from_secs(5), node.exec.stop(Duration::from_millis(300))).await.expect("it hung");
     stopped.unwrap();
     assert!(node.last_exit().await.starts_with("signal: 9 (SIGKILL)"));
