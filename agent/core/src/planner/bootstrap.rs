@@ -83,6 +83,9 @@ fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     if record.origin != Origin::Fresh {
         return None;
     }
+    if s.data_generation().is_none() {
+        return Some(Decision::halt(Phase::Halted, serve::NOT_OURS));
+    }
     let says = "puts the data of an older generation aside, as the operator's `recover --fresh` says";
     Some(if s.runs() {
         Decision::act(Phase::Founding, Step::StopMember(StopReason::PutAside), says)
@@ -173,6 +176,10 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
     let claimable = claimable(s)?;
     if s.data().is_some() && s.order() != Some(Order::RecoverFresh) {
         return None;
+    }
+    // It would claim what it could never found: the gate judges no data whose generation is not known.
+    if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
+        return Some(Decision::halt(Phase::Halted, serve::NOT_OURS));
     }
     if let Err(why) = ready_to_claim(s, &claimable) {
         return Some(Decision::wait(Phase::Waiting, why).again_in(s.policy.retry));

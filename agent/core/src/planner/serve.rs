@@ -10,6 +10,10 @@ use crate::situation::{Charter, Situation};
 use super::decision::Decision;
 use super::prune::removal;
 
+/// Said of data without Quorate's label: nothing is known of its age, so nothing is decided about it.
+pub(super) const NOT_OURS: &str =
+    "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group";
+
 /// In the warm pool a node never joins.
 pub(super) fn warm(s: &Situation<'_>) -> Option<Decision> {
     s.is_warm().then(|| Decision::wait(Phase::Warm, "is in the warm pool, and joins nothing there"))
@@ -70,10 +74,7 @@ pub(super) fn resume(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let Some(generation) = data.generation else {
-        return Some(Decision::halt(
-            Phase::Halted,
-            "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group",
-        ));
+        return Some(Decision::halt(Phase::Halted, NOT_OURS));
     };
     let permitted = match &s.charter {
         Charter::Known(record) if record.etcd_cluster.is_some() && data.cluster.is_some() && record.etcd_cluster != data.cluster => {
