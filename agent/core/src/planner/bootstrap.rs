@@ -135,7 +135,7 @@ fn claimable(s: &Situation<'_>) -> Option<Claimable> {
             Some(Claimable { origin: Origin::Empty, generation: Generation(1), unsigned_will_do: true })
         }
         Charter::Known(record) => {
-            let generation = record.generation.next();
+            let generation = next_generation(s);
             match &record.state {
                 _ if ordered(Order::RecoverFresh) && s.membership().is_none() && !fresh_is_under_way(s, record) => {
                     Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
@@ -150,7 +150,7 @@ fn claimable(s: &Situation<'_>) -> Option<Claimable> {
             }
         }
         Charter::Vanished(_) | Charter::Broken(_) if ordered(Order::RecoverFresh) && s.membership().is_none() => {
-            let generation = s.last_record().map_or(Generation(1), |r| r.generation.next());
+            let generation = next_generation(s);
             Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
         }
         Charter::NoStore | Charter::Unreadable(..) | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,
@@ -164,12 +164,22 @@ fn fresh_is_under_way(s: &Situation<'_>, record: &Record) -> bool {
     mine || (record.origin == Origin::Fresh && record.founder() == Some(s.me()))
 }
 
-/// The number of the next record: above all that is known, where an operator orders a fresh start.
-fn next_number(s: &Situation<'_>) -> u64 {
+/// Every record that a claim must not fall behind: the store's, the remembered one, and, where an operator orders a fresh start over a
+/// charter that may be lost, the peers'.
+fn known_records<'a>(s: &Situation<'a>) -> impl Iterator<Item = &'a Record> {
     let told = s.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref());
-    let told = told.filter(|_| s.order() == Some(Order::RecoverFresh));
-    let known = s.record().into_iter().chain(&s.memory.kept.record).chain(told);
-    known.map(|r| r.number).max().unwrap_or(0) + 1
+    let ordered = s.order() == Some(Order::RecoverFresh);
+    s.record().into_iter().chain(&s.memory.kept.record).chain(told.filter(move |_| ordered))
+}
+
+/// The same without those of another cluster, whose generations are not this one's.
+fn own_records<'a>(s: &Situation<'a>) -> impl Iterator<Item = &'a Record> {
+    known_records(s).filter(|r| r.belongs_to(&s.seen.me))
+}
+
+/// The generation after all that are known.
+fn next_generation(s: &Situation<'_>) -> Generation {
+    own_records(s).map(|r| r.generation).max().map_or(Generation(1), Generation::next)
 }
 
 fn claim(s: &Situation<'_>) -> Option<Decision> {
@@ -200,18 +210,17 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
 
 fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
     let me = &s.seen.me;
-    let highest = s.last_record();
-    let number = next_number(s);
+    let number = known_records(s).map(|r| r.number).max().unwrap_or(0) + 1;
     Record {
         number,
-        previous: highest.filter(|r| r.number + 1 == number).map(Record::digest),
+        previous: s.last_record().filter(|r| r.number + 1 == number).map(Record::digest),
         account: me.account.clone(),
         region: me.region.clone(),
         cluster: me.cluster.clone(),
         generation: claimable.generation,
         origin: claimable.origin,
         state: State::Founding { founder: s.me().clone() },
-        ever_established: highest.and_then(|r| r.ever_established),
+        ever_established: own_records(s).filter_map(|r| r.ever_established).max(),
         etcd_cluster: None,
         voters: Vec::new(),
     }

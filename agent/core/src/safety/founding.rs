@@ -21,7 +21,8 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     let ordered_above = is_ordered_fresh(f, record) && record.number >= number;
     require(follows || ordered_above, "it does not follow the store's highest record")?;
     require(remembered.is_none_or(|r| r.number < record.number), "a record with its number is remembered")?;
-    require(record.ever_established >= highest.and_then(|r| r.ever_established), "it forgets that a generation was established")?;
+    let ever = highest.into_iter().chain(remembered).filter_map(|r| r.ever_established).max();
+    require(record.ever_established >= ever, "it forgets that a generation was established")?;
     match (&record.state, highest) {
         (State::Founding { founder }, _) => {
             require(founder == f.me(), "only the founder itself may claim")?;
@@ -56,7 +57,9 @@ fn rewrite(f: &Facts<'_>, record: &Record) -> Verdict {
 
 fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     let before = highest.into_iter().chain(&f.memory.kept.record).map(|r| r.generation.0).max().unwrap_or(0);
-    require(record.generation.0 == before + 1, "its generation is not the next one")?;
+    // A peer may remember more than this node and its store: an ordered fresh start goes above that too.
+    let ordered_above = is_ordered_fresh(f, record) && record.generation.0 > before;
+    require(record.generation.0 == before + 1 || ordered_above, "its generation is not the next one")?;
     require(f.membership().is_err(), "a quorum is alive")?;
     require(f.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(f.me())), "the group does not list this instance")?;
     origin(f, record, highest)?;
@@ -64,7 +67,7 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
 }
 
 fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
-    let ever = highest.and_then(|r| r.ever_established);
+    let ever = highest.into_iter().chain(&f.memory.kept.record).filter_map(|r| r.ever_established).max();
     let ordered = f.memory.kept.order == Some(Order::RecoverFresh);
     match &record.origin {
         Origin::Empty => {
