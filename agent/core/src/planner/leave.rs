@@ -42,10 +42,17 @@ fn keep_alive(s: &Situation<'_>) -> Option<Decision> {
     steps.into_iter().find(|d| d.step.is_some())
 }
 
-/// Lost quorum is said loudly by a leaver too.
+/// What only an operator can mend is said loudly by a leaver too.
 fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
-    match charter::broken(s).or_else(|| recover::decide(s)).filter(|d| d.needs_operator) {
-        Some(lost) => Decision { needs_operator: true, says: format!("{}; {}", decision.says, lost.says).into(), ..decision },
+    let lost = charter::broken(s).or_else(|| recover::decide(s));
+    // A last voter that has stopped its etcd awaits no quorum any more.
+    let awaiting = [charter::rewrite_vanished, serve::resume, serve::idle].into_iter().filter(|_| !s.memory.rests);
+    let awaiting = || awaiting.filter_map(|rule| rule(s)).find(|d| d.needs_operator);
+    match lost.or_else(awaiting) {
+        Some(also) => {
+            let needs_operator = also.needs_operator || decision.needs_operator;
+            Decision { needs_operator, says: format!("{}; {}", decision.says, also.says).into(), ..decision }
+        }
         None => decision,
     }
 }

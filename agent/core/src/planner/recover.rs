@@ -112,10 +112,10 @@ fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
     if !s.runs() || s.membership().is_some() || s.memory.quorum_lost.is_some() {
         return None;
     }
-    let left = record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v)).count();
-    if !quorum::lost(record.voters.len(), left) {
+    if !too_few_are_left(s, record) {
         return None;
     }
+    let left = left_of(s, record);
     let mine = if record.lists(s.me()) {
         "its etcd was restarted since and cannot say how far its data goes"
     } else {
@@ -128,6 +128,15 @@ fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
             record.voters.len()
         ),
     ))
+}
+
+/// By the record's voters quorum is lost for good.
+pub(super) fn too_few_are_left(s: &Situation<'_>, record: &Record) -> bool {
+    quorum::lost(record.voters.len(), left_of(s, record))
+}
+
+fn left_of(s: &Situation<'_>, record: &Record) -> usize {
+    record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v)).count()
 }
 
 fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, Option<u64>)]) -> Decision {
