@@ -1,5 +1,6 @@
 //! Leaving: wait until it is safe, hand over, be removed while still running, have it confirmed, stop, and only then complete the hook.
 
+use crate::memory::Order;
 use crate::observation::{Member, Membership, Transition};
 use crate::plan::{HookResult, Step, StopReason, Via};
 use crate::policy::OnFailedLeave;
@@ -80,7 +81,7 @@ fn has_left(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
 fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
     let phase = if state == "has left" { Phase::Left } else { Phase::Leaving };
     if !departure.instance_goes {
-        return Decision::wait(phase, format!("{state}, as {}; stays away until `quorate join`", departure.why));
+        return stays_away(s, departure, phase, state);
     }
     let hook = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next();
     let Some(hook) = hook else {
@@ -94,6 +95,14 @@ fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state:
     let result = if gives_launch_up { HookResult::Abandon } else { result };
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result };
     Decision::act(phase, step, format!("{state}; completes hook {} with {result}", hook.hook)).until(departure.deadline)
+}
+
+/// It is out, and its instance runs on: only an operator can end that.
+fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, state: &'static str) -> Decision {
+    if s.is_retained() {
+        return Decision::halt(phase, format!("{state}, as {}: nothing is left to be done here", departure.why));
+    }
+    Decision::wait(phase, format!("{state}, as {}; stays away until `quorate join`", departure.why))
 }
 
 /// The deadline is near, and leaving safely was not possible: say so, and let the policy decide.
@@ -208,10 +217,7 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
 /// The last voter cannot be removed: its clients are stopped and its data ends with the instance.
 fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership) -> Decision {
     if !departure.instance_goes {
-        return Decision::halt(
-            Phase::Leaving,
-            "was ordered to leave, but is the last voter: terminate the instance to end the cluster, or `quorate join`",
-        );
+        return last_but_running_on(s, departure);
     }
     let patient = is_patient(s, departure);
     let expected = s.wanted_voters().is_none_or(|wanted| wanted > 0);
@@ -224,6 +230,22 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
         return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
     }
     complete(s, departure, HookResult::Continue, "was the last voter")
+}
+
+/// Its instance runs on, so nothing makes it end the data: it serves until another votes.
+fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
+    let others = s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me()));
+    if others && is_patient(s, departure) {
+        return waits(departure, "is the last voter; waits for another to join".into()).again_in(s.policy.retry);
+    }
+    let back = if s.order() == Some(Order::Leave) { ", or `quorate join`" } else { "" };
+    Decision::halt(
+        Phase::Leaving,
+        format!(
+            "is to leave, as {}, but is the last voter: serves until another has joined. Terminate the instance to end the cluster{back}",
+            departure.why
+        ),
+    )
 }
 
 /// No quorum answers: wait, unless this is the last voter and already stopped, or the deadline ends the wait.
