@@ -21,6 +21,10 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (149, "a leaver with data of an older generation could not stop its etcd"),
     (325, "after a lost heartbeat the next came a third of the timeout later"),
     (108, "a joiner that reached nobody put a directory into the trash every second"),
+    (13702, "a leaver started an etcd for ever that ended each time, and asked for nobody"),
+    (10144, "a record had vanished and quorum was lost, and nobody asked for an operator"),
+    (10956, "a leaver without quorum lost its word that only an operator can help"),
+    (4109, "a detached survivor's recovery was refused by the gate for ever"),
 ];
 
 fn threads() -> usize {

@@ -2,7 +2,7 @@
 
 use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::memory::Order;
-use crate::observation::DataClaim;
+use crate::observation::{DataClaim, LifecycleState};
 use crate::policy::Recovery;
 use crate::quorum;
 
@@ -61,9 +61,16 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     let ordered_above = is_ordered_fresh(f, record) && record.generation.0 > before;
     require(record.generation.0 == before + 1 || ordered_above, "its generation is not the next one")?;
     require(f.membership().is_err(), "a quorum is alive")?;
-    require(f.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(f.me())), "the group does not list this instance")?;
+    let listed = f.seen.cloud.listed.fresh().ok_or("the group's instances are not known")?;
+    require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;
     origin(f, record, highest)?;
     everyone_consents(f, record)
+}
+
+/// A survivor that its group has detached, by IMDS's fresh word, holds the data all the same; a new founder would hold none.
+fn is_detached_survivor(f: &Facts<'_>, record: &Record) -> bool {
+    let detached = matches!(f.seen.target.fresh(), Some(Some(LifecycleState::Detached)));
+    detached && record.origin == (Origin::Survivor { instance: f.me().clone() })
 }
 
 fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
