@@ -97,12 +97,26 @@ fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state:
     Decision::act(phase, step, format!("{state}; completes hook {} with {result}", hook.hook)).until(departure.deadline)
 }
 
-/// It is out, and its instance runs on: only an operator can end that.
+/// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.
 fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, state: &'static str) -> Decision {
+    let out = format!("{state}, as {}", departure.why);
     if s.is_retained() {
-        return Decision::halt(phase, format!("{state}, as {}: nothing is left to be done here", departure.why));
+        return Decision::halt(phase, format!("{out}: nothing is left to be done here"));
     }
-    Decision::wait(phase, format!("{state}, as {}; stays away until `quorate join`", departure.why))
+    if let Some(rewrite) = charter::rewrite_vanished(s).filter(|d| d.step.is_some()) {
+        return Decision { phase, ..rewrite };
+    }
+    if let Some(claim) = s.record().filter(|r| r.founder() == Some(s.me())) {
+        let says = format!(
+            "{out}, but has claimed generation {}, which nobody else may found while it lives: terminate the instance, or `quorate join`",
+            claim.generation
+        );
+        return Decision::halt(phase, says);
+    }
+    if let Some(broken) = charter::broken(s) {
+        return Decision::halt(phase, format!("{out}, and tells the others what it remembers: {}", broken.says));
+    }
+    Decision::wait(phase, format!("{out}; stays away until `quorate join`"))
 }
 
 /// The deadline is near, and leaving safely was not possible: say so, and let the policy decide.
