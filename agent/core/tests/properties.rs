@@ -74,7 +74,7 @@ proptest! {
         w.forget_all_readings();
         let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
         prop_assert!(!planned.as_ref().is_some_and(changes_something), "{:?} is planned on nothing", planned);
-        for step in candidates.into_iter().filter(|step| changes_something(step)) {
+        for step in candidates.into_iter().filter(changes_something) {
             let verdict = safety::check(&step, &w.seen, &w.memory, &w.policy, w.now);
             prop_assert!(verdict.is_err(), "the gate lets {:?} through on nothing\n{}", step, w);
         }

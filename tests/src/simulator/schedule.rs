@@ -59,10 +59,18 @@ pub(crate) enum Sight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each says what happens")]
 pub(crate) enum Fault {
-    Terminate { decrement: bool },
+    Terminate {
+        decrement: bool,
+    },
     Ec2Terminate,
-    Detach { decrement: bool },
-    Kill { count: u64 },
+    Detach {
+        decrement: bool,
+    },
+    /// The charter is deleted, and everybody who remembers it is taken out of the groups, alive.
+    Orphan,
+    Kill {
+        count: u64,
+    },
     Isolate,
     OneWay,
     Deaf,
@@ -72,17 +80,26 @@ pub(crate) enum Fault {
     EtcdCrash,
     AgentCrash,
     MachineCrash,
-    See { sight: Sight, everyone: bool },
-    Throttle { everyone: bool },
+    See {
+        sight: Sight,
+        everyone: bool,
+    },
+    Throttle {
+        everyone: bool,
+    },
     Imds(Imds),
-    StoreDown { everyone: bool },
+    StoreDown {
+        everyone: bool,
+    },
     StoreLag,
     LoseRecord,
     LoseCharter,
     Foreign,
     CapacityShort,
     Resize(i32),
-    Refresh { launch_first: bool },
+    Refresh {
+        launch_first: bool,
+    },
     Wipe,
     ExpireLock,
     Leave,
@@ -250,6 +267,7 @@ fn fault(rng: &mut Rng) -> Fault {
         76..=77 => Fault::StoreLag,
         78 if everyone => Fault::LoseRecord,
         78 => Fault::LoseCharter,
+        79 if everyone => Fault::Orphan,
         79 => Fault::Foreign,
         80..=81 => Fault::CapacityShort,
         82..=86 => Fault::Resize(if rng.chance(500) { 1 } else { -1 }),

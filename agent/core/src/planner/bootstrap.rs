@@ -194,6 +194,9 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
     if let Err(why) = ready_to_claim(s, &claimable) {
         return Some(Decision::wait(Phase::Waiting, why).again_in(s.policy.retry));
     }
+    if let Some(unseen) = unseen_by_tag(s, &claimable) {
+        return Some(unseen);
+    }
     let since = s.memory.may_claim.unwrap_or(s.now);
     let at = since + s.policy.rank_delay * rank(s);
     if s.now < at {
@@ -229,8 +232,41 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
 /// Since when a claim is open to this node, for its rank to count from; asked by [`crate::memory::Memory::absorb`].
 pub(crate) fn may_claim(s: &Situation<'_>) -> bool {
     let no_data = s.disk_is_empty() || s.order() == Some(Order::RecoverFresh);
-    no_data && s.departure().is_none() && claimable(s).is_some_and(|c| ready_to_claim(s, &c).is_ok())
+    let ready = |c: &Claimable| ready_to_claim(s, c).is_ok() && unseen_by_tag(s, c).is_none();
+    no_data && s.departure().is_none() && claimable(s).is_some_and(|c| ready(&c))
 }
+
+/// Everything else is ready for an empty cluster to be claimed: now EC2 is asked who bears the cluster's tag; asked by [`crate::cadence`].
+pub(crate) fn awaits_tagged(s: &Situation<'_>) -> bool {
+    s.disk_is_empty() && s.departure().is_none() && claimable(s).is_some_and(|c| c.origin == Origin::Empty && ready_to_claim(s, &c).is_ok())
+}
+
+/// Who bears the cluster's tag must have been read before an empty cluster is claimed: the charter may have been deleted, and the instance that
+/// holds the data be on no group's list. A reading without this very instance shows that the tag is not on the instances, and is none.
+fn unseen_by_tag(s: &Situation<'_>, claimable: &Claimable) -> Option<Decision> {
+    if claimable.origin != Origin::Empty {
+        return None;
+    }
+    let tagged = &s.seen.cloud.tagged;
+    let Some(ids) = tagged.fresh() else {
+        let says = format!("waits to read which instances bear the tag quorate:cluster: {}", tagged.why_not_fresh());
+        return Some(Decision::wait(Phase::Waiting, says).again_in(s.policy.retry / 2));
+    };
+    if ids.contains(s.me()) {
+        return None;
+    }
+    let says = format!(
+        "does not found a cluster: EC2 does not show this instance among those with the tag quorate:cluster = {}, so that another that holds data could be missed too; have the group propagate the tag at launch, and tag the instances that run already",
+        s.seen.me.cluster
+    );
+    let wait = Decision::wait(Phase::Waiting, says).again_in(s.policy.retry);
+    // EC2's lists lag behind a launch.
+    let lags = s.now.since(s.memory.started) < s.policy.aws_hurry * TAG_LAG;
+    Some(Decision { needs_operator: !lags, ..wait })
+}
+
+/// So many hurried pauses are allowed for the lag: a minute.
+const TAG_LAG: u32 = 12;
 
 fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), String> {
     if !s.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(s.me())) {

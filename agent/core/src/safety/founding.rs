@@ -79,6 +79,9 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     match &record.origin {
         Origin::Empty => {
             require(ever.is_none(), "an empty cluster is never founded after one was established")?;
+            // The charter may have been deleted, and who holds the data be on no group's list. A list without this instance is no list.
+            let tagged = f.seen.cloud.tagged.fresh().ok_or("who bears the cluster's tag is not known")?;
+            require(tagged.contains(f.me()), "this instance is not among those that bear the cluster's tag")?;
             require(f.disk_is_empty(), "this disk holds data")?;
             require(highest.is_none_or(|r| takeover(f, r)), "another founder is not gone")
         }

@@ -57,7 +57,7 @@ fn nothing(me: Me) -> Observation {
     Observation {
         me,
         target: unknown(),
-        cloud: Cloud { groups: unknown(), listed: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
+        cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
         store: unknown(),
         peers: [].into(),
         local: Local { data: unknown(), ran_this_boot: true, superseded: true, process: unknown() },

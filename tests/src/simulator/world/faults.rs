@@ -34,6 +34,7 @@ impl World {
             Fault::Foreign => self.store.set_foreign(true),
             Fault::LoseRecord => return self.lose_record(),
             Fault::LoseCharter => while self.lose_record() {},
+            Fault::Orphan => self.orphan(),
             Fault::CapacityShort => self.short_of_capacity(true),
             Fault::Resize(by) => self.resize(*by),
             Fault::Refresh { launch_first } => self.refresh(*launch_first),
@@ -177,6 +178,15 @@ impl World {
         if let Err(error) = result {
             self.tell(n, || error.to_string());
         }
+    }
+
+    fn orphan(&mut self) {
+        for n in 0..self.nodes.len() {
+            if self.nodes[n].powered {
+                self.detach(n, false);
+            }
+        }
+        while self.lose_record() {}
     }
 
     fn ec2_terminate(&mut self, n: usize) {
