@@ -11,7 +11,7 @@ mod story;
 
 use proptest::prelude::*;
 use quorate_core::memory::Memory;
-use quorate_core::plan::Step;
+use quorate_core::plan::{Start, Step};
 use quorate_core::{planner, safety};
 
 use property::dice::Dice;
@@ -82,6 +82,22 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(cases(4000))]
+
+    /// etcd takes a directory without a write-ahead log for a new cluster's, and begins one.
+    #[test]
+    fn etcd_is_never_resumed_without_a_log(bytes in entropy()) {
+        let mut w = world(&bytes);
+        w.lose_the_log();
+        let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
+        prop_assert!(!planned.as_ref().is_some_and(resumes), "it is planned\n{}", w);
+        for step in steps::thinkable(&w).into_iter().filter(resumes) {
+            prop_assert!(safety::check(&step, &w.seen, &w.memory, &w.policy, w.now).is_err(), "the gate lets {:?} through\n{}", step, w);
+        }
+    }
+}
+
+proptest! {
     // A walk is some hundred looks at the world.
     #![proptest_config(cases(1500))]
 
@@ -91,6 +107,10 @@ proptest! {
             prop_assert!(false, "{}", story);
         }
     }
+}
+
+fn resumes(step: &Step) -> bool {
+    matches!(step, Step::StartMember(Start::Resume { .. }))
 }
 
 /// A heartbeat is always harmless, and so is the lock: it is a courtesy between agents.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, Local, Me, Observation};
+use quorate_core::observation::{Cloud, EtcdView, Local, LocalData, Me, Observation};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -25,6 +25,13 @@ impl World {
     /// A world of which nothing is known.
     pub(crate) fn new() -> Self {
         Self { seen: nothing(me()), memory: Memory::new(Kept::new(instance(0)), NOW), policy: Policy::default(), now: NOW }
+    }
+
+    /// Where there is data, its label stays and its write-ahead log is gone, as after a start that died at once.
+    pub(crate) fn lose_the_log(&mut self) {
+        if let Reading::Fresh(LocalData::Present(identity), _) = &mut self.seen.local.data {
+            (identity.cluster, identity.member) = (None, None);
+        }
     }
 
     /// The memory stays, the readings go.

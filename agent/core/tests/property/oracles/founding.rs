@@ -171,6 +171,7 @@ pub(super) fn start(f: &Facts<'_>, generation: Generation, token: &str) -> Judge
 }
 
 pub(super) fn resume(f: &Facts<'_>, loopback_only: bool) -> Judgement {
+    must(f.data().is_some_and(|d| d.cluster.is_some() && d.member.is_some()), "there is no log: etcd would begin a cluster of its own")?;
     let generation = f.generation().ok_or("the data's generation is not known")?;
     let remembered = f.w.memory.kept.record.as_ref();
     if f.w.seen.store.fresh().is_none() {
