@@ -33,13 +33,13 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
 }
 
-/// What a leaver goes on with while it waits, because its leave may depend on it: founding what it claimed, recovering, and running its
-/// own etcd.
+/// What a leaver goes on with while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and
+/// running its own etcd.
 fn keep_alive(s: &Situation<'_>) -> Option<Decision> {
     if s.memory.rests {
         return None;
     }
-    let steps = [charter::rewrite_vanished, recover::decide, serve::resume].into_iter().filter_map(|rule| rule(s));
+    let steps = [charter::rewrite_vanished, recover::decide, serve::superseded, serve::resume].into_iter().filter_map(|rule| rule(s));
     steps.into_iter().find(|d| d.step.is_some())
 }
 
