@@ -30,6 +30,7 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (10956, "a leaver without quorum lost its word that only an operator can help"),
     (18455, "a charter was deleted, and an empty cluster founded beside a detached instance that held the data"),
     (1983, "a founder was ordered to leave before it had founded anything, and did not say that it stands in the way"),
+    (34773, "a last voter that was retained after it had stopped its etcd never started it again"),
     (4109, "a detached survivor's recovery was refused by the gate for ever"),
 ];
 
@@ -78,6 +79,7 @@ fn everything_that_can_happen_does() {
         ("rewritten", stats.rewritten),
         ("completed for the dead", stats.completed_for_the_dead),
         ("spares", stats.spares),
+        ("retained", stats.retained),
         ("agent crashes", stats.agent_crashes),
         ("refused by the other side", stats.refused_by_others),
         ("answers lost", stats.unclear),

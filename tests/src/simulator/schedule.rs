@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::policy::Policy;
+use quorate_core::policy::{OnFailedLeave, Policy};
 use quorate_core::time::Timestamp;
 
 use super::etcd_model::Rule;
@@ -148,7 +148,7 @@ impl Schedule {
         let faults = faults(&mut rng);
         let last = faults.iter().map(|(at, _, lasts)| *at + *lasts).max().unwrap_or(Timestamp(20_000));
         let calm = last.min(Timestamp(200_000)).max(Timestamp(15_000)) + Duration::from_secs(2);
-        Self {
+        let mut schedule = Self {
             groups,
             size,
             hooks: rng.chance(900),
@@ -167,7 +167,11 @@ impl Schedule {
             faults,
             calm,
             end: calm + TO_SETTLE,
+        };
+        if schedule.retain_on_abandon {
+            schedule.policy.on_failed_leave = OnFailedLeave::Abandon;
         }
+        schedule
     }
 }
 

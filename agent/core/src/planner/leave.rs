@@ -21,7 +21,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return has_left(s, &departure);
     }
     // A generation is ended only once it is established: until then nobody else may hold it or take it over.
-    if let Some(founding) = bootstrap::go_on_founding(s).filter(|d| d.step.is_some() && !s.memory.rests) {
+    if let Some(founding) = bootstrap::go_on_founding(s).filter(|d| d.step.is_some() && !rests(s)) {
         return Some(Decision { phase: Phase::Leaving, ..founding });
     }
     let decision = out_of_time(s, &departure).or_else(|| leave_cluster(s, &departure))?;
@@ -33,10 +33,15 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
 }
 
+/// It stopped its etcd as the last voter, and its instance goes. One that is retained after all serves again: nothing takes its data away.
+fn rests(s: &Situation<'_>) -> bool {
+    s.memory.rests && s.departure().is_some_and(|d| d.instance_goes)
+}
+
 /// What a leaver goes on with while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and
 /// running its own etcd.
 fn keep_alive(s: &Situation<'_>) -> Option<Decision> {
-    if s.memory.rests {
+    if rests(s) {
         return None;
     }
     let steps = [charter::rewrite_vanished, recover::decide, serve::superseded, serve::resume].into_iter().filter_map(|rule| rule(s));
@@ -47,7 +52,7 @@ fn keep_alive(s: &Situation<'_>) -> Option<Decision> {
 fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
     let lost = charter::broken(s).or_else(|| recover::decide(s));
     // A last voter that has stopped its etcd awaits no quorum any more.
-    let awaiting = [charter::rewrite_vanished, serve::resume, serve::idle].into_iter().filter(|_| !s.memory.rests);
+    let awaiting = [charter::rewrite_vanished, serve::resume, serve::idle].into_iter().filter(|_| !rests(s));
     let awaiting = || awaiting.filter_map(|rule| rule(s)).find(|d| d.needs_operator);
     match lost.or_else(awaiting) {
         Some(also) => {
@@ -264,7 +269,7 @@ fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
 
 /// No quorum answers: wait, unless this is the last voter and already stopped, or the deadline ends the wait.
 fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
-    if s.is_stopped() && s.memory.rests && departure.instance_goes {
+    if s.is_stopped() && rests(s) {
         return complete(s, departure, HookResult::Continue, "was the last voter, and its etcd is stopped");
     }
     waits(departure, format!("no quorum answers: {}", s.seen.etcd.membership.why_not_fresh())).again_in(s.policy.retry)

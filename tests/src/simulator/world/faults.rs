@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::memory::Order;
+use quorate_core::report::Phase;
 
 use super::{Event, World};
 use crate::region::{Caller, LifecycleState, RefreshPreferences, Service, View, ViewRule};
@@ -169,6 +170,19 @@ impl World {
         let result = self.region.api(&OPERATOR, self.now).terminate_in_group(&id, decrement);
         if let Err(error) = result {
             self.tell(n, || error.to_string());
+        }
+    }
+
+    /// An operator ends the retained instances that say that they have left.
+    pub(super) fn let_go_of_the_retained(&mut self) {
+        for n in 0..self.nodes.len() {
+            let node = &self.nodes[n];
+            let retained = self.region.instance(&node.me.instance).is_some_and(|i| i.lifecycle == LifecycleState::TerminatingRetained);
+            let has_left = node.agent.as_ref().and_then(|a| a.verdict.as_ref()).is_some_and(|r| r.phase == Phase::Left && r.needs_operator);
+            if retained && has_left {
+                self.stats.retained += 1;
+                self.terminate(n, false);
+            }
         }
     }
 

@@ -94,6 +94,7 @@ impl World {
             return false;
         }
         self.next_settling = self.now + SETTLING;
+        self.let_go_of_the_retained();
         if self.checks.amnesia {
             self.stats.forgotten += 1;
             return true;

@@ -78,12 +78,14 @@ impl World {
         let mut spec = GroupSpec::new(&format!("group-{group}"), schedule.size).sizes(0, 8, schedule.size).tag(CLUSTER_TAG, CLUSTER);
         spec.launch_before_terminate = schedule.launch_before_terminate;
         spec.retain_on_abandon = schedule.retain_on_abandon;
+        // Whoever wants abandoned instances kept wants those kept too whose agent could not say anything in time.
+        let unsaid = if schedule.retain_on_abandon { ActionResult::Abandon } else { ActionResult::Continue };
         if schedule.hooks {
             spec = spec.hook(hook(LAUNCH_HOOK, Transition::Launching, schedule.launch_timeout, ActionResult::Abandon)).hook(hook(
                 TERMINATE_HOOK,
                 Transition::Terminating,
                 schedule.terminate_timeout,
-                ActionResult::Continue,
+                unsaid,
             ));
         }
         spec
