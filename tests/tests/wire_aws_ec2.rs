@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use lab::{Lab, PATIENCE};
 use quorate::adapters::aws::AwsError;
-use quorate_core::ids::InstanceId;
+use quorate::identity::Role;
+use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
-use quorate_lab::region::{ApiError, Call};
+use quorate_lab::region::{ApiError, Call, Caller, GroupSpec};
 use quorate_lab::wire::Fault;
 
 const DESCRIBE: &str = "DescribeInstances";
@@ -98,6 +99,52 @@ async fn many_ids_are_asked_in_batches() {
     let answers = lab.ec2().await.describe(&members).await.unwrap();
     assert_eq!(answers.len(), 105);
     assert_eq!(lab.calls(Call::DescribeInstances), 2);
+}
+
+async fn tagged(lab: &Lab) -> Result<BTreeSet<InstanceId>, AwsError> {
+    lab.ec2().await.tagged(&ClusterName::new("prod"), Role::Etcd).await
+}
+
+#[tokio::test]
+async fn who_bears_the_clusters_tag_is_found_on_whatever_list_it_is() {
+    let other = GroupSpec::new("other", 1).tag("quorate:cluster", "prod2").tag("quorate:role", "etcd");
+    let workers = GroupSpec::new("workers", 1).tag("quorate:cluster", "prod").tag("quorate:role", "worker");
+    let roleless = GroupSpec::new("roleless", 1).tag("quorate:cluster", "prod");
+    let lab = Lab::start([Lab::group("etcd", 3), other, workers, roleless]).await;
+    lab.until("they serve", |region| region.instances().iter().all(|it| it.lifecycle.to_string() == "InService")).await;
+    let mut expected: BTreeSet<_> = lab.members("etcd").into_iter().chain(lab.members("roleless")).collect();
+    assert_eq!(tagged(&lab).await.unwrap(), expected);
+    // A detached instance is on no list, and keeps the tag; a terminated one is gone.
+    let (detached, killed) = (lab.members("etcd")[1].clone(), lab.members("etcd")[2].clone());
+    lab.server.region().with(|region, now| {
+        region.api(&Caller::Operator, now).detach(&detached, true).unwrap();
+        region.hard_kill(&killed, now);
+    });
+    lab.until("one is terminated", |region| region.instance(&killed).is_some_and(|it| it.ec2.to_string() == "terminated")).await;
+    assert!(!lab.members("etcd").contains(&detached));
+    expected.remove(&killed);
+    let found = tagged(&lab).await.unwrap();
+    assert!(found.is_superset(&expected), "{found:?} lacks one of {expected:?}");
+    assert!(found.contains(&detached) && !found.contains(&killed));
+}
+
+#[tokio::test]
+async fn who_bears_the_tag_is_read_from_every_page() {
+    let (lab, members) = running(7).await;
+    lab.server.limit_pages(2);
+    assert_eq!(tagged(&lab).await.unwrap(), members.into_iter().collect());
+    assert_eq!(lab.calls(Call::DescribeInstances), 4);
+}
+
+#[tokio::test]
+async fn a_broken_page_is_no_short_list() {
+    let (lab, _) = running(3).await;
+    lab.server.limit_pages(2);
+    lab.api_fault(DESCRIBE, Fault::TruncatedBody);
+    assert!(matches!(tagged(&lab).await, Err(AwsError::NoAnswer { .. })));
+    let nobody = Lab::start([Lab::group("etcd", 1)]).await;
+    let none = nobody.ec2().await.tagged(&ClusterName::new("nobody"), Role::Etcd).await.unwrap();
+    assert!(none.is_empty(), "{none:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::ids::InstanceId;
 use crate::memory::Memory;
 use crate::observation::{LifecycleState, Observation};
+use crate::planner;
 use crate::policy::Policy;
 use crate::situation::Situation;
 use crate::time::Timestamp;
@@ -17,6 +18,8 @@ use crate::time::Timestamp;
 pub enum Query {
     /// DescribeAutoScalingGroups by the cluster's tags: groups and the instances that they list.
     Groups,
+    /// DescribeInstances by the tag `quorate:cluster`, in every state but `terminated`.
+    Tagged,
     /// DescribeInstances of these ids.
     Instances(Vec<InstanceId>),
     /// DescribeLifecycleHooks of the cluster's groups.
@@ -40,6 +43,10 @@ pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Tim
         queries.push(Query::Groups);
     }
     let hurried = policy.aws_hurry.min(pace);
+    // The last thing before an empty cluster is claimed, and never otherwise.
+    if planner::awaits_tagged(&s) && is_due(memory.asked.tagged, slackened(&s, hurried)) {
+        queries.push(Query::Tagged);
+    }
     let unknown = to_ask_by_id(&s);
     if !unknown.is_empty() && is_due(memory.asked.instances, slackened(&s, hurried)) {
         queries.push(Query::Instances(unknown));

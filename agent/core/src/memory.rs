@@ -26,12 +26,12 @@ pub enum Order {
     RecoverFresh,
 }
 
-/// An instance that this node once saw listed.
+/// An instance that this node once saw: listed by a group, bearing the cluster's tag, or known to EC2 by the id that a record names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
-    /// Its group.
-    pub group: GroupName,
+    /// Its group, if one listed it.
+    pub group: Option<GroupName>,
     /// Its last known address.
     pub address: Option<IpAddr>,
     /// When EC2 launched it.
@@ -96,6 +96,8 @@ pub struct Beat {
 pub struct Asked {
     /// Groups and the instances that they list.
     pub groups: Option<Timestamp>,
+    /// Instances by the cluster's tag.
+    pub tagged: Option<Timestamp>,
     /// Instances by id, all that were due.
     pub instances: Option<Timestamp>,
     /// Lifecycle hooks.

@@ -348,6 +348,8 @@ impl<'a> Situation<'a> {
         let target = self.seen.target.last().copied().flatten();
         let state = self.seen.cloud.own_state.last().copied();
         match (target, state) {
+            // It runs on, and no time runs out, until an operator terminates it.
+            _ if self.is_retained() => Some(Departure { why: RETAINED, deadline: None, instance_goes: false }),
             (Some(LifecycleState::Terminated), _) => notice("its group terminates it", self.hook_deadline()),
             (_, Some(s)) if s.is_terminating() => notice("its group terminates it", self.hook_deadline()),
             _ if self.is_listed_as_terminating() => notice("its group terminates it", self.hook_deadline()),
@@ -359,6 +361,20 @@ impl<'a> Situation<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Its group gave it up and keeps its machine, because its termination was abandoned.
+    #[must_use]
+    pub fn is_retained(&self) -> bool {
+        let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).map(|i| i.state);
+        let own = self.seen.cloud.own_state.last().copied();
+        own.or(listed) == Some(LifecycleState::TerminatingRetained)
+    }
+
+    /// Its group detached it: IMDS is the only one that can say so, because the group lists it no more.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        matches!(self.seen.target.fresh(), Some(Some(LifecycleState::Detached)))
     }
 
     /// A second source for its own place, should IMDS fail just then.
@@ -407,6 +423,9 @@ impl<'a> Situation<'a> {
         since.map_or(Duration::ZERO, |s| self.now.since(s))
     }
 }
+
+/// Why a retained instance leaves.
+const RETAINED: &str = "its group gave it up, and retains it until an operator terminates it";
 
 fn to_via(member: &Member) -> Option<Via> {
     member.client_url.as_ref().map(|url| Via { member: member.id, url: url.clone() })

@@ -127,6 +127,28 @@ fn a_notice_is_followed_by_questions_at_once() {
     }
 }
 
+fn is_due(world: &mut World, query: &Query) -> bool {
+    let seen = world.look();
+    cadence::due(&seen, &world.memory, &world.policy, world.now).contains(query)
+}
+
+#[test]
+fn who_bears_the_tag_is_asked_last_before_an_empty_cluster_is_claimed() {
+    let mut teller = Teller::new("cadence");
+    let alone = "me i-a\nhooks none\nown-state InService\ntarget InService\nlisted i-a, i-b\ntagged unknown\nstore absent";
+    alone.lines().for_each(|line| teller.line(line));
+    assert!(!is_due(teller.world.as_mut().unwrap(), &Query::Tagged), "i-b has not consented yet");
+    teller.line("peer i-b waiting");
+    let world = teller.world.as_mut().unwrap();
+    assert!(is_due(world, &Query::Tagged));
+    world.memory.note_asked(&Query::Tagged, world.now);
+    assert!(!is_due(world, &Query::Tagged), "it is asked again without a pause");
+    world.now = world.now + world.policy.aws_hurry * 2;
+    assert!(is_due(world, &Query::Tagged));
+    teller.line("store established voters i-b:b2");
+    assert!(!is_due(teller.world.as_mut().unwrap(), &Query::Tagged), "there is a charter");
+}
+
 #[test]
 fn no_two_nodes_keep_step() {
     let first_two = |name: &str| {

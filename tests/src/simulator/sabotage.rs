@@ -9,6 +9,8 @@ pub enum Sabotage {
     SilenceIsConsent,
     /// Whoever does not answer is taken for terminated.
     SilentIsGone,
+    /// Whom the groups list is taken for everybody who bears the cluster's tag.
+    ListsAreAll,
     /// The termination hook is completed before the member has left.
     CompleteBeforeLeaving,
     /// The launch hook is completed as soon as etcd runs.
@@ -33,6 +35,7 @@ impl Sabotage {
         Self::NoGate,
         Self::SilenceIsConsent,
         Self::SilentIsGone,
+        Self::ListsAreAll,
         Self::CompleteBeforeLeaving,
         Self::CompleteBeforeVoting,
         Self::PromoteWithoutRecord,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::policy::Policy;
+use quorate_core::policy::{OnFailedLeave, Policy};
 use quorate_core::time::Timestamp;
 
 use super::etcd_model::Rule;
@@ -59,10 +59,18 @@ pub(crate) enum Sight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each says what happens")]
 pub(crate) enum Fault {
-    Terminate { decrement: bool },
+    Terminate {
+        decrement: bool,
+    },
     Ec2Terminate,
-    Detach { decrement: bool },
-    Kill { count: u64 },
+    Detach {
+        decrement: bool,
+    },
+    /// The charter is deleted, and everybody who remembers it is taken out of the groups, alive.
+    Orphan,
+    Kill {
+        count: u64,
+    },
     Isolate,
     OneWay,
     Deaf,
@@ -72,17 +80,26 @@ pub(crate) enum Fault {
     EtcdCrash,
     AgentCrash,
     MachineCrash,
-    See { sight: Sight, everyone: bool },
-    Throttle { everyone: bool },
+    See {
+        sight: Sight,
+        everyone: bool,
+    },
+    Throttle {
+        everyone: bool,
+    },
     Imds(Imds),
-    StoreDown { everyone: bool },
+    StoreDown {
+        everyone: bool,
+    },
     StoreLag,
     LoseRecord,
     LoseCharter,
     Foreign,
     CapacityShort,
     Resize(i32),
-    Refresh { launch_first: bool },
+    Refresh {
+        launch_first: bool,
+    },
     Wipe,
     ExpireLock,
     Leave,
@@ -131,7 +148,7 @@ impl Schedule {
         let faults = faults(&mut rng);
         let last = faults.iter().map(|(at, _, lasts)| *at + *lasts).max().unwrap_or(Timestamp(20_000));
         let calm = last.min(Timestamp(200_000)).max(Timestamp(15_000)) + Duration::from_secs(2);
-        Self {
+        let mut schedule = Self {
             groups,
             size,
             hooks: rng.chance(900),
@@ -150,7 +167,11 @@ impl Schedule {
             faults,
             calm,
             end: calm + TO_SETTLE,
+        };
+        if schedule.retain_on_abandon {
+            schedule.policy.on_failed_leave = OnFailedLeave::Abandon;
         }
+        schedule
     }
 }
 
@@ -250,6 +271,7 @@ fn fault(rng: &mut Rng) -> Fault {
         76..=77 => Fault::StoreLag,
         78 if everyone => Fault::LoseRecord,
         78 => Fault::LoseCharter,
+        79 if everyone => Fault::Orphan,
         79 => Fault::Foreign,
         80..=81 => Fault::CapacityShort,
         82..=86 => Fault::Resize(if rng.chance(500) { 1 } else { -1 }),

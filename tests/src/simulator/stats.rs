@@ -55,6 +55,8 @@ counts! {
     completed_for_the_dead,
     /// Lifecycle actions that timed out.
     timed_out,
+    /// Instances that their group retained, and an operator ended once they had left.
+    retained,
     /// Launches abandoned.
     abandoned,
     /// Launches completed by a spare.

@@ -2,6 +2,7 @@
 
 use crate::cadence;
 use crate::charter::{Record, StoreView};
+use crate::ids::InstanceId;
 use crate::observation::{Ec2Answer, Ec2State, Observation, Process};
 use crate::planner;
 use crate::policy::Policy;
@@ -34,12 +35,13 @@ impl Memory {
     }
 
     fn absorb_instances(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
-        if let Some(listed) = seen.cloud.listed.fresh() {
-            for (id, instance) in listed {
-                if !self.terminated.contains(id) && !self.kept.seen.contains_key(id) {
-                    self.kept.seen.insert(id.clone(), Seen { group: instance.group.clone(), address: None, launched: None });
-                }
+        for (id, instance) in seen.cloud.listed.fresh().into_iter().flatten() {
+            if let Some(known) = self.come_to_know(id) {
+                known.group.get_or_insert_with(|| instance.group.clone());
             }
+        }
+        for id in seen.cloud.tagged.fresh().into_iter().flatten() {
+            self.come_to_know(id);
         }
         for (id, answer) in &seen.cloud.asked {
             let Reading::Fresh(answer, at) = answer else { continue };
@@ -51,7 +53,7 @@ impl Memory {
                 }
                 Ec2Answer::Known { address, launched, .. } => {
                     self.not_found.remove(id);
-                    if let Some(known) = self.kept.seen.get_mut(id) {
+                    if let Some(known) = self.come_to_know(id) {
                         known.address = address.or(known.address);
                         known.launched = launched.or(known.launched);
                     }
@@ -74,6 +76,17 @@ impl Memory {
                 self.watched.insert(id.clone(), now);
             }
         }
+    }
+
+    /// Remembers an instance, unless it has ended.
+    fn come_to_know(&mut self, id: &InstanceId) -> Option<&mut Seen> {
+        if self.terminated.contains(id) {
+            return None;
+        }
+        if !self.kept.seen.contains_key(id) {
+            self.kept.seen.insert(id.clone(), Seen { group: None, address: None, launched: None });
+        }
+        self.kept.seen.get_mut(id)
     }
 
     fn absorb_peers(&mut self, seen: &Observation, now: Timestamp) {

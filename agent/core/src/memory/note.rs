@@ -65,6 +65,7 @@ impl Memory {
         self.asked.count += 1;
         match query {
             Query::Groups => self.asked.groups = Some(now),
+            Query::Tagged => self.asked.tagged = Some(now),
             Query::Instances(_) => self.asked.instances = Some(now),
             Query::Hooks => self.asked.hooks = Some(now),
             Query::OwnState => self.asked.own_state = Some(now),

@@ -1,6 +1,6 @@
 //! What EC2 and Auto Scaling say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -202,6 +202,9 @@ pub struct Cloud {
     pub groups: Reading<Vec<Group>>,
     /// The instances that those groups list.
     pub listed: Reading<BTreeMap<InstanceId, ListedInstance>>,
+    /// Every instance that bears the tag `quorate:cluster` of this cluster, in any EC2 state but `terminated`, whether a group lists it or not:
+    /// one that was detached, or that this node never saw, may hold the cluster's data. Asked before an empty cluster is claimed.
+    pub tagged: Reading<BTreeSet<InstanceId>>,
     /// Answers for instances asked by id.
     pub asked: BTreeMap<InstanceId, Reading<Ec2Answer>>,
     /// Our hooks on the cluster's groups.

@@ -83,6 +83,9 @@ fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     if record.origin != Origin::Fresh {
         return None;
     }
+    if s.data_generation().is_none() {
+        return Some(Decision::halt(Phase::Halted, serve::NOT_OURS));
+    }
     let says = "puts the data of an older generation aside, as the operator's `recover --fresh` says";
     Some(if s.runs() {
         Decision::act(Phase::Founding, Step::StopMember(StopReason::PutAside), says)
@@ -132,7 +135,7 @@ fn claimable(s: &Situation<'_>) -> Option<Claimable> {
             Some(Claimable { origin: Origin::Empty, generation: Generation(1), unsigned_will_do: true })
         }
         Charter::Known(record) => {
-            let generation = record.generation.next();
+            let generation = next_generation(s);
             match &record.state {
                 _ if ordered(Order::RecoverFresh) && s.membership().is_none() && !fresh_is_under_way(s, record) => {
                     Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
@@ -147,7 +150,7 @@ fn claimable(s: &Situation<'_>) -> Option<Claimable> {
             }
         }
         Charter::Vanished(_) | Charter::Broken(_) if ordered(Order::RecoverFresh) && s.membership().is_none() => {
-            let generation = s.last_record().map_or(Generation(1), |r| r.generation.next());
+            let generation = next_generation(s);
             Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
         }
         Charter::NoStore | Charter::Unreadable(..) | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,
@@ -161,12 +164,22 @@ fn fresh_is_under_way(s: &Situation<'_>, record: &Record) -> bool {
     mine || (record.origin == Origin::Fresh && record.founder() == Some(s.me()))
 }
 
-/// The number of the next record: above all that is known, where an operator orders a fresh start.
-fn next_number(s: &Situation<'_>) -> u64 {
+/// Every record that a claim must not fall behind: the store's, the remembered one, and, where an operator orders a fresh start over a
+/// charter that may be lost, the peers'.
+fn known_records<'a>(s: &Situation<'a>) -> impl Iterator<Item = &'a Record> {
     let told = s.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref());
-    let told = told.filter(|_| s.order() == Some(Order::RecoverFresh));
-    let known = s.record().into_iter().chain(&s.memory.kept.record).chain(told);
-    known.map(|r| r.number).max().unwrap_or(0) + 1
+    let ordered = s.order() == Some(Order::RecoverFresh);
+    s.record().into_iter().chain(&s.memory.kept.record).chain(told.filter(move |_| ordered))
+}
+
+/// The same without those of another cluster, whose generations are not this one's.
+fn own_records<'a>(s: &Situation<'a>) -> impl Iterator<Item = &'a Record> {
+    known_records(s).filter(|r| r.belongs_to(&s.seen.me))
+}
+
+/// The generation after all that are known.
+fn next_generation(s: &Situation<'_>) -> Generation {
+    own_records(s).map(|r| r.generation).max().map_or(Generation(1), Generation::next)
 }
 
 fn claim(s: &Situation<'_>) -> Option<Decision> {
@@ -174,8 +187,15 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
     if s.data().is_some() && s.order() != Some(Order::RecoverFresh) {
         return None;
     }
+    // It would claim what it could never found: the gate judges no data whose generation is not known.
+    if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
+        return Some(Decision::halt(Phase::Halted, serve::NOT_OURS));
+    }
     if let Err(why) = ready_to_claim(s, &claimable) {
         return Some(Decision::wait(Phase::Waiting, why).again_in(s.policy.retry));
+    }
+    if let Some(unseen) = unseen_by_tag(s, &claimable) {
+        return Some(unseen);
     }
     let since = s.memory.may_claim.unwrap_or(s.now);
     let at = since + s.policy.rank_delay * rank(s);
@@ -193,18 +213,17 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
 
 fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
     let me = &s.seen.me;
-    let highest = s.last_record();
-    let number = next_number(s);
+    let number = known_records(s).map(|r| r.number).max().unwrap_or(0) + 1;
     Record {
         number,
-        previous: highest.filter(|r| r.number + 1 == number).map(Record::digest),
+        previous: s.last_record().filter(|r| r.number + 1 == number).map(Record::digest),
         account: me.account.clone(),
         region: me.region.clone(),
         cluster: me.cluster.clone(),
         generation: claimable.generation,
         origin: claimable.origin,
         state: State::Founding { founder: s.me().clone() },
-        ever_established: highest.and_then(|r| r.ever_established),
+        ever_established: own_records(s).filter_map(|r| r.ever_established).max(),
         etcd_cluster: None,
         voters: Vec::new(),
     }
@@ -213,8 +232,41 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
 /// Since when a claim is open to this node, for its rank to count from; asked by [`crate::memory::Memory::absorb`].
 pub(crate) fn may_claim(s: &Situation<'_>) -> bool {
     let no_data = s.disk_is_empty() || s.order() == Some(Order::RecoverFresh);
-    no_data && s.departure().is_none() && claimable(s).is_some_and(|c| ready_to_claim(s, &c).is_ok())
+    let ready = |c: &Claimable| ready_to_claim(s, c).is_ok() && unseen_by_tag(s, c).is_none();
+    no_data && s.departure().is_none() && claimable(s).is_some_and(|c| ready(&c))
 }
+
+/// Everything else is ready for an empty cluster to be claimed: now EC2 is asked who bears the cluster's tag; asked by [`crate::cadence`].
+pub(crate) fn awaits_tagged(s: &Situation<'_>) -> bool {
+    s.disk_is_empty() && s.departure().is_none() && claimable(s).is_some_and(|c| c.origin == Origin::Empty && ready_to_claim(s, &c).is_ok())
+}
+
+/// Who bears the cluster's tag must have been read before an empty cluster is claimed: the charter may have been deleted, and the instance that
+/// holds the data be on no group's list. A reading without this very instance shows that the tag is not on the instances, and is none.
+fn unseen_by_tag(s: &Situation<'_>, claimable: &Claimable) -> Option<Decision> {
+    if claimable.origin != Origin::Empty {
+        return None;
+    }
+    let tagged = &s.seen.cloud.tagged;
+    let Some(ids) = tagged.fresh() else {
+        let says = format!("waits to read which instances bear the tag quorate:cluster: {}", tagged.why_not_fresh());
+        return Some(Decision::wait(Phase::Waiting, says).again_in(s.policy.retry / 2));
+    };
+    if ids.contains(s.me()) {
+        return None;
+    }
+    let says = format!(
+        "does not found a cluster: EC2 does not show this instance among those with the tag quorate:cluster = {}, so that another that holds data could be missed too; have the group propagate the tag at launch, and tag the instances that run already",
+        s.seen.me.cluster
+    );
+    let wait = Decision::wait(Phase::Waiting, says).again_in(s.policy.retry);
+    // EC2's lists lag behind a launch.
+    let lags = s.now.since(s.memory.started) < s.policy.aws_hurry * TAG_LAG;
+    Some(Decision { needs_operator: !lags, ..wait })
+}
+
+/// So many hurried pauses are allowed for the lag: a minute.
+const TAG_LAG: u32 = 12;
 
 fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), String> {
     if !s.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(s.me())) {

@@ -9,7 +9,7 @@ use crate::report::Phase;
 use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
-use super::{learner, serve};
+use super::{learner, recover, serve};
 
 /// A charter that cannot be trusted stops everything but leaving.
 pub(super) fn broken(s: &Situation<'_>) -> Option<Decision> {
@@ -29,9 +29,7 @@ pub(super) fn rewrite_vanished(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     if !proven {
-        let says = format!("{record} vanished from the store; waits for a quorum read before it is written again");
-        let wait = Decision::wait(serve::phase_of_member(s), says).again_in(s.policy.retry);
-        return Some(if s.is_stopped() { Decision { needs_operator: true, ..wait } } else { wait });
+        return Some(no_quorum_to_rewrite(s, record));
     }
     // A store that can be read but not written must not keep the leader from its other duties.
     if s.memory.waits("record", s.now) {
@@ -39,6 +37,26 @@ pub(super) fn rewrite_vanished(s: &Situation<'_>) -> Option<Decision> {
     }
     let says = format!("writes {record} again, which vanished from the store");
     Some(Decision::act(serve::phase_of_member(s), Step::CreateRecord((*record).clone()), says))
+}
+
+/// A quorum read is waited for; where none can come any more, only an operator helps, because a recovery rests on the charter too.
+fn no_quorum_to_rewrite(s: &Situation<'_>, record: &Record) -> Decision {
+    let phase = serve::phase_of_member(s);
+    let halt = |why: &str| {
+        let says = format!(
+            "{record} vanished from the store, and {why}, so nobody writes it again or recovers by itself. `quorate recover` shows what is known"
+        );
+        Decision::halt(phase, says)
+    };
+    if s.memory.quorum_lost.is_some() || recover::too_few_are_left(s, record) {
+        return halt("quorum is lost for good");
+    }
+    if s.for_how_long(s.memory.quorumless) >= s.policy.quorum_loss_grace {
+        return halt("no quorum has answered for long");
+    }
+    let says = format!("{record} vanished from the store; waits for a quorum read before it is written again");
+    let wait = Decision::wait(phase, says).again_in(s.policy.retry);
+    if s.is_stopped() { Decision { needs_operator: true, ..wait } } else { wait }
 }
 
 /// The agent beside the leader keeps the list equal to etcd's voters plus the learner being promoted, whatever caused a difference.

@@ -1,5 +1,6 @@
 //! Leaving: wait until it is safe, hand over, be removed while still running, have it confirmed, stop, and only then complete the hook.
 
+use crate::memory::Order;
 use crate::observation::{Member, Membership, Transition};
 use crate::plan::{HookResult, Step, StopReason, Via};
 use crate::policy::OnFailedLeave;
@@ -20,7 +21,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return has_left(s, &departure);
     }
     // A generation is ended only once it is established: until then nobody else may hold it or take it over.
-    if let Some(founding) = bootstrap::go_on_founding(s).filter(|d| d.step.is_some() && !s.memory.rests) {
+    if let Some(founding) = bootstrap::go_on_founding(s).filter(|d| d.step.is_some() && !rests(s)) {
         return Some(Decision { phase: Phase::Leaving, ..founding });
     }
     let decision = out_of_time(s, &departure).or_else(|| leave_cluster(s, &departure))?;
@@ -32,20 +33,32 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
 }
 
-/// What a leaver goes on with while it waits, because its leave may depend on it: founding what it claimed, recovering, and running its
-/// own etcd.
+/// It stopped its etcd as the last voter, and its instance goes. One that is retained after all serves again: nothing takes its data away.
+fn rests(s: &Situation<'_>) -> bool {
+    s.memory.rests && s.departure().is_some_and(|d| d.instance_goes)
+}
+
+/// What a leaver goes on with while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and
+/// running its own etcd.
 fn keep_alive(s: &Situation<'_>) -> Option<Decision> {
-    if s.memory.rests {
+    if rests(s) {
         return None;
     }
-    let steps = [charter::rewrite_vanished, recover::decide, serve::resume].into_iter().filter_map(|rule| rule(s));
+    let steps = [charter::rewrite_vanished, recover::decide, serve::superseded, serve::resume].into_iter().filter_map(|rule| rule(s));
     steps.into_iter().find(|d| d.step.is_some())
 }
 
-/// Lost quorum is said loudly by a leaver too.
+/// What only an operator can mend is said loudly by a leaver too.
 fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
-    match charter::broken(s).or_else(|| recover::decide(s)).filter(|d| d.needs_operator) {
-        Some(lost) => Decision { needs_operator: true, says: format!("{}; {}", decision.says, lost.says).into(), ..decision },
+    let lost = charter::broken(s).or_else(|| recover::decide(s));
+    // A last voter that has stopped its etcd awaits no quorum any more.
+    let awaiting = [charter::rewrite_vanished, serve::resume, serve::idle].into_iter().filter(|_| !rests(s));
+    let awaiting = || awaiting.filter_map(|rule| rule(s)).find(|d| d.needs_operator);
+    match lost.or_else(awaiting) {
+        Some(also) => {
+            let needs_operator = also.needs_operator || decision.needs_operator;
+            Decision { needs_operator, says: format!("{}; {}", decision.says, also.says).into(), ..decision }
+        }
         None => decision,
     }
 }
@@ -73,7 +86,7 @@ fn has_left(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
 fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
     let phase = if state == "has left" { Phase::Left } else { Phase::Leaving };
     if !departure.instance_goes {
-        return Decision::wait(phase, format!("{state}, as {}; stays away until `quorate join`", departure.why));
+        return stays_away(s, departure, phase, state);
     }
     let hook = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next();
     let Some(hook) = hook else {
@@ -87,6 +100,28 @@ fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state:
     let result = if gives_launch_up { HookResult::Abandon } else { result };
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result };
     Decision::act(phase, step, format!("{state}; completes hook {} with {result}", hook.hook)).until(departure.deadline)
+}
+
+/// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.
+fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, state: &'static str) -> Decision {
+    let out = format!("{state}, as {}", departure.why);
+    if s.is_retained() {
+        return Decision::halt(phase, format!("{out}: nothing is left to be done here"));
+    }
+    if let Some(rewrite) = charter::rewrite_vanished(s).filter(|d| d.step.is_some()) {
+        return Decision { phase, ..rewrite };
+    }
+    if let Some(claim) = s.record().filter(|r| r.founder() == Some(s.me())) {
+        let says = format!(
+            "{out}, but has claimed generation {}, which nobody else may found while it lives: terminate the instance, or `quorate join`",
+            claim.generation
+        );
+        return Decision::halt(phase, says);
+    }
+    if let Some(broken) = charter::broken(s) {
+        return Decision::halt(phase, format!("{out}, and tells the others what it remembers: {}", broken.says));
+    }
+    Decision::wait(phase, format!("{out}; stays away until `quorate join`"))
 }
 
 /// The deadline is near, and leaving safely was not possible: say so, and let the policy decide.
@@ -202,10 +237,7 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
 /// The last voter cannot be removed: its clients are stopped and its data ends with the instance.
 fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership) -> Decision {
     if !departure.instance_goes {
-        return Decision::halt(
-            Phase::Leaving,
-            "was ordered to leave, but is the last voter: terminate the instance to end the cluster, or `quorate join`",
-        );
+        return last_but_running_on(s, departure);
     }
     let patient = is_patient(s, departure);
     let expected = s.wanted_voters().is_none_or(|wanted| wanted > 0);
@@ -220,9 +252,25 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
     complete(s, departure, HookResult::Continue, "was the last voter")
 }
 
+/// Its instance runs on, so nothing makes it end the data: it serves until another votes.
+fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
+    let others = s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me()));
+    if others && is_patient(s, departure) {
+        return waits(departure, "is the last voter; waits for another to join".into()).again_in(s.policy.retry);
+    }
+    let back = if s.order() == Some(Order::Leave) { ", or `quorate join`" } else { "" };
+    Decision::halt(
+        Phase::Leaving,
+        format!(
+            "is to leave, as {}, but is the last voter: serves until another has joined. Terminate the instance to end the cluster{back}",
+            departure.why
+        ),
+    )
+}
+
 /// No quorum answers: wait, unless this is the last voter and already stopped, or the deadline ends the wait.
 fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
-    if s.is_stopped() && s.memory.rests && departure.instance_goes {
+    if s.is_stopped() && rests(s) {
         return complete(s, departure, HookResult::Continue, "was the last voter, and its etcd is stopped");
     }
     waits(departure, format!("no quorum answers: {}", s.seen.etcd.membership.why_not_fresh())).again_in(s.policy.retry)

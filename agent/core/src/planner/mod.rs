@@ -21,7 +21,7 @@ use crate::report::{Phase, Report};
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
-pub(crate) use bootstrap::may_claim;
+pub(crate) use bootstrap::{awaits_tagged, may_claim};
 use decision::Decision;
 pub(crate) use join::is_up_to_this_node;
 pub(crate) use learner::watched_learner;

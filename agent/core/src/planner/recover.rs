@@ -112,10 +112,10 @@ fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
     if !s.runs() || s.membership().is_some() || s.memory.quorum_lost.is_some() {
         return None;
     }
-    let left = record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v)).count();
-    if !quorum::lost(record.voters.len(), left) {
+    if !too_few_are_left(s, record) {
         return None;
     }
+    let left = left_of(s, record);
     let mine = if record.lists(s.me()) {
         "its etcd was restarted since and cannot say how far its data goes"
     } else {
@@ -130,6 +130,29 @@ fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
     ))
 }
 
+/// By the record's voters quorum is lost for good.
+pub(super) fn too_few_are_left(s: &Situation<'_>, record: &Record) -> bool {
+    quorum::lost(record.voters.len(), left_of(s, record))
+}
+
+fn left_of(s: &Situation<'_>, record: &Record) -> usize {
+    record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v)).count()
+}
+
+/// Why the group's list does not let it claim. A detached survivor holds the data all the same and is not gone, so nobody else may act while
+/// it lives; but one that its group lists no more without having detached it does not know whom else it should ask.
+fn is_cut_out(s: &Situation<'_>) -> Option<Decision> {
+    let Some(listed) = s.seen.cloud.listed.fresh() else {
+        let says = format!("quorum is lost for good; waits to read whom its group lists: {}", s.seen.cloud.listed.why_not_fresh());
+        return Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry));
+    };
+    if listed.contains_key(s.me()) || s.is_detached() {
+        return None;
+    }
+    let says = "quorum is lost for good, and this node's data goes furthest; but its group does not list it, and IMDS does not say that it was detached: attach it again, or `quorate recover`";
+    Some(Decision::halt(Phase::Recovering, says))
+}
+
 fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, Option<u64>)]) -> Decision {
     if let Some((who, why)) = dissenter(s, record, None) {
         return Decision::halt(Phase::Recovering, format!("quorum is lost for good; before anybody recovers, {who} {why}"));
@@ -139,6 +162,9 @@ fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, 
     };
     if best != s.me() {
         return Decision::wait(Phase::Recovering, format!("quorum is lost for good; {best} has the highest applied index and recovers"));
+    }
+    if let Some(cut_out) = is_cut_out(s) {
+        return cut_out;
     }
     if s.memory.waits("record", s.now) {
         return Decision::wait(Phase::Recovering, "the store refused the recovery's claim a moment ago").again_in(s.policy.retry);

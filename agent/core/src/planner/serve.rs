@@ -1,7 +1,7 @@
 //! Having a member: keeping it running, putting proven-dead data aside, and the quiet state.
 
 use crate::charter::State;
-use crate::observation::Membership;
+use crate::observation::{Membership, Process};
 use crate::plan::{Start, Step, StopReason};
 use crate::quorum;
 use crate::report::Phase;
@@ -9,6 +9,10 @@ use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
 use super::prune::removal;
+
+/// Said of data without Quorate's label: nothing is known of its age, so nothing is decided about it.
+pub(super) const NOT_OURS: &str =
+    "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group";
 
 /// In the warm pool a node never joins.
 pub(super) fn warm(s: &Situation<'_>) -> Option<Decision> {
@@ -70,10 +74,7 @@ pub(super) fn resume(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let Some(generation) = data.generation else {
-        return Some(Decision::halt(
-            Phase::Halted,
-            "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group",
-        ));
+        return Some(Decision::halt(Phase::Halted, NOT_OURS));
     };
     let permitted = match &s.charter {
         Charter::Known(record) if record.etcd_cluster.is_some() && data.cluster.is_some() && record.etcd_cluster != data.cluster => {
@@ -96,16 +97,28 @@ pub(super) fn resume(s: &Situation<'_>) -> Option<Decision> {
     if let Err(why) = permitted {
         return Some(Decision::halt(Phase::Waiting, format!("does not start etcd: {why}")).again_in(s.policy.cycle));
     }
-    if is_broken(s) && quorum_without_me(s).is_some() {
+    let broken = is_broken(s);
+    if broken && quorum_without_me(s).is_some() {
         return None;
     }
-    if s.memory.waits("start", s.now) {
-        return Some(
-            Decision::wait(Phase::Starting, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry),
-        );
-    }
-    let says = format!("starts etcd on its data of generation {generation}");
-    Some(Decision::act(Phase::Starting, Step::StartMember(Start::Resume { loopback_only: false }), says))
+    // With nobody to rejoin it goes on starting, because the others may need just this copy; but it may be one that can serve no more.
+    let decision = if s.memory.waits("start", s.now) {
+        Decision::wait(Phase::Starting, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry)
+    } else {
+        let says = format!("starts etcd on its data of generation {generation}");
+        Decision::act(Phase::Starting, Step::StartMember(Start::Resume { loopback_only: false }), says)
+    };
+    Some(if broken { stays_down(s, decision) } else { decision })
+}
+
+/// Its etcd ends again and again: said loudly, whoever waits for it.
+fn stays_down(s: &Situation<'_>, decision: Decision) -> Decision {
+    let last = match s.seen.local.process.fresh() {
+        Some(Process::Stopped { last_exit: Some(why) }) => format!(" ({why})"),
+        _ => String::new(),
+    };
+    let says = format!("{}; it has not stayed up in {} starts{last}: look into its log", decision.says, s.memory.starts.len());
+    Decision { says: says.into(), needs_operator: true, ..decision }
 }
 
 fn is_broken(s: &Situation<'_>) -> bool {

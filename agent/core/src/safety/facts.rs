@@ -144,6 +144,7 @@ impl<'a> Facts<'a> {
         };
         let mut all: BTreeSet<InstanceId> = self.memory.kept.seen.keys().filter(|id| !machine_is_off(id)).cloned().collect();
         all.extend(self.seen.cloud.listed.last().into_iter().flat_map(|l| l.keys().filter(|id| !machine_is_off(id)).cloned()));
+        all.extend(self.seen.cloud.tagged.last().into_iter().flatten().filter(|id| !machine_is_off(id)).cloned());
         let records = self.highest().ok().flatten().into_iter().chain(&self.memory.kept.record);
         all.extend(records.flat_map(|r| r.named().cloned()));
         all.remove(self.me());

@@ -2,7 +2,7 @@
 
 use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::memory::Order;
-use crate::observation::DataClaim;
+use crate::observation::{DataClaim, LifecycleState};
 use crate::policy::Recovery;
 use crate::quorum;
 
@@ -21,7 +21,8 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     let ordered_above = is_ordered_fresh(f, record) && record.number >= number;
     require(follows || ordered_above, "it does not follow the store's highest record")?;
     require(remembered.is_none_or(|r| r.number < record.number), "a record with its number is remembered")?;
-    require(record.ever_established >= highest.and_then(|r| r.ever_established), "it forgets that a generation was established")?;
+    let ever = highest.into_iter().chain(remembered).filter_map(|r| r.ever_established).max();
+    require(record.ever_established >= ever, "it forgets that a generation was established")?;
     match (&record.state, highest) {
         (State::Founding { founder }, _) => {
             require(founder == f.me(), "only the founder itself may claim")?;
@@ -56,19 +57,31 @@ fn rewrite(f: &Facts<'_>, record: &Record) -> Verdict {
 
 fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     let before = highest.into_iter().chain(&f.memory.kept.record).map(|r| r.generation.0).max().unwrap_or(0);
-    require(record.generation.0 == before + 1, "its generation is not the next one")?;
+    // A peer may remember more than this node and its store: an ordered fresh start goes above that too.
+    let ordered_above = is_ordered_fresh(f, record) && record.generation.0 > before;
+    require(record.generation.0 == before + 1 || ordered_above, "its generation is not the next one")?;
     require(f.membership().is_err(), "a quorum is alive")?;
-    require(f.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(f.me())), "the group does not list this instance")?;
+    let listed = f.seen.cloud.listed.fresh().ok_or("the group's instances are not known")?;
+    require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;
     origin(f, record, highest)?;
     everyone_consents(f, record)
 }
 
+/// A survivor that its group has detached, by IMDS's fresh word, holds the data all the same; a new founder would hold none.
+fn is_detached_survivor(f: &Facts<'_>, record: &Record) -> bool {
+    let detached = matches!(f.seen.target.fresh(), Some(Some(LifecycleState::Detached)));
+    detached && record.origin == (Origin::Survivor { instance: f.me().clone() })
+}
+
 fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
-    let ever = highest.and_then(|r| r.ever_established);
+    let ever = highest.into_iter().chain(&f.memory.kept.record).filter_map(|r| r.ever_established).max();
     let ordered = f.memory.kept.order == Some(Order::RecoverFresh);
     match &record.origin {
         Origin::Empty => {
             require(ever.is_none(), "an empty cluster is never founded after one was established")?;
+            // The charter may have been deleted, and who holds the data be on no group's list. A list without this instance is no list.
+            let tagged = f.seen.cloud.tagged.fresh().ok_or("who bears the cluster's tag is not known")?;
+            require(tagged.contains(f.me()), "this instance is not among those that bear the cluster's tag")?;
             require(f.disk_is_empty(), "this disk holds data")?;
             require(highest.is_none_or(|r| takeover(f, r)), "another founder is not gone")
         }

@@ -102,26 +102,25 @@ pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {
 }
 
 /// A quorum proves the member removed, never started, or of an older generation; or an operator ordered a fresh start and its record stands.
+/// What is only remembered proves nothing here: the store's word alone says that a claim stands, or what was established.
 fn data_is_dead(f: &Facts<'_>) -> Verdict {
-    let record = f.highest().ok().flatten().or(f.memory.kept.record.as_ref());
-    if f.membership().is_err()
-        && record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) < Some(r.generation))
-    {
-        return Ok(());
-    }
     let data = f.data().ok_or("there is no data")?;
     // Without a write-ahead log there is no member: etcd writes it before anything else.
     if data.cluster.is_none() && f.is_stopped() {
         return Ok(());
     }
-    let membership = f.membership()?;
+    let record = f.highest().ok().flatten();
+    // Data of no known generation is not Quorate's to judge.
+    let is_older_than = |r: &Record| data.generation.is_some_and(|g| g < r.generation);
+    let Ok(membership) = f.membership() else {
+        let ordered = record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && is_older_than(r));
+        return require(ordered, "no quorum has spoken, and no fresh start of this node's stands in the store");
+    };
     if is_removed(f, membership) {
         return Ok(());
     }
-    let newer = record.is_some_and(|r| {
-        r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && data.generation < Some(r.generation)
-    });
-    require(data.cluster != Some(membership.cluster) && newer, "no quorum read proves the data dead")
+    let newer = |r: &Record| r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && is_older_than(r);
+    require(data.cluster != Some(membership.cluster) && record.is_some_and(newer), "no quorum read proves the data dead")
 }
 
 fn is_removed(f: &Facts<'_>, membership: &Membership) -> bool {

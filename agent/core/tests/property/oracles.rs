@@ -103,7 +103,8 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
     let votes = f.votes();
     match reason {
         StopReason::OpenToClients => must(f.stored().is_some_and(|r| r.voters.len() <= 1), "others vote"),
-        StopReason::Left | StopReason::PutAside | StopReason::GiveUp => must(!votes, "it votes"),
+        StopReason::PutAside => is_dead(f),
+        StopReason::Left | StopReason::GiveUp => must(!votes, "it votes"),
         StopReason::LastVoterLeaves => {
             must(f.is_leaving(), "it is not leaving")?;
             must(f.voters()?.iter().all(|id| f.is_own(*id) || f.entry(*id).is_some_and(|m| f.is_lost(&m))), "others vote")
@@ -124,10 +125,20 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
 
 fn put_aside(f: &Facts<'_>) -> Judgement {
     must(f.is_stopped(), "etcd is not known to be stopped")?;
+    is_dead(f)
+}
+
+/// A quorum's word, or an operator's fresh start that the store itself shows; and nobody calls data old whose age he does not know.
+fn is_dead(f: &Facts<'_>) -> Judgement {
     must(!f.is_member_still(), "a quorum still lists the member whose data it is")?;
+    if f.data().is_some_and(|d| d.cluster.is_none()) && f.is_stopped() {
+        return Ok(());
+    }
     let ordered = f.stored().is_some_and(|r| f.founds(r) && r.origin == quorate_core::charter::Origin::Fresh);
-    let never_began = f.data().is_some_and(|d| d.cluster.is_none());
-    must(ordered || never_began || f.cluster().is_some(), "no quorum has proved the data dead")
+    must(ordered || f.cluster().is_some(), "no quorum has proved the data dead")?;
+    let removed = f.cluster().is_some() && f.data().and_then(|d| d.cluster) == f.cluster();
+    let older = f.stored().is_some_and(|r| f.generation().is_some_and(|g| g < r.generation));
+    must(removed || older, "its generation is not known to be older than the store's record")
 }
 
 fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId, result: HookResult) -> Judgement {

@@ -125,7 +125,7 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     w.memory.kept.order = *dice.pick(&[None, None, None, None, Some(Order::Leave), Some(Order::RecoverFresh), Some(Order::Bootstrap)]);
     for index in 0..NAMES.len() {
         if dice.one_in(3) {
-            let seen = Seen { group: "g".into(), address: Some(address(index)), launched: Some(ago(1000)) };
+            let seen = Seen { group: Some("g".into()), address: Some(address(index)), launched: Some(ago(1000)) };
             w.memory.kept.seen.insert(instance(index), seen);
         }
         if index > 0 && dice.one_in(6) {

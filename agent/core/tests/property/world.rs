@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, Local, Me, Observation};
+use quorate_core::observation::{Cloud, EtcdView, Local, LocalData, Me, Observation};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -25,6 +25,13 @@ impl World {
     /// A world of which nothing is known.
     pub(crate) fn new() -> Self {
         Self { seen: nothing(me()), memory: Memory::new(Kept::new(instance(0)), NOW), policy: Policy::default(), now: NOW }
+    }
+
+    /// Where there is data, its label stays and its write-ahead log is gone, as after a start that died at once.
+    pub(crate) fn lose_the_log(&mut self) {
+        if let Reading::Fresh(LocalData::Present(identity), _) = &mut self.seen.local.data {
+            (identity.cluster, identity.member) = (None, None);
+        }
     }
 
     /// The memory stays, the readings go.
@@ -57,7 +64,7 @@ fn nothing(me: Me) -> Observation {
     Observation {
         me,
         target: unknown(),
-        cloud: Cloud { groups: unknown(), listed: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
+        cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
         store: unknown(),
         peers: [].into(),
         local: Local { data: unknown(), ran_this_boot: true, superseded: true, process: unknown() },

@@ -100,7 +100,9 @@ fn describe_record(record: &Record) -> String {
         Origin::Fresh => "fresh".to_owned(),
     };
     let voters: Vec<String> = record.voters.iter().map(|v| format!("{}:{}", v.instance, v.member)).collect();
-    format!("{}: generation {} {state}, origin {origin}, voters [{}]", record.number, record.generation, voters.join(" "))
+    let before = record.ever_established.filter(|_| record.founder().is_some());
+    let before = before.map(|g| format!(", after established generation {g}")).unwrap_or_default();
+    format!("{}: generation {} {state}, origin {origin}, voters [{}]{before}", record.number, record.generation, voters.join(" "))
 }
 
 fn describe_start(start: &Start) -> String {

@@ -80,7 +80,7 @@ impl World {
         self.pending = None;
         match verb {
             "store" => self.store.set(words, &self.me),
-            "target" | "own-state" | "listed" | "desired" | "ec2" | "hooks" => self.cloud.set(verb, words),
+            "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
             "peer" => self.peers.set(words),

@@ -1,6 +1,6 @@
 //! The AWS control plane, asked when the core's cadence says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::cadence::{self, Query};
 use quorate_core::ids::{GroupName, InstanceId};
@@ -25,6 +25,7 @@ pub(super) struct CloudObserver {
     world: World,
     hook_pattern: HookPattern,
     groups: Last<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>)>,
+    tagged: Last<BTreeSet<InstanceId>>,
     asked: BTreeMap<InstanceId, (Ec2Answer, Timestamp)>,
     hooks: Last<Vec<Hook>>,
     own_state: Last<LifecycleState>,
@@ -38,6 +39,7 @@ impl CloudObserver {
             world: world.clone(),
             hook_pattern: settings.aws.hook_pattern.clone(),
             groups: Last::default(),
+            tagged: Last::default(),
             asked: BTreeMap::new(),
             hooks: Last::default(),
             own_state: Last::default(),
@@ -71,6 +73,10 @@ impl CloudObserver {
             Query::Groups => {
                 let result = self.world.autoscaling.groups(&me.cluster, self.world.role).await.map_err(|e| chain(&e));
                 keep(&mut self.groups, result, now)
+            }
+            Query::Tagged => {
+                let result = self.world.ec2.tagged(&me.cluster, self.world.role).await.map_err(|e| chain(&e));
+                keep(&mut self.tagged, result, now)
             }
             Query::Instances(ids) => {
                 let answers = self.world.ec2.describe(ids).await.map_err(|e| chain(&e))?;
@@ -118,6 +124,7 @@ impl CloudObserver {
         Cloud {
             groups,
             listed,
+            tagged: self.tagged.reading(now, fresh, NOT_ASKED),
             asked: self.asked.iter().map(aged).collect(),
             hooks: self.hooks.reading(now, fresh, NOT_ASKED),
             own_state: self.own_state.reading(now, fresh, NOT_ASKED),

@@ -109,6 +109,7 @@ fn nothing_seen(me: Me) -> Observation {
         cloud: Cloud {
             groups: Reading::unknown(NOT_YET),
             listed: Reading::unknown(NOT_YET),
+            tagged: Reading::unknown(NOT_YET),
             asked: BTreeMap::new(),
             hooks: Reading::unknown(NOT_YET),
             own_state: Reading::unknown(NOT_YET),

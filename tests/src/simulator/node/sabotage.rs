@@ -34,6 +34,11 @@ impl Agent {
                     self.seen.cloud.asked.insert(id, Reading::Fresh(answer, at));
                 }
             }
+            Some(Sabotage::ListsAreAll) => {
+                let listed = self.seen.cloud.listed.last().into_iter().flatten().map(|(id, _)| id.clone());
+                let me = self.seen.me.instance.clone();
+                self.seen.cloud.tagged = Reading::Fresh(listed.chain([me]).collect(), at);
+            }
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::memory::Order;
+use quorate_core::report::Phase;
 
 use super::{Event, World};
 use crate::region::{Caller, LifecycleState, RefreshPreferences, Service, View, ViewRule};
@@ -34,6 +35,7 @@ impl World {
             Fault::Foreign => self.store.set_foreign(true),
             Fault::LoseRecord => return self.lose_record(),
             Fault::LoseCharter => while self.lose_record() {},
+            Fault::Orphan => self.orphan(),
             Fault::CapacityShort => self.short_of_capacity(true),
             Fault::Resize(by) => self.resize(*by),
             Fault::Refresh { launch_first } => self.refresh(*launch_first),
@@ -171,12 +173,34 @@ impl World {
         }
     }
 
+    /// An operator ends the retained instances that say that they have left.
+    pub(super) fn let_go_of_the_retained(&mut self) {
+        for n in 0..self.nodes.len() {
+            let node = &self.nodes[n];
+            let retained = self.region.instance(&node.me.instance).is_some_and(|i| i.lifecycle == LifecycleState::TerminatingRetained);
+            let has_left = node.agent.as_ref().and_then(|a| a.verdict.as_ref()).is_some_and(|r| r.phase == Phase::Left && r.needs_operator);
+            if retained && has_left {
+                self.stats.retained += 1;
+                self.terminate(n, false);
+            }
+        }
+    }
+
     fn detach(&mut self, n: usize, decrement: bool) {
         let id = self.nodes[n].me.instance.clone();
         let result = self.region.api(&OPERATOR, self.now).detach(&id, decrement);
         if let Err(error) = result {
             self.tell(n, || error.to_string());
         }
+    }
+
+    fn orphan(&mut self) {
+        for n in 0..self.nodes.len() {
+            if self.nodes[n].powered {
+                self.detach(n, false);
+            }
+        }
+        while self.lose_record() {}
     }
 
     fn ec2_terminate(&mut self, n: usize) {

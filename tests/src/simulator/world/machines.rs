@@ -53,7 +53,7 @@ impl World {
         let address = instance.map_or(IpAddr::from([0, 0, 0, 0]), |i| IpAddr::V4(i.address));
         let launched = instance.map_or(Timestamp(0), |i| i.launched_at);
         let group = instance.map(|i| self.region.group_of(i).name.clone()).unwrap_or_else(|| "none".into());
-        let me = Me { instance: id.clone(), address, group, account, region, cluster: ClusterName::new("prod"), launched };
+        let me = Me { instance: id.clone(), address, group, account, region, cluster: ClusterName::new(super::CLUSTER), launched };
         self.etcd.add_host(id.clone(), address);
         self.nodes.push(Node::new(me, self.now));
         self.nodes.len() - 1

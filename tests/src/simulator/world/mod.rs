@@ -24,6 +24,7 @@ use super::schedule::{Schedule, Weather};
 use super::stats::Stats;
 use super::store::Store;
 use crate::region::{Region, ViewId};
+pub(crate) use setup::{CLUSTER, CLUSTER_TAG};
 
 /// Pause between two beats of etcd and of the client.
 const BEAT: Duration = Duration::from_millis(500);
@@ -93,6 +94,7 @@ impl World {
             return false;
         }
         self.next_settling = self.now + SETTLING;
+        self.let_go_of_the_retained();
         if self.checks.amnesia {
             self.stats.forgotten += 1;
             return true;

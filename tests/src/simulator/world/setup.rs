@@ -18,6 +18,9 @@ use crate::simulator::store::Store;
 /// The hooks of every group.
 pub(crate) const LAUNCH_HOOK: &str = "quorate-launch";
 pub(crate) const TERMINATE_HOOK: &str = "quorate-terminate";
+/// The groups' tag, which their instances bear too.
+pub(crate) const CLUSTER_TAG: &str = "quorate:cluster";
+pub(crate) const CLUSTER: &str = "prod";
 
 impl World {
     pub(crate) fn new(seed: u64, schedule: Schedule, sabotage: Option<Sabotage>, tells: bool) -> Self {
@@ -72,15 +75,17 @@ impl World {
     fn group_spec(&self, group: u32) -> GroupSpec {
         let schedule = &self.schedule;
         let hook = |name, transition, timeout, result| HookSpec::new(name, transition).timeout(timeout).default_result(result);
-        let mut spec = GroupSpec::new(&format!("group-{group}"), schedule.size).sizes(0, 8, schedule.size);
+        let mut spec = GroupSpec::new(&format!("group-{group}"), schedule.size).sizes(0, 8, schedule.size).tag(CLUSTER_TAG, CLUSTER);
         spec.launch_before_terminate = schedule.launch_before_terminate;
         spec.retain_on_abandon = schedule.retain_on_abandon;
+        // Whoever wants abandoned instances kept wants those kept too whose agent could not say anything in time.
+        let unsaid = if schedule.retain_on_abandon { ActionResult::Abandon } else { ActionResult::Continue };
         if schedule.hooks {
             spec = spec.hook(hook(LAUNCH_HOOK, Transition::Launching, schedule.launch_timeout, ActionResult::Abandon)).hook(hook(
                 TERMINATE_HOOK,
                 Transition::Terminating,
                 schedule.terminate_timeout,
-                ActionResult::Continue,
+                unsaid,
             ));
         }
         spec

@@ -44,6 +44,8 @@ fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
         Origin::Empty => {
             must(!ever, "origin `empty` after a generation was established")?;
             must(takes_over && f.disk_is_empty(), "another founder lives, or there is data")?;
+            let tagged = f.w.seen.cloud.tagged.fresh();
+            must(tagged.is_some_and(|t| t.contains(&f.w.seen.me.instance)), "who else bears the cluster's tag is not known")?;
         }
         Origin::Fresh => must(ordered || (takes_over && before.is_some_and(|r| r.origin == Origin::Fresh)), "nobody ordered it")?,
         Origin::Survivor { .. } => survives(f, record)?,
@@ -153,7 +155,8 @@ fn everybody_else(f: &Facts<'_>) -> BTreeSet<InstanceId> {
         let state = listed.and_then(|l| l.get(id)).map(|i| i.state);
         matches!(state, Some(LifecycleState::Warmed(Warmed::Stopped | Warmed::Hibernated)))
     };
-    let seen = listed.into_iter().flat_map(|l| l.keys()).chain(f.w.memory.kept.seen.keys()).filter(|id| !off(id));
+    let tagged = f.w.seen.cloud.tagged.last().into_iter().flatten();
+    let seen = listed.into_iter().flat_map(|l| l.keys()).chain(tagged).chain(f.w.memory.kept.seen.keys()).filter(|id| !off(id));
     let voters = f.charters().into_iter().flat_map(|r| r.voters.iter().map(|v| &v.instance));
     seen.chain(voters).filter(|id| **id != f.w.seen.me.instance).cloned().collect()
 }
@@ -168,6 +171,7 @@ pub(super) fn start(f: &Facts<'_>, generation: Generation, token: &str) -> Judge
 }
 
 pub(super) fn resume(f: &Facts<'_>, loopback_only: bool) -> Judgement {
+    must(f.data().is_some_and(|d| d.cluster.is_some() && d.member.is_some()), "there is no log: etcd would begin a cluster of its own")?;
     let generation = f.generation().ok_or("the data's generation is not known")?;
     let remembered = f.w.memory.kept.record.as_ref();
     if f.w.seen.store.fresh().is_none() {

@@ -8,7 +8,7 @@ use quorate_core::time::Timestamp;
 
 use super::{Plot, aged};
 use crate::property::dice::Dice;
-use crate::property::world::{NOW, World, address, instance};
+use crate::property::world::{NAMES, NOW, World, address, instance};
 
 const STATES: &[LifecycleState] = &[
     LifecycleState::InService,
@@ -28,6 +28,8 @@ pub(super) fn cloud(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let entry = |dice: &mut Dice<'_>| ListedInstance { group: "g".into(), state: *dice.pick(STATES) };
     let listed = everyone.into_iter().map(|index| (instance(index), entry(dice))).collect();
     w.seen.cloud.listed = aged(dice, plot, Reading::Fresh(listed, NOW));
+    let tagged = (0..NAMES.len()).filter(|index| if *index == 0 { !dice.one_in(15) } else { dice.flip() }).map(instance).collect();
+    w.seen.cloud.tagged = aged(dice, plot, Reading::Fresh(tagged, NOW));
     let desired = u32::try_from(dice.below(5)).unwrap();
     let groups = vec![Group { name: "g".into(), desired, retains_on_abandon: false }];
     w.seen.cloud.groups = aged(dice, plot, Reading::Fresh(groups, NOW));

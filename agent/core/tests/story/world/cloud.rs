@@ -1,6 +1,6 @@
 //! What AWS says in a story. Unless told otherwise each listed instance runs, at its usual address.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use quorate_core::ids::InstanceId;
@@ -16,6 +16,8 @@ pub(crate) struct CloudWorld {
     target: Option<Option<LifecycleState>>,
     own_state: Option<LifecycleState>,
     listed: Option<BTreeMap<InstanceId, LifecycleState>>,
+    /// Unless told otherwise, this instance and whoever is listed.
+    tagged: Option<Option<BTreeSet<InstanceId>>>,
     desired: Option<u32>,
     ec2: BTreeMap<InstanceId, Option<Ec2Answer>>,
     hooks: Option<Vec<Hook>>,
@@ -28,6 +30,7 @@ impl CloudWorld {
             "target" => self.target = known(words, |word| (word != "none").then(|| LifecycleState::parse(word))),
             "own-state" => self.own_state = known(words, LifecycleState::parse),
             "listed" => self.listed = (words.rest() != "unknown").then(|| listed(words)),
+            "tagged" => self.tagged = Some(tagged(words)),
             "desired" => self.desired = u32::try_from(words.number(words.nth(0))).ok(),
             "ec2" => {
                 self.ec2.insert(InstanceId::new(words.nth(0)), answer(words));
@@ -62,10 +65,16 @@ impl CloudWorld {
         Cloud {
             groups: fresh(desired.map(group), now, "the groups have not been read"),
             listed: fresh(self.listed.as_ref().map(entries), now, "the groups have not been read"),
+            tagged: fresh(self.tagged(me), now, "EC2 does not answer"),
             asked: self.asked(me, now),
             hooks: fresh(self.hooks.clone(), now, "the hooks have not been read"),
             own_state: fresh(self.own_state, now, "its own state has not been read"),
         }
+    }
+
+    fn tagged(&self, me: &Me) -> Option<BTreeSet<InstanceId>> {
+        let listed = self.listed.iter().flat_map(|l| l.keys().cloned());
+        self.tagged.clone().unwrap_or_else(|| Some(listed.chain([me.instance.clone()]).collect()))
     }
 
     fn asked(&self, me: &Me, now: Timestamp) -> BTreeMap<InstanceId, Reading<Ec2Answer>> {
@@ -84,6 +93,14 @@ fn known<T>(words: &Words<'_>, parse: impl Fn(&str) -> T) -> Option<T> {
     match words.nth(0) {
         "unknown" => None,
         word => Some(parse(word)),
+    }
+}
+
+fn tagged(words: &Words<'_>) -> Option<BTreeSet<InstanceId>> {
+    match words.rest() {
+        "unknown" => None,
+        "none" => Some(BTreeSet::new()),
+        list => Some(Words::items(list).map(InstanceId::new).collect()),
     }
 }
 

@@ -1,21 +1,29 @@
-//! EC2: what it says of instances asked by their ids.
+//! EC2: what it says of instances asked by their ids, and which bear the cluster's tag.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::Instance;
-use quorate_core::ids::InstanceId;
+use aws_sdk_ec2::types::{Filter, Instance};
+use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
 use quorate_core::time::Timestamp;
 
 use super::AwsError;
+use super::autoscaling::{CLUSTER_TAG, ROLE_TAG};
+use crate::identity::Role;
 
 const CALL: &str = "ec2:DescribeInstances";
 
 /// EC2 advises batches of so many. With ids given it takes no `MaxResults`, and answers up to 1000 in one page.
 const BATCH: usize = 100;
+
+/// The largest page that the API gives.
+const PAGE: i32 = 1000;
+
+/// Every state but `terminated`: whoever is in one of these may hold data.
+const NOT_ENDED: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
 /// The client.
 #[derive(Clone, Debug)]
@@ -55,6 +63,30 @@ impl Ec2 {
         Ok(answers)
     }
 
+    /// The instances that bear the cluster's tag and have not ended, whether a group lists them or not.
+    ///
+    /// One with the tag of another role is left out; one without the tag of a role is not, because not every group hands it on.
+    ///
+    /// # Errors
+    /// A call failed, or an entry had no id: a list that may lack one is no list.
+    pub async fn tagged(&self, cluster: &ClusterName, role: Role) -> Result<BTreeSet<InstanceId>, AwsError> {
+        let bears = Filter::builder().name(format!("tag:{CLUSTER_TAG}")).values(cluster.as_str()).build();
+        let there = NOT_ENDED.iter().fold(Filter::builder().name("instance-state-name"), |filter, state| filter.values(*state)).build();
+        let request = self.client.describe_instances().filters(bears).filters(there).max_results(PAGE);
+        let mut pages = request.into_paginator().send();
+        let mut found = BTreeSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new(CALL, error))?;
+            for instance in page.reservations().iter().flat_map(|reservation| reservation.instances()) {
+                let id = instance.instance_id().ok_or_else(|| AwsError::malformed(CALL, "with an instance that has no id"))?;
+                if !is_of_another_role(instance, role) {
+                    found.insert(InstanceId::new(id));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     async fn ask(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, Ec2Answer>, AwsError> {
         let request = self.client.describe_instances().set_instance_ids(Some(ids.iter().map(InstanceId::to_string).collect()));
         let mut pages = request.into_paginator().send();
@@ -92,6 +124,11 @@ fn split(batch: Vec<InstanceId>, error: &AwsError) -> Vec<Vec<InstanceId>> {
     alone.into_iter().map(|id| vec![id]).chain(rest).collect()
 }
 
+fn is_of_another_role(instance: &Instance, role: Role) -> bool {
+    let tag = instance.tags().iter().find(|tag| tag.key() == Some(ROLE_TAG));
+    tag.and_then(|tag| tag.value()).is_some_and(|value| value != role.as_str())
+}
+
 fn answer(instance: &Instance) -> Option<(InstanceId, Ec2Answer)> {
     let id = InstanceId::new(instance.instance_id()?);
     let state = instance.state().and_then(|state| state.name()).map_or(Ec2State::Other, |name| Ec2State::parse(name.as_str()));
@@ -104,7 +141,7 @@ fn answer(instance: &Instance) -> Option<(InstanceId, Ec2Answer)> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_ec2::primitives::DateTime;
-    use aws_sdk_ec2::types::{InstanceState, InstanceStateName};
+    use aws_sdk_ec2::types::{InstanceState, InstanceStateName, Tag};
 
     use super::super::Words;
     use super::*;
@@ -144,6 +181,16 @@ mod tests {
     #[test]
     fn an_entry_without_an_id_says_nothing() {
         assert_eq!(answer(&Instance::builder().build()), None);
+    }
+
+    #[test]
+    fn an_instance_is_of_another_role_only_if_its_tag_says_so() {
+        let with = |tag: Tag| Instance::builder().instance_id("i-1").tags(tag).build();
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+        assert!(is_of_another_role(&with(tag("quorate:role", "worker")), Role::Etcd));
+        assert!(!is_of_another_role(&with(tag("quorate:role", "etcd")), Role::Etcd));
+        assert!(!is_of_another_role(&with(tag("role", "worker")), Role::Etcd));
+        assert!(!is_of_another_role(&Instance::builder().build(), Role::Etcd));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::super::Agent;
 use super::super::readings::age;
 use super::age_all;
 use crate::region;
-use crate::simulator::world::World;
+use crate::simulator::world::{CLUSTER, CLUSTER_TAG, World};
 
 impl World {
     pub(super) fn ask_aws(&mut self, n: usize, agent: &mut Agent) -> bool {
@@ -20,6 +20,7 @@ impl World {
         let cloud = &mut agent.seen.cloud;
         age(&mut cloud.groups, now, limit);
         age(&mut cloud.listed, now, limit);
+        age(&mut cloud.tagged, now, limit);
         age(&mut cloud.hooks, now, limit);
         age(&mut cloud.own_state, now, limit);
         age_all(&mut cloud.asked, now, limit);
@@ -40,6 +41,7 @@ impl World {
     fn ask(&mut self, n: usize, agent: &mut Agent, query: &Query) {
         match query {
             Query::Groups => self.ask_groups(n, agent),
+            Query::Tagged => self.ask_tagged(n, agent),
             Query::Instances(ids) => self.ask_instances(n, agent, ids),
             Query::Hooks => self.ask_hooks(n, agent),
             Query::OwnState => self.ask_own_state(n, agent),
@@ -61,6 +63,15 @@ impl World {
         }
         agent.seen.cloud.groups = Reading::Fresh(groups, now);
         agent.seen.cloud.listed = Reading::Fresh(listed, now);
+    }
+
+    /// Every instance with the cluster's tag that has not ended, on whatever list it is.
+    fn ask_tagged(&mut self, n: usize, agent: &mut Agent) {
+        let now = self.now;
+        let bears = region::InstanceFilter::Tag(CLUSTER_TAG.to_owned(), vec![CLUSTER.to_owned()]);
+        let Ok(views) = self.region.api(&self.nodes[n].caller, now).describe_instances(&[], &[bears]) else { return };
+        let there = views.into_iter().filter(|v| Ec2State::parse(v.state.as_str()) != Ec2State::Terminated);
+        agent.seen.cloud.tagged = Reading::Fresh(there.map(|v| v.id).collect(), now);
     }
 
     /// By id; when EC2 knows some not, the others are asked again without them.
