@@ -94,6 +94,12 @@ impl<'a> Facts<'a> {
         self.seen.peers.get(id).and_then(|p| p.fresh())
     }
 
+    /// What the others say that they remember of this cluster.
+    pub(super) fn records_told(&self) -> impl Iterator<Item = &'a Record> {
+        let me = &self.seen.me;
+        self.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref()).filter(move |r| r.belongs_to(me))
+    }
+
     pub(super) fn has_ended(&self, id: &InstanceId) -> bool {
         let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
         let terminated = matches!(asked, Some(Ec2Answer::Known { state: Ec2State::Terminated, .. }));

@@ -21,7 +21,7 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     let ordered_above = is_ordered_fresh(f, record) && record.number >= number;
     require(follows || ordered_above, "it does not follow the store's highest record")?;
     require(remembered.is_none_or(|r| r.number < record.number), "a record with its number is remembered")?;
-    let ever = highest.into_iter().chain(remembered).filter_map(|r| r.ever_established).max();
+    let ever = highest.into_iter().chain(remembered).chain(f.records_told()).filter_map(|r| r.ever_established).max();
     require(record.ever_established >= ever, "it forgets that a generation was established")?;
     match (&record.state, highest) {
         (State::Founding { founder }, _) => {
@@ -60,6 +60,7 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     // A peer may remember more than this node and its store: an ordered fresh start goes above that too.
     let ordered_above = is_ordered_fresh(f, record) && record.generation.0 > before;
     require(record.generation.0 == before + 1 || ordered_above, "its generation is not the next one")?;
+    require(f.records_told().all(|r| r.generation < record.generation), "a peer remembers a record of its generation")?;
     require(f.membership().is_err(), "a quorum is alive")?;
     let listed = f.seen.cloud.listed.fresh().ok_or("the group's instances are not known")?;
     require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;

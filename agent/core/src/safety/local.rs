@@ -2,7 +2,7 @@
 
 use crate::charter::{Origin, Record, State};
 use crate::ids::Generation;
-use crate::observation::Membership;
+use crate::observation::{DataIdentity, Membership};
 use crate::plan::{Start, StopReason, peer_url};
 use crate::quorum;
 
@@ -90,7 +90,7 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
         }
         StopReason::GiveUp => require(f.surely_does_not_vote(), "no quorum says that its member does not vote"),
         StopReason::NotPermitted => {
-            let newer = |r: &Record| r.state == State::Established && f.data().and_then(|d| d.generation).is_some_and(|g| g < r.generation);
+            let newer = |r: &Record| r.state == State::Established && f.data().is_some_and(|d| is_of_another_cluster(d, r));
             require(f.highest()?.is_some_and(newer), "no newer generation is established")
         }
     }
@@ -110,17 +110,22 @@ fn data_is_dead(f: &Facts<'_>) -> Verdict {
         return Ok(());
     }
     let record = f.highest().ok().flatten();
-    // Data of no known generation is not Quorate's to judge.
-    let is_older_than = |r: &Record| data.generation.is_some_and(|g| g < r.generation);
     let Ok(membership) = f.membership() else {
-        let ordered = record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && is_older_than(r));
+        let ordered = record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && data.generation.is_some_and(|g| g < r.generation));
         return require(ordered, "no quorum has spoken, and no fresh start of this node's stands in the store");
     };
     if is_removed(f, membership) {
         return Ok(());
     }
-    let newer = |r: &Record| r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && is_older_than(r);
+    let newer = |r: &Record| r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && is_of_another_cluster(data, r);
     require(data.cluster != Some(membership.cluster) && record.is_some_and(newer), "no quorum read proves the data dead")
+}
+
+/// The data is of an older generation than the record's; or, should two ever have got one number, of another etcd cluster of that number. Data
+/// of no known generation is not Quorate's to judge.
+fn is_of_another_cluster(data: &DataIdentity, record: &Record) -> bool {
+    let twin = data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs);
+    data.generation.is_some_and(|g| g < record.generation || (g == record.generation && twin))
 }
 
 fn is_removed(f: &Facts<'_>, membership: &Membership) -> bool {

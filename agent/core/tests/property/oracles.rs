@@ -111,8 +111,7 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
         }
         StopReason::Recover => founding::survivor(f),
         StopReason::NotPermitted => {
-            let data = f.generation();
-            must(f.stored().is_some_and(|r| f.is_established(r) && data.is_some_and(|g| g < r.generation)), "nothing newer is established")
+            must(f.stored().is_some_and(|r| f.is_established(r) && f.replaces_data(r)), "nothing newer is established")
         }
         StopReason::NotAnswering => {
             must(f.holds_lock(), "the lock is not held")?;
@@ -137,8 +136,7 @@ fn is_dead(f: &Facts<'_>) -> Judgement {
     let ordered = f.stored().is_some_and(|r| f.founds(r) && r.origin == quorate_core::charter::Origin::Fresh);
     must(ordered || f.cluster().is_some(), "no quorum has proved the data dead")?;
     let removed = f.cluster().is_some() && f.data().and_then(|d| d.cluster) == f.cluster();
-    let older = f.stored().is_some_and(|r| f.generation().is_some_and(|g| g < r.generation));
-    must(removed || older, "its generation is not known to be older than the store's record")
+    must(removed || f.stored().is_some_and(|r| f.replaces_data(r)), "its generation is not known to be older than the store's record")
 }
 
 fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId, result: HookResult) -> Judgement {

@@ -179,6 +179,18 @@ impl<'a> Facts<'a> {
         self.stored().into_iter().chain(&self.w.memory.kept.record).collect()
     }
 
+    /// What peers answer that they remember.
+    pub(crate) fn told(&self) -> Vec<&'a Record> {
+        self.w.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref()).collect()
+    }
+
+    /// The record tells of a later generation than this disk's data is of, or of another etcd cluster of the same one.
+    pub(crate) fn replaces_data(&self, record: &Record) -> bool {
+        let clusters = (self.data().and_then(|d| d.cluster), record.etcd_cluster);
+        let twin = clusters.0.is_some() && clusters.1.is_some() && clusters.0 != clusters.1;
+        self.generation().is_some_and(|g| g < record.generation || (g == record.generation && twin))
+    }
+
     /// Gone; or going, and silent for a minute.
     pub(crate) fn is_departed(&self, id: &InstanceId) -> bool {
         let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);

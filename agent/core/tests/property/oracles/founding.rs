@@ -32,7 +32,8 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
 
 fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
     must(f.cluster().is_none(), "a quorum is alive")?;
-    must(f.charters().iter().all(|r| r.generation < record.generation), "its generation is taken")?;
+    must(f.charters().iter().chain(&f.told()).all(|r| r.generation < record.generation), "its generation is taken")?;
+    must(f.told().iter().all(|r| r.ever_established <= record.ever_established), "it forgets what a peer says was established")?;
     let ever = f.charters().iter().any(|r| r.ever_established.is_some());
     let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh);
     let before = f.stored();
