@@ -11,7 +11,7 @@ use crate::report::Phase;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
-use super::bootstrap::{counts, objector};
+use super::bootstrap::{WITHOUT_A_STORE, counts, objector};
 use super::charter::successor;
 use super::decision::Decision;
 
@@ -91,6 +91,12 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
             "{} of {voters} voters survive, and policy {:?} does not let them act: acknowledged writes could be missing. `quorate recover` shows the choices",
             survivors.len(),
             s.policy.recovery
+        ));
+    }
+    if !s.has_store() && s.order() != Some(Order::Bootstrap) {
+        return halt(format!(
+            "{WITHOUT_A_STORE}, nor recovered: `quorate bootstrap` on one survivor has it recover from its own data, and `quorate recover --fresh --cluster {}` founds an empty cluster",
+            s.seen.me.cluster
         ));
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
@@ -214,6 +220,9 @@ fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Op
         let Some(answer) = s.peer(&id) else { return Some((id, "has not answered".to_owned())) };
         if since.is_some_and(|moment| !s.heard_since(&id, moment)) {
             return Some((id, "has not been asked again yet".to_owned()));
+        }
+        if let Some(cluster) = answer.quorum {
+            return Some((id, format!("sees a quorum of etcd cluster {cluster}")));
         }
         if let Some(theirs) = answer.record.as_ref().filter(|r| r.number > record.number) {
             let why = format!("remembers {theirs}");

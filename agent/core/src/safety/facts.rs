@@ -36,6 +36,11 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Only what was read says that there is none.
+    pub(super) fn has_store(&self) -> bool {
+        !matches!(self.seen.store.fresh(), Some(StoreView::NotConfigured))
+    }
+
     pub(super) fn membership(&self) -> Result<&'a Membership, &'static str> {
         self.seen.etcd.membership.fresh().ok_or("no quorum has spoken")
     }

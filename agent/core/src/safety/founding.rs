@@ -38,13 +38,20 @@ fn is_ordered_fresh(f: &Facts<'_>, record: &Record) -> bool {
     record.origin == Origin::Fresh && f.founds(record) && f.memory.kept.order == Some(Order::RecoverFresh)
 }
 
+/// The operator has ordered this node to found, or to start afresh.
+fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
+    let order = f.memory.kept.order;
+    order == Some(Order::Bootstrap) || (order == Some(Order::RecoverFresh) && record.origin == Origin::Fresh)
+}
+
 /// An order is forgotten when it is carried out, or when a living quorum makes it void.
 pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
     match f.memory.kept.order {
         Some(Order::Bootstrap) => require(f.highest()?.is_some_and(|r| r.state == State::Established), "nothing is established yet"),
         Some(Order::RecoverFresh) => {
             let done = f.highest()?.is_some_and(|r| r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) == Some(r.generation));
-            if done { Ok(()) } else { f.membership().map(|_| ()) }
+            let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
+            if done || seen_by_others { Ok(()) } else { f.membership().map(|_| ()) }
         }
         Some(Order::Leave) | None => Err("only the operator takes it back"),
     }
@@ -62,6 +69,10 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     require(record.generation.0 == before + 1 || ordered_above, "its generation is not the next one")?;
     require(f.records_told().all(|r| r.generation < record.generation), "a peer remembers a record of its generation")?;
     require(f.membership().is_err(), "a quorum is alive")?;
+    require(
+        f.has_store() || is_ordered(f, record),
+        "without a store nothing keeps two nodes from claiming at once: an operator's order does",
+    )?;
     let listed = f.seen.cloud.listed.fresh().ok_or("the group's instances are not known")?;
     require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;
     origin(f, record, highest)?;
@@ -128,6 +139,7 @@ pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
             continue;
         }
         let answer = f.peer(&id).ok_or("somebody is silent who is not known to be gone")?;
+        require(answer.quorum.is_none(), "somebody sees a quorum")?;
         require(f.policy.network_trusted || unsigned_will_do(f, record), "it rests on unsigned answers")?;
         let remembers_more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
         require(!remembers_more, "somebody remembers a higher record")?;

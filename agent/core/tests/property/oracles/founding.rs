@@ -36,6 +36,9 @@ fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
     must(f.told().iter().all(|r| r.ever_established <= record.ever_established), "it forgets what a peer says was established")?;
     let ever = f.charters().iter().any(|r| r.ever_established.is_some());
     let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh);
+    let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
+    let stored = !matches!(f.w.seen.store.fresh(), Some(StoreView::NotConfigured));
+    must(stored || bootstrap || (ordered && record.origin == Origin::Fresh), "there is no store, and nobody ordered it")?;
     let before = f.stored();
     let takes_over = before.is_none_or(|r| match &r.state {
         State::Founding { founder } => *founder == f.w.seen.me.instance || f.is_gone(founder),
@@ -120,6 +123,7 @@ fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgem
         let reading = f.w.seen.peers.get(id).ok_or("somebody is silent")?;
         let answer = reading.fresh().ok_or("somebody is silent")?;
         must(since.is_none_or(|moment| reading.at().is_some_and(|at| at.0 > moment)), "somebody was not asked again")?;
+        must(answer.quorum.is_none(), "somebody sees a quorum")?;
         let first = record.origin == Origin::Empty && record.number == 1;
         let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
         must(f.w.policy.network_trusted || first || ordered || bootstrap, "it rests on an unsigned answer")?;
