@@ -1,15 +1,15 @@
 //! Steps on this machine: starting and stopping etcd, and touching its data.
 
-use crate::charter::{Origin, Record, State};
+use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::ids::Generation;
-use crate::observation::{DataIdentity, Membership};
+use crate::observation::{DataIdentity, Member, Membership};
 use crate::plan::{Start, StopReason, peer_url};
 use crate::quorum;
 
 use super::facts::Facts;
 use super::founding::everyone_consents;
 use super::membership::without_me;
-use super::{Verdict, require};
+use super::{Verdict, hooks, require};
 
 pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
@@ -76,12 +76,7 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             let record = f.highest()?.ok_or("there is no charter")?;
             require(record.state == State::Established && record.voters.iter().all(|v| v.instance == *f.me()), "others vote already")
         }
-        StopReason::LastVoterLeaves => {
-            let membership = f.membership()?;
-            let others = membership.voters().filter(|m| !f.is_mine(m));
-            let alive = others.filter(|m| f.instance_behind(m).is_none_or(|i| !f.has_ended(&i) && !f.denies(&i, m.id))).count();
-            require(f.memory.leaving.is_some() && alive == 0, "other voters are left")
-        }
+        StopReason::LastVoterLeaves => last_voter_leaves(f),
         StopReason::Recover => survivor_claim(f).map(|_| ()),
         StopReason::NotAnswering => {
             let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
@@ -94,6 +89,23 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             require(f.highest()?.is_some_and(newer), "no newer generation is established")
         }
     }
+}
+
+/// Every other voter is gone, by a quorum's list, else by its own and the charter's; and nobody is there who could take over in time.
+pub(super) fn last_voter_leaves(f: &Facts<'_>) -> Verdict {
+    require(f.memory.leaving.is_some() && f.seen.local.data.fresh().is_some(), "it is not leaving, or its disk is not known")?;
+    let is_over = |m: &Member| m.learner || f.is_mine(m) || f.instance_behind(m).is_some_and(|i| f.has_ended(&i) || f.denies(&i, m.id));
+    let Some(membership) = f.seen.etcd.membership.fresh() else {
+        let list = f.seen.etcd.local_list.fresh();
+        let record = f.memory.kept.record.as_ref();
+        require(list.is_some() || record.is_some(), "no list of voters is known")?;
+        let is_gone = |v: &ListedVoter| v.instance == *f.me() || f.has_ended(&v.instance) || f.denies(&v.instance, v.member);
+        require(list.into_iter().flatten().all(is_over), "by its own list other voters are left")?;
+        return require(record.into_iter().flat_map(|r| &r.voters).all(is_gone), "by the charter other voters are left");
+    };
+    require(membership.members.iter().all(is_over), "other voters are left")?;
+    let heir = membership.members.iter().any(|m| m.learner && !f.is_mine(m) && f.answers(m.id));
+    require(!heir || hooks::little_time_is_left(f), "a learner that lives could take over")
 }
 
 pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {

@@ -107,7 +107,8 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
         StopReason::Left | StopReason::GiveUp => must(!votes, "it votes"),
         StopReason::LastVoterLeaves => {
             must(f.is_leaving(), "it is not leaving")?;
-            must(f.voters()?.iter().all(|id| f.is_own(*id) || f.entry(*id).is_some_and(|m| f.is_lost(&m))), "others vote")
+            must(f.nobody_else_votes(), "others vote")?;
+            must(!f.has_an_heir() || f.is_late(), "a learner lives that could take over")
         }
         StopReason::Recover => founding::survivor(f),
         StopReason::NotPermitted => {

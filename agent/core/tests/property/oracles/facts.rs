@@ -111,7 +111,7 @@ impl<'a> Facts<'a> {
         match self.members() {
             Ok(members) => members.iter().any(|m| self.is_own(m.id)),
             // It was the last voter, and this agent has stopped it as such.
-            Err(_) if self.is_stopped() && self.w.memory.rests => false,
+            Err(_) if self.is_stopped() && (self.w.memory.rests || (self.is_leaving() && self.nobody_else_votes())) => false,
             Err(_) => self.may_vote_unseen() || self.data().is_some(),
         }
     }
@@ -141,6 +141,44 @@ impl<'a> Facts<'a> {
             let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
             self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
         })
+    }
+
+    /// Every other voter is lost, by a quorum's list, or else by this member's own and the remembered record's.
+    pub(crate) fn nobody_else_votes(&self) -> bool {
+        let own = |m: &Member| {
+            let me = &self.w.seen.me;
+            m.name.as_ref() == Some(&me.instance) || m.peer_url == peer_url(me.address) || self.own_member() == Some(m.id)
+        };
+        let over = |m: &Member| m.learner || own(m) || self.is_lost(m);
+        if let Ok(members) = self.members() {
+            return members.iter().all(over);
+        }
+        let (list, record) = (self.w.seen.etcd.local_list.fresh(), &self.w.memory.kept.record);
+        let left = |r: &Record| {
+            let lost = |id: &InstanceId, member| self.is_gone(id) || self.disowns(id, member);
+            r.voters.iter().any(|v| v.instance != self.w.seen.me.instance && !lost(&v.instance, v.member))
+        };
+        (list.is_some() || record.is_some()) && list.is_none_or(|l| l.iter().all(over)) && !record.as_ref().is_some_and(left)
+    }
+
+    /// Another's learner answers, and could be promoted.
+    pub(crate) fn has_an_heir(&self) -> bool {
+        self.learners().is_ok_and(|all| all.iter().any(|id| !self.is_own(*id) && self.is_healthy(*id)))
+    }
+
+    /// The earliest own deadline is nearer than the margin: of a termination hook, or, without one, a minute after the notice.
+    pub(crate) fn is_late(&self) -> bool {
+        let Some(since) = self.w.memory.leaving else { return false };
+        let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
+        let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
+        let ends = own.map(|h| {
+            let beat = self.w.memory.beats.get(&h.hook);
+            let opened = beat.map_or(since, |b| b.opened);
+            let renewed = beat.and_then(|b| b.accepted).unwrap_or(opened);
+            (renewed + h.heartbeat_timeout).min(opened + h.global_timeout)
+        });
+        let end = ends.min().unwrap_or(since + self.w.policy.unhooked_leave);
+        self.w.now + self.w.policy.leave_margin >= end
     }
 
     /// The highest record that may be rested on: of a store that was read now, or remembered where there is none.
@@ -212,12 +250,16 @@ impl<'a> Facts<'a> {
 
     /// The voter is gone: its instance is, or it says itself, to be believed, that its data is.
     pub(crate) fn is_lost(&self, entry: &Member) -> bool {
-        let Some(id) = self.owner_of(entry) else { return false };
-        let denies = match self.w.seen.peers.get(&id).and_then(|p| p.fresh()).map(|p| &p.data) {
+        self.owner_of(entry).is_some_and(|id| self.is_gone(&id) || self.disowns(&id, entry.id))
+    }
+
+    /// It says itself, to be believed, that it does not hold this member's data.
+    pub(crate) fn disowns(&self, id: &InstanceId, of: MemberId) -> bool {
+        let denies = match self.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data) {
             Some(DataClaim::None) => true,
-            Some(DataClaim::Holds { member, .. }) => *member != entry.id,
+            Some(DataClaim::Holds { member, .. }) => *member != of,
             Some(DataClaim::Unknown) | None => false,
         };
-        self.is_gone(&id) || (denies && self.w.policy.network_trusted)
+        denies && self.w.policy.network_trusted
     }
 }
