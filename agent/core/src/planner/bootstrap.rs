@@ -292,7 +292,7 @@ fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), String
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     if rests_on_answers && !claimable.unsigned_will_do && !s.policy.network_trusted {
-        return Err("does not found a cluster on unsigned answers: without TLS only an operator may (`quorate recover`)".to_owned());
+        return Err("does not found a cluster on unsigned answers: without TLS only an operator may (`quorate bootstrap`)".to_owned());
     }
     Ok(())
 }

@@ -269,8 +269,12 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
             None => waits(departure, "is out, but no other member answers to take the lock back".into()).again_in(s.policy.retry),
         };
     }
+    let same_cluster = s.data().and_then(|d| d.cluster) == s.membership().map(|m| m.cluster);
+    if !same_cluster && s.data().is_some_and(|d| d.cluster.is_some()) && serve::superseded(s).is_none() {
+        let why = "the cluster that answers is not its data's, and the charter does not tell that it came after";
+        return waits(departure, why.into()).again_in(s.policy.retry);
+    }
     if s.runs() {
-        let same_cluster = s.data().and_then(|d| d.cluster) == s.membership().map(|m| m.cluster);
         let reason = if same_cluster { StopReason::Left } else { StopReason::PutAside };
         return Decision::act(Phase::Leaving, Step::StopMember(reason), "is out, as the others confirm; stops etcd")
             .until(departure.deadline);

@@ -1,8 +1,8 @@
 //! Charter records: whether this one may be written now.
 
-use crate::charter::{ListedVoter, Origin, Record, State};
+use crate::charter::{ListedVoter, Origin, Record, State, StoreView};
 use crate::memory::Order;
-use crate::observation::{DataClaim, LifecycleState};
+use crate::observation::{DataClaim, Hook, LifecycleState, Transition, Warmed};
 use crate::policy::Recovery;
 use crate::quorum;
 
@@ -11,11 +11,12 @@ use super::{Verdict, require};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
-    let highest = f.highest()?;
     let remembered = f.memory.kept.record.as_ref();
-    if remembered == Some(record) && highest != remembered {
+    if remembered == Some(record) && f.shown()? != remembered {
         return rewrite(f, record);
     }
+    // An ordered fresh start is the one way on from a charter that cannot be trusted.
+    let highest = if is_ordered_fresh(f, record) { f.shown()? } else { f.highest()? };
     let number = highest.map_or(1, |r| r.number + 1);
     let follows = record.number == number && record.previous == highest.map(Record::digest);
     let ordered_above = is_ordered_fresh(f, record) && record.number >= number;
@@ -59,7 +60,16 @@ pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
 
 fn rewrite(f: &Facts<'_>, record: &Record) -> Verdict {
     let proven = f.disk_is_empty() || f.membership().is_ok_and(|m| record.etcd_cluster.is_none_or(|c| c == m.cluster));
-    require(proven, "a node with data rewrites a vanished record only after a quorum read")
+    require(proven, "a node with data rewrites a vanished record only after a quorum read")?;
+    let continues = match f.seen.store.fresh() {
+        Some(StoreView::Absent) => record.number == 1,
+        Some(StoreView::Charter(log)) => {
+            let before = log.highest().is_some_and(|r| r.belongs_to(&f.seen.me) && r.precedes(record));
+            log.number(record.number).is_none() && (before || log.number(record.number + 1).is_some_and(|next| record.precedes(next)))
+        }
+        Some(StoreView::NotConfigured | StoreView::Foreign { .. }) | None => false,
+    };
+    require(continues, "what the store shows does not continue the record")
 }
 
 fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
@@ -75,8 +85,25 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     )?;
     let listed = f.seen.cloud.listed.fresh().ok_or("the group's instances are not known")?;
     require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;
+    if !matches!(record.origin, Origin::Survivor { .. }) {
+        stands(f)?;
+    }
     origin(f, record, highest)?;
     everyone_consents(f, record)
+}
+
+/// Who leaves, is warm, or has not proved that it may keep its own launch open founds nothing new.
+fn stands(f: &Facts<'_>) -> Verdict {
+    require(f.memory.leaving.is_none(), "it is leaving")?;
+    require(!matches!(f.seen.target.last(), Some(Some(LifecycleState::Warmed(_)))), "it is in the warm pool")?;
+    let waits = matches!(f.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait | LifecycleState::Warmed(Warmed::Waiting)));
+    let hooks = f.seen.cloud.hooks.last().ok_or("the lifecycle hooks are not known")?;
+    let mut open = hooks.iter().filter(|h| waits && h.transition == Transition::Launching && h.hook.group == f.seen.me.group);
+    let proven = |h: &Hook| {
+        let done = f.memory.completed.contains(&(h.hook.clone(), f.me().clone()));
+        done || f.memory.beats.get(&h.hook).is_some_and(|b| b.accepted.is_some())
+    };
+    require(open.all(proven), "no heartbeat for its launch hook was accepted yet")
 }
 
 /// A survivor that its group has detached, by IMDS's fresh word, holds the data all the same; a new founder would hold none.
@@ -107,7 +134,11 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
             require(mine.is_some() && mine == ever, "its data is not of the established generation")?;
             let status = f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh());
             require(status.is_some_and(|s| s.leader.is_none()), "its own member does not say that it has no leader")?;
-            survivors(f, highest.ok_or("nothing was established")?)
+            let before = highest.ok_or("nothing was established")?;
+            require(before.lists(f.me()), "only a listed voter's data goes on")?;
+            let void = before.state == State::Established || takeover(f, before) || founder_lost_its_data(f, before);
+            require(void, "another's claim stands")?;
+            survivors(f, before)
         }
         Origin::Snapshot { .. } => Err("restoring from a snapshot is not built yet"),
     }
@@ -130,6 +161,19 @@ fn survivors(f: &Facts<'_>, before: &Record) -> Verdict {
 
 fn takeover(f: &Facts<'_>, record: &Record) -> bool {
     record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
+}
+
+/// It says itself that it holds neither what it is listed with nor what it claimed.
+fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
+    let Some(founder) = record.founder() else { return false };
+    let lost = match f.peer(founder).map(|p| &p.data) {
+        Some(DataClaim::None) => true,
+        Some(DataClaim::Holds { member, generation: Some(g), .. }) => {
+            *g < record.generation && !record.voters.iter().any(|v| v.instance == *founder && v.member == *member)
+        }
+        _ => false,
+    };
+    lost && f.policy.network_trusted
 }
 
 /// Silence is never consent: each is gone, or answers that it holds no data that counts and remembers no higher record.

@@ -91,6 +91,8 @@ fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, re
         }
         _ => return Err("the dead neither continue a launch nor abandon a termination"),
     }
+    let listed = f.highest().ok().flatten().is_some_and(|r| r.lists(instance));
+    require(!listed, "the charter still lists it")?;
     let membership = f.membership()?;
     require(!membership.members.iter().any(|m| f.instance_behind(m).as_ref() == Some(instance)), "it is still a member")
 }

@@ -115,7 +115,7 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
     let record = plot.records.get(heard.wrapping_sub(1)).filter(|_| !dice.one_in(6)).cloned();
     let phase = *dice.pick(&[Phase::Voter, Phase::Waiting, Phase::Leaving, Phase::Warm]);
     let leaving = dice.one_in(6);
-    let quorum = dice.one_in(6).then(|| cluster(dice.below(2)));
+    let quorum = dice.one_in(plot.calm).then(|| cluster(dice.below(2)));
     PeerAnswer { instance: instance(index), phase, record, data, quorum, leaving, leave_within_ms: None }
 }
 

@@ -1,9 +1,9 @@
 //! The naive reader's facts.
 
-use quorate_core::charter::{Record, State, StoreView};
+use quorate_core::charter::{Origin, Record, State, StoreView};
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{
-    DataClaim, DataIdentity, Ec2Answer, Ec2State, LifecycleState, LocalData, Lock, Member, Process, Transition,
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LifecycleState, LocalData, Lock, Member, Process, Transition,
 };
 use quorate_core::plan::peer_url;
 
@@ -179,6 +179,42 @@ impl<'a> Facts<'a> {
         });
         let end = ends.min().unwrap_or(since + self.w.policy.unhooked_leave);
         self.w.now + self.w.policy.leave_margin >= end
+    }
+
+    /// The store's records follow one another since the last fresh start, and none differs from what is remembered.
+    pub(crate) fn can_trust(&self) -> bool {
+        let Some(StoreView::Charter(log)) = self.w.seen.store.fresh() else { return true };
+        let fresh = |r: &Record| r.origin == Origin::Fresh && matches!(r.state, State::Founding { .. });
+        let last = log.records.iter().filter(|r| fresh(r)).map(|r| r.number).max().unwrap_or(0);
+        let mut rest = log.records.iter().filter(|r| r.number >= last);
+        let mut before = rest.next();
+        let linked = rest.all(|r| {
+            let follows = before.is_some_and(|b| r.previous.as_ref() == Some(&b.digest()) && r.number == b.number + 1);
+            before = Some(r);
+            follows
+        });
+        let remembered = self.w.memory.kept.record.as_ref();
+        let differs = |r: &Record| remembered.is_some_and(|known| known.number == r.number && known != r);
+        let is_there = |known: &Record| log.records.iter().any(|r| r.number == known.number) || last > known.number;
+        linked && remembered.is_none_or(is_there) && !log.records.iter().any(differs)
+    }
+
+    /// The charter, if it can be trusted, names the etcd cluster that answers.
+    pub(crate) fn is_the_charters_cluster(&self) -> bool {
+        let named = self.stored().filter(|_| self.can_trust()).and_then(|r| r.etcd_cluster);
+        named.is_none() || named == self.cluster()
+    }
+
+    /// It goes, as EC2, the group or itself says.
+    pub(crate) fn is_going(&self, id: &InstanceId) -> bool {
+        let says_so = self.w.seen.peers.get(id).and_then(|p| p.fresh()).is_some_and(|p| p.leaving);
+        let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);
+        let ends = matches!(self.ec2(id), Some(Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped | Ec2State::Terminated));
+        says_so || ends || listed.is_some_and(LifecycleState::is_terminating)
+    }
+
+    pub(crate) fn has_completed(&self, hook: &HookRef) -> bool {
+        self.w.memory.completed.iter().any(|(done, id)| done == hook && *id == self.w.seen.me.instance)
     }
 
     /// The highest record that may be rested on: of a store that was read now, or remembered where there is none.
