@@ -25,7 +25,7 @@ fn id() -> InstanceId {
 }
 
 fn answer(phase: Phase) -> PeerAnswer {
-    PeerAnswer { instance: id(), phase, record: None, data: DataClaim::None, leaving: false, leave_within_ms: None }
+    PeerAnswer { instance: id(), phase, record: None, data: DataClaim::None, quorum: None, leaving: false, leave_within_ms: None }
 }
 
 /// Listens at `address` and answers each connection's first request with these bytes, then closes it.

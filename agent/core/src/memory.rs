@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub enum Order {
     /// `quorate leave`: leave and stay away, until `quorate join`.
     Leave,
-    /// `quorate bootstrap`: found the cluster here, where no store is configured.
+    /// `quorate bootstrap`: found the cluster here, where no store is configured; on a survivor of a lost quorum, recover from its data.
     Bootstrap,
     /// `quorate recover --fresh --cluster NAME`: found an empty cluster although one was established.
     RecoverFresh,

@@ -100,6 +100,12 @@ impl<'a> Situation<'a> {
         matches!(self.charter, Charter::Known(_) | Charter::Absent)
     }
 
+    /// A store keeps the charter, so that no two nodes ever write one record; false only where it is known that none is configured.
+    #[must_use]
+    pub fn has_store(&self) -> bool {
+        !matches!(self.seen.store.last(), Some(StoreView::NotConfigured))
+    }
+
     /// A quorum's word on the membership, fresh.
     #[must_use]
     pub fn membership(&self) -> Option<&'a Membership> {

@@ -248,7 +248,7 @@ impl Agent {
         }
         let says = match request.order {
             Some(Order::Leave) => "leaves, and stays away until `quorate join`",
-            Some(Order::Bootstrap) => "founds the cluster here as soon as every other instance consents",
+            Some(Order::Bootstrap) => "founds the cluster here as soon as every other instance consents, or recovers it from its data here",
             Some(Order::RecoverFresh) => "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard",
             None => "joins, if it is not a member already",
         };
@@ -271,6 +271,7 @@ fn first_answer(memory: &Memory) -> PeerAnswer {
         phase: Phase::Starting,
         record: memory.kept.record.clone(),
         data: DataClaim::Unknown,
+        quorum: None,
         leaving: false,
         leave_within_ms: None,
     }
@@ -284,6 +285,7 @@ fn peer_answer(seen: &Observation, memory: &Memory, plan: &Plan, now: Timestamp)
         phase: plan.report.phase,
         record: memory.kept.record.clone(),
         data: data_claim(seen),
+        quorum: seen.etcd.membership.fresh().map(|m| m.cluster),
         leaving,
         leave_within_ms: plan.report.until.filter(|_| leaving).map(within),
     }

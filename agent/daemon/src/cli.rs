@@ -29,7 +29,7 @@ pub enum Command {
     Leave,
     /// Take `quorate leave` back.
     Join,
-    /// Found the cluster on this node, where no store is configured.
+    /// Found the cluster on this node, where no store is configured, or recover it from this survivor's data.
     Bootstrap,
     /// Bring a cluster back that cannot come back by itself.
     Recover(RecoverArgs),

@@ -48,6 +48,8 @@ pub struct Paths {
     pub run_dir: PathBuf,
     /// etcd's data. Renamed as a whole when it is put aside.
     pub data_dir: PathBuf,
+    /// The mount point that etcd's data lies below. Until something is mounted there nothing is known of the data.
+    pub data_mount: Option<PathBuf>,
 }
 
 /// How AWS is asked.

@@ -38,7 +38,7 @@ impl Executor {
             policy: settings.policy.clone(),
             restore_tool: settings.etcd.restore_tool.clone(),
             binary: settings.etcd.binary.clone(),
-            data_dir: DataDir::new(&settings.paths.data_dir),
+            data_dir: DataDir::new(&settings.paths.data_dir).below(settings.paths.data_mount.clone()),
             crash: CrashPoint::from_environment(),
         }
     }

@@ -42,6 +42,9 @@ pub struct PeerAnswer {
     pub record: Option<Record>,
     /// Its member data.
     pub data: DataClaim,
+    /// The etcd cluster that has just spoken to it with quorum: nothing is founded or recovered beside that, whoever else cannot reach it.
+    #[serde(default)]
+    pub quorum: Option<EtcdClusterId>,
     /// It has a notice or an order to leave.
     pub leaving: bool,
     /// Milliseconds until it must be gone, if it is leaving.

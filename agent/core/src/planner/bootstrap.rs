@@ -107,7 +107,8 @@ fn open_to_clients(s: &Situation<'_>) -> Option<Decision> {
 fn forget_order(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
     let done = match s.order() {
-        Some(Order::Bootstrap) => s.data_generation() == Some(record.generation) || s.disk_is_empty(),
+        // On a survivor without a store it is the order to recover, which is carried out when a quorum answers.
+        Some(Order::Bootstrap) => (s.data_generation() == Some(record.generation) && s.membership().is_some()) || s.disk_is_empty(),
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh && s.data_generation() == Some(record.generation),
         Some(Order::Leave) | None => false,
     };
@@ -115,8 +116,16 @@ fn forget_order(s: &Situation<'_>) -> Option<Decision> {
     if done {
         return Some(Decision::act(phase, Step::ForgetOrder, "the operator's order is carried out"));
     }
-    let void = s.order() == Some(Order::RecoverFresh) && s.membership().is_some();
-    void.then(|| Decision::act(phase, Step::ForgetOrder, "forgets the order to recover: a quorum is alive"))
+    if s.order() != Some(Order::RecoverFresh) {
+        return None;
+    }
+    let void = |says: String| Some(Decision::act(phase, Step::ForgetOrder, format!("forgets the order to recover: {says}")));
+    if s.membership().is_some() {
+        return void("a quorum is alive".to_owned());
+    }
+    // An order that waited for that quorum to end would strike when nobody thinks of it any more.
+    let witness = s.seen.peers.iter().find_map(|(id, p)| p.fresh()?.quorum.map(|cluster| (id, cluster)));
+    witness.and_then(|(id, cluster)| void(format!("{id} sees a quorum of etcd cluster {cluster}")))
 }
 
 /// What a claim would found, if the charter permits one at all.
@@ -129,32 +138,36 @@ struct Claimable {
 
 fn claimable(s: &Situation<'_>) -> Option<Claimable> {
     let ordered = |order| s.order() == Some(order);
+    let fresh = || Claimable { origin: Origin::Fresh, generation: next_generation(s), unsigned_will_do: true };
     match &s.charter {
+        // Who remembers nothing is told by the others what was there: the order is for a fresh start all the same.
+        Charter::Absent | Charter::NoStore if ordered(Order::RecoverFresh) => s.membership().is_none().then(fresh),
         Charter::Absent => Some(Claimable { origin: Origin::Empty, generation: Generation(1), unsigned_will_do: true }),
         Charter::NoStore if ordered(Order::Bootstrap) => {
             Some(Claimable { origin: Origin::Empty, generation: Generation(1), unsigned_will_do: true })
         }
-        Charter::Known(record) => {
-            let generation = next_generation(s);
-            match &record.state {
-                _ if ordered(Order::RecoverFresh) && s.membership().is_none() && !fresh_is_under_way(s, record) => {
-                    Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
-                }
-                State::Founding { founder } => {
-                    let repeats = matches!(record.origin, Origin::Empty | Origin::Fresh);
-                    let open = *founder == *s.me() || s.is_gone(founder);
-                    let unsigned_will_do = ordered(Order::Bootstrap) || ordered(Order::RecoverFresh);
-                    (repeats && open).then(|| Claimable { origin: record.origin.clone(), generation, unsigned_will_do })
-                }
-                State::Established | State::Retired { .. } => None,
-            }
+        Charter::Known(record) if ordered(Order::RecoverFresh) && s.membership().is_none() && !fresh_is_under_way(s, record) => {
+            Some(fresh())
         }
-        Charter::Vanished(_) | Charter::Broken(_) if ordered(Order::RecoverFresh) && s.membership().is_none() => {
-            let generation = next_generation(s);
-            Some(Claimable { origin: Origin::Fresh, generation, unsigned_will_do: true })
-        }
+        Charter::Known(record) => take_over(s, record),
+        Charter::Vanished(_) | Charter::Broken(_) if ordered(Order::RecoverFresh) && s.membership().is_none() => Some(fresh()),
         Charter::NoStore | Charter::Unreadable(..) | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,
     }
+}
+
+/// A claim whose founder is gone, or is this node, is repeated. Where there is no store nothing keeps two nodes from doing that at once: there it
+/// takes an operator's order, as the first claim did.
+fn take_over(s: &Situation<'_>, record: &Record) -> Option<Claimable> {
+    let founder = record.founder()?;
+    let repeats = matches!(record.origin, Origin::Empty | Origin::Fresh);
+    let open = founder == s.me() || s.is_gone(founder);
+    let ordered = matches!(s.order(), Some(Order::Bootstrap | Order::RecoverFresh));
+    let generation = next_generation(s);
+    (repeats && open && (ordered || s.has_store())).then(|| Claimable {
+        origin: record.origin.clone(),
+        generation,
+        unsigned_will_do: ordered,
+    })
 }
 
 /// The operator's fresh start is claimed by this node already, or the cluster is this node's alone and only has to be started.
@@ -279,7 +292,7 @@ fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), String
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     if rests_on_answers && !claimable.unsigned_will_do && !s.policy.network_trusted {
-        return Err("does not found a cluster on unsigned answers: without TLS only an operator may (`quorate recover`)".to_owned());
+        return Err("does not found a cluster on unsigned answers: without TLS only an operator may (`quorate bootstrap`)".to_owned());
     }
     Ok(())
 }
@@ -310,6 +323,9 @@ fn objection(s: &Situation<'_>, id: &InstanceId, number: u64, since: Option<Time
     let Some(answer) = s.peer(id) else { return Some("has not answered, and EC2 does not say that it has ended".to_owned()) };
     if since.is_some_and(|moment| !s.heard_since(id, moment)) {
         return Some("has not been asked again yet".to_owned());
+    }
+    if let Some(cluster) = answer.quorum {
+        return Some(format!("sees a quorum of etcd cluster {cluster}"));
     }
     let differs = |r: &Record| s.record().is_some_and(|ours| ours.number == r.number && ours != r);
     if let Some(record) = answer.record.as_ref().filter(|r| r.number > number || (r.number == number && differs(r))) {
@@ -345,6 +361,9 @@ fn rank(s: &Situation<'_>) -> u32 {
     u32::try_from(before.count()).unwrap_or(u32::MAX)
 }
 
+/// Said where only an operator may found or recover.
+pub(super) const WITHOUT_A_STORE: &str = "no store is configured, so that nothing is founded by itself";
+
 fn wait_for_founder(s: &Situation<'_>) -> Option<Decision> {
     if s.data().is_some() {
         return None;
@@ -352,7 +371,7 @@ fn wait_for_founder(s: &Situation<'_>) -> Option<Decision> {
     match &s.charter {
         Charter::NoStore => Some(Decision::halt(
             Phase::Waiting,
-            "no store is configured, so that nothing is founded by itself: run `quorate bootstrap` on one node, or set the tag quorate:store",
+            format!("{WITHOUT_A_STORE}: run `quorate bootstrap` on one node, or set the tag quorate:store"),
         )),
         Charter::Unreadable(_, why) => {
             Some(Decision::wait(Phase::Waiting, format!("cannot read the charter: {why}")).again_in(s.policy.retry))
@@ -364,6 +383,10 @@ fn wait_for_founder(s: &Situation<'_>) -> Option<Decision> {
                     "{founder} claimed generation {} and is leaving; it blocks the founding until its instance is terminated",
                     record.generation
                 ),
+            )),
+            State::Founding { founder } if !s.has_store() && (founder == s.me() || s.is_gone(founder)) => Some(Decision::halt(
+                Phase::Waiting,
+                format!("{record} cannot be carried out by {founder} any more; {WITHOUT_A_STORE}: run `quorate bootstrap` on one node"),
             )),
             State::Founding { founder } if founder != s.me() => Some(
                 Decision::wait(Phase::Waiting, format!("waits for {founder} to found generation {}", record.generation))

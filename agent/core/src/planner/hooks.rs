@@ -53,15 +53,15 @@ fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&Beat>) -> Duration {
 /// Completes the launch, only when this node votes and is caught up, or the cluster is at its limit and it waits as a spare.
 pub(super) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
     let hook = open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
-    let phase = if votes_and_is_caught_up(s) {
-        Phase::Voter
+    let (phase, why) = if votes_and_is_caught_up(s) {
+        (Phase::Voter, "it has joined")
     } else if join::is_spare(s) {
-        Phase::Spare
+        (Phase::Spare, "it waits un-joined as a spare")
     } else {
         return None;
     };
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Continue };
-    Some(Decision::act(phase, step, format!("completes launch hook {}: it has joined", hook.hook)))
+    Some(Decision::act(phase, step, format!("completes launch hook {}: {why}", hook.hook)))
 }
 
 /// This node's member votes, on a quorum's word, and lags the leader by little.

@@ -55,7 +55,14 @@ fn remove_stale(s: &Situation<'_>, stale: &Member, membership: &Membership) -> D
 /// The stale voter removed above must be struck from the charter too, before it is added again.
 fn trim_own(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
     let listed_without_vote = membership.voters().all(|m| s.instance_of(m).as_ref() != Some(s.me()));
-    if listed_without_vote { trim(s, Phase::Joining, s.me()) } else { None }
+    let own = if listed_without_vote { trim(s, Phase::Joining, s.me()) } else { None };
+    own.or_else(|| trim_what_was_removed(s, membership))
+}
+
+/// The stale entry may have been another's, whose address this instance has now: under the lock that its removal took, it is struck as well.
+fn trim_what_was_removed(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
+    let removed = s.record()?.voters.iter().find(|v| membership.get(v.member).is_none()).filter(|_| s.holds_lock())?;
+    trim(s, Phase::Joining, &removed.instance)
 }
 
 fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, membership: &Membership) -> Decision {
@@ -158,6 +165,10 @@ pub(super) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     let why = "it could not join within its deadline";
     if let Some(entry) = own.first() {
         return Some(removal(s, Phase::Joining, entry, format!("removes its own learner {entry}: {why}")));
+    }
+    // A record may have named it for its promotion.
+    if let Some(trimmed) = trim(s, Phase::Joining, s.me()) {
+        return Some(trimmed);
     }
     if s.runs() {
         return Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::GiveUp), format!("stops etcd: {why}")));

@@ -1,5 +1,8 @@
 //! Leaving: wait until it is safe, hand over, be removed while still running, have it confirmed, stop, and only then complete the hook.
 
+use std::time::Duration;
+
+use crate::charter::ListedVoter;
 use crate::memory::Order;
 use crate::observation::{Member, Membership, Transition};
 use crate::plan::{HookResult, Step, StopReason, Via};
@@ -29,7 +32,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if decision.step.is_some() {
         return Some(decision);
     }
-    let meanwhile = super::leader_duty(s).or_else(|| keep_alive(s)).map(|d| Decision { phase: Phase::Leaving, ..d });
+    let meanwhile = super::leader_duty(s).or_else(|| keep_alive(s, &departure)).map(|d| Decision { phase: Phase::Leaving, ..d });
     Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
 }
 
@@ -40,8 +43,8 @@ fn rests(s: &Situation<'_>) -> bool {
 
 /// What a leaver goes on with while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and
 /// running its own etcd.
-fn keep_alive(s: &Situation<'_>) -> Option<Decision> {
-    if rests(s) {
+fn keep_alive(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    if rests(s) || ends_here(s, departure) {
         return None;
     }
     let steps = [charter::rewrite_vanished, recover::decide, serve::superseded, serve::resume].into_iter().filter_map(|rule| rule(s));
@@ -134,7 +137,44 @@ fn out_of_time(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
         OnFailedLeave::Continue => HookResult::Continue,
         OnFailedLeave::Abandon => HookResult::Abandon,
     };
-    Some(complete(s, departure, result, "could not leave safely before its deadline; the others will remove its member"))
+    if !other_voters_are_gone(s) {
+        return Some(complete(s, departure, result, "could not leave safely before its deadline; the others will remove its member"));
+    }
+    // Where its group keeps what is abandoned, its etcd runs on there.
+    let decision = match result {
+        HookResult::Continue => end_data(s, departure, "could not hand over before its deadline, and no other voter is left"),
+        HookResult::Abandon => complete(s, departure, result, "could not hand over before its deadline, and holds all that is left"),
+    };
+    Some(Decision { needs_operator: true, ..decision })
+}
+
+/// This node is a voter, and all the others are gone: nobody will remove its member, and with its data the cluster's ends.
+fn other_voters_are_gone(s: &Situation<'_>) -> bool {
+    let alone = |members: &Vec<Member>| {
+        let own: Vec<_> = s.own_entries(members).filter(|m| !m.learner).map(|m| m.id).collect();
+        !own.is_empty() && members.iter().all(|m| m.learner || own.contains(&m.id) || s.member_is_gone(m))
+    };
+    if let Some(membership) = s.membership() {
+        return alone(&membership.members);
+    }
+    // Its own list may be behind, and so may the record: none of them may name somebody who is left.
+    let by_list = s.seen.etcd.local_list.fresh().map(alone);
+    let is_over = |v: &ListedVoter| v.instance == *s.me() || s.voter_is_gone(v);
+    let by_record = s.last_record().map(|r| r.lists(s.me()) && r.voters.iter().all(is_over));
+    (by_list.is_some() || by_record.is_some()) && by_list != Some(false) && by_record != Some(false)
+}
+
+/// Clients are stopped first, so that none sees another acknowledgement; then the hook is completed.
+fn end_data(s: &Situation<'_>, departure: &Departure, why: &'static str) -> Decision {
+    if s.runs() {
+        let says = format!("{why}: stops etcd. No snapshot is taken, so THE DATA ENDS WITH THIS INSTANCE");
+        return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
+    }
+    let decision = complete(s, departure, HookResult::Continue, why);
+    if s.disk_is_empty() {
+        return decision;
+    }
+    Decision { says: format!("{}; THE DATA ENDS WITH THIS INSTANCE", decision.says).into(), ..decision }
 }
 
 fn leave_cluster(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
@@ -169,14 +209,20 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
 
 /// A replacement is waited for within the patience, and never so long that the time to leave is lost.
 fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
-    has_time(s, departure) && s.for_how_long(s.memory.leaving) < s.policy.replacement_patience
+    has_time(s, departure, reserve(s)) && s.for_how_long(s.memory.leaving) < s.policy.replacement_patience
 }
 
-fn has_time(s: &Situation<'_>, departure: &Departure) -> bool {
-    departure.deadline.is_none_or(|deadline| s.now + s.policy.leave_margin * MARGINS_TO_LEAVE < deadline)
+fn has_time(s: &Situation<'_>, departure: &Departure, reserve: Duration) -> bool {
+    departure.deadline.is_none_or(|deadline| s.now + reserve < deadline)
 }
 
-/// A leave itself takes seconds; so many margins are kept back for it.
+/// What is kept back for the leave itself, which takes seconds: some margins, but no more than half of a short hook's own time. Its heartbeats
+/// renew that, but never beyond it, so that more would never be there.
+fn reserve(s: &Situation<'_>) -> Duration {
+    let margins = s.policy.leave_margin * MARGINS_TO_LEAVE;
+    hooks::open(s, Transition::Terminating).map(|h| h.heartbeat_timeout / 2).min().map_or(margins, |half| half.min(margins))
+}
+
 const MARGINS_TO_LEAVE: u32 = 3;
 
 fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -> Decision {
@@ -224,8 +270,12 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
             None => waits(departure, "is out, but no other member answers to take the lock back".into()).again_in(s.policy.retry),
         };
     }
+    let same_cluster = s.data().and_then(|d| d.cluster) == s.membership().map(|m| m.cluster);
+    if !same_cluster && s.data().is_some_and(|d| d.cluster.is_some()) && serve::superseded(s).is_none() {
+        let why = "the cluster that answers is not its data's, and the charter does not tell that it came after";
+        return waits(departure, why.into()).again_in(s.policy.retry);
+    }
     if s.runs() {
-        let same_cluster = s.data().and_then(|d| d.cluster) == s.membership().map(|m| m.cluster);
         let reason = if same_cluster { StopReason::Left } else { StopReason::PutAside };
         return Decision::act(Phase::Leaving, Step::StopMember(reason), "is out, as the others confirm; stops etcd")
             .until(departure.deadline);
@@ -240,16 +290,22 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
         return last_but_running_on(s, departure);
     }
     let patient = is_patient(s, departure);
-    let expected = s.wanted_voters().is_none_or(|wanted| wanted > 0);
-    let heir = has_time(s, departure) && membership.learner().is_some_and(|l| s.is_healthy(l.id));
-    if heir || (patient && (expected || membership.learner().is_some())) {
+    // A learner that lives is waited for to the last moment: its promotion takes a second, and the data would end beside it.
+    let heir = has_time(s, departure, s.policy.leave_margin) && membership.learner().is_some_and(|l| s.is_healthy(l.id));
+    if heir || (patient && (is_replaced(s) || membership.learner().is_some())) {
         return waits(departure, "is the last voter; waits for its replacement".into()).again_in(s.policy.retry);
     }
-    if s.runs() {
-        let says = "is the last voter and no replacement comes: stops etcd. No snapshot is taken, so THE DATA ENDS WITH THIS INSTANCE";
-        return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
-    }
-    complete(s, departure, HookResult::Continue, "was the last voter")
+    end_data(s, departure, "is the last voter and no replacement comes")
+}
+
+/// The cluster ends with this instance, and nobody wants another.
+fn ends_here(s: &Situation<'_>, departure: &Departure) -> bool {
+    departure.instance_goes && other_voters_are_gone(s) && !is_replaced(s)
+}
+
+/// The group wants voters, or does not say that it wants none.
+fn is_replaced(s: &Situation<'_>) -> bool {
+    s.wanted_voters().is_none_or(|wanted| wanted > 0)
 }
 
 /// Its instance runs on, so nothing makes it end the data: it serves until another votes.
@@ -272,6 +328,9 @@ fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
 fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
     if s.is_stopped() && rests(s) {
         return complete(s, departure, HookResult::Continue, "was the last voter, and its etcd is stopped");
+    }
+    if ends_here(s, departure) {
+        return end_data(s, departure, "every other voter is gone, and no replacement comes");
     }
     waits(departure, format!("no quorum answers: {}", s.seen.etcd.membership.why_not_fresh())).again_in(s.policy.retry)
 }

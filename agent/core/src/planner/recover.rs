@@ -1,7 +1,7 @@
 //! Quorum lost for good, and total loss: recognised exactly; acted on only where nothing acknowledged can be missing.
 
 use crate::charter::{Origin, Record, State};
-use crate::ids::InstanceId;
+use crate::ids::{InstanceId, MemberId};
 use crate::memory::Order;
 use crate::observation::{DataClaim, Member};
 use crate::plan::{Step, StopReason};
@@ -11,7 +11,7 @@ use crate::report::Phase;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
-use super::bootstrap::{counts, objector};
+use super::bootstrap::{WITHOUT_A_STORE, counts, objector};
 use super::charter::successor;
 use super::decision::Decision;
 
@@ -74,11 +74,11 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record()?;
     let acts = match &record.state {
         State::Established => s.data_generation() == Some(record.generation),
-        State::Founding { founder } => s.is_gone(founder) && matches!(record.origin, Origin::Survivor { .. }),
+        State::Founding { .. } => claim_is_void(s, record),
         State::Retired { .. } => false,
     };
     if !acts {
-        return None;
+        return waits_for_survivor(s, record);
     }
     let halt = |why: String| Some(Decision::halt(Phase::Recovering, format!("quorum is lost for good; {why}")));
     let survivors = match survivors(s, record) {
@@ -88,14 +88,21 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     let voters = record.voters.len();
     if s.policy.recovery == Recovery::Halt || !quorum::meets_every_quorum(voters, survivors.len()) {
         return halt(format!(
-            "{} of {voters} voters survive, and policy {:?} does not let them act: acknowledged writes could be missing. `quorate recover` shows the choices",
+            "{} of {voters} voters survive, and policy {:?} does not let them act: acknowledged writes could be missing. Restoring one of them is not built; `quorate recover --fresh --cluster {}` founds an empty cluster",
             survivors.len(),
-            s.policy.recovery
+            s.policy.recovery,
+            s.seen.me.cluster
+        ));
+    }
+    if !s.has_store() && s.order() != Some(Order::Bootstrap) {
+        return halt(format!(
+            "{WITHOUT_A_STORE}, nor recovered: `quorate bootstrap` on one survivor has it recover from its own data, and `quorate recover --fresh --cluster {}` founds an empty cluster",
+            s.seen.me.cluster
         ));
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     if !s.policy.network_trusted && rests_on_answers {
-        return halt("the survivors' answers are unsigned: without TLS only an operator may recover (`quorate recover`)".to_owned());
+        return halt("the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted, or found an empty cluster by `quorate recover --fresh`".to_owned());
     }
     let at = since + s.policy.quorum_loss_grace;
     if s.now < at {
@@ -103,6 +110,26 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
         return Some(Decision::wait(Phase::Recovering, says).until(Some(at)));
     }
     Some(claim_recovery(s, record, &survivors))
+}
+
+/// Another survivor recovers, and answers: nobody has to act here.
+fn waits_for_survivor(s: &Situation<'_>, record: &Record) -> Option<Decision> {
+    let founder = record.founder().filter(|f| *f != s.me() && matches!(record.origin, Origin::Survivor { .. }))?;
+    s.peer(founder)?;
+    let says = format!("quorum is lost for good; waits for {founder}, which has claimed the recovery as generation {}", record.generation);
+    Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry))
+}
+
+/// The survivor that claimed will never restore: it is gone, or says itself that its data is, both the old and what it claimed.
+fn claim_is_void(s: &Situation<'_>, record: &Record) -> bool {
+    let Some(founder) = record.founder().filter(|_| matches!(record.origin, Origin::Survivor { .. })) else { return false };
+    let listed = |id| record.voters.iter().any(|v| v.instance == *founder && v.member == id);
+    let has_lost_it = match s.peer(founder).map(|p| &p.data) {
+        Some(DataClaim::None) => true,
+        Some(DataClaim::Holds { member, generation: Some(generation), .. }) => *generation < record.generation && !listed(*member),
+        Some(DataClaim::Holds { generation: None, .. } | DataClaim::Unknown) | None => false,
+    };
+    s.is_gone(founder) || (s.policy.network_trusted && has_lost_it)
 }
 
 /// By the charter's voters quorum is lost for good, but this member cannot say how far its data goes: etcd serves nothing after a
@@ -192,10 +219,18 @@ fn survivors(s: &Situation<'_>, record: &Record) -> Result<Vec<(InstanceId, Opti
     mine.sort();
     charter.sort();
     if mine != charter {
-        return Err("this member's voters differ from the charter's, so nobody acts by itself: `quorate recover` shows both".to_owned());
+        return Err(format!(
+            "this member's voters ({}) differ from the charter's ({}), so nobody acts by itself",
+            ids(&mine),
+            ids(&charter)
+        ));
     }
     let left = record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v));
     Ok(left.map(|v| (v.instance.clone(), applied(s, &v.instance))).collect())
+}
+
+fn ids(members: &[MemberId]) -> String {
+    members.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn applied(s: &Situation<'_>, instance: &InstanceId) -> Option<u64> {
@@ -215,6 +250,9 @@ fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Op
         if since.is_some_and(|moment| !s.heard_since(&id, moment)) {
             return Some((id, "has not been asked again yet".to_owned()));
         }
+        if let Some(cluster) = answer.quorum {
+            return Some((id, format!("sees a quorum of etcd cluster {cluster}")));
+        }
         if let Some(theirs) = answer.record.as_ref().filter(|r| r.number > record.number) {
             let why = format!("remembers {theirs}");
             return Some((id, why));
@@ -233,7 +271,7 @@ fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Op
 fn total_loss(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.ever_established.is_some() && !matches!(r.state, State::Retired { .. }))?;
     let stuck = match &record.state {
-        State::Founding { founder } => matches!(record.origin, Origin::Survivor { .. }) && (founder == s.me() || s.is_gone(founder)),
+        State::Founding { founder } => claim_is_void(s, record) || (founder == s.me() && matches!(record.origin, Origin::Survivor { .. })),
         State::Established | State::Retired { .. } => true,
     };
     if !stuck || !s.disk_is_empty() || s.membership().is_some() {

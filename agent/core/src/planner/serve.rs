@@ -1,6 +1,8 @@
 //! Having a member: keeping it running, putting proven-dead data aside, and the quiet state.
 
-use crate::charter::State;
+use std::cmp::Ordering;
+
+use crate::charter::{Record, State};
 use crate::observation::{Membership, Process};
 use crate::plan::{Start, Step, StopReason};
 use crate::quorum;
@@ -30,14 +32,11 @@ pub(super) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
     None
 }
 
-/// A later generation is established: this one must not go on serving. Its data stays until a quorum's word proves it dead.
+/// Another cluster is established in this one's place: this one must not go on serving. Its data stays until a quorum's word proves it dead.
 pub(super) fn not_permitted(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
-    let older = s.data_generation().is_some_and(|g| g < record.generation);
-    if !older || !s.runs() {
-        return None;
-    }
-    let says = format!("stops etcd: its data is of an older generation than {record}");
+    let of = is_superseded_by(s, record).filter(|_| s.runs())?;
+    let says = format!("stops etcd: its data is of {of} than {record}");
     Some(Decision::act(Phase::Waiting, Step::StopMember(StopReason::NotPermitted), says))
 }
 
@@ -53,7 +52,7 @@ pub(super) fn superseded(s: &Situation<'_>) -> Option<Decision> {
         let removed = data.member.is_some_and(|id| membership.get(id).is_none());
         removed.then_some("removed-member")?
     } else {
-        is_older(s, membership).then_some("older-generation")?
+        is_older(s, membership)?
     };
     Some(if s.runs() {
         Decision::act(Phase::Joining, Step::StopMember(StopReason::PutAside), format!("stops etcd on dead data ({why})"))
@@ -62,9 +61,23 @@ pub(super) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     })
 }
 
-fn is_older(s: &Situation<'_>, membership: &Membership) -> bool {
-    let Some(record) = s.record().filter(|r| r.state == State::Established) else { return false };
-    record.etcd_cluster == Some(membership.cluster) && s.data_generation().is_some_and(|g| g < record.generation)
+fn is_older(s: &Situation<'_>, membership: &Membership) -> Option<&'static str> {
+    let record = s.record().filter(|r| r.state == State::Established && r.etcd_cluster == Some(membership.cluster))?;
+    Some(if is_superseded_by(s, record)? == OLDER { "older-generation" } else { "another-cluster" })
+}
+
+const OLDER: &str = "an older generation";
+
+/// The data is of an older generation than the established one. Should two clusters ever have got the same number, the charter's is the one.
+fn is_superseded_by(s: &Situation<'_>, record: &Record) -> Option<&'static str> {
+    let data = s.data()?;
+    let generation = data.generation?;
+    let twin = data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs);
+    match generation.cmp(&record.generation) {
+        Ordering::Less => Some(OLDER),
+        Ordering::Equal if twin => Some("another etcd cluster"),
+        Ordering::Equal | Ordering::Greater => None,
+    }
 }
 
 /// Starts etcd on the data that is there, if a record permits it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::charter::{Record, State, StoreView};
+use crate::charter::{Origin, Record, State, StoreView};
 use crate::ids::{InstanceId, MemberId};
 use crate::memory::Memory;
 use crate::observation::LifecycleState::Warmed as WarmedState;
@@ -12,6 +12,8 @@ use crate::observation::{
 use crate::plan::peer_url;
 use crate::policy::Policy;
 use crate::time::Timestamp;
+
+use super::require;
 
 pub(super) struct Facts<'a> {
     pub(super) seen: &'a Observation,
@@ -25,8 +27,8 @@ impl<'a> Facts<'a> {
         &self.seen.me.instance
     }
 
-    /// The store's own highest record, read fresh; the remembered one where no store is configured.
-    pub(super) fn highest(&self) -> Result<Option<&'a Record>, &'static str> {
+    /// The highest record that the store shows, read fresh; the remembered one where no store is configured. Whether it can be trusted is not asked.
+    pub(super) fn shown(&self) -> Result<Option<&'a Record>, &'static str> {
         match self.seen.store.fresh() {
             Some(StoreView::Charter(log)) => Ok(log.highest()),
             Some(StoreView::Absent) => Ok(None),
@@ -34,6 +36,50 @@ impl<'a> Facts<'a> {
             Some(StoreView::Foreign { .. }) => Err("the store holds foreign objects"),
             None => Err("the store was not read"),
         }
+    }
+
+    /// The same, if it can be trusted: this cluster's, one chain since the last fresh start, and nothing of what is remembered missing or changed.
+    pub(super) fn highest(&self) -> Result<Option<&'a Record>, &'static str> {
+        let highest = self.shown()?;
+        let remembered = self.memory.kept.record.as_ref();
+        let Some(StoreView::Charter(log)) = self.seen.store.fresh() else {
+            return if highest == remembered || remembered.is_none() {
+                Ok(highest)
+            } else {
+                Err("a record is remembered that the store lost")
+            };
+        };
+        require(highest.is_none_or(|r| r.belongs_to(&self.seen.me)), "the charter is another cluster's")?;
+        let is_fresh_start = |r: &&Record| r.origin == Origin::Fresh && r.founder().is_some();
+        let since = log.records.iter().rposition(|r| is_fresh_start(&r)).unwrap_or(0);
+        require(log.records[since..].windows(2).all(|pair| pair[0].precedes(&pair[1])), "the charter's records do not follow one another")?;
+        let Some(remembered) = remembered else { return Ok(highest) };
+        let replaced = || log.records.iter().filter(is_fresh_start).any(|r| r.number > remembered.number);
+        match log.number(remembered.number) {
+            Some(stored) => require(stored == remembered, "the store's record differs from the remembered one")?,
+            None => require(replaced(), "a record is remembered that the store lost")?,
+        }
+        Ok(highest)
+    }
+
+    /// The charter, where it is known, tells of the etcd cluster that answers.
+    pub(super) fn is_the_charters(&self, membership: &Membership) -> Result<(), &'static str> {
+        let named = self.highest().ok().flatten().and_then(|r| r.etcd_cluster);
+        require(named.is_none_or(|cluster| cluster == membership.cluster), "the etcd cluster that answers is not the charter's")
+    }
+
+    /// It goes, by EC2's, its group's or its own agent's word.
+    pub(super) fn is_going(&self, id: &InstanceId) -> bool {
+        let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
+        let ends = [Ec2State::ShuttingDown, Ec2State::Stopping, Ec2State::Stopped, Ec2State::Terminated];
+        let ec2 = matches!(asked, Some(Ec2Answer::Known { state, .. }) if ends.contains(state));
+        let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(id)).is_some_and(|i| i.state.is_terminating());
+        ec2 || listed || self.has_ended(id) || self.peer(id).is_some_and(|p| p.leaving)
+    }
+
+    /// Only what was read says that there is none.
+    pub(super) fn has_store(&self) -> bool {
+        !matches!(self.seen.store.fresh(), Some(StoreView::NotConfigured))
     }
 
     pub(super) fn membership(&self) -> Result<&'a Membership, &'static str> {
@@ -94,6 +140,12 @@ impl<'a> Facts<'a> {
         self.seen.peers.get(id).and_then(|p| p.fresh())
     }
 
+    /// What the others say that they remember of this cluster.
+    pub(super) fn records_told(&self) -> impl Iterator<Item = &'a Record> {
+        let me = &self.seen.me;
+        self.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref()).filter(move |r| r.belongs_to(me))
+    }
+
     pub(super) fn has_ended(&self, id: &InstanceId) -> bool {
         let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
         let terminated = matches!(asked, Some(Ec2Answer::Known { state: Ec2State::Terminated, .. }));
@@ -145,7 +197,7 @@ impl<'a> Facts<'a> {
         let mut all: BTreeSet<InstanceId> = self.memory.kept.seen.keys().filter(|id| !machine_is_off(id)).cloned().collect();
         all.extend(self.seen.cloud.listed.last().into_iter().flat_map(|l| l.keys().filter(|id| !machine_is_off(id)).cloned()));
         all.extend(self.seen.cloud.tagged.last().into_iter().flatten().filter(|id| !machine_is_off(id)).cloned());
-        let records = self.highest().ok().flatten().into_iter().chain(&self.memory.kept.record);
+        let records = self.shown().ok().flatten().into_iter().chain(&self.memory.kept.record);
         all.extend(records.flat_map(|r| r.named().cloned()));
         all.remove(self.me());
         all

@@ -1,8 +1,8 @@
 //! Charter records: whether this one may be written now.
 
-use crate::charter::{ListedVoter, Origin, Record, State};
+use crate::charter::{ListedVoter, Origin, Record, State, StoreView};
 use crate::memory::Order;
-use crate::observation::{DataClaim, LifecycleState};
+use crate::observation::{DataClaim, Hook, LifecycleState, Transition, Warmed};
 use crate::policy::Recovery;
 use crate::quorum;
 
@@ -11,17 +11,18 @@ use super::{Verdict, require};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
-    let highest = f.highest()?;
     let remembered = f.memory.kept.record.as_ref();
-    if remembered == Some(record) && highest != remembered {
+    if remembered == Some(record) && f.shown()? != remembered {
         return rewrite(f, record);
     }
+    // An ordered fresh start is the one way on from a charter that cannot be trusted.
+    let highest = if is_ordered_fresh(f, record) { f.shown()? } else { f.highest()? };
     let number = highest.map_or(1, |r| r.number + 1);
     let follows = record.number == number && record.previous == highest.map(Record::digest);
     let ordered_above = is_ordered_fresh(f, record) && record.number >= number;
     require(follows || ordered_above, "it does not follow the store's highest record")?;
     require(remembered.is_none_or(|r| r.number < record.number), "a record with its number is remembered")?;
-    let ever = highest.into_iter().chain(remembered).filter_map(|r| r.ever_established).max();
+    let ever = highest.into_iter().chain(remembered).chain(f.records_told()).filter_map(|r| r.ever_established).max();
     require(record.ever_established >= ever, "it forgets that a generation was established")?;
     match (&record.state, highest) {
         (State::Founding { founder }, _) => {
@@ -38,13 +39,20 @@ fn is_ordered_fresh(f: &Facts<'_>, record: &Record) -> bool {
     record.origin == Origin::Fresh && f.founds(record) && f.memory.kept.order == Some(Order::RecoverFresh)
 }
 
+/// The operator has ordered this node to found, or to start afresh.
+fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
+    let order = f.memory.kept.order;
+    order == Some(Order::Bootstrap) || (order == Some(Order::RecoverFresh) && record.origin == Origin::Fresh)
+}
+
 /// An order is forgotten when it is carried out, or when a living quorum makes it void.
 pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
     match f.memory.kept.order {
         Some(Order::Bootstrap) => require(f.highest()?.is_some_and(|r| r.state == State::Established), "nothing is established yet"),
         Some(Order::RecoverFresh) => {
             let done = f.highest()?.is_some_and(|r| r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) == Some(r.generation));
-            if done { Ok(()) } else { f.membership().map(|_| ()) }
+            let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
+            if done || seen_by_others { Ok(()) } else { f.membership().map(|_| ()) }
         }
         Some(Order::Leave) | None => Err("only the operator takes it back"),
     }
@@ -52,7 +60,16 @@ pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
 
 fn rewrite(f: &Facts<'_>, record: &Record) -> Verdict {
     let proven = f.disk_is_empty() || f.membership().is_ok_and(|m| record.etcd_cluster.is_none_or(|c| c == m.cluster));
-    require(proven, "a node with data rewrites a vanished record only after a quorum read")
+    require(proven, "a node with data rewrites a vanished record only after a quorum read")?;
+    let continues = match f.seen.store.fresh() {
+        Some(StoreView::Absent) => record.number == 1,
+        Some(StoreView::Charter(log)) => {
+            let before = log.highest().is_some_and(|r| r.belongs_to(&f.seen.me) && r.precedes(record));
+            log.number(record.number).is_none() && (before || log.number(record.number + 1).is_some_and(|next| record.precedes(next)))
+        }
+        Some(StoreView::NotConfigured | StoreView::Foreign { .. }) | None => false,
+    };
+    require(continues, "what the store shows does not continue the record")
 }
 
 fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
@@ -60,11 +77,33 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     // A peer may remember more than this node and its store: an ordered fresh start goes above that too.
     let ordered_above = is_ordered_fresh(f, record) && record.generation.0 > before;
     require(record.generation.0 == before + 1 || ordered_above, "its generation is not the next one")?;
+    require(f.records_told().all(|r| r.generation < record.generation), "a peer remembers a record of its generation")?;
     require(f.membership().is_err(), "a quorum is alive")?;
+    require(
+        f.has_store() || is_ordered(f, record),
+        "without a store nothing keeps two nodes from claiming at once: an operator's order does",
+    )?;
     let listed = f.seen.cloud.listed.fresh().ok_or("the group's instances are not known")?;
     require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;
+    if !matches!(record.origin, Origin::Survivor { .. }) {
+        stands(f)?;
+    }
     origin(f, record, highest)?;
     everyone_consents(f, record)
+}
+
+/// Who leaves, is warm, or has not proved that it may keep its own launch open founds nothing new.
+fn stands(f: &Facts<'_>) -> Verdict {
+    require(f.memory.leaving.is_none(), "it is leaving")?;
+    require(!matches!(f.seen.target.last(), Some(Some(LifecycleState::Warmed(_)))), "it is in the warm pool")?;
+    let waits = matches!(f.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait | LifecycleState::Warmed(Warmed::Waiting)));
+    let hooks = f.seen.cloud.hooks.last().ok_or("the lifecycle hooks are not known")?;
+    let mut open = hooks.iter().filter(|h| waits && h.transition == Transition::Launching && h.hook.group == f.seen.me.group);
+    let proven = |h: &Hook| {
+        let done = f.memory.completed.contains(&(h.hook.clone(), f.me().clone()));
+        done || f.memory.beats.get(&h.hook).is_some_and(|b| b.accepted.is_some())
+    };
+    require(open.all(proven), "no heartbeat for its launch hook was accepted yet")
 }
 
 /// A survivor that its group has detached, by IMDS's fresh word, holds the data all the same; a new founder would hold none.
@@ -95,7 +134,11 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
             require(mine.is_some() && mine == ever, "its data is not of the established generation")?;
             let status = f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh());
             require(status.is_some_and(|s| s.leader.is_none()), "its own member does not say that it has no leader")?;
-            survivors(f, highest.ok_or("nothing was established")?)
+            let before = highest.ok_or("nothing was established")?;
+            require(before.lists(f.me()), "only a listed voter's data goes on")?;
+            let void = before.state == State::Established || takeover(f, before) || founder_lost_its_data(f, before);
+            require(void, "another's claim stands")?;
+            survivors(f, before)
         }
         Origin::Snapshot { .. } => Err("restoring from a snapshot is not built yet"),
     }
@@ -120,6 +163,19 @@ fn takeover(f: &Facts<'_>, record: &Record) -> bool {
     record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
 }
 
+/// It says itself that it holds neither what it is listed with nor what it claimed.
+fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
+    let Some(founder) = record.founder() else { return false };
+    let lost = match f.peer(founder).map(|p| &p.data) {
+        Some(DataClaim::None) => true,
+        Some(DataClaim::Holds { member, generation: Some(g), .. }) => {
+            *g < record.generation && !record.voters.iter().any(|v| v.instance == *founder && v.member == *member)
+        }
+        _ => false,
+    };
+    lost && f.policy.network_trusted
+}
+
 /// Silence is never consent: each is gone, or answers that it holds no data that counts and remembers no higher record.
 pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
     for id in f.everybody_else() {
@@ -127,6 +183,7 @@ pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
             continue;
         }
         let answer = f.peer(&id).ok_or("somebody is silent who is not known to be gone")?;
+        require(answer.quorum.is_none(), "somebody sees a quorum")?;
         require(f.policy.network_trusted || unsigned_will_do(f, record), "it rests on unsigned answers")?;
         let remembers_more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
         require(!remembers_more, "somebody remembers a higher record")?;

@@ -1,11 +1,11 @@
 //! Completing lifecycle hooks: after the work that they guard, never before.
 
 use crate::ids::InstanceId;
-use crate::observation::{HookRef, LifecycleState, Transition};
+use crate::observation::{Hook, HookRef, LifecycleState, Transition};
 use crate::plan::HookResult;
 
 use super::facts::Facts;
-use super::{Verdict, require};
+use super::{Verdict, local, require};
 
 pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Verdict {
     let group = if instance == f.me() {
@@ -49,7 +49,9 @@ fn termination(f: &Facts<'_>) -> Verdict {
     let listed = f.seen.etcd.membership.fresh().map(|m| m.members.iter().any(|e| f.is_mine(e)));
     let remembered = f.memory.kept.record.as_ref().is_some_and(|r| r.lists(f.me()));
     let is_out = f.disk_is_empty() && !listed.unwrap_or(remembered);
-    let last = f.is_stopped() && f.memory.rests && f.membership().is_err();
+    // What was stopped by an agent before this one, or ended by itself, is as good as stopped.
+    let nobody_else = || local::last_voter_leaves(f).is_ok();
+    let last = f.is_stopped() && f.membership().is_err() && (f.memory.rests || nobody_else());
     let late = out_of_time(f);
     require(is_out || last || late, "its member is not out of the cluster yet")
 }
@@ -65,6 +67,20 @@ fn out_of_time(f: &Facts<'_>) -> bool {
     ends.any(|end| f.now + f.policy.leave_margin >= end)
 }
 
+/// The same of a leaver whose hook was not seen open yet, or that has none: its time counts from the notice.
+pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
+    let since = f.memory.leaving.unwrap_or(f.now);
+    let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
+    let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
+    let end = |h: &Hook| {
+        let beat = f.memory.beats.get(&h.hook);
+        let opened = beat.map_or(since, |b| b.opened);
+        (beat.and_then(|b| b.accepted).unwrap_or(opened) + h.heartbeat_timeout).min(opened + h.global_timeout)
+    };
+    let end = own.map(end).min().unwrap_or(since + f.policy.unhooked_leave);
+    f.now + f.policy.leave_margin >= end
+}
+
 fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, result: HookResult) -> Verdict {
     match (transition, result) {
         (Transition::Terminating, HookResult::Continue) => {
@@ -75,6 +91,8 @@ fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, re
         }
         _ => return Err("the dead neither continue a launch nor abandon a termination"),
     }
+    let listed = f.highest().ok().flatten().is_some_and(|r| r.lists(instance));
+    require(!listed, "the charter still lists it")?;
     let membership = f.membership()?;
     require(!membership.members.iter().any(|m| f.instance_behind(m).as_ref() == Some(instance)), "it is still a member")
 }

@@ -1,15 +1,15 @@
 //! Steps on this machine: starting and stopping etcd, and touching its data.
 
-use crate::charter::{Origin, Record, State};
+use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::ids::Generation;
-use crate::observation::Membership;
+use crate::observation::{DataIdentity, Member, Membership};
 use crate::plan::{Start, StopReason, peer_url};
 use crate::quorum;
 
 use super::facts::Facts;
 use super::founding::everyone_consents;
 use super::membership::without_me;
-use super::{Verdict, require};
+use super::{Verdict, hooks, require};
 
 pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
@@ -76,12 +76,7 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             let record = f.highest()?.ok_or("there is no charter")?;
             require(record.state == State::Established && record.voters.iter().all(|v| v.instance == *f.me()), "others vote already")
         }
-        StopReason::LastVoterLeaves => {
-            let membership = f.membership()?;
-            let others = membership.voters().filter(|m| !f.is_mine(m));
-            let alive = others.filter(|m| f.instance_behind(m).is_none_or(|i| !f.has_ended(&i) && !f.denies(&i, m.id))).count();
-            require(f.memory.leaving.is_some() && alive == 0, "other voters are left")
-        }
+        StopReason::LastVoterLeaves => last_voter_leaves(f),
         StopReason::Recover => survivor_claim(f).map(|_| ()),
         StopReason::NotAnswering => {
             let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
@@ -90,10 +85,27 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
         }
         StopReason::GiveUp => require(f.surely_does_not_vote(), "no quorum says that its member does not vote"),
         StopReason::NotPermitted => {
-            let newer = |r: &Record| r.state == State::Established && f.data().and_then(|d| d.generation).is_some_and(|g| g < r.generation);
+            let newer = |r: &Record| r.state == State::Established && f.data().is_some_and(|d| is_of_another_cluster(d, r));
             require(f.highest()?.is_some_and(newer), "no newer generation is established")
         }
     }
+}
+
+/// Every other voter is gone, by a quorum's list, else by its own and the charter's; and nobody is there who could take over in time.
+pub(super) fn last_voter_leaves(f: &Facts<'_>) -> Verdict {
+    require(f.memory.leaving.is_some() && f.seen.local.data.fresh().is_some(), "it is not leaving, or its disk is not known")?;
+    let is_over = |m: &Member| m.learner || f.is_mine(m) || f.instance_behind(m).is_some_and(|i| f.has_ended(&i) || f.denies(&i, m.id));
+    let Some(membership) = f.seen.etcd.membership.fresh() else {
+        let list = f.seen.etcd.local_list.fresh();
+        let record = f.memory.kept.record.as_ref();
+        require(list.is_some() || record.is_some(), "no list of voters is known")?;
+        let is_gone = |v: &ListedVoter| v.instance == *f.me() || f.has_ended(&v.instance) || f.denies(&v.instance, v.member);
+        require(list.into_iter().flatten().all(is_over), "by its own list other voters are left")?;
+        return require(record.into_iter().flat_map(|r| &r.voters).all(is_gone), "by the charter other voters are left");
+    };
+    require(membership.members.iter().all(is_over), "other voters are left")?;
+    let heir = membership.members.iter().any(|m| m.learner && !f.is_mine(m) && f.answers(m.id));
+    require(!heir || hooks::little_time_is_left(f), "a learner that lives could take over")
 }
 
 pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {
@@ -110,17 +122,22 @@ fn data_is_dead(f: &Facts<'_>) -> Verdict {
         return Ok(());
     }
     let record = f.highest().ok().flatten();
-    // Data of no known generation is not Quorate's to judge.
-    let is_older_than = |r: &Record| data.generation.is_some_and(|g| g < r.generation);
     let Ok(membership) = f.membership() else {
-        let ordered = record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && is_older_than(r));
+        let ordered = record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && data.generation.is_some_and(|g| g < r.generation));
         return require(ordered, "no quorum has spoken, and no fresh start of this node's stands in the store");
     };
     if is_removed(f, membership) {
         return Ok(());
     }
-    let newer = |r: &Record| r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && is_older_than(r);
+    let newer = |r: &Record| r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && is_of_another_cluster(data, r);
     require(data.cluster != Some(membership.cluster) && record.is_some_and(newer), "no quorum read proves the data dead")
+}
+
+/// The data is of an older generation than the record's; or, should two ever have got one number, of another etcd cluster of that number. Data
+/// of no known generation is not Quorate's to judge.
+fn is_of_another_cluster(data: &DataIdentity, record: &Record) -> bool {
+    let twin = data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs);
+    data.generation.is_some_and(|g| g < record.generation || (g == record.generation && twin))
 }
 
 fn is_removed(f: &Facts<'_>, membership: &Membership) -> bool {

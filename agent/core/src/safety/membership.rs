@@ -1,6 +1,7 @@
 //! Steps that change etcd's membership or leadership.
 
 use crate::ids::MemberId;
+use crate::observation::Member;
 use crate::plan::peer_url;
 use crate::quorum;
 
@@ -12,6 +13,7 @@ const NO_LOCK: &str = "the lock is not held for long enough";
 pub(super) fn add(f: &Facts<'_>, url: &str) -> Verdict {
     require(f.lock_outlasts_a_call(), NO_LOCK)?;
     let membership = f.membership()?;
+    f.is_the_charters(membership)?;
     require(*url == *peer_url(f.seen.me.address), "it adds another than itself")?;
     require(f.memory.leaving.is_none(), "it is leaving")?;
     require(f.disk_is_empty(), "its disk holds data")?;
@@ -23,7 +25,11 @@ pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(f.lock_outlasts_a_call(), NO_LOCK)?;
     let membership = f.membership()?;
     let learner = membership.get(member).filter(|m| m.learner && m.name.is_some()).ok_or("it is not a learner that has started")?;
+    f.is_the_charters(membership)?;
     require(f.answers(learner.id), "the learner does not answer")?;
+    require(f.instance_behind(learner).is_some_and(|i| !f.is_going(&i)), "the learner's instance is on its way out")?;
+    let departed = |m: &Member| f.instance_behind(m).is_some_and(|i| i != *f.me() && f.has_departed(&i));
+    require(!membership.voters().any(departed), "a departed voter must be removed first")?;
     let record = f.highest()?.ok_or("there is no charter")?;
     require(record.voters.iter().any(|v| v.member == member), "the charter does not name it")?;
     let voters = membership.voters().count();
@@ -33,6 +39,7 @@ pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
 pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(f.lock_outlasts_a_call(), NO_LOCK)?;
     let membership = f.membership()?;
+    f.is_the_charters(membership)?;
     let target = membership.get(member).ok_or("it is not in the list")?;
     let instance = f.instance_behind(target);
     let departed = instance.as_ref().is_some_and(|i| *i != *f.me() && f.has_departed(i));

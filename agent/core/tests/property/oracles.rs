@@ -52,6 +52,7 @@ pub(crate) fn must(holds: bool, otherwise: &'static str) -> Judgement {
 
 fn add(f: &Facts<'_>, url: &str) -> Judgement {
     must(f.holds_lock(), "the lock is not held")?;
+    must(f.is_the_charters_cluster(), "another etcd cluster answers than the charter's")?;
     must(*url == *peer_url(f.w.seen.me.address), "it adds another")?;
     must(f.learners()?.is_empty(), "a learner is there already")?;
     must(f.voters()?.iter().all(|id| f.is_healthy(*id)), "a voter does not answer")?;
@@ -61,7 +62,12 @@ fn add(f: &Facts<'_>, url: &str) -> Judgement {
 fn promote(f: &Facts<'_>, member: MemberId) -> Judgement {
     must(f.holds_lock(), "the lock is not held")?;
     must(f.learners()?.contains(&member) && f.is_healthy(member), "it is no learner that answers")?;
+    must(f.can_trust() && f.is_the_charters_cluster(), "the charter cannot be trusted, or is another cluster's")?;
     must(f.stored().is_some_and(|r| r.voters.iter().any(|v| v.member == member)), "the charter does not name it")?;
+    let owner = f.entry(member).and_then(|m| f.owner_of(&m)).ok_or("whose it is is not known")?;
+    must(!f.is_going(&owner), "its instance goes")?;
+    let departed = |m: &quorate_core::observation::Member| f.owner_of(m).is_some_and(|id| id != f.w.seen.me.instance && f.is_departed(&id));
+    must(!f.members()?.iter().any(|m| !m.learner && departed(m)), "a departed voter is to go first")?;
     let mut voters = f.voters()?;
     voters.push(member);
     must(f.healthy_is_quorum_of(&voters), "the new list has no healthy quorum")
@@ -70,6 +76,7 @@ fn promote(f: &Facts<'_>, member: MemberId) -> Judgement {
 fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
     must(f.holds_lock(), "the lock is not held")?;
     let entry = f.entry(member).ok_or("it is not in the list")?;
+    must(f.is_the_charters_cluster(), "another etcd cluster answers than the charter's")?;
     let own = f.is_own(member);
     let departed = f.owner_of(&entry).is_some_and(|id| id != f.w.seen.me.instance && f.is_departed(&id));
     if entry.learner {
@@ -92,6 +99,7 @@ fn start_member(f: &Facts<'_>, start: &Start) -> Judgement {
             must(f.disk_is_empty(), "there is data")?;
             let me = peer_url(f.w.seen.me.address);
             must(f.members()?.iter().any(|m| m.learner && m.name.is_none() && m.peer_url == me), "it was not added")?;
+            must(f.can_trust(), "the charter cannot be trusted")?;
             must(f.stored().is_some_and(|r| r.generation == *generation && f.is_established(r)), "no established generation permits it")
         }
         Start::Resume { loopback_only } => founding::resume(f, *loopback_only),
@@ -107,12 +115,12 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
         StopReason::Left | StopReason::GiveUp => must(!votes, "it votes"),
         StopReason::LastVoterLeaves => {
             must(f.is_leaving(), "it is not leaving")?;
-            must(f.voters()?.iter().all(|id| f.is_own(*id) || f.entry(*id).is_some_and(|m| f.is_lost(&m))), "others vote")
+            must(f.nobody_else_votes(), "others vote")?;
+            must(!f.has_an_heir() || f.is_late(), "a learner lives that could take over")
         }
         StopReason::Recover => founding::survivor(f),
         StopReason::NotPermitted => {
-            let data = f.generation();
-            must(f.stored().is_some_and(|r| f.is_established(r) && data.is_some_and(|g| g < r.generation)), "nothing newer is established")
+            must(f.stored().is_some_and(|r| f.is_established(r) && f.replaces_data(r)), "nothing newer is established")
         }
         StopReason::NotAnswering => {
             must(f.holds_lock(), "the lock is not held")?;
@@ -137,8 +145,7 @@ fn is_dead(f: &Facts<'_>) -> Judgement {
     let ordered = f.stored().is_some_and(|r| f.founds(r) && r.origin == quorate_core::charter::Origin::Fresh);
     must(ordered || f.cluster().is_some(), "no quorum has proved the data dead")?;
     let removed = f.cluster().is_some() && f.data().and_then(|d| d.cluster) == f.cluster();
-    let older = f.stored().is_some_and(|r| f.generation().is_some_and(|g| g < r.generation));
-    must(removed || older, "its generation is not known to be older than the store's record")
+    must(removed || f.stored().is_some_and(|r| f.replaces_data(r)), "its generation is not known to be older than the store's record")
 }
 
 fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId, result: HookResult) -> Judgement {
@@ -146,6 +153,7 @@ fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId,
     let transition = hooks.iter().find(|h| h.hook.name.as_str() == name).map(|h| h.transition).ok_or("the hook is not known")?;
     if *instance != f.w.seen.me.instance {
         must(f.is_departed(instance), "the other has not departed")?;
+        must(!f.stored().is_some_and(|r| f.can_trust() && r.lists(instance)), "the charter lists the other yet")?;
         let members = f.members()?;
         return must(!members.iter().any(|m| f.owner_of(m).as_ref() == Some(instance)), "the other is still a member");
     }

@@ -114,7 +114,9 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
     let heard = plot.records.len().saturating_sub(dice.below(2));
     let record = plot.records.get(heard.wrapping_sub(1)).filter(|_| !dice.one_in(6)).cloned();
     let phase = *dice.pick(&[Phase::Voter, Phase::Waiting, Phase::Leaving, Phase::Warm]);
-    PeerAnswer { instance: instance(index), phase, record, data, leaving: dice.one_in(6), leave_within_ms: None }
+    let leaving = dice.one_in(6);
+    let quorum = dice.one_in(plot.calm).then(|| cluster(dice.below(2)));
+    PeerAnswer { instance: instance(index), phase, record, data, quorum, leaving, leave_within_ms: None }
 }
 
 /// A memory that this node could have, given another past; then it takes in what it sees, unless that has been forgotten.

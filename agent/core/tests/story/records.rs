@@ -1,7 +1,7 @@
 //! The charter's log as a story tells it.
 
 use quorate_core::charter::{ListedVoter, Log, Origin, Record, State, StoreView};
-use quorate_core::ids::{EtcdClusterId, Generation, InstanceId};
+use quorate_core::ids::{ClusterName, EtcdClusterId, Generation, InstanceId};
 use quorate_core::observation::Me;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -95,7 +95,7 @@ impl Store {
             previous: before.filter(|r| r.number + 1 == number).map(Record::digest),
             account: me.account.clone(),
             region: me.region.clone(),
-            cluster: me.cluster.clone(),
+            cluster: words.after("of").map_or_else(|| me.cluster.clone(), ClusterName::new),
             generation,
             origin,
             ever_established: if established { Some(generation) } else { ever },

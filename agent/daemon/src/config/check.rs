@@ -104,7 +104,12 @@ fn paths(raw: RawPaths) -> Result<Paths, Refusal> {
         state_dir: absolute("paths.state_dir", raw.state_dir, "/var/lib/quorate")?,
         run_dir: absolute("paths.run_dir", raw.run_dir, "/run/quorate")?,
         data_dir: absolute("paths.data_dir", raw.data_dir, "/var/lib/quorate/etcd")?,
+        data_mount: raw.data_mount.map(|mount| absolute("paths.data_mount", Some(mount), "/")).transpose()?,
     };
+    if let Some(mount) = paths.data_mount.as_ref().filter(|mount| !paths.data_dir.starts_with(mount) || paths.data_dir == **mount) {
+        let remedy = "give the mount point that paths.data_dir lies below, and make paths.data_dir a folder in it";
+        return Err(Refusal::value("paths.data_mount", mount.display(), remedy));
+    }
     let inside = |path: &Path| path.starts_with(&paths.data_dir);
     if inside(&paths.state_dir) || inside(&paths.run_dir) {
         let remedy = "give a directory that holds neither paths.state_dir nor paths.run_dir: it is renamed as a whole when it is put aside";

@@ -101,6 +101,7 @@ pub(super) struct Paths {
     pub(super) state_dir: Option<String>,
     pub(super) run_dir: Option<String>,
     pub(super) data_dir: Option<String>,
+    pub(super) data_mount: Option<String>,
 }
 
 /// `[aws]`: how AWS is asked.

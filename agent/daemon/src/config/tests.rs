@@ -242,6 +242,8 @@ fn values_that_defeat_each_other_are_refused() {
         ("aws", "call_timeout_s = 20", "timing.leave_margin_s = 10s"),
         ("etcd", "heartbeat_interval_ms = 500", "etcd.election_timeout_ms = 1s"),
         ("paths", "data_dir = \"/var/lib/quorate\"", "paths.data_dir = /var/lib/quorate"),
+        ("paths", "data_mount = \"mnt\"", "paths.data_mount = \"mnt\": give an absolute path"),
+        ("paths", "data_mount = \"/srv\"", "paths.data_mount = /srv: give the mount point"),
     ] {
         let refused = refusal(&format!("[{section}]\n{lines}\n"));
         assert!(refused.starts_with(key), "[{section}] {lines} gave: {refused}");

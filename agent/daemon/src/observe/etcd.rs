@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use quorate_core::charter::State;
-use quorate_core::ids::MemberId;
+use quorate_core::ids::{EtcdClusterId, MemberId};
 use quorate_core::memory::Memory;
 use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
 use quorate_core::plan::client_url;
@@ -57,7 +57,8 @@ impl EtcdObserver {
             None => Err("etcd does not run here".to_owned()),
         };
         self.learn_urls(memory);
-        let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), memory.leaving.is_some()).await;
+        let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
+        let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), memory.leaving.is_some(), wanted).await;
         self.take_quorum(found, now);
         self.local_list = match &own {
             Some(url) if self.membership.fresh().is_none() && own_status.is_ok() => {
@@ -97,30 +98,44 @@ impl EtcdObserver {
     }
 
     /// A quorum's word: through the own member if it is a voter with a leader, else through whichever other answers first. A leaver asks
-    /// the others first, because it is they who must confirm.
-    async fn find_quorum(&self, own: Option<&Arc<str>>, status: Option<&MemberStatus>, others_first: bool) -> Result<QuorumWord, String> {
+    /// the others first, because it is they who must confirm. The word of the charter's etcd cluster, where that is known, is preferred to
+    /// another's: two may answer after a recovery.
+    async fn find_quorum(
+        &self,
+        own: Option<&Arc<str>>,
+        status: Option<&MemberStatus>,
+        others_first: bool,
+        wanted: Option<EtcdClusterId>,
+    ) -> Result<QuorumWord, String> {
         let own = own.filter(|_| status.is_some_and(|s| s.leader.is_some() && !s.learner));
-        if others_first && let Ok(found) = self.ask_others().await {
-            return Ok(found);
+        let is_wanted = |word: &QuorumWord| wanted.is_none_or(|cluster| word.membership.cluster == cluster);
+        let first = if others_first { self.ask_others(wanted).await } else { self.ask_own(own).await };
+        if first.as_ref().is_ok_and(is_wanted) {
+            return first;
         }
-        if let Some(url) = own
-            && let Ok(found) = ask_one(&self.world, url).await
-        {
-            return Ok(found);
-        }
-        if others_first { Err("neither its own member nor another has quorum".to_owned()) } else { self.ask_others().await }
+        let second = if others_first { self.ask_own(own).await } else { self.ask_others(wanted).await };
+        if second.as_ref().is_ok_and(is_wanted) { second } else { first.or(second) }
     }
 
-    async fn ask_others(&self) -> Result<QuorumWord, String> {
+    async fn ask_own(&self, own: Option<&Arc<str>>) -> Result<QuorumWord, String> {
+        match own {
+            Some(url) => ask_one(&self.world, url).await,
+            None => Err("its own member has no quorum".to_owned()),
+        }
+    }
+
+    /// The first word of the wanted cluster, else the first of any.
+    async fn ask_others(&self, wanted: Option<EtcdClusterId>) -> Result<QuorumWord, String> {
         let mut asks: FuturesUnordered<_> = self.known_urls.iter().map(|url| ask_one(&self.world, url)).collect();
-        let mut trouble = "no voter is known".to_owned();
+        let mut best = Err("no voter is known".to_owned());
         while let Some(answer) = asks.next().await {
             match answer {
-                Ok(found) => return Ok(found),
-                Err(why) => trouble = why,
+                Ok(found) if wanted.is_none_or(|cluster| found.membership.cluster == cluster) => return Ok(found),
+                answer if best.is_err() => best = answer,
+                _ => {}
             }
         }
-        Err(trouble)
+        best
     }
 
     fn take_quorum(&mut self, found: Result<QuorumWord, String>, now: Timestamp) {

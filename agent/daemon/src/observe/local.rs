@@ -20,7 +20,12 @@ pub(super) struct LocalObserver {
 
 impl LocalObserver {
     pub(super) fn new(settings: &Settings, world: &World) -> Self {
-        Self { world: world.clone(), me: world.me.instance.clone(), data_dir: DataDir::new(&settings.paths.data_dir), settled: None }
+        Self {
+            world: world.clone(),
+            me: world.me.instance.clone(),
+            data_dir: DataDir::new(&settings.paths.data_dir).below(settings.paths.data_mount.clone()),
+            settled: None,
+        }
     }
 
     pub(super) async fn look(&mut self, now: Timestamp) -> Local {

@@ -22,6 +22,7 @@ impl Agent {
         let leaving = self.memory.leaving.is_some();
         answer.said.phase = report.phase;
         answer.said.data = data_claim(&self.seen);
+        answer.said.quorum = self.seen.etcd.membership.fresh().map(|m| m.cluster);
         answer.said.leaving = leaving;
         answer.said.leave_within_ms = report.until.filter(|_| leaving).map(|until| millis(until, now));
     }
@@ -34,6 +35,7 @@ pub(crate) fn first_answer(memory: &Memory) -> PeerAnswer {
         phase: Phase::Starting,
         record: memory.kept.record.clone(),
         data: DataClaim::Unknown,
+        quorum: None,
         leaving: false,
         leave_within_ms: None,
     }

@@ -22,6 +22,7 @@ impl Agent {
                         phase: Phase::Waiting,
                         record: None,
                         data: DataClaim::None,
+                        quorum: None,
                         leaving: false,
                         leave_within_ms: None,
                     };

@@ -1,9 +1,9 @@
 //! The naive reader's facts.
 
-use quorate_core::charter::{Record, State, StoreView};
+use quorate_core::charter::{Origin, Record, State, StoreView};
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{
-    DataClaim, DataIdentity, Ec2Answer, Ec2State, LifecycleState, LocalData, Lock, Member, Process, Transition,
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LifecycleState, LocalData, Lock, Member, Process, Transition,
 };
 use quorate_core::plan::peer_url;
 
@@ -111,7 +111,7 @@ impl<'a> Facts<'a> {
         match self.members() {
             Ok(members) => members.iter().any(|m| self.is_own(m.id)),
             // It was the last voter, and this agent has stopped it as such.
-            Err(_) if self.is_stopped() && self.w.memory.rests => false,
+            Err(_) if self.is_stopped() && (self.w.memory.rests || (self.is_leaving() && self.nobody_else_votes())) => false,
             Err(_) => self.may_vote_unseen() || self.data().is_some(),
         }
     }
@@ -141,6 +141,80 @@ impl<'a> Facts<'a> {
             let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
             self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
         })
+    }
+
+    /// Every other voter is lost, by a quorum's list, or else by this member's own and the remembered record's.
+    pub(crate) fn nobody_else_votes(&self) -> bool {
+        let own = |m: &Member| {
+            let me = &self.w.seen.me;
+            m.name.as_ref() == Some(&me.instance) || m.peer_url == peer_url(me.address) || self.own_member() == Some(m.id)
+        };
+        let over = |m: &Member| m.learner || own(m) || self.is_lost(m);
+        if let Ok(members) = self.members() {
+            return members.iter().all(over);
+        }
+        let (list, record) = (self.w.seen.etcd.local_list.fresh(), &self.w.memory.kept.record);
+        let left = |r: &Record| {
+            let lost = |id: &InstanceId, member| self.is_gone(id) || self.disowns(id, member);
+            r.voters.iter().any(|v| v.instance != self.w.seen.me.instance && !lost(&v.instance, v.member))
+        };
+        (list.is_some() || record.is_some()) && list.is_none_or(|l| l.iter().all(over)) && !record.as_ref().is_some_and(left)
+    }
+
+    /// Another's learner answers, and could be promoted.
+    pub(crate) fn has_an_heir(&self) -> bool {
+        self.learners().is_ok_and(|all| all.iter().any(|id| !self.is_own(*id) && self.is_healthy(*id)))
+    }
+
+    /// The earliest own deadline is nearer than the margin: of a termination hook, or, without one, a minute after the notice.
+    pub(crate) fn is_late(&self) -> bool {
+        let Some(since) = self.w.memory.leaving else { return false };
+        let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
+        let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
+        let ends = own.map(|h| {
+            let beat = self.w.memory.beats.get(&h.hook);
+            let opened = beat.map_or(since, |b| b.opened);
+            let renewed = beat.and_then(|b| b.accepted).unwrap_or(opened);
+            (renewed + h.heartbeat_timeout).min(opened + h.global_timeout)
+        });
+        let end = ends.min().unwrap_or(since + self.w.policy.unhooked_leave);
+        self.w.now + self.w.policy.leave_margin >= end
+    }
+
+    /// The store's records follow one another since the last fresh start, and none differs from what is remembered.
+    pub(crate) fn can_trust(&self) -> bool {
+        let Some(StoreView::Charter(log)) = self.w.seen.store.fresh() else { return true };
+        let fresh = |r: &Record| r.origin == Origin::Fresh && matches!(r.state, State::Founding { .. });
+        let last = log.records.iter().filter(|r| fresh(r)).map(|r| r.number).max().unwrap_or(0);
+        let mut rest = log.records.iter().filter(|r| r.number >= last);
+        let mut before = rest.next();
+        let linked = rest.all(|r| {
+            let follows = before.is_some_and(|b| r.previous.as_ref() == Some(&b.digest()) && r.number == b.number + 1);
+            before = Some(r);
+            follows
+        });
+        let remembered = self.w.memory.kept.record.as_ref();
+        let differs = |r: &Record| remembered.is_some_and(|known| known.number == r.number && known != r);
+        let is_there = |known: &Record| log.records.iter().any(|r| r.number == known.number) || last > known.number;
+        linked && remembered.is_none_or(is_there) && !log.records.iter().any(differs)
+    }
+
+    /// The charter, if it can be trusted, names the etcd cluster that answers.
+    pub(crate) fn is_the_charters_cluster(&self) -> bool {
+        let named = self.stored().filter(|_| self.can_trust()).and_then(|r| r.etcd_cluster);
+        named.is_none() || named == self.cluster()
+    }
+
+    /// It goes, as EC2, the group or itself says.
+    pub(crate) fn is_going(&self, id: &InstanceId) -> bool {
+        let says_so = self.w.seen.peers.get(id).and_then(|p| p.fresh()).is_some_and(|p| p.leaving);
+        let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);
+        let ends = matches!(self.ec2(id), Some(Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped | Ec2State::Terminated));
+        says_so || ends || listed.is_some_and(LifecycleState::is_terminating)
+    }
+
+    pub(crate) fn has_completed(&self, hook: &HookRef) -> bool {
+        self.w.memory.completed.iter().any(|(done, id)| done == hook && *id == self.w.seen.me.instance)
     }
 
     /// The highest record that may be rested on: of a store that was read now, or remembered where there is none.
@@ -179,6 +253,18 @@ impl<'a> Facts<'a> {
         self.stored().into_iter().chain(&self.w.memory.kept.record).collect()
     }
 
+    /// What peers answer that they remember.
+    pub(crate) fn told(&self) -> Vec<&'a Record> {
+        self.w.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref()).collect()
+    }
+
+    /// The record tells of a later generation than this disk's data is of, or of another etcd cluster of the same one.
+    pub(crate) fn replaces_data(&self, record: &Record) -> bool {
+        let clusters = (self.data().and_then(|d| d.cluster), record.etcd_cluster);
+        let twin = clusters.0.is_some() && clusters.1.is_some() && clusters.0 != clusters.1;
+        self.generation().is_some_and(|g| g < record.generation || (g == record.generation && twin))
+    }
+
     /// Gone; or going, and silent for a minute.
     pub(crate) fn is_departed(&self, id: &InstanceId) -> bool {
         let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);
@@ -200,12 +286,16 @@ impl<'a> Facts<'a> {
 
     /// The voter is gone: its instance is, or it says itself, to be believed, that its data is.
     pub(crate) fn is_lost(&self, entry: &Member) -> bool {
-        let Some(id) = self.owner_of(entry) else { return false };
-        let denies = match self.w.seen.peers.get(&id).and_then(|p| p.fresh()).map(|p| &p.data) {
+        self.owner_of(entry).is_some_and(|id| self.is_gone(&id) || self.disowns(&id, entry.id))
+    }
+
+    /// It says itself, to be believed, that it does not hold this member's data.
+    pub(crate) fn disowns(&self, id: &InstanceId, of: MemberId) -> bool {
+        let denies = match self.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data) {
             Some(DataClaim::None) => true,
-            Some(DataClaim::Holds { member, .. }) => *member != entry.id,
+            Some(DataClaim::Holds { member, .. }) => *member != of,
             Some(DataClaim::Unknown) | None => false,
         };
-        self.is_gone(&id) || (denies && self.w.policy.network_trusted)
+        denies && self.w.policy.network_trusted
     }
 }

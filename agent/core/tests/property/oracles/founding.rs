@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quorate_core::charter::{Origin, Record, State, StoreView};
 use quorate_core::ids::{Generation, InstanceId, MemberId};
 use quorate_core::memory::Order;
-use quorate_core::observation::{DataClaim, LifecycleState, Warmed};
+use quorate_core::observation::{DataClaim, LifecycleState, Transition, Warmed};
 use quorate_core::policy::Recovery;
 
 use super::facts::Facts;
@@ -15,7 +15,8 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
     let known = f.charters();
     if f.w.memory.kept.record.as_ref() == Some(record) && f.stored() != Some(record) {
         let proven = f.disk_is_empty() || f.cluster().is_some();
-        return must(proven, "a node with data rewrites a record without a quorum's word");
+        must(proven, "a node with data rewrites a record without a quorum's word")?;
+        return must(fits_in(f, record), "the store's records do not go on from it, nor it from them");
     }
     must(known.iter().all(|r| r.number < record.number), "its number is taken")?;
     must(known.iter().all(|r| r.ever_established <= record.ever_established), "it forgets what was established")?;
@@ -30,11 +31,38 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
     }
 }
 
+/// There is a gap for it, directly after the highest, directly before another, or at the very beginning.
+fn fits_in(f: &Facts<'_>, record: &Record) -> bool {
+    let Some(StoreView::Charter(log)) = f.w.seen.store.fresh() else { return record.number == 1 };
+    let taken = log.records.iter().any(|r| r.number == record.number);
+    let after = log.records.last().is_some_and(|r| record.previous.as_ref() == Some(&r.digest()) && record.number == r.number + 1);
+    let above = record.origin == Origin::Fresh && record.founder().is_some() && log.records.iter().all(|r| r.number < record.number);
+    let digest = record.digest();
+    let fresh = |r: &Record| r.origin == Origin::Fresh && r.founder().is_some();
+    let before = log.records.iter().any(|r| r.number == record.number + 1 && (r.previous.as_ref() == Some(&digest) || fresh(r)));
+    !taken && (after || above || before)
+}
+
+/// It neither leaves nor is warm, and a launch hook that waits for it has taken a heartbeat.
+fn stands(f: &Facts<'_>) -> bool {
+    let warm = matches!(f.w.seen.target.last(), Some(Some(LifecycleState::Warmed(_))));
+    let waits = matches!(f.w.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait));
+    let hooks = f.w.seen.cloud.hooks.last().into_iter().flatten().filter(|h| h.transition == Transition::Launching);
+    let heard = |hook| f.w.memory.beats.get(hook).is_some_and(|b| b.accepted.is_some()) || f.has_completed(hook);
+    !f.is_leaving() && !warm && (!waits || hooks.map(|h| &h.hook).all(heard))
+}
+
 fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
+    must(f.can_trust() || f.w.memory.kept.order == Some(Order::RecoverFresh), "it rests on a charter that cannot be trusted")?;
+    must(matches!(record.origin, Origin::Survivor { .. }) || stands(f), "it leaves, is warm, or cannot keep its launch open")?;
     must(f.cluster().is_none(), "a quorum is alive")?;
-    must(f.charters().iter().all(|r| r.generation < record.generation), "its generation is taken")?;
+    must(f.charters().iter().chain(&f.told()).all(|r| r.generation < record.generation), "its generation is taken")?;
+    must(f.told().iter().all(|r| r.ever_established <= record.ever_established), "it forgets what a peer says was established")?;
     let ever = f.charters().iter().any(|r| r.ever_established.is_some());
     let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh);
+    let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
+    let stored = !matches!(f.w.seen.store.fresh(), Some(StoreView::NotConfigured));
+    must(stored || bootstrap || (ordered && record.origin == Origin::Fresh), "there is no store, and nobody ordered it")?;
     let before = f.stored();
     let takes_over = before.is_none_or(|r| match &r.state {
         State::Founding { founder } => *founder == f.w.seen.me.instance || f.is_gone(founder),
@@ -76,6 +104,9 @@ fn survives(f: &Facts<'_>, record: &Record) -> Judgement {
     let status = f.w.seen.etcd.statuses.get(&own).and_then(|s| s.fresh());
     must(status.is_some_and(|s| s.leader.is_none()), "its member knows a leader, or does not answer")?;
     let before = f.stored().ok_or("there is no charter")?;
+    must(before.lists(&f.w.seen.me.instance), "the charter does not list it")?;
+    let claimed_by = before.founder().filter(|founder| **founder != f.w.seen.me.instance);
+    must(claimed_by.is_none_or(|other| f.is_gone(other) || lost_all(f, before, other)), "another has claimed, and may restore yet")?;
     let list = f.w.seen.etcd.local_list.fresh().ok_or("its own list is not known")?;
     let ids = |all: &mut dyn Iterator<Item = MemberId>| all.collect::<BTreeSet<_>>();
     let mine = ids(&mut list.iter().filter(|m| !m.learner).map(|m| m.id));
@@ -83,6 +114,18 @@ fn survives(f: &Facts<'_>, record: &Record) -> Judgement {
     let left = list.iter().filter(|m| !m.learner && (m.id == own || !f.is_lost(m))).count();
     must(2 * left <= mine.len(), "quorum is not lost")?;
     must(every_majority_has_a_survivor(mine.len(), left), "an acknowledged write may be missing")
+}
+
+/// The founder's own word, to be believed, that it has neither its old data nor its new.
+fn lost_all(f: &Facts<'_>, before: &Record, founder: &InstanceId) -> bool {
+    let old = before.voters.iter().filter(|v| v.instance == *founder).all(|v| f.disowns(founder, v.member));
+    let data = f.w.seen.peers.get(founder).and_then(|p| p.fresh()).map(|p| &p.data);
+    let new = match data {
+        Some(DataClaim::None) => false,
+        Some(DataClaim::Holds { generation, .. }) => generation.is_none_or(|g| g >= before.generation),
+        _ => true,
+    };
+    f.w.policy.network_trusted && old && !new
 }
 
 fn every_majority_has_a_survivor(voters: usize, left: usize) -> bool {
@@ -119,6 +162,7 @@ fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgem
         let reading = f.w.seen.peers.get(id).ok_or("somebody is silent")?;
         let answer = reading.fresh().ok_or("somebody is silent")?;
         must(since.is_none_or(|moment| reading.at().is_some_and(|at| at.0 > moment)), "somebody was not asked again")?;
+        must(answer.quorum.is_none(), "somebody sees a quorum")?;
         let first = record.origin == Origin::Empty && record.number == 1;
         let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
         must(f.w.policy.network_trusted || first || ordered || bootstrap, "it rests on an unsigned answer")?;
@@ -179,6 +223,7 @@ pub(super) fn resume(f: &Facts<'_>, loopback_only: bool) -> Judgement {
         return must(permits && f.w.seen.local.ran_this_boot, "the store cannot be read, and the memory does not permit it");
     }
     must(!matches!(f.w.seen.store.fresh(), Some(StoreView::Foreign { .. })), "the store is another's")?;
+    must(f.can_trust(), "the charter cannot be trusted")?;
     let record = f.stored().ok_or("there is no charter")?;
     must(remembered.is_none_or(|r| r.number <= record.number), "a later record is remembered")?;
     must(record.generation == generation, "the record is of another generation")?;

@@ -34,6 +34,7 @@ struct Peer {
     data: Data,
     remembers: Remembers,
     leaving: bool,
+    sees_quorum: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,7 @@ impl Peers {
             data: data(words),
             remembers: remembers(words),
             leaving: words.has("leaving"),
+            sees_quorum: words.has("sees-quorum"),
         });
         self.0.insert(InstanceId::new(words.nth(0)), peer);
     }
@@ -78,7 +80,8 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
             applied,
         },
     };
-    PeerAnswer { instance: id.clone(), phase: peer.phase, record, data, leaving: peer.leaving, leave_within_ms: None }
+    let quorum = peer.sees_quorum.then(|| world.etcd.cluster());
+    PeerAnswer { instance: id.clone(), phase: peer.phase, record, data, quorum, leaving: peer.leaving, leave_within_ms: None }
 }
 
 fn phase(words: &Words<'_>) -> Phase {

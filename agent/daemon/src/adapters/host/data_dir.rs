@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use quorate_core::ids::InstanceId;
@@ -17,13 +18,28 @@ use super::{HostError, Label, Trash, WalIdentity, atomic, wal};
 #[derive(Clone, Debug)]
 pub struct DataDir {
     path: PathBuf,
+    mount: Option<PathBuf>,
 }
 
 impl DataDir {
     /// The data directory at `path`. Nothing is read or created yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), mount: None }
+    }
+
+    /// The same, below this mount point: while nothing is mounted there the directory is not known, and never empty.
+    #[must_use]
+    pub fn below(self, mount: Option<PathBuf>) -> Self {
+        Self { mount, ..self }
+    }
+
+    /// What is mounted lies on another device than the directory that holds the mount point.
+    fn require_mount(&self) -> Result<(), HostError> {
+        let Some(mount) = &self.mount else { return Ok(()) };
+        let parent = mount.parent().map_or(Ok(None), device)?;
+        let here = device(mount)?;
+        if here.is_some() && here != parent { Ok(()) } else { Err(HostError::NotMounted { mount: mount.clone() }) }
     }
 
     /// Where it is.
@@ -37,6 +53,7 @@ impl DataDir {
     /// # Errors
     /// Data that is there but cannot be read, or whose label names another instance, is an error and never empty.
     pub fn inspect(&self, me: &InstanceId) -> Result<LocalData, HostError> {
+        self.require_mount()?;
         self.settle()?;
         if !self.holds_member()? {
             return Ok(LocalData::Empty);
@@ -74,6 +91,7 @@ impl DataDir {
     /// # Errors
     /// A directory that holds a member already is never labelled anew: its data would pass for another generation's.
     pub fn prepare(&self, label: &Label) -> Result<(), HostError> {
+        self.require_mount()?;
         if !self.holds_member()? {
             return label.write(&self.path);
         }
@@ -133,6 +151,15 @@ impl DataDir {
     }
 }
 
+/// The device that it lies on; `None` if it is not there.
+fn device(path: &Path) -> Result<Option<u64>, HostError> {
+    match fs::metadata(path) {
+        Ok(data) => Ok(Some(data.dev())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(HostError::Io { operation: "look at", path: path.to_owned(), source }),
+    }
+}
+
 pub(super) fn exists(path: &Path) -> Result<bool, HostError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
@@ -185,6 +212,18 @@ mod tests {
         with_member(&data);
         let known = DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)) };
         assert_eq!(data.inspect(&me()).unwrap(), LocalData::Present(known));
+    }
+
+    #[test]
+    fn what_is_not_mounted_is_never_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = |mount: &Path| DataDir::new(mount.join("etcd")).below(Some(mount.to_owned()));
+        let data = below(dir.path());
+        assert!(data.inspect(&me()).unwrap_err().to_string().contains("nothing is mounted"));
+        assert!(data.prepare(&label(1)).is_err() && !data.path().exists());
+        assert!(below(&dir.path().join("absent")).inspect(&me()).is_err());
+        // Linux always mounts it.
+        assert_eq!(below(Path::new("/proc")).inspect(&me()).unwrap(), LocalData::Empty);
     }
 
     #[test]

@@ -21,6 +21,12 @@ pub enum HostError {
         #[source]
         source: io::Error,
     },
+    /// The data's mount point is only a directory.
+    #[error("nothing is mounted at {} (paths.data_mount): mount the data there, or correct the key", mount.display())]
+    NotMounted {
+        /// The mount point.
+        mount: PathBuf,
+    },
     /// A rename left its file system.
     #[error(
         "cannot rename {} to {}: they are on different file systems, or the first is a mount point; \

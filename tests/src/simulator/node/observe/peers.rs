@@ -37,8 +37,8 @@ impl World {
             Some(reading) if known == Some(answer.record_version) && reading.last().is_some() => {
                 confirm(reading, now);
                 if let Reading::Fresh(said, _) = reading {
-                    (said.phase, said.leaving, said.leave_within_ms) =
-                        (answer.said.phase, answer.said.leaving, answer.said.leave_within_ms);
+                    (said.phase, said.quorum) = (answer.said.phase, answer.said.quorum);
+                    (said.leaving, said.leave_within_ms) = (answer.said.leaving, answer.said.leave_within_ms);
                     said.data = answer.said.data.clone();
                 }
             }
