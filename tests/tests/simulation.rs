@@ -31,6 +31,7 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (18455, "a charter was deleted, and an empty cluster founded beside a detached instance that held the data"),
     (1983, "a founder was ordered to leave before it had founded anything, and did not say that it stands in the way"),
     (34773, "a last voter that was retained after it had stopped its etcd never started it again"),
+    (281, "a last voter whose disk was wiped could not complete its hook: the gate refused it for ever"),
     (4109, "a detached survivor's recovery was refused by the gate for ever"),
 ];
 

@@ -10,6 +10,7 @@ mod property;
 mod story;
 
 use proptest::prelude::*;
+use quorate_core::charter::{Origin, Record, State};
 use quorate_core::memory::Memory;
 use quorate_core::plan::{Start, Step};
 use quorate_core::{planner, safety};
@@ -125,6 +126,45 @@ fn every_kind_of_step_passes_the_gate_in_some_world() {
     let never: Vec<_> = property::survey::KINDS.iter().filter(|kind| !survey.passed.contains_key(**kind)).collect();
     assert!(never.is_empty(), "never passed: {never:?}\n{survey}");
     assert!(survey.wrong.is_empty(), "{survey}");
+}
+
+/// Torn worlds hardly ever let a survivor claim: what stands in its way is shown on one that may, and then on the same with one thing changed.
+#[test]
+fn a_survivor_claims_only_as_a_listed_voter_and_over_nobody() {
+    let voters = "i-a:a1, i-b:b2, i-c:c3, i-d:d4";
+    let why_not = |listed: &str, change: &str| {
+        let mut teller = story::Teller::new("survivor");
+        let world = ["me i-b", "policy network-trusted", "hooks none", "listed i-a, i-b, i-c, i-d, i-e", "own-state InService"];
+        let quorum_lost = ["etcd no-quorum", "ec2 i-c terminated", "ec2 i-d terminated", "peer i-a recovering holds a1 applied 9990"];
+        world.iter().for_each(|line| teller.line(line));
+        teller.line(&format!("store established generation 1 voters {listed}"));
+        teller.line(&format!("etcd members {voters}"));
+        ["disk generation 1 member b2 cluster e1", "process running"].iter().chain(&quorum_lost).for_each(|line| teller.line(line));
+        teller.line("peer i-e recovering holds b2 applied 9000");
+        teller.line(change);
+        teller.line("time +11min");
+        let w = teller.world.as_mut().unwrap();
+        let seen = w.look();
+        let before = w.store.newest().cloned().unwrap();
+        let me = w.me.instance.clone();
+        let claim = Record {
+            number: before.number + 1,
+            previous: Some(before.digest()),
+            generation: before.generation.next(),
+            origin: Origin::Survivor { instance: me.clone() },
+            state: State::Founding { founder: me },
+            etcd_cluster: None,
+            ..before
+        };
+        safety::check(&Step::CreateRecord(claim), &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+    };
+    assert_eq!(why_not(voters, "#"), None);
+    let under_another_name = "i-a:a1, i-e:b2, i-c:c3, i-d:d4";
+    assert_eq!(why_not(under_another_name, "#"), Some("only a listed voter's data goes on"));
+    assert_eq!(why_not(voters, "store founding generation 2 origin i-a by i-a"), Some("another's claim stands"));
+    // Whether a claim is void is another question: without its founder too few of four survive.
+    let void = why_not(voters, "peer i-a waiting");
+    assert_eq!(void, Some("acknowledged writes could be missing"));
 }
 
 /// Walks that never come past a rule would say nothing of it.
