@@ -61,7 +61,8 @@ env = { GOGC = "50" }
 [paths]
 state_dir = "/srv/quorate"
 run_dir = "/run/other"
-data_dir = "/srv/etcd"
+data_dir = "/var/lib/quorate/data"
+data_mount = "/var/lib/quorate"
 
 [aws]
 hook_pattern = "mine-*"
