@@ -15,10 +15,10 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-build setup-etcd setup-lint binaries demo test lint simulate bench golden etcd-3.5 \
-	test-etcd-3.5 clean
+	test-etcd-3.5 package check-packaging clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: setup-etcd binaries ## A cluster on this machine, in a simulated region (SIZE=3, JSON=1, ETCD=/path/to/etcd)
 	@$(LAB) demo --size $(SIZE) --etcd $(abspath $(ETCD)) $(if $(JSON),--json)
@@ -47,6 +47,12 @@ etcd-3.5: ## Fetch etcd 3.5 of Debian 13 into target/tools/etcd-3.5 (DEBIAN_MIRR
 test-etcd-3.5: ETCD := target/tools/etcd-3.5/usr/bin/etcd
 test-etcd-3.5: etcd-3.5 setup-etcd binaries ## Every test, against that etcd
 	@$(STAGE) 'tests with etcd 3.5' scripts/run-tests $(LOCKED)
+
+package: binaries ## deb, rpm and systemd-sysext image into target/package (ETCD_DIR=dir puts etcd into the last)
+	@scripts/package all --binary target/lab/quorate $(if $(ETCD_DIR),--etcd $(ETCD_DIR))
+
+check-packaging: ## Units, catalog, Ignition, cloud-init, policies, and the packages if there is a binary
+	@$(STAGE) packaging scripts/check-packaging
 
 setup: setup-build setup-lint setup-etcd ## Fetch and check what the build and the tests need, and no more
 

@@ -1,0 +1,36 @@
+data "aws_partition" "here" {}
+
+data "aws_caller_identity" "here" {}
+
+data "aws_iam_policy_document" "ec2" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "member" {
+  name               = "quorate-${var.cluster}-etcd"
+  assume_role_policy = data.aws_iam_policy_document.ec2.json
+}
+
+resource "aws_iam_role_policy" "member" {
+  name = "quorate"
+  role = aws_iam_role.member.id
+  policy = templatefile("${path.module}/../iam/member.json", {
+    partition = data.aws_partition.here.partition
+    account   = data.aws_caller_identity.here.account_id
+    cluster   = var.cluster
+    bucket    = aws_s3_bucket.store.id
+    charter   = "${local.prefix}/${var.cluster}"
+  })
+}
+
+resource "aws_iam_instance_profile" "member" {
+  name = aws_iam_role.member.name
+  role = aws_iam_role.member.name
+}
