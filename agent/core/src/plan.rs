@@ -80,6 +80,19 @@ pub enum StopReason {
     NotAnswering,
     /// It gives up a join that it could not finish.
     GiveUp,
+    /// The machine reboots: the member comes back with it.
+    Reboot,
+}
+
+impl StopReason {
+    /// The member is over: nothing may start it again but a decision to join or to found anew.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Left | Self::LastVoterLeaves | Self::PutAside | Self::NotPermitted | Self::GiveUp => true,
+            Self::OpenToClients | Self::Recover | Self::NotAnswering | Self::Reboot => false,
+        }
+    }
 }
 
 /// One idempotent step. It leaves its execution no choice.

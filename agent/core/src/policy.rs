@@ -73,6 +73,8 @@ pub struct Policy {
     pub on_failed_leave: OnFailedLeave,
     /// The operator vouches for the network in place of TLS: unauthenticated answers may then permit recovery.
     pub network_trusted: bool,
+    /// How long the operating system's shutdown is held up for leaving or for handing over.
+    pub shutdown_budget: Duration,
     /// Time to keep back at the end of a leave's deadline for completing the hook.
     pub leave_margin: Duration,
 }
@@ -106,6 +108,7 @@ impl Default for Policy {
             recovery: Recovery::Safe,
             on_failed_leave: OnFailedLeave::Continue,
             network_trusted: false,
+            shutdown_budget: secs(300),
             leave_margin: secs(10),
         }
     }

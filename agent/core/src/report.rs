@@ -27,6 +27,8 @@ pub enum Phase {
     Voter,
     /// The cluster is at its limit: it waits un-joined.
     Spare,
+    /// The machine reboots, and its member rests meanwhile.
+    Resting,
     /// It is leaving.
     Leaving,
     /// It has left.
@@ -56,6 +58,7 @@ impl fmt::Display for Phase {
             Self::Learner => "learner",
             Self::Voter => "voter",
             Self::Spare => "spare",
+            Self::Resting => "resting",
             Self::Leaving => "leaving",
             Self::Left => "left",
             Self::Recovering => "recovering",

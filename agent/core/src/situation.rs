@@ -10,7 +10,7 @@ use crate::ids::{Generation, InstanceId, MemberId};
 use crate::memory::{Memory, Order};
 use crate::observation::{
     DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership, Observation,
-    PeerAnswer, Process, Transition, Warmed,
+    PeerAnswer, Process, ShutdownKind, Transition, Warmed,
 };
 use crate::plan::{Via, peer_url};
 use crate::policy::Policy;
@@ -44,6 +44,15 @@ pub struct Departure {
     pub deadline: Option<Timestamp>,
     /// The instance itself goes, not just its membership.
     pub instance_goes: bool,
+    /// A replacement may come before it has gone, and is worth waiting for.
+    pub replacement_may_come: bool,
+}
+
+impl Departure {
+    /// Of an instance that stays, without a deadline.
+    fn of(why: &'static str) -> Self {
+        Self { why, deadline: None, instance_goes: false, replacement_may_come: true }
+    }
 }
 
 /// One cycle's facts.
@@ -350,21 +359,30 @@ impl<'a> Situation<'a> {
     /// The notice to leave, if there is one.
     #[must_use]
     pub fn departure(&self) -> Option<Departure> {
-        let notice = |why, deadline| Some(Departure { why, deadline: Some(deadline), instance_goes: true });
+        let power_off = self.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::PowerOff);
+        let Some(shutdown) = power_off else { return self.notice() };
+        // The group learns of it only when the machine is off: nobody is launched in its place before.
+        let off = Departure { instance_goes: true, replacement_may_come: false, ..Departure::of("its machine powers off") };
+        let notice = self.notice().unwrap_or(off);
+        let deadline = notice.deadline.map_or(shutdown.deadline, |deadline| deadline.min(shutdown.deadline));
+        Some(Departure { deadline: Some(deadline), ..notice })
+    }
+
+    /// The notice of the group or of an operator.
+    fn notice(&self) -> Option<Departure> {
+        let notice = |why, deadline| Some(Departure { deadline: Some(deadline), instance_goes: true, ..Departure::of(why) });
         let target = self.seen.target.last().copied().flatten();
         let state = self.seen.cloud.own_state.last().copied();
         match (target, state) {
             // It runs on, and no time runs out, until an operator terminates it.
-            _ if self.is_retained() => Some(Departure { why: RETAINED, deadline: None, instance_goes: false }),
+            _ if self.is_retained() => Some(Departure::of(RETAINED)),
             (Some(LifecycleState::Terminated), _) => notice("its group terminates it", self.hook_deadline()),
             (_, Some(s)) if s.is_terminating() => notice("its group terminates it", self.hook_deadline()),
             _ if self.is_listed_as_terminating() => notice("its group terminates it", self.hook_deadline()),
             // A detached instance runs on, and no hook is waited for.
-            (Some(LifecycleState::Detached), _) => Some(Departure { why: "its group detached it", deadline: None, instance_goes: false }),
+            (Some(LifecycleState::Detached), _) => Some(Departure::of("its group detached it")),
             (Some(LifecycleState::Warmed(_)), _) => notice("it moves to the warm pool", self.hook_deadline()),
-            _ if self.order() == Some(Order::Leave) => {
-                Some(Departure { why: "an operator ordered it to leave", deadline: None, instance_goes: false })
-            }
+            _ if self.order() == Some(Order::Leave) => Some(Departure::of("an operator ordered it to leave")),
             _ => None,
         }
     }

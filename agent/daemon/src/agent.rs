@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use quorate_core::memory::{Kept, Memory, Order};
-use quorate_core::observation::{DataClaim, LocalData, Observation, PeerAnswer, Process};
+use quorate_core::observation::{DataClaim, LocalData, Observation, PeerAnswer, Process, Shutdown, ShutdownKind};
 use quorate_core::plan::{Outcome, Plan, Step};
 use quorate_core::planner;
 use quorate_core::report::{Phase, Report};
@@ -13,17 +13,20 @@ use quorate_core::safety;
 use quorate_core::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::adapters::host::memory_file::{self, Loaded};
 use crate::adapters::peer;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{ServiceSettings, Settings};
 use crate::control::server::{self, Ask};
 use crate::control::{OrderAnswer, OrderRequest, SOCKET};
 use crate::execute::Executor;
+use crate::messages;
 use crate::observe::Observer;
 use crate::status::{Cycle, Status};
+use crate::systemd::notify::Notifier;
+use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
 use crate::world::World;
 
@@ -44,9 +47,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         world = World::enter(&settings, clock) => world?,
         () = stop.wait() => return Ok(()),
     };
-    let mut agent = Agent::new(settings, clock, world).await?;
-    agent.run(&mut stop).await;
-    Ok(())
+    // Fields of every line in the journal.
+    let span = info_span!("agent", quorate.instance = %world.me.instance, quorate.cluster = %world.me.cluster);
+    let life = async {
+        let mut agent = Agent::new(settings, clock, world).await?;
+        agent.run(&mut stop).await;
+        Ok(())
+    };
+    life.instrument(span).await
 }
 
 /// SIGTERM and SIGINT.
@@ -81,6 +89,14 @@ struct Agent {
     asks: mpsc::Receiver<Ask>,
     waiting: Vec<oneshot::Sender<Status>>,
     last_report: Option<(Report, Timestamp)>,
+    /// The phase that was told of last.
+    told_phase: Option<Phase>,
+    notifier: Notifier,
+    watch: Option<ShutdownWatch>,
+    /// The machine shuts down.
+    shutdown: Option<Shutdown>,
+    /// The agent itself was told to end with it.
+    ending: bool,
     /// What steps came to, as it was logged, and when: what repeats is logged once a minute.
     told: BTreeMap<String, Timestamp>,
 }
@@ -89,6 +105,7 @@ impl Agent {
     async fn new(settings: Settings, clock: Clock, world: World) -> anyhow::Result<Self> {
         let memory_path = settings.paths.state_dir.join("memory.json");
         let me = world.me.clone();
+        let (watches, bus) = (settings.service != ServiceSettings::Exec, world.bus.clone());
         let kept = match memory_file::load(&memory_path, &me.instance)? {
             Loaded::Kept(kept) => *kept,
             Loaded::New => Kept::new(me.instance.clone()),
@@ -103,7 +120,7 @@ impl Agent {
         std::fs::create_dir_all(&settings.paths.run_dir)?;
         let (ask, asks) = mpsc::channel(16);
         server::serve(&settings.paths.run_dir.join(SOCKET), ask)?;
-        info!(instance = %me.instance, cluster = %me.cluster, group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
+        info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
             clock,
             observer: Observer::new(&settings, &world),
@@ -116,6 +133,11 @@ impl Agent {
             asks,
             waiting: Vec::new(),
             last_report: None,
+            told_phase: None,
+            notifier: Notifier::from_environment(),
+            watch: watches.then(|| ShutdownWatch::start(bus)),
+            shutdown: None,
+            ending: false,
             told: BTreeMap::new(),
         })
     }
@@ -125,17 +147,76 @@ impl Agent {
         loop {
             let pause = tokio::select! {
                 pause = self.cycle() => pause,
-                () = stop.wait() => break,
+                () = stop.wait() => match self.goes_on().await {
+                    true => continue,
+                    false => break,
+                },
             };
+            self.notifier.cycle_finished();
+            let ready = self.is_ready_for_shutdown();
+            if self.ending && ready {
+                break;
+            }
             steps = if pause.is_zero() { steps + 1 } else { 0 };
             let pause = if steps > STEPS_WITHOUT_PAUSE { self.settings.policy.cycle } else { pause };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 Some(ask) = self.asks.recv() => self.take(ask),
-                () = stop.wait() => break,
+                notice = next_notice(&mut self.watch) => self.take_notice(notice),
+                () = stop.wait() => if !self.goes_on().await { break },
             }
         }
-        info!("the agent stops; an etcd that runs here runs on, and the membership stays as it is");
+        match self.shutdown {
+            Some(_) => info!("the agent stops, and the machine with it"),
+            None => info!("the agent stops; an etcd that runs here runs on, and the membership stays as it is"),
+        }
+    }
+
+    /// Told to stop: whether there is something to do before, because the machine stops too. The second time there is not.
+    async fn goes_on(&mut self) -> bool {
+        let Some(watch) = self.watch.as_ref().filter(|_| !self.ending) else { return false };
+        let Some(kind) = watch.queued().await else { return false };
+        self.begin_shutdown(kind);
+        self.ending = true;
+        self.notifier.stopping(self.settings.policy.shutdown_budget * 2);
+        true
+    }
+
+    fn take_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Begins(Some(kind)) => self.begin_shutdown(kind),
+            // systemd before 255: nobody knows to what end until the jobs are queued, for which logind must be let go.
+            Notice::Begins(None) => self.watch.iter().for_each(ShutdownWatch::let_go),
+            Notice::Cancelled if self.ending => {}
+            Notice::Cancelled => self.shutdown = None,
+        }
+    }
+
+    /// A later notice of the same shutdown restarts nothing.
+    fn begin_shutdown(&mut self, kind: ShutdownKind) {
+        let deadline = self.shutdown.map_or_else(|| self.clock.now() + self.settings.policy.shutdown_budget, |before| before.deadline);
+        self.shutdown = Some(Shutdown { kind, deadline });
+        match kind {
+            ShutdownKind::PowerOff => info!(message_id = messages::NOTICE_RECEIVED, "the machine powers off: its member leaves before"),
+            ShutdownKind::Reboot => {
+                info!(message_id = messages::NOTICE_RECEIVED, "the machine reboots: its member rests, and comes back with it")
+            }
+        }
+    }
+
+    /// Whether all is done that can be done before the machine stops, if it does; then logind is held up no longer.
+    fn is_ready_for_shutdown(&self) -> bool {
+        let Some(shutdown) = self.shutdown else { return true };
+        let phase = self.last_report.as_ref().map(|(report, _)| report.phase);
+        let done = match shutdown.kind {
+            ShutdownKind::PowerOff => (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.rests,
+            ShutdownKind::Reboot => phase == Some(Phase::Resting),
+        };
+        let ready = done || self.clock.now() >= shutdown.deadline;
+        if ready {
+            self.watch.iter().for_each(ShutdownWatch::let_go);
+        }
+        ready
     }
 
     /// One cycle; how long to sleep after it.
@@ -143,7 +224,7 @@ impl Agent {
         while let Ok(ask) = self.asks.try_recv() {
             self.take(ask);
         }
-        let seen = self.observer.observe(&mut self.memory, self.clock).await;
+        let seen = self.observer.observe(&mut self.memory, self.shutdown, self.clock).await;
         let now = self.clock.now();
         let policy = &self.settings.policy;
         self.memory.absorb(&seen, policy, now);
@@ -156,7 +237,7 @@ impl Agent {
         }
         if let Err(refusal) = safety::check(&step, &seen, &self.memory, &self.settings.policy, now) {
             if self.is_news(refusal.to_string(), now) {
-                error!(rule = plan.report.rule, "{}, but {refusal}", plan.report.says);
+                error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule, "{}, but {refusal}", plan.report.says);
             }
             return self.settings.policy.retry;
         }
@@ -164,7 +245,10 @@ impl Agent {
     }
 
     async fn take_step(&mut self, step: &Step, plan: &Plan) -> Duration {
+        let long = Executor::may_take(step);
+        long.iter().for_each(|limit| self.notifier.may_take(*limit));
         let outcome = self.executor.execute(step).await;
+        long.iter().for_each(|_| self.notifier.took());
         let now = self.clock.now();
         self.memory.note(step, &outcome, &self.settings.policy, now);
         self.observer.after(step);
@@ -174,7 +258,8 @@ impl Agent {
         match &outcome {
             Outcome::Done => {
                 if self.is_news(format!("{} {}", step.kind(), plan.report.says), now) {
-                    info!(step = step.kind(), rule = plan.report.rule, "{}", plan.report.says);
+                    let message_id = messages::of_step(step);
+                    info!(message_id, quorate.step = step.kind(), quorate.rule = plan.report.rule, "{}", plan.report.says);
                 }
                 Duration::ZERO
             }
@@ -182,9 +267,14 @@ impl Agent {
                 let news = self.is_news(format!("{} {why}", step.kind()), now);
                 // Just after a transition AWS refuses heartbeats for a moment: no reason to alarm anybody.
                 if news && matches!(step, Step::Heartbeat { .. }) {
-                    info!(step = step.kind(), rule = plan.report.rule, "{}, and will again: {why}", plan.report.says);
+                    info!(quorate.step = step.kind(), quorate.rule = plan.report.rule, "{}, and will again: {why}", plan.report.says);
                 } else if news {
-                    warn!(step = step.kind(), rule = plan.report.rule, "{}, but it was not accepted: {why}", plan.report.says);
+                    warn!(
+                        quorate.step = step.kind(),
+                        quorate.rule = plan.report.rule,
+                        "{}, but it was not accepted: {why}",
+                        plan.report.says
+                    );
                 }
                 self.settings.policy.retry / 4
             }
@@ -196,16 +286,45 @@ impl Agent {
         let same = self.last_report.as_ref().is_some_and(|(last, _)| last.phase == plan.report.phase && last.says == plan.report.says);
         if !same {
             if plan.step.is_none() && self.is_news(plan.report.to_string(), now) {
-                tell(&plan.report);
+                self.tell(seen, &plan.report);
             }
             self.last_report = Some((plan.report.clone(), now));
         }
+        self.notifier.status(&plan.report.to_string());
         self.answer.send_replace(peer_answer(seen, &self.memory, plan, now));
         let since = self.last_report.as_ref().map_or(now, |(_, since)| *since);
         let cycle = Cycle { seen, memory: &self.memory, policy: &self.settings.policy, plan, since, now };
         for waiting in self.waiting.drain(..) {
             // The asker may have gone away.
             let _ = waiting.send(cycle.status());
+        }
+    }
+
+    fn tell(&mut self, seen: &Observation, report: &Report) {
+        let message_id = messages::of_report(report, self.told_phase.replace(report.phase));
+        let member = match seen.local.data.last() {
+            Some(LocalData::Present(identity)) => identity.member.map(|id| id.to_string()),
+            Some(LocalData::Empty) | None => None,
+        };
+        let (phase, reason) = (report.phase.to_string(), &*report.says);
+        if report.needs_operator {
+            error!(
+                message_id,
+                quorate.phase = phase,
+                quorate.rule = report.rule,
+                quorate.member_id = member,
+                quorate.reason = reason,
+                "{report}. An operator must act"
+            );
+        } else {
+            info!(
+                message_id,
+                quorate.phase = phase,
+                quorate.rule = report.rule,
+                quorate.member_id = member,
+                quorate.reason = reason,
+                "{report}"
+            );
         }
     }
 
@@ -256,11 +375,10 @@ impl Agent {
     }
 }
 
-fn tell(report: &Report) {
-    if report.needs_operator {
-        error!(phase = %report.phase, rule = report.rule, "{report}. An operator must act");
-    } else {
-        info!(phase = %report.phase, rule = report.rule, "{report}");
+async fn next_notice(watch: &mut Option<ShutdownWatch>) -> Notice {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,14 +1,15 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Keeps the etcd cluster of an EC2 Auto Scaling group whole, from every instance of it.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version)]
 pub struct Cli {
-    /// The configuration file; without it /etc/quorate/config.toml is read if it is there.
+    /// One configuration file, in place of the fragments in /usr/lib, /etc and /run/quorate/config.d.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// What to do.
@@ -25,12 +26,17 @@ pub enum Command {
     Status(StatusArgs),
     /// Say what the agent would do next, and change nothing.
     Plan,
+    /// Wait until this node has joined, for units that are to start after it.
+    Wait,
     /// Leave the cluster and stay away until `quorate join`; lifecycle hooks are completed as usual.
     Leave,
     /// Take `quorate leave` back.
     Join,
     /// Found the cluster on this node, where no store is configured, or recover it from this survivor's data.
     Bootstrap,
+    /// Write man pages or shell completions into a directory, for packages.
+    #[command(hide = true)]
+    Generate(GenerateArgs),
     /// Bring a cluster back that cannot come back by itself.
     Recover(RecoverArgs),
 }
@@ -55,4 +61,52 @@ pub struct RecoverArgs {
     /// Show what is known and what would be done, and do nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `quorate generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// What to write.
+    pub what: Generated,
+    /// Where.
+    pub directory: PathBuf,
+}
+
+/// What can be generated from the command line's own description.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Generated {
+    /// quorate.8 and a page for each command.
+    Man,
+    /// For bash, zsh and fish.
+    Completions,
+}
+
+impl GenerateArgs {
+    /// Writes them.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(&self) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.directory)?;
+        let mut command = Cli::command();
+        match self.what {
+            Generated::Man => {
+                command.build();
+                pages(command, &self.directory)
+            }
+            Generated::Completions => [Shell::Bash, Shell::Zsh, Shell::Fish]
+                .into_iter()
+                .try_for_each(|shell| clap_complete::generate_to(shell, &mut command, "quorate", &self.directory).map(drop)),
+        }
+    }
+}
+
+fn pages(command: clap::Command, directory: &Path) -> std::io::Result<()> {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        pages(sub.clone(), directory)?;
+    }
+    let man = clap_mangen::Man::new(command).section("8");
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    std::fs::write(directory.join(man.get_filename()), page)
 }

@@ -28,6 +28,12 @@ impl Clock {
         self.at(read(ClockId::Boottime))
     }
 
+    /// The time at which `CLOCK_MONOTONIC` stood there, by which systemd dates what it does.
+    #[must_use]
+    pub fn at_monotonic(&self, then: Duration) -> Timestamp {
+        self.now() - read(ClockId::Monotonic).saturating_sub(then)
+    }
+
     fn at(&self, boot: Duration) -> Timestamp {
         Timestamp(0) + self.wall_at_start + boot.saturating_sub(self.boot_at_start)
     }

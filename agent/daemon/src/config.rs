@@ -1,12 +1,14 @@
-//! The settings: one TOML file, read once at start. An empty file, or none, is a good one.
+//! The settings: TOML fragments, or one file, read once at start. An empty file, or none, is a good one.
 //!
-//! Three stages: the file's text becomes [`file::File`], in which every key is optional and an unknown one is refused; its values are
-//! checked, each against its own limits; then the rules between them. What comes out is a [`Settings`] that needs no further check.
+//! Four stages: the fragments are merged ([`fragments`]); the text becomes [`file::File`], in which every key is optional and an unknown
+//! one is refused; its values are checked, each against its own limits; then the rules between them. What comes out is a [`Settings`] that needs no further check.
 
 mod check;
 mod etcd;
 mod file;
+pub mod fragments;
 mod pattern;
+mod service;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -20,11 +22,9 @@ use quorate_core::policy::Policy;
 
 pub use etcd::EtcdSettings;
 pub use pattern::HookPattern;
+pub use service::ServiceSettings;
 
 use crate::identity::Role;
-
-/// Where the file is looked for when the command line names none.
-pub const DEFAULT_PATH: &str = "/etc/quorate/config.toml";
 
 /// What the group's tags say may be overridden here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Settings {
     pub policy: Policy,
     /// The port on which agents answer each other.
     pub peer_port: u16,
+    /// What runs etcd.
+    pub service: ServiceSettings,
     /// How etcd is run.
     pub etcd: EtcdSettings,
     /// Directories.
@@ -105,6 +107,14 @@ pub enum ConfigError {
         /// Why.
         source: Refusal,
     },
+    /// Each fragment is well, but not all of them together.
+    #[error("the configuration is refused; it is made of {}", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
+    Together {
+        /// The fragments, in the order in which they were read.
+        paths: Vec<PathBuf>,
+        /// Why.
+        source: Refusal,
+    },
 }
 
 /// What is wrong with a file's content.
@@ -132,17 +142,28 @@ impl Refusal {
 }
 
 impl Settings {
-    /// Reads the settings from `path`, or from [`DEFAULT_PATH`], which may be absent.
+    /// Reads the settings from the file at `path` alone, or from the fragments.
     ///
     /// # Errors
     /// A named file is absent, or a file is unreadable or refused.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let text = match path {
-            Some(path) => read(path)?.ok_or_else(|| ConfigError::Absent { path: path.to_owned() })?,
-            None => read(Path::new(DEFAULT_PATH))?.unwrap_or_default(),
-        };
-        let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-        Self::parse(&text).map_err(|source| ConfigError::Refused { path: path.to_owned(), source })
+        match path {
+            Some(path) => {
+                let text = read(path)?.ok_or_else(|| ConfigError::Absent { path: path.to_owned() })?;
+                Self::parse(&text).map_err(|source| ConfigError::Refused { path: path.to_owned(), source })
+            }
+            None => Self::merged(&fragments::DIRECTORIES.map(Path::new)),
+        }
+    }
+
+    /// Reads the settings from the fragments in these directories.
+    ///
+    /// # Errors
+    /// A fragment is unreadable or refused, or all together are.
+    pub fn merged(directories: &[&Path]) -> Result<Self, ConfigError> {
+        let paths = fragments::find(directories)?;
+        let merged = fragments::merge(&paths)?;
+        Self::of(merged).map_err(|source| ConfigError::Together { paths, source })
     }
 
     /// Parses a file's content.
@@ -151,6 +172,10 @@ impl Settings {
     /// The first thing in it that cannot be used.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         check::settings(toml::from_str(text).map_err(Box::new)?)
+    }
+
+    fn of(table: toml::Table) -> Result<Self, Refusal> {
+        check::settings(table.try_into().map_err(Box::new)?)
     }
 }
 

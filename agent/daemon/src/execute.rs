@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use quorate_core::ids::Generation;
-use quorate_core::plan::{Outcome, Start, Step, peer_url};
+use quorate_core::plan::{Outcome, Start, Step, StopReason, peer_url};
 
 use crate::adapters::host::{DataDir, HostError, Label, RestoreOrder, RestoreTool};
+use crate::adapters::service_manager::ServiceError;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crash::CrashPoint;
@@ -54,6 +55,12 @@ impl Executor {
         outcome
     }
 
+    /// How long this step may take, if that is longer than any other's.
+    #[must_use]
+    pub fn may_take(step: &Step) -> Option<Duration> {
+        matches!(step, Step::RestoreOwnData { .. }).then_some(RESTORE_LIMIT)
+    }
+
     async fn act(&self, step: &Step) -> Outcome {
         let world = &self.world;
         let me = &world.me.instance;
@@ -64,7 +71,7 @@ impl Executor {
             Step::CreateRecord(_) if !world.has_store => Outcome::Done,
             Step::CreateRecord(record) => world.store.create(record).await,
             Step::StartMember(start) => self.start(start).await,
-            Step::StopMember(_) => of(world.service.stop(STOP_GRACE).await),
+            Step::StopMember(reason) => of(self.stop(*reason).await),
             Step::PutDataAside { why } => of(self.data_dir.put_aside(&world.trash, why, self.clock.now())),
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
             Step::DropSuperseded => of(self.data_dir.drop_superseded(&world.trash, self.clock.now())),
@@ -93,6 +100,13 @@ impl Executor {
             return Outcome::Refused(chain(&error));
         }
         of(self.world.service.start(start).await)
+    }
+
+    async fn stop(&self, reason: StopReason) -> Result<(), ServiceError> {
+        if reason.is_final() {
+            self.world.service.keep_down().await?;
+        }
+        self.world.service.stop(STOP_GRACE).await
     }
 
     async fn restore(&self, generation: Generation, token: &str) -> Result<(), HostError> {

@@ -53,6 +53,14 @@ async fn act(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
             status.refused.iter().for_each(|refused| println!("{refused}"));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Generate(args) => {
+            args.write()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Wait => {
+            client::until_joined(&socket).await;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Leave => give(&client::order(&socket, &order(Some(Order::Leave), None)).await?),
         Command::Join => give(&client::order(&socket, &order(None, None)).await?),
         Command::Bootstrap => give(&client::order(&socket, &order(Some(Order::Bootstrap), None)).await?),

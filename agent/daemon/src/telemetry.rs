@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -9,13 +11,25 @@ use tracing_subscriber::{Layer, fmt};
 
 /// Starts logging, once. `JOURNAL_STREAM` is set by systemd when standard error is the journal's (systemd.exec(5)).
 pub fn start() {
-    let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
-    let lines =
-        journal.is_none().then(|| fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false));
-    let own_lines_only = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("quorate"));
+    let journal =
+        std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok()).map(|layer| layer.with_field_prefix(None));
+    let lines = || fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
+    let lines = journal.is_none().then(|| lines().fmt_fields(fmt::format::debug_fn(readable).delimited(" ")));
+    // The span that names cluster and instance is for the journal's fields: on a terminal it would fill every line.
+    let own_lines_only = tracing_subscriber::filter::filter_fn(|meta| meta.is_event() && meta.target().starts_with("quorate"));
     let both = tracing_subscriber::registry().with(journal).with(lines.with_filter(own_lines_only)).with(LevelFilter::INFO);
     // A second call, as in tests, finds the subscriber set: the first one stands.
     let _ = both.try_init();
+}
+
+/// A field as a person reads it. In the journal `quorate.step` is `QUORATE_STEP`, and `message_id` is `MESSAGE_ID`.
+fn readable(writer: &mut fmt::format::Writer<'_>, field: &Field, value: &dyn std::fmt::Debug) -> std::fmt::Result {
+    match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        "message_id" => Ok(()),
+        "quorate.reason" => Ok(()),
+        name => write!(writer, "{}={value:?}", name.trim_start_matches("quorate.")),
+    }
 }
 
 /// An error with all its causes, for one line of the log. Some libraries repeat a cause in their own text: it is not said twice.

@@ -12,10 +12,11 @@ use crate::adapters::host::Trash;
 use crate::adapters::object_store::CharterStore;
 use crate::adapters::peer::client::PeerClient;
 use crate::adapters::service_manager::exec::ExecPaths;
-use crate::adapters::service_manager::{Exec, MemberSpec, ServiceManager};
+use crate::adapters::service_manager::{Exec, MemberSpec, ServiceManager, Systemd, SystemdPaths};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{ServiceSettings, Settings};
 use crate::identity::{self, Role};
+use crate::systemd::{Bus, notify};
 use crate::telemetry::chain;
 
 /// Pause before the identity is asked for again.
@@ -46,6 +47,8 @@ pub struct World {
     pub service: Arc<dyn ServiceManager>,
     /// Where data is put aside.
     pub trash: Arc<Trash>,
+    /// systemd's bus; not touched where nothing needs it.
+    pub bus: Bus,
 }
 
 impl World {
@@ -60,6 +63,7 @@ impl World {
         let aws = sdk::load(&region, &imds, call_timeout).await;
         let (ec2, autoscaling) = (Arc::new(Ec2::new(&aws)), Arc::new(AutoScaling::new(&aws)));
         let resolved = patiently(|| identity::resolve(&imds, &autoscaling, settings)).await;
+        let bus = Bus::default();
         let store =
             CharterStore::open(resolved.store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
         info!(store = resolved.store_url.as_deref().unwrap_or("none"), "the charter is kept there");
@@ -72,7 +76,8 @@ impl World {
             has_store: resolved.store_url.is_some(),
             etcd: Arc::new(Etcd::new(settings.policy.call_timeout, clock)),
             peers: Arc::new(PeerClient::new()?),
-            service: Arc::new(Exec::new(exec_paths(settings), member_spec(settings, &resolved.me), clock)),
+            service: service(settings, member_spec(settings, &resolved.me), &bus, clock),
+            bus,
             trash: Arc::new(Trash::new(settings.paths.state_dir.join("trash"))),
             me: resolved.me,
         })
@@ -97,6 +102,7 @@ where
                 }
             }
         }
+        notify::waiting_to_start("does not know yet who this instance is");
         tokio::time::sleep(RETRY).await;
     }
 }
@@ -109,6 +115,21 @@ fn member_spec(settings: &Settings, me: &Me) -> MemberSpec {
         founding_address: settings.etcd.founding_address,
         flags: settings.etcd.flags(),
         environment: settings.etcd.env.clone(),
+    }
+}
+
+fn service(settings: &Settings, spec: MemberSpec, bus: &Bus, clock: Clock) -> Arc<dyn ServiceManager> {
+    match &settings.service {
+        ServiceSettings::Exec => Arc::new(Exec::new(exec_paths(settings), spec, clock)),
+        ServiceSettings::Systemd { unit } => {
+            let paths = SystemdPaths {
+                unit: unit.clone(),
+                etcd: settings.etcd.binary.clone(),
+                run_dir: settings.paths.run_dir.clone(),
+                state_dir: settings.paths.state_dir.clone(),
+            };
+            Arc::new(Systemd::new(paths, spec, bus.clone(), clock))
+        }
     }
 }
 

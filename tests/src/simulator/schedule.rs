@@ -206,6 +206,7 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         retry: Duration::from_millis(500),
         network_trusted: true,
         leave_margin: seconds(4),
+        shutdown_budget: seconds(60),
         ..Policy::default()
     }
 }

@@ -41,6 +41,24 @@ pub enum Process {
     },
 }
 
+/// What becomes of the machine when it shuts down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutdownKind {
+    /// Power-off or halt: it does not come back by itself, and its group replaces it.
+    PowerOff,
+    /// Reboot, kexec or soft-reboot: it comes back with its disks.
+    Reboot,
+}
+
+/// The operating system shuts down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// To what end.
+    pub kind: ShutdownKind,
+    /// How long it waits for this agent.
+    pub deadline: Timestamp,
+}
+
 /// This machine.
 #[derive(Clone, Debug)]
 pub struct Local {
@@ -52,4 +70,6 @@ pub struct Local {
     pub superseded: bool,
     /// The member's process.
     pub process: Reading<Process>,
+    /// The operating system shuts down.
+    pub shutdown: Option<Shutdown>,
 }

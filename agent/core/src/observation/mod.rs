@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
 pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
-pub use local::{DataIdentity, Local, LocalData, Process};
+pub use local::{DataIdentity, Local, LocalData, Process, Shutdown, ShutdownKind};
 pub use peer::{DataClaim, PeerAnswer};
 
 use crate::charter::StoreView;

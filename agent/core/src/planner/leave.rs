@@ -209,7 +209,8 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
 
 /// A replacement is waited for within the patience, and never so long that the time to leave is lost.
 fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
-    has_time(s, departure, reserve(s)) && s.for_how_long(s.memory.leaving) < s.policy.replacement_patience
+    let patience = s.policy.replacement_patience;
+    departure.replacement_may_come && has_time(s, departure, reserve(s)) && s.for_how_long(s.memory.leaving) < patience
 }
 
 fn has_time(s: &Situation<'_>, departure: &Departure, reserve: Duration) -> bool {

@@ -10,6 +10,7 @@ mod join;
 mod learner;
 mod leave;
 mod prune;
+mod reboot;
 mod recover;
 mod serve;
 
@@ -36,6 +37,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { name: "heartbeat", decide: hooks::heartbeat },
     Rule { name: "leave", decide: leave::decide },
+    Rule { name: "reboot", decide: reboot::decide },
     Rule { name: "warm", decide: serve::warm },
     Rule { name: "unproven-disk", decide: serve::unproven_disk },
     Rule { name: "broken-charter", decide: charter::broken },

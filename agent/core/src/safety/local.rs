@@ -2,7 +2,7 @@
 
 use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::ids::Generation;
-use crate::observation::{DataIdentity, Member, Membership};
+use crate::observation::{DataIdentity, Member, Membership, ShutdownKind};
 use crate::plan::{Start, StopReason, peer_url};
 use crate::quorum;
 
@@ -82,6 +82,13 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
             require(!f.answers(mine), "its member answers")?;
             without_me(f)
+        }
+        StopReason::Reboot => {
+            let reboots = f.seen.local.shutdown.is_some_and(|shutdown| shutdown.kind == ShutdownKind::Reboot);
+            require(reboots, "the machine does not reboot")?;
+            let membership = f.membership()?;
+            let nobody_rests_on_it = f.surely_does_not_vote() || membership.voters().all(|m| f.is_mine(m));
+            if nobody_rests_on_it { Ok(()) } else { without_me(f) }
         }
         StopReason::GiveUp => require(f.surely_does_not_vote(), "no quorum says that its member does not vote"),
         StopReason::NotPermitted => {

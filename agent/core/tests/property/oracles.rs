@@ -5,7 +5,7 @@ mod founding;
 
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Order;
-use quorate_core::observation::{LifecycleState, Transition};
+use quorate_core::observation::{LifecycleState, ShutdownKind, Transition};
 use quorate_core::plan::{HookResult, Start, Step, StopReason, peer_url};
 
 use super::world::World;
@@ -121,6 +121,12 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
         StopReason::Recover => founding::survivor(f),
         StopReason::NotPermitted => {
             must(f.stored().is_some_and(|r| f.is_established(r) && f.replaces_data(r)), "nothing newer is established")
+        }
+        StopReason::Reboot => {
+            let alone = f.voters()?.iter().all(|id| f.is_own(*id));
+            let shutdown = f.w.seen.local.shutdown.is_some_and(|shutdown| shutdown.kind == ShutdownKind::Reboot);
+            must(shutdown, "the machine does not reboot")?;
+            if alone || !votes { Ok(()) } else { stop_member(f, StopReason::NotAnswering) }
         }
         StopReason::NotAnswering => {
             must(f.holds_lock(), "the lock is not held")?;

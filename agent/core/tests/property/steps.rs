@@ -15,6 +15,7 @@ const REASONS: &[StopReason] = &[
     StopReason::NotPermitted,
     StopReason::NotAnswering,
     StopReason::GiveUp,
+    StopReason::Reboot,
 ];
 
 pub(crate) fn thinkable(w: &World) -> Vec<Step> {

@@ -83,6 +83,7 @@ impl World {
             "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
+            "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
             "peer" => self.peers.set(words),
             "time" => self.pass(words.duration(words.nth(0))),
             "suspended" => self.now = self.now + words.duration(words.nth(0)),

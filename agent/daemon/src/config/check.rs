@@ -7,7 +7,7 @@ use std::time::Duration;
 use quorate_core::policy::{OnFailedLeave, Policy, Recovery};
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Paths as RawPaths, Peer};
-use super::{AwsSettings, ClusterSettings, HookPattern, Paths, Refusal, Settings, etcd, timing};
+use super::{AwsSettings, ClusterSettings, HookPattern, Paths, Refusal, Settings, etcd, service, timing};
 use crate::identity::{self, Role};
 
 /// Checks the whole file.
@@ -25,6 +25,7 @@ pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
         cluster: cluster(file.cluster)?,
         policy,
         peer_port: peer_port(&file.peer)?,
+        service: service::settings(file.service)?,
         etcd: etcd::settings(file.etcd)?,
         paths: paths(file.paths)?,
         aws,

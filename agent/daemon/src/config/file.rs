@@ -14,6 +14,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) policy: Choices,
     pub(super) peer: Peer,
+    pub(super) service: Service,
     pub(super) etcd: Etcd,
     pub(super) paths: Paths,
     pub(super) aws: Aws,
@@ -52,6 +53,7 @@ pub(super) struct Timing {
     pub(super) call_timeout_s: Option<f64>,
     pub(super) retry_ms: Option<f64>,
     pub(super) leave_margin_s: Option<f64>,
+    pub(super) shutdown_budget_s: Option<f64>,
 }
 
 /// `[limits]`: the numbers of the core's policy, under the same names.
@@ -78,6 +80,14 @@ pub(super) struct Choices {
 pub(super) struct Peer {
     pub(super) port: Option<i64>,
     pub(super) i_trust_this_network_without_tls: bool,
+}
+
+/// `[service]`: what runs etcd.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Service {
+    pub(super) manager: Option<String>,
+    pub(super) unit: Option<String>,
 }
 
 /// `[etcd]`: how etcd is run.

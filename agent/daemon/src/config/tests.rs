@@ -33,6 +33,11 @@ lock_ttl_s = 21
 call_timeout_s = 4.5
 retry_ms = 250
 leave_margin_s = 11
+shutdown_budget_s = 301
+
+[service]
+manager = "systemd"
+unit = "etcd.service"
 
 [limits]
 max_voters = 5
@@ -114,7 +119,7 @@ fn an_empty_file_is_the_defaults() {
 #[test]
 fn every_key_of_the_parser_is_in_the_example() {
     let examples = single_keys();
-    for section in ["cluster", "timing", "limits", "policy", "peer", "etcd", "paths", "aws"] {
+    for section in ["cluster", "service", "timing", "limits", "policy", "peer", "etcd", "paths", "aws"] {
         let shown = examples.iter().filter(|(s, ..)| s == section).map(|(_, key, _)| key.clone()).collect::<BTreeSet<_>>();
         assert_eq!(known_keys(section), shown, "[{section}]");
     }
@@ -168,6 +173,7 @@ fn every_value_arrives_where_it_belongs() {
         call_timeout: ms(4500),
         retry: ms(250),
         leave_margin: secs(11),
+        shutdown_budget: secs(301),
         max_voters: 5,
         caught_up_lag: 501,
         caught_up_readings: 4,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use quorate_core::report::Phase;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,6 +42,16 @@ pub async fn status(socket: &Path) -> Result<Status, ControlError> {
     let request = client(socket)?.get("http://agent/v1/status");
     answer(socket, request).await
 }
+
+/// Returns once this node votes, or waits as a spare of a full cluster. However long the agent is away or busy meanwhile.
+pub async fn until_joined(socket: &Path) {
+    while !status(socket).await.is_ok_and(|status| matches!(status.phase, Phase::Voter | Phase::Spare)) {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Between two looks at a node that has not joined yet.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Gives an order.
 ///

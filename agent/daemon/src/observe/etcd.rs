@@ -57,8 +57,9 @@ impl EtcdObserver {
             None => Err("etcd does not run here".to_owned()),
         };
         self.learn_urls(memory);
+        let goes = memory.leaving.is_some() || local.shutdown.is_some();
         let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
-        let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), memory.leaving.is_some(), wanted).await;
+        let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), goes, wanted).await;
         self.take_quorum(found, now);
         self.local_list = match &own {
             Some(url) if self.membership.fresh().is_none() && own_status.is_ok() => {
@@ -97,9 +98,9 @@ impl EtcdObserver {
         self.known_urls.remove(&self.own_url);
     }
 
-    /// A quorum's word: through the own member if it is a voter with a leader, else through whichever other answers first. A leaver asks
-    /// the others first, because it is they who must confirm. The word of the charter's etcd cluster, where that is known, is preferred to
-    /// another's: two may answer after a recovery.
+    /// A quorum's word: through the own member if it is a voter with a leader, else through whichever other answers first. A member that
+    /// goes asks the others first, because it is they who must do without it. The word of the charter's etcd cluster, where that is known,
+    /// is preferred to another's: two may answer after a recovery.
     async fn find_quorum(
         &self,
         own: Option<&Arc<str>>,

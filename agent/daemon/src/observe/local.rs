@@ -1,7 +1,7 @@
 //! This machine: the data directory and the member's process.
 
 use quorate_core::ids::InstanceId;
-use quorate_core::observation::{Local, LocalData, Process};
+use quorate_core::observation::{Local, LocalData, Process, Shutdown};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
@@ -28,7 +28,7 @@ impl LocalObserver {
         }
     }
 
-    pub(super) async fn look(&mut self, now: Timestamp) -> Local {
+    pub(super) async fn look(&mut self, shutdown: Option<Shutdown>, now: Timestamp) -> Local {
         let state = self.world.service.state().await.map_err(|error| chain(&error));
         let ran_this_boot = state.as_ref().is_ok_and(|state| state.ran_this_boot);
         let process = state.map(|state| state.process);
@@ -43,6 +43,7 @@ impl LocalObserver {
             ran_this_boot,
             superseded: self.data_dir.superseded_exists().unwrap_or(true),
             process: reading(process, now),
+            shutdown,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
-use quorate_core::observation::{LifecycleState, Local, Me, Observation, Process};
+use quorate_core::observation::{LifecycleState, Local, Me, Observation, Process, Shutdown};
 use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
@@ -73,10 +73,11 @@ impl Observer {
         &self.me
     }
 
-    /// Looks at everything that is due. `memory` tells what is known of others, and takes in which questions AWS was asked.
-    pub async fn observe(&mut self, memory: &mut Memory, clock: Clock) -> Observation {
+    /// Looks at everything that is due. `memory` tells what is known of others, and takes in which questions AWS was asked; `shutdown` is
+    /// the machine's own, which comes by signals and is not asked for.
+    pub async fn observe(&mut self, memory: &mut Memory, shutdown: Option<Shutdown>, clock: Clock) -> Observation {
         let now = clock.now();
-        let local = self.local.look(now).await;
+        let local = self.local.look(shutdown, now).await;
         tokio::join!(
             look_at_target(&mut self.target, &self.world, &self.policy, now),
             look_at_store(&mut self.store, &self.world, memory, self.steady, now),

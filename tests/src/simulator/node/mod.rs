@@ -116,7 +116,13 @@ fn nothing_seen(me: Me) -> Observation {
         },
         store: Reading::unknown(NOT_YET),
         peers: BTreeMap::new(),
-        local: Local { data: Reading::unknown(NOT_YET), ran_this_boot: false, superseded: false, process: Reading::unknown(NOT_YET) },
+        local: Local {
+            data: Reading::unknown(NOT_YET),
+            ran_this_boot: false,
+            superseded: false,
+            process: Reading::unknown(NOT_YET),
+            shutdown: None,
+        },
         etcd: EtcdView {
             membership: Reading::unknown(NOT_YET),
             local_list: Reading::unknown(NOT_YET),

@@ -1,7 +1,7 @@
 //! This machine in a story: its disk and its etcd.
 
 use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
-use quorate_core::observation::{DataIdentity, Local, LocalData, Process};
+use quorate_core::observation::{DataIdentity, Local, LocalData, Process, Shutdown, ShutdownKind};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
@@ -25,11 +25,12 @@ pub(crate) struct Machine {
     ran_this_boot: bool,
     superseded: bool,
     since: Option<Timestamp>,
+    shutdown: Option<Shutdown>,
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { data: Some(LocalData::Empty), etcd: Etcd::Stopped, ran_this_boot: false, superseded: false, since: None }
+        Self { data: Some(LocalData::Empty), etcd: Etcd::Stopped, ran_this_boot: false, superseded: false, since: None, shutdown: None }
     }
 }
 
@@ -38,9 +39,19 @@ impl Machine {
         match verb {
             "disk" => self.data = data(words),
             "superseded" => self.superseded = words.nth(0) == "kept",
-            "reboot" => (self.etcd, self.ran_this_boot) = (Etcd::Stopped, false),
+            "reboot" => (self.etcd, self.ran_this_boot, self.shutdown) = (Etcd::Stopped, false, None),
             _ => self.set_process(words),
         }
+    }
+
+    /// The operating system begins to shut down.
+    pub(crate) fn shut_down(&mut self, words: &Words<'_>, deadline: Timestamp) {
+        let kind = match words.nth(0) {
+            "poweroff" => ShutdownKind::PowerOff,
+            "reboot" => ShutdownKind::Reboot,
+            _ => words.fail("a shutdown is a poweroff or a reboot"),
+        };
+        self.shutdown = Some(Shutdown { kind, deadline });
     }
 
     fn set_process(&mut self, words: &Words<'_>) {
@@ -95,6 +106,7 @@ impl Machine {
             data: data.map_or_else(|| Reading::unknown("/var/lib/etcd is not mounted"), |data| Reading::Fresh(data, now)),
             ran_this_boot: self.ran_this_boot,
             superseded: self.superseded,
+            shutdown: self.shutdown,
             process: self.observe_process(now),
         }
     }

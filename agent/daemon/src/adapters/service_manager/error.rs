@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::adapters::host::HostError;
+use crate::systemd::BusError;
 
 /// A process that cannot be seen, started or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,30 @@ pub enum ServiceError {
         limit: Duration,
         /// What it wrote.
         said: String,
+    },
+    /// systemd refused, or could not be asked.
+    #[error("systemd does not run {unit}")]
+    Systemd {
+        /// The unit.
+        unit: String,
+        /// What the bus said.
+        source: BusError,
+    },
+    /// systemd has no such unit, or must not run it.
+    #[error("the unit {unit} is {load}: install it, unmask it, or name the one that runs etcd as service.unit")]
+    NoUnit {
+        /// The unit.
+        unit: String,
+        /// systemd's `LoadState`.
+        load: String,
+    },
+    /// The unit was told to start and has no process.
+    #[error("{unit} did not start: {why}")]
+    NotStarted {
+        /// The unit.
+        unit: String,
+        /// systemd's account of it.
+        why: String,
     },
     /// Not even SIGKILL ended it: it hangs in the kernel, most likely on a dead disk.
     #[error("etcd (process {pid}) is still there {waited:?} after SIGKILL: its disk hangs; terminate the instance")]

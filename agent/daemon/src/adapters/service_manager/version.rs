@@ -1,5 +1,13 @@
 //! Which etcd it is, for the flags that differ.
 
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::{ServiceError, clean_environment};
+
 /// An etcd's major and minor version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EtcdVersion {
@@ -9,7 +17,23 @@ pub struct EtcdVersion {
     pub minor: u32,
 }
 
+const LIMIT: Duration = Duration::from_secs(10);
+
 impl EtcdVersion {
+    /// Asks the binary.
+    ///
+    /// # Errors
+    /// It is not there, or says no version.
+    pub async fn ask(etcd: &Path) -> Result<Self, ServiceError> {
+        let mut command = Command::new(etcd);
+        clean_environment(&mut command).arg("--version").stdin(Stdio::null()).kill_on_drop(true);
+        let no_version = |said: String| ServiceError::NoVersion { etcd: etcd.to_owned(), limit: LIMIT, said };
+        let output = tokio::time::timeout(LIMIT, command.output()).await.map_err(|_| no_version(String::new()))?;
+        let output = output.map_err(|source| ServiceError::Io { operation: "run", path: etcd.to_owned(), source })?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Self::parse(&text).ok_or_else(|| no_version(text.chars().take(200).collect()))
+    }
+
     /// Reads it from what `etcd --version` writes: `etcd Version: 3.5.16`.
     #[must_use]
     pub fn parse(output: &str) -> Option<Self> {

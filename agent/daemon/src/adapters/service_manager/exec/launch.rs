@@ -6,7 +6,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use quorate_core::plan::Start;
 use rustix::fs::{FlockOperation, flock};
@@ -16,26 +15,10 @@ use super::proc::ProcessId;
 use super::record::Record;
 use super::{Exec, Known, Running};
 use crate::adapters::host::{DataDir, HostError, atomic};
-use crate::adapters::service_manager::{EtcdVersion, ServiceError, arguments};
-
-const VERSION_LIMIT: Duration = Duration::from_secs(10);
+use crate::adapters::service_manager::{EtcdVersion, ServiceError, arguments, clean_environment};
 
 /// At a start, a longer log is put away as `<log>.old`: nothing else trims it.
 const LOG_LIMIT: u64 = 16 << 20;
-
-/// What the child may see of the agent's environment. `NOTIFY_SOCKET` would let etcd report the agent ready, and any `ETCD_*` would
-/// change its settings behind the flags.
-const KEPT_ENVIRONMENT: &[&str] = &["PATH", "HOME", "TZ", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG"];
-
-pub(super) async fn ask_version(etcd: &Path) -> Result<EtcdVersion, ServiceError> {
-    let mut command = Command::new(etcd);
-    clean_environment(&mut command).arg("--version").stdin(Stdio::null()).kill_on_drop(true);
-    let no_version = |said: String| ServiceError::NoVersion { etcd: etcd.to_owned(), limit: VERSION_LIMIT, said };
-    let output = tokio::time::timeout(VERSION_LIMIT, command.output()).await.map_err(|_| no_version(String::new()))?;
-    let output = output.map_err(|source| io("run", etcd, source))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    EtcdVersion::parse(&text).ok_or_else(|| no_version(text.chars().take(200).collect()))
-}
 
 /// Held while a process is searched for and started. The child does not inherit it.
 pub(super) fn lock(run_dir: &Path) -> Result<File, ServiceError> {
@@ -118,16 +101,6 @@ fn last_line(path: &Path) -> String {
     let text = read().unwrap_or_default();
     let line = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it wrote nothing");
     line.chars().take(300).collect()
-}
-
-fn clean_environment(command: &mut Command) -> &mut Command {
-    let kept = KEPT_ENVIRONMENT.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
-    command.env_clear().envs(kept);
-    if cfg!(target_arch = "aarch64") {
-        // etcd 3.4 refuses to run on arm64 without it; later ones do not care.
-        command.env("ETCD_UNSUPPORTED_ARCH", "arm64");
-    }
-    command
 }
 
 fn io(operation: &'static str, path: &Path, source: std::io::Error) -> ServiceError {

@@ -77,7 +77,7 @@ impl Exec {
     /// # Errors
     /// The binary is not there, or says no version.
     pub async fn version(&self) -> Result<EtcdVersion, ServiceError> {
-        self.version.get_or_try_init(|| launch::ask_version(&self.paths.etcd)).await.copied()
+        self.version.get_or_try_init(|| EtcdVersion::ask(&self.paths.etcd)).await.copied()
     }
 
     /// The live process, as it was started or adopted; a dead one is forgotten.
@@ -103,7 +103,7 @@ impl Exec {
 
     /// The process that the record names, if it is still that one; else any etcd that runs on this data.
     fn search(&self) -> Result<Option<Running>, ServiceError> {
-        let recorded = Record::read(&self.paths.run_dir)?.filter(|r| r.is_of_this_boot()).map(|r| r.process);
+        let recorded = Record::read(&self.paths.run_dir)?.filter(|r| r.mark.is_of_this_boot()).map(|r| r.process);
         let adopted = recorded.filter(|id| id.is_alive().unwrap_or(false) && proc::runs_on(id.pid, &self.spec.data_dir));
         let found = match adopted {
             Some(id) => Some(id),
@@ -140,7 +140,7 @@ impl ServiceManager for Exec {
             Some(running) => Process::Running { since: running.since, loopback_only: running.loopback_only },
             None => Process::Stopped { last_exit: self.known().last_exit.clone() },
         };
-        let ran_this_boot = Record::read(&self.paths.run_dir)?.is_some_and(|r| r.is_of_this_boot() && r.is_of(&self.spec.data_dir));
+        let ran_this_boot = Record::read(&self.paths.run_dir)?.is_some_and(|r| r.mark.holds_for(&self.spec.data_dir));
         Ok(ProcessState { process, ran_this_boot })
     }
 
@@ -154,6 +154,11 @@ impl ServiceManager for Exec {
             return Ok(());
         }
         launch::spawn(self, how, version)
+    }
+
+    /// Nothing but the agent starts it.
+    async fn keep_down(&self) -> Result<(), ServiceError> {
+        Ok(())
     }
 
     async fn stop(&self, grace: Duration) -> Result<(), ServiceError> {

@@ -1,0 +1,95 @@
+//! The journal's message ids of what matters. The catalog explains each, with its remedy (`journalctl -x`); an id never changes its meaning.
+
+use quorate_core::plan::Step;
+use quorate_core::report::{Phase, Report};
+
+/// The agent runs and knows who it is.
+pub const STARTED: &str = "fe9f080fc2b64e01839513268af4f844";
+/// This node has joined.
+pub const JOINED: &str = "8a160f5fb3ad4189a4c667f315f2ecc5";
+/// This node promoted a learner.
+pub const PROMOTED: &str = "44254620c7eb4507938e8aebdd04f638";
+/// This node begins to leave.
+pub const LEAVING: &str = "17fccaabf846417caca76f4abcc4bd9c";
+/// This node has left.
+pub const LEFT: &str = "aa20aba361604ee285cdac82caee9095";
+/// A lifecycle hook was completed.
+pub const HOOK_COMPLETED: &str = "e5f3a34af5574c8db2645cf5f6276056";
+/// The gate refused a step.
+pub const REFUSED: &str = "86b4c6e3720e4c558281e05fb0d73bbd";
+/// Nothing more is done before an operator has acted.
+pub const HALTED: &str = "668067cef7c841b7b9f162f39695257f";
+/// Quorum is lost for good.
+pub const QUORUM_LOST: &str = "82cdc1bd3e9c413c9dd87cb2973f0ea4";
+/// The charter vanished or cannot be trusted.
+pub const CHARTER_BROKEN: &str = "9bd4669f78084814b6de3e8f44c7c176";
+/// The member does not stay up.
+pub const MEMBER_BROKEN: &str = "d4b8bcc09307478db3e8551344e72a63";
+/// The machine shuts down.
+pub const NOTICE_RECEIVED: &str = "736b5d33a2c2447ea8bfd2425bc9c6f9";
+
+/// What a report announces that is told after one of `before`'s phase; nothing for most.
+#[must_use]
+pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str> {
+    let enters = |phase| report.phase == phase && before != Some(phase);
+    match report.rule {
+        "broken-charter" | "vanished-record" => Some(CHARTER_BROKEN),
+        "recover" if report.needs_operator => Some(QUORUM_LOST),
+        "resume" | "broken-member" if report.needs_operator => Some(MEMBER_BROKEN),
+        _ if report.needs_operator => Some(HALTED),
+        _ if enters(Phase::Voter) && before != Some(Phase::Resting) => Some(JOINED),
+        _ if enters(Phase::Leaving) => Some(LEAVING),
+        _ if enters(Phase::Left) => Some(LEFT),
+        _ => None,
+    }
+}
+
+/// What a step that was done announces.
+#[must_use]
+pub fn of_step(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Promote { .. } => Some(PROMOTED),
+        Step::CompleteHook { .. } => Some(HOOK_COMPLETED),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = include_str!("../../../systemd/message-ids");
+    const CATALOG: &str = include_str!("../../../systemd/usr/lib/systemd/catalog/quorate.catalog");
+
+    #[test]
+    fn every_id_is_the_tables_and_the_catalogs() {
+        for (name, id) in [
+            ("started", STARTED),
+            ("joined", JOINED),
+            ("promoted", PROMOTED),
+            ("leaving", LEAVING),
+            ("left", LEFT),
+            ("hook_completed", HOOK_COMPLETED),
+            ("refused", REFUSED),
+            ("halted", HALTED),
+            ("quorum_lost", QUORUM_LOST),
+            ("charter_broken", CHARTER_BROKEN),
+            ("member_broken", MEMBER_BROKEN),
+            ("notice_received", NOTICE_RECEIVED),
+        ] {
+            assert!(TABLE.lines().any(|line| line == format!("{name} {id}")), "{name}");
+            assert!(CATALOG.contains(&format!("-- {id}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_phase_is_announced_when_it_begins() {
+        let report = |phase, rule, needs_operator| Report { phase, rule, says: "".into(), until: None, needs_operator };
+        let serves = report(Phase::Voter, "serve", false);
+        assert_eq!(of_report(&serves, Some(Phase::Learner)), Some(JOINED));
+        assert_eq!(of_report(&serves, Some(Phase::Voter)), None);
+        assert_eq!(of_report(&report(Phase::Leaving, "leave", false), Some(Phase::Voter)), Some(LEAVING));
+        assert_eq!(of_report(&report(Phase::Recovering, "recover", true), None), Some(QUORUM_LOST));
+        assert_eq!(of_report(&report(Phase::Halted, "found", true), None), Some(HALTED));
+    }
+}

@@ -1,0 +1,9 @@
+//! systemd and logind, as far as the agent talks to them: the system bus and the notification socket.
+
+mod bus;
+mod interfaces;
+pub mod notify;
+pub mod shutdown;
+
+pub use bus::{Bus, BusError};
+pub use interfaces::{Job, LogindProxy, ManagerProxy};

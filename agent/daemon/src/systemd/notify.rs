@@ -1,0 +1,82 @@
+//! What systemd is told of this service (sd_notify(3)): nothing at all where no manager asked for it.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tracing::warn;
+
+/// The start goes on: systemd waits another minute for `READY`.
+pub fn waiting_to_start(says: &str) {
+    send(&[NotifyState::Status(says), NotifyState::ExtendTimeoutUsec(micros(Duration::from_secs(60)))]);
+}
+
+/// The notification socket, and how often systemd wants a sign of life.
+#[derive(Debug)]
+pub struct Notifier {
+    watchdog: Option<Duration>,
+    ready: bool,
+    status: String,
+    stopping: bool,
+}
+
+impl Notifier {
+    /// As the environment says.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self { watchdog: sd_notify::watchdog_enabled(), ready: false, status: String::new(), stopping: false }
+    }
+
+    /// A cycle has finished: the first one makes the service ready, and each feeds the watchdog.
+    pub fn cycle_finished(&mut self) {
+        if !self.ready {
+            self.ready = true;
+            send(&[NotifyState::Ready]);
+        }
+        if self.watchdog.is_some() {
+            send(&[NotifyState::Watchdog]);
+        }
+    }
+
+    /// The report, for `systemctl status`; sent when it changed.
+    pub fn status(&mut self, says: &str) {
+        if self.status != says {
+            self.status = says.to_owned();
+            send(&[NotifyState::Status(says)]);
+        }
+    }
+
+    /// A step begins that may take so long: the watchdog waits for it too, and no longer.
+    pub fn may_take(&self, step: Duration) {
+        if let Some(watchdog) = self.watchdog {
+            set_watchdog(watchdog.max(step + watchdog / 2));
+        }
+    }
+
+    /// The step of [`Self::may_take`] is over.
+    pub fn took(&self) {
+        self.watchdog.iter().for_each(|watchdog| set_watchdog(*watchdog));
+    }
+
+    /// The service stops, and takes so long from now on at most: `TimeoutStopSec=` is extended each time that this is said.
+    pub fn stopping(&mut self, within: Duration) {
+        if !self.stopping {
+            self.stopping = true;
+            send(&[NotifyState::Stopping]);
+        }
+        send(&[NotifyState::ExtendTimeoutUsec(micros(within))]);
+    }
+}
+
+fn set_watchdog(limit: Duration) {
+    send(&[NotifyState::WatchdogUsec(micros(limit)), NotifyState::Watchdog]);
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
+
+fn send(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!("cannot notify systemd: {error}");
+    }
+}
