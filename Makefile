@@ -15,7 +15,7 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-build setup-etcd setup-lint binaries demo test lint simulate bench golden etcd-3.5 \
-	test-etcd-3.5 package check-packaging clean
+	test-etcd-3.5 test-machine package check-packaging clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ etcd-3.5: ## Fetch etcd 3.5 of Debian 13 into target/tools/etcd-3.5 (DEBIAN_MIRR
 test-etcd-3.5: ETCD := target/tools/etcd-3.5/usr/bin/etcd
 test-etcd-3.5: etcd-3.5 setup-etcd binaries ## Every test, against that etcd
 	@$(STAGE) 'tests with etcd 3.5' scripts/run-tests $(LOCKED)
+
+test-machine: setup-build ## Boots machines with the package and looks how it behaves (root; SCENE=name plays some)
+	@$(STAGE) 'booted machines' scripts/test-machine --show-output $(SCENE)
 
 package: binaries ## deb, rpm and systemd-sysext image into target/package (ETCD_DIR=dir puts etcd into the last)
 	@scripts/package all --binary target/lab/quorate $(if $(ETCD_DIR),--etcd $(ETCD_DIR))

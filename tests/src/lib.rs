@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod lab;
+pub mod machine;
 pub mod region;
 pub mod simulator;
 pub mod up;

@@ -66,7 +66,10 @@ impl World {
         let bus = Bus::default();
         let store =
             CharterStore::open(resolved.store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
-        info!(store = resolved.store_url.as_deref().unwrap_or("none"), "the charter is kept there");
+        match &resolved.store_url {
+            Some(url) => info!("the charter is kept at {url}"),
+            None => info!("no store is configured: nothing is founded without an operator's order"),
+        }
         Ok(Self {
             role: resolved.role,
             imds,

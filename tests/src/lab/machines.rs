@@ -1,6 +1,7 @@
 //! All the machines of a lab, and what they are started with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +16,13 @@ use rustix::process::Signal;
 use super::LabOptions;
 use super::machine::{Machine, Programs};
 use super::settings::AgentSettings;
+use super::site::Host;
 use super::{root, subnet};
 use crate::region::Ec2State;
 use crate::wire::RegionServer;
+
+/// So many of the last lines of each log.
+const TAIL: usize = 25;
 
 /// All the machines of a lab.
 #[derive(Debug)]
@@ -206,17 +211,32 @@ impl Machines {
         Ok(ended)
     }
 
-    /// Whether a test ended this machine's agent and left it at that.
-    pub(super) fn is_unattended(&self, instance: &InstanceId) -> bool {
-        lock(&self.unattended).contains(instance)
-    }
-
     pub(super) fn trouble(&self, what: String) {
         lock(&self.troubles).push(what);
     }
+}
 
-    pub(super) fn troubles(&self) -> Vec<String> {
+impl Host for Machines {
+    fn troubles(&self) -> Vec<String> {
         lock(&self.troubles).clone()
+    }
+
+    fn logs(&self) -> String {
+        let mut text = String::new();
+        for instance in self.started() {
+            let log = std::fs::read(self.log(&instance)).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<_> = log.lines().collect();
+            let _ = writeln!(text, "--- {instance}");
+            for line in &lines[lines.len().saturating_sub(TAIL)..] {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        text
+    }
+
+    fn is_unattended(&self, instance: &InstanceId) -> bool {
+        lock(&self.unattended).contains(instance)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod processes;
 pub mod root;
 pub mod settings;
 pub mod settled;
+pub mod site;
 pub mod subnet;
 pub mod until;
 pub mod witness;
@@ -24,7 +25,7 @@ mod events;
 mod machine;
 mod machines;
 
-use std::net::Ipv4Addr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,20 +39,30 @@ use tokio::task::JoinHandle;
 pub use options::LabOptions;
 pub use settings::AgentSettings;
 
-use crate::region::{ActionResult, Api, Caller, GroupSpec, HookSpec, Instance, Region, RegionConfig, Transition};
-use crate::wire::{Faults, RegionHandle, RegionServer};
+use crate::region::{GroupSpec, Region, RegionConfig};
+use crate::wire::{Faults, RegionServer};
 use machines::Machines;
 use root::Root;
+use site::Site;
 use subnet::Subnet;
 
 /// A lab at work.
 #[derive(Debug)]
 pub struct Lab {
+    site: Site,
     machines: Arc<Machines>,
     events: JoinHandle<()>,
     subnet: Subnet,
     /// Dropped last: it clears up.
     root: Root,
+}
+
+impl Deref for Lab {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 impl Drop for Lab {
@@ -74,20 +85,15 @@ impl Lab {
         let events = std::mem::replace(&mut server.events, unbounded_channel().1);
         let machines = Arc::new(Machines::new(server, options, root.path()));
         let events = tokio::spawn(events::follow(machines.clone(), events));
-        Ok(Self { machines, events, subnet, root })
+        let site = Site::new(machines.server.region().clone(), machines.clone());
+        Ok(Self { site, machines, events, subnet, root })
     }
 
     /// A group of this size whose instances form the cluster `cluster`, with the two hooks that Quorate asks for.
     #[must_use]
     pub fn group(&self, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
         let store = format!("file://{}", self.root.path().join("store").join(cluster).display());
-        let hook = |name, transition, result| HookSpec::new(name, transition).timeout(hook_timeout).default_result(result);
-        GroupSpec::new(name, size)
-            .tag("quorate:cluster", cluster)
-            .tag("quorate:role", "etcd")
-            .tag("quorate:store", &store)
-            .hook(hook("quorate-launch", Transition::Launching, ActionResult::Abandon))
-            .hook(hook("quorate-terminate", Transition::Terminating, ActionResult::Continue))
+        site::group(name, cluster, &store, size, hook_timeout)
     }
 
     /// Makes the group; its instances launch at once.
@@ -106,21 +112,7 @@ impl Lab {
     /// # Errors
     /// One cannot be read.
     pub fn charter(&self, cluster: &str) -> anyhow::Result<Vec<serde_json::Value>> {
-        let directory = self.root.path().join("store").join(cluster).join(cluster).join("charter");
-        let mut paths: Vec<_> = std::fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        paths.sort();
-        paths.iter().map(|path| Ok(serde_json::from_slice(&std::fs::read(path)?)?)).collect()
-    }
-
-    /// Does something as the operator.
-    pub fn operator<T>(&self, act: impl FnOnce(&mut Api<'_>) -> T) -> T {
-        self.region().with(|region, now| act(&mut region.api(&Caller::Operator, now)))
-    }
-
-    /// The region.
-    #[must_use]
-    pub fn region(&self) -> &RegionHandle {
-        self.machines.server.region()
+        site::charter(&self.root.path().join("store").join(cluster).join(cluster))
     }
 
     /// What goes wrong on the wire.
@@ -135,39 +127,10 @@ impl Lab {
         self.machines.server.url()
     }
 
-    /// The time in the region.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.region().now()
-    }
-
     /// The lab's network.
     #[must_use]
     pub fn subnet(&self) -> &Subnet {
         &self.subnet
-    }
-
-    /// The instances on the group's list whose machine runs, in launch order.
-    #[must_use]
-    pub fn live(&self, group: &GroupName) -> Vec<InstanceId> {
-        let on = |instance: &&Instance| instance.powered;
-        self.region().lock().members(group).filter(on).map(|instance| instance.id.clone()).collect()
-    }
-
-    /// Every instance whose machine runs, whatever its group thinks of it.
-    #[must_use]
-    pub fn powered(&self) -> Vec<(InstanceId, Ipv4Addr)> {
-        let region = self.region().lock();
-        region.instances().iter().filter(|instance| instance.powered).map(|instance| (instance.id.clone(), instance.address)).collect()
-    }
-
-    /// The address of an instance.
-    ///
-    /// # Errors
-    /// There was never such an instance.
-    pub fn address(&self, instance: &InstanceId) -> anyhow::Result<Ipv4Addr> {
-        let region = self.region().lock();
-        region.instance(instance).map(|instance| instance.address).with_context(|| format!("there is no instance {instance}"))
     }
 
     /// When the agent of an instance was first started.

@@ -1,6 +1,7 @@
 //! What a lab can see: what the agents say, and what etcd says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,10 +11,22 @@ use serde_json::Value;
 
 use super::Lab;
 use super::etcd::{self, Clients, View};
+use super::site::Site;
 use crate::region::LifecycleState;
 
 /// An agent answers its control socket at once or not at all.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What an agent says of itself on its control socket.
+///
+/// # Errors
+/// It does not answer.
+pub async fn ask(socket: &Path) -> anyhow::Result<Value> {
+    let client = reqwest::Client::builder().unix_socket(socket).no_proxy().timeout(PATIENCE).build()?;
+    let answer = client.get("http://quorate/v1/status").send().await?;
+    let text = answer.error_for_status()?.text().await?;
+    serde_json::from_str(&text).with_context(|| format!("the status is no JSON: {text}"))
+}
 
 impl Lab {
     /// What the agent on this instance says of itself.
@@ -22,13 +35,11 @@ impl Lab {
     /// It does not answer.
     pub async fn status(&self, instance: &InstanceId) -> anyhow::Result<Value> {
         let socket = self.disk(instance).join("run/quorate.sock");
-        let client = reqwest::Client::builder().unix_socket(socket).no_proxy().timeout(PATIENCE).build()?;
-        let answer =
-            client.get("http://quorate/v1/status").send().await.with_context(|| format!("the agent of {instance} does not answer"))?;
-        let text = answer.error_for_status()?.text().await?;
-        serde_json::from_str(&text).with_context(|| format!("the status of {instance} is no JSON: {text}"))
+        ask(&socket).await.with_context(|| format!("the agent of {instance} does not answer"))
     }
+}
 
+impl Site {
     /// The members as each running instance's own etcd lists them after a read through a quorum; those that do not answer are left out.
     pub async fn lists(&self) -> BTreeMap<InstanceId, View> {
         let ask = |(instance, address)| async move {

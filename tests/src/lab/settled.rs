@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::bail;
 use quorate_core::ids::GroupName;
 
-use super::Lab;
+use super::site::Site;
 use super::writer::Written;
 use crate::region::LifecycleAction;
 
-impl Lab {
+impl Site {
     /// Waits for the voters to be the live instances, and checks that nothing went wrong on the way: one cluster, no learner, every
     /// acknowledged write there, every lifecycle action completed exactly once and none too late.
     ///
@@ -23,12 +23,18 @@ impl Lab {
             let addresses: Vec<_> = lists.keys().filter_map(|instance| self.address(instance).ok()).collect();
             let lost = written.lost(&addresses).await?;
             if !lost.is_empty() {
-                bail!("{} of {} acknowledged writes are lost, such as {:?}\n{}", lost.len(), written.acked(), lost.first(), self.logs());
+                bail!(
+                    "{} of {} acknowledged writes are lost, such as {:?}\n{}",
+                    lost.len(),
+                    written.acked(),
+                    lost.first(),
+                    self.host.logs()
+                );
             }
         }
         match self.action_complaints() {
             complaints if complaints.is_empty() => Ok(()),
-            complaints => bail!("{}\n{}", complaints.join("\n"), self.logs()),
+            complaints => bail!("{}\n{}", complaints.join("\n"), self.host.logs()),
         }
     }
 
@@ -42,7 +48,7 @@ impl Lab {
     #[must_use]
     pub fn action_complaints(&self) -> Vec<String> {
         let region = self.region().lock();
-        let complaints = |action: &LifecycleAction| complaints(action, self.machines.is_unattended(&action.instance));
+        let complaints = |action: &LifecycleAction| complaints(action, self.host.is_unattended(&action.instance));
         region.actions().iter().flat_map(complaints).collect()
     }
 

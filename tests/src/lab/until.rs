@@ -1,6 +1,5 @@
 //! Waiting for something to become true, and saying what was awaited when it does not.
 
-use std::fmt::Write as _;
 use std::future::Future;
 use std::time::Duration;
 
@@ -8,13 +7,12 @@ use anyhow::bail;
 use tokio::time::Instant;
 
 use super::Lab;
+use super::site::Site;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
-/// So many of the last lines of each log.
-const TAIL: usize = 25;
 
-impl Lab {
+impl Site {
     /// Looks until there is an answer; `look` says what is still missing.
     ///
     /// # Errors
@@ -30,31 +28,17 @@ impl Lab {
                 Ok(answer) => return Ok(answer),
                 Err(missing) => missing,
             };
-            let troubles = self.machines.troubles();
+            let troubles = self.host.troubles();
             if Instant::now() >= deadline || !troubles.is_empty() {
                 let troubles = troubles.join("\n");
-                bail!("waited {} s for {what}; at last: {missing}\n{troubles}\n{}", within.as_secs(), self.logs());
+                bail!("waited {} s for {what}; at last: {missing}\n{troubles}\n{}", within.as_secs(), self.host.logs());
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
 
-    /// The last lines of every machine's log.
-    #[must_use]
-    pub fn logs(&self) -> String {
-        let mut text = String::new();
-        for instance in self.machines.started() {
-            let log = std::fs::read(self.machines.log(&instance)).unwrap_or_default();
-            let log = String::from_utf8_lossy(&log);
-            let lines: Vec<_> = log.lines().collect();
-            let _ = writeln!(text, "--- {instance}");
-            for line in &lines[lines.len().saturating_sub(TAIL)..] {
-                let _ = writeln!(text, "{line}");
-            }
-        }
-        text
-    }
-
+impl Lab {
     /// Everything that the machine of an instance has logged.
     #[must_use]
     pub fn log(&self, instance: &quorate_core::ids::InstanceId) -> String {

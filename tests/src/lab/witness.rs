@@ -10,8 +10,8 @@ use quorate_core::time::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
-use super::Lab;
 use super::etcd::{self, Clients, View};
+use super::site::Site;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -46,9 +46,9 @@ pub struct Witness {
 impl Witness {
     /// Begins to look.
     #[must_use]
-    pub fn of(lab: &Lab) -> Self {
+    pub fn of(site: &Site) -> Self {
         let seen = Arc::<Mutex<Sightings>>::default();
-        let region = lab.region().clone();
+        let region = site.region().clone();
         let into = seen.clone();
         let task = tokio::spawn(async move {
             let mut clients = Clients::default();

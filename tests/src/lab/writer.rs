@@ -73,6 +73,11 @@ impl Writer {
         lock(&self.book).gaps.label(label);
     }
 
+    /// Forgets the gaps so far; one that is open goes on.
+    pub fn forget_gaps(&self) {
+        lock(&self.book).gaps.forget();
+    }
+
     /// How many writes were acknowledged so far.
     #[must_use]
     pub fn acked(&self) -> usize {

@@ -1,12 +1,12 @@
-//! IMDSv2 of one instance: nothing without a token.
+//! IMDSv2, of one instance or of whichever asks: nothing without a token.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_core::ids::InstanceId;
@@ -19,7 +19,7 @@ use super::{Faults, RegionHandle, broken, notices};
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 
-/// The metadata service of one instance. It stops answering when this is dropped.
+/// The metadata service of one instance, or of all. It stops answering when this is dropped.
 #[derive(Debug)]
 pub struct ImdsServer {
     address: SocketAddr,
@@ -27,9 +27,9 @@ pub struct ImdsServer {
 }
 
 impl ImdsServer {
-    pub(super) async fn start(region: RegionHandle, faults: Faults, instance: InstanceId, bind: SocketAddr) -> io::Result<Self> {
-        let imds = Imds { region, faults, instance, tokens: Arc::default() };
-        let (address, running) = listen(bind, Router::new().fallback(answer).with_state(imds)).await?;
+    pub(super) async fn start(region: RegionHandle, faults: Faults, only: Option<InstanceId>, bind: SocketAddr) -> io::Result<Self> {
+        let service = Service { region, faults, only, tokens: Arc::default() };
+        let (address, running) = listen(bind, Router::new().fallback(answer).with_state(service)).await?;
         Ok(Self { address, _running: running })
     }
 
@@ -41,6 +41,27 @@ impl ImdsServer {
 }
 
 #[derive(Clone)]
+struct Service {
+    region: RegionHandle,
+    faults: Faults,
+    /// Whose metadata it serves, whoever asks.
+    only: Option<InstanceId>,
+    tokens: Arc<Mutex<Tokens>>,
+}
+
+impl Service {
+    fn of(self, asker: IpAddr) -> Option<Imds> {
+        let Self { region, faults, only, tokens } = self;
+        let instance = only.or_else(|| {
+            let region = region.lock();
+            let mut instances = region.instances().iter();
+            instances.find(|instance| instance.powered && instance.address == asker).map(|instance| instance.id.clone())
+        })?;
+        Some(Imds { region, faults, instance, tokens })
+    }
+}
+
+/// One request at work.
 struct Imds {
     region: RegionHandle,
     faults: Faults,
@@ -48,14 +69,17 @@ struct Imds {
     tokens: Arc<Mutex<Tokens>>,
 }
 
-/// The tokens given out and when each expires.
+/// The tokens given out, to whom, and when each expires.
 #[derive(Default)]
 struct Tokens {
     given: u64,
-    valid: Vec<(String, Timestamp)>,
+    valid: Vec<(String, InstanceId, Timestamp)>,
 }
 
-async fn answer(State(imds): State<Imds>, request: Request) -> Response {
+async fn answer(State(service): State<Service>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {
+    let Some(imds) = service.of(peer.ip()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let (parts, _) = request.into_parts();
     let path = percent_encoding::percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
     let Some((version, path)) = path.trim_start_matches('/').split_once('/') else {
@@ -110,8 +134,8 @@ impl Imds {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.given += 1;
         let token = format!("AQAEA{:040x}{}==", tokens.given, &self.instance.as_str()[2..]);
-        tokens.valid.retain(|(_, expiry)| *expiry > now);
-        tokens.valid.push((token.clone(), now + ttl));
+        tokens.valid.retain(|(_, _, expiry)| *expiry > now);
+        tokens.valid.push((token.clone(), self.instance.clone(), now + ttl));
         token
     }
 
@@ -130,6 +154,6 @@ impl Imds {
         let now = self.region.now();
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(shown) = headers.get(TOKEN).and_then(|token| token.to_str().ok()) else { return false };
-        tokens.valid.iter().any(|(token, expiry)| token == shown && *expiry > now)
+        tokens.valid.iter().any(|(token, to, expiry)| token == shown && *to == self.instance && *expiry > now)
     }
 }

@@ -93,7 +93,16 @@ impl RegionServer {
     ///
     /// When the address cannot be bound.
     pub async fn serve_imds(&self, instance: InstanceId, bind: SocketAddr) -> io::Result<ImdsServer> {
-        ImdsServer::start(self.region.clone(), self.faults.clone(), instance, bind).await
+        ImdsServer::start(self.region.clone(), self.faults.clone(), Some(instance), bind).await
+    }
+
+    /// Serves the metadata of whichever running instance asks, told by the address that it asks from, as EC2's one address does.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be bound.
+    pub async fn serve_imds_for_all(&self, bind: SocketAddr) -> io::Result<ImdsServer> {
+        ImdsServer::start(self.region.clone(), self.faults.clone(), None, bind).await
     }
 }
 
@@ -102,7 +111,7 @@ pub(super) async fn listen(bind: SocketAddr, router: Router) -> io::Result<(Sock
     let listener = TcpListener::bind(bind).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(async {
         let _ = stopped.await;
     });
     tokio::spawn(async { server.await });

@@ -43,6 +43,10 @@ impl Gaps {
         self.open = self.open.max(label);
     }
 
+    pub(super) fn forget(&mut self) {
+        self.longest.clear();
+    }
+
     pub(super) fn acknowledged(&mut self, at: Instant) {
         let gap = Gap { from: self.last, length: at - self.last };
         let longest = self.longest.entry(self.open).or_insert(gap);

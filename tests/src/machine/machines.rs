@@ -1,0 +1,140 @@
+//! All the machines of a world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, ensure};
+use quorate_core::ids::InstanceId;
+use tokio::process::Child;
+
+use super::image::Image;
+use super::instance::Machine;
+use super::journal;
+use super::spawn::REBOOT;
+use crate::lab::AgentSettings;
+use crate::lab::site::Host;
+use crate::wire::RegionServer;
+
+/// So many of the last lines of each agent.
+const TAIL: &str = "--lines=30";
+
+/// All the machines of a world.
+#[derive(Debug)]
+pub(super) struct Machines {
+    pub(super) server: RegionServer,
+    image: Image,
+    scene: String,
+    /// The world's cgroup.
+    cgroup: PathBuf,
+    settings: AgentSettings,
+    machines: Mutex<BTreeMap<InstanceId, Arc<Machine>>>,
+    troubles: Mutex<Vec<String>>,
+    unattended: Mutex<BTreeSet<InstanceId>>,
+    closed: AtomicBool,
+}
+
+impl Machines {
+    pub(super) fn new(server: RegionServer, image: Image, scene: &str, cgroup: PathBuf, settings: AgentSettings) -> Self {
+        Self {
+            server,
+            image,
+            scene: scene.to_owned(),
+            cgroup,
+            settings: settings.raw("peer.i_trust_this_network_without_tls", "true"),
+            machines: Mutex::default(),
+            troubles: Mutex::default(),
+            unattended: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn machine(&self, instance: &InstanceId) -> Option<Arc<Machine>> {
+        lock(&self.machines).get(instance).cloned()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Machine>> {
+        lock(&self.machines).values().cloned().collect()
+    }
+
+    /// Powers a machine on, and on again after a reboot, until it is off.
+    pub(super) async fn launch(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machine(instance).map_or_else(|| self.create(instance), Ok)?;
+        loop {
+            let status = self.boot(&machine)?.wait().await?;
+            match status.code() {
+                Some(REBOOT) => {}
+                Some(0) => {
+                    self.server.region().with(|region, now| region.guest_poweroff(instance, now));
+                    return Ok(());
+                }
+                _ if machine.was_cut() => return Ok(()),
+                _ => anyhow::bail!("{} ended: {status}\n{}", machine.name(), machine.console()),
+            }
+        }
+    }
+
+    fn boot(&self, machine: &Machine) -> anyhow::Result<Child> {
+        ensure!(!self.closed.load(Ordering::Relaxed), "the world is closed");
+        machine.boot()
+    }
+
+    fn create(&self, instance: &InstanceId) -> anyhow::Result<Arc<Machine>> {
+        let address = self.server.region().lock().instance(instance).map(|instance| instance.address);
+        let address = address.with_context(|| format!("there is no instance {instance}"))?;
+        let machine = Arc::new(Machine::create(&self.image, &self.cgroup, instance, address, &self.settings)?);
+        lock(&self.machines).insert(instance.clone(), machine.clone());
+        Ok(machine)
+    }
+
+    pub(super) fn leave_unattended(&self, instance: &InstanceId) {
+        lock(&self.unattended).insert(instance.clone());
+    }
+
+    pub(super) fn trouble(&self, what: String) {
+        lock(&self.troubles).push(what);
+    }
+
+    /// The journals and consoles of all machines that ever ran.
+    pub(super) fn keep_logs(&self, directory: &Path) {
+        let target = directory.join(&self.scene);
+        let _ = fs::remove_dir_all(&target);
+        if fs::create_dir_all(&target).is_ok() {
+            self.all().iter().for_each(|machine| machine.keep_logs(&target));
+            eprintln!("the journals are in {}", target.display());
+        }
+    }
+
+    /// No machine, disk or interface stays.
+    pub(super) fn end(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.all().iter().for_each(|machine| machine.end());
+    }
+}
+
+impl Host for Machines {
+    fn troubles(&self) -> Vec<String> {
+        lock(&self.troubles).clone()
+    }
+
+    fn logs(&self) -> String {
+        let mut text = String::new();
+        for machine in self.all() {
+            let log = journal::text(&machine.disk(), &["--unit=quorate.service", TAIL]);
+            let _ = writeln!(text, "--- {} {}\n{}", machine.name(), machine.instance(), log.unwrap_or_else(|error| format!("{error:#}")));
+        }
+        text
+    }
+
+    fn is_unattended(&self, instance: &InstanceId) -> bool {
+        lock(&self.unattended).contains(instance)
+    }
+}
+
+/// A test that failed while it held the lock leaves nothing half-done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

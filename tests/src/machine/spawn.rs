@@ -1,0 +1,101 @@
+//! systemd-nspawn, and the cgroup that a machine is killed and frozen by.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::process::{Child, Command};
+
+use super::command::run;
+use super::network::{BRIDGE, port};
+
+/// What nspawn ends with when the machine wants to be booted again.
+pub(super) const REBOOT: i32 = 133;
+
+/// A machine's cgroup.
+#[derive(Debug)]
+pub(super) struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// Named as the unit that machined takes it for.
+    pub(super) fn create(world: &Path, machine: &str) -> std::io::Result<Self> {
+        let path = world.join(format!("{machine}.service"));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    pub(super) fn freeze(&self, frozen: bool) -> std::io::Result<()> {
+        fs::write(self.0.join("cgroup.freeze"), if frozen { "1" } else { "0" })
+    }
+
+    /// Ends every process in it, this instant, and returns when they are gone. Killing nspawn alone would leave its PID 1 alive.
+    pub(super) fn kill(&self) {
+        let _ = fs::write(self.0.join("cgroup.kill"), "1");
+        let Ok(mut events) = File::open(self.0.join("cgroup.events")) else { return };
+        // The kernel reports a change of this file to whoever has read it: cgroups(7).
+        let mut looks = 0;
+        while populated(&mut events) && looks < 50 {
+            let _ = poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&LOOK));
+            looks += 1;
+        }
+    }
+}
+
+/// For so long at most the end of a cgroup is awaited before it is looked at again.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+fn populated(events: &mut File) -> bool {
+    let mut text = String::new();
+    let read = events.rewind().and_then(|()| events.read_to_string(&mut text));
+    read.is_ok() && text.contains("populated 1")
+}
+
+/// What a machine is booted with.
+#[derive(Debug)]
+pub(super) struct Boot<'a> {
+    pub(super) name: &'a str,
+    pub(super) root: &'a Path,
+    pub(super) console: &'a Path,
+    /// A directory outside, and where the machine finds it.
+    pub(super) bind: (&'a str, &'a str),
+    pub(super) cgroup: &'a Cgroup,
+}
+
+impl Boot<'_> {
+    /// Switches it on. The process ends with 0 when the machine is off, with [`REBOOT`] when it wants to be booted again.
+    pub(super) fn spawn(&self) -> anyhow::Result<Child> {
+        let log = OpenOptions::new().create(true).append(true).open(self.console)?;
+        // The shell moves itself into the cgroup before it becomes nspawn: a parent could only do so too late.
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 0 >\"$0\" && exec systemd-nspawn \"$@\""]).arg(self.cgroup.0.join("cgroup.procs"));
+        command.args(["--quiet", "--boot", "--register=yes"]);
+        command.arg(format!("--machine={}", self.name)).arg(format!("--directory={}", self.root.display()));
+        command.arg(format!("--network-bridge={BRIDGE}")).arg(format!("--bind={}:{}", self.bind.0, self.bind.1));
+        // There is no systemd outside that could make a scope; and so a reboot ends nspawn.
+        command.arg("--keep-unit");
+        // Else IPAddressDeny= and DeviceAllow= are silently not enforced.
+        command.arg("--system-call-filter=bpf");
+        // The machine is to be left as it is, and there is no terminal here.
+        command.args(["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe"]);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        command.spawn().context("cannot run systemd-nspawn")
+    }
+}
+
+/// PID 1 of a machine, as it is known outside.
+pub(super) fn leader(nspawn: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children")).ok()?;
+    let is_init = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "systemd");
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_init)
+}
+
+/// What nspawn would have done, had it not been killed.
+pub(super) fn bury(machine: &str) {
+    let arguments = ["org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager", "UnregisterMachine", "s"];
+    let _ = run("busctl", &[&["call"], &arguments[..], &[machine]].concat());
+    // The kernel takes its time over a dead network namespace: the next boot would find the interface still there.
+    let _ = run("ip", &["link", "del", &port(machine)]);
+}

@@ -1,0 +1,129 @@
+//! The ways in which a machine goes away for good, of its own accord or its group's: its member has left before it is off.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use quorate::messages::{HOOK_COMPLETED, LEAVING, LEFT, NOTICE_RECEIVED};
+use quorate_core::time::Timestamp;
+use quorate_lab::lab::witness::Witness;
+use quorate_lab::machine::Machine;
+use quorate_lab::region::{Ec2State, LifecycleAction, Transition};
+use tokio::time::sleep;
+
+use super::evidence::{Mark, in_order, tell};
+use super::scene::{ETCD, LIMIT, Scene, play_joined, seconds};
+
+/// How every leave of a leader goes. It gives the lock back through another member, and puts its data aside once the others confirm.
+const LEAVE: [Mark; 5] =
+    [Mark::Step("move-leader"), Mark::Step("remove-member"), Mark::Step("release-lock"), Mark::Step("put-data-aside"), Mark::Event(LEFT)];
+/// From a change to the witness's knowledge of it.
+const NOTICED: Duration = Duration::from_millis(600);
+
+#[tokio::test]
+async fn a_machine_that_its_group_terminates_leaves_completes_its_hook_and_is_off() -> anyhow::Result<()> {
+    play_joined("terminate", 3, async |scene: &Scene| {
+        let (witness, writer, machine) = (Witness::of(scene), scene.write().await?, scene.leader().await?);
+        let (instance, begun) = (machine.instance(), scene.now());
+        scene.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let off = scene.until_off(instance).await?;
+        let completed = completed(scene, &machine)?;
+        let left = left(&witness, &machine)?;
+        println!(
+            "left after {:.1} s, hook completed after {:.1} s, off after {:.1} s",
+            seconds(begun, left),
+            seconds(begun, completed),
+            seconds(begun, off)
+        );
+        ensure!(left <= completed + NOTICED && completed <= off, "the order is wrong");
+        in_order(&machine, &[&LEAVE[..], &[Mark::Says("Shutting down.")]].concat())?;
+        in_order(&machine, &[Mark::Event(LEAVING), Mark::Step("put-data-aside"), Mark::Event(HOOK_COMPLETED)])?;
+        tell(&machine)?;
+        scene.until_gone(instance, LIMIT).await?;
+        scene.settled(3, None).await?;
+        scene.ends(3, writer).await?;
+        stays_down(&machine)
+    })
+    .await
+}
+
+/// When the terminating hook of this machine was completed, by itself.
+fn completed(scene: &Scene, machine: &Machine) -> anyhow::Result<Timestamp> {
+    let region = scene.region().lock();
+    let its = |action: &&LifecycleAction| action.transition == Transition::Terminating && action.instance == *machine.instance();
+    let action = region.actions().iter().find(its).context("no hook was opened")?;
+    ensure!(!action.completed_over_its_head(), "another completed it");
+    let ending = action.ending.as_ref().context("its hook is open")?;
+    ensure!(ending.powered && action.completed().is_some(), "its hook ended so: {ending:?}");
+    Ok(ending.at)
+}
+
+/// When the others' list first lacked it.
+fn left(witness: &Witness, machine: &Machine) -> anyhow::Result<Timestamp> {
+    witness.sightings().removed_at.get(machine.instance()).copied().with_context(|| format!("{} never left", machine.instance()))
+}
+
+/// A disk that came up again would start no etcd.
+fn stays_down(machine: &Machine) -> anyhow::Result<()> {
+    ensure!(machine.disk().join("var/lib/quorate/left").exists(), "nothing says that the member has left");
+    ensure!(!machine.disk().join("var/lib/quorate/etcd/member").exists(), "its data is where etcd would find it");
+    Ok(())
+}
+
+/// The machine is told to go off; nobody else was told. The group replaces it when EC2 says that it has stopped.
+async fn goes_off(name: &str, press: impl AsyncFnOnce(&Scene, &Machine) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    play_joined(name, 3, async |scene: &Scene| {
+        let (witness, writer, machine) = (Witness::of(scene), scene.write().await?, scene.leader().await?);
+        let begun = scene.now();
+        press(scene, &machine).await?;
+        let off = scene.until_off(machine.instance()).await?;
+        let left = left(&witness, &machine)?;
+        println!("left after {:.1} s, off after {:.1} s", seconds(begun, left), seconds(begun, off));
+        ensure!(left <= off + NOTICED, "it was off {} s before it had left", seconds(off, left));
+        in_order(&machine, &[&[Mark::Event(NOTICE_RECEIVED)], &LEAVE[..], &[Mark::Says("Shutting down.")]].concat())?;
+        scene.until_gone(machine.instance(), LIMIT).await?;
+        scene.settled(3, None).await?;
+        scene.ends(3, writer).await?;
+        stays_down(&machine)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn systemctl_poweroff_leaves_before() -> anyhow::Result<()> {
+    goes_off("systemctl-poweroff", async |_: &Scene, machine: &Machine| {
+        // The connection to systemd may break under its feet.
+        let _ = machine.run(&["systemctl", "poweroff"]).await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn logind_power_off_leaves_before() -> anyhow::Result<()> {
+    goes_off("logind-poweroff", async |_: &Scene, machine: &Machine| machine.logind("PowerOff").await).await
+}
+
+#[tokio::test]
+async fn machinectl_poweroff_which_logind_learns_nothing_of_leaves_before() -> anyhow::Result<()> {
+    goes_off("machinectl-poweroff", async |_: &Scene, machine: &Machine| machine.machinectl_poweroff()).await
+}
+
+/// While another voter is away leaving is not safe: the shutdown waits for it longer than logind would by default.
+#[tokio::test]
+async fn a_leave_may_take_longer_than_five_seconds() -> anyhow::Result<()> {
+    const AWAY: Duration = Duration::from_secs(9);
+    goes_off("slow-leave", async |scene: &Scene, machine: &Machine| {
+        let other = scene.follower().await?;
+        other.freeze()?;
+        sleep(Duration::from_secs(2)).await;
+        machine.logind("PowerOff").await?;
+        sleep(AWAY).await;
+        let state = scene.region().lock().instance(machine.instance()).map(|instance| instance.ec2);
+        let etcd = machine.unit(ETCD, "ActiveState").await;
+        other.thaw()?;
+        ensure!(state == Some(Ec2State::Running), "it was off, {state:?}, while another voter was away");
+        ensure!(etcd? == "active", "etcd was stopped while another voter was away");
+        Ok(())
+    })
+    .await
+}
