@@ -34,11 +34,15 @@ async fn one_address_serves_each_instance_its_own() {
     let server = RegionServer::start(region, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
     server.region().with(|region, now| region.create_group(Lab::group("etcd", 2), now).unwrap());
     let imds = server.serve_imds_for_all(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
-    let [one, two] = {
+    let running = || {
         let region = server.region().lock();
-        let instances: Vec<_> = region.instances().iter().map(|instance| (instance.id.clone(), instance.address)).collect();
-        <[_; 2]>::try_from(instances).unwrap()
+        let running = region.instances().iter().filter(|instance| instance.powered);
+        <[_; 2]>::try_from(running.map(|instance| (instance.id.clone(), instance.address)).collect::<Vec<_>>())
     };
+    while running().is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let [one, two] = running().unwrap();
     let from = |address: Ipv4Addr| reqwest::Client::builder().local_address(Some(address.into())).no_proxy().build().unwrap();
     let token = |address| {
         let asked = from(address).put(format!("{}/latest/api/token", imds.url())).header("x-aws-ec2-metadata-token-ttl-seconds", "60");
