@@ -72,7 +72,7 @@ impl Executor {
             Step::CreateRecord(record) => world.store.create(record).await,
             Step::StartMember(start) => self.start(start).await,
             Step::StopMember(reason) => of(self.stop(*reason).await),
-            Step::PutDataAside { why } => of(self.data_dir.put_aside(&world.trash, why, self.clock.now())),
+            Step::PutDataAside { why } => self.put_aside(why).await,
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
             Step::DropSuperseded => of(self.data_dir.drop_superseded(&world.trash, self.clock.now())),
             Step::AcquireLock { via, purpose } => world.etcd.acquire(&via.url, me, purpose, self.policy.lock_ttl).await,
@@ -100,6 +100,14 @@ impl Executor {
             return Outcome::Refused(chain(&error));
         }
         of(self.world.service.start(start).await)
+    }
+
+    /// etcd ends by itself once it learns that its member was removed, and then nobody had to stop it: it is kept down here too.
+    async fn put_aside(&self, why: &str) -> Outcome {
+        match self.world.service.keep_down().await {
+            Ok(()) => of(self.data_dir.put_aside(&self.world.trash, why, self.clock.now())),
+            Err(error) => Outcome::Refused(chain(&error)),
+        }
     }
 
     async fn stop(&self, reason: StopReason) -> Result<(), ServiceError> {
