@@ -11,8 +11,12 @@ use super::decision::Decision;
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let shutdown = s.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::Reboot)?;
     let until = Some(shutdown.deadline);
-    if !s.runs() {
+    if s.is_stopped() {
         return Some(Decision::wait(Phase::Resting, "its etcd is stopped for the reboot"));
+    }
+    if !s.runs() {
+        let why = s.seen.local.process.why_not_fresh();
+        return Some(wait(s, format!("reboots, but whether its etcd runs is not known: {why}")).until(until));
     }
     let Some(membership) = s.membership() else {
         let why = s.seen.etcd.membership.why_not_fresh();
