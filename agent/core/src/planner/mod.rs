@@ -9,6 +9,7 @@ mod hooks;
 mod join;
 mod learner;
 mod leave;
+mod no_quorum;
 mod prune;
 mod reboot;
 mod recover;
