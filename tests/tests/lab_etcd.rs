@@ -2,6 +2,8 @@
 //!
 //! `QUORATE_LAB_LOGS=DIR` keeps the logs of agents and etcd.
 
+#[path = "lab_etcd/asked.rs"]
+mod asked;
 #[path = "lab_etcd/crash.rs"]
 mod crash;
 #[path = "lab_etcd/form.rs"]

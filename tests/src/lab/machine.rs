@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
 use super::processes::{self, Process};
-use super::settings::AgentSettings;
+use super::settings::{AgentSettings, LISTEN};
 use super::{binaries, subnet};
 use crate::wire::ImdsServer;
 
@@ -71,6 +71,8 @@ impl Machine {
             // The agent gives etcd an environment of its own.
             .raw("etcd.env", format!("{{ {} = {:?} }}", processes::MARK, self.disk.display().to_string()))
             .raw("peer.i_trust_this_network_without_tls", "true")
+            .text("health.listen", format!("{}:{}", self.address, LISTEN.health))
+            .text("metrics.listen", format!("{}:{}", self.address, LISTEN.metrics))
             .text("paths.state_dir", path("state"))
             .text("paths.run_dir", path("run"))
             .text("paths.data_dir", path("data/etcd"));

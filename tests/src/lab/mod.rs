@@ -37,7 +37,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 
 pub use options::LabOptions;
-pub use settings::AgentSettings;
+pub use settings::{AgentSettings, LISTEN};
 
 use crate::region::{GroupSpec, Region, RegionConfig};
 use crate::wire::{Faults, RegionServer};
