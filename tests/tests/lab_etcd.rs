@@ -18,3 +18,5 @@ mod smoke;
 mod traces;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
+#[path = "lab_etcd/zones.rs"]
+mod zones;
