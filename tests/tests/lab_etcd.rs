@@ -12,6 +12,11 @@ mod group;
 mod kill;
 #[path = "lab_etcd/life.rs"]
 mod life;
+#[allow(dead_code, reason = "the store's own tests use the rest")]
+#[path = "wire_charter/mini_s3.rs"]
+mod mini_s3;
+#[path = "lab_etcd/permissions.rs"]
+mod permissions;
 #[path = "lab_etcd/smoke.rs"]
 mod smoke;
 #[path = "lab_etcd/traces.rs"]

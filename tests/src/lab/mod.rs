@@ -40,7 +40,7 @@ pub use options::LabOptions;
 pub use settings::AgentSettings;
 
 use crate::region::{GroupSpec, Region, RegionConfig};
-use crate::wire::{Faults, RegionServer};
+use crate::wire::{Asked, Faults, RegionServer};
 use machines::Machines;
 use root::Root;
 use site::Site;
@@ -119,6 +119,12 @@ impl Lab {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         self.machines.server.faults()
+    }
+
+    /// What was asked of the AWS API.
+    #[must_use]
+    pub fn asked(&self) -> &Asked {
+        self.machines.server.asked()
     }
 
     /// What `AWS_ENDPOINT_URL` is to be set to.
