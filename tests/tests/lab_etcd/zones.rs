@@ -1,6 +1,7 @@
 //! One cluster of several groups, one in each zone, beside a group of workers that bears the cluster's tag too.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::group::{CLUSTER, HOOK, LIMIT};
 use quorate_core::ids::{GroupName, InstanceId};
@@ -143,4 +144,24 @@ async fn a_zone_is_added_and_another_is_closed() -> anyhow::Result<()> {
     zones.whole(3, None).await?;
     assert_eq!(zones.zones().into_iter().collect::<Vec<_>>(), ["eu-central-1b", "eu-central-1c", "eu-central-1d"]);
     zones.whole(3, Some(&writer.stop().await)).await
+}
+
+/// The tags of one group name another store by mistake: its instance finds no charter there, and founds nothing beside the cluster that lives.
+#[tokio::test]
+async fn a_group_that_names_another_store_founds_nothing_beside_the_cluster() -> anyhow::Result<()> {
+    let zones = Zones::settled().await?;
+    let store = format!("file://{}", zones.lab.directory().join("another-store").display());
+    let stray = zones.lab.group("etcd-stray", CLUSTER, 1, HOOK).zone("eu-central-1d").tag("quorate:store", &store);
+    let stray = zones.lab.create_group(stray)?;
+    let refuses = || async {
+        let instance = zones.lab.live(&stray).pop().ok_or("not launched yet")?;
+        let status = zones.lab.status(&instance).await.map_err(|error| format!("{error:#}"))?;
+        let says = status["says"].to_string();
+        if says.contains("does not found a cluster") && says.contains("sees a quorum") { Ok(instance) } else { Err(says) }
+    };
+    let instance = zones.lab.until(LIMIT, "the stray instance to say why it founds nothing", refuses).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(zones.lab.etcd_process(&instance).is_none(), "it runs an etcd of its own");
+    zones.lab.until_whole(&zones.groups[..], 3, LIMIT).await?;
+    Ok(())
 }
