@@ -14,9 +14,16 @@ mod group;
 mod kill;
 #[path = "lab_etcd/life.rs"]
 mod life;
+#[allow(dead_code, reason = "the store's own tests use the rest")]
+#[path = "wire_charter/mini_s3.rs"]
+mod mini_s3;
+#[path = "lab_etcd/permissions.rs"]
+mod permissions;
 #[path = "lab_etcd/smoke.rs"]
 mod smoke;
 #[path = "lab_etcd/traces.rs"]
 mod traces;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
+#[path = "lab_etcd/zones.rs"]
+mod zones;

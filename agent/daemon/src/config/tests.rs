@@ -1,3 +1,5 @@
+mod reference;
+
 use std::collections::BTreeSet;
 use std::error::Error as _;
 
@@ -97,9 +99,18 @@ fn single_keys() -> Vec<(String, String, String)> {
     found
 }
 
-/// The keys that the parser knows, from its own complaint about one that it does not.
+/// The keys of a section that the parser knows, from its own complaint about one that it does not.
 fn known_keys(section: &str) -> BTreeSet<String> {
-    let complaint = refusal(&format!("[{section}]\nzzz = 1\n"));
+    expected_in(&format!("[{section}]\nzzz = 1\n"))
+}
+
+/// The sections that the parser knows.
+fn known_sections() -> BTreeSet<String> {
+    expected_in("[zzz]\n")
+}
+
+fn expected_in(file: &str) -> BTreeSet<String> {
+    let complaint = refusal(file);
     let (_, expected) = complaint.split_once("expected").expect(&complaint);
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -119,9 +130,9 @@ fn an_empty_file_is_the_defaults() {
 #[test]
 fn every_key_of_the_parser_is_in_the_example() {
     let examples = single_keys();
-    for section in ["cluster", "service", "timing", "limits", "policy", "peer", "etcd", "paths", "aws"] {
-        let shown = examples.iter().filter(|(s, ..)| s == section).map(|(_, key, _)| key.clone()).collect::<BTreeSet<_>>();
-        assert_eq!(known_keys(section), shown, "[{section}]");
+    for section in known_sections() {
+        let shown = examples.iter().filter(|(s, ..)| *s == section).map(|(_, key, _)| key.clone()).collect::<BTreeSet<_>>();
+        assert_eq!(known_keys(&section), shown, "[{section}]");
     }
 }
 
