@@ -71,6 +71,12 @@ run_dir = "/run/other"
 data_dir = "/var/lib/quorate/data"
 data_mount = "/var/lib/quorate"
 
+[metrics]
+listen = "127.0.0.1:2376"
+
+[health]
+listen = "[::]:2377"
+
 [aws]
 hook_pattern = "mine-*"
 call_timeout_s = 3
@@ -260,6 +266,8 @@ fn values_that_defeat_each_other_are_refused() {
         ("aws", "call_timeout_s = 20", "timing.leave_margin_s = 10s"),
         ("etcd", "heartbeat_interval_ms = 500", "etcd.election_timeout_ms = 1s"),
         ("paths", "data_dir = \"/var/lib/quorate\"", "paths.data_dir = /var/lib/quorate"),
+        ("metrics", "listen = \"2376\"", "metrics.listen = \"2376\": give an address and a port"),
+        ("health", "listen = \"localhost:2377\"", "health.listen = \"localhost:2377\": give an address and a port"),
         ("paths", "data_mount = \"mnt\"", "paths.data_mount = \"mnt\": give an absolute path"),
         ("paths", "data_mount = \"/srv\"", "paths.data_mount = /srv: give the mount point"),
     ] {

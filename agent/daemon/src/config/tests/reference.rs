@@ -9,8 +9,16 @@ const SHIPPED: &str = include_str!("../../../../../packaging/config.d/10-systemd
 const EXAMPLE: &str = "# an example";
 
 /// The keys without a default.
-const WITHOUT_DEFAULT: [&str; 6] =
-    ["cluster.name", "cluster.role", "cluster.store_options", "cluster.store_url", "etcd.restore_tool", "paths.data_mount"];
+const WITHOUT_DEFAULT: [&str; 8] = [
+    "cluster.name",
+    "cluster.role",
+    "cluster.store_options",
+    "cluster.store_url",
+    "etcd.restore_tool",
+    "health.listen",
+    "metrics.listen",
+    "paths.data_mount",
+];
 
 /// The reference with every key in force. The text of a comment is set off by a space, a key is not.
 fn uncommented(also: impl Fn(&str) -> bool) -> String {
