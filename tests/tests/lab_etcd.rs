@@ -14,7 +14,7 @@ mod group;
 mod kill;
 #[path = "lab_etcd/life.rs"]
 mod life;
-#[allow(dead_code, reason = "the store's own tests use the rest")]
+#[allow(dead_code, clippy::unwrap_used, reason = "the store's own tests use the rest, and fail by panicking")]
 #[path = "wire_charter/mini_s3.rs"]
 mod mini_s3;
 #[path = "lab_etcd/permissions.rs"]
