@@ -1,0 +1,43 @@
+//! A unit's properties, as systemd's manager shows them (org.freedesktop.systemd1(5)).
+
+use std::collections::HashMap;
+
+use zbus::OwnedVariant;
+use zbus::fdo::PropertiesProxy;
+use zbus::names::InterfaceName;
+
+use super::{Bus, BusError, ManagerProxy};
+
+/// The properties of a service, those that every unit has included. No name is in both interfaces with two meanings.
+#[derive(Debug, Default)]
+pub struct Properties(HashMap<String, OwnedVariant>);
+
+impl Properties {
+    /// Reads them. A unit that is not there has some too, with `LoadState` `not-found`.
+    ///
+    /// # Errors
+    /// The bus cannot be reached, or the manager refused.
+    pub async fn of(bus: &Bus, unit: &str) -> Result<Self, BusError> {
+        let read = bus.call("read the unit", async |connection| {
+            let path = ManagerProxy::new(connection).await?.load_unit(unit).await?;
+            let properties = PropertiesProxy::builder(connection).destination("org.freedesktop.systemd1").path(path).build().await?;
+            let all = async |name: &'static str| properties.get_all(InterfaceName::from_static_str(name)?).await;
+            let mut found = all("org.freedesktop.systemd1.Unit").await?;
+            found.extend(all("org.freedesktop.systemd1.Service").await?);
+            Ok(Self(found))
+        });
+        read.await
+    }
+
+    /// A text; empty if it is not there.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        self.0.get(name).and_then(|value| value.downcast_ref::<&str>().ok()).unwrap_or_default().to_owned()
+    }
+
+    /// Anything else; `None` if it is not there or of another type.
+    #[must_use]
+    pub fn get<T: TryFrom<OwnedVariant>>(&self, name: &str) -> Option<T> {
+        self.0.get(name)?.try_clone().ok()?.try_into().ok()
+    }
+}
