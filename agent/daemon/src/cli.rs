@@ -26,8 +26,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Say what the agent would do next, and change nothing.
     Plan,
-    /// Say what is missing on this instance (a tag, a permission, a hook, a binary, a port, a clock) and how to mend it. Changes nothing,
-    /// and works before the first boot. The exit status is 1 if there is a problem.
+    /// Say what is missing on this instance, and how to mend it.
+    ///
+    /// Looks at tags, permissions, hooks, endpoints, the store, ports, peers, clock, etcd, disk and systemd; changes nothing, and works
+    /// before the first boot as well as beside the agent. Run it as root. The exit status is 1 if there is a problem.
     Check(CheckArgs),
     /// Wait until this node has joined, for units that are to start after it.
     Wait,

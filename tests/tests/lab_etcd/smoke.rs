@@ -18,3 +18,19 @@ async fn three_instances_form_one_cluster() -> anyhow::Result<()> {
     assert_eq!(group.lab.action_complaints(), Vec::<String>::new());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_check_beside_the_agent_finds_no_problem() -> anyhow::Result<()> {
+    let group = Group::of(1).await?;
+    let (passes, found) = group.lab.check(&group.live()[0]).await?;
+    assert!(passes, "{found:#}");
+    let of = |name: &str| found["findings"].as_array().into_iter().flatten().find(|finding| finding["name"] == name).cloned();
+    for port in ["port 2378", "port 2379", "port 2380"] {
+        let taken = of(port).unwrap_or_default();
+        assert!(taken["found"].as_str().is_some_and(|text| text.contains("is our own")), "{port}: {taken}");
+    }
+    let flags = of("etcd's flags").unwrap_or_default();
+    assert!(flags["found"].as_str().is_some_and(|text| text.contains("the etcd that runs has strict-reconfig-check on")), "{flags}");
+    assert_eq!(group.lab.action_complaints(), Vec::<String>::new());
+    Ok(())
+}

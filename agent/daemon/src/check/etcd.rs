@@ -85,14 +85,7 @@ async fn etcds_unit(bus: &Bus, unit: &str, file: &Path) -> Vec<Finding> {
         let remedy = "install the package's units, or set service.unit to the unit that runs etcd";
         return vec![Finding::problem(name, format!("{unit} is {}", properties.text("LoadState")), remedy)];
     }
-    let files: EnvironmentFiles = properties.get("EnvironmentFiles").unwrap_or_default();
-    let mut findings = vec![match files.iter().any(|(path, _)| Path::new(path) == file) {
-        true => Finding::ok(name, unit),
-        false => {
-            let remedy = format!("give it EnvironmentFile={}, as the drop-ins in /usr/share/doc/quorate/examples do", file.display());
-            Finding::problem(name, format!("{unit} does not read what quorate writes for it"), remedy)
-        }
-    }];
+    let mut findings = vec![reads(unit, properties.get("EnvironmentFiles"), file)];
     let commands: ExecStart = properties.get("ExecStart").unwrap_or_default();
     let arguments = commands.into_iter().next().map(|command| command.1).unwrap_or_default();
     // What quorate writes into the file goes before Environment= (systemd.exec(5)), and the check is in it.
@@ -103,6 +96,16 @@ async fn etcds_unit(bus: &Bus, unit: &str, file: &Path) -> Vec<Finding> {
     findings.extend(Some(judged).filter(|finding| finding.remedy.is_some()));
     findings.extend(user(unit, &properties.text("User"), properties.get("DynamicUser").unwrap_or_default()));
     findings
+}
+
+/// Where the bus does not tell, nothing is known against it.
+fn reads(unit: &str, files: Option<EnvironmentFiles>, file: &Path) -> Finding {
+    let name = "etcd's unit";
+    if files.is_none_or(|files| files.iter().any(|(path, _)| Path::new(path) == file)) {
+        return Finding::ok(name, unit);
+    }
+    let remedy = format!("give it EnvironmentFile={}, as the drop-ins in /usr/share/doc/quorate/examples do", file.display());
+    Finding::problem(name, format!("{unit} does not read what quorate writes for it"), remedy)
 }
 
 fn user(unit: &str, user: &str, dynamic: bool) -> Option<Finding> {
@@ -118,4 +121,27 @@ fn user(unit: &str, user: &str, dynamic: bool) -> Option<Finding> {
 fn is_known(user: &str) -> bool {
     let text = fs::read_to_string("/etc/passwd").unwrap_or_default();
     text.lines().any(|line| line.split(':').next() == Some(user))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Verdict::{Ok as Fine, Problem};
+
+    #[test]
+    fn a_unit_that_does_not_read_the_agents_file_is_a_problem() {
+        let verdict = |files| reads("etcd.service", files, Path::new("/run/quorate/etcd.env")).verdict;
+        let file = |path: &str| (path.to_owned(), true);
+        assert_eq!(verdict(Some(vec![file("/etc/default/etcd"), file("/run/quorate/etcd.env")])), Fine);
+        assert_eq!(verdict(Some(vec![file("/etc/default/etcd")])), Problem);
+        assert_eq!(verdict(None), Fine, "not told is not missing");
+    }
+
+    #[test]
+    fn etcd_runs_as_a_user_that_there_is() {
+        let verdict = |name, dynamic| user("etcd.service", name, dynamic).map(|finding| finding.verdict);
+        assert_eq!((verdict("root", false), verdict("nobody-of-this-name", true)), (None, None));
+        assert_eq!(verdict("nobody-of-this-name", false), Some(Problem));
+        assert_eq!(verdict("", false), Some(crate::check::Verdict::Warning));
+    }
 }

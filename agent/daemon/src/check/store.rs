@@ -54,7 +54,12 @@ fn bucket(url: &str, probe: &Probe) -> Vec<Finding> {
         Ok((records, foreign)) => vec![listed(url, *records, foreign.as_deref()), permitted("s3:ListBucket")],
         Err(error) => vec![failed("s3:ListBucket", error)],
     };
-    let read = probe.read.as_ref().map_or_else(|error| failed("s3:GetObject", error), |()| permitted("s3:GetObject"));
+    let read = match (&probe.read, &probe.list) {
+        (Ok(()), _) => permitted("s3:GetObject"),
+        // Of an object that is not there S3 says 403 to those who may not list, whatever else they may.
+        (Err(error), Err(_)) if is_denied(error) => Finding::skipped(name("s3:GetObject"), "cannot be told while s3:ListBucket fails"),
+        (Err(error), _) => failed("s3:GetObject", error),
+    };
     list.into_iter().chain([read, created(&probe.create)]).collect()
 }
 
@@ -79,13 +84,20 @@ fn created(creation: &Creation) -> Finding {
     }
 }
 
+/// object_store 0.14 sorts the errors of reads and writes, but leaves that of a list as it came: "non-2xx status code: 403 Forbidden".
+fn is_denied(error: &StoreError) -> bool {
+    let StoreError::Call { source, .. } = error else { return false };
+    let sorted = matches!(**source, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. });
+    sorted || ["status code: 403", "status code: 401"].iter().any(|words| chain(&**source).contains(words))
+}
+
 fn failed(action: &str, error: &StoreError) -> Finding {
     let text = chain(error);
     let StoreError::Call { source, .. } = error else {
         return Finding::problem(name(action), text, "see that this instance reaches the bucket's endpoint");
     };
     let remedy = match &**source {
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => denied(action, &text),
+        _ if is_denied(error) => denied(action, &text),
         object_store::Error::NotFound { .. } => "create the bucket, or correct quorate:store".to_owned(),
         _ => "see that the bucket exists, in this region or the one set by cluster.store_options, and can be reached".to_owned(),
     };

@@ -41,3 +41,26 @@ impl Properties {
         self.0.get(name)?.try_clone().ok()?.try_into().ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zbus::Variant;
+
+    use super::*;
+
+    fn of(name: &str, value: Variant<'_>) -> Properties {
+        Properties(HashMap::from([(name.to_owned(), OwnedVariant::try_from(value).unwrap())]))
+    }
+
+    #[test]
+    fn properties_are_read_by_their_types_on_the_bus() {
+        let files = of("EnvironmentFiles", Variant::new(vec![("/run/x".to_owned(), true)]));
+        assert_eq!(files.get::<Vec<(String, bool)>>("EnvironmentFiles"), Some(vec![("/run/x".to_owned(), true)]));
+        assert_eq!(files.get::<u64>("EnvironmentFiles"), None);
+        type Command = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
+        let command: Command = ("/usr/bin/etcd".to_owned(), vec!["etcd".to_owned(), "--x".to_owned()], false, 0, 0, 0, 0, 0, 0, 0);
+        let started = of("ExecStart", Variant::new(vec![command.clone()]));
+        assert_eq!(started.get::<Vec<Command>>("ExecStart"), Some(vec![command]));
+        assert_eq!((started.text("User"), of("User", Variant::new("etcd")).text("User")), (String::new(), "etcd".to_owned()));
+    }
+}
