@@ -4,6 +4,7 @@
 
 pub mod adapters;
 pub mod agent;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -55,12 +55,18 @@ impl Machine {
         fs::write(&config, self.settings(programs).to_string()).with_context(|| format!("cannot write {}", config.display()))?;
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
-        let mut command = Command::new(&programs.quorate);
-        command.arg("run").arg("--config").arg(&config).current_dir(&self.disk).process_group(0).kill_on_drop(true);
-        command.env_clear().envs(self.environment()).envs(&programs.environment);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let mut command = self.command(programs, "run");
+        command.process_group(0).stdout(log.try_clone()?).stderr(log);
         self.agent = Some(command.spawn().with_context(|| format!("cannot run {}", programs.quorate.display()))?);
         Ok(())
+    }
+
+    /// The agent's program with its configuration and in its environment.
+    pub(super) fn command(&self, programs: &Programs, what: &str) -> Command {
+        let mut command = Command::new(&programs.quorate);
+        command.arg(what).arg("--config").arg(self.disk.join("config.toml")).current_dir(&self.disk).kill_on_drop(true);
+        command.env_clear().envs(self.environment()).envs(&programs.environment).stdin(Stdio::null());
+        command
     }
 
     fn settings(&self, programs: &Programs) -> AgentSettings {

@@ -74,6 +74,10 @@ impl Machines {
         root::log(&self.root, instance.as_str())
     }
 
+    pub(super) fn programs(&self) -> Programs {
+        lock(&self.programs).clone()
+    }
+
     pub(super) fn quorate(&self) -> PathBuf {
         lock(&self.programs).quorate.clone()
     }

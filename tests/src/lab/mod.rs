@@ -8,6 +8,7 @@
 pub mod accidents;
 pub mod bare;
 pub mod binaries;
+pub mod check;
 pub mod etcd;
 pub mod observe;
 pub mod options;
