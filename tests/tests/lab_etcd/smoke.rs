@@ -1,5 +1,8 @@
 //! The real binary and a real etcd, through the wire: the least that has to work before anything else is looked at.
 
+use quorate_core::ids::HookName;
+use quorate_lab::region::{ApiError, Caller};
+
 use super::group::Group;
 
 #[tokio::test]
@@ -31,6 +34,12 @@ async fn a_check_beside_the_agent_finds_no_problem() -> anyhow::Result<()> {
     }
     let flags = of("etcd's flags").unwrap_or_default();
     assert!(flags["found"].as_str().is_some_and(|text| text.contains("the etcd that runs has strict-reconfig-check on")), "{flags}");
+    group.lab.region().with(|region, now| {
+        region.api(&Caller::Operator, now).delete_hook(&group.name, &HookName::new("quorate-terminate"))?;
+        Ok::<(), ApiError>(())
+    })?;
+    let (passes, found) = group.lab.check(&group.live()[0]).await?;
+    assert!(!passes && found["verdict"] == "problem", "{found:#}");
     assert_eq!(group.lab.action_complaints(), Vec::<String>::new());
     Ok(())
 }

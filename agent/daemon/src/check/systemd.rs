@@ -12,6 +12,9 @@ use super::finding::Finding;
 
 const AGENT: &str = "quorate.service";
 
+/// What distributions call their own etcd. Debian's starts a cluster of its own, on the same ports, as soon as it is installed.
+const OTHERS: [&str; 2] = ["etcd.service", "etcd-member.service"];
+
 /// Since when logind says to what end the machine shuts down.
 const WITH_METADATA: u32 = 255;
 
@@ -31,7 +34,24 @@ pub(super) async fn check(bus: Option<&Bus>, settings: &Settings) -> Vec<Finding
         Ok(unit) => vec![agent(&unit, settings)],
     });
     findings.push(clock);
+    findings.extend(others(bus, settings).await);
     findings
+}
+
+async fn others(bus: &Bus, settings: &Settings) -> Vec<Finding> {
+    let ours = |name: &str| matches!(&settings.service, ServiceSettings::Systemd { unit } if unit == name);
+    let mut found = Vec::new();
+    for name in OTHERS.into_iter().filter(|name| !ours(name)) {
+        let unit = Properties::of(bus, name).await.unwrap_or_default();
+        found.extend(other(name, &unit.text("UnitFileState"), &unit.text("ActiveState")));
+    }
+    found
+}
+
+fn other(name: &str, file: &str, active: &str) -> Option<Finding> {
+    let in_the_way = file.starts_with("enabled") || matches!(active, "active" | "activating" | "reloading");
+    let remedy = format!("systemctl mask --now {name}: quorate alone starts etcd, and two would meet at the same ports");
+    in_the_way.then(|| Finding::problem(name, format!("it is {file} and {active}, beside the etcd that quorate runs"), remedy))
 }
 
 async fn version(bus: &Bus) -> Finding {
@@ -109,6 +129,19 @@ mod tests {
         let secs = Duration::from_secs;
         assert_eq!(judge_delay(secs(5), secs(300)).verdict, Warning);
         assert_eq!(judge_delay(secs(300), secs(300)).verdict, Fine);
+    }
+
+    #[test]
+    fn an_etcd_beside_ours_is_in_the_way_while_it_runs_or_would_at_the_next_boot() {
+        for (file, active, expected) in [
+            ("enabled", "inactive", true),
+            ("disabled", "active", true),
+            ("disabled", "inactive", false),
+            ("masked", "inactive", false),
+            ("", "inactive", false),
+        ] {
+            assert_eq!(other("etcd.service", file, active).is_some(), expected, "{file} {active}");
+        }
     }
 
     #[test]
