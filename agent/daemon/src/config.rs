@@ -25,6 +25,7 @@ pub use etcd::EtcdSettings;
 pub use pattern::HookPattern;
 pub use service::ServiceSettings;
 
+use crate::adapters::host::atomic;
 use crate::identity::Role;
 
 /// What the group's tags say may be overridden here.
@@ -43,7 +44,7 @@ pub struct ClusterSettings {
 /// Where the agent keeps what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The agent's own memory and the trash; survives a reboot.
+    /// The agent's own memory; survives a reboot.
     pub state_dir: PathBuf,
     /// The control socket; gone after a reboot.
     pub run_dir: PathBuf,
@@ -51,6 +52,14 @@ pub struct Paths {
     pub data_dir: PathBuf,
     /// The mount point that etcd's data lies below. Until something is mounted there nothing is known of the data.
     pub data_mount: Option<PathBuf>,
+}
+
+impl Paths {
+    /// Where data that is put aside goes: beside it, because a rename never leaves its file system.
+    #[must_use]
+    pub fn trash(&self) -> PathBuf {
+        atomic::with_suffix(&self.data_dir, ".trash")
+    }
 }
 
 /// How AWS is asked.

@@ -81,7 +81,7 @@ impl World {
             peers: Arc::new(PeerClient::new()?),
             service: service(settings, member_spec(settings, &resolved.me), &bus, clock),
             bus,
-            trash: Arc::new(Trash::new(settings.paths.state_dir.join("trash"))),
+            trash: Arc::new(Trash::new(settings.paths.trash())),
             me: resolved.me,
         })
     }

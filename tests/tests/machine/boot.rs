@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use quorate::messages::{HOOK_COMPLETED, JOINED, STARTED};
 use quorate_lab::machine::Machine;
+use quorate_lab::machine::network::API;
 use quorate_lab::region::{ActionResult, Transition};
 
 use super::evidence::{Mark, in_order};
@@ -27,9 +28,19 @@ async fn three_machines_boot_into_one_cluster() -> anyhow::Result<()> {
                 machine.name()
             );
         }
-        Ok(())
+        checks(&scene.leader().await?).await
     })
     .await
+}
+
+/// What an operator would be told to mend: nothing that keeps it from working. Its exit status says so.
+async fn checks(machine: &Machine) -> anyhow::Result<()> {
+    let found = machine.run(&["env", &format!("AWS_ENDPOINT_URL=http://{API}"), "quorate", "check"]).await?;
+    println!("quorate check on {}:\n{found}", machine.name());
+    for subject in ["systemd", "logind", "etcd's unit", "etcd's flags"] {
+        ensure!(found.to_lowercase().contains(subject), "quorate check says nothing of {subject}");
+    }
+    Ok(())
 }
 
 /// Each was completed once, by its own machine, and after that had joined: [`Scene::settled`] has looked at the first two.

@@ -51,7 +51,7 @@ fn look(settings: &Settings, clock: Clock) -> Vec<Finding> {
     let is_known = data.iter().all(|finding| finding.remedy.is_none());
     findings.extend(data);
     if is_known {
-        findings.extend([same_volume(state_dir, data_dir), room(data_dir, quota), speed(data_dir, clock)]);
+        findings.extend([room(data_dir, quota), speed(data_dir, clock)]);
     }
     findings
 }
@@ -94,17 +94,6 @@ fn data(dir: &Path, mount: Option<&Path>) -> Vec<Finding> {
         }
         Err(error) => vec![Finding::problem(name, format!("{}: {error}", dir.display()), "make it readable to the user that runs quorate")],
     }
-}
-
-/// What is put aside is renamed into the trash below the state directory, and a rename never leaves its file system.
-fn same_volume(state: &Path, data: &Path) -> Finding {
-    let name = "trash";
-    let aside = data.parent().unwrap_or(data);
-    if device(&existing(state)) == device(&existing(aside)) {
-        return Finding::ok(name, "data can be put aside into it by a rename");
-    }
-    let remedy = "put paths.state_dir on the volume of paths.data_dir: data is put aside by a rename, and never deleted";
-    Finding::problem(name, format!("{} and {} are on two file systems", state.display(), data.display()), remedy)
 }
 
 fn room(dir: &Path, quota: u64) -> Finding {

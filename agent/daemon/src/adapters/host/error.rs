@@ -30,7 +30,7 @@ pub enum HostError {
     /// A rename left its file system.
     #[error(
         "cannot rename {} to {}: they are on different file systems, or the first is a mount point; \
-         make the data directory a folder below its mount, and keep the trash on that same mount",
+         make the data directory a folder below its mount, not the mount point itself",
         from.display(), to.display()
     )]
     CrossDevice {
