@@ -28,7 +28,8 @@ async fn three_machines_boot_into_one_cluster() -> anyhow::Result<()> {
                 machine.name()
             );
         }
-        checks(&scene.leader().await?).await
+        let leader = scene.leader().await?;
+        checks(&leader).await
     })
     .await
 }
