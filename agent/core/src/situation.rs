@@ -313,7 +313,9 @@ impl<'a> Situation<'a> {
     /// The termination transition is open, by the group's own word.
     #[must_use]
     pub fn termination_is_open(&self) -> bool {
-        matches!(self.seen.cloud.own_state.last(), Some(LifecycleState::TerminatingWait | LifecycleState::Warmed(Warmed::Waiting)))
+        let waiting =
+            |state| matches!(state, LifecycleState::TerminatingWait | LifecycleState::ReplacingRootVolumeWait | LifecycleState::Warmed(Warmed::Waiting));
+        self.seen.cloud.own_state.last().copied().is_some_and(waiting)
     }
 
     /// An operator's order.

@@ -23,6 +23,7 @@ use crate::control::server::{self, Ask};
 use crate::control::{OrderAnswer, OrderRequest, SOCKET};
 use crate::execute::Executor;
 use crate::messages;
+use crate::notices::NoticeLog;
 use crate::observe::Observer;
 use crate::status::{Cycle, Status};
 use crate::systemd::notify::Notifier;
@@ -97,6 +98,7 @@ struct Agent {
     shutdown: Option<Shutdown>,
     /// The agent itself was told to end with it.
     ending: bool,
+    notices: NoticeLog,
     /// What steps came to, as it was logged, and when: what repeats is logged once a minute.
     told: BTreeMap<String, Timestamp>,
 }
@@ -138,6 +140,7 @@ impl Agent {
             watch: watches.then(|| ShutdownWatch::start(bus)),
             shutdown: None,
             ending: false,
+            notices: NoticeLog::default(),
             told: BTreeMap::new(),
         })
     }
@@ -226,6 +229,7 @@ impl Agent {
         }
         let seen = self.observer.observe(&mut self.memory, self.shutdown, self.clock).await;
         let now = self.clock.now();
+        self.notices.tell(&seen);
         let policy = &self.settings.policy;
         self.memory.absorb(&seen, policy, now);
         let plan = planner::plan(&seen, &self.memory, policy, now);

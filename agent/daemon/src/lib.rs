@@ -12,6 +12,7 @@ pub mod crash;
 pub mod execute;
 pub mod identity;
 pub mod messages;
+pub mod notices;
 pub mod observe;
 pub mod status;
 pub mod systemd;

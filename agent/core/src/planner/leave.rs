@@ -108,6 +108,9 @@ fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state:
 /// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.
 fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, state: &'static str) -> Decision {
     let out = format!("{state}, as {}", departure.why);
+    if s.is_only_recommended() {
+        return Decision::wait(phase, format!("{out}; stays away until its group replaces it, or the policy is `on_rebalance = \"report\"`"));
+    }
     if s.is_retained() {
         return Decision::halt(phase, format!("{out}: nothing is left to be done here"));
     }
@@ -290,7 +293,8 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
     if !departure.instance_goes {
         return last_but_running_on(s, departure);
     }
-    let patient = is_patient(s, departure);
+    // What another takes at its own time is served from until then: a replacement may come yet, and nothing is gained by ending sooner.
+    let patient = is_patient(s, departure) || (!departure.held_up && has_time(s, departure, reserve(s)));
     // A learner that lives is waited for to the last moment: its promotion takes a second, and the data would end beside it.
     let heir = has_time(s, departure, s.policy.leave_margin) && membership.learner().is_some_and(|l| s.is_healthy(l.id));
     if heir || (patient && (is_replaced(s) || membership.learner().is_some())) {

@@ -6,6 +6,7 @@ mod founding;
 mod hooks;
 mod local;
 mod membership;
+mod notices;
 
 use crate::memory::Memory;
 use crate::observation::Observation;

@@ -85,7 +85,7 @@ fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
         return must(own || departed || stuck, "the learner is another's, and alive");
     }
     must(own || departed, "the voter is another's, and has not departed")?;
-    must(!own || f.is_leaving() || f.is_broken() || f.knows_disk(), "it is this node's own, and whether its data is there is not known")?;
+    must(!own || (f.is_leaving() && f.is_told_to_leave()) || f.is_broken() || f.knows_disk(), "it is this node's own, and whether its data is there is not known")?;
     let rest: Vec<MemberId> = f.voters()?.into_iter().filter(|id| *id != member).collect();
     must(!rest.is_empty(), "it is the last voter")?;
     must(f.healthy_is_quorum_of(&rest), "the rest has no healthy quorum")
@@ -114,7 +114,7 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
         StopReason::PutAside => is_dead(f),
         StopReason::Left | StopReason::GiveUp => must(!votes, "it votes"),
         StopReason::LastVoterLeaves => {
-            must(f.is_leaving(), "it is not leaving")?;
+            must(f.is_leaving() && f.is_told_to_leave(), "it is not leaving, or nobody told it to")?;
             must(f.nobody_else_votes(), "others vote")?;
             must(!f.has_an_heir() || f.is_late(), "a learner lives that could take over")
         }

@@ -127,7 +127,7 @@ pub(crate) fn bytes(seed: u64) -> Vec<u8> {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     };
-    (0..80).flat_map(|_| next().to_le_bytes()).collect()
+    (0..96).flat_map(|_| next().to_le_bytes()).collect()
 }
 
 fn kind(step: &Step) -> String {

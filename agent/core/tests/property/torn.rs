@@ -2,6 +2,7 @@
 
 mod cloud;
 mod etcd;
+mod notices;
 mod records;
 
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
         let reading = if dice.one_in(4) { Reading::unknown("silent") } else { Reading::Fresh(answer, at) };
         w.seen.peers.insert(instance(index), aged(dice, &plot, reading));
     }
+    notices::notices(&mut w, &plot, dice);
     remember(&mut w, &plot, dice);
     w
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, Local, LocalData, Me, Observation};
+use quorate_core::observation::{Cloud, EtcdView, Local, LocalData, Me, Notices, Observation};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -64,6 +64,7 @@ fn nothing(me: Me) -> Observation {
     Observation {
         me,
         target: unknown(),
+        notices: Notices::unknown("nothing is known"),
         cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
         store: unknown(),
         peers: [].into(),

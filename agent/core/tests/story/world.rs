@@ -3,6 +3,7 @@
 mod cloud;
 mod etcd;
 mod local;
+mod notices;
 mod peers;
 
 use std::time::Duration;
@@ -12,7 +13,8 @@ use quorate_core::memory::{Kept, Memory, Order};
 use quorate_core::observation::{Me, Observation};
 use quorate_core::plan::Step;
 use quorate_core::planner;
-use quorate_core::policy::{OnFailedLeave, Policy, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
+use quorate_core::reading::Reading;
 use quorate_core::safety::Refusal;
 use quorate_core::time::Timestamp;
 
@@ -21,6 +23,7 @@ use super::words::{Words, address_of, letter};
 use cloud::CloudWorld;
 use etcd::EtcdWorld;
 use local::Machine;
+use notices::NoticesWorld;
 use peers::Peers;
 
 /// What time a story starts at: far enough from zero that nothing reaches back before it.
@@ -37,6 +40,7 @@ pub(crate) struct World {
     pub(crate) memory: Memory,
     pub(crate) store: Store,
     pub(crate) cloud: CloudWorld,
+    pub(crate) notices: NoticesWorld,
     pub(crate) etcd: EtcdWorld,
     pub(crate) machine: Machine,
     pub(crate) peers: Peers,
@@ -67,6 +71,7 @@ impl World {
             policy: Policy::default(),
             store: Store::default(),
             cloud: CloudWorld::default(),
+            notices: NoticesWorld::default(),
             etcd: EtcdWorld::default(),
             machine: Machine::default(),
             peers: Peers::default(),
@@ -81,6 +86,7 @@ impl World {
         match verb {
             "store" => self.store.set(words, &self.me),
             "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
+            "spot" | "rebalance" | "scheduled" | "imds" => self.notices.set(verb, words, self.now),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
@@ -104,7 +110,8 @@ impl World {
         let own = self.machine.answering_member();
         Observation {
             me: self.me.clone(),
-            target: self.cloud.target(now),
+            target: if self.notices.are_heard() { self.cloud.target(now) } else { stale(self.cloud.target(now)) },
+            notices: self.notices.observe(now),
             cloud: self.cloud.observe(&self.me, now),
             store: self.store.reading(now),
             peers: self.peers.observe(self, now),
@@ -140,6 +147,14 @@ impl World {
     }
 }
 
+/// What was read once and is not read any more.
+fn stale<T>(reading: Reading<T>) -> Reading<T> {
+    match reading {
+        Reading::Fresh(value, at) => Reading::Stale(value, at - Duration::from_secs(60)),
+        other => other,
+    }
+}
+
 fn order(words: &Words<'_>) -> Option<Order> {
     match words.nth(0) {
         "leave" => Some(Order::Leave),
@@ -155,6 +170,7 @@ fn set_policy(policy: &mut Policy, words: &Words<'_>) {
         "network-trusted" => policy.network_trusted = true,
         "halt" => policy.recovery = Recovery::Halt,
         "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,
+        "rebalance-leaves" => policy.on_rebalance = OnRebalance::Leave,
         "max-voters" => policy.max_voters = usize::try_from(words.number(words.nth(1))).unwrap(),
         _ => words.fail("no such policy"),
     }
