@@ -12,6 +12,8 @@ mod group;
 mod kill;
 #[path = "lab_etcd/life.rs"]
 mod life;
+#[path = "lab_etcd/notices.rs"]
+mod notices;
 #[path = "lab_etcd/smoke.rs"]
 mod smoke;
 #[path = "lab_etcd/traces.rs"]

@@ -14,6 +14,7 @@ use crate::observation::{
     DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership, Observation,
     PeerAnswer, Process, Warmed,
 };
+use crate::pausing::Pause;
 use crate::plan::{Via, peer_url};
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -313,9 +314,19 @@ impl<'a> Situation<'a> {
     /// The termination transition is open, by the group's own word.
     #[must_use]
     pub fn termination_is_open(&self) -> bool {
-        let waiting =
-            |state| matches!(state, LifecycleState::TerminatingWait | LifecycleState::ReplacingRootVolumeWait | LifecycleState::Warmed(Warmed::Waiting));
+        let waiting = |state| {
+            matches!(
+                state,
+                LifecycleState::TerminatingWait | LifecycleState::ReplacingRootVolumeWait | LifecycleState::Warmed(Warmed::Waiting)
+            )
+        };
         self.seen.cloud.own_state.last().copied().is_some_and(waiting)
+    }
+
+    /// The pause that holds this node.
+    #[must_use]
+    pub fn paused(&self) -> Option<&'a Pause> {
+        self.memory.kept.pausing.in_force()
     }
 
     /// An operator's order.

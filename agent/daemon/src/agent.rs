@@ -20,7 +20,7 @@ use crate::adapters::peer;
 use crate::clock::Clock;
 use crate::config::{ServiceSettings, Settings};
 use crate::control::server::{self, Ask};
-use crate::control::{OrderAnswer, OrderRequest, SOCKET};
+use crate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, pausing};
 use crate::execute::Executor;
 use crate::messages;
 use crate::notices::NoticeLog;
@@ -199,6 +199,10 @@ impl Agent {
     fn begin_shutdown(&mut self, kind: ShutdownKind) {
         let deadline = self.shutdown.map_or_else(|| self.clock.now() + self.settings.policy.shutdown_budget, |before| before.deadline);
         self.shutdown = Some(Shutdown { kind, deadline });
+        if let Some(pause) = self.memory.kept.pausing.in_force() {
+            warn!(message_id = messages::NOTICE_RECEIVED, "the machine shuts down, and nothing is done before: paused {pause}");
+            return;
+        }
         match kind {
             ShutdownKind::PowerOff => info!(message_id = messages::NOTICE_RECEIVED, "the machine powers off: its member leaves before"),
             ShutdownKind::Reboot => {
@@ -211,10 +215,12 @@ impl Agent {
     fn is_ready_for_shutdown(&self) -> bool {
         let Some(shutdown) = self.shutdown else { return true };
         let phase = self.last_report.as_ref().map(|(report, _)| report.phase);
-        let done = match shutdown.kind {
-            ShutdownKind::PowerOff => (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.rests,
-            ShutdownKind::Reboot => phase == Some(Phase::Resting),
-        };
+        // While paused nothing is done before: the member stops with the machine.
+        let done = self.memory.kept.pausing.in_force().is_some()
+            || match shutdown.kind {
+                ShutdownKind::PowerOff => (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.rests,
+                ShutdownKind::Reboot => phase == Some(Phase::Resting),
+            };
         let ready = done || self.clock.now() >= shutdown.deadline;
         if ready {
             self.watch.iter().for_each(ShutdownWatch::let_go);
@@ -232,6 +238,8 @@ impl Agent {
         self.notices.tell(&seen);
         let policy = &self.settings.policy;
         self.memory.absorb(&seen, policy, now);
+        self.store_pausing();
+        let policy = &self.settings.policy;
         let plan = planner::plan(&seen, &self.memory, policy, now);
         self.publish(&seen, &plan, now);
         let Some(step) = plan.step.clone() else { return plan.look_again };
@@ -359,14 +367,21 @@ impl Agent {
     }
 
     fn order(&mut self, request: &OrderRequest) -> OrderAnswer {
+        if let Some(pause) = &request.pause {
+            return self.pause(pause);
+        }
         let cluster = &self.observer.me().cluster;
         if request.order == Some(Order::RecoverFresh) && request.cluster.as_deref() != Some(cluster.as_str()) {
             let says = format!("refused: this node belongs to cluster {cluster}; type exactly `--cluster {cluster}`");
             return OrderAnswer { taken: false, says };
         }
-        let before = std::mem::replace(&mut self.memory.kept.order, request.order);
+        let before = self.memory.kept.clone();
+        self.memory.kept.order = request.order;
+        if request.order == Some(Order::Leave) {
+            self.memory.kept.pausing.leave();
+        }
         if let Err(problem) = self.store_memory() {
-            self.memory.kept.order = before;
+            self.memory.kept = before;
             return OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") };
         }
         let says = match request.order {
@@ -376,6 +391,28 @@ impl Agent {
             None => "joins, if it is not a member already",
         };
         OrderAnswer { taken: true, says: says.to_owned() }
+    }
+
+    fn pause(&mut self, request: &PauseRequest) -> OrderAnswer {
+        let before = self.memory.kept.clone();
+        let says = pausing::take(&mut self.memory, request, self.clock.now());
+        match self.store_memory() {
+            Ok(()) => OrderAnswer { taken: true, says },
+            Err(problem) => {
+                self.memory.kept = before;
+                OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") }
+            }
+        }
+    }
+
+    /// A pause of the cluster that was read is remembered at once: etcd may be lost before the next step, and the node is to stay paused.
+    fn store_pausing(&mut self) {
+        let stored = self.stored.as_ref().map(|kept| &kept.pausing);
+        if stored.map_or(!self.memory.kept.pausing.is_empty(), |stored| *stored != self.memory.kept.pausing)
+            && let Err(problem) = self.store_memory()
+        {
+            error!("cannot store that the cluster is paused or goes on: {problem}");
+        }
     }
 }
 

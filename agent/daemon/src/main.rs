@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use quorate::cli::{Cli, Command, RecoverArgs};
 use quorate::config::Settings;
-use quorate::control::{OrderAnswer, OrderRequest, SOCKET, client};
+use quorate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, client};
 use quorate::telemetry;
 use quorate_core::memory::Order;
 
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
 
 async fn act(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     let socket = settings.paths.run_dir.join(SOCKET);
-    let order = |order, cluster| OrderRequest { order, cluster };
+    let order = |order, cluster| OrderRequest { order, cluster, pause: None };
     match command {
         Command::Run => {
             telemetry::start();
@@ -63,6 +63,8 @@ async fn act(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
         }
         Command::Leave => give(&client::order(&socket, &order(Some(Order::Leave), None)).await?),
         Command::Join => give(&client::order(&socket, &order(None, None)).await?),
+        Command::Pause(args) => give(&client::order(&socket, &pause(false, args.cluster)).await?),
+        Command::Resume(args) => give(&client::order(&socket, &pause(true, args.cluster)).await?),
         Command::Bootstrap => give(&client::order(&socket, &order(Some(Order::Bootstrap), None)).await?),
         Command::Recover(args) => recover(&socket, args).await,
     }
@@ -78,7 +80,14 @@ async fn recover(socket: &std::path::Path, args: RecoverArgs) -> anyhow::Result<
         );
         return Ok(ExitCode::SUCCESS);
     }
-    give(&client::order(socket, &OrderRequest { order: Some(Order::RecoverFresh), cluster: args.cluster }).await?)
+    give(&client::order(socket, &OrderRequest { order: Some(Order::RecoverFresh), cluster: args.cluster, pause: None }).await?)
+}
+
+/// The name is for people: whoever reaches the socket is root.
+fn pause(resume: bool, cluster: bool) -> OrderRequest {
+    let by = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
+    let by = by.unwrap_or_else(|| "root".to_owned());
+    OrderRequest { order: None, cluster: None, pause: Some(PauseRequest { resume, cluster, by }) }
 }
 
 fn give(answer: &OrderAnswer) -> anyhow::Result<ExitCode> {

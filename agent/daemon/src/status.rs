@@ -67,6 +67,9 @@ pub struct Status {
     pub step: Option<String>,
     /// Why the gate would not let it through.
     pub refused: Option<String>,
+    /// What is paused, since when and by whom.
+    #[serde(default)]
+    pub paused: Option<String>,
     /// Who leads.
     pub leader: Option<String>,
     /// The instances that vote.
@@ -118,6 +121,7 @@ impl Cycle<'_> {
             needs_operator: self.plan.report.needs_operator,
             step: step.map(|s| s.kind().to_owned()),
             refused: refusal.map(|r| r.to_string()),
+            paused: self.paused(),
             leader: members.iter().find(|m| m.leads).map(|m| m.instance.clone()),
             voters: self.seen.etcd.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.name.clone())).collect(),
             members,
@@ -126,6 +130,12 @@ impl Cycle<'_> {
             last_trouble: self.memory.last_trouble.clone(),
             if_terminated: self.if_terminated(),
         }
+    }
+
+    fn paused(&self) -> Option<String> {
+        let pausing = &self.memory.kept.pausing;
+        let what = if pausing.is_of_the_cluster() { "the cluster" } else { "this node" };
+        pausing.in_force().map(|pause| format!("{what}, {pause}"))
     }
 
     fn members(&self) -> Vec<MemberLine> {
@@ -175,6 +185,9 @@ impl fmt::Display for Status {
         writeln!(f, "  {}: {}", self.phase, self.says)?;
         let until = self.until_ms.map_or_else(String::new, |ms| format!(", for {} s at most", ms.div_ceil(1000)));
         writeln!(f, "  for {} s{until}{}", self.for_ms / 1000, if self.needs_operator { "; AN OPERATOR MUST ACT" } else { "" })?;
+        if let Some(paused) = &self.paused {
+            writeln!(f, "  PAUSED: {paused}")?;
+        }
         if let Some(record) = &self.record {
             writeln!(f, "  charter: record {}, generation {}, {}", record.number, record.generation, record.state)?;
         }

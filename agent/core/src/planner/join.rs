@@ -127,7 +127,7 @@ pub(super) fn is_spare(s: &Situation<'_>) -> bool {
 /// The join waits for nothing but this node itself; asked by [`crate::memory::Memory::absorb`], which counts the join deadline from it.
 pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
     let Charter::Known(record) = &s.charter else { return false };
-    let Some(membership) = s.membership() else { return false };
+    let Some(membership) = s.membership().filter(|_| s.paused().is_none()) else { return false };
     if record.state != State::Established || is_spare(s) || s.my_member().is_some_and(|m| !m.learner) {
         return false;
     }

@@ -9,6 +9,7 @@ mod hooks;
 mod join;
 mod learner;
 mod leave;
+mod pause;
 mod prune;
 mod reboot;
 mod recover;
@@ -36,6 +37,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule { name: "heartbeat", decide: hooks::heartbeat },
+    Rule { name: "paused", decide: pause::decide },
     Rule { name: "leave", decide: leave::decide },
     Rule { name: "reboot", decide: reboot::decide },
     Rule { name: "warm", decide: serve::warm },

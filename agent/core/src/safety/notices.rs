@@ -21,11 +21,8 @@ pub(super) fn is_told_to_leave(f: &Facts<'_>) -> bool {
 fn sends_away(state: LifecycleState) -> bool {
     use LifecycleState::{Detached, ReplacingRootVolume, ReplacingRootVolumeWait, Terminated, Warmed};
     use LifecycleState::{Terminating, TerminatingProceed, TerminatingRetained, TerminatingWait};
-    match state {
-        Terminating | TerminatingWait | TerminatingProceed | TerminatingRetained | Terminated => true,
-        Detached | Warmed(_) | ReplacingRootVolume | ReplacingRootVolumeWait => true,
-        _ => false,
-    }
+    let by_its_group = matches!(state, Terminating | TerminatingWait | TerminatingProceed | TerminatingRetained | Terminated);
+    by_its_group || matches!(state, Detached | Warmed(_) | ReplacingRootVolume | ReplacingRootVolumeWait)
 }
 
 /// When EC2 or the operating system takes the machine, whatever any hook still allows.
@@ -33,7 +30,8 @@ pub(super) fn machine_is_taken(f: &Facts<'_>) -> Option<Timestamp> {
     let spot = f.seen.notices.spot.last().and_then(|spot| spot.as_ref()).map(|spot| spot.at);
     let off = f.seen.local.shutdown.filter(|s| s.kind == ShutdownKind::PowerOff).map(|s| s.deadline);
     let events = f.seen.notices.scheduled.last().into_iter().flatten();
-    let stops = events.filter(|e| e.state == EventState::Active && [EventCode::InstanceStop, EventCode::InstanceRetirement].contains(&e.code));
+    let stops =
+        events.filter(|e| e.state == EventState::Active && [EventCode::InstanceStop, EventCode::InstanceRetirement].contains(&e.code));
     let begins = stops.map(|e| e.not_before).filter(|at| *at <= f.now + f.policy.scheduled_lead).min();
     [spot, off, begins].into_iter().flatten().min()
 }

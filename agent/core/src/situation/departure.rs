@@ -90,7 +90,8 @@ impl Situation<'_> {
     /// The same instance comes back with another root volume, which is empty: its member could not come back with it. IMDS is not known to
     /// tell of it, and its own state is not asked for while it serves, so that the group's list may be the first to say so.
     fn root_volume(&self) -> Option<Departure> {
-        let replaces = |state: LifecycleState| matches!(state, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait);
+        let replaces =
+            |state: LifecycleState| matches!(state, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait);
         let own = &self.seen.cloud.own_state;
         let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).map(|i| i.state).filter(|_| own.fresh().is_none());
         let told = [own.last().copied(), listed, self.seen.target.last().copied().flatten()];
@@ -150,9 +151,8 @@ impl Situation<'_> {
 
     /// The group replaces an instance that EC2 takes only when it is gone; but another notice may have begun it, or somebody may be joining.
     fn replacement_is_coming(&self) -> bool {
-        let launching = |state: LifecycleState| {
-            matches!(state, LifecycleState::Pending | LifecycleState::PendingWait | LifecycleState::PendingProceed)
-        };
+        let launching =
+            |state: LifecycleState| matches!(state, LifecycleState::Pending | LifecycleState::PendingWait | LifecycleState::PendingProceed);
         let listed = self.seen.cloud.listed.last().into_iter().flatten().any(|(id, i)| id != self.me() && launching(i.state));
         let joining = || self.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.phase.is_on_its_way_in());
         listed || joining()

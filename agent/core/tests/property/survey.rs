@@ -40,6 +40,8 @@ pub(crate) const KINDS: &[&str] = &[
     "move",
     "unhealthy",
     "forget",
+    "pause",
+    "end of pause",
 ];
 
 #[derive(Debug, Default)]
@@ -159,5 +161,7 @@ fn kind(step: &Step) -> String {
         Step::MoveLeader { .. } => "move".to_owned(),
         Step::ReportUnhealthy => "unhealthy".to_owned(),
         Step::ForgetOrder => "forget".to_owned(),
+        Step::SetPause { .. } => "pause".to_owned(),
+        Step::ClearPause { .. } => "end of pause".to_owned(),
     }
 }

@@ -428,6 +428,10 @@ impl<'a, 'b> Walk<'a, 'b> {
     }
 
     fn order(&mut self) {
+        if self.dice.flip() {
+            let order = *self.dice.pick(&["pause node", "pause cluster", "resume node", "resume cluster"]);
+            return self.line(order);
+        }
         let order = *self.dice.pick(&["none", "leave", "recover-fresh"]);
         self.line(format!("order {order}"));
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::{Kept, Memory, Order};
 use quorate_core::observation::{Me, Observation};
+use quorate_core::pausing::Pause;
 use quorate_core::plan::Step;
 use quorate_core::planner;
 use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
@@ -93,7 +94,9 @@ impl World {
             "peer" => self.peers.set(words),
             "time" => self.pass(words.duration(words.nth(0))),
             "suspended" => self.now = self.now + words.duration(words.nth(0)),
-            "order" => self.memory.kept.order = order(words),
+            "order" => self.order(words),
+            "pause" | "resume" => self.pause(verb, words),
+            "reads-pause" => self.etcd.pause(elsewhere(words, self.now)),
             "remembers" => self.memory.kept.record = self.store.ever(words.number(words.nth(0))).cloned(),
             "restart" => self.memory = Memory::new(self.memory.kept.clone(), self.now),
             "policy" => set_policy(&mut self.policy, words),
@@ -101,6 +104,27 @@ impl World {
         }
         if verb == "reboot" {
             self.memory = Memory::new(self.memory.kept.clone(), self.now);
+        }
+    }
+
+    /// An order to leave ends a pause here, as the agent's control socket has it.
+    fn order(&mut self, words: &Words<'_>) {
+        self.memory.kept.order = order(words);
+        if self.memory.kept.order == Some(Order::Leave) {
+            self.memory.kept.pausing.leave();
+        }
+    }
+
+    fn pause(&mut self, verb: &str, words: &Words<'_>) {
+        let cluster = match words.nth(0) {
+            "cluster" => true,
+            "node" => false,
+            _ => words.fail("this node is paused, or the cluster"),
+        };
+        let pause = Pause { since: self.now, by: "alice".to_owned(), on: self.me.instance.clone() };
+        match verb {
+            "pause" => self.memory.kept.pausing.pause(pause, cluster),
+            _ => self.memory.kept.pausing.resume(cluster),
         }
     }
 
@@ -153,6 +177,11 @@ fn stale<T>(reading: Reading<T>) -> Reading<T> {
         Reading::Fresh(value, at) => Reading::Stale(value, at - Duration::from_secs(60)),
         other => other,
     }
+}
+
+/// A pause that was ordered on another node, as etcd has it.
+fn elsewhere(words: &Words<'_>, now: Timestamp) -> Option<Pause> {
+    (words.nth(0) != "none").then(|| Pause { since: now, by: "bob".to_owned(), on: InstanceId::new(words.nth(0)) })
 }
 
 fn order(words: &Words<'_>) -> Option<Order> {

@@ -129,6 +129,7 @@ fn nothing_seen(me: Me) -> Observation {
             local_list: Reading::unknown(NOT_YET),
             statuses: BTreeMap::new(),
             lock: Reading::unknown(NOT_YET),
+            pause: Reading::unknown(NOT_YET),
         },
     }
 }

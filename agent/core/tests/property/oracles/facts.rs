@@ -7,6 +7,7 @@ use quorate_core::observation::{
     DataClaim, DataIdentity, Ec2Answer, Ec2State, EventState, HookRef, LifecycleState, LocalData, Lock, Member, Process, ShutdownKind,
     Transition,
 };
+use quorate_core::pausing::{Pause, Wish};
 use quorate_core::plan::peer_url;
 use quorate_core::policy::OnRebalance;
 
@@ -134,6 +135,22 @@ impl<'a> Facts<'a> {
         self.w.memory.leaving.is_some()
     }
 
+    pub(crate) fn wants_pause(&self, pause: &Pause) -> bool {
+        matches!(&self.w.memory.kept.pausing.wish, Some(Wish::Pause(wanted)) if wanted == pause)
+    }
+
+    pub(crate) fn wants_no_pause(&self) -> bool {
+        matches!(&self.w.memory.kept.pausing.wish, Some(Wish::Resume))
+    }
+
+    /// An operator's order is remembered here, or the cluster's was read, and none has been ended since.
+    pub(crate) fn is_paused(&self) -> bool {
+        let kept = &self.w.memory.kept.pausing;
+        let wanted = matches!(kept.wish, Some(Wish::Pause(_)));
+        let elsewhere = kept.cluster.is_some() && kept.cluster != kept.overridden && !self.wants_no_pause();
+        kept.own.is_some() || wanted || (elsewhere && self.w.seen.etcd.pause.fresh().is_none())
+    }
+
     /// Its group, EC2, its operating system or an operator has told it to leave.
     pub(crate) fn is_told_to_leave(&self) -> bool {
         let (seen, memory) = (&self.w.seen, &self.w.memory);
@@ -177,12 +194,13 @@ impl<'a> Facts<'a> {
     pub(crate) fn is_out_of_time(&self) -> bool {
         let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
         let mut own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
-        self.is_taken_soon() || own.any(|h| {
-            let Some(beat) = self.w.memory.beats.get(&h.hook) else { return false };
-            let from_beat = beat.accepted.unwrap_or(beat.opened).0 + h.heartbeat_timeout.as_millis() as u64;
-            let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
-            self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
-        })
+        self.is_taken_soon()
+            || own.any(|h| {
+                let Some(beat) = self.w.memory.beats.get(&h.hook) else { return false };
+                let from_beat = beat.accepted.unwrap_or(beat.opened).0 + h.heartbeat_timeout.as_millis() as u64;
+                let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
+                self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
+            })
     }
 
     /// Every other voter is lost, by a quorum's list, or else by this member's own and the remembered record's.

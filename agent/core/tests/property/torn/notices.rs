@@ -33,7 +33,7 @@ pub(super) fn notices(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
 fn event(dice: &mut Dice<'_>) -> ScheduledEvent {
     let state = *dice.pick(&[EventState::Active, EventState::Active, EventState::Canceled, EventState::Completed]);
     let not_before = if dice.flip() { soon(dice) } else { NOW + Duration::from_secs(86_400) };
-    let code = EventCode::parse(*dice.pick::<&str>(CODES));
+    let code = EventCode::parse(dice.pick::<&str>(CODES));
     ScheduledEvent { id: "instance-event-1".into(), code, state, not_before, not_after: None, not_before_deadline: None }
 }
 
