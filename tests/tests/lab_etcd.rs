@@ -2,6 +2,8 @@
 //!
 //! `QUORATE_LAB_LOGS=DIR` keeps the logs of agents and etcd.
 
+#[path = "lab_etcd/asked.rs"]
+mod asked;
 #[path = "lab_etcd/crash.rs"]
 mod crash;
 #[path = "lab_etcd/form.rs"]
@@ -12,11 +14,18 @@ mod group;
 mod kill;
 #[path = "lab_etcd/life.rs"]
 mod life;
+#[allow(dead_code, clippy::unwrap_used, reason = "the store's own tests use the rest, and fail by panicking")]
+#[path = "wire_charter/mini_s3.rs"]
+mod mini_s3;
 #[path = "lab_etcd/notices.rs"]
 mod notices;
+#[path = "lab_etcd/permissions.rs"]
+mod permissions;
 #[path = "lab_etcd/smoke.rs"]
 mod smoke;
 #[path = "lab_etcd/traces.rs"]
 mod traces;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
+#[path = "lab_etcd/zones.rs"]
+mod zones;

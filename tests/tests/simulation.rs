@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
-use quorate_lab::simulator::{Sabotage, Summary, replay, run_seed, simulate, simulate_sabotaged, steady_aws_calls};
+use quorate_lab::simulator::{SEVERAL_GROUPS, Sabotage, Summary, replay, run_seed, simulate, simulate_sabotaged, steady_aws_calls};
 
 /// As many as a test run affords; `quorate-lab simulate --seeds N` runs more.
 const SEEDS: u64 = 20_000;
@@ -64,6 +64,18 @@ fn what_was_mended_stays_mended() {
             panic!("{}seed {seed} ({what}): {violation}", last_lines(&replay(*seed), 60));
         }
     }
+}
+
+/// Two or three groups make one cluster, one in each zone, and a whole zone may be lost.
+#[test]
+fn no_schedule_of_several_groups_breaks_an_invariant() {
+    let summary = simulate(SEVERAL_GROUPS..SEVERAL_GROUPS + SEEDS / 2, threads());
+    println!("{summary}");
+    assert_clean(&summary);
+    let stats = &summary.stats;
+    assert!(stats.completed_across_groups > 0, "nobody ever completed the hook of a dead instance of another group");
+    assert!(stats.zones_lost > 0 && stats.recovered > 0, "no zone was lost, or none was half of a cluster");
+    assert!(stats.converged * 100 >= stats.runs * 70, "only {} of {} runs came to rest", stats.converged, stats.runs);
 }
 
 /// A simulator in which nothing happens would pass every check.

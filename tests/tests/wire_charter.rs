@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+#[allow(dead_code, reason = "the test of the permissions uses the rest")]
 #[path = "wire_charter/mini_s3.rs"]
 mod mini_s3;
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::ids::InstanceId;
+use crate::ids::{GroupName, InstanceId};
 use crate::memory::Memory;
 use crate::observation::{LifecycleState, Observation};
 use crate::planner;
@@ -71,11 +71,20 @@ fn is_launching(s: &Situation<'_>) -> bool {
     matches!(s.seen.cloud.own_state.last(), None | Some(LifecycleState::Pending))
 }
 
-/// No hook was ever read, or this instance waits in a hook's state and none of its group's is known: an empty view was believed.
+/// No hook was ever read; or this instance, or a dead one whose hooks are this agent's to complete, waits in a hook's state and none of its
+/// group's is known: an empty view was believed, or the group is younger than the last look.
 fn lacks_hooks(s: &Situation<'_>) -> bool {
     let Some(hooks) = s.seen.cloud.hooks.last() else { return true };
+    let is_unknown = |group: &GroupName| !hooks.iter().any(|h| h.hook.group == *group);
     let waits = s.launch_is_open() || s.termination_is_open();
-    waits && !hooks.iter().any(|h| h.hook.group == s.seen.me.group)
+    (waits && is_unknown(&s.seen.me.group)) || groups_of_the_dead(s).any(is_unknown)
+}
+
+/// The groups in which a departed instance waits for somebody to complete its hooks, where that is this node's duty.
+fn groups_of_the_dead<'a>(s: &'a Situation<'_>) -> impl Iterator<Item = &'a GroupName> {
+    let listed = s.seen.cloud.listed.last().filter(|_| s.leads()).into_iter().flatten();
+    let waits = |state| matches!(state, LifecycleState::TerminatingWait | LifecycleState::PendingWait);
+    listed.filter(move |(id, i)| *id != s.me() && waits(i.state) && s.is_departed(id)).map(|(_, i)| &i.group)
 }
 
 /// Whether anything is awaited from AWS; asked by [`Memory::absorb`], which remembers since when.

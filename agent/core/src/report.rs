@@ -40,6 +40,23 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 13] = [
+        Self::Starting,
+        Self::Warm,
+        Self::Waiting,
+        Self::Founding,
+        Self::Joining,
+        Self::Learner,
+        Self::Voter,
+        Self::Spare,
+        Self::Resting,
+        Self::Leaving,
+        Self::Left,
+        Self::Recovering,
+        Self::Halted,
+    ];
+
     /// A node that is about to become a member, and for whom the leader's agent looks more often.
     #[must_use]
     pub fn is_on_its_way_in(self) -> bool {

@@ -7,6 +7,7 @@ mod story;
 use std::time::Duration;
 
 use quorate_core::cadence::{self, Query};
+use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 use story::Teller;
 use story::world::World;
@@ -125,6 +126,24 @@ fn a_notice_is_followed_by_questions_at_once() {
     for wanted in [Query::Groups, Query::Hooks, Query::OwnState] {
         assert!(due.contains(&wanted), "{wanted:?} is not due: {due:?}");
     }
+}
+
+/// An operator has opened another zone since the hooks were read last: the dead there must not wait out a timeout for that.
+#[test]
+fn the_hooks_of_a_dead_instance_are_asked_for_when_its_group_is_new() {
+    let mut teller = Teller::new("cadence");
+    let dead = VOTER.replace("listed i-a, i-b, i-c", "listed i-a, i-b, i-c, i-d of young Terminating:Wait");
+    format!("{dead}\nec2 i-d terminated").lines().for_each(|line| teller.line(line));
+    let world = teller.world.as_mut().unwrap();
+    world.memory.note_asked(&Query::Hooks, world.now);
+    world.now = world.now + world.policy.aws_hurry * 2;
+    assert!(!is_due(world, &Query::Hooks), "its hooks are known");
+    let mut seen = world.look();
+    if let Reading::Fresh(hooks, _) = &mut seen.cloud.hooks {
+        hooks.retain(|h| h.hook.group == world.me.group);
+    }
+    let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
+    assert!(due.contains(&Query::Hooks), "{due:?}");
 }
 
 fn is_due(world: &mut World, query: &Query) -> bool {

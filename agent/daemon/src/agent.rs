@@ -1,31 +1,40 @@
 //! The loop: observe, decide, pass the gate, execute one step, look again. It sleeps only when there is nothing to do.
 
-use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use quorate_core::memory::{Kept, Memory, Order};
-use quorate_core::observation::{DataClaim, LocalData, Observation, PeerAnswer, Process, Shutdown, ShutdownKind};
+use quorate_core::observation::{PeerAnswer, Shutdown, ShutdownKind};
 use quorate_core::plan::{Outcome, Plan, Step};
 use quorate_core::planner;
-use quorate_core::report::{Phase, Report};
+use quorate_core::policy::Policy;
+use quorate_core::report::Phase;
 use quorate_core::safety;
 use quorate_core::time::Timestamp;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::adapters::host::memory_file::{self, Loaded};
 use crate::adapters::peer;
 use crate::clock::Clock;
 use crate::config::{ServiceSettings, Settings};
-use crate::control::server::{self, Ask};
+use crate::control::server::{self, Ask, Sources};
 use crate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, pausing};
+use crate::cycle::Cycle;
+use crate::endpoints::EndpointsFile;
 use crate::execute::Executor;
+use crate::health;
+use crate::journal::Journal;
 use crate::messages;
+use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
 use crate::observe::Observer;
-use crate::status::{Cycle, Status};
+use crate::peer_answer;
 use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
@@ -33,9 +42,6 @@ use crate::world::World;
 
 /// After so many steps without a pause one is made all the same: a step that changes nothing must not spin.
 const STEPS_WITHOUT_PAUSE: u32 = 40;
-
-/// What repeats is logged again after this.
-const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs the agent until SIGTERM or SIGINT, which only end it: the member runs on, and nothing is left or changed.
 ///
@@ -79,7 +85,7 @@ impl Stop {
 
 struct Agent {
     clock: Clock,
-    settings: Settings,
+    policy: Arc<Policy>,
     memory: Memory,
     /// What of the memory is on the disk.
     stored: Option<Kept>,
@@ -88,10 +94,11 @@ struct Agent {
     executor: Executor,
     answer: watch::Sender<PeerAnswer>,
     asks: mpsc::Receiver<Ask>,
-    waiting: Vec<oneshot::Sender<Status>>,
-    last_report: Option<(Report, Timestamp)>,
-    /// The phase that was told of last.
-    told_phase: Option<Phase>,
+    /// The last cycle: what every question is answered from.
+    cycles: watch::Sender<Option<Arc<Cycle>>>,
+    journal: Journal,
+    metrics: Arc<Metrics>,
+    endpoints: EndpointsFile,
     notifier: Notifier,
     watch: Option<ShutdownWatch>,
     /// The machine shuts down.
@@ -99,8 +106,6 @@ struct Agent {
     /// The agent itself was told to end with it.
     ending: bool,
     notices: NoticeLog,
-    /// What steps came to, as it was logged, and when: what repeats is logged once a minute.
-    told: BTreeMap<String, Timestamp>,
 }
 
 impl Agent {
@@ -117,11 +122,18 @@ impl Agent {
             }
         };
         let memory = Memory::new(kept, clock.now());
-        let (answer, answers) = watch::channel(first_answer(&memory));
+        let (answer, answers) = watch::channel(peer_answer::before_the_first_look(&memory));
         peer::server::serve(std::net::SocketAddr::new(me.address, settings.peer_port), answers).await?;
         std::fs::create_dir_all(&settings.paths.run_dir)?;
         let (ask, asks) = mpsc::channel(16);
-        server::serve(&settings.paths.run_dir.join(SOCKET), ask)?;
+        let (cycles, last_cycle) = watch::channel(None);
+        let metrics = Arc::new(Metrics::new(last_cycle.clone()));
+        listen("metrics.listen", settings.metrics_listen, server::metrics(Arc::clone(&metrics))).await?;
+        listen("health.listen", settings.health_listen, health::router(last_cycle.clone(), clock)).await?;
+        server::serve(
+            &settings.paths.run_dir.join(SOCKET),
+            Sources { asks: ask, cycles: last_cycle, clock, metrics: Arc::clone(&metrics) },
+        )?;
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
             clock,
@@ -130,18 +142,18 @@ impl Agent {
             memory,
             stored: None,
             memory_path,
-            settings,
+            policy: Arc::new(settings.policy),
             answer,
             asks,
-            waiting: Vec::new(),
-            last_report: None,
-            told_phase: None,
+            cycles,
+            journal: Journal::default(),
+            metrics,
+            endpoints: EndpointsFile::in_dir(&settings.paths.run_dir),
             notifier: Notifier::from_environment(),
             watch: watches.then(|| ShutdownWatch::start(bus)),
             shutdown: None,
             ending: false,
             notices: NoticeLog::default(),
-            told: BTreeMap::new(),
         })
     }
 
@@ -161,7 +173,7 @@ impl Agent {
                 break;
             }
             steps = if pause.is_zero() { steps + 1 } else { 0 };
-            let pause = if steps > STEPS_WITHOUT_PAUSE { self.settings.policy.cycle } else { pause };
+            let pause = if steps > STEPS_WITHOUT_PAUSE { self.policy.cycle } else { pause };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 Some(ask) = self.asks.recv() => self.take(ask),
@@ -181,7 +193,7 @@ impl Agent {
         let Some(kind) = watch.queued().await else { return false };
         self.begin_shutdown(kind);
         self.ending = true;
-        self.notifier.stopping(self.settings.policy.shutdown_budget * 2);
+        self.notifier.stopping(self.policy.shutdown_budget * 2);
         true
     }
 
@@ -197,13 +209,14 @@ impl Agent {
 
     /// A later notice of the same shutdown restarts nothing.
     fn begin_shutdown(&mut self, kind: ShutdownKind) {
-        let deadline = self.shutdown.map_or_else(|| self.clock.now() + self.settings.policy.shutdown_budget, |before| before.deadline);
+        let deadline = self.shutdown.map_or_else(|| self.clock.now() + self.policy.shutdown_budget, |before| before.deadline);
         self.shutdown = Some(Shutdown { kind, deadline });
         if let Some(pause) = self.memory.kept.pausing.in_force() {
             warn!(message_id = messages::NOTICE_RECEIVED, "the machine shuts down, and nothing is done before: paused {pause}");
             return;
         }
         match kind {
+            ShutdownKind::PowerOff if self.phase() == Some(Phase::Left) => info!("the machine powers off; its member has left already"),
             ShutdownKind::PowerOff => info!(message_id = messages::NOTICE_RECEIVED, "the machine powers off: its member leaves before"),
             ShutdownKind::Reboot => {
                 info!(message_id = messages::NOTICE_RECEIVED, "the machine reboots: its member rests, and comes back with it")
@@ -214,7 +227,7 @@ impl Agent {
     /// Whether all is done that can be done before the machine stops, if it does; then logind is held up no longer.
     fn is_ready_for_shutdown(&self) -> bool {
         let Some(shutdown) = self.shutdown else { return true };
-        let phase = self.last_report.as_ref().map(|(report, _)| report.phase);
+        let phase = self.phase();
         // While paused nothing is done before: the member stops with the machine.
         let done = self.memory.kept.pausing.in_force().is_some()
             || match shutdown.kind {
@@ -233,27 +246,28 @@ impl Agent {
         while let Ok(ask) = self.asks.try_recv() {
             self.take(ask);
         }
+        let begun = self.clock.now();
         let seen = self.observer.observe(&mut self.memory, self.shutdown, self.clock).await;
         let now = self.clock.now();
         self.notices.tell(&seen);
-        let policy = &self.settings.policy;
-        self.memory.absorb(&seen, policy, now);
+        self.metrics.looked(now.since(begun));
+        self.memory.absorb(&seen, &self.policy, now);
         self.store_pausing();
-        let policy = &self.settings.policy;
-        let plan = planner::plan(&seen, &self.memory, policy, now);
-        self.publish(&seen, &plan, now);
-        let Some(step) = plan.step.clone() else { return plan.look_again };
+        let plan = planner::plan(&seen, &self.memory, &self.policy, now);
+        let since = self.since(&plan, now);
+        let cycle = Arc::new(Cycle { seen, memory: self.memory.clone(), policy: Arc::clone(&self.policy), plan, since, at: now });
+        self.publish(&cycle);
+        let Some(step) = &cycle.plan.step else { return cycle.plan.look_again };
         if let Err(problem) = self.store_memory() {
             error!("cannot store what must be remembered before the next step, and so does not take it: {problem}");
-            return self.settings.policy.cycle;
+            return self.policy.cycle;
         }
-        if let Err(refusal) = safety::check(&step, &seen, &self.memory, &self.settings.policy, now) {
-            if self.is_news(refusal.to_string(), now) {
-                error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule, "{}, but {refusal}", plan.report.says);
-            }
-            return self.settings.policy.retry;
+        if let Err(refusal) = safety::check(step, &cycle.seen, &cycle.memory, &self.policy, now) {
+            self.journal.refused(&cycle.plan, &refusal, now);
+            self.metrics.refused();
+            return self.policy.retry;
         }
-        self.take_step(&step, &plan).await
+        self.take_step(step, &cycle.plan).await
     }
 
     async fn take_step(&mut self, step: &Step, plan: &Plan) -> Duration {
@@ -262,88 +276,40 @@ impl Agent {
         let outcome = self.executor.execute(step).await;
         long.iter().for_each(|_| self.notifier.took());
         let now = self.clock.now();
-        self.memory.note(step, &outcome, &self.settings.policy, now);
+        self.memory.note(step, &outcome, &self.policy, now);
         self.observer.after(step);
         if let Err(problem) = self.store_memory() {
             error!("cannot store what must be remembered: {problem}");
         }
-        match &outcome {
-            Outcome::Done => {
-                if self.is_news(format!("{} {}", step.kind(), plan.report.says), now) {
-                    let message_id = messages::of_step(step);
-                    info!(message_id, quorate.step = step.kind(), quorate.rule = plan.report.rule, "{}", plan.report.says);
-                }
-                Duration::ZERO
-            }
-            Outcome::Refused(why) | Outcome::Unclear(why) => {
-                let news = self.is_news(format!("{} {why}", step.kind()), now);
-                // Just after a transition AWS refuses heartbeats for a moment: no reason to alarm anybody.
-                if news && matches!(step, Step::Heartbeat { .. }) {
-                    info!(quorate.step = step.kind(), quorate.rule = plan.report.rule, "{}, and will again: {why}", plan.report.says);
-                } else if news {
-                    warn!(
-                        quorate.step = step.kind(),
-                        quorate.rule = plan.report.rule,
-                        "{}, but it was not accepted: {why}",
-                        plan.report.says
-                    );
-                }
-                self.settings.policy.retry / 4
-            }
+        self.journal.stepped(step, plan, &outcome, now);
+        self.metrics.stepped(step, &outcome);
+        match outcome {
+            Outcome::Done => Duration::ZERO,
+            Outcome::Refused(_) | Outcome::Unclear(_) => self.policy.retry / 4,
         }
     }
 
-    /// Tells peers, the socket and the log: the log only of a change.
-    fn publish(&mut self, seen: &Observation, plan: &Plan, now: Timestamp) {
-        let same = self.last_report.as_ref().is_some_and(|(last, _)| last.phase == plan.report.phase && last.says == plan.report.says);
-        if !same {
-            if plan.step.is_none() && self.is_news(plan.report.to_string(), now) {
-                self.tell(seen, &plan.report);
-            }
-            self.last_report = Some((plan.report.clone(), now));
+    /// Tells peers, the socket, systemd and the journal what was decided.
+    fn publish(&mut self, cycle: &Arc<Cycle>) {
+        let plan = &cycle.plan;
+        if cycle.since == cycle.at && plan.step.is_none() {
+            self.journal.waits(&cycle.seen, &plan.report, cycle.at);
         }
         self.notifier.status(&plan.report.to_string());
-        self.answer.send_replace(peer_answer(seen, &self.memory, plan, now));
-        let since = self.last_report.as_ref().map_or(now, |(_, since)| *since);
-        let cycle = Cycle { seen, memory: &self.memory, policy: &self.settings.policy, plan, since, now };
-        for waiting in self.waiting.drain(..) {
-            // The asker may have gone away.
-            let _ = waiting.send(cycle.status());
-        }
+        self.answer.send_replace(peer_answer::of(cycle));
+        self.endpoints.keep(cycle);
+        self.cycles.send_replace(Some(Arc::clone(cycle)));
     }
 
-    fn tell(&mut self, seen: &Observation, report: &Report) {
-        let message_id = messages::of_report(report, self.told_phase.replace(report.phase));
-        let member = match seen.local.data.last() {
-            Some(LocalData::Present(identity)) => identity.member.map(|id| id.to_string()),
-            Some(LocalData::Empty) | None => None,
-        };
-        let (phase, reason) = (report.phase.to_string(), &*report.says);
-        if report.needs_operator {
-            error!(
-                message_id,
-                quorate.phase = phase,
-                quorate.rule = report.rule,
-                quorate.member_id = member,
-                quorate.reason = reason,
-                "{report}. An operator must act"
-            );
-        } else {
-            info!(
-                message_id,
-                quorate.phase = phase,
-                quorate.rule = report.rule,
-                quorate.member_id = member,
-                quorate.reason = reason,
-                "{report}"
-            );
-        }
+    /// Since when the decision has been the same.
+    fn since(&self, plan: &Plan, now: Timestamp) -> Timestamp {
+        let borrowed = self.cycles.borrow();
+        let same = borrowed.as_ref().filter(|c| c.plan.report.phase == plan.report.phase && c.plan.report.says == plan.report.says);
+        same.map_or(now, |cycle| cycle.since)
     }
 
-    /// Whether this line was not logged within the last minute: a step that is tried again and again is one line, not a hundred.
-    fn is_news(&mut self, line: String, now: Timestamp) -> bool {
-        self.told.retain(|_, at| now.since(*at) < TELL_AGAIN_AFTER);
-        self.told.insert(line, now).is_none()
+    fn phase(&self) -> Option<Phase> {
+        self.cycles.borrow().as_ref().map(|cycle| cycle.plan.report.phase)
     }
 
     fn store_memory(&mut self) -> Result<(), String> {
@@ -355,15 +321,11 @@ impl Agent {
         Ok(())
     }
 
-    fn take(&mut self, ask: Ask) {
-        match ask {
-            Ask::Status(reply) => self.waiting.push(reply),
-            Ask::Order(request, reply) => {
-                let answer = self.order(&request);
-                info!("operator: {}", answer.says);
-                let _ = reply.send(answer);
-            }
-        }
+    fn take(&mut self, Ask(request, reply): Ask) {
+        let answer = self.order(&request);
+        info!("operator: {}", answer.says);
+        // The asker may have gone away.
+        let _ = reply.send(answer);
     }
 
     fn order(&mut self, request: &OrderRequest) -> OrderAnswer {
@@ -416,62 +378,19 @@ impl Agent {
     }
 }
 
+/// Serves `router` at the address that the operator gave, if any, until the process ends.
+async fn listen(key: &str, at: Option<SocketAddr>, router: axum::Router) -> anyhow::Result<()> {
+    let Some(at) = at else { return Ok(()) };
+    let listener = TcpListener::bind(at)
+        .await
+        .with_context(|| format!("cannot listen at {key} = {at}: give an address of this machine and a free port"))?;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(())
+}
+
 async fn next_notice(watch: &mut Option<ShutdownWatch>) -> Notice {
     match watch {
         Some(watch) => watch.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Before the first look nothing is known, and nothing is consented to.
-fn first_answer(memory: &Memory) -> PeerAnswer {
-    PeerAnswer {
-        instance: memory.kept.instance.clone(),
-        phase: Phase::Starting,
-        record: memory.kept.record.clone(),
-        data: DataClaim::Unknown,
-        quorum: None,
-        leaving: false,
-        leave_within_ms: None,
-    }
-}
-
-fn peer_answer(seen: &Observation, memory: &Memory, plan: &Plan, now: Timestamp) -> PeerAnswer {
-    let leaving = memory.leaving.is_some();
-    let within = |until: Timestamp| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
-    PeerAnswer {
-        instance: memory.kept.instance.clone(),
-        phase: plan.report.phase,
-        record: memory.kept.record.clone(),
-        data: data_claim(seen),
-        quorum: seen.etcd.membership.fresh().map(|m| m.cluster),
-        leaving,
-        leave_within_ms: plan.report.until.filter(|_| leaving).map(within),
-    }
-}
-
-fn data_claim(seen: &Observation) -> DataClaim {
-    let identity = match seen.local.data.fresh() {
-        None => return DataClaim::Unknown,
-        Some(LocalData::Empty) => return DataClaim::None,
-        Some(LocalData::Present(identity)) => identity,
-    };
-    let (Some(cluster), Some(member)) = (identity.cluster, identity.member) else { return without_log(seen) };
-    let status = seen.etcd.statuses.get(&member).and_then(|s| s.fresh());
-    DataClaim::Holds {
-        cluster,
-        member,
-        generation: identity.generation,
-        voter: status.map(|s| !s.learner),
-        term: status.map(|s| s.term),
-        applied: status.map(|s| s.applied),
-    }
-}
-
-/// A directory without a write-ahead log holds no member, unless etcd is just about to write one.
-fn without_log(seen: &Observation) -> DataClaim {
-    match seen.local.process.fresh() {
-        Some(Process::Stopped { .. }) => DataClaim::None,
-        Some(Process::Running { .. }) | None => DataClaim::Unknown,
     }
 }

@@ -26,6 +26,11 @@ pub enum Command {
     Status(StatusArgs),
     /// Say what the agent would do next, and change nothing.
     Plan,
+    /// Say what is missing on this instance, and how to mend it.
+    ///
+    /// Looks at tags, permissions, hooks, endpoints, the store, ports, peers, clock, etcd, disk and systemd; changes nothing, and works
+    /// before the first boot as well as beside the agent. Run it as root. The exit status is 1 if there is a problem.
+    Check(CheckArgs),
     /// Wait until this node has joined, for units that are to start after it.
     Wait,
     /// Leave the cluster and stay away until `quorate join`; lifecycle hooks are completed as usual.
@@ -59,6 +64,17 @@ pub struct PauseArgs {
     /// On every node of the cluster, told through etcd. Each remembers it while etcd has no quorum.
     #[arg(long)]
     pub cluster: bool,
+}
+
+/// `quorate check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with status 1 for a warning too.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `quorate recover`.

@@ -14,6 +14,7 @@ mod timing;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,6 +81,10 @@ pub struct Settings {
     pub paths: Paths,
     /// AWS.
     pub aws: AwsSettings,
+    /// Where `/metrics` is served, beside the control socket.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Where `/readyz` and `/leader` are served.
+    pub health_listen: Option<SocketAddr>,
 }
 
 /// Why there are no settings.

@@ -4,16 +4,23 @@
 
 pub mod adapters;
 pub mod agent;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
 pub mod crash;
+pub mod cycle;
+pub mod endpoints;
 pub mod execute;
+pub mod health;
 pub mod identity;
+pub mod journal;
 pub mod messages;
+pub mod metrics;
 pub mod notices;
 pub mod observe;
+pub mod peer_answer;
 pub mod status;
 pub mod systemd;
 pub mod telemetry;

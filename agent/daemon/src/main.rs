@@ -1,10 +1,12 @@
 //! The `quorate` binary: reads the command line, and runs the agent or talks to the one that runs.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use quorate::cli::{Cli, Command, RecoverArgs};
+use quorate::check::{self, Outside};
+use quorate::cli::{CheckArgs, Cli, Command, RecoverArgs};
 use quorate::config::Settings;
 use quorate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, client};
 use quorate::telemetry;
@@ -23,7 +25,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(EX_USAGE);
         }
     };
-    match act(cli.command, settings).await {
+    match act(cli.command, settings, cli.config.as_deref()).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("quorate: {error:#}");
@@ -32,7 +34,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn act(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
+async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyhow::Result<ExitCode> {
     let socket = settings.paths.run_dir.join(SOCKET);
     let order = |order, cluster| OrderRequest { order, cluster, pause: None };
     match command {
@@ -53,6 +55,7 @@ async fn act(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
             status.refused.iter().for_each(|refused| println!("{refused}"));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Check(args) => look(&settings, file, &args).await,
         Command::Generate(args) => {
             args.write()?;
             Ok(ExitCode::SUCCESS)
@@ -70,7 +73,13 @@ async fn act(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn recover(socket: &std::path::Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
+async fn look(settings: &Settings, file: Option<&Path>, args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let report = check::run(settings, file, &Outside::of(settings)).await;
+    println!("{}", if args.json { serde_json::to_string_pretty(&report)? } else { report.to_string() });
+    Ok(if report.passes(args.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
     let status = client::status(socket).await?;
     println!("{status}");
     if !args.fresh || args.dry_run {

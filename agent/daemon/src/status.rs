@@ -1,18 +1,42 @@
 //! What an operator is told at 3 a.m.: who is here, who leads, what is awaited, since when and until when, and what would happen next.
 
 use std::fmt;
+use std::time::Duration;
 
+use quorate_core::charter::State;
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::memory::Memory;
-use quorate_core::observation::{LifecycleState, Lock, Observation};
-use quorate_core::plan::Plan;
+use quorate_core::observation::{LifecycleState, Lock, Member, Observation};
 use quorate_core::planner;
-use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
 use quorate_core::safety;
 use quorate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::cycle::Cycle;
+
+/// How a member answers when it is asked directly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// It answers and knows a leader.
+    Healthy,
+    /// It answers, and knows no leader.
+    NoLeader,
+    /// It does not answer.
+    NoAnswer,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Healthy => "healthy",
+            Self::NoLeader => "no leader",
+            Self::NoAnswer => "no answer",
+        })
+    }
+}
 
 /// One member of the cluster as `quorate status` shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,9 +47,9 @@ pub struct MemberLine {
     pub member: String,
     /// `voter` or `learner`.
     pub kind: String,
-    /// It answers and knows a leader.
-    pub healthy: bool,
-    /// It leads.
+    /// How its own member answers.
+    pub health: Health,
+    /// It leads, by the word of a quorum.
     pub leads: bool,
 }
 
@@ -76,6 +100,8 @@ pub struct Status {
     pub voters: Vec<InstanceId>,
     /// All members.
     pub members: Vec<MemberLine>,
+    /// How old the list of members is, in milliseconds; absent where none was ever read.
+    pub members_age_ms: Option<u64>,
     /// Who holds the cluster-wide lock.
     pub lock: Option<String>,
     /// The charter.
@@ -84,104 +110,106 @@ pub struct Status {
     pub last_trouble: Option<String>,
     /// What would happen if this instance were terminated now.
     pub if_terminated: String,
+    /// How long ago all this was seen and decided, in milliseconds.
+    pub age_ms: u64,
 }
 
-/// One cycle, with what came of it.
-pub struct Cycle<'a> {
-    /// What was seen.
-    pub seen: &'a Observation,
-    /// What is remembered.
-    pub memory: &'a Memory,
-    /// What the operator chose.
-    pub policy: &'a Policy,
-    /// What was decided.
-    pub plan: &'a Plan,
-    /// Since when the decision has been the same.
-    pub since: Timestamp,
-    /// The time.
-    pub now: Timestamp,
-}
-
-impl Cycle<'_> {
-    /// The status to show.
+impl Status {
+    /// The status to show at `now`, as the last cycle left things.
     #[must_use]
-    pub fn status(&self) -> Status {
-        let step = self.plan.step.as_ref();
-        let refusal = step.and_then(|s| safety::check(s, self.seen, self.memory, self.policy, self.now).err());
-        let members = self.members();
-        Status {
-            instance: self.seen.me.instance.clone(),
-            cluster: self.seen.me.cluster.clone(),
-            group: self.seen.me.group.clone(),
-            phase: self.plan.report.phase,
-            rule: self.plan.report.rule.to_owned(),
-            says: self.plan.report.says.to_string(),
-            for_ms: u64::try_from(self.now.since(self.since).as_millis()).unwrap_or(u64::MAX),
-            until_ms: self.plan.report.until.map(|until| u64::try_from(until.since(self.now).as_millis()).unwrap_or(u64::MAX)),
-            needs_operator: self.plan.report.needs_operator,
+    pub fn of(cycle: &Cycle, now: Timestamp) -> Self {
+        let Cycle { seen, memory, policy, plan, .. } = cycle;
+        let step = plan.step.as_ref();
+        let refusal = step.and_then(|s| safety::check(s, seen, memory, policy, cycle.at).err());
+        let members = members(seen);
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            instance: seen.me.instance.clone(),
+            cluster: seen.me.cluster.clone(),
+            group: seen.me.group.clone(),
+            phase: plan.report.phase,
+            rule: plan.report.rule.to_owned(),
+            says: plan.report.says.to_string(),
+            for_ms: millis(now.since(cycle.since)),
+            until_ms: plan.report.until.map(|until| millis(until.since(now))),
+            needs_operator: plan.report.needs_operator,
             step: step.map(|s| s.kind().to_owned()),
             refused: refusal.map(|r| r.to_string()),
-            paused: self.paused(),
+            paused: paused(memory),
             leader: members.iter().find(|m| m.leads).map(|m| m.instance.clone()),
-            voters: self.seen.etcd.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.name.clone())).collect(),
+            voters: seen.etcd.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.name.clone())).collect(),
             members,
-            lock: self.lock(),
-            record: self.record(),
-            last_trouble: self.memory.last_trouble.clone(),
-            if_terminated: self.if_terminated(),
+            members_age_ms: seen.etcd.membership.at().map(|at| millis(now.since(at))),
+            lock: lock(seen),
+            record: record(memory),
+            last_trouble: memory.last_trouble.clone(),
+            if_terminated: if_terminated(cycle),
+            age_ms: millis(now.since(cycle.at)),
         }
-    }
-
-    fn paused(&self) -> Option<String> {
-        let pausing = &self.memory.kept.pausing;
-        let what = if pausing.is_of_the_cluster() { "the cluster" } else { "this node" };
-        pausing.in_force().map(|pause| format!("{what}, {pause}"))
-    }
-
-    fn members(&self) -> Vec<MemberLine> {
-        let Some(membership) = self.seen.etcd.membership.last() else { return Vec::new() };
-        let line = |m: &quorate_core::observation::Member| MemberLine {
-            instance: m.name.as_ref().map_or_else(|| m.peer_url.to_string(), ToString::to_string),
-            member: m.id.to_string(),
-            kind: if m.learner { "learner" } else { "voter" }.to_owned(),
-            healthy: self.seen.etcd.statuses.get(&m.id).and_then(|s| s.fresh()).is_some_and(|s| s.leader.is_some()),
-            leads: membership.leader == Some(m.id),
-        };
-        membership.members.iter().map(line).collect()
-    }
-
-    fn lock(&self) -> Option<String> {
-        match self.seen.etcd.lock.last()? {
-            Lock::Free => None,
-            Lock::Mine { remaining } => Some(format!("{} (for {} ms more)", self.seen.me.instance, remaining.as_millis())),
-            Lock::Other { holder, purpose } => Some(format!("{holder}, to {purpose}")),
-        }
-    }
-
-    fn record(&self) -> Option<RecordLine> {
-        let record = self.memory.kept.record.as_ref()?;
-        let state = match &record.state {
-            quorate_core::charter::State::Founding { founder } => format!("founding by {founder}"),
-            quorate_core::charter::State::Established => "established".to_owned(),
-            quorate_core::charter::State::Retired { key, .. } => format!("retired to {key}"),
-        };
-        let voters = record.voters.iter().map(|v| v.instance.clone()).collect();
-        Some(RecordLine { number: record.number, generation: record.generation.0, state, voters })
-    }
-
-    /// The same planner on the altered observation.
-    fn if_terminated(&self) -> String {
-        let mut seen = self.seen.clone();
-        seen.target = Reading::Fresh(Some(LifecycleState::Terminated), self.now);
-        let mut memory = self.memory.clone();
-        memory.leaving = Some(self.now);
-        planner::plan(&seen, &memory, self.policy, self.now).report.to_string()
     }
 }
+
+fn paused(memory: &Memory) -> Option<String> {
+    let pausing = &memory.kept.pausing;
+    let what = if pausing.is_of_the_cluster() { "the cluster" } else { "this node" };
+    pausing.in_force().map(|pause| format!("{what}, {pause}"))
+}
+
+/// The members by the last list; who leads is not said of an old one.
+fn members(seen: &Observation) -> Vec<MemberLine> {
+    let Some(membership) = seen.etcd.membership.last() else { return Vec::new() };
+    let leader = seen.etcd.membership.fresh().and_then(|m| m.leader);
+    let line = |m: &Member| MemberLine {
+        instance: m.name.as_ref().map_or_else(|| m.peer_url.to_string(), ToString::to_string),
+        member: m.id.to_string(),
+        kind: if m.learner { "learner" } else { "voter" }.to_owned(),
+        health: match seen.etcd.statuses.get(&m.id).and_then(|s| s.fresh()) {
+            Some(status) if status.leader.is_some() => Health::Healthy,
+            Some(_) => Health::NoLeader,
+            None => Health::NoAnswer,
+        },
+        leads: leader == Some(m.id),
+    };
+    membership.members.iter().map(line).collect()
+}
+
+fn lock(seen: &Observation) -> Option<String> {
+    match seen.etcd.lock.last()? {
+        Lock::Free => None,
+        Lock::Mine { remaining } => Some(format!("{} (for {} ms more)", seen.me.instance, remaining.as_millis())),
+        Lock::Other { holder, purpose } => Some(format!("{holder}, to {purpose}")),
+    }
+}
+
+fn record(memory: &Memory) -> Option<RecordLine> {
+    let record = memory.kept.record.as_ref()?;
+    let state = match &record.state {
+        State::Founding { founder } => format!("founding by {founder}"),
+        State::Established => "established".to_owned(),
+        State::Retired { key, .. } => format!("retired to {key}"),
+    };
+    let voters = record.voters.iter().map(|v| v.instance.clone()).collect();
+    Some(RecordLine { number: record.number, generation: record.generation.0, state, voters })
+}
+
+/// The same planner on the altered observation.
+fn if_terminated(cycle: &Cycle) -> String {
+    let mut seen = cycle.seen.clone();
+    seen.target = Reading::Fresh(Some(LifecycleState::Terminated), cycle.at);
+    let mut memory = cycle.memory.clone();
+    memory.leaving = Some(cycle.at);
+    planner::plan(&seen, &memory, &cycle.policy, cycle.at).report.to_string()
+}
+
+/// Several cycles: what is older is said to be old.
+const OLD_MS: u64 = 10_000;
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}  cluster {}  group {}", self.instance, self.cluster, self.group)?;
+        if self.age_ms > OLD_MS {
+            writeln!(f, "  AS OF {} s AGO: the agent has been busy since", self.age_ms / 1000)?;
+        }
         writeln!(f, "  {}: {}", self.phase, self.says)?;
         let until = self.until_ms.map_or_else(String::new, |ms| format!(", for {} s at most", ms.div_ceil(1000)));
         writeln!(f, "  for {} s{until}{}", self.for_ms / 1000, if self.needs_operator { "; AN OPERATOR MUST ACT" } else { "" })?;
@@ -192,8 +220,11 @@ impl fmt::Display for Status {
             writeln!(f, "  charter: record {}, generation {}, {}", record.number, record.generation, record.state)?;
         }
         for m in &self.members {
-            let health = if m.healthy { "healthy" } else { "no answer" };
-            writeln!(f, "  {:<22} {:<17} {:<8} {health}{}", m.instance, m.member, m.kind, if m.leads { ", leads" } else { "" })?;
+            let leads = if m.leads { ", leads" } else { "" };
+            writeln!(f, "  {:<22} {:<17} {:<8} {}{leads}", m.instance, m.member, m.kind, m.health)?;
+        }
+        if let Some(age) = self.members_age_ms.filter(|age| *age > OLD_MS) {
+            writeln!(f, "  no quorum has answered for {} s: that list is so old", age / 1000)?;
         }
         if let Some(lock) = &self.lock {
             writeln!(f, "  lock: {lock}")?;

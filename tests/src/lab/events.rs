@@ -1,32 +1,51 @@
-//! What befalls the region's machines, done to the lab's.
+//! What befalls the region's machines, done to those of a host: processes on a loopback address, or booted systems.
 
+use std::future::Future;
 use std::sync::Arc;
 
+use quorate_core::ids::InstanceId;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::machines::Machines;
 use crate::region::Event;
 
-/// Follows the events for as long as they come. A machine takes its own in their order; the machines do not wait for each other.
-pub(super) async fn follow(machines: Arc<Machines>, mut events: UnboundedReceiver<Event>) {
-    // With this task its children end too, so that nothing is started while the lab clears up.
+/// What a host does to its machines when the region says so. Each takes as long as it takes; the machines do not wait for each other.
+pub(crate) trait Machinery: Send + Sync + 'static {
+    /// Powers a machine on, for the first time or again.
+    fn launch(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Presses its power button: it shuts down, and the region learns when it is off.
+    fn shut_down(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Cuts its power.
+    fn power_off(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Restarts its operating system.
+    fn reboot(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Notes what the host itself failed to do: the test that runs fails by it.
+    fn trouble(&self, what: String);
+}
+
+/// Follows the events for as long as they come.
+pub(crate) async fn follow(host: Arc<impl Machinery>, mut events: UnboundedReceiver<Event>) {
+    // With this task its children end too, so that nothing is started while the host clears up.
     let mut children = tokio::task::JoinSet::new();
     while let Some(event) = events.recv().await {
-        let machines = machines.clone();
+        let host = host.clone();
         children.spawn(async move {
-            if let Err(error) = apply(&machines, &event).await {
-                machines.trouble(format!("{event:?}: {error:#}"));
+            if let Err(error) = apply(&*host, &event).await {
+                host.trouble(format!("{event:?}: {error:#}"));
             }
         });
         while children.try_join_next().is_some() {}
     }
 }
 
-async fn apply(machines: &Machines, event: &Event) -> anyhow::Result<()> {
+async fn apply(host: &impl Machinery, event: &Event) -> anyhow::Result<()> {
     match event {
-        Event::Launch(instance) => machines.launch(instance).await,
-        Event::Shutdown(instance) => machines.shut_down(instance).await,
-        Event::PowerOff(instance) => machines.power_off(instance).await,
-        Event::Reboot(instance) => machines.reboot(instance).await,
+        Event::Launch(instance) => host.launch(instance).await,
+        Event::Shutdown(instance) => host.shut_down(instance).await,
+        Event::PowerOff(instance) => host.power_off(instance).await,
+        Event::Reboot(instance) => host.reboot(instance).await,
     }
 }

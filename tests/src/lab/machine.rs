@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
 use super::processes::{self, Process};
-use super::settings::AgentSettings;
+use super::settings::{AgentSettings, LISTEN};
 use super::{binaries, subnet};
 use crate::wire::ImdsServer;
 
@@ -55,12 +55,18 @@ impl Machine {
         fs::write(&config, self.settings(programs).to_string()).with_context(|| format!("cannot write {}", config.display()))?;
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
-        let mut command = Command::new(&programs.quorate);
-        command.arg("run").arg("--config").arg(&config).current_dir(&self.disk).process_group(0).kill_on_drop(true);
-        command.env_clear().envs(self.environment()).envs(&programs.environment);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let mut command = self.command(programs, "run");
+        command.process_group(0).stdout(log.try_clone()?).stderr(log);
         self.agent = Some(command.spawn().with_context(|| format!("cannot run {}", programs.quorate.display()))?);
         Ok(())
+    }
+
+    /// The agent's program with its configuration and in its environment.
+    pub(super) fn command(&self, programs: &Programs, what: &str) -> Command {
+        let mut command = Command::new(&programs.quorate);
+        command.arg(what).arg("--config").arg(self.disk.join("config.toml")).current_dir(&self.disk).kill_on_drop(true);
+        command.env_clear().envs(self.environment()).envs(&programs.environment).stdin(Stdio::null());
+        command
     }
 
     fn settings(&self, programs: &Programs) -> AgentSettings {
@@ -71,6 +77,8 @@ impl Machine {
             // The agent gives etcd an environment of its own.
             .raw("etcd.env", format!("{{ {} = {:?} }}", processes::MARK, self.disk.display().to_string()))
             .raw("peer.i_trust_this_network_without_tls", "true")
+            .text("health.listen", format!("{}:{}", self.address, LISTEN.health))
+            .text("metrics.listen", format!("{}:{}", self.address, LISTEN.metrics))
             .text("paths.state_dir", path("state"))
             .text("paths.run_dir", path("run"))
             .text("paths.data_dir", path("data/etcd"));

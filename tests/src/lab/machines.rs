@@ -14,6 +14,7 @@ use quorate_core::time::Timestamp;
 use rustix::process::Signal;
 
 use super::LabOptions;
+use super::events::Machinery;
 use super::machine::{Machine, Programs};
 use super::settings::AgentSettings;
 use super::site::Host;
@@ -71,6 +72,10 @@ impl Machines {
 
     pub(super) fn log(&self, instance: &InstanceId) -> PathBuf {
         root::log(&self.root, instance.as_str())
+    }
+
+    pub(super) fn programs(&self) -> Programs {
+        lock(&self.programs).clone()
     }
 
     pub(super) fn quorate(&self) -> PathBuf {
@@ -137,17 +142,6 @@ impl Machines {
         Ok(())
     }
 
-    /// Powers the machine on.
-    pub(super) async fn launch(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        let machine = self.machine(instance)?;
-        let mut machine = machine.lock().await;
-        if machine.imds.is_none() {
-            machine.imds = Some(self.serve_imds(&machine).await?);
-        }
-        tokio::time::sleep(self.boot).await;
-        self.start_agent(&mut machine)
-    }
-
     async fn serve_imds(&self, machine: &Machine) -> anyhow::Result<crate::wire::ImdsServer> {
         let mut attempts = 0;
         loop {
@@ -159,38 +153,6 @@ impl Machines {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
-
-    /// The power button: the machine shuts down and says so when it is off.
-    pub(super) async fn shut_down(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        let machine = self.machine(instance)?;
-        machine.lock().await.shut_down().await;
-        self.server.region().with(|region, now| region.guest_poweroff(instance, now));
-        Ok(())
-    }
-
-    /// The machine is off; its disk is gone too, unless it can be started again.
-    pub(super) async fn power_off(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        // Not to wait for a shutdown that may be under way, and holds the machine.
-        super::processes::sweep(&self.disk(instance));
-        let machine = self.machine(instance)?;
-        let mut machine = machine.lock().await;
-        machine.cut_power().await;
-        machine.imds = None;
-        let state = self.server.region().lock().instance(instance).map(|instance| instance.ec2);
-        if !matches!(state, Some(Ec2State::Stopped | Ec2State::Stopping)) {
-            machine.wipe();
-        }
-        Ok(())
-    }
-
-    /// An orderly shutdown, and the same disk again.
-    pub(super) async fn reboot(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        let machine = self.machine(instance)?;
-        let mut machine = machine.lock().await;
-        machine.shut_down().await;
-        tokio::time::sleep(self.boot).await;
-        self.start_agent(&mut machine)
     }
 
     /// Ends the agent and leaves the rest of its machine alone.
@@ -210,8 +172,52 @@ impl Machines {
         }
         Ok(ended)
     }
+}
 
-    pub(super) fn trouble(&self, what: String) {
+impl Machinery for Machines {
+    async fn launch(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machine(instance)?;
+        let mut machine = machine.lock().await;
+        if machine.imds.is_none() {
+            machine.imds = Some(self.serve_imds(&machine).await?);
+        }
+        tokio::time::sleep(self.boot).await;
+        self.start_agent(&mut machine)
+    }
+
+    /// The power button: the machine shuts down and says so when it is off.
+    async fn shut_down(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machine(instance)?;
+        machine.lock().await.shut_down().await;
+        self.server.region().with(|region, now| region.guest_poweroff(instance, now));
+        Ok(())
+    }
+
+    /// The machine is off; its disk is gone too, unless it can be started again.
+    async fn power_off(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        // Not to wait for a shutdown that may be under way, and holds the machine.
+        super::processes::sweep(&self.disk(instance));
+        let machine = self.machine(instance)?;
+        let mut machine = machine.lock().await;
+        machine.cut_power().await;
+        machine.imds = None;
+        let state = self.server.region().lock().instance(instance).map(|instance| instance.ec2);
+        if !matches!(state, Some(Ec2State::Stopped | Ec2State::Stopping)) {
+            machine.wipe();
+        }
+        Ok(())
+    }
+
+    /// An orderly shutdown, and the same disk again.
+    async fn reboot(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machine(instance)?;
+        let mut machine = machine.lock().await;
+        machine.shut_down().await;
+        tokio::time::sleep(self.boot).await;
+        self.start_agent(&mut machine)
+    }
+
+    fn trouble(&self, what: String) {
         lock(&self.troubles).push(what);
     }
 }

@@ -8,6 +8,7 @@
 pub mod accidents;
 pub mod bare;
 pub mod binaries;
+pub mod check;
 pub mod etcd;
 pub mod observe;
 pub mod options;
@@ -21,7 +22,8 @@ pub mod until;
 pub mod witness;
 pub mod writer;
 
-mod events;
+pub(crate) mod events;
+
 mod machine;
 mod machines;
 
@@ -33,14 +35,13 @@ use std::time::Duration;
 use anyhow::Context;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
-use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 
 pub use options::LabOptions;
-pub use settings::AgentSettings;
+pub use settings::{AgentSettings, LISTEN};
 
 use crate::region::{GroupSpec, Region, RegionConfig};
-use crate::wire::{Faults, RegionServer};
+use crate::wire::{Asked, Faults, RegionServer};
 use machines::Machines;
 use root::Root;
 use site::Site;
@@ -82,7 +83,7 @@ impl Lab {
         let root = Root::create()?;
         let region = Region::new(RegionConfig { addresses: subnet.instances(), ..options.region.clone() });
         let mut server = RegionServer::start(region, subnet.api()).await.context("cannot serve the region")?;
-        let events = std::mem::replace(&mut server.events, unbounded_channel().1);
+        let events = server.take_events();
         let machines = Arc::new(Machines::new(server, options, root.path()));
         let events = tokio::spawn(events::follow(machines.clone(), events));
         let site = Site::new(machines.server.region().clone(), machines.clone());
@@ -119,6 +120,12 @@ impl Lab {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         self.machines.server.faults()
+    }
+
+    /// What was asked of the AWS API.
+    #[must_use]
+    pub fn asked(&self) -> &Asked {
+        self.machines.server.asked()
     }
 
     /// What `AWS_ENDPOINT_URL` is to be set to.

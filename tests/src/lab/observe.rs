@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::join_all;
-use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::ids::InstanceId;
 use serde_json::Value;
 
 use super::Lab;
 use super::etcd::{self, Clients, View};
-use super::site::Site;
+use super::site::{Groups, Site};
 use crate::region::LifecycleState;
 
 /// An agent answers its control socket at once or not at all.
@@ -49,14 +49,19 @@ impl Site {
         join_all(self.powered().into_iter().map(ask)).await.into_iter().flatten().collect()
     }
 
-    /// Waits until the voters are exactly the group's running instances, so many of them, as every one of them says.
+    /// Waits until the voters are exactly the groups' running instances, so many of them, as every one of them says.
     ///
     /// # Errors
     /// They are not in time.
-    pub async fn until_whole(&self, group: &GroupName, size: usize, within: Duration) -> anyhow::Result<BTreeMap<InstanceId, View>> {
-        let what = format!("{size} voters of {group} on {size} instances");
+    pub async fn until_whole(
+        &self,
+        groups: &(impl Groups + ?Sized),
+        size: usize,
+        within: Duration,
+    ) -> anyhow::Result<BTreeMap<InstanceId, View>> {
+        let what = format!("{size} voters of {:?} on {size} instances", groups.names());
         self.until(within, &what, || async {
-            let live = self.live(group);
+            let live = self.live(groups);
             if live.len() != size {
                 return Err(format!("{} instances run: {live:?}", live.len()));
             }
@@ -68,15 +73,17 @@ impl Site {
         .await
     }
 
-    /// Waits until the group consists of so many instances, all in service.
+    /// Waits until the groups consist of so many instances, all in service.
     ///
     /// # Errors
-    /// It does not in time.
-    pub async fn until_in_service(&self, group: &GroupName, size: usize, within: Duration) -> anyhow::Result<()> {
+    /// They do not in time.
+    pub async fn until_in_service(&self, groups: &(impl Groups + ?Sized), size: usize, within: Duration) -> anyhow::Result<()> {
+        let names = groups.names();
         self.until(within, &format!("{size} instances in service, and no other"), || async {
-            let states: Vec<_> = self.region().lock().members(group).map(|one| one.lifecycle).collect();
+            let region = self.region().lock();
+            let states: Vec<_> = names.iter().flat_map(|group| region.members(group)).map(|one| one.lifecycle).collect();
             let done = states.len() == size && states.iter().all(|state| *state == LifecycleState::InService);
-            if done { Ok(()) } else { Err(format!("{group} has {states:?}")) }
+            if done { Ok(()) } else { Err(format!("{names:?} have {states:?}")) }
         })
         .await
     }
@@ -97,9 +104,9 @@ impl Site {
     ///
     /// # Errors
     /// None does, in time.
-    pub async fn leader(&self, group: &GroupName) -> anyhow::Result<InstanceId> {
+    pub async fn leader(&self, groups: &(impl Groups + ?Sized)) -> anyhow::Result<InstanceId> {
         self.until(Duration::from_secs(10), "a leader", || async {
-            let live = self.live(group);
+            let live = self.live(groups);
             let lists = self.lists().await;
             let leader = lists.iter().find(|(instance, view)| view.leads() && live.contains(instance));
             leader.map(|(instance, _)| instance.clone()).ok_or_else(|| format!("{} members answer, none leads", lists.len()))
@@ -111,9 +118,9 @@ impl Site {
     ///
     /// # Errors
     /// None leads.
-    pub async fn followers(&self, group: &GroupName) -> anyhow::Result<Vec<InstanceId>> {
-        let leader = self.leader(group).await?;
-        Ok(self.live(group).into_iter().filter(|instance| *instance != leader).collect())
+    pub async fn followers(&self, groups: &(impl Groups + ?Sized)) -> anyhow::Result<Vec<InstanceId>> {
+        let leader = self.leader(groups).await?;
+        Ok(self.live(groups).into_iter().filter(|instance| *instance != leader).collect())
     }
 }
 

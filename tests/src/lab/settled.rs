@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::bail;
-use quorate_core::ids::GroupName;
 
-use super::site::Site;
+use super::site::{Groups, Site};
 use super::writer::Written;
 use crate::region::LifecycleAction;
 
@@ -16,8 +15,14 @@ impl Site {
     ///
     /// # Errors
     /// The first of these that does not hold.
-    pub async fn settled(&self, group: &GroupName, size: usize, within: Duration, written: Option<&Written>) -> anyhow::Result<()> {
-        let lists = self.until_whole(group, size, within).await?;
+    pub async fn settled(
+        &self,
+        groups: &(impl Groups + ?Sized),
+        size: usize,
+        within: Duration,
+        written: Option<&Written>,
+    ) -> anyhow::Result<()> {
+        let lists = self.until_whole(groups, size, within).await?;
         self.until(within, "every lifecycle action to be over", || async { self.actions_over() }).await?;
         if let Some(written) = written {
             let addresses: Vec<_> = lists.keys().filter_map(|instance| self.address(instance).ok()).collect();

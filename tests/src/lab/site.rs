@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,24 @@ pub trait Host: fmt::Debug + Send + Sync {
     fn logs(&self) -> String;
     /// Whether a test ended this machine's agent and left it at that.
     fn is_unattended(&self, instance: &InstanceId) -> bool;
+}
+
+/// The groups whose instances make up one cluster: one group, or several, one in each zone.
+pub trait Groups {
+    /// Their names.
+    fn names(&self) -> &[GroupName];
+}
+
+impl Groups for GroupName {
+    fn names(&self) -> &[GroupName] {
+        slice::from_ref(self)
+    }
+}
+
+impl Groups for [GroupName] {
+    fn names(&self) -> &[GroupName] {
+        self
+    }
 }
 
 /// The region, and whoever runs the machines.
@@ -60,11 +79,13 @@ impl Site {
         self.host.logs()
     }
 
-    /// The instances on the group's list whose machine runs, in launch order.
+    /// The instances on the groups' lists whose machine runs, in launch order within each.
     #[must_use]
-    pub fn live(&self, group: &GroupName) -> Vec<InstanceId> {
+    pub fn live(&self, groups: &(impl Groups + ?Sized)) -> Vec<InstanceId> {
         let on = |instance: &&Instance| instance.powered;
-        self.region.lock().members(group).filter(on).map(|instance| instance.id.clone()).collect()
+        let region = self.region.lock();
+        let members = groups.names().iter().flat_map(|group| region.members(group));
+        members.filter(on).map(|instance| instance.id.clone()).collect()
     }
 
     /// Every instance whose machine runs, whatever its group thinks of it.

@@ -16,6 +16,7 @@ use super::instance::Machine;
 use super::journal;
 use super::spawn::REBOOT;
 use crate::lab::AgentSettings;
+use crate::lab::events::Machinery;
 use crate::lab::site::Host;
 use crate::wire::RegionServer;
 
@@ -56,25 +57,13 @@ impl Machines {
         lock(&self.machines).get(instance).cloned()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<Machine>> {
-        lock(&self.machines).values().cloned().collect()
+    /// The machine of an instance; none if it never came up, or is off already.
+    fn running(&self, instance: &InstanceId) -> Option<Arc<Machine>> {
+        self.machine(instance).filter(|machine| machine.leader().is_some())
     }
 
-    /// Powers a machine on, and on again after a reboot, until it is off.
-    pub(super) async fn launch(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        let machine = self.machine(instance).map_or_else(|| self.create(instance), Ok)?;
-        loop {
-            let status = self.boot(&machine)?.wait().await?;
-            match status.code() {
-                Some(REBOOT) => {}
-                Some(0) => {
-                    self.server.region().with(|region, now| region.guest_poweroff(instance, now));
-                    return Ok(());
-                }
-                _ if machine.was_cut() => return Ok(()),
-                _ => anyhow::bail!("{} ended: {status}\n{}", machine.name(), machine.console()),
-            }
-        }
+    pub(super) fn all(&self) -> Vec<Arc<Machine>> {
+        lock(&self.machines).values().cloned().collect()
     }
 
     fn boot(&self, machine: &Machine) -> anyhow::Result<Child> {
@@ -94,10 +83,6 @@ impl Machines {
         lock(&self.unattended).insert(instance.clone());
     }
 
-    pub(super) fn trouble(&self, what: String) {
-        lock(&self.troubles).push(what);
-    }
-
     /// The journals and consoles of all machines that ever ran.
     pub(super) fn keep_logs(&self, directory: &Path) {
         let target = directory.join(&self.scene);
@@ -112,6 +97,51 @@ impl Machines {
     pub(super) fn end(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.all().iter().for_each(|machine| machine.end());
+    }
+}
+
+impl Machinery for Machines {
+    /// Powers a machine on, and on again after a reboot, until it is off.
+    async fn launch(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machine(instance).map_or_else(|| self.create(instance), Ok)?;
+        loop {
+            let status = self.boot(&machine)?.wait().await?;
+            match status.code() {
+                Some(REBOOT) => {}
+                Some(0) => {
+                    self.server.region().with(|region, now| region.guest_poweroff(instance, now));
+                    return Ok(());
+                }
+                _ if machine.was_cut() => return Ok(()),
+                _ => anyhow::bail!("{} ended: {status}\n{}", machine.name(), machine.console()),
+            }
+        }
+    }
+
+    /// EC2 presses the power button, which logind answers so.
+    async fn shut_down(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        match self.running(instance) {
+            Some(machine) => machine.logind("PowerOff").await,
+            None => Ok(()),
+        }
+    }
+
+    async fn power_off(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        if let Some(machine) = self.running(instance) {
+            machine.cut_power();
+        }
+        Ok(())
+    }
+
+    async fn reboot(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        match self.running(instance) {
+            Some(machine) => machine.logind("Reboot").await,
+            None => Ok(()),
+        }
+    }
+
+    fn trouble(&self, what: String) {
+        lock(&self.troubles).push(what);
     }
 }
 

@@ -8,7 +8,6 @@ pub mod journal;
 pub mod network;
 
 mod command;
-mod events;
 mod files;
 mod image;
 mod instance;
@@ -28,8 +27,8 @@ use tokio::task::JoinHandle;
 pub use image::Packages;
 pub use instance::Machine;
 
-use crate::lab::AgentSettings;
 use crate::lab::site::{self, Site};
+use crate::lab::{AgentSettings, events};
 use crate::region::{Delays, GroupSpec, Region, RegionConfig};
 use crate::wire::{ImdsServer, RegionServer};
 use image::Image;

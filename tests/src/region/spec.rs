@@ -122,10 +122,18 @@ impl GroupSpec {
         self
     }
 
-    /// The same group with this tag as well.
+    /// The same group with this tag as well; in place of one with the same key, for AWS knows but one of each.
     #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.retain(|tag| *tag.key != *key);
         self.tags.push(Tag::new(key, value));
+        self
+    }
+
+    /// The same group in this one zone.
+    #[must_use]
+    pub fn zone(mut self, zone: &str) -> Self {
+        self.zones = vec![zone.to_owned()];
         self
     }
 

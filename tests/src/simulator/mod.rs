@@ -25,5 +25,6 @@ mod world;
 pub use invariants::Violation;
 pub use run::{Failure, Summary, replay, run_seed, simulate, simulate_sabotaged};
 pub use sabotage::Sabotage;
+pub use schedule::SEVERAL_GROUPS;
 pub use stats::Stats;
 pub use steady::steady_aws_calls;

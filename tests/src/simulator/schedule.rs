@@ -96,6 +96,8 @@ pub(crate) enum Fault {
     LoseCharter,
     Foreign,
     CapacityShort,
+    /// Every machine of one group dies, and none can be launched there.
+    ZoneLost,
     Resize(i32),
     Refresh {
         launch_first: bool,
@@ -127,9 +129,8 @@ pub(crate) enum Fault {
 /// A whole run, before it begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
-    pub(crate) groups: u32,
     /// Instances of each group.
-    pub(crate) size: u32,
+    pub(crate) sizes: Vec<u32>,
     pub(crate) hooks: bool,
     pub(crate) launch_timeout: Duration,
     pub(crate) terminate_timeout: Duration,
@@ -153,6 +154,10 @@ pub(crate) struct Schedule {
     pub(crate) end: Timestamp,
 }
 
+/// Seeds from here on are played in two or three groups of different sizes, one in each zone. Those below are as they always were, so that a seed
+/// that once broke something stays the same.
+pub const SEVERAL_GROUPS: u64 = 1_000_000_000;
+
 /// Time to settle after the faults: several patiences, graces and timeouts one after the other.
 const TO_SETTLE: Duration = Duration::from_secs(400);
 
@@ -160,17 +165,18 @@ impl Schedule {
     /// The schedule of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x5eed);
-        let groups = if rng.chance(200) { 3 } else { 1 };
-        let size = if groups == 3 { 1 } else { *rng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]).unwrap_or(&3) };
+        let sizes = if seed < SEVERAL_GROUPS { few_groups(&mut rng) } else { several_groups(&mut rng) };
         let mut faults = faults(&mut rng);
+        if seed >= SEVERAL_GROUPS {
+            faults.extend(lost_zone(&mut rng));
+        }
         let announced = notices(seed);
         let heeds_rebalance = announced.len() > 1;
         faults.extend(announced);
         let last = faults.iter().map(|(at, _, lasts)| *at + *lasts).max().unwrap_or(Timestamp(20_000));
         let calm = last.min(Timestamp(200_000)).max(Timestamp(15_000)) + Duration::from_secs(2);
         let mut schedule = Self {
-            groups,
-            size,
+            sizes,
             hooks: rng.chance(900),
             launch_timeout: seconds(30),
             terminate_timeout: seconds(*rng.pick(&[30, 60, 120]).unwrap_or(&60)),
@@ -196,6 +202,24 @@ impl Schedule {
         }
         schedule
     }
+}
+
+fn few_groups(rng: &mut Rng) -> Vec<u32> {
+    if rng.chance(200) { vec![1; 3] } else { vec![*rng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]).unwrap_or(&3)] }
+}
+
+/// A group may want nobody, as where a zone is kept in reserve; never all of them.
+fn several_groups(rng: &mut Rng) -> Vec<u32> {
+    let size = |rng: &mut Rng| *rng.pick(&[0, 1, 1, 1, 2, 2, 3]).unwrap_or(&1);
+    let count = rng.between(1, 2);
+    [1 + size(rng).min(2)].into_iter().chain((0..count).map(|_| size(rng))).collect()
+}
+
+/// Most often once the cluster has formed.
+fn lost_zone(rng: &mut Rng) -> Option<(Timestamp, Fault, Duration)> {
+    let at = Timestamp(20_000 + rng.below(100_000));
+    let lasts = Duration::from_millis(rng.between(5_000, 60_000));
+    rng.chance(300).then_some((at, Fault::ZoneLost, lasts))
 }
 
 fn seconds(n: u64) -> Duration {

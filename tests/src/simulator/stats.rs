@@ -53,6 +53,10 @@ counts! {
     completed,
     /// Lifecycle actions completed for a dead instance.
     completed_for_the_dead,
+    /// Those of them that an agent of another group completed.
+    completed_across_groups,
+    /// Groups all of whose machines died at once.
+    zones_lost,
     /// Lifecycle actions that timed out.
     timed_out,
     /// Instances that their group retained, and an operator ended once they had left.

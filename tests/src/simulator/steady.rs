@@ -26,8 +26,7 @@ pub fn steady_aws_calls(hours: u32) -> f64 {
 fn quiet(hours: u32) -> Schedule {
     let end = Timestamp(0) + TO_FORM + Duration::from_secs(3600) * (hours + 1);
     Schedule {
-        groups: 1,
-        size: 3,
+        sizes: vec![3],
         hooks: true,
         launch_timeout: Duration::from_secs(600),
         terminate_timeout: Duration::from_secs(600),

@@ -7,10 +7,9 @@ use super::schedule::Schedule;
 /// What the seed decided beforehand.
 pub(crate) fn head(seed: u64, s: &Schedule) -> String {
     format!(
-        "seed {seed}: {} group(s) of {}, {}, at most {} voters, {:?}, EC2 tells a death after {:?}, lists a launch after {:?}, \
+        "seed {seed}: {}, {}, at most {} voters, {:?}, EC2 tells a death after {:?}, lists a launch after {:?}, \
          forgets after {:?}{}{}; weather {:?}; calm from {}\n",
-        s.groups,
-        s.size,
+        groups(&s.sizes),
         if s.hooks { format!("hooks {:?}/{:?}", s.launch_timeout, s.terminate_timeout) } else { "no hooks".to_owned() },
         s.policy.max_voters,
         s.rule,
@@ -22,6 +21,11 @@ pub(crate) fn head(seed: u64, s: &Schedule) -> String {
         s.weather,
         s.calm
     )
+}
+
+fn groups(sizes: &[u32]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+    format!("{} group(s) of {}", sizes.len(), sizes.join(", "))
 }
 
 /// A step in few words.

@@ -14,7 +14,7 @@ use super::faults::{Fault, Strike, Subject};
 use super::query::Query;
 use super::session::Session;
 use super::xml::Xml;
-use super::{Faults, RegionHandle, autoscaling, broken, ec2};
+use super::{Asked, Faults, RegionHandle, autoscaling, broken, ec2};
 use crate::region::{ApiError, Caller, Service};
 
 /// What every request needs.
@@ -22,6 +22,7 @@ use crate::region::{ApiError, Caller, Service};
 pub(super) struct Endpoint {
     pub(super) region: RegionHandle,
     pub(super) faults: Faults,
+    pub(super) asked: Asked,
     pub(super) page_limit: Arc<AtomicUsize>,
 }
 
@@ -44,6 +45,7 @@ async fn answer(State(endpoint): State<Endpoint>, RawQuery(query): RawQuery, hea
 impl Endpoint {
     async fn answer(&self, service: Service, caller: Caller, query: &Query) -> Response {
         let action = query.text("Action").unwrap_or_default();
+        self.asked.note(&caller, service, action);
         let subject = Subject::Api { service, action, caller: &caller };
         let Strike { delay, fault } = self.faults.strike(subject, self.region.now());
         if !delay.is_zero() {

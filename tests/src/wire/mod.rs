@@ -14,6 +14,7 @@
 //! Signatures are not verified: the access key id only says who calls, an instance's agent being given its instance id
 //! as access key id. Whoever presents anything else is the operator.
 
+mod asked;
 mod autoscaling;
 mod broken;
 mod clock;
@@ -30,6 +31,7 @@ mod session;
 mod when;
 mod xml;
 
+pub use asked::Asked;
 pub use clock::Clock;
 pub use faults::{Fault, Faults, Rule, RuleId, Scope};
 pub use handle::RegionHandle;

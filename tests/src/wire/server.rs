@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 use super::endpoint::{self, Endpoint};
-use super::{Faults, ImdsServer, RegionHandle};
+use super::{Asked, Faults, ImdsServer, RegionHandle};
 use crate::region::{Event, Region};
 
 /// Well under any delay that a lab would set.
@@ -28,6 +28,7 @@ pub struct RegionServer {
     address: SocketAddr,
     region: RegionHandle,
     faults: Faults,
+    asked: Asked,
     page_limit: Arc<AtomicUsize>,
     _running: Running,
 }
@@ -45,12 +46,13 @@ impl RegionServer {
     ///
     /// When the address cannot be bound.
     pub async fn start(region: Region, bind: SocketAddr) -> io::Result<Self> {
-        let (region, faults, page_limit) = (RegionHandle::new(region), Faults::default(), Arc::new(AtomicUsize::new(usize::MAX)));
-        let endpoint = Endpoint { region: region.clone(), faults: faults.clone(), page_limit: page_limit.clone() };
+        let (region, faults, asked) = (RegionHandle::new(region), Faults::default(), Asked::default());
+        let page_limit = Arc::new(AtomicUsize::new(usize::MAX));
+        let endpoint = Endpoint { region: region.clone(), faults: faults.clone(), asked: asked.clone(), page_limit: page_limit.clone() };
         let (address, running) = listen(bind, endpoint::router(endpoint)).await?;
         let (sender, events) = unbounded_channel();
         tokio::spawn(drive(region.clone(), sender));
-        Ok(Self { events, address, region, faults, page_limit, _running: running })
+        Ok(Self { events, address, region, faults, asked, page_limit, _running: running })
     }
 
     /// What `AWS_ENDPOINT_URL` is to be set to.
@@ -75,6 +77,12 @@ impl RegionServer {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// What was asked of the API.
+    #[must_use]
+    pub fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// The events, for a task of the host's own; the region's time stops driving itself when they are dropped.

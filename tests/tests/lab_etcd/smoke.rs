@@ -1,5 +1,8 @@
 //! The real binary and a real etcd, through the wire: the least that has to work before anything else is looked at.
 
+use quorate_core::ids::HookName;
+use quorate_lab::region::{ApiError, Caller};
+
 use super::group::Group;
 
 #[tokio::test]
@@ -15,6 +18,28 @@ async fn three_instances_form_one_cluster() -> anyhow::Result<()> {
     assert_eq!(group.generation()?, 1);
     let status = group.lab.status(&group.live()[0]).await?;
     assert_eq!(status["voters"].as_array().map(Vec::len), Some(3), "{status:#}");
+    assert_eq!(group.lab.action_complaints(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_check_beside_the_agent_finds_no_problem() -> anyhow::Result<()> {
+    let group = Group::of(1).await?;
+    let (passes, found) = group.lab.check(&group.live()[0]).await?;
+    assert!(passes, "{found:#}");
+    let of = |name: &str| found["findings"].as_array().into_iter().flatten().find(|finding| finding["name"] == name).cloned();
+    for port in ["port 2378", "port 2379", "port 2380"] {
+        let taken = of(port).unwrap_or_default();
+        assert!(taken["found"].as_str().is_some_and(|text| text.contains("is our own")), "{port}: {taken}");
+    }
+    let flags = of("etcd's flags").unwrap_or_default();
+    assert!(flags["found"].as_str().is_some_and(|text| text.contains("the etcd that runs has strict-reconfig-check on")), "{flags}");
+    group.lab.region().with(|region, now| {
+        region.api(&Caller::Operator, now).delete_hook(&group.name, &HookName::new("quorate-terminate"))?;
+        Ok::<(), ApiError>(())
+    })?;
+    let (passes, found) = group.lab.check(&group.live()[0]).await?;
+    assert!(!passes && found["verdict"] == "problem", "{found:#}");
     assert_eq!(group.lab.action_complaints(), Vec::<String>::new());
     Ok(())
 }

@@ -13,9 +13,8 @@ use tokio::time::sleep;
 use super::evidence::{Mark, in_order, tell};
 use super::scene::{ETCD, LIMIT, Scene, play_joined, seconds};
 
-/// How every leave of a leader goes. It gives the lock back through another member, and puts its data aside once the others confirm.
-const LEAVE: [Mark; 5] =
-    [Mark::Step("move-leader"), Mark::Step("remove-member"), Mark::Step("release-lock"), Mark::Step("put-data-aside"), Mark::Event(LEFT)];
+/// How every leave of a leader goes. It puts its data aside once the others confirm.
+const LEAVE: [Mark; 4] = [Mark::Step("move-leader"), Mark::Step("remove-member"), Mark::Step("put-data-aside"), Mark::Event(LEFT)];
 /// From a change to the witness's knowledge of it.
 const NOTICED: Duration = Duration::from_millis(600);
 

@@ -26,7 +26,11 @@ impl Lab {
     }
 
     pub(crate) async fn with_delays(delays: Delays, groups: impl IntoIterator<Item = GroupSpec>) -> Self {
-        let config = RegionConfig { delays, shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() };
+        Self::with_config(RegionConfig { delays, shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() }, groups)
+            .await
+    }
+
+    pub(crate) async fn with_config(config: RegionConfig, groups: impl IntoIterator<Item = GroupSpec>) -> Self {
         let server = RegionServer::start(Region::new(config), loopback()).await.unwrap();
         let groups: Vec<_> = groups.into_iter().collect();
         let first = groups[0].name.clone();

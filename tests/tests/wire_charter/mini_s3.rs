@@ -1,6 +1,6 @@
 //! As much of S3 as a charter needs: PUT with If-None-Match, GET, ListObjectsV2 in pages; and its troubles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -30,6 +30,8 @@ pub(crate) enum Fault {
 struct Shelf {
     objects: BTreeMap<String, Vec<u8>>,
     requests: Vec<&'static str>,
+    /// Each kind of request with the key that it was about, or the prefix that it listed.
+    about: BTreeSet<(&'static str, String)>,
     always: BTreeMap<&'static str, Fault>,
     next: BTreeMap<&'static str, Fault>,
 }
@@ -68,6 +70,11 @@ impl MiniS3 {
         self.shelf.lock().unwrap().requests.clone()
     }
 
+    /// Every kind of request that was ever made, with its key or its prefix.
+    pub(crate) fn about(&self) -> BTreeSet<(&'static str, String)> {
+        self.shelf.lock().unwrap().about.clone()
+    }
+
     pub(crate) fn forget_requests(&self) {
         self.shelf.lock().unwrap().requests.clear();
     }
@@ -99,10 +106,12 @@ async fn answer(
     assert!(headers.get("authorization").is_some_and(|a| a.to_str().unwrap().starts_with("AWS4-HMAC-SHA256")), "unsigned: {uri}");
     let kind = match method {
         Method::PUT => "PUT",
-        _ if query.contains_key("list-type") => "LIST",
-        _ => "GET",
+        Method::GET if query.contains_key("list-type") => "LIST",
+        Method::GET | Method::HEAD => "GET",
+        _ => "OTHER",
     };
-    let fault = note(&shelf, kind);
+    let about = if kind == "LIST" { query.get("prefix").cloned().unwrap_or_default() } else { path.clone() };
+    let fault = note(&shelf, kind, about);
     match fault {
         Some(Fault::Status(code)) => return error(code),
         Some(Fault::Hang) => return std::future::pending().await,
@@ -118,9 +127,10 @@ async fn answer(
     }
 }
 
-fn note(shelf: &Mutex<Shelf>, kind: &'static str) -> Option<Fault> {
+fn note(shelf: &Mutex<Shelf>, kind: &'static str, about: String) -> Option<Fault> {
     let mut shelf = shelf.lock().unwrap();
     shelf.requests.push(kind);
+    shelf.about.insert((kind, about));
     shelf.next.remove(kind).or_else(|| shelf.always.get(kind).copied())
 }
 
@@ -130,6 +140,7 @@ fn act(shelf: &Mutex<Shelf>, kind: &str, path: &str, query: &BTreeMap<String, St
     let mut shelf = shelf.lock().unwrap();
     let head = last_modified();
     match (kind, shelf.objects.get(path)) {
+        ("OTHER", _) => (StatusCode::METHOD_NOT_ALLOWED, head, Vec::new()),
         ("LIST", _) => (StatusCode::OK, head, list(&shelf.objects, query).into_bytes()),
         ("PUT", Some(_)) if headers.get("if-none-match").is_some_and(|v| v == "*") => (StatusCode::PRECONDITION_FAILED, head, Vec::new()),
         ("PUT", _) => {

@@ -13,7 +13,7 @@ use crate::situation::{Departure, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{bootstrap, charter, hooks, learner, recover, serve};
+use super::{bootstrap, charter, hooks, learner, no_quorum, recover, serve};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let departure = s.departure()?;
@@ -349,5 +349,5 @@ fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
     if ends_here(s, departure) {
         return end_data(s, departure, "every other voter is gone, and no replacement comes");
     }
-    waits(departure, format!("no quorum answers: {}", s.seen.etcd.membership.why_not_fresh())).again_in(s.policy.retry)
+    waits(departure, format!("no quorum answers: {}", no_quorum::why(s))).again_in(s.policy.retry)
 }

@@ -9,6 +9,7 @@ mod hooks;
 mod join;
 mod learner;
 mod leave;
+mod no_quorum;
 mod pause;
 mod prune;
 mod reboot;

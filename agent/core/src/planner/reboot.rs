@@ -7,6 +7,7 @@ use crate::report::Phase;
 use crate::situation::Situation;
 
 use super::decision::Decision;
+use super::no_quorum;
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let shutdown = s.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::Reboot)?;
@@ -19,8 +20,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return Some(wait(s, format!("reboots, but whether its etcd runs is not known: {why}")).until(until));
     }
     let Some(membership) = s.membership() else {
-        let why = s.seen.etcd.membership.why_not_fresh();
-        return Some(wait(s, format!("reboots, but no quorum answers: {why}")).until(until));
+        return Some(wait(s, format!("reboots, but no quorum answers: {}", no_quorum::why(s))).until(until));
     };
     Some(match s.my_member().filter(|m| !m.learner) {
         Some(me) if membership.voters().any(|m| m.id != me.id) => rest(s, membership, me).until(until),

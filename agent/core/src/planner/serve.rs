@@ -10,6 +10,7 @@ use crate::report::Phase;
 use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
+use super::no_quorum;
 use super::prune::removal;
 
 /// Said of data without Quorate's label: nothing is known of its age, so nothing is decided about it.
@@ -195,15 +196,10 @@ fn at_rest(s: &Situation<'_>) -> Option<Decision> {
     let wait = |says: String| Some(Decision::wait(phase, says));
     match s.membership() {
         None if s.runs() && s.for_how_long(s.memory.quorumless) >= s.policy.quorum_loss_grace => {
-            let why = s.seen.etcd.membership.why_not_fresh();
-            Some(Decision::halt(
-                phase,
-                format!("etcd has run without quorum for long ({why}): `quorate status` on every node shows who is missing"),
-            ))
+            let says = format!("etcd has run without quorum for long: {}. `quorate status` on every node shows more", no_quorum::why(s));
+            Some(Decision::halt(phase, says))
         }
-        None if s.runs() => {
-            wait(format!("etcd runs, but no quorum answers: {}", s.seen.etcd.membership.why_not_fresh())).map(|d| d.again_in(soon))
-        }
+        None if s.runs() => wait(format!("etcd runs, but no quorum answers: {}", no_quorum::why(s))).map(|d| d.again_in(soon)),
         Some(membership) if s.my_member().is_some_and(|m| !m.learner) => {
             let voters = membership.voters().count();
             let leader = membership.leader.and_then(|l| membership.get(l)).and_then(|m| s.instance_of(m));

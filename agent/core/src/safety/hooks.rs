@@ -49,9 +49,11 @@ fn termination(f: &Facts<'_>) -> Verdict {
     let listed = f.seen.etcd.membership.fresh().map(|m| m.members.iter().any(|e| f.is_mine(e)));
     let remembered = f.memory.kept.record.as_ref().is_some_and(|r| r.lists(f.me()));
     let is_out = f.disk_is_empty() && !listed.unwrap_or(remembered);
-    // What was stopped by an agent before this one, or ended by itself, is as good as stopped.
+    // What was stopped by an agent before this one, or ended by itself, is as good as stopped. What etcd said just before may still be fresh: it
+    // stands in the way if it names others that are left, or this one no more.
     let nobody_else = || local::last_voter_leaves(f).is_ok();
-    let last = f.is_stopped() && f.membership().is_err() && (f.memory.rests || nobody_else());
+    let by_quorum = || f.membership().is_ok() && f.votes() && nobody_else();
+    let last = f.is_stopped() && (by_quorum() || (f.membership().is_err() && (f.memory.rests || nobody_else())));
     let late = out_of_time(f);
     require(is_out || last || late, "its member is not out of the cluster yet")
 }

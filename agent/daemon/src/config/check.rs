@@ -1,12 +1,13 @@
 //! From the file to the settings: defaults filled in, every value checked.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
 
-use super::file::{Aws, Choices, Cluster, File, Limits, Paths as RawPaths, Peer};
+use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer};
 use super::{AwsSettings, ClusterSettings, HookPattern, Paths, Refusal, Settings, etcd, service, timing};
 use crate::identity::{self, Role};
 
@@ -29,7 +30,15 @@ pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
         etcd: etcd::settings(file.etcd)?,
         paths: paths(file.paths)?,
         aws,
+        metrics_listen: listener("metrics.listen", &file.metrics)?,
+        health_listen: listener("health.listen", &file.health)?,
     })
+}
+
+fn listener(key: &str, raw: &Listener) -> Result<Option<SocketAddr>, Refusal> {
+    let Some(text) = &raw.listen else { return Ok(None) };
+    let remedy = "give an address and a port, such as \"0.0.0.0:2377\" or \"[::1]:2377\"";
+    text.parse().map(Some).map_err(|_| Refusal::value(key, format!("{text:?}"), remedy))
 }
 
 fn cluster(raw: Cluster) -> Result<ClusterSettings, Refusal> {

@@ -18,6 +18,15 @@ pub(super) struct File {
     pub(super) etcd: Etcd,
     pub(super) paths: Paths,
     pub(super) aws: Aws,
+    pub(super) metrics: Listener,
+    pub(super) health: Listener,
+}
+
+/// `[metrics]` and `[health]`: a small HTTP server, off by default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Listener {
+    pub(super) listen: Option<String>,
 }
 
 /// `[cluster]`: in place of the group's tags.

@@ -1,3 +1,5 @@
+mod reference;
+
 use std::collections::BTreeSet;
 use std::error::Error as _;
 
@@ -71,6 +73,12 @@ run_dir = "/run/other"
 data_dir = "/var/lib/quorate/data"
 data_mount = "/var/lib/quorate"
 
+[metrics]
+listen = "127.0.0.1:2376"
+
+[health]
+listen = "[::]:2377"
+
 [aws]
 hook_pattern = "mine-*"
 call_timeout_s = 3
@@ -99,9 +107,18 @@ fn single_keys() -> Vec<(String, String, String)> {
     found
 }
 
-/// The keys that the parser knows, from its own complaint about one that it does not.
+/// The keys of a section that the parser knows, from its own complaint about one that it does not.
 fn known_keys(section: &str) -> BTreeSet<String> {
-    let complaint = refusal(&format!("[{section}]\nzzz = 1\n"));
+    expected_in(&format!("[{section}]\nzzz = 1\n"))
+}
+
+/// The sections that the parser knows.
+fn known_sections() -> BTreeSet<String> {
+    expected_in("[zzz]\n")
+}
+
+fn expected_in(file: &str) -> BTreeSet<String> {
+    let complaint = refusal(file);
     let (_, expected) = complaint.split_once("expected").expect(&complaint);
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -121,9 +138,9 @@ fn an_empty_file_is_the_defaults() {
 #[test]
 fn every_key_of_the_parser_is_in_the_example() {
     let examples = single_keys();
-    for section in ["cluster", "service", "timing", "limits", "policy", "peer", "etcd", "paths", "aws"] {
-        let shown = examples.iter().filter(|(s, ..)| s == section).map(|(_, key, _)| key.clone()).collect::<BTreeSet<_>>();
-        assert_eq!(known_keys(section), shown, "[{section}]");
+    for section in known_sections() {
+        let shown = examples.iter().filter(|(s, ..)| *s == section).map(|(_, key, _)| key.clone()).collect::<BTreeSet<_>>();
+        assert_eq!(known_keys(&section), shown, "[{section}]");
     }
 }
 
@@ -254,6 +271,8 @@ fn values_that_defeat_each_other_are_refused() {
         ("aws", "call_timeout_s = 20", "timing.leave_margin_s = 10s"),
         ("etcd", "heartbeat_interval_ms = 500", "etcd.election_timeout_ms = 1s"),
         ("paths", "data_dir = \"/var/lib/quorate\"", "paths.data_dir = /var/lib/quorate"),
+        ("metrics", "listen = \"2376\"", "metrics.listen = \"2376\": give an address and a port"),
+        ("health", "listen = \"localhost:2377\"", "health.listen = \"localhost:2377\": give an address and a port"),
         ("paths", "data_mount = \"mnt\"", "paths.data_mount = \"mnt\": give an absolute path"),
         ("paths", "data_mount = \"/srv\"", "paths.data_mount = /srv: give the mount point"),
     ] {

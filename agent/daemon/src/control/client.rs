@@ -34,7 +34,7 @@ pub enum ControlError {
     },
 }
 
-/// The state after a cycle that begins now.
+/// The state as the last cycle left it; before the first one has finished, that is awaited.
 ///
 /// # Errors
 /// The agent cannot be reached, or answered nonsense.

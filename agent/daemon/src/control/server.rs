@@ -3,31 +3,43 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::routing::{get, post};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{OrderAnswer, OrderRequest};
+use crate::clock::Clock;
+use crate::cycle::{self, LastCycle};
+use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::status::Status;
 
-/// A question to the loop, with the way back.
-pub enum Ask {
-    /// The state after a cycle that begins now.
-    Status(oneshot::Sender<Status>),
-    /// An order to remember.
-    Order(OrderRequest, oneshot::Sender<OrderAnswer>),
+/// An order for the loop to remember, with the way back.
+pub struct Ask(pub OrderRequest, pub oneshot::Sender<OrderAnswer>);
+
+/// What the socket's answers are made from.
+#[derive(Clone)]
+pub struct Sources {
+    /// The loop, for orders.
+    pub asks: mpsc::Sender<Ask>,
+    /// The last cycle, for questions.
+    pub cycles: LastCycle,
+    /// The clock.
+    pub clock: Clock,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Binds the socket, replacing a stale one, readable by its owner alone, and serves it until the process ends.
 ///
 /// # Errors
 /// The socket cannot be made at `path`.
-pub fn serve(path: &Path, asks: mpsc::Sender<Ask>) -> io::Result<()> {
+pub fn serve(path: &Path, sources: Sources) -> io::Result<()> {
     if let Err(error) = std::fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -35,19 +47,28 @@ pub fn serve(path: &Path, asks: mpsc::Sender<Ask>) -> io::Result<()> {
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    let router = Router::new().route("/v1/status", get(status)).route("/v1/order", post(order)).with_state(asks);
+    let router = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/order", post(order))
+        .with_state(sources.clone())
+        .merge(metrics(sources.metrics));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }
 
-async fn status(State(asks): State<mpsc::Sender<Ask>>) -> Result<Json<Status>, StatusCode> {
-    let (reply, answer) = oneshot::channel();
-    asks.send(Ask::Status(reply)).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    answer.await.map(Json).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+/// `/metrics`.
+pub fn metrics(metrics: Arc<Metrics>) -> Router {
+    let scrape = async |State(metrics): State<Arc<Metrics>>| ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.text());
+    Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
-async fn order(State(asks): State<mpsc::Sender<Ask>>, Json(request): Json<OrderRequest>) -> Result<Json<OrderAnswer>, StatusCode> {
+async fn status(State(mut sources): State<Sources>) -> Result<Json<Status>, StatusCode> {
+    let cycle = cycle::last(&mut sources.cycles).await.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(Status::of(&cycle, sources.clock.now())))
+}
+
+async fn order(State(sources): State<Sources>, Json(request): Json<OrderRequest>) -> Result<Json<OrderAnswer>, StatusCode> {
     let (reply, answer) = oneshot::channel();
-    asks.send(Ask::Order(request, reply)).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    sources.asks.send(Ask(request, reply)).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     answer.await.map(Json).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 }

@@ -4,6 +4,8 @@ mod bus;
 mod interfaces;
 pub mod notify;
 pub mod shutdown;
+mod unit;
 
 pub use bus::{Bus, BusError};
-pub use interfaces::{Job, LogindProxy, ManagerProxy};
+pub use interfaces::{Job, LogindProxy, ManagerProxy, TimeDateProxy};
+pub use unit::Properties;

@@ -37,6 +37,7 @@ impl World {
             Fault::LoseCharter => while self.lose_record() {},
             Fault::Orphan => self.orphan(),
             Fault::CapacityShort => self.short_of_capacity(true),
+            Fault::ZoneLost => self.lose_zone(),
             Fault::Resize(by) => self.resize(*by),
             Fault::Refresh { launch_first } => self.refresh(*launch_first),
             Fault::ExpireLock => self.etcd.expire_locks(),
@@ -96,7 +97,7 @@ impl World {
             Fault::Unmount => self.some_again(struck, |w, n| w.nodes[n].disk_unproven = false),
             Fault::StoreLag => self.store.set_lag(false),
             Fault::Foreign => self.store.set_foreign(false),
-            Fault::CapacityShort => self.short_of_capacity(false),
+            Fault::CapacityShort | Fault::ZoneLost => self.short_of_capacity(false),
             Fault::Storm(_) if !self.checks.calm => self.weather = self.schedule.weather,
             other => self.carry_out(index, &other),
         }
@@ -257,6 +258,15 @@ impl World {
         for group in self.groups() {
             self.region.set_capacity_short(&group, short, self.now);
         }
+    }
+
+    fn lose_zone(&mut self) {
+        let groups = self.groups();
+        let Some(group) = self.rng.pick(&groups).cloned() else { return };
+        self.stats.zones_lost += 1;
+        self.region.set_capacity_short(&group, true, self.now);
+        let there: Vec<usize> = (0..self.nodes.len()).filter(|n| self.nodes[*n].powered && self.nodes[*n].me.group == group).collect();
+        there.into_iter().for_each(|n| self.kill(n));
     }
 
     fn resize(&mut self, by: i32) {

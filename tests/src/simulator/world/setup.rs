@@ -61,8 +61,8 @@ impl World {
     }
 
     fn begin(&mut self) {
-        for group in 0..self.schedule.groups {
-            let spec = self.group_spec(group);
+        for (number, size) in self.schedule.sizes.clone().into_iter().enumerate() {
+            let spec = self.group_spec(number, size);
             if let Err(error) = self.region.create_group(spec, self.now) {
                 self.tell_all(|| format!("the group could not be made: {error}"));
             }
@@ -73,10 +73,10 @@ impl World {
         self.queue.set(self.now, Event::Tick);
     }
 
-    fn group_spec(&self, group: u32) -> GroupSpec {
+    fn group_spec(&self, number: usize, size: u32) -> GroupSpec {
         let schedule = &self.schedule;
         let hook = |name, transition, timeout, result| HookSpec::new(name, transition).timeout(timeout).default_result(result);
-        let mut spec = GroupSpec::new(&format!("group-{group}"), schedule.size).sizes(0, 8, schedule.size).tag(CLUSTER_TAG, CLUSTER);
+        let mut spec = GroupSpec::new(&format!("group-{number}"), size).sizes(0, 8, size).tag(CLUSTER_TAG, CLUSTER);
         spec.launch_before_terminate = schedule.launch_before_terminate;
         spec.retain_on_abandon = schedule.retain_on_abandon;
         // Whoever wants abandoned instances kept wants those kept too whose agent could not say anything in time.

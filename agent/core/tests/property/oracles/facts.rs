@@ -113,6 +113,10 @@ impl<'a> Facts<'a> {
     /// A quorum lists an entry of this instance; where none speaks, the remembered charter does.
     pub(crate) fn is_listed_still(&self) -> bool {
         match self.members() {
+            // What etcd said just before it was stopped may be fresh still: it names nobody else who is left, and no heir who could take over.
+            Ok(_) if self.is_stopped() && self.is_leaving() && self.votes() && self.nobody_else_votes() => {
+                self.has_an_heir() && !self.is_late()
+            }
             Ok(members) => members.iter().any(|m| self.is_own(m.id)),
             // It was the last voter, and this agent has stopped it as such.
             Err(_) if self.is_stopped() && (self.w.memory.rests || (self.is_leaving() && self.nobody_else_votes())) => false,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use quorate_core::ids::InstanceId;
+use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::observation::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Me, Transition};
 use quorate_core::plan::Outcome;
 use quorate_core::reading::Reading;
@@ -15,7 +15,8 @@ use crate::story::words::{Words, address_of, letter};
 pub(crate) struct CloudWorld {
     target: Option<Option<LifecycleState>>,
     own_state: Option<LifecycleState>,
-    listed: Option<BTreeMap<InstanceId, LifecycleState>>,
+    /// With the group's name if it is another than this instance's.
+    listed: Option<BTreeMap<InstanceId, (Option<GroupName>, LifecycleState)>>,
     /// Unless told otherwise, this instance and whoever is listed.
     tagged: Option<Option<BTreeSet<InstanceId>>>,
     desired: Option<u32>,
@@ -57,19 +58,41 @@ impl CloudWorld {
     }
 
     pub(crate) fn observe(&self, me: &Me, now: Timestamp) -> Cloud {
-        let desired = self.desired.or_else(|| self.listed.as_ref().map(|l| u32::try_from(l.len()).unwrap()));
-        let group = |desired| vec![Group { name: me.group.clone(), desired, retains_on_abandon: false }];
-        let entries = |l: &BTreeMap<InstanceId, LifecycleState>| {
-            l.iter().map(|(id, state)| (id.clone(), ListedInstance { group: me.group.clone(), state: *state })).collect()
-        };
+        let listed = self.entries(me);
         Cloud {
-            groups: fresh(desired.map(group), now, "the groups have not been read"),
-            listed: fresh(self.listed.as_ref().map(entries), now, "the groups have not been read"),
+            groups: fresh(self.groups(me, listed.as_ref()), now, "the groups have not been read"),
+            listed: fresh(listed, now, "the groups have not been read"),
             tagged: fresh(self.tagged(me), now, "EC2 does not answer"),
             asked: self.asked(me, now),
-            hooks: fresh(self.hooks.clone(), now, "the hooks have not been read"),
+            hooks: fresh(self.hooks_of_all(me), now, "the hooks have not been read"),
             own_state: fresh(self.own_state, now, "its own state has not been read"),
         }
+    }
+
+    fn entries(&self, me: &Me) -> Option<BTreeMap<InstanceId, ListedInstance>> {
+        let group = |group: &Option<GroupName>| group.clone().unwrap_or_else(|| me.group.clone());
+        let listed = self.listed.as_ref()?.iter();
+        Some(listed.map(|(id, (of, state))| (id.clone(), ListedInstance { group: group(of), state: *state })).collect())
+    }
+
+    /// This instance's own group, with the desired capacity that was told, and the others that have an instance on the list.
+    fn groups(&self, me: &Me, listed: Option<&BTreeMap<InstanceId, ListedInstance>>) -> Option<Vec<Group>> {
+        let size = |group: &GroupName| listed.map(|l| u32::try_from(l.values().filter(|i| i.group == *group).count()).unwrap());
+        let group = |name: &GroupName, desired| Group { name: name.clone(), desired, retains_on_abandon: false };
+        let own = group(&me.group, self.desired.or_else(|| size(&me.group))?);
+        let others: BTreeSet<_> = listed.into_iter().flatten().map(|(_, i)| &i.group).filter(|name| **name != me.group).collect();
+        Some([own].into_iter().chain(others.into_iter().map(|name| group(name, size(name).unwrap_or(0)))).collect())
+    }
+
+    /// All groups have the same hooks.
+    fn hooks_of_all(&self, me: &Me) -> Option<Vec<Hook>> {
+        let groups = self.groups(me, self.entries(me).as_ref()).unwrap_or_default();
+        let hooks = self.hooks.as_ref()?;
+        let others = groups.iter().filter(|group| group.name != me.group);
+        let theirs = others.flat_map(|group| {
+            hooks.iter().map(|h| Hook { hook: HookRef { group: group.name.clone(), name: h.hook.name.clone() }, ..h.clone() })
+        });
+        Some(hooks.iter().cloned().chain(theirs).collect())
     }
 
     fn tagged(&self, me: &Me) -> Option<BTreeSet<InstanceId>> {
@@ -104,10 +127,16 @@ fn tagged(words: &Words<'_>) -> Option<BTreeSet<InstanceId>> {
     }
 }
 
-fn listed(words: &Words<'_>) -> BTreeMap<InstanceId, LifecycleState> {
+/// `i-a`, `i-a Pending:Wait`, `i-a of g2`, or `i-a of g2 Pending:Wait`.
+fn listed(words: &Words<'_>) -> BTreeMap<InstanceId, (Option<GroupName>, LifecycleState)> {
     let entry = |item: &str| {
-        let (id, state) = item.split_once(' ').unwrap_or((item, "InService"));
-        (InstanceId::new(id), LifecycleState::parse(state.trim()))
+        let (id, rest) = item.split_once(' ').unwrap_or((item, ""));
+        let (group, state) = match rest.trim().strip_prefix("of ") {
+            Some(rest) => rest.split_once(' ').map_or((Some(rest), ""), |(group, state)| (Some(group), state.trim())),
+            None => (None, rest.trim()),
+        };
+        let state = if state.is_empty() { "InService" } else { state };
+        (InstanceId::new(id), (group.map(GroupName::new), LifecycleState::parse(state)))
     };
     Words::items(words.rest()).map(entry).collect()
 }

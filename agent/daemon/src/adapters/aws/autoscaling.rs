@@ -3,6 +3,7 @@
 mod actions;
 mod groups;
 mod hooks;
+mod probe;
 mod tags;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,11 @@ use aws_sdk_autoscaling::{Client, config};
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::{Group, Hook, LifecycleState, ListedInstance};
 
-pub use tags::{CLUSTER_TAG, GroupTags, ROLE_TAG, STORE_TAG};
+pub use hooks::FoundHook;
+pub use probe::OwnEntry;
+pub use tags::{CLUSTER_TAG, GroupTags, ROLE_TAG, STORE_TAG, TagEntry};
 
-use super::{AwsError, sdk};
+use super::{AwsError, Witness, sdk};
 use crate::config::HookPattern;
 use crate::identity::Role;
 
@@ -42,6 +45,13 @@ impl AutoScaling {
         let (retries, patience) = sdk::once(config);
         let once = config::Builder::from(config).retry_config(retries).timeout_config(patience).build();
         Self { asks: Client::new(config), acts: Client::from_conf(once) }
+    }
+
+    /// The same with somebody who looks on.
+    #[must_use]
+    pub fn watched(config: &SdkConfig, witness: Witness) -> Self {
+        let asks = config::Builder::from(config).interceptor(witness).build();
+        Self { asks: Client::from_conf(asks), ..Self::new(config) }
     }
 
     /// This instance's own group and its place there; `None` if no group has it, which is also so for a moment after its launch.

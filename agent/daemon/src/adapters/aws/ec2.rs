@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aws_config::SdkConfig;
-use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance};
+use aws_sdk_ec2::{Client, config};
 use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
 use quorate_core::time::Timestamp;
 
-use super::AwsError;
 use super::autoscaling::{CLUSTER_TAG, ROLE_TAG};
+use super::{AwsError, Witness};
 use crate::identity::Role;
 
 const CALL: &str = "ec2:DescribeInstances";
@@ -36,6 +36,12 @@ impl Ec2 {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         Self { client: Client::new(config) }
+    }
+
+    /// The same with somebody who looks on.
+    #[must_use]
+    pub fn watched(config: &SdkConfig, witness: Witness) -> Self {
+        Self { client: Client::from_conf(config::Builder::from(config).interceptor(witness).build()) }
     }
 
     /// Asks for these instances by id.

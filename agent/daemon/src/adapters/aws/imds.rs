@@ -172,6 +172,18 @@ impl Imds {
         Ok(self.get(GROUP).await?.map(|text| GroupName::new(&text)))
     }
 
+    /// The status with which it answers a question without a token: 401 where IMDSv1 is off, as it should be.
+    ///
+    /// # Errors
+    /// It did not answer.
+    pub async fn status_without_token(&self) -> Result<u16, BoxError> {
+        let named = || std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok().filter(|url| !url.is_empty());
+        let endpoint = self.endpoint.clone().or_else(named).unwrap_or_else(|| "http://169.254.169.254".to_owned());
+        let url = format!("{}/latest/meta-data/instance-id", endpoint.trim_end_matches('/'));
+        let answer = reqwest::Client::builder().no_proxy().timeout(self.limit).build()?.get(url).send().await?;
+        Ok(answer.status().as_u16())
+    }
+
     /// A client for the SDK's own credentials provider, with a token of its own.
     pub(super) fn for_credentials(&self) -> Client {
         self.here(attempts(CREDENTIAL_ATTEMPTS, self.limit)).build()

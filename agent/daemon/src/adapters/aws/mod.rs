@@ -11,8 +11,10 @@ pub mod ec2;
 mod error;
 pub mod imds;
 pub mod sdk;
+mod witness;
 
 pub use autoscaling::{AutoScaling, GroupTags};
 pub use ec2::Ec2;
 pub use error::{AwsError, Words};
 pub use imds::{Imds, ImdsError, InstanceIdentity};
+pub use witness::{Seen, Witness};

@@ -1,8 +1,8 @@
 //! Files that are either the old or the new one after a crash, never half of each.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::HostError;
@@ -12,11 +12,24 @@ use super::HostError;
 /// # Errors
 /// Names the operation and the path. The old file is then still there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+    write_with(path, bytes, 0o600)
+}
+
+/// The same for a file that every user may read, whatever the umask: it must hold no secret.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+    write_with(path, bytes, 0o644)
+}
+
+fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<(), HostError> {
     let temporary = temporary_for(path);
     // A leftover of a crash may have another mode: O_CREAT's mode counts for new files only.
     remove_if_there(&temporary)?;
     let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(HostError::io("create", &temporary))?;
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary).map_err(HostError::io("create", &temporary))?;
+    file.set_permissions(Permissions::from_mode(mode)).map_err(HostError::io("open to all", &temporary))?;
     file.write_all(bytes).map_err(HostError::io("write", &temporary))?;
     file.sync_all().map_err(HostError::io("sync", &temporary))?;
     rename(&temporary, path)

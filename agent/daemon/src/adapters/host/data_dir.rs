@@ -34,8 +34,11 @@ impl DataDir {
         Self { mount, ..self }
     }
 
-    /// What is mounted lies on another device than the directory that holds the mount point.
-    fn require_mount(&self) -> Result<(), HostError> {
+    /// Makes sure that the mount point is one: what is mounted lies on another device than the directory that holds it.
+    ///
+    /// # Errors
+    /// Nothing is mounted there, or it cannot be looked at.
+    pub fn require_mount(&self) -> Result<(), HostError> {
         let Some(mount) = &self.mount else { return Ok(()) };
         let parent = mount.parent().map_or(Ok(None), device)?;
         let here = device(mount)?;

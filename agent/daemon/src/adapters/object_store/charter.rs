@@ -2,6 +2,8 @@
 //!
 //! `<prefix>/<cluster>/charter/<number, 20 digits>.json`, so that keys sort as numbers do.
 
+mod probe;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +18,7 @@ use quorate_core::plan::Outcome;
 use super::StoreError;
 use super::place::{self, Options, Place};
 use crate::telemetry::chain;
+pub use probe::{Creation, Probe};
 
 /// A reader that remembers nothing gets the last so many records: enough to judge the highest by.
 const TAIL: usize = 100;

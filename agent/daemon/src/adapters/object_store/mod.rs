@@ -4,5 +4,5 @@ mod charter;
 mod error;
 mod place;
 
-pub use charter::CharterStore;
+pub use charter::{CharterStore, Creation, Probe};
 pub use error::StoreError;

@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub(super) prefix: Key,
     /// The directory, for a store of files. While it is not there (not mounted), the store is unreadable and not empty.
     pub(super) root: Option<PathBuf>,
+    /// The URL that requests go to, for a store that is reached over the network.
+    pub(super) endpoint: Option<String>,
 }
 
 /// A connection that is not accepted by then will not be.
@@ -45,7 +47,7 @@ pub(super) fn open(url: &str, options: Options<'_>) -> Result<Place, StoreError>
         "s3" => s3(url, rest, options),
         "file" if rest.starts_with('/') && rest.len() > 1 => files(url, Path::new(rest)),
         "file" => Err(refuse("its path is not absolute")),
-        "memory" => Ok(Place { store: Arc::new(InMemory::new()), prefix: Key::default(), root: None }),
+        "memory" => Ok(Place { store: Arc::new(InMemory::new()), prefix: Key::default(), root: None, endpoint: None }),
         _ => Err(refuse("its scheme is unknown")),
     }
 }
@@ -57,7 +59,7 @@ fn files(url: &str, root: &Path) -> Result<Place, StoreError> {
         Ok(LocalFileSystem::new_with_prefix(root)?.with_fsync(true))
     };
     let store = open().map_err(|source| StoreError::Open { url: url.to_owned(), source })?;
-    Ok(Place { store: Arc::new(store), prefix: Key::default(), root: Some(root.to_owned()) })
+    Ok(Place { store: Arc::new(store), prefix: Key::default(), root: Some(root.to_owned()), endpoint: None })
 }
 
 fn s3(url: &str, rest: &str, options: Options<'_>) -> Result<Place, StoreError> {
@@ -65,9 +67,16 @@ fn s3(url: &str, rest: &str, options: Options<'_>) -> Result<Place, StoreError> 
     if bucket.is_empty() {
         return Err(StoreError::Url { url: url.to_owned(), why: "it names no bucket" });
     }
-    let store = builder(bucket, options).and_then(AmazonS3Builder::build);
-    let store = store.map_err(|source| StoreError::Open { url: url.to_owned(), source: source.into() })?;
-    Ok(Place { store: Arc::new(store), prefix: Key::from(prefix), root: None })
+    let opened = builder(bucket, options).and_then(|builder| Ok((endpoint(&builder), builder.build()?)));
+    let (endpoint, store) = opened.map_err(|source| StoreError::Open { url: url.to_owned(), source: source.into() })?;
+    Ok(Place { store: Arc::new(store), prefix: Key::from(prefix), root: None, endpoint: Some(endpoint) })
+}
+
+/// As object_store makes it up where none is set.
+fn endpoint(builder: &AmazonS3Builder) -> String {
+    let said = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint].iter().find_map(|key| builder.get_config_value(key));
+    let region = builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_default();
+    said.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"))
 }
 
 /// The environment first, as `AmazonS3Builder::from_env` reads it, then the settings, then what neither of them said.

@@ -25,13 +25,20 @@ impl EtcdVersion {
     /// # Errors
     /// It is not there, or says no version.
     pub async fn ask(etcd: &Path) -> Result<Self, ServiceError> {
+        let text = Self::banner(etcd).await?;
+        Self::parse(&text).ok_or_else(|| no_version(etcd, text.chars().take(200).collect()))
+    }
+
+    /// What the binary says of itself, in its own words.
+    ///
+    /// # Errors
+    /// It is not there, or says nothing in time.
+    pub async fn banner(etcd: &Path) -> Result<String, ServiceError> {
         let mut command = Command::new(etcd);
         clean_environment(&mut command).arg("--version").stdin(Stdio::null()).kill_on_drop(true);
-        let no_version = |said: String| ServiceError::NoVersion { etcd: etcd.to_owned(), limit: LIMIT, said };
-        let output = tokio::time::timeout(LIMIT, command.output()).await.map_err(|_| no_version(String::new()))?;
+        let output = tokio::time::timeout(LIMIT, command.output()).await.map_err(|_| no_version(etcd, String::new()))?;
         let output = output.map_err(|source| ServiceError::Io { operation: "run", path: etcd.to_owned(), source })?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        Self::parse(&text).ok_or_else(|| no_version(text.chars().take(200).collect()))
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Reads it from what `etcd --version` writes: `etcd Version: 3.5.16`.
@@ -42,6 +49,10 @@ impl EtcdVersion {
         let mut number = || parts.next()?.parse().ok();
         Some(Self { major: number()?, minor: number()? })
     }
+}
+
+fn no_version(etcd: &Path, said: String) -> ServiceError {
+    ServiceError::NoVersion { etcd: etcd.to_owned(), limit: LIMIT, said }
 }
 
 #[cfg(test)]

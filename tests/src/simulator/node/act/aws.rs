@@ -55,6 +55,7 @@ impl World {
     ) {
         let own = *instance == self.nodes[n].me.instance;
         *(if own { &mut self.stats.completed } else { &mut self.stats.completed_for_the_dead }) += 1;
+        self.stats.completed_across_groups += u64::from(hook.group != self.nodes[n].me.group);
         let transition = self.region.group(&hook.group).and_then(|g| g.hooks.iter().find(|h| h.name == hook.name)).map(|h| h.transition);
         match (transition, how) {
             (Some(Transition::Launching), ActionResult::Continue) => self.check_launched(instance),

@@ -13,6 +13,36 @@ const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3600);
 /// No action stays open longer, whatever its heartbeats: <https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html>.
 const LONGEST: Duration = Duration::from_secs(48 * 3600);
 
+/// A hook as the group has it, whoever it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundHook {
+    /// Its name.
+    pub name: String,
+    /// What it guards; `None` is a transition that we do not know.
+    pub transition: Option<Transition>,
+    /// How long an action may go without a heartbeat.
+    pub heartbeat_timeout: Duration,
+    /// How long an action stays open at the most, whatever its heartbeats.
+    pub global_timeout: Duration,
+    /// What becomes of an action that times out: `CONTINUE` or `ABANDON`, the API's own default.
+    pub default_result: String,
+}
+
+/// Every hook, for somebody who only looks.
+pub(super) fn all(found: &[LifecycleHook]) -> Vec<FoundHook> {
+    let read = |found: &LifecycleHook| {
+        let heartbeat_timeout = seconds(found.heartbeat_timeout()).unwrap_or(HEARTBEAT_TIMEOUT);
+        FoundHook {
+            name: found.lifecycle_hook_name().unwrap_or_default().to_owned(),
+            transition: transition(found.lifecycle_transition()),
+            heartbeat_timeout,
+            global_timeout: seconds(found.global_timeout()).unwrap_or_else(|| longest(heartbeat_timeout)),
+            default_result: found.default_result().unwrap_or("ABANDON").to_owned(),
+        }
+    };
+    found.iter().map(read).collect()
+}
+
 /// The hooks whose name is ours. One that guards a transition that we do not know is left alone, with a word in the journal.
 ///
 /// # Errors
@@ -42,8 +72,12 @@ fn transition(text: Option<&str>) -> Option<Transition> {
 
 fn hook(hook: HookRef, transition: Transition, found: &LifecycleHook) -> Hook {
     let heartbeat_timeout = seconds(found.heartbeat_timeout()).unwrap_or(HEARTBEAT_TIMEOUT);
-    let global_timeout = seconds(found.global_timeout()).unwrap_or_else(|| LONGEST.min(heartbeat_timeout * 100));
+    let global_timeout = seconds(found.global_timeout()).unwrap_or_else(|| longest(heartbeat_timeout));
     Hook { hook, transition, heartbeat_timeout, global_timeout }
+}
+
+fn longest(heartbeat_timeout: Duration) -> Duration {
+    LONGEST.min(heartbeat_timeout * 100)
 }
 
 fn seconds(value: Option<i32>) -> Option<Duration> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_autoscaling::types::{AutoScalingGroup, TagDescription};
 
 /// The tag with the cluster's name.
 pub const CLUSTER_TAG: &str = "quorate:cluster";
@@ -20,6 +20,28 @@ pub struct GroupTags {
     pub role: Option<String>,
     /// `quorate:store`.
     pub store: Option<String>,
+}
+
+/// One tag of a group, ours or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagEntry {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Whether instances that are launched get it too.
+    pub propagates: bool,
+}
+
+/// Every tag, for somebody who only looks.
+pub(super) fn all(group: &AutoScalingGroup) -> Vec<TagEntry> {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let entry = |tag: &TagDescription| TagEntry {
+        key: text(tag.key()),
+        value: text(tag.value()),
+        propagates: tag.propagate_at_launch().unwrap_or_default(),
+    };
+    group.tags().iter().map(entry).collect()
 }
 
 /// Reads a group's tags.

@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 use super::{EtcdVersion, MemberSpec, ProcessState, ServiceError, ServiceManager};
 use crate::clock::Clock;
 use proc::ProcessId;
+pub use proc::{CommandLine, started};
 use record::Record;
 
 /// Where things are.

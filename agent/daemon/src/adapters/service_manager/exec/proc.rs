@@ -71,6 +71,31 @@ pub(super) fn find(data_dir: &Path, binary: &Path) -> Result<Option<ProcessId>, 
     Ok(None)
 }
 
+/// How a process was started, as the kernel keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// Its number.
+    pub pid: i32,
+    /// Program and arguments.
+    pub arguments: Vec<String>,
+    /// Its environment, `NAME=value`; `None` where it is not ours to read.
+    pub environment: Option<Vec<String>>,
+}
+
+/// How the etcd that runs on `data_dir` was started, if one does.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn started(data_dir: &Path, binary: &Path) -> Result<Option<CommandLine>, ServiceError> {
+    let texts = |words: Vec<Vec<u8>>| words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>();
+    let found = find(data_dir, binary)?;
+    Ok(found.map(|ProcessId { pid, .. }| CommandLine {
+        pid,
+        arguments: words(pid, "cmdline").map(texts).unwrap_or_default(),
+        environment: words(pid, "environ").map(texts),
+    }))
+}
+
 /// Whether this process names `data_dir` as its data directory, on its command line or in its environment.
 pub(super) fn runs_on(pid: i32, data_dir: &Path) -> bool {
     words(pid, "cmdline").and_then(|line| data_dir_of(pid, &line)).is_some_and(|found| is_same(&found, data_dir))

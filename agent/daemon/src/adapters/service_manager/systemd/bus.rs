@@ -1,15 +1,11 @@
 //! The unit, as systemd's manager shows it on the system bus (org.freedesktop.systemd1(5)).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use zbus::OwnedVariant;
-use zbus::fdo::PropertiesProxy;
-use zbus::names::InterfaceName;
 
 use crate::adapters::service_manager::ServiceError;
-use crate::systemd::{Bus, BusError, ManagerProxy};
+use crate::systemd::{Bus, BusError, ManagerProxy, Properties};
 
 /// One unit's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,25 +51,16 @@ impl Units {
     }
 
     pub(super) async fn look(&self) -> Result<Unit, ServiceError> {
-        let (unit, service) = self
-            .bus
-            .call("read the unit", async |connection| {
-                let path = ManagerProxy::new(connection).await?.load_unit(&self.unit).await?;
-                let properties = PropertiesProxy::builder(connection).destination("org.freedesktop.systemd1").path(path).build().await?;
-                let all = async |name: &'static str| properties.get_all(InterfaceName::from_static_str(name)?).await;
-                Ok((all("org.freedesktop.systemd1.Unit").await?, all("org.freedesktop.systemd1.Service").await?))
-            })
-            .await
-            .map_err(|source| self.error(source))?;
-        if text(&unit, "LoadState") != "loaded" {
-            return Err(ServiceError::NoUnit { unit: self.unit.clone(), load: text(&unit, "LoadState") });
+        let unit = Properties::of(&self.bus, &self.unit).await.map_err(|source| self.error(source))?;
+        if unit.text("LoadState") != "loaded" {
+            return Err(ServiceError::NoUnit { unit: self.unit.clone(), load: unit.text("LoadState") });
         }
-        let started = number::<u64>(&service, "ExecMainStartTimestampMonotonic").filter(|at| *at > 0).map(Duration::from_micros);
+        let started = unit.get::<u64>("ExecMainStartTimestampMonotonic").filter(|at| *at > 0).map(Duration::from_micros);
         Ok(Unit {
-            active: text(&unit, "ActiveState"),
-            result: text(&service, "Result"),
-            main_pid: number(&service, "MainPID").unwrap_or_default(),
-            exit_status: number(&service, "ExecMainStatus").unwrap_or_default(),
+            active: unit.text("ActiveState"),
+            result: unit.text("Result"),
+            main_pid: unit.get("MainPID").unwrap_or_default(),
+            exit_status: unit.get("ExecMainStatus").unwrap_or_default(),
             started,
         })
     }
@@ -112,14 +99,4 @@ impl Units {
     fn error(&self, source: BusError) -> ServiceError {
         ServiceError::Systemd { unit: self.unit.clone(), source }
     }
-}
-
-type Properties = HashMap<String, OwnedVariant>;
-
-fn text(properties: &Properties, name: &str) -> String {
-    properties.get(name).and_then(|v| v.downcast_ref::<&str>().ok()).unwrap_or_default().to_owned()
-}
-
-fn number<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
-    properties.get(name)?.try_clone().ok()?.try_into().ok()
 }

@@ -1,0 +1,175 @@
+//! The lifecycle hooks, and whether their timeouts leave time for what they guard.
+
+use std::time::Duration;
+
+use quorate_core::observation::Transition;
+use quorate_core::policy::Policy;
+
+use crate::adapters::aws::autoscaling::FoundHook;
+use crate::config::Settings;
+
+use super::finding::Finding;
+
+/// What the agent keeps of a leave for the leave itself, in `leave_margin`s (`planner::leave`).
+const MARGINS: u32 = 3;
+
+/// What a hook is measured by.
+#[derive(Clone, Copy, Debug)]
+struct Needs {
+    /// Heartbeats go out after a third of the timeout, so that two may be lost; each takes a cycle and a call at the most.
+    heartbeat: Duration,
+    join: Duration,
+    leave: Duration,
+}
+
+impl Needs {
+    fn of(policy: &Policy, call: Duration) -> Self {
+        let leave = policy.replacement_patience + policy.leave_margin * MARGINS;
+        Self { heartbeat: (policy.cycle + call) * 3, join: policy.join_deadline + policy.leave_margin, leave }
+    }
+}
+
+/// What the hooks of this instance's group are good for.
+pub(super) fn judge(found: &[FoundHook], settings: &Settings) -> Vec<Finding> {
+    let needs = Needs::of(&settings.policy, settings.aws.call_timeout);
+    let (ours, others): (Vec<_>, Vec<_>) = found.iter().partition(|hook| settings.aws.hook_pattern.matches(&hook.name));
+    let of = |transition| ours.iter().filter(move |hook| hook.transition == Some(transition));
+    let mut findings: Vec<_> = of(Transition::Launching).map(|hook| launching(hook, needs)).collect();
+    findings.extend(of(Transition::Launching).next().is_none().then(no_launch_hook));
+    findings.extend(of(Transition::Terminating).map(|hook| terminating(hook, needs)));
+    findings.extend(of(Transition::Terminating).next().is_none().then(|| no_termination_hook(&settings.policy)));
+    findings.extend(ours.iter().filter(|hook| hook.transition.is_none()).map(|hook| {
+        Finding::warning(name(hook), "guards a transition that quorate does not know", "leave it to whoever made it, under another name")
+    }));
+    if !others.is_empty() {
+        let names: Vec<_> = others.iter().map(|hook| hook.name.as_str()).collect();
+        findings.push(Finding::ok("hooks of others", format!("{}: never touched, but instances wait for them too", names.join(", "))));
+    }
+    findings
+}
+
+fn name(hook: &FoundHook) -> String {
+    format!("hook {}", hook.name)
+}
+
+fn no_launch_hook() -> Finding {
+    let remedy = "add quorate-launch for autoscaling:EC2_INSTANCE_LAUNCHING, heartbeat timeout 300 s, default ABANDON, to the group's own definition";
+    let found = "none: a new instance counts as in service before it has joined, and a refresh may take the next one too early";
+    Finding::warning("launch hook", found, remedy)
+}
+
+fn no_termination_hook(policy: &Policy) -> Finding {
+    let remedy = "add quorate-terminate for autoscaling:EC2_INSTANCE_TERMINATING, heartbeat timeout 300 s, default CONTINUE, to the group's own definition";
+    let found = format!("none: an instance that its group terminates has {:?} to leave at the most", policy.unhooked_leave);
+    Finding::problem("termination hook", found, remedy)
+}
+
+fn launching(hook: &FoundHook, needs: Needs) -> Finding {
+    if let Some(finding) = too_quick(hook, needs) {
+        return finding;
+    }
+    if hook.default_result != "ABANDON" {
+        let remedy = "make its default result ABANDON: with CONTINUE a node that could not join goes into service all the same";
+        return Finding::warning(name(hook), format!("its default result is {}", hook.default_result), remedy);
+    }
+    capped(hook, needs.join, "a join may take")
+}
+
+fn terminating(hook: &FoundHook, needs: Needs) -> Finding {
+    too_quick(hook, needs).unwrap_or_else(|| capped(hook, needs.leave, "waiting for a replacement and leaving may take"))
+}
+
+fn too_quick(hook: &FoundHook, needs: Needs) -> Option<Finding> {
+    let short = hook.heartbeat_timeout < needs.heartbeat;
+    short.then(|| {
+        let found = format!("heartbeat timeout {:?}: one slow call, and the action has timed out", hook.heartbeat_timeout);
+        Finding::problem(name(hook), found, format!("give it {:?} at least; 300 s is good", needs.heartbeat))
+    })
+}
+
+/// Heartbeats keep an action open up to its cap, and no longer.
+fn capped(hook: &FoundHook, needed: Duration, what: &str) -> Finding {
+    let FoundHook { heartbeat_timeout, global_timeout, default_result, .. } = hook;
+    if *global_timeout >= needed {
+        let found =
+            format!("heartbeat timeout {heartbeat_timeout:?}, kept open for {global_timeout:?} at the most, default {default_result}");
+        return Finding::ok(name(hook), found);
+    }
+    let remedy =
+        format!("give it a heartbeat timeout of {} s at least: the cap is a hundred of them", needed.as_secs().div_ceil(100).max(30));
+    Finding::warning(name(hook), format!("kept open for {global_timeout:?} at the most, but {what} {needed:?}"), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Verdict::{Ok as Fine, Problem, Warning};
+
+    fn hook(name: &str, transition: Transition, heartbeat: u64) -> FoundHook {
+        let heartbeat_timeout = Duration::from_secs(heartbeat);
+        let default_result = if transition == Transition::Launching { "ABANDON" } else { "CONTINUE" }.to_owned();
+        FoundHook {
+            name: name.into(),
+            transition: Some(transition),
+            heartbeat_timeout,
+            global_timeout: heartbeat_timeout * 100,
+            default_result,
+        }
+    }
+
+    fn pair(heartbeat: u64) -> Vec<FoundHook> {
+        vec![hook("quorate-launch", Transition::Launching, heartbeat), hook("quorate-terminate", Transition::Terminating, heartbeat)]
+    }
+
+    fn findings(hooks: &[FoundHook]) -> Vec<Finding> {
+        judge(hooks, &Settings::parse("").unwrap())
+    }
+
+    fn verdicts(hooks: &[FoundHook]) -> Vec<crate::check::finding::Verdict> {
+        findings(hooks).iter().map(|finding| finding.verdict).collect()
+    }
+
+    #[test]
+    fn the_shipped_hooks_are_well() {
+        assert_eq!(verdicts(&pair(300)), [Fine, Fine]);
+        assert_eq!(verdicts(&pair(30)), [Fine, Fine], "AWS takes no shorter one");
+    }
+
+    #[test]
+    fn a_missing_hook_is_missed() {
+        assert_eq!(verdicts(&[]), [Warning, Problem]);
+        assert_eq!(verdicts(&pair(300)[1..]), [Warning, Fine]);
+        assert_eq!(verdicts(&pair(300)[..1]), [Fine, Problem]);
+    }
+
+    /// Cycle 2 s and call 5 s: a third of 21 s is the least that survives a slow call.
+    #[test]
+    fn a_heartbeat_timeout_of_three_cycles_with_their_calls_is_the_least() {
+        assert_eq!(verdicts(&pair(21)), [Fine, Fine]);
+        assert_eq!(verdicts(&pair(20)), [Problem, Problem]);
+        assert!(findings(&pair(20))[0].remedy.as_deref().unwrap().contains("21s"));
+    }
+
+    #[test]
+    fn a_cap_below_what_it_guards_is_told() {
+        let mut hooks = pair(300);
+        (hooks[0].global_timeout, hooks[1].global_timeout) = (Duration::from_secs(609), Duration::from_secs(329));
+        assert_eq!(verdicts(&hooks), [Warning, Warning]);
+        (hooks[0].global_timeout, hooks[1].global_timeout) = (Duration::from_secs(610), Duration::from_secs(330));
+        assert_eq!(verdicts(&hooks), [Fine, Fine]);
+    }
+
+    #[test]
+    fn a_launch_that_continues_by_default_is_told() {
+        let mut hooks = pair(300);
+        hooks[0].default_result = "CONTINUE".into();
+        assert_eq!(verdicts(&hooks), [Warning, Fine]);
+    }
+
+    #[test]
+    fn hooks_of_others_count_for_nothing_and_are_mentioned() {
+        let others = [hook("lambda-drain", Transition::Terminating, 5)];
+        assert_eq!(verdicts(&[pair(300), others.to_vec()].concat()), [Fine, Fine, Fine]);
+        assert!(findings(&others)[2].found.contains("lambda-drain"));
+    }
+}

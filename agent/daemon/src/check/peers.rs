@@ -1,0 +1,59 @@
+//! Whether the other instances' ports can be reached from here.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures::future::join_all;
+use quorate_core::ids::InstanceId;
+
+use super::finding::Finding;
+use super::reach::{self, Reach};
+
+/// Within a region a connection takes milliseconds.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Connects to each of these ports of each peer, side by side.
+pub(super) async fn check(peers: &[(InstanceId, IpAddr)], ports: [u16; 3]) -> Vec<Finding> {
+    join_all(ports.map(|port| async move {
+        let each = peers.iter().map(|(id, ip)| async move { (id, reach::address(SocketAddr::new(*ip, port), LIMIT).await) });
+        judge(port, &join_all(each).await)
+    }))
+    .await
+}
+
+/// A refusal has come through: only nothing listens there yet.
+fn judge(port: u16, found: &[(&InstanceId, Reach)]) -> Finding {
+    let name = format!("peers on port {port}");
+    if found.is_empty() {
+        return Finding::skipped(name, "no other instance of the cluster runs");
+    }
+    let away: Vec<_> = found.iter().filter(|(_, reach)| !matches!(reach, Reach::Connected(_) | Reach::Refused)).collect();
+    let refused = found.iter().filter(|(_, reach)| *reach == Reach::Refused).count();
+    let Some((_, why)) = away.first() else {
+        return Finding::ok(name, format!("all {} can be reached; on {refused} of them nothing listens there now", found.len()));
+    };
+    let names: Vec<_> = away.iter().map(|(id, _)| id.as_str()).collect();
+    let what = format!("{} of {} cannot be reached ({}): {why}", away.len(), found.len(), names.join(", "));
+    let remedy = format!("let the members' security group into itself on port {port}, in and out, and see to network ACLs");
+    if away.len() == found.len() { Finding::problem(name, what, remedy) } else { Finding::warning(name, what, remedy) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Verdict::{self, Ok as Fine, Problem, Skipped, Warning};
+
+    fn verdict(reaches: &[Reach]) -> Verdict {
+        let id = InstanceId::new("i-1");
+        judge(2380, &reaches.iter().map(|reach| (&id, reach.clone())).collect::<Vec<_>>()).verdict
+    }
+
+    #[test]
+    fn silence_of_all_is_the_networks_and_silence_of_one_may_be_its_own() {
+        let (there, silent) = (Reach::Connected(([10, 0, 0, 1], 2380).into()), Reach::Silent(LIMIT));
+        assert_eq!(verdict(&[there.clone(), Reach::Refused]), Fine);
+        assert_eq!(verdict(&[there, silent.clone()]), Warning);
+        assert_eq!(verdict(&[silent.clone(), silent]), Problem);
+        assert_eq!(verdict(&[]), Skipped);
+    }
+}

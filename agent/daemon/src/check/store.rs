@@ -1,0 +1,136 @@
+//! The charter's store: reachable, readable, and keeping the one promise that everything rests on.
+
+use std::path::Path;
+
+use crate::adapters::object_store::{CharterStore, Creation, Probe, StoreError};
+use crate::telemetry::chain;
+
+use super::finding::Finding;
+use super::permissions::denied;
+
+const NAME: &str = "store";
+
+/// Why a store of files is not even opened: opening it would create the directory.
+pub(super) fn missing_directory(url: &str) -> Option<Finding> {
+    let directory = Path::new(url.strip_prefix("file://")?);
+    let remedy = "mount the file system that all members share before quorate starts: it would create an empty directory in its place";
+    (!directory.is_dir()).then(|| Finding::warning(NAME, format!("there is no directory {}", directory.display()), remedy))
+}
+
+/// Tries what the agent does with it.
+pub(super) async fn check(url: &str, store: &CharterStore) -> Vec<Finding> {
+    match store.probe().await {
+        None => Vec::new(),
+        Some(probe) if url.starts_with("file://") => vec![directory(url, &probe)],
+        Some(probe) => bucket(url, &probe),
+    }
+}
+
+fn directory(url: &str, probe: &Probe) -> Finding {
+    let path = Path::new(url.trim_start_matches("file://"));
+    match &probe.list {
+        Err(error) => Finding::problem(NAME, chain(error), "make the directory readable to the user that runs quorate"),
+        Ok(_) if rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() => {
+            Finding::problem(NAME, format!("{} cannot be written", path.display()), "make it writable to the user that runs quorate")
+        }
+        Ok((records, foreign)) => listed(url, *records, foreign.as_deref()),
+    }
+}
+
+/// A cluster's folder that holds other things is not an absent charter, and the agent halts there.
+fn listed(url: &str, records: usize, foreign: Option<&str>) -> Finding {
+    match (records, foreign) {
+        (0, Some(example)) => {
+            let remedy = "move what is there away, or give quorate:store another prefix: quorate founds nothing over what it does not know";
+            Finding::problem(NAME, format!("{url} holds {example}, which is no charter record"), remedy)
+        }
+        (0, None) => Finding::ok(NAME, format!("{url} is empty: nothing was founded yet")),
+        (records, _) => Finding::ok(NAME, format!("{url} holds a charter, {records} records long")),
+    }
+}
+
+fn bucket(url: &str, probe: &Probe) -> Vec<Finding> {
+    let list = match &probe.list {
+        Ok((records, foreign)) => vec![listed(url, *records, foreign.as_deref()), permitted("s3:ListBucket")],
+        Err(error) => vec![failed("s3:ListBucket", error)],
+    };
+    let read = match (&probe.read, &probe.list) {
+        (Ok(()), _) => permitted("s3:GetObject"),
+        // Of an object that is not there S3 says 403 to those who may not list, whatever else they may.
+        (Err(error), Err(_)) if is_denied(error) => Finding::skipped(name("s3:GetObject"), "cannot be told while s3:ListBucket fails"),
+        (Err(error), _) => failed("s3:GetObject", error),
+    };
+    list.into_iter().chain([read, created(&probe.create)]).collect()
+}
+
+fn name(action: &str) -> String {
+    format!("permission {action}")
+}
+
+fn permitted(action: &str) -> Finding {
+    Finding::ok(name(action), "permitted")
+}
+
+fn created(creation: &Creation) -> Finding {
+    let action = "s3:PutObject";
+    match creation {
+        Creation::Exists => Finding::ok(name(action), "permitted, and a record that exists is not replaced"),
+        Creation::NotTried(why) => Finding::skipped(name(action), format!("not tried: {why}")),
+        Creation::Failed(error) => failed(action, error),
+        Creation::Overwritten => {
+            let remedy = "use a store that keeps If-None-Match, as S3 does: with this one two nodes can both found a cluster";
+            Finding::problem(name(action), "the store ignores If-None-Match: it replaced a record, by the same bytes", remedy)
+        }
+    }
+}
+
+/// object_store 0.14 sorts the errors of reads and writes, but leaves that of a list as it came: "non-2xx status code: 403 Forbidden".
+fn is_denied(error: &StoreError) -> bool {
+    let StoreError::Call { source, .. } = error else { return false };
+    let sorted = matches!(**source, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. });
+    sorted || ["status code: 403", "status code: 401"].iter().any(|words| chain(&**source).contains(words))
+}
+
+fn failed(action: &str, error: &StoreError) -> Finding {
+    let text = chain(error);
+    let StoreError::Call { source, .. } = error else {
+        return Finding::problem(name(action), text, "see that this instance reaches the bucket's endpoint");
+    };
+    let remedy = match &**source {
+        _ if is_denied(error) => denied(action, &text),
+        object_store::Error::NotFound { .. } => "create the bucket, or correct quorate:store".to_owned(),
+        _ => "see that the bucket exists, in this region or the one set by cluster.store_options, and can be reached".to_owned(),
+    };
+    Finding::problem(name(action), text, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Verdict::{Ok as Fine, Problem, Skipped, Warning};
+
+    #[test]
+    fn a_directory_that_is_not_there_is_told_and_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = |name: &str| format!("file://{}", dir.path().join(name).display());
+        assert_eq!(missing_directory(&url("absent")).unwrap().verdict, Warning);
+        assert!(!dir.path().join("absent").exists());
+        assert_eq!(missing_directory(&url("")), None);
+        assert_eq!(missing_directory("s3://bucket"), None);
+    }
+
+    #[test]
+    fn what_is_no_record_is_not_an_empty_store() {
+        assert_eq!(
+            (listed("u", 0, None).verdict, listed("u", 3, Some("x")).verdict, listed("u", 0, Some("x")).verdict),
+            (Fine, Fine, Problem)
+        );
+    }
+
+    #[test]
+    fn a_store_that_replaces_records_is_a_problem() {
+        assert_eq!((created(&Creation::Exists).verdict, created(&Creation::NotTried("x")).verdict), (Fine, Skipped));
+        let finding = created(&Creation::Overwritten);
+        assert!(finding.verdict == Problem && finding.found.contains("If-None-Match"));
+    }
+}

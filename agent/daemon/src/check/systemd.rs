@@ -1,0 +1,151 @@
+//! systemd and logind: whether a shutdown waits for the agent.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::{ServiceSettings, Settings};
+use crate::systemd::{Bus, LogindProxy, ManagerProxy, Properties};
+use crate::telemetry::chain;
+
+use super::clock;
+use super::finding::Finding;
+
+const AGENT: &str = "quorate.service";
+
+/// What distributions call their own etcd. Debian's starts a cluster of its own, on the same ports, as soon as it is installed.
+const OTHERS: [&str; 2] = ["etcd.service", "etcd-member.service"];
+
+/// Since when logind says to what end the machine shuts down.
+const WITH_METADATA: u32 = 255;
+
+/// The system bus, if this system was booted by systemd (sd_booted(3)).
+pub(super) fn bus() -> Option<Bus> {
+    Path::new("/run/systemd/system").is_dir().then(Bus::default)
+}
+
+/// Everything about the two; nothing can be asked without the bus.
+pub(super) async fn check(bus: Option<&Bus>, settings: &Settings) -> Vec<Finding> {
+    let Some(bus) = bus else { return vec![Finding::skipped("systemd", "systemd does not run here")] };
+    let (version, delay, unit, clock) =
+        tokio::join!(version(bus), delay(bus, settings), Properties::of(bus, AGENT), clock::synchronised(bus));
+    let mut findings = vec![version, delay];
+    findings.extend(match unit {
+        Err(error) => vec![Finding::skipped(AGENT, chain(&error))],
+        Ok(unit) => vec![agent(&unit, settings)],
+    });
+    findings.push(clock);
+    findings.extend(others(bus, settings).await);
+    findings
+}
+
+async fn others(bus: &Bus, settings: &Settings) -> Vec<Finding> {
+    let ours = |name: &str| matches!(&settings.service, ServiceSettings::Systemd { unit } if unit == name);
+    let mut found = Vec::new();
+    for name in OTHERS.into_iter().filter(|name| !ours(name)) {
+        let unit = Properties::of(bus, name).await.unwrap_or_default();
+        found.extend(other(name, &unit.text("UnitFileState"), &unit.text("ActiveState")));
+    }
+    found
+}
+
+fn other(name: &str, file: &str, active: &str) -> Option<Finding> {
+    let in_the_way = file.starts_with("enabled") || matches!(active, "active" | "activating" | "reloading");
+    let remedy = format!("systemctl mask --now {name}: quorate alone starts etcd, and two would meet at the same ports");
+    in_the_way.then(|| Finding::problem(name, format!("it is {file} and {active}, beside the etcd that quorate runs"), remedy))
+}
+
+async fn version(bus: &Bus) -> Finding {
+    match bus.call("ask for systemd's version", async |c| ManagerProxy::new(c).await?.version().await).await {
+        Err(error) => Finding::skipped("systemd", chain(&error)),
+        Ok(text) => judge_version(&text),
+    }
+}
+
+/// `252.39-1~deb12u1`, `v257`.
+fn judge_version(text: &str) -> Finding {
+    let digits: String = text.trim_start_matches('v').chars().take_while(char::is_ascii_digit).collect();
+    match digits.parse::<u32>() {
+        Ok(number) if number < WITH_METADATA => {
+            let how = "a power-off is told from a reboot by the queue of jobs, when the agent is stopped, and not before";
+            Finding::ok("systemd", format!("{number}: before {WITH_METADATA} {how}"))
+        }
+        Ok(number) => Finding::ok("systemd", number.to_string()),
+        Err(_) => Finding::skipped("systemd", format!("{text:?} is no version")),
+    }
+}
+
+async fn delay(bus: &Bus, settings: &Settings) -> Finding {
+    match bus.call("ask logind for its delay", async |c| LogindProxy::new(c).await?.inhibit_delay_max_usec().await).await {
+        Err(error) => Finding::skipped("logind", chain(&error)),
+        Ok(micros) => judge_delay(Duration::from_micros(micros), settings.policy.shutdown_budget),
+    }
+}
+
+fn judge_delay(delay: Duration, budget: Duration) -> Finding {
+    let found = format!("holds a shutdown up for {delay:?} at the most");
+    if delay >= budget {
+        return Finding::ok("logind", found);
+    }
+    let remedy = "install zz-quorate.conf into /usr/lib/systemd/logind.conf.d, see that none sorts after it, and run systemctl kill -s HUP systemd-logind";
+    Finding::warning("logind", format!("{found}, but leaving may take timing.shutdown_budget_s, {budget:?}"), remedy)
+}
+
+fn agent(unit: &Properties, settings: &Settings) -> Finding {
+    if unit.text("LoadState") != "loaded" {
+        return Finding::warning(AGENT, format!("it is {}", unit.text("LoadState")), "install the package, which brings it");
+    }
+    let stop = unit.get::<u64>("TimeoutStopUSec").map(Duration::from_micros);
+    if let Some(stop) = stop.filter(|stop| *stop < settings.policy.shutdown_budget) {
+        let found =
+            format!("TimeoutStopSec= is {stop:?}, but leaving may take timing.shutdown_budget_s, {:?}", settings.policy.shutdown_budget);
+        return Finding::warning(AGENT, found, "give it a longer one in a drop-in");
+    }
+    if settings.service == ServiceSettings::Exec && unit.text("KillMode") != "process" {
+        let remedy = "set service.manager = \"systemd\", or give quorate.service a drop-in with KillMode=process";
+        return Finding::problem(AGENT, format!("KillMode={} stops etcd with the agent", unit.text("KillMode")), remedy);
+    }
+    match unit.text("UnitFileState").as_str() {
+        "disabled" => Finding::warning(AGENT, "it is not started at boot", "systemctl enable quorate.service"),
+        "masked" => Finding::problem(AGENT, "it is masked", "systemctl unmask quorate.service"),
+        state => Finding::ok(AGENT, format!("{state}, {}", unit.text("ActiveState"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Verdict::{Ok as Fine, Skipped, Warning};
+
+    #[test]
+    fn an_older_systemd_is_told() {
+        assert!(judge_version("252.39-1~deb12u1").found.contains("queue of jobs"));
+        assert_eq!(judge_version("257").found, "257");
+        assert_eq!(judge_version("v255.4").found, "255");
+        assert_eq!(judge_version("").verdict, Skipped);
+    }
+
+    #[test]
+    fn logind_has_to_wait_for_the_whole_budget() {
+        let secs = Duration::from_secs;
+        assert_eq!(judge_delay(secs(5), secs(300)).verdict, Warning);
+        assert_eq!(judge_delay(secs(300), secs(300)).verdict, Fine);
+    }
+
+    #[test]
+    fn an_etcd_beside_ours_is_in_the_way_while_it_runs_or_would_at_the_next_boot() {
+        for (file, active, expected) in [
+            ("enabled", "inactive", true),
+            ("disabled", "active", true),
+            ("disabled", "inactive", false),
+            ("masked", "inactive", false),
+            ("", "inactive", false),
+        ] {
+            assert_eq!(other("etcd.service", file, active).is_some(), expected, "{file} {active}");
+        }
+    }
+
+    #[test]
+    fn a_unit_that_is_not_there_is_told() {
+        assert_eq!(agent(&Properties::default(), &Settings::parse("").unwrap()).verdict, Warning);
+    }
+}

@@ -1,0 +1,52 @@
+//! One cycle of the loop, with what came of it: whatever is asked about this node is answered from the last one, at once, however long the next takes.
+
+use std::sync::Arc;
+
+use quorate_core::ids::MemberId;
+use quorate_core::memory::Memory;
+use quorate_core::observation::Observation;
+use quorate_core::plan::Plan;
+use quorate_core::policy::Policy;
+use quorate_core::time::Timestamp;
+use tokio::sync::watch;
+
+/// What was seen, what was decided, and what that rests on.
+#[derive(Clone, Debug)]
+pub struct Cycle {
+    /// What was seen.
+    pub seen: Observation,
+    /// What is remembered.
+    pub memory: Memory,
+    /// What the operator chose.
+    pub policy: Arc<Policy>,
+    /// What was decided.
+    pub plan: Plan,
+    /// Since when the decision has been the same.
+    pub since: Timestamp,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+impl Cycle {
+    /// This node's member is the leader, by a quorum's word.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        let membership = self.seen.etcd.membership.fresh();
+        let leader = membership.and_then(|m| m.get(m.leader?));
+        leader.is_some_and(|member| member.name.as_ref() == Some(&self.seen.me.instance))
+    }
+
+    /// The member answered for itself just now, and knows a leader.
+    #[must_use]
+    pub fn is_healthy(&self, member: MemberId) -> bool {
+        self.seen.etcd.statuses.get(&member).and_then(|s| s.fresh()).is_some_and(|s| s.leader.is_some())
+    }
+}
+
+/// The last cycle; none before the first one has finished.
+pub type LastCycle = watch::Receiver<Option<Arc<Cycle>>>;
+
+/// The last cycle, awaited where none has finished yet; none if the agent ends before.
+pub async fn last(cycles: &mut LastCycle) -> Option<Arc<Cycle>> {
+    cycles.wait_for(Option::is_some).await.ok()?.clone()
+}

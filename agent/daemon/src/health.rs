@@ -1,0 +1,70 @@
+//! What a load balancer asks: plain `/readyz` and `/leader`, 200 or 503, with the reason in the body.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use quorate_core::observation::Process;
+use quorate_core::report::Phase;
+use quorate_core::time::Timestamp;
+
+use crate::clock::Clock;
+use crate::cycle::{Cycle, LastCycle};
+
+/// An agent that has not looked for so long vouches for nothing. Longer than any cycle beside silent peers, shorter than its watchdog.
+const TOO_OLD: Duration = Duration::from_secs(15);
+
+/// The routes.
+pub fn router(cycles: LastCycle, clock: Clock) -> Router {
+    let source = Source { cycles, clock };
+    Router::new()
+        .route("/readyz", get(async |State(source): State<Source>| source.answer(ready)))
+        .route("/leader", get(async |State(source): State<Source>| source.answer(leads)))
+        .with_state(source)
+}
+
+#[derive(Clone)]
+struct Source {
+    cycles: LastCycle,
+    clock: Clock,
+}
+
+impl Source {
+    fn answer(&self, judge: fn(&Cycle, Timestamp) -> Result<String, String>) -> (StatusCode, String) {
+        let judged = match &*self.cycles.borrow() {
+            Some(cycle) => judge(cycle, self.clock.now()),
+            None => Err("the agent has only just started".to_owned()),
+        };
+        match judged {
+            Ok(says) => (StatusCode::OK, says + "\n"),
+            Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
+        }
+    }
+}
+
+/// Clients may be sent to this node's etcd: it votes, it answers and knows a leader, a quorum answers, and it is not on its way out.
+fn ready(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
+    let age = now.since(cycle.at);
+    if age > TOO_OLD {
+        return Err(format!("the agent has not looked for {} s", age.as_secs()));
+    }
+    let report = &cycle.plan.report;
+    if report.phase != Phase::Voter || cycle.memory.leaving.is_some() || !serves(cycle) {
+        return Err(report.to_string());
+    }
+    Ok(report.to_string())
+}
+
+/// Ready, and its member leads.
+fn leads(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
+    ready(cycle, now).and_then(|says| if cycle.leads() { Ok(says) } else { Err(says) })
+}
+
+fn serves(cycle: &Cycle) -> bool {
+    let seen = &cycle.seen;
+    let open = matches!(seen.local.process.fresh(), Some(Process::Running { loopback_only: false, .. }));
+    let own = seen.etcd.membership.fresh().and_then(|m| m.voters().find(|v| v.name.as_ref() == Some(&seen.me.instance)));
+    open && own.is_some_and(|member| cycle.is_healthy(member.id))
+}

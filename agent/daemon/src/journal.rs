@@ -1,0 +1,127 @@
+//! What the journal is told: each decision at the change and not at every tick, in the words of its report.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use quorate_core::observation::{LocalData, Observation};
+use quorate_core::plan::{Outcome, Plan, Step};
+use quorate_core::report::{Phase, Report};
+use quorate_core::safety::Refusal;
+use quorate_core::time::Timestamp;
+use tracing::{debug, error, info, warn};
+
+use crate::messages;
+
+/// What is tried again and again is told again after this.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// A step that is done once more is told once more, unless it changes nothing and so is repeated without end.
+const DONE_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// What was told, and when.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// The phase of the report that was told last.
+    phase: Option<Phase>,
+    told: BTreeMap<String, Timestamp>,
+}
+
+impl Journal {
+    /// A decision without a step: what is awaited, or that all is well.
+    pub fn waits(&mut self, seen: &Observation, report: &Report, now: Timestamp) {
+        if !self.is_news(report.to_string(), TELL_AGAIN_AFTER, now) {
+            return;
+        }
+        let message_id = messages::of_report(report, self.phase.replace(report.phase));
+        let member = match seen.local.data.last() {
+            Some(LocalData::Present(identity)) => identity.member.map(|id| id.to_string()),
+            Some(LocalData::Empty) | None => None,
+        };
+        let (phase, reason) = (report.phase.to_string(), &*report.says);
+        macro_rules! tell {
+            ($level:ident, $($text:tt)+) => {
+                $level!(message_id, quorate.phase = phase, quorate.rule = report.rule, quorate.member_id = member, quorate.reason = reason, $($text)+)
+            };
+        }
+        if report.needs_operator {
+            tell!(error, "{report}. An operator must act");
+        } else {
+            tell!(info, "{report}");
+        }
+    }
+
+    /// A step that the gate refused.
+    pub fn refused(&mut self, plan: &Plan, refusal: &Refusal, now: Timestamp) {
+        if self.is_news(refusal.to_string(), TELL_AGAIN_AFTER, now) {
+            error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule, "{}, but {refusal}", plan.report.says);
+        }
+    }
+
+    /// A step and what came of it.
+    pub fn stepped(&mut self, step: &Step, plan: &Plan, outcome: &Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Done => self.done(step, plan, now),
+            Outcome::Refused(why) | Outcome::Unclear(why) => self.failed(step, plan, why, now),
+        }
+    }
+
+    fn done(&mut self, step: &Step, plan: &Plan, now: Timestamp) {
+        let (says, rule) = (&plan.report.says, plan.report.rule);
+        let again_after = match step {
+            // The lock is taken, renewed and given back for a step that is told itself.
+            Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => {
+                debug!(quorate.step = step.kind(), quorate.rule = rule, "{says}");
+                return;
+            }
+            Step::Heartbeat { .. } => TELL_AGAIN_AFTER,
+            _ => DONE_AGAIN_AFTER,
+        };
+        if self.is_news(format!("{} {says}", step.kind()), again_after, now) {
+            info!(message_id = messages::of_step(step), quorate.step = step.kind(), quorate.rule = rule, "{says}");
+        }
+    }
+
+    fn failed(&mut self, step: &Step, plan: &Plan, why: &str, now: Timestamp) {
+        if !self.is_news(format!("{} {why}", step.kind()), TELL_AGAIN_AFTER, now) {
+            return;
+        }
+        let (says, rule) = (&plan.report.says, plan.report.rule);
+        // Just after a transition AWS refuses heartbeats for a moment: no reason to alarm anybody.
+        if matches!(step, Step::Heartbeat { .. }) {
+            info!(quorate.step = step.kind(), quorate.rule = rule, "{says}, and will again: {why}");
+        } else {
+            warn!(quorate.step = step.kind(), quorate.rule = rule, "{says}, but it was not accepted: {why}");
+        }
+    }
+
+    /// Whether this line was not told within the last `again_after`: what is tried again and again is one line, not a hundred.
+    fn is_news(&mut self, line: String, again_after: Duration, now: Timestamp) -> bool {
+        self.told.retain(|_, at| now.since(*at) < TELL_AGAIN_AFTER);
+        let before = self.told.get(&line).copied();
+        let news = before.is_none_or(|at| now.since(at) >= again_after);
+        if news {
+            self.told.insert(line, now);
+        }
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp(0) + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_failure_is_told_once_a_minute_and_a_deed_each_time() {
+        let mut journal = Journal::default();
+        let mut told = |line: &str, again_after, second| journal.is_news(line.to_owned(), again_after, at(second));
+        assert!(told("add-learner refused", TELL_AGAIN_AFTER, 0));
+        assert!(!told("add-learner refused", TELL_AGAIN_AFTER, 59));
+        assert!(told("add-learner refused", TELL_AGAIN_AFTER, 60));
+        assert!(told("start-member", DONE_AGAIN_AFTER, 100));
+        assert!(!told("start-member", DONE_AGAIN_AFTER, 101), "a step that changes nothing floods the journal");
+        assert!(told("start-member", DONE_AGAIN_AFTER, 103));
+    }
+}

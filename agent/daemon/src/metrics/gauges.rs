@@ -1,0 +1,134 @@
+//! What the last cycle says, as gauges.
+
+use std::fmt::Error;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use quorate_core::observation::Membership;
+use quorate_core::report::Phase;
+use quorate_core::time::Timestamp;
+
+use crate::cycle::{Cycle, LastCycle};
+
+/// Reads the last cycle whenever it is asked; before the first one has finished there is nothing to say.
+#[derive(Debug)]
+pub(super) struct Gauges {
+    cycles: LastCycle,
+}
+
+impl Gauges {
+    pub(super) fn new(cycles: LastCycle) -> Self {
+        Self { cycles }
+    }
+}
+
+impl Collector for Gauges {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let Some(cycle) = self.cycles.borrow().clone() else { return Ok(()) };
+        let mut writer = Writer { encoder: &mut encoder };
+        identity(&mut writer, &cycle)?;
+        decision(&mut writer, &cycle)?;
+        membership(&mut writer, &cycle)?;
+        charter(&mut writer, &cycle)
+    }
+}
+
+fn identity(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
+    let me = &cycle.seen.me;
+    let labels = vec![
+        ("instance_id", me.instance.to_string()),
+        ("cluster", me.cluster.to_string()),
+        ("group", me.group.to_string()),
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    w.metric("agent", "The agent and what it belongs to", &Info::new(labels))
+}
+
+fn decision(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
+    let report = &cycle.plan.report;
+    w.phases(report.phase)?;
+    w.flag("needs_operator", "1 while nothing more is done before an operator has acted", report.needs_operator)?;
+    w.moment("decision_since_timestamp_seconds", "Since when the decision has been the same", Some(cycle.since))?;
+    w.moment("last_cycle_timestamp_seconds", "When the last cycle decided", Some(cycle.at))?;
+    w.moment("leaving_since_timestamp_seconds", "Since when this node has been leaving; absent while it stays", cycle.memory.leaving)?;
+    let until = report.until.filter(|_| cycle.memory.leaving.is_some());
+    w.moment("leave_deadline_timestamp_seconds", "When its leave must have ended; absent while it stays or has no deadline", until)?;
+    w.counter("aws_questions", "Questions put to the AWS control plane", cycle.memory.asked.count)
+}
+
+fn membership(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
+    let etcd = &cycle.seen.etcd;
+    let fresh = etcd.membership.fresh();
+    let count = |of: fn(&Membership) -> usize| fresh.map(|m| number(of(m)));
+    let healthy = |m: &Membership| m.voters().filter(|v| cycle.is_healthy(v.id)).count();
+    w.flag("has_quorum", "1 while a quorum of etcd answers this node", fresh.is_some())?;
+    w.value("voters", "Voting members; absent while no quorum answers", count(|m| m.voters().count()))?;
+    w.value("learners", "Members without a vote; absent while no quorum answers", count(|m| m.members.len() - m.voters().count()))?;
+    w.value("voters_healthy", "Voters that answer and know a leader; absent while no quorum answers", fresh.map(|m| number(healthy(m))))?;
+    w.value("voters_wanted", "Desired capacity of the cluster's groups; absent while it is not known", wanted(cycle))?;
+    w.flag("leads", "1 while this node's member is the leader, by a quorum's word", cycle.leads())
+}
+
+fn charter(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
+    let record = cycle.memory.kept.record.as_ref();
+    w.flag("store_readable", "1 while the store of the charter can be read", cycle.seen.store.fresh().is_some())?;
+    w.value("charter_record_number", "Number of the highest charter record known", record.map(|r| float(r.number)))?;
+    w.value("charter_generation", "Generation of the cluster by that record", record.map(|r| float(r.generation.0)))
+}
+
+fn wanted(cycle: &Cycle) -> Option<f64> {
+    let groups = cycle.seen.cloud.groups.last()?;
+    let sum: usize = groups.iter().map(|group| group.desired as usize).sum();
+    Some(number(sum.min(cycle.policy.max_voters)))
+}
+
+/// Exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "counts and record numbers stay far below 2^53")]
+fn float(value: u64) -> f64 {
+    value as f64
+}
+
+fn number(value: usize) -> f64 {
+    float(value as u64)
+}
+
+struct Writer<'w, 'e> {
+    encoder: &'w mut DescriptorEncoder<'e>,
+}
+
+impl Writer<'_, '_> {
+    fn metric(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> Result<(), Error> {
+        metric.encode(self.encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+    }
+
+    /// A description alone where there is no value: absent is not zero.
+    fn value(&mut self, name: &str, help: &str, value: Option<f64>) -> Result<(), Error> {
+        let described = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        value.map_or(Ok(()), |value| ConstGauge::new(value).encode(described))
+    }
+
+    fn flag(&mut self, name: &str, help: &str, set: bool) -> Result<(), Error> {
+        self.value(name, help, Some(f64::from(u8::from(set))))
+    }
+
+    fn moment(&mut self, name: &str, help: &str, at: Option<Timestamp>) -> Result<(), Error> {
+        self.value(name, help, at.map(|at| float(at.0) / 1000.0))
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> Result<(), Error> {
+        self.metric(name, help, &ConstCounter::new(value))
+    }
+
+    /// One series for each phase, of which one is 1: a phase that ends does not linger.
+    fn phases(&mut self, now: Phase) -> Result<(), Error> {
+        let mut described = self.encoder.encode_descriptor("phase", "1 for the phase that this node is in", None, MetricType::Gauge)?;
+        Phase::ALL.into_iter().try_for_each(|phase| {
+            let value = ConstGauge::new(i64::from(phase == now));
+            value.encode(described.encode_family(&[("phase", phase.to_string())])?)
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! A unit's properties, as systemd's manager shows them (org.freedesktop.systemd1(5)).
+
+use std::collections::HashMap;
+
+use zbus::OwnedVariant;
+use zbus::fdo::PropertiesProxy;
+use zbus::names::InterfaceName;
+
+use super::{Bus, BusError, ManagerProxy};
+
+/// The properties of a service, those that every unit has included. No name is in both interfaces with two meanings.
+#[derive(Debug, Default)]
+pub struct Properties(HashMap<String, OwnedVariant>);
+
+impl Properties {
+    /// Reads them. A unit that is not there has some too, with `LoadState` `not-found`.
+    ///
+    /// # Errors
+    /// The bus cannot be reached, or the manager refused.
+    pub async fn of(bus: &Bus, unit: &str) -> Result<Self, BusError> {
+        let read = bus.call("read the unit", async |connection| {
+            let path = ManagerProxy::new(connection).await?.load_unit(unit).await?;
+            let properties = PropertiesProxy::builder(connection).destination("org.freedesktop.systemd1").path(path).build().await?;
+            let all = async |name: &'static str| properties.get_all(InterfaceName::from_static_str(name)?).await;
+            let mut found = all("org.freedesktop.systemd1.Unit").await?;
+            found.extend(all("org.freedesktop.systemd1.Service").await?);
+            Ok(Self(found))
+        });
+        read.await
+    }
+
+    /// A text; empty if it is not there.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        self.0.get(name).and_then(|value| value.downcast_ref::<&str>().ok()).unwrap_or_default().to_owned()
+    }
+
+    /// Anything else; `None` if it is not there or of another type.
+    #[must_use]
+    pub fn get<T: TryFrom<OwnedVariant>>(&self, name: &str) -> Option<T> {
+        self.0.get(name)?.try_clone().ok()?.try_into().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zbus::Variant;
+
+    use super::*;
+
+    fn of(name: &str, value: Variant<'_>) -> Properties {
+        Properties(HashMap::from([(name.to_owned(), OwnedVariant::try_from(value).unwrap())]))
+    }
+
+    #[test]
+    fn properties_are_read_by_their_types_on_the_bus() {
+        let files = of("EnvironmentFiles", Variant::new(vec![("/run/x".to_owned(), true)]));
+        assert_eq!(files.get::<Vec<(String, bool)>>("EnvironmentFiles"), Some(vec![("/run/x".to_owned(), true)]));
+        assert_eq!(files.get::<u64>("EnvironmentFiles"), None);
+        type Command = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
+        let command: Command = ("/usr/bin/etcd".to_owned(), vec!["etcd".to_owned(), "--x".to_owned()], false, 0, 0, 0, 0, 0, 0, 0);
+        let started = of("ExecStart", Variant::new(vec![command.clone()]));
+        assert_eq!(started.get::<Vec<Command>>("ExecStart"), Some(vec![command]));
+        assert_eq!((started.text("User"), of("User", Variant::new("etcd")).text("User")), (String::new(), "etcd".to_owned()));
+    }
+}

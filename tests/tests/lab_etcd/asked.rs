@@ -1,0 +1,90 @@
+//! What a node answers to a load balancer, to Prometheus, and to applications that look for etcd.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use super::group::{Group, LIMIT};
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::LISTEN;
+
+const RULES: &str = include_str!("../../../packaging/prometheus/quorate.rules.yaml");
+const DASHBOARD: &str = include_str!("../../../packaging/prometheus/dashboard.json");
+
+async fn get(address: Ipv4Addr, port: u16, path: &str) -> anyhow::Result<(u16, String)> {
+    let answer = reqwest::get(format!("http://{address}:{port}{path}")).await?;
+    Ok((answer.status().as_u16(), answer.text().await?))
+}
+
+/// The instances that answer 200.
+async fn yes(group: &Group, path: &str) -> anyhow::Result<BTreeSet<InstanceId>> {
+    let mut yes = BTreeSet::new();
+    for instance in group.live() {
+        let (status, body) = get(group.lab.address(&instance)?, LISTEN.health, path).await?;
+        assert!([200, 503].contains(&status) && body.ends_with('\n'), "{instance}{path}: {status} {body}");
+        if status == 200 {
+            yes.insert(instance);
+        }
+    }
+    Ok(yes)
+}
+
+fn endpoints(group: &Group, instance: &InstanceId) -> anyhow::Result<BTreeSet<String>> {
+    let text = std::fs::read_to_string(group.lab.disk(instance).join("run/endpoints.env"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("ETCDCTL_ENDPOINTS=")).unwrap_or_default();
+    Ok(line.split(',').map(str::to_owned).collect())
+}
+
+/// The names of metrics that a text speaks of.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("quorate_") && word.len() > "quorate_".len()).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn load_balancers_metrics_and_applications_are_answered() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let all: BTreeSet<InstanceId> = group.live().into_iter().collect();
+    assert_eq!(yes(&group, "/readyz").await?, all);
+    let leader = group.lab.leader(&group.name).await?;
+    assert_eq!(yes(&group, "/leader").await?, BTreeSet::from([leader.clone()]));
+
+    let urls: BTreeSet<String> =
+        all.iter().map(|one| Ok(format!("http://{}:2379", group.lab.address(one)?))).collect::<anyhow::Result<_>>()?;
+    assert_eq!(endpoints(&group, &leader)?, urls);
+
+    let (_, text) = get(group.lab.address(&leader)?, LISTEN.metrics, "/metrics").await?;
+    let exported: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    // A counter's and a histogram's series have endings of their own.
+    let base = |name: &str| ["_total", "_bucket", "_info"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned();
+    let unknown: Vec<String> = named(RULES).union(&named(DASHBOARD)).filter(|name| !exported.contains(&*base(name))).cloned().collect();
+    assert!(unknown.is_empty(), "the alert rules or the dashboard ask for {unknown:?}, and there is\n{text}");
+    for line in [
+        "quorate_leads 1.0",
+        "quorate_has_quorum 1.0",
+        "quorate_voters 3.0",
+        "quorate_voters_healthy 3.0",
+        "quorate_phase{phase=\"voter\"} 1",
+    ] {
+        assert!(text.lines().any(|have| have == line), "no {line} in\n{text}");
+    }
+    assert!(text.contains("quorate_steps_total{step=\"start-member\",outcome=\"done\"}"), "{text}");
+
+    // One that stops answering is ready no more; its own agent sees it within a cycle or two.
+    group.lab.freeze_etcd(&leader)?;
+    let turned_away = || async {
+        let ready = yes(&group, "/readyz").await.map_err(|error| error.to_string())?;
+        if ready.contains(&leader) { Err(format!("ready are {ready:?}")) } else { Ok(()) }
+    };
+    group.lab.until(LIMIT, "the frozen node to be taken out", turned_away).await?;
+    group.lab.until_whole(&group.name, 3, LIMIT).await?;
+
+    group.resize(1)?;
+    group.settled(1, None).await?;
+    let last = group.live().remove(0);
+    let alone = BTreeSet::from([format!("http://{}:2379", group.lab.address(&last)?)]);
+    let shrunk = || async {
+        let now = endpoints(&group, &last).map_err(|error| error.to_string())?;
+        if now == alone { Ok(()) } else { Err(format!("the file names {now:?}")) }
+    };
+    group.lab.until(LIMIT, "the endpoints file to name the last one alone", shrunk).await
+}

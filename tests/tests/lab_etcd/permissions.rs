@@ -1,0 +1,109 @@
+//! The IAM policies in `packaging/aws/iam` against what agents ask in a cluster's life: all of it is allowed, and nothing else is.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::group::{CLUSTER, Group, HOOK, LIMIT};
+use super::mini_s3::MiniS3;
+use anyhow::Context;
+use quorate_lab::lab::{AgentSettings, Lab, LabOptions, binaries};
+use serde_json::Value;
+
+type Actions = BTreeSet<String>;
+
+/// Allowed although no agent of this test asks it, and why.
+const EXPLAINED: &[(&str, &str)] = &[];
+
+/// The store's prefix, and what the policy's `${charter}` stands for then.
+const STORE: &str = "s3://bucket/some/prefix";
+const CHARTER: &str = "some/prefix/test";
+
+#[tokio::test]
+async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result<()> {
+    let lab = Lab::start(LabOptions::quick()?).await?;
+    let s3 = MiniS3::start(&lab.subnet().api().ip().to_string()).await;
+    let options = format!("{{ endpoint = {:?} }}", s3.endpoint());
+    lab.change_settings(|settings| settings.raw("cluster.store_options", options));
+    let mut spec = lab.group("etcd", CLUSTER, 3, HOOK).tag("quorate:store", STORE);
+    spec.max = 7;
+    let name = lab.create_group(spec)?;
+    let group = Group { lab, name };
+    live_through_everything(&group).await?;
+
+    let outside: Vec<_> = s3.about().into_iter().filter(|(_, key)| !key.starts_with(&format!("{CHARTER}/"))).collect();
+    assert!(outside.is_empty(), "asked outside of the charter, which the policy allows alone: {outside:?}");
+    let asked: Actions = group.lab.asked().by_agents().into_iter().chain(s3.about().iter().map(|(kind, _)| of_s3(kind))).collect();
+    let (member, worker) = (allowed("member.json")?, allowed("worker.json")?);
+    assert_eq!(complaints(&member, &asked), Vec::<String>::new());
+    // No worker is built, so none can be seen: its policy must not allow more than a member's.
+    assert!(worker.is_subset(&member), "{:?}", worker.difference(&member));
+    assert_every_difference_is_seen(&member, &asked);
+    Ok(())
+}
+
+/// Founding, joining, leaving, dying, and asking to be replaced.
+async fn live_through_everything(group: &Group) -> anyhow::Result<()> {
+    group.settled(3, None).await?;
+    let leaver = group.lab.leader(&group.name).await?;
+    group.replace(&leaver)?;
+    group.lab.until_gone(&leaver, LIMIT).await?;
+    group.settled(3, None).await?;
+    let dead = group.lab.followers(&group.name).await?.remove(0);
+    group.lab.hard_kill(&dead);
+    group.lab.until_gone(&dead, LIMIT).await?;
+    group.settled(3, None).await?;
+    asks_to_be_replaced(group).await
+}
+
+/// Its disk is replaced by an empty one, and its etcd cannot be run any more: it can never join again.
+async fn asks_to_be_replaced(group: &Group) -> anyhow::Result<()> {
+    let sick = group.lab.followers(&group.name).await?.remove(0);
+    let hasty = |settings: AgentSettings| settings.number("timing.join_deadline_s", 6).number("timing.learner_patience_s", 6);
+    group.lab.change_settings(|settings| hasty(settings).text("etcd.binary", "/bin/false"));
+    group.lab.wipe_disk(&sick).await?;
+    let etcd = binaries::etcd(None)?;
+    group.lab.change_settings(|settings| {
+        settings.text("etcd.binary", etcd.display()).number("timing.join_deadline_s", 90).number("timing.learner_patience_s", 20)
+    });
+    group.lab.until_gone(&sick, LIMIT).await?;
+    group.settled(3, None).await
+}
+
+/// A key's reading needs the same permission whether its body is wanted or not.
+fn of_s3(kind: &str) -> String {
+    let action = match kind {
+        "LIST" => "ListBucket",
+        "GET" => "GetObject",
+        "PUT" => "PutObject",
+        other => other,
+    };
+    format!("s3:{action}")
+}
+
+fn allowed(file: &str) -> anyhow::Result<Actions> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/aws/iam").join(file);
+    let policy: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+    let statements = policy["Statement"].as_array().with_context(|| format!("{file} has no statements"))?;
+    let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
+        Value::Array(several) => several.clone(),
+        one => vec![one.clone()],
+    });
+    actions.map(|action| action.as_str().map(str::to_owned).with_context(|| format!("{file}: {action} is no action"))).collect()
+}
+
+fn complaints(allowed: &Actions, asked: &Actions) -> Vec<String> {
+    let explained = |action: &&String| EXPLAINED.iter().any(|(known, _)| known == action);
+    let missing = asked.difference(allowed).map(|action| format!("{action} is asked and not allowed"));
+    let idle = allowed.difference(asked).filter(|action| !explained(action));
+    missing.chain(idle.map(|action| format!("{action} is allowed and never asked"))).collect()
+}
+
+/// What this test is for: a policy that lacks any one of the actions, or has one more, is told apart.
+fn assert_every_difference_is_seen(policy: &Actions, asked: &Actions) {
+    for action in policy {
+        let lacking: Actions = policy.iter().filter(|other| *other != action).cloned().collect();
+        assert_eq!(complaints(&lacking, asked), [format!("{action} is asked and not allowed")]);
+    }
+    let more: Actions = policy.iter().cloned().chain(["ec2:TerminateInstances".to_owned()]).collect();
+    assert_eq!(complaints(&more, asked), ["ec2:TerminateInstances is allowed and never asked"]);
+}

@@ -1,0 +1,17 @@
+//! `quorate check` against a region on the wire: it finds what is missing, ends whatever hangs, and changes nothing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+#[path = "wire_check/faults.rs"]
+mod faults;
+#[path = "wire_aws/lab.rs"]
+mod lab;
+#[path = "wire_charter/mini_s3.rs"]
+#[allow(dead_code, reason = "each test file uses its own part")]
+mod mini_s3;
+#[path = "wire_check/missing.rs"]
+mod missing;
+#[path = "wire_check/scene.rs"]
+mod scene;
+#[path = "wire_check/store.rs"]
+mod store;
