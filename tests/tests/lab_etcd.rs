@@ -17,6 +17,8 @@ mod life;
 #[allow(dead_code, clippy::unwrap_used, reason = "the store's own tests use the rest, and fail by panicking")]
 #[path = "wire_charter/mini_s3.rs"]
 mod mini_s3;
+#[path = "lab_etcd/notices.rs"]
+mod notices;
 #[path = "lab_etcd/permissions.rs"]
 mod permissions;
 #[path = "lab_etcd/smoke.rs"]

@@ -93,6 +93,9 @@ fn everything_that_can_happen_does() {
         ("completed for the dead", stats.completed_for_the_dead),
         ("spares", stats.spares),
         ("retained", stats.retained),
+        ("notices", stats.notices),
+        ("pauses", stats.pauses),
+        ("left on notice", stats.left_on_notice),
         ("agent crashes", stats.agent_crashes),
         ("refused by the other side", stats.refused_by_others),
         ("answers lost", stats.unclear),
@@ -139,6 +142,7 @@ fn a_broken_rule_is_noticed() {
         (Sabotage::NoHeartbeat, 100, "I5"),
         (Sabotage::NeverPrune, 200, "I8"),
         (Sabotage::StopWithoutLeaving, 200, "I4"),
+        (Sabotage::DeafToNotices, 2000, "I3"),
     ];
     for (sabotage, seeds, invariant) in cases {
         let summary = simulate_sabotaged(0..seeds, threads(), sabotage);

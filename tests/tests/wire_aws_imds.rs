@@ -12,12 +12,16 @@ use std::time::Duration;
 use lab::{Lab, PATIENCE};
 use quorate::adapters::aws::{Imds, ImdsError};
 use quorate_core::ids::GroupName;
-use quorate_core::observation::{LifecycleState, Warmed};
-use quorate_lab::region::{AddressRange, Delays, Region, RegionConfig, Target};
+use quorate_core::observation::{EventCode, EventState, LifecycleState, SpotAction, SpotNotice, Warmed};
+use quorate_core::time::Timestamp;
+use quorate_lab::region::{AddressRange, Delays, MaintenanceEvent, Metadata, Region, RegionConfig, Target};
 use quorate_lab::wire::{Fault, RegionServer, Rule, Scope};
 
 const TARGET: &str = "meta-data/autoscaling/target-lifecycle-state";
 const DOCUMENT: &str = "dynamic/instance-identity/document";
+const SPOT: &str = "meta-data/spot/instance-action";
+const REBALANCE: &str = "meta-data/events/recommendations/rebalance";
+const SCHEDULED: &str = "meta-data/events/maintenance/scheduled";
 const TOKEN: &str = "api/token";
 
 async fn one_instance() -> Lab {
@@ -90,6 +94,78 @@ async fn no_target_state_is_none_and_every_other_is_read() {
         set_target(&lab, target);
         assert_eq!(imds.target_lifecycle_state().await.unwrap(), state, "{target:?}");
     }
+}
+
+fn announce(lab: &Lab, what: impl FnOnce(&mut Metadata)) {
+    what(lab.server.region().lock().metadata_mut(&lab.me).unwrap());
+}
+
+#[tokio::test]
+async fn what_ec2_announces_is_read_and_404_or_an_empty_list_is_none() {
+    let lab = one_instance().await;
+    let imds = lab.imds();
+    assert_eq!(imds.spot_notice().await.unwrap(), None);
+    assert_eq!(imds.rebalance_recommendation().await.unwrap(), None);
+    assert_eq!(imds.scheduled_events().await.unwrap(), []);
+    let at = Timestamp(1_790_000_123_000);
+    announce(&lab, |said| {
+        said.spot = Some(quorate_lab::region::SpotAction { action: "hibernate", time: at });
+        said.rebalance = Some(at);
+        let event = |code, state, not_after| MaintenanceEvent { code, id: format!("event-{code}"), state, not_before: at, not_after };
+        said.maintenance = vec![event("instance-retirement", "active", None), event("system-reboot", "completed", Some(at))];
+    });
+    assert_eq!(imds.spot_notice().await.unwrap(), Some(SpotNotice { action: SpotAction::Hibernate, at }));
+    assert_eq!(imds.rebalance_recommendation().await.unwrap(), Some(at));
+    let events = imds.scheduled_events().await.unwrap();
+    let read: Vec<_> = events.iter().map(|e| (&e.code, e.state, e.not_before, e.not_after)).collect();
+    let retirement = (&EventCode::InstanceRetirement, EventState::Active, at, None);
+    assert_eq!(read, [retirement, (&EventCode::SystemReboot, EventState::Completed, at, Some(at))]);
+    announce(&lab, |said| (said.spot, said.maintenance) = (None, Vec::new()));
+    assert_eq!(imds.spot_notice().await.unwrap(), None);
+    assert_eq!(imds.scheduled_events().await.unwrap(), []);
+}
+
+/// Look-alikes of IMDS answer 404 before there ever was an event.
+#[tokio::test]
+async fn no_list_of_events_is_an_empty_one() {
+    let lab = one_instance().await;
+    lab.imds_fault(SCHEDULED, Fault::Status(404));
+    assert_eq!(lab.imds().scheduled_events().await.unwrap(), []);
+}
+
+/// A broken answer says nothing, and certainly not that nothing is announced.
+#[tokio::test]
+async fn a_notice_that_cannot_be_read_is_an_error_and_no_none() {
+    for fault in [Fault::EmptyBody, Fault::TruncatedBody, Fault::Status(500), Fault::HangUp] {
+        let lab = one_instance().await;
+        let at = Timestamp(1_790_000_123_000);
+        announce(&lab, |said| {
+            said.rebalance = Some(at);
+            said.spot = Some(quorate_lab::region::SpotAction { action: "stop", time: at });
+        });
+        for path in [SPOT, REBALANCE, SCHEDULED] {
+            lab.imds_fault(path, fault.clone());
+        }
+        let imds = lab.imds();
+        assert!(imds.spot_notice().await.is_err(), "{fault:?}");
+        assert!(imds.rebalance_recommendation().await.is_err(), "{fault:?}");
+        assert!(imds.scheduled_events().await.is_err(), "{fault:?}");
+        lab.server.faults().clear();
+        assert!(imds.rebalance_recommendation().await.unwrap().is_some());
+    }
+}
+
+/// They are asked side by side in every cycle, and share one token.
+#[tokio::test]
+async fn questions_side_by_side_share_a_token() {
+    let lab = one_instance().await;
+    let imds = lab.imds();
+    imds.identity().await.unwrap();
+    let tokens = lab.imds_fault(TOKEN, Fault::Delay(Duration::ZERO));
+    let (target, spot, rebalance, events) =
+        tokio::join!(imds.target_lifecycle_state(), imds.spot_notice(), imds.rebalance_recommendation(), imds.scheduled_events());
+    assert!(target.is_ok() && spot.is_ok() && rebalance.is_ok() && events.is_ok());
+    assert_eq!(lab.struck(tokens), 0);
 }
 
 #[tokio::test]

@@ -122,7 +122,10 @@ fn jittered(s: &Situation<'_>, pause: Duration) -> Duration {
 /// This instance's own place matters from launch until it is in service, and again once it is to go.
 fn awaits_own_state(s: &Situation<'_>) -> bool {
     match s.seen.cloud.own_state.last() {
-        None | Some(LifecycleState::Pending | LifecycleState::PendingWait | LifecycleState::PendingProceed) => true,
+        None
+        | Some(
+            LifecycleState::Pending | LifecycleState::PendingWait | LifecycleState::PendingProceed | LifecycleState::RootVolumeReplaced,
+        ) => true,
         Some(LifecycleState::TerminatingProceed | LifecycleState::Terminated) => false,
         Some(_) => s.departure().is_some_and(|d| d.instance_goes),
     }

@@ -8,6 +8,7 @@ pub mod charter;
 pub mod ids;
 pub mod memory;
 pub mod observation;
+pub mod pausing;
 pub mod plan;
 pub mod planner;
 pub mod policy;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::charter::Record;
 use crate::ids::{GroupName, InstanceId, MemberId};
 use crate::observation::HookRef;
+use crate::pausing::Pausing;
 use crate::time::Timestamp;
 
 /// An operator's order, kept until it is carried out or taken back.
@@ -52,6 +53,9 @@ pub struct Kept {
     pub order: Option<Order>,
     /// Instances seen and not yet known to be gone.
     pub seen: BTreeMap<InstanceId, Seen>,
+    /// What is paused. A file from before there were pauses has none, and one without any is as it was before.
+    #[serde(default, skip_serializing_if = "Pausing::is_empty")]
+    pub pausing: Pausing,
 }
 
 impl Kept {
@@ -61,7 +65,7 @@ impl Kept {
     /// An empty memory.
     #[must_use]
     pub fn new(instance: InstanceId) -> Self {
-        Self { version: Self::VERSION, instance, record: None, order: None, seen: BTreeMap::new() }
+        Self { version: Self::VERSION, instance, record: None, order: None, seen: BTreeMap::new(), pausing: Pausing::default() }
     }
 }
 

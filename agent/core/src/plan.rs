@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::charter::Record;
 use crate::ids::{Generation, InstanceId, MemberId};
 use crate::observation::HookRef;
+use crate::pausing::Pause;
 use crate::report::Report;
 
 /// A member through whose client endpoint a call goes. Membership calls are per member: etcd judges health from where they arrive.
@@ -181,6 +182,18 @@ pub enum Step {
     ReportUnhealthy,
     /// Forget an operator's order that has been carried out.
     ForgetOrder,
+    /// Write the cluster's pause, unless there is one.
+    SetPause {
+        /// Through which member.
+        via: Via,
+        /// The pause.
+        pause: Pause,
+    },
+    /// Delete the cluster's pause.
+    ClearPause {
+        /// Through which member.
+        via: Via,
+    },
 }
 
 impl Step {
@@ -205,6 +218,8 @@ impl Step {
             Self::MoveLeader { .. } => "move-leader",
             Self::ReportUnhealthy => "report-unhealthy",
             Self::ForgetOrder => "forget-order",
+            Self::SetPause { .. } => "set-pause",
+            Self::ClearPause { .. } => "clear-pause",
         }
     }
 }

@@ -20,6 +20,15 @@ pub enum OnFailedLeave {
     Abandon,
 }
 
+/// What to do when EC2 recommends to rebalance a spot instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnRebalance {
+    /// Say so, and stay: a recommendation takes nothing away, and a group without capacity rebalancing sends no replacement.
+    Report,
+    /// Leave as soon as the replacement votes, or the patience is over. For groups with capacity rebalancing.
+    Leave,
+}
+
 /// All choices and times of the planner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -59,6 +68,9 @@ pub struct Policy {
     pub frozen_after: Duration,
     /// Time that a leaver without any termination hook gives itself: EC2 may cut the power soon after the notice.
     pub unhooked_leave: Duration,
+    /// A scheduled event that takes the instance away is taken up so long before its start: it is announced weeks ahead, and to leave then
+    /// would leave the cluster a voter short for weeks. A leave takes seconds and its patience for a replacement minutes.
+    pub scheduled_lead: Duration,
     /// At most so many voters; further instances wait as spares.
     pub max_voters: usize,
     /// The lock's lease.
@@ -71,6 +83,8 @@ pub struct Policy {
     pub recovery: Recovery,
     /// See [`OnFailedLeave`].
     pub on_failed_leave: OnFailedLeave,
+    /// See [`OnRebalance`].
+    pub on_rebalance: OnRebalance,
     /// The operator vouches for the network in place of TLS: unauthenticated answers may then permit recovery.
     pub network_trusted: bool,
     /// How long the operating system's shutdown is held up for leaving or for handing over.
@@ -101,12 +115,14 @@ impl Default for Policy {
             cloud_fresh: secs(45),
             frozen_after: secs(30),
             unhooked_leave: secs(60),
+            scheduled_lead: secs(900),
             max_voters: 7,
             lock_ttl: secs(20),
             call_timeout: secs(5),
             retry: Duration::from_millis(500),
             recovery: Recovery::Safe,
             on_failed_leave: OnFailedLeave::Continue,
+            on_rebalance: OnRebalance::Report,
             network_trusted: false,
             shutdown_budget: secs(300),
             leave_margin: secs(10),

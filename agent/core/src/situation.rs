@@ -1,59 +1,26 @@
 //! What an observation means: facts derived once a cycle, for the planner's rules to ask. Decides nothing.
 
-use std::borrow::Cow;
+mod charter;
+mod departure;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::charter::{ListedVoter, Log, Origin, Record, StoreView};
+use crate::charter::{ListedVoter, Record, StoreView};
 use crate::ids::{Generation, InstanceId, MemberId};
 use crate::memory::{Memory, Order};
 use crate::observation::{
     DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership, Observation,
-    PeerAnswer, Process, ShutdownKind, Transition, Warmed,
+    PeerAnswer, Process, Warmed,
 };
+use crate::pausing::Pause;
 use crate::plan::{Via, peer_url};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
-/// How the store and this node's memory of it fit together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Charter<'a> {
-    /// The store could not be read; the remembered record, if any.
-    Unreadable(Option<&'a Record>, Cow<'static, str>),
-    /// No store is configured, and nobody knows a record.
-    NoStore,
-    /// Nothing was ever written.
-    Absent,
-    /// The highest record, which continues all that is remembered.
-    Known(&'a Record),
-    /// The remembered record is missing from the store, whose highest fits directly before it or after it.
-    Vanished(&'a Record),
-    /// It cannot be trusted: nothing rests on it until an operator has looked, or orders a fresh start.
-    Broken(String),
-    /// The store is another's: nothing is ever written there.
-    Foreign(String),
-}
-
-/// Why this node is to leave, and by when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Departure {
-    /// The notice.
-    pub why: &'static str,
-    /// The nearest deadline, counted from accepted heartbeats only; absent for an operator's order.
-    pub deadline: Option<Timestamp>,
-    /// The instance itself goes, not just its membership.
-    pub instance_goes: bool,
-    /// A replacement may come before it has gone, and is worth waiting for.
-    pub replacement_may_come: bool,
-}
-
-impl Departure {
-    /// Of an instance that stays, without a deadline.
-    fn of(why: &'static str) -> Self {
-        Self { why, deadline: None, instance_goes: false, replacement_may_come: true }
-    }
-}
+pub use charter::Charter;
+pub use departure::Departure;
 
 /// One cycle's facts.
 #[derive(Clone, Debug)]
@@ -74,7 +41,7 @@ impl<'a> Situation<'a> {
     /// Derives the facts.
     #[must_use]
     pub fn new(seen: &'a Observation, memory: &'a Memory, policy: &'a Policy, now: Timestamp) -> Self {
-        Self { seen, memory, policy, now, charter: charter(seen, memory) }
+        Self { seen, memory, policy, now, charter: charter::charter(seen, memory) }
     }
 
     /// This instance.
@@ -347,77 +314,25 @@ impl<'a> Situation<'a> {
     /// The termination transition is open, by the group's own word.
     #[must_use]
     pub fn termination_is_open(&self) -> bool {
-        matches!(self.seen.cloud.own_state.last(), Some(LifecycleState::TerminatingWait | LifecycleState::Warmed(Warmed::Waiting)))
+        let waiting = |state| {
+            matches!(
+                state,
+                LifecycleState::TerminatingWait | LifecycleState::ReplacingRootVolumeWait | LifecycleState::Warmed(Warmed::Waiting)
+            )
+        };
+        self.seen.cloud.own_state.last().copied().is_some_and(waiting)
+    }
+
+    /// The pause that holds this node.
+    #[must_use]
+    pub fn paused(&self) -> Option<&'a Pause> {
+        self.memory.kept.pausing.in_force()
     }
 
     /// An operator's order.
     #[must_use]
     pub fn order(&self) -> Option<Order> {
         self.memory.kept.order
-    }
-
-    /// The notice to leave, if there is one.
-    #[must_use]
-    pub fn departure(&self) -> Option<Departure> {
-        let power_off = self.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::PowerOff);
-        let Some(shutdown) = power_off else { return self.notice() };
-        // The group learns of it only when the machine is off: nobody is launched in its place before.
-        let off = Departure { instance_goes: true, replacement_may_come: false, ..Departure::of("its machine powers off") };
-        let notice = self.notice().unwrap_or(off);
-        let deadline = notice.deadline.map_or(shutdown.deadline, |deadline| deadline.min(shutdown.deadline));
-        Some(Departure { deadline: Some(deadline), ..notice })
-    }
-
-    /// The notice of the group or of an operator.
-    fn notice(&self) -> Option<Departure> {
-        let notice = |why, deadline| Some(Departure { deadline: Some(deadline), instance_goes: true, ..Departure::of(why) });
-        let target = self.seen.target.last().copied().flatten();
-        let state = self.seen.cloud.own_state.last().copied();
-        match (target, state) {
-            // It runs on, and no time runs out, until an operator terminates it.
-            _ if self.is_retained() => Some(Departure::of(RETAINED)),
-            (Some(LifecycleState::Terminated), _) => notice("its group terminates it", self.hook_deadline()),
-            (_, Some(s)) if s.is_terminating() => notice("its group terminates it", self.hook_deadline()),
-            _ if self.is_listed_as_terminating() => notice("its group terminates it", self.hook_deadline()),
-            // A detached instance runs on, and no hook is waited for.
-            (Some(LifecycleState::Detached), _) => Some(Departure::of("its group detached it")),
-            (Some(LifecycleState::Warmed(_)), _) => notice("it moves to the warm pool", self.hook_deadline()),
-            _ if self.order() == Some(Order::Leave) => Some(Departure::of("an operator ordered it to leave")),
-            _ => None,
-        }
-    }
-
-    /// Its group gave it up and keeps its machine, because its termination was abandoned.
-    #[must_use]
-    pub fn is_retained(&self) -> bool {
-        let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).map(|i| i.state);
-        let own = self.seen.cloud.own_state.last().copied();
-        own.or(listed) == Some(LifecycleState::TerminatingRetained)
-    }
-
-    /// Its group detached it: IMDS is the only one that can say so, because the group lists it no more.
-    #[must_use]
-    pub fn is_detached(&self) -> bool {
-        matches!(self.seen.target.fresh(), Some(Some(LifecycleState::Detached)))
-    }
-
-    /// A second source for its own place, should IMDS fail just then.
-    fn is_listed_as_terminating(&self) -> bool {
-        self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).is_some_and(|i| i.state.is_terminating())
-    }
-
-    /// When the earliest of our own termination hooks runs out: its timeout after the last accepted heartbeat, and never after its cap.
-    fn hook_deadline(&self) -> Timestamp {
-        let since = self.memory.leaving.unwrap_or(self.now);
-        let hooks = self.seen.cloud.hooks.last().into_iter().flatten();
-        let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.seen.me.group);
-        let ends = own.map(|h| {
-            let beat = self.memory.beats.get(&h.hook);
-            let opened = beat.map_or(since, |b| b.opened);
-            let accepted = beat.and_then(|b| b.accepted).unwrap_or(opened);
-            (accepted + h.heartbeat_timeout).min(opened + h.global_timeout)
-        });
-        ends.min().unwrap_or(since + self.policy.unhooked_leave)
     }
 
     /// This instance's own group, by the last reading that had it: a view without it is no view.
@@ -448,70 +363,6 @@ impl<'a> Situation<'a> {
     }
 }
 
-/// Why a retained instance leaves.
-const RETAINED: &str = "its group gave it up, and retains it until an operator terminates it";
-
 fn to_via(member: &Member) -> Option<Via> {
     member.client_url.as_ref().map(|url| Via { member: member.id, url: url.clone() })
-}
-
-fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<'a> {
-    let remembered = memory.kept.record.as_ref();
-    match &seen.store {
-        reading if reading.fresh().is_none() => Charter::Unreadable(remembered, reading.why_not_fresh()),
-        reading => match reading.fresh() {
-            Some(StoreView::Charter(log)) => charter_in_store(log, remembered, seen),
-            Some(StoreView::Foreign { example }) => Charter::Foreign(format!(
-                "the store holds {example} under this cluster's prefix but no charter: move foreign objects away, or correct `quorate:store`"
-            )),
-            Some(StoreView::NotConfigured) => remembered.map_or(Charter::NoStore, Charter::Known),
-            Some(StoreView::Absent) | None => nothing_stored(remembered),
-        },
-    }
-}
-
-fn nothing_stored(remembered: Option<&Record>) -> Charter<'_> {
-    match remembered {
-        None => Charter::Absent,
-        Some(record) if record.number == 1 => Charter::Vanished(record),
-        Some(record) => Charter::Broken(format!("the charter is gone from the store, and this node remembers only {record}")),
-    }
-}
-
-fn charter_in_store<'a>(log: &'a Log, remembered: Option<&'a Record>, seen: &Observation) -> Charter<'a> {
-    let Some(highest) = log.highest() else { return nothing_stored(remembered) };
-    if !highest.belongs_to(&seen.me) {
-        return Charter::Foreign(format!(
-            "the charter belongs to cluster {} of account {} in {}: correct `quorate:store` or `quorate:cluster`",
-            highest.cluster, highest.account, highest.region
-        ));
-    }
-    let Some(remembered) = remembered else {
-        return if log.is_chain() {
-            Charter::Known(highest)
-        } else {
-            Charter::Broken("the charter's records do not follow one another".into())
-        };
-    };
-    match log.number(remembered.number) {
-        Some(stored) if stored != remembered => {
-            Charter::Broken(format!("the store's {stored} differs from the one that this node remembers: two histories for one cluster"))
-        }
-        Some(_) if log.is_chain() => Charter::Known(highest),
-        Some(_) => Charter::Broken("the charter's records do not follow one another".into()),
-        None => vanished(log, highest, remembered),
-    }
-}
-
-fn vanished<'a>(log: &'a Log, highest: &'a Record, remembered: &'a Record) -> Charter<'a> {
-    // An operator's fresh start leaves a gap on purpose.
-    let fresh_start = log.records.iter().any(|r| r.number > remembered.number && r.origin == Origin::Fresh && r.founder().is_some());
-    let next = log.number(remembered.number + 1);
-    if fresh_start {
-        return Charter::Known(highest);
-    }
-    if highest.precedes(remembered) || next.is_some_and(|n| remembered.precedes(n)) {
-        return Charter::Vanished(remembered);
-    }
-    Charter::Broken(format!("this node remembers {remembered}, and the store's highest, {highest}, does not continue it"))
 }

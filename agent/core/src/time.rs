@@ -19,6 +19,14 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// The moment as a date, such as `2019-01-21 09:00:43 UTC`: for what is announced days ahead.
+    #[must_use]
+    pub fn utc(self) -> String {
+        let (days, second) = (self.0 / 86_400_000, self.0 / 1000 % 86_400);
+        let (year, month, day) = date(days);
+        format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", second / 3600, second / 60 % 60, second % 60)
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -43,4 +51,36 @@ impl fmt::Display for Timestamp {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Year, month and day of the day that is so many after 1970-01-01, in a calendar whose years begin with March so that the leap day is the
+/// last: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_based = (5 * day_of_year + 2) / 153;
+    let month = if march_based < 10 { march_based + 3 } else { march_based - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day_of_year - (153 * march_based + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_its_date() {
+        let dates = [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400_999, "2000-02-29 00:00:00 UTC"),
+            (1_548_061_243_000, "2019-01-21 09:00:43 UTC"),
+            (1_709_251_199_000, "2024-02-29 23:59:59 UTC"),
+            (4_107_542_400_000, "2100-03-01 00:00:00 UTC"),
+        ];
+        for (millis, date) in dates {
+            assert_eq!(Timestamp(millis).utc(), date);
+        }
+    }
 }

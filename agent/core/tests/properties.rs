@@ -99,6 +99,23 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(cases(4000))]
+
+    /// Whoever ordered it, wherever, and whatever else there is to be done.
+    #[test]
+    fn nothing_is_done_while_an_operator_has_paused(bytes in entropy(), whose in 0..3_u8) {
+        let mut w = world(&bytes);
+        w.pause(whose);
+        let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
+        prop_assert!(planned.as_ref().is_none_or(goes_on_while_paused), "{:?} is planned\n{}", planned, w);
+        for step in steps::thinkable(&w).into_iter().chain([Step::AcquireLock { via: steps::via(), purpose: "join" }]) {
+            let verdict = safety::check(&step, &w.seen, &w.memory, &w.policy, w.now);
+            prop_assert!(verdict.is_err() || goes_on_while_paused(&step), "the gate lets {:?} through\n{}", step, w);
+        }
+    }
+}
+
+proptest! {
     // A walk is some hundred looks at the world.
     #![proptest_config(cases(1500))]
 
@@ -108,6 +125,10 @@ proptest! {
             prop_assert!(false, "{}", story);
         }
     }
+}
+
+fn goes_on_while_paused(step: &Step) -> bool {
+    matches!(step, Step::Heartbeat { .. } | Step::ReleaseLock { .. } | Step::SetPause { .. })
 }
 
 fn resumes(step: &Step) -> bool {

@@ -24,7 +24,7 @@ use crate::adapters::peer;
 use crate::clock::Clock;
 use crate::config::{ServiceSettings, Settings};
 use crate::control::server::{self, Ask, Sources};
-use crate::control::{OrderAnswer, OrderRequest, SOCKET};
+use crate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, pausing};
 use crate::cycle::Cycle;
 use crate::endpoints::EndpointsFile;
 use crate::execute::Executor;
@@ -32,6 +32,7 @@ use crate::health;
 use crate::journal::Journal;
 use crate::messages;
 use crate::metrics::Metrics;
+use crate::notices::NoticeLog;
 use crate::observe::Observer;
 use crate::peer_answer;
 use crate::systemd::notify::Notifier;
@@ -104,6 +105,7 @@ struct Agent {
     shutdown: Option<Shutdown>,
     /// The agent itself was told to end with it.
     ending: bool,
+    notices: NoticeLog,
 }
 
 impl Agent {
@@ -151,6 +153,7 @@ impl Agent {
             watch: watches.then(|| ShutdownWatch::start(bus)),
             shutdown: None,
             ending: false,
+            notices: NoticeLog::default(),
         })
     }
 
@@ -208,6 +211,10 @@ impl Agent {
     fn begin_shutdown(&mut self, kind: ShutdownKind) {
         let deadline = self.shutdown.map_or_else(|| self.clock.now() + self.policy.shutdown_budget, |before| before.deadline);
         self.shutdown = Some(Shutdown { kind, deadline });
+        if let Some(pause) = self.memory.kept.pausing.in_force() {
+            warn!(message_id = messages::NOTICE_RECEIVED, "the machine shuts down, and nothing is done before: paused {pause}");
+            return;
+        }
         match kind {
             ShutdownKind::PowerOff if self.phase() == Some(Phase::Left) => info!("the machine powers off; its member has left already"),
             ShutdownKind::PowerOff => info!(message_id = messages::NOTICE_RECEIVED, "the machine powers off: its member leaves before"),
@@ -221,10 +228,12 @@ impl Agent {
     fn is_ready_for_shutdown(&self) -> bool {
         let Some(shutdown) = self.shutdown else { return true };
         let phase = self.phase();
-        let done = match shutdown.kind {
-            ShutdownKind::PowerOff => (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.rests,
-            ShutdownKind::Reboot => phase == Some(Phase::Resting),
-        };
+        // While paused nothing is done before: the member stops with the machine.
+        let done = self.memory.kept.pausing.in_force().is_some()
+            || match shutdown.kind {
+                ShutdownKind::PowerOff => (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.rests,
+                ShutdownKind::Reboot => phase == Some(Phase::Resting),
+            };
         let ready = done || self.clock.now() >= shutdown.deadline;
         if ready {
             self.watch.iter().for_each(ShutdownWatch::let_go);
@@ -240,8 +249,10 @@ impl Agent {
         let begun = self.clock.now();
         let seen = self.observer.observe(&mut self.memory, self.shutdown, self.clock).await;
         let now = self.clock.now();
+        self.notices.tell(&seen);
         self.metrics.looked(now.since(begun));
         self.memory.absorb(&seen, &self.policy, now);
+        self.store_pausing();
         let plan = planner::plan(&seen, &self.memory, &self.policy, now);
         let since = self.since(&plan, now);
         let cycle = Arc::new(Cycle { seen, memory: self.memory.clone(), policy: Arc::clone(&self.policy), plan, since, at: now });
@@ -318,14 +329,21 @@ impl Agent {
     }
 
     fn order(&mut self, request: &OrderRequest) -> OrderAnswer {
+        if let Some(pause) = &request.pause {
+            return self.pause(pause);
+        }
         let cluster = &self.observer.me().cluster;
         if request.order == Some(Order::RecoverFresh) && request.cluster.as_deref() != Some(cluster.as_str()) {
             let says = format!("refused: this node belongs to cluster {cluster}; type exactly `--cluster {cluster}`");
             return OrderAnswer { taken: false, says };
         }
-        let before = std::mem::replace(&mut self.memory.kept.order, request.order);
+        let before = self.memory.kept.clone();
+        self.memory.kept.order = request.order;
+        if request.order == Some(Order::Leave) {
+            self.memory.kept.pausing.leave();
+        }
         if let Err(problem) = self.store_memory() {
-            self.memory.kept.order = before;
+            self.memory.kept = before;
             return OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") };
         }
         let says = match request.order {
@@ -335,6 +353,28 @@ impl Agent {
             None => "joins, if it is not a member already",
         };
         OrderAnswer { taken: true, says: says.to_owned() }
+    }
+
+    fn pause(&mut self, request: &PauseRequest) -> OrderAnswer {
+        let before = self.memory.kept.clone();
+        let says = pausing::take(&mut self.memory, request, self.clock.now());
+        match self.store_memory() {
+            Ok(()) => OrderAnswer { taken: true, says },
+            Err(problem) => {
+                self.memory.kept = before;
+                OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") }
+            }
+        }
+    }
+
+    /// A pause of the cluster that was read is remembered at once: etcd may be lost before the next step, and the node is to stay paused.
+    fn store_pausing(&mut self) {
+        let stored = self.stored.as_ref().map(|kept| &kept.pausing);
+        if stored.map_or(!self.memory.kept.pausing.is_empty(), |stored| *stored != self.memory.kept.pausing)
+            && let Err(problem) = self.store_memory()
+        {
+            error!("cannot store that the cluster is paused or goes on: {problem}");
+        }
     }
 }
 

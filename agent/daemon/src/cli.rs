@@ -37,6 +37,10 @@ pub enum Command {
     Leave,
     /// Take `quorate leave` back.
     Join,
+    /// Take no step on this node until `quorate resume` or `quorate leave`; what is seen is still said, and lifecycle hooks are kept open.
+    Pause(PauseArgs),
+    /// End a pause.
+    Resume(PauseArgs),
     /// Found the cluster on this node, where no store is configured, or recover it from this survivor's data.
     Bootstrap,
     /// Write man pages or shell completions into a directory, for packages.
@@ -52,6 +56,14 @@ pub struct StatusArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `quorate pause` and `quorate resume`.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// On every node of the cluster, told through etcd. Each remembers it while etcd has no quorum.
+    #[arg(long)]
+    pub cluster: bool,
 }
 
 /// `quorate check`.

@@ -84,6 +84,8 @@ impl Executor {
             Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
+            Step::SetPause { via, pause } => world.etcd.set_pause(&via.url, pause).await,
+            Step::ClearPause { via } => world.etcd.clear_pause(&via.url).await,
         }
     }
 

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod journal;
 pub mod messages;
 pub mod metrics;
+pub mod notices;
 pub mod observe;
 pub mod peer_answer;
 pub mod status;

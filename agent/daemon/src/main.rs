@@ -8,7 +8,7 @@ use clap::Parser;
 use quorate::check::{self, Outside};
 use quorate::cli::{CheckArgs, Cli, Command, RecoverArgs};
 use quorate::config::Settings;
-use quorate::control::{OrderAnswer, OrderRequest, SOCKET, client};
+use quorate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, client};
 use quorate::telemetry;
 use quorate_core::memory::Order;
 
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
 
 async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyhow::Result<ExitCode> {
     let socket = settings.paths.run_dir.join(SOCKET);
-    let order = |order, cluster| OrderRequest { order, cluster };
+    let order = |order, cluster| OrderRequest { order, cluster, pause: None };
     match command {
         Command::Run => {
             telemetry::start();
@@ -66,6 +66,8 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
         }
         Command::Leave => give(&client::order(&socket, &order(Some(Order::Leave), None)).await?),
         Command::Join => give(&client::order(&socket, &order(None, None)).await?),
+        Command::Pause(args) => give(&client::order(&socket, &pause(false, args.cluster)).await?),
+        Command::Resume(args) => give(&client::order(&socket, &pause(true, args.cluster)).await?),
         Command::Bootstrap => give(&client::order(&socket, &order(Some(Order::Bootstrap), None)).await?),
         Command::Recover(args) => recover(&socket, args).await,
     }
@@ -87,7 +89,14 @@ async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    give(&client::order(socket, &OrderRequest { order: Some(Order::RecoverFresh), cluster: args.cluster }).await?)
+    give(&client::order(socket, &OrderRequest { order: Some(Order::RecoverFresh), cluster: args.cluster, pause: None }).await?)
+}
+
+/// The name is for people: whoever reaches the socket is root.
+fn pause(resume: bool, cluster: bool) -> OrderRequest {
+    let by = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
+    let by = by.unwrap_or_else(|| "root".to_owned());
+    OrderRequest { order: None, cluster: None, pause: Some(PauseRequest { resume, cluster, by }) }
 }
 
 fn give(answer: &OrderAnswer) -> anyhow::Result<ExitCode> {

@@ -25,8 +25,11 @@ pub const QUORUM_LOST: &str = "82cdc1bd3e9c413c9dd87cb2973f0ea4";
 pub const CHARTER_BROKEN: &str = "9bd4669f78084814b6de3e8f44c7c176";
 /// The member does not stay up.
 pub const MEMBER_BROKEN: &str = "d4b8bcc09307478db3e8551344e72a63";
-/// The machine shuts down.
+/// The machine shuts down, or EC2 has announced something.
 pub const NOTICE_RECEIVED: &str = "736b5d33a2c2447ea8bfd2425bc9c6f9";
+
+/// EC2 takes this spot instance back.
+pub const SPOT_NOTICE: &str = "c59c7ae0718f444089675b79bd654a48";
 
 /// What a report announces that is told after one of `before`'s phase; nothing for most.
 #[must_use]
@@ -76,6 +79,7 @@ mod tests {
             ("charter_broken", CHARTER_BROKEN),
             ("member_broken", MEMBER_BROKEN),
             ("notice_received", NOTICE_RECEIVED),
+            ("spot_notice", SPOT_NOTICE),
         ] {
             assert!(TABLE.lines().any(|line| line == format!("{name} {id}")), "{name}");
             assert!(CATALOG.contains(&format!("-- {id}")), "{name}");

@@ -91,6 +91,9 @@ pub struct Status {
     pub step: Option<String>,
     /// Why the gate would not let it through.
     pub refused: Option<String>,
+    /// What is paused, since when and by whom.
+    #[serde(default)]
+    pub paused: Option<String>,
     /// Who leads.
     pub leader: Option<String>,
     /// The instances that vote.
@@ -132,6 +135,7 @@ impl Status {
             needs_operator: plan.report.needs_operator,
             step: step.map(|s| s.kind().to_owned()),
             refused: refusal.map(|r| r.to_string()),
+            paused: paused(memory),
             leader: members.iter().find(|m| m.leads).map(|m| m.instance.clone()),
             voters: seen.etcd.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.name.clone())).collect(),
             members,
@@ -143,6 +147,12 @@ impl Status {
             age_ms: millis(now.since(cycle.at)),
         }
     }
+}
+
+fn paused(memory: &Memory) -> Option<String> {
+    let pausing = &memory.kept.pausing;
+    let what = if pausing.is_of_the_cluster() { "the cluster" } else { "this node" };
+    pausing.in_force().map(|pause| format!("{what}, {pause}"))
 }
 
 /// The members by the last list; who leads is not said of an old one.
@@ -203,6 +213,9 @@ impl fmt::Display for Status {
         writeln!(f, "  {}: {}", self.phase, self.says)?;
         let until = self.until_ms.map_or_else(String::new, |ms| format!(", for {} s at most", ms.div_ceil(1000)));
         writeln!(f, "  for {} s{until}{}", self.for_ms / 1000, if self.needs_operator { "; AN OPERATOR MUST ACT" } else { "" })?;
+        if let Some(paused) = &self.paused {
+            writeln!(f, "  PAUSED: {paused}")?;
+        }
         if let Some(record) = &self.record {
             writeln!(f, "  charter: record {}, generation {}, {}", record.number, record.generation, record.state)?;
         }

@@ -25,6 +25,8 @@ pub enum Sabotage {
     NoHeartbeat,
     /// Departed members are never removed.
     NeverPrune,
+    /// What EC2 announces is not heard.
+    DeafToNotices,
     /// A voter's etcd is stopped on the way out without being removed, and its data put aside.
     StopWithoutLeaving,
 }
@@ -44,5 +46,6 @@ impl Sabotage {
         Self::NoHeartbeat,
         Self::NeverPrune,
         Self::StopWithoutLeaving,
+        Self::DeafToNotices,
     ];
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::policy::{OnFailedLeave, Policy};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy};
 use quorate_core::time::Timestamp;
 
 use super::etcd_model::Rule;
@@ -106,6 +106,23 @@ pub(crate) enum Fault {
     ExpireLock,
     Leave,
     Unmount,
+    /// EC2 announces that it takes a spot instance back, and does so when this is over.
+    Spot {
+        action: &'static str,
+    },
+    /// EC2 announces a scheduled stop. When this is over it stops the instance, or has canceled it.
+    ScheduledStop {
+        canceled: bool,
+    },
+    /// EC2 recommends to rebalance; the group replaces the instance when this is over.
+    Rebalance,
+    Standby {
+        decrement: bool,
+    },
+    /// An operator pauses a node, or from there the cluster, and resumes when this is over.
+    Pause {
+        cluster: bool,
+    },
     Storm(Weather),
 }
 
@@ -153,6 +170,9 @@ impl Schedule {
         if seed >= SEVERAL_GROUPS {
             faults.extend(lost_zone(&mut rng));
         }
+        let announced = notices(seed);
+        let heeds_rebalance = announced.len() > 1;
+        faults.extend(announced);
         let last = faults.iter().map(|(at, _, lasts)| *at + *lasts).max().unwrap_or(Timestamp(20_000));
         let calm = last.min(Timestamp(200_000)).max(Timestamp(15_000)) + Duration::from_secs(2);
         let mut schedule = Self {
@@ -174,6 +194,9 @@ impl Schedule {
             calm,
             end: calm + TO_SETTLE,
         };
+        if heeds_rebalance {
+            schedule.policy.on_rebalance = OnRebalance::Leave;
+        }
         if schedule.retain_on_abandon {
             schedule.policy.on_failed_leave = OnFailedLeave::Abandon;
         }
@@ -224,6 +247,7 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         cloud_fresh: seconds(36),
         frozen_after: seconds(12),
         unhooked_leave: seconds(15),
+        scheduled_lead: seconds(30),
         max_voters: if rng.chance(100) { 3 } else { 7 },
         lock_ttl: seconds(10),
         call_timeout: seconds(2),
@@ -270,6 +294,27 @@ fn faults(rng: &mut Rng) -> Vec<(Timestamp, Fault, Duration)> {
             (at, fault, lasts)
         })
         .collect()
+}
+
+/// What EC2 announces, in one of three seeds. It is drawn apart, with a salt that leaves the seeds which tests know by number as they were.
+fn notices(seed: u64) -> Vec<(Timestamp, Fault, Duration)> {
+    let mut rng = Rng::new(seed ^ NOTICES);
+    if !rng.chance(333) {
+        return Vec::new();
+    }
+    (0..rng.between(1, 3)).map(|_| (Timestamp(40_000 + rng.below(60_000)), notice(&mut rng), seconds(rng.between(30, 45)))).collect()
+}
+
+const NOTICES: u64 = 0x8b << 20;
+
+fn notice(rng: &mut Rng) -> Fault {
+    match rng.below(10) {
+        8..=9 => Fault::Pause { cluster: rng.chance(500) },
+        0..=2 => Fault::Spot { action: rng.pick(&["terminate", "stop", "hibernate"]).unwrap_or(&"terminate") },
+        3..=4 => Fault::ScheduledStop { canceled: rng.chance(400) },
+        5 => Fault::Rebalance,
+        _ => Fault::Standby { decrement: rng.chance(500) },
+    }
 }
 
 fn fault(rng: &mut Rng) -> Fault {

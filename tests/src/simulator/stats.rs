@@ -61,6 +61,12 @@ counts! {
     timed_out,
     /// Instances that their group retained, and an operator ended once they had left.
     retained,
+    /// Instances told by EC2 what it is going to do.
+    notices,
+    /// Of those that had nothing to excuse them, the ones that had left when EC2 took them.
+    left_on_notice,
+    /// Pauses that an operator ordered.
+    pauses,
     /// Launches abandoned.
     abandoned,
     /// Launches completed by a spare.

@@ -6,7 +6,9 @@ use quorate::adapters::etcd::Etcd;
 use quorate::clock::Clock;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Lock;
+use quorate_core::pausing::Pause;
 use quorate_core::plan::Outcome;
+use quorate_core::time::Timestamp;
 
 use crate::node::{Node, etcd_binary, eventually};
 
@@ -44,6 +46,28 @@ async fn one_holds_it_and_the_other_is_told_who() {
     assert_eq!(b.lock(&url, &ib).await.unwrap(), Lock::Free);
     assert_eq!(b.acquire(&url, &ib, "prune", TTL).await, Outcome::Done);
     assert_eq!(leases(&url).await, 1);
+}
+
+/// Written once, read in the same look as the lock, and no lock is in the other's way.
+#[tokio::test]
+async fn a_pause_lies_beside_the_lock() {
+    let Some(etcd) = etcd_binary("a_pause_lies_beside_the_lock") else { return };
+    let node = Node::new(&etcd, 36, 1, &[]);
+    node.found_and_open().await;
+    let (url, agent, me): (_, _, InstanceId) = (node.url(), agent(), "i-a".into());
+    let pause = |since| Pause { since: Timestamp(since), by: "alice".into(), on: me.clone() };
+    assert_eq!(agent.lock_and_pause(&url, &me).await.unwrap(), (Lock::Free, None));
+    assert_eq!(agent.set_pause(&url, &pause(1)).await, Outcome::Done);
+    assert_eq!(agent.set_pause(&url, &pause(2)).await, Outcome::Done);
+    assert_eq!(agent.lock_and_pause(&url, &me).await.unwrap(), (Lock::Free, Some(pause(1))), "it has been paused since the first");
+    assert_eq!(agent.acquire(&url, &me, "join", TTL).await, Outcome::Done);
+    let (lock, found) = agent.lock_and_pause(&url, &me).await.unwrap();
+    assert!(matches!(lock, Lock::Mine { .. }) && found == Some(pause(1)), "{lock:?} {found:?}");
+    assert_eq!(agent.membership(&url, &me).await.unwrap().pause, Some(pause(1)));
+    assert_eq!(agent.clear_pause(&url).await, Outcome::Done);
+    assert_eq!(agent.clear_pause(&url).await, Outcome::Done);
+    let (lock, found) = agent.lock_and_pause(&url, &me).await.unwrap();
+    assert!(matches!(lock, Lock::Mine { .. }) && found.is_none(), "{lock:?} {found:?}");
 }
 
 #[tokio::test]

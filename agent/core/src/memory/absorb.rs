@@ -19,6 +19,7 @@ impl Memory {
         self.absorb_instances(seen, policy, now);
         self.absorb_peers(seen, now);
         self.absorb_record(seen, policy, now);
+        self.absorb_pause(seen);
         self.absorb_lasting(seen, policy, now);
         self.absorbed = Some(now);
     }
@@ -116,6 +117,15 @@ impl Memory {
             if !self.watched.contains_key(&voter.instance) {
                 self.watched.insert(voter.instance.clone(), now);
             }
+        }
+    }
+
+    /// Remembers what etcd says of a pause: on a quorum's word, and that of this cluster's own etcd.
+    fn absorb_pause(&mut self, seen: &Observation) {
+        let Some((membership, pause)) = seen.etcd.membership.fresh().zip(seen.etcd.pause.fresh()) else { return };
+        let named = self.kept.record.as_ref().and_then(|r| r.etcd_cluster);
+        if named.is_none_or(|cluster| cluster == membership.cluster) {
+            self.kept.pausing.read(pause.as_ref());
         }
     }
 

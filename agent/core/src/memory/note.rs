@@ -56,6 +56,8 @@ impl Memory {
             }
             Step::StopMember(_) if done => self.local_silent = None,
             Step::ForgetOrder => self.kept.order = None,
+            Step::SetPause { pause, .. } if done => self.kept.pausing.read(Some(pause)),
+            Step::ClearPause { .. } if done => self.kept.pausing.read(None),
             _ => {}
         }
     }
@@ -83,6 +85,7 @@ fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)>
         Step::MoveLeader { .. } => ("move", policy.retry),
         Step::ReportUnhealthy => ("unhealthy", policy.aws_hurry),
         Step::AcquireLock { .. } => ("lock", policy.retry),
+        Step::SetPause { .. } | Step::ClearPause { .. } => ("pause", policy.cycle),
         _ => return None,
     })
 }

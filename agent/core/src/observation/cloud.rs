@@ -49,8 +49,12 @@ pub enum LifecycleState {
     Detached,
     /// `Warmed:*`.
     Warmed(Warmed),
-    /// `ReplacingRootVolume*`.
+    /// `ReplacingRootVolume` or `ReplacingRootVolume:Proceed`: the same instance is about to come back with another root volume.
     ReplacingRootVolume,
+    /// `ReplacingRootVolume:Wait`: a termination hook is open before that.
+    ReplacingRootVolumeWait,
+    /// `RootVolumeReplaced`: it is back, and not in service yet.
+    RootVolumeReplaced,
     /// Anything else.
     Other,
 }
@@ -75,6 +79,8 @@ impl LifecycleState {
             "Warmed:Pending:Wait" | "Warmed:Terminating:Wait" => Self::Warmed(Warmed::Waiting),
             "Warmed:Hibernated" => Self::Warmed(Warmed::Hibernated),
             other if other.starts_with("Warmed:") => Self::Warmed(Warmed::Other),
+            "ReplacingRootVolume:Wait" => Self::ReplacingRootVolumeWait,
+            "RootVolumeReplaced" => Self::RootVolumeReplaced,
             other if other.starts_with("ReplacingRootVolume") => Self::ReplacingRootVolume,
             _ => Self::Other,
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{EtcdClusterId, InstanceId, MemberId};
+use crate::pausing::Pause;
 use crate::reading::Reading;
 
 /// One entry of etcd's member list.
@@ -124,4 +125,6 @@ pub struct EtcdView {
     pub statuses: BTreeMap<MemberId, Reading<MemberStatus>>,
     /// The lock.
     pub lock: Reading<Lock>,
+    /// The cluster's pause, read with the lock; `None` inside: it is not paused.
+    pub pause: Reading<Option<Pause>>,
 }

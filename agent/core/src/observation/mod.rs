@@ -3,6 +3,7 @@
 mod cloud;
 mod etcd;
 mod local;
+mod notice;
 mod peer;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
 pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
 pub use local::{DataIdentity, Local, LocalData, Process, Shutdown, ShutdownKind};
+pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 pub use peer::{DataClaim, PeerAnswer};
 
 use crate::charter::StoreView;
@@ -44,6 +46,8 @@ pub struct Observation {
     pub me: Me,
     /// IMDS `autoscaling/target-lifecycle-state`; `None` inside is 404: no transition yet.
     pub target: Reading<Option<LifecycleState>>,
+    /// What else IMDS says of this instance's future.
+    pub notices: Notices,
     /// What the AWS control plane said, each part with its own age.
     pub cloud: Cloud,
     /// The charter's store.

@@ -9,8 +9,8 @@ use crate::report::Phase;
 use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
-use super::hooks;
 use super::prune::{removal, trim};
+use super::{hooks, serve};
 
 /// The joiner's own steps, while its disk is empty or its learner is not promoted yet.
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
@@ -86,7 +86,8 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
         return Decision::wait(Phase::Joining, why).again_in(s.policy.retry);
     }
     if is_spare(s) {
-        return Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
+        let spare = Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
+        return serve::with_remarks(s, spare);
     }
     let Some(via) = s.via_any() else {
         return Decision::wait(Phase::Joining, "no healthy voter answers").again_in(s.policy.retry);
@@ -126,7 +127,7 @@ pub(super) fn is_spare(s: &Situation<'_>) -> bool {
 /// The join waits for nothing but this node itself; asked by [`crate::memory::Memory::absorb`], which counts the join deadline from it.
 pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
     let Charter::Known(record) = &s.charter else { return false };
-    let Some(membership) = s.membership() else { return false };
+    let Some(membership) = s.membership().filter(|_| s.paused().is_none()) else { return false };
     if record.state != State::Established || is_spare(s) || s.my_member().is_some_and(|m| !m.learner) {
         return false;
     }

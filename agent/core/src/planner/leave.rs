@@ -38,7 +38,12 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
 
 /// It stopped its etcd as the last voter, and its instance goes. One that is retained after all serves again: nothing takes its data away.
 fn rests(s: &Situation<'_>) -> bool {
-    s.memory.rests && s.departure().is_some_and(|d| d.instance_goes)
+    s.memory.rests && s.departure().is_some_and(|d| d.instance_goes && !is_overdue(s, &d))
+}
+
+/// It was to be taken some time ago, and runs on: what EC2 announces it does not always do, and no data ends for nothing.
+fn is_overdue(s: &Situation<'_>, departure: &Departure) -> bool {
+    !departure.held_up && departure.deadline.is_some_and(|deadline| s.now >= deadline + s.policy.unhooked_leave)
 }
 
 /// What a leaver goes on with while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and
@@ -108,6 +113,12 @@ fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state:
 /// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.
 fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, state: &'static str) -> Decision {
     let out = format!("{state}, as {}", departure.why);
+    if s.is_only_recommended() {
+        return Decision::wait(
+            phase,
+            format!("{out}; stays away until its group replaces it, or the policy is `on_rebalance = \"report\"`"),
+        );
+    }
     if s.is_retained() {
         return Decision::halt(phase, format!("{out}: nothing is left to be done here"));
     }
@@ -287,10 +298,11 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
 
 /// The last voter cannot be removed: its clients are stopped and its data ends with the instance.
 fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership) -> Decision {
-    if !departure.instance_goes {
+    if !departure.instance_goes || is_overdue(s, departure) {
         return last_but_running_on(s, departure);
     }
-    let patient = is_patient(s, departure);
+    // What another takes at its own time is served from until then: a replacement may come yet, and nothing is gained by ending sooner.
+    let patient = is_patient(s, departure) || (!departure.held_up && has_time(s, departure, reserve(s)));
     // A learner that lives is waited for to the last moment: its promotion takes a second, and the data would end beside it.
     let heir = has_time(s, departure, s.policy.leave_margin) && membership.learner().is_some_and(|l| s.is_healthy(l.id));
     if heir || (patient && (is_replaced(s) || membership.learner().is_some())) {
@@ -301,7 +313,7 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
 
 /// The cluster ends with this instance, and nobody wants another.
 fn ends_here(s: &Situation<'_>, departure: &Departure) -> bool {
-    departure.instance_goes && other_voters_are_gone(s) && !is_replaced(s)
+    departure.instance_goes && !is_overdue(s, departure) && other_voters_are_gone(s) && !is_replaced(s)
 }
 
 /// The group wants voters, or does not say that it wants none.
@@ -314,6 +326,10 @@ fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
     let others = s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me()));
     if others && is_patient(s, departure) {
         return waits(departure, "is the last voter; waits for another to join".into()).again_in(s.policy.retry);
+    }
+    if s.is_only_recommended() {
+        let says = format!("stays, although {}: is the last voter", departure.why);
+        return Decision::wait(Phase::Leaving, says);
     }
     let back = if s.order() == Some(Order::Leave) { ", or `quorate join`" } else { "" };
     Decision::halt(

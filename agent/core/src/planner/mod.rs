@@ -10,6 +10,7 @@ mod join;
 mod learner;
 mod leave;
 mod no_quorum;
+mod pause;
 mod prune;
 mod reboot;
 mod recover;
@@ -37,6 +38,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule { name: "heartbeat", decide: hooks::heartbeat },
+    Rule { name: "paused", decide: pause::decide },
     Rule { name: "leave", decide: leave::decide },
     Rule { name: "reboot", decide: reboot::decide },
     Rule { name: "warm", decide: serve::warm },

@@ -176,8 +176,21 @@ pub(super) fn phase_of_member(s: &Situation<'_>) -> Phase {
     }
 }
 
-/// Nothing is to be done.
+/// Nothing is to be done. What is known of its future and changes nothing is said with it.
 pub(super) fn idle(s: &Situation<'_>) -> Option<Decision> {
+    at_rest(s).map(|decision| with_remarks(s, decision))
+}
+
+/// Adds what is known of this instance's future and changes nothing.
+pub(super) fn with_remarks(s: &Situation<'_>, decision: Decision) -> Decision {
+    let remarks = s.remarks();
+    if remarks.is_empty() {
+        return decision;
+    }
+    Decision { says: format!("{}; {}", decision.says, remarks.join("; ")).into(), ..decision }
+}
+
+fn at_rest(s: &Situation<'_>) -> Option<Decision> {
     let phase = phase_of_member(s);
     let soon = s.policy.retry / 2;
     let wait = |says: String| Some(Decision::wait(phase, says));

@@ -5,7 +5,7 @@ use crate::observation::{Hook, HookRef, LifecycleState, Transition};
 use crate::plan::HookResult;
 
 use super::facts::Facts;
-use super::{Verdict, local, require};
+use super::{Verdict, local, notices, require};
 
 pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Verdict {
     let group = if instance == f.me() {
@@ -58,8 +58,11 @@ fn termination(f: &Facts<'_>) -> Verdict {
     require(is_out || last || late, "its member is not out of the cluster yet")
 }
 
-/// So little is left of the hook's time that the policy decides.
+/// So little is left of the hook's time, or of the machine's, that the policy decides.
 fn out_of_time(f: &Facts<'_>) -> bool {
+    if notices::machine_is_taken(f).is_some_and(|at| f.now + f.policy.leave_margin >= at) {
+        return true;
+    }
     let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
     let own = hooks.into_iter().filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
     let mut ends = own.filter_map(|h| {
@@ -79,7 +82,8 @@ pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
         let opened = beat.map_or(since, |b| b.opened);
         (beat.and_then(|b| b.accepted).unwrap_or(opened) + h.heartbeat_timeout).min(opened + h.global_timeout)
     };
-    let end = own.map(end).min().unwrap_or(since + f.policy.unhooked_leave);
+    let taken = notices::machine_is_taken(f);
+    let end = own.map(end).chain(taken).min().unwrap_or(since + f.policy.unhooked_leave);
     f.now + f.policy.leave_margin >= end
 }
 

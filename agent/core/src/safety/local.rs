@@ -9,7 +9,7 @@ use crate::quorum;
 use super::facts::Facts;
 use super::founding::everyone_consents;
 use super::membership::without_me;
-use super::{Verdict, hooks, require};
+use super::{Verdict, hooks, notices, require};
 
 pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
@@ -100,7 +100,7 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
 
 /// Every other voter is gone, by a quorum's list, else by its own and the charter's; and nobody is there who could take over in time.
 pub(super) fn last_voter_leaves(f: &Facts<'_>) -> Verdict {
-    require(f.memory.leaving.is_some() && f.seen.local.data.fresh().is_some(), "it is not leaving, or its disk is not known")?;
+    require(notices::is_told_to_leave(f) && f.seen.local.data.fresh().is_some(), "it is not leaving, or its disk is not known")?;
     let is_over = |m: &Member| m.learner || f.is_mine(m) || f.instance_behind(m).is_some_and(|i| f.has_ended(&i) || f.denies(&i, m.id));
     let Some(membership) = f.seen.etcd.membership.fresh() else {
         let list = f.seen.etcd.local_list.fresh();

@@ -6,7 +6,7 @@ use crate::plan::peer_url;
 use crate::quorum;
 
 use super::facts::Facts;
-use super::{Verdict, require};
+use super::{Verdict, notices, require};
 
 const NO_LOCK: &str = "the lock is not held for long enough";
 
@@ -57,7 +57,7 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
 fn may_remove_own(f: &Facts<'_>, member: MemberId) -> bool {
     let held = f.seen.local.data.fresh().is_none() || f.data().is_some_and(|d| d.member == Some(member));
     let broken = f.is_stopped() && f.memory.starts.len() > f.policy.broken_restarts as usize;
-    f.memory.leaving.is_some() || !held || broken
+    notices::is_told_to_leave(f) || !held || broken
 }
 
 pub(super) fn move_leader(f: &Facts<'_>, to: MemberId) -> Verdict {

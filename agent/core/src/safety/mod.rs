@@ -6,6 +6,8 @@ mod founding;
 mod hooks;
 mod local;
 mod membership;
+mod notices;
+mod pause;
 
 use crate::memory::Memory;
 use crate::observation::Observation;
@@ -37,6 +39,7 @@ pub fn check(step: &Step, observation: &Observation, memory: &Memory, policy: &P
 }
 
 fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
+    pause::permits(f, step)?;
     match step {
         Step::Heartbeat { hook } => require(f.is_own_hook(hook), "the hook is not ours"),
         Step::CompleteHook { hook, instance, result } => hooks::complete(f, hook, instance, *result),
@@ -47,6 +50,8 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::RestoreOwnData { generation, .. } => local::restore(f, *generation),
         Step::DropSuperseded => local::drop_superseded(f),
         Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
+        // Whether an operator wants it was asked above.
+        Step::SetPause { .. } | Step::ClearPause { .. } => f.membership().map(drop),
         Step::ForgetOrder => founding::forget_order(f),
         Step::AddLearner { peer_url, .. } => membership::add(f, peer_url),
         Step::Promote { member, .. } => membership::promote(f, *member),

@@ -16,6 +16,8 @@ pub(crate) type Judgement = Result<(), &'static str>;
 /// Says what is wrong with a step that was let through.
 pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
     let f = Facts::new(w);
+    let harmless = matches!(step, Step::Heartbeat { .. } | Step::ReleaseLock { .. } | Step::SetPause { .. } | Step::ClearPause { .. });
+    must(harmless || !f.is_paused(), "an operator has paused it")?;
     match step {
         Step::Heartbeat { hook } => must(hook.group == w.seen.me.group, "the hook is another group's"),
         Step::CompleteHook { hook, instance, result } => complete(&f, &hook.name.to_string(), instance, *result),
@@ -42,6 +44,8 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
             must(!voters.iter().any(|id| f.is_own(*id)), "it votes")?;
             must(f.healthy_is_quorum_of(&voters), "quorum may be lost")
         }
+        Step::SetPause { pause, .. } => must(f.wants_pause(pause), "no operator wants that pause"),
+        Step::ClearPause { .. } => must(f.wants_no_pause(), "no operator wants the pause to end"),
         Step::ForgetOrder => must(w.memory.kept.order != Some(Order::Leave), "an order to leave stands until the operator takes it back"),
     }
 }
@@ -85,7 +89,10 @@ fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
         return must(own || departed || stuck, "the learner is another's, and alive");
     }
     must(own || departed, "the voter is another's, and has not departed")?;
-    must(!own || f.is_leaving() || f.is_broken() || f.knows_disk(), "it is this node's own, and whether its data is there is not known")?;
+    must(
+        !own || (f.is_leaving() && f.is_told_to_leave()) || f.is_broken() || f.knows_disk(),
+        "it is this node's own, and whether its data is there is not known",
+    )?;
     let rest: Vec<MemberId> = f.voters()?.into_iter().filter(|id| *id != member).collect();
     must(!rest.is_empty(), "it is the last voter")?;
     must(f.healthy_is_quorum_of(&rest), "the rest has no healthy quorum")
@@ -114,7 +121,7 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
         StopReason::PutAside => is_dead(f),
         StopReason::Left | StopReason::GiveUp => must(!votes, "it votes"),
         StopReason::LastVoterLeaves => {
-            must(f.is_leaving(), "it is not leaving")?;
+            must(f.is_leaving() && f.is_told_to_leave(), "it is not leaving, or nobody told it to")?;
             must(f.nobody_else_votes(), "others vote")?;
             must(!f.has_an_heir() || f.is_late(), "a learner lives that could take over")
         }

@@ -18,9 +18,15 @@ const REASONS: &[StopReason] = &[
     StopReason::Reboot,
 ];
 
+pub(crate) fn via() -> Via {
+    Via { member: member(1, 0), url: "http://10.0.0.2:2379".into() }
+}
+
 pub(crate) fn thinkable(w: &World) -> Vec<Step> {
-    let via = Via { member: member(1, 0), url: "http://10.0.0.2:2379".into() };
+    let via = via();
     let mut all = vec![Step::DropSuperseded, Step::ReportUnhealthy, Step::ForgetOrder, Step::PutDataAside { why: "left" }];
+    all.push(Step::ClearPause { via: via.clone() });
+    all.extend([0, 1].map(|life| Step::SetPause { via: via.clone(), pause: super::world::pause(life) }));
     all.extend(REASONS.iter().map(|reason| Step::StopMember(*reason)));
     for index in 0..NAMES.len() {
         all.push(Step::AddLearner { via: via.clone(), peer_url: peer_url(address(index)) });

@@ -40,6 +40,8 @@ pub(crate) const KINDS: &[&str] = &[
     "move",
     "unhealthy",
     "forget",
+    "pause",
+    "end of pause",
 ];
 
 #[derive(Debug, Default)]
@@ -127,7 +129,7 @@ pub(crate) fn bytes(seed: u64) -> Vec<u8> {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     };
-    (0..80).flat_map(|_| next().to_le_bytes()).collect()
+    (0..96).flat_map(|_| next().to_le_bytes()).collect()
 }
 
 fn kind(step: &Step) -> String {
@@ -159,5 +161,7 @@ fn kind(step: &Step) -> String {
         Step::MoveLeader { .. } => "move".to_owned(),
         Step::ReportUnhealthy => "unhealthy".to_owned(),
         Step::ForgetOrder => "forget".to_owned(),
+        Step::SetPause { .. } => "pause".to_owned(),
+        Step::ClearPause { .. } => "end of pause".to_owned(),
     }
 }

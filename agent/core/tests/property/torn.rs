@@ -2,6 +2,7 @@
 
 mod cloud;
 mod etcd;
+mod notices;
 mod records;
 
 use std::time::Duration;
@@ -10,12 +11,13 @@ use quorate_core::charter::Record;
 use quorate_core::ids::Generation;
 use quorate_core::memory::{Beat, LearnerWatch, Order, Seen};
 use quorate_core::observation::{DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
+use quorate_core::pausing::{Pausing, Wish};
 use quorate_core::policy::{OnFailedLeave, Recovery};
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
 
 use super::dice::Dice;
-use super::world::{NAMES, NOW, World, address, cluster, instance, member};
+use super::world::{NAMES, NOW, World, address, cluster, instance, member, pause};
 
 /// What the parts of one world have in common, unless they are torn.
 pub(crate) struct Plot {
@@ -50,6 +52,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
         let reading = if dice.one_in(4) { Reading::unknown("silent") } else { Reading::Fresh(answer, at) };
         w.seen.peers.insert(instance(index), aged(dice, &plot, reading));
     }
+    notices::notices(&mut w, &plot, dice);
     remember(&mut w, &plot, dice);
     w
 }
@@ -119,6 +122,19 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
     PeerAnswer { instance: instance(index), phase, record, data, quorum, leaving, leave_within_ms: None }
 }
 
+/// Some operator has paused something, here or elsewhere, or has ended it.
+fn pausing(w: &mut World, dice: &mut Dice<'_>) {
+    let some = |dice: &mut Dice<'_>| dice.flip().then(|| pause(dice.below(2) as u64));
+    let (own, cluster, overridden, read) = (some(dice), some(dice), some(dice), some(dice));
+    let wish = match dice.below(4) {
+        0 => Some(Wish::Pause(pause(0))),
+        1 => Some(Wish::Resume),
+        _ => None,
+    };
+    w.memory.kept.pausing = Pausing { own: own.filter(|_| dice.flip()), cluster, overridden, wish };
+    w.seen.etcd.pause = if dice.flip() { Reading::Fresh(read, NOW) } else { Reading::unknown("no quorum") };
+}
+
 /// A memory that this node could have, given another past; then it takes in what it sees, unless that has been forgotten.
 fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let ago = |secs: usize| NOW - Duration::from_secs(secs as u64);
@@ -156,6 +172,9 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let since = |dice: &mut Dice<'_>| dice.flip().then(|| ago(*dice.pick(&[1, 299, 301, 700])));
     (w.memory.leaving, w.memory.quorum_lost, w.memory.local_silent) = (since(dice), since(dice), since(dice));
     w.memory.rests = dice.one_in(4);
+    if dice.one_in(12) {
+        pausing(w, dice);
+    }
     if !dice.one_in(plot.calm) {
         w.memory.absorbed = Some(ago(2));
         w.memory.absorb(&w.seen, &w.policy, w.now);

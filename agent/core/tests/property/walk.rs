@@ -18,6 +18,19 @@ const NAMES: &[&str] = &["i-a", "i-b", "i-c", "i-d", "i-e"];
 const MOST_STEPS: usize = 40;
 const EVENTS: usize = 24;
 
+/// What IMDS may say next. Events may be taken back.
+const NOTICES: &[&str] = &[
+    "spot terminate in 120s",
+    "spot hibernate in 0s",
+    "scheduled instance-stop in 10min",
+    "scheduled instance-stop in 10min canceled",
+    "scheduled instance-reboot in 10min",
+    "rebalance now",
+    "imds silent",
+    "imds answers",
+    "own-state ReplacingRootVolume:Wait",
+];
+
 /// Another instance.
 #[derive(Clone, Debug, Default)]
 struct Other {
@@ -390,6 +403,11 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     fn notice(&mut self) {
         if self.dice.flip() {
+            let notice = *self.dice.pick(NOTICES);
+            self.line(notice);
+            return;
+        }
+        if self.dice.flip() {
             self.line("desired 1");
         }
         self.line("target Terminated");
@@ -410,6 +428,10 @@ impl<'a, 'b> Walk<'a, 'b> {
     }
 
     fn order(&mut self) {
+        if self.dice.flip() {
+            let order = *self.dice.pick(&["pause node", "pause cluster", "resume node", "resume cluster"]);
+            return self.line(order);
+        }
         let order = *self.dice.pick(&["none", "leave", "recover-fresh"]);
         self.line(format!("order {order}"));
     }

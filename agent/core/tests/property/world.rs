@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, Local, LocalData, Me, Observation};
+use quorate_core::observation::{Cloud, EtcdView, Local, LocalData, Me, Notices, Observation};
+use quorate_core::pausing::{Pause, Pausing};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -31,6 +32,17 @@ impl World {
     pub(crate) fn lose_the_log(&mut self) {
         if let Reading::Fresh(LocalData::Present(identity), _) = &mut self.seen.local.data {
             (identity.cluster, identity.member) = (None, None);
+        }
+    }
+
+    /// An operator has paused this node; or the cluster, which etcd says; or which it said when it was read last.
+    pub(crate) fn pause(&mut self, whose: u8) {
+        let pausing = &mut self.memory.kept.pausing;
+        *pausing = Pausing::default();
+        match whose {
+            0 => pausing.own = Some(pause(0)),
+            1 => (pausing.cluster, self.seen.etcd.pause) = (Some(pause(0)), Reading::Fresh(Some(pause(0)), NOW)),
+            _ => (pausing.cluster, self.seen.etcd.pause) = (Some(pause(0)), unknown()),
         }
     }
 
@@ -64,16 +76,21 @@ fn nothing(me: Me) -> Observation {
     Observation {
         me,
         target: unknown(),
+        notices: Notices::unknown("nothing is known"),
         cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
         store: unknown(),
         peers: [].into(),
         local: Local { data: unknown(), ran_this_boot: true, superseded: true, process: unknown(), shutdown: None },
-        etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown() },
+        etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
     }
 }
 
 pub(crate) fn unknown<T>() -> Reading<T> {
     Reading::unknown("nothing is known")
+}
+
+pub(crate) fn pause(life: u64) -> Pause {
+    Pause { since: Timestamp(NOW.0 - 60_000 * (life + 1)), by: "alice".into(), on: instance(1) }
 }
 
 pub(crate) fn instance(index: usize) -> InstanceId {

@@ -59,6 +59,8 @@ fn apply(world: &mut World, step: &Step) {
         Step::Promote { member, .. } => world.etcd.promote(*member),
         Step::RemoveMember { member, .. } => world.etcd.remove(*member),
         Step::MoveLeader { to, .. } => world.etcd.lead(*to),
+        Step::SetPause { pause, .. } => world.etcd.pause(Some(pause.clone())),
+        Step::ClearPause { .. } => world.etcd.pause(None),
         Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder => {}
     }
 }

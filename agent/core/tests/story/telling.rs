@@ -84,6 +84,8 @@ fn describe(step: &Step) -> String {
         Step::MoveLeader { via, to } => format!("move the leadership from {} to {to}", via.member),
         Step::ReportUnhealthy => "report itself unhealthy".to_owned(),
         Step::ForgetOrder => "forget the order".to_owned(),
+        Step::SetPause { via, pause } => format!("write the cluster's pause of {} through {}", pause.by, via.member),
+        Step::ClearPause { via } => format!("delete the cluster's pause through {}", via.member),
     }
 }
 

@@ -3,6 +3,7 @@
 mod cloud;
 mod etcd;
 mod local;
+mod notices;
 mod peers;
 
 use std::time::Duration;
@@ -10,9 +11,11 @@ use std::time::Duration;
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::{Kept, Memory, Order};
 use quorate_core::observation::{Me, Observation};
+use quorate_core::pausing::Pause;
 use quorate_core::plan::Step;
 use quorate_core::planner;
-use quorate_core::policy::{OnFailedLeave, Policy, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
+use quorate_core::reading::Reading;
 use quorate_core::safety::Refusal;
 use quorate_core::time::Timestamp;
 
@@ -21,6 +24,7 @@ use super::words::{Words, address_of, letter};
 use cloud::CloudWorld;
 use etcd::EtcdWorld;
 use local::Machine;
+use notices::NoticesWorld;
 use peers::Peers;
 
 /// What time a story starts at: far enough from zero that nothing reaches back before it.
@@ -37,6 +41,7 @@ pub(crate) struct World {
     pub(crate) memory: Memory,
     pub(crate) store: Store,
     pub(crate) cloud: CloudWorld,
+    pub(crate) notices: NoticesWorld,
     pub(crate) etcd: EtcdWorld,
     pub(crate) machine: Machine,
     pub(crate) peers: Peers,
@@ -67,6 +72,7 @@ impl World {
             policy: Policy::default(),
             store: Store::default(),
             cloud: CloudWorld::default(),
+            notices: NoticesWorld::default(),
             etcd: EtcdWorld::default(),
             machine: Machine::default(),
             peers: Peers::default(),
@@ -81,13 +87,16 @@ impl World {
         match verb {
             "store" => self.store.set(words, &self.me),
             "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
+            "spot" | "rebalance" | "scheduled" | "imds" => self.notices.set(verb, words, self.now),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
             "peer" => self.peers.set(words),
             "time" => self.pass(words.duration(words.nth(0))),
             "suspended" => self.now = self.now + words.duration(words.nth(0)),
-            "order" => self.memory.kept.order = order(words),
+            "order" => self.order(words),
+            "pause" | "resume" => self.pause(verb, words),
+            "reads-pause" => self.etcd.pause(elsewhere(words, self.now)),
             "remembers" => self.memory.kept.record = self.store.ever(words.number(words.nth(0))).cloned(),
             "restart" => self.memory = Memory::new(self.memory.kept.clone(), self.now),
             "policy" => set_policy(&mut self.policy, words),
@@ -98,13 +107,35 @@ impl World {
         }
     }
 
+    /// An order to leave ends a pause here, as the agent's control socket has it.
+    fn order(&mut self, words: &Words<'_>) {
+        self.memory.kept.order = order(words);
+        if self.memory.kept.order == Some(Order::Leave) {
+            self.memory.kept.pausing.leave();
+        }
+    }
+
+    fn pause(&mut self, verb: &str, words: &Words<'_>) {
+        let cluster = match words.nth(0) {
+            "cluster" => true,
+            "node" => false,
+            _ => words.fail("this node is paused, or the cluster"),
+        };
+        let pause = Pause { since: self.now, by: "alice".to_owned(), on: self.me.instance.clone() };
+        match verb {
+            "pause" => self.memory.kept.pausing.pause(pause, cluster),
+            _ => self.memory.kept.pausing.resume(cluster),
+        }
+    }
+
     /// What the node sees now.
     pub(crate) fn observe(&self) -> Observation {
         let now = self.now;
         let own = self.machine.answering_member();
         Observation {
             me: self.me.clone(),
-            target: self.cloud.target(now),
+            target: if self.notices.are_heard() { self.cloud.target(now) } else { stale(self.cloud.target(now)) },
+            notices: self.notices.observe(now),
             cloud: self.cloud.observe(&self.me, now),
             store: self.store.reading(now),
             peers: self.peers.observe(self, now),
@@ -140,6 +171,19 @@ impl World {
     }
 }
 
+/// What was read once and is not read any more.
+fn stale<T>(reading: Reading<T>) -> Reading<T> {
+    match reading {
+        Reading::Fresh(value, at) => Reading::Stale(value, at - Duration::from_secs(60)),
+        other => other,
+    }
+}
+
+/// A pause that was ordered on another node, as etcd has it.
+fn elsewhere(words: &Words<'_>, now: Timestamp) -> Option<Pause> {
+    (words.nth(0) != "none").then(|| Pause { since: now, by: "bob".to_owned(), on: InstanceId::new(words.nth(0)) })
+}
+
 fn order(words: &Words<'_>) -> Option<Order> {
     match words.nth(0) {
         "leave" => Some(Order::Leave),
@@ -155,6 +199,7 @@ fn set_policy(policy: &mut Policy, words: &Words<'_>) {
         "network-trusted" => policy.network_trusted = true,
         "halt" => policy.recovery = Recovery::Halt,
         "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,
+        "rebalance-leaves" => policy.on_rebalance = OnRebalance::Leave,
         "max-voters" => policy.max_voters = usize::try_from(words.number(words.nth(1))).unwrap(),
         _ => words.fail("no such policy"),
     }

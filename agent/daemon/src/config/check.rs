@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quorate_core::policy::{OnFailedLeave, Policy, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer};
 use super::{AwsSettings, ClusterSettings, HookPattern, Paths, Refusal, Settings, etcd, service, timing};
@@ -97,6 +97,12 @@ fn choices(raw: &Choices, policy: &mut Policy) -> Result<(), Refusal> {
         Some("continue") => OnFailedLeave::Continue,
         Some("abandon") => OnFailedLeave::Abandon,
         Some(other) => return Err(Refusal::value("policy.on_failed_leave", format!("{other:?}"), "use continue or abandon")),
+    };
+    policy.on_rebalance = match raw.on_rebalance.as_deref() {
+        None => policy.on_rebalance,
+        Some("report") => OnRebalance::Report,
+        Some("leave") => OnRebalance::Leave,
+        Some(other) => return Err(Refusal::value("policy.on_rebalance", format!("{other:?}"), "use report or leave")),
     };
     Ok(())
 }

@@ -63,6 +63,7 @@ pub(super) struct Timing {
     pub(super) retry_ms: Option<f64>,
     pub(super) leave_margin_s: Option<f64>,
     pub(super) shutdown_budget_s: Option<f64>,
+    pub(super) scheduled_lead_s: Option<f64>,
 }
 
 /// `[limits]`: the numbers of the core's policy, under the same names.
@@ -81,6 +82,7 @@ pub(super) struct Limits {
 pub(super) struct Choices {
     pub(super) recovery: Option<String>,
     pub(super) on_failed_leave: Option<String>,
+    pub(super) on_rebalance: Option<String>,
 }
 
 /// `[peer]`: how agents talk to each other.

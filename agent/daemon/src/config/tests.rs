@@ -3,7 +3,7 @@ mod reference;
 use std::collections::BTreeSet;
 use std::error::Error as _;
 
-use quorate_core::policy::{OnFailedLeave, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, Recovery};
 
 use super::*;
 
@@ -36,6 +36,7 @@ call_timeout_s = 4.5
 retry_ms = 250
 leave_margin_s = 11
 shutdown_budget_s = 301
+scheduled_lead_s = 901
 
 [service]
 manager = "systemd"
@@ -50,6 +51,7 @@ broken_restarts = 2
 [policy]
 recovery = "halt"
 on_failed_leave = "abandon"
+on_rebalance = "leave"
 
 [peer]
 port = 12378
@@ -191,12 +193,14 @@ fn every_value_arrives_where_it_belongs() {
         retry: ms(250),
         leave_margin: secs(11),
         shutdown_budget: secs(301),
+        scheduled_lead: secs(901),
         max_voters: 5,
         caught_up_lag: 501,
         caught_up_readings: 4,
         broken_restarts: 2,
         recovery: Recovery::Halt,
         on_failed_leave: OnFailedLeave::Abandon,
+        on_rebalance: OnRebalance::Leave,
         network_trusted: true,
     };
     assert_eq!(settings.policy, policy);
@@ -235,6 +239,7 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("peer", "port = 2379", "peer.port = 2379: use another port"),
         ("policy", "recovery = \"any\"", "policy.recovery = \"any\": use safe or halt"),
         ("policy", "on_failed_leave = \"\"", "policy.on_failed_leave = \"\": use"),
+        ("policy", "on_rebalance = \"go\"", "policy.on_rebalance = \"go\": use report or leave"),
         ("cluster", "name = \"a/b\"", "cluster.name = \"a/b\": use 1 to 64"),
         ("cluster", "role = \"server\"", "cluster.role = \"server\": use etcd"),
         ("cluster", "store_url = \"bucket\"", "cluster.store_url = \"bucket\": use s3://"),

@@ -27,7 +27,7 @@ pub(super) fn apply(timing: &Timing, policy: &mut Policy) -> Result<(), Refusal>
     Ok(())
 }
 
-fn keys(t: &Timing) -> [Key; 20] {
+fn keys(t: &Timing) -> [Key; 21] {
     [
         ("timing.cycle_s", t.cycle_s, 0.05..=60.0, |p| &mut p.cycle),
         ("timing.stale_after_s", t.stale_after_s, 0.1..=600.0, |p| &mut p.stale_after),
@@ -48,6 +48,7 @@ fn keys(t: &Timing) -> [Key; 20] {
         ("timing.call_timeout_s", t.call_timeout_s, 0.1..=60.0, |p| &mut p.call_timeout),
         ("timing.retry_ms", t.retry_ms, 10.0..=60_000.0, |p| &mut p.retry),
         ("timing.shutdown_budget_s", t.shutdown_budget_s, 1.0..=1_800.0, |p| &mut p.shutdown_budget),
+        ("timing.scheduled_lead_s", t.scheduled_lead_s, 60.0..=WEEK, |p| &mut p.scheduled_lead),
         ("timing.leave_margin_s", t.leave_margin_s, 0.1..=600.0, |p| &mut p.leave_margin),
     ]
 }

@@ -1,6 +1,7 @@
 //! The agent's Unix socket: how `quorate status`, `plan` and an operator's orders reach the loop.
 
 pub mod client;
+pub mod pausing;
 pub mod server;
 
 use quorate_core::memory::Order;
@@ -17,6 +18,21 @@ pub struct OrderRequest {
     pub order: Option<Order>,
     /// The cluster's name as the operator typed it, where the order demands that.
     pub cluster: Option<String>,
+    /// To pause or to resume, in place of an order.
+    #[serde(default)]
+    pub pause: Option<PauseRequest>,
+}
+
+/// `quorate pause` or `quorate resume` as it goes over the socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// To resume, not to pause.
+    pub resume: bool,
+    /// The whole cluster, not this node alone.
+    pub cluster: bool,
+    /// Who orders it.
+    pub by: String,
 }
 
 /// What became of an order.

@@ -11,6 +11,7 @@ use quorate_core::charter::State;
 use quorate_core::ids::{EtcdClusterId, MemberId};
 use quorate_core::memory::Memory;
 use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
+use quorate_core::pausing::Pause;
 use quorate_core::plan::client_url;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -31,6 +32,7 @@ pub(super) struct EtcdObserver {
     membership: Reading<Membership>,
     local_list: Reading<Vec<Member>>,
     lock: Reading<Lock>,
+    pause: Reading<Option<Pause>>,
     statuses: BTreeMap<MemberId, Reading<MemberStatus>>,
     /// Voters' endpoints that peers or earlier lists named.
     known_urls: BTreeSet<Arc<str>>,
@@ -45,6 +47,7 @@ impl EtcdObserver {
             membership: Reading::unknown("etcd was not asked yet"),
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),
+            pause: Reading::unknown("etcd was not asked yet"),
             statuses: BTreeMap::new(),
             known_urls: BTreeSet::new(),
         }
@@ -76,6 +79,7 @@ impl EtcdObserver {
             local_list: self.local_list.clone(),
             statuses: self.statuses.clone(),
             lock: self.lock.clone(),
+            pause: self.pause.clone(),
         }
     }
 
@@ -141,13 +145,15 @@ impl EtcdObserver {
 
     fn take_quorum(&mut self, found: Result<QuorumWord, String>, now: Timestamp) {
         match found {
-            Ok(QuorumWord { membership, lock }) => {
+            Ok(QuorumWord { membership, lock, pause }) => {
                 self.membership = Reading::Fresh(membership, now);
+                self.pause = Reading::Fresh(pause, now);
                 self.lock = Reading::Fresh(lock, now);
             }
             Err(why) => {
                 let before = self.membership.last().cloned().zip(self.membership.at());
                 self.membership = of_this_cycle(Err(why.clone()), before.as_ref(), now);
+                self.pause = Reading::unknown(why.clone());
                 self.lock = Reading::unknown(why);
             }
         }

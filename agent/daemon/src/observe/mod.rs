@@ -2,6 +2,7 @@
 
 mod cloud;
 mod etcd;
+mod imds;
 mod last;
 mod local;
 mod peers;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
-use quorate_core::observation::{LifecycleState, Local, Me, Observation, Process, Shutdown};
+use quorate_core::observation::{Local, Me, Observation, Process, Shutdown};
 use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
@@ -22,6 +23,7 @@ use crate::telemetry::chain;
 use crate::world::World;
 use cloud::CloudObserver;
 use etcd::EtcdObserver;
+use imds::ImdsObserver;
 use last::Last;
 use local::LocalObserver;
 use peers::PeersObserver;
@@ -36,7 +38,7 @@ pub struct Observer {
     me: Me,
     policy: Policy,
     world: World,
-    target: Last<Option<LifecycleState>>,
+    imds: ImdsObserver,
     store: Last<quorate_core::charter::StoreView>,
     cloud: CloudObserver,
     peers: PeersObserver,
@@ -56,7 +58,7 @@ impl Observer {
             me: world.me.clone(),
             policy: settings.policy.clone(),
             world: world.clone(),
-            target: Last::default(),
+            imds: ImdsObserver::default(),
             store: Last::default(),
             cloud: CloudObserver::new(settings, world),
             peers: PeersObserver::new(settings, world),
@@ -79,7 +81,7 @@ impl Observer {
         let now = clock.now();
         let local = self.local.look(shutdown, now).await;
         tokio::join!(
-            look_at_target(&mut self.target, &self.world, &self.policy, now),
+            self.imds.look(&self.world, &self.policy, now),
             look_at_store(&mut self.store, &self.world, memory, self.steady, now),
             self.peers.look(memory, now),
             self.etcd.look(&local, memory, now),
@@ -113,7 +115,8 @@ impl Observer {
         let store_limit = if self.steady { STORE_PAUSE_STEADY * 3 / 2 } else { self.policy.stale_after };
         Observation {
             me: self.me.clone(),
-            target: self.target.reading(now, self.policy.stale_after, "IMDS was not asked yet"),
+            target: self.imds.target(&self.policy, now),
+            notices: self.imds.notices(&self.policy, now),
             cloud: self.cloud.cloud(now, &self.policy),
             store: self.store.reading(now, store_limit, "the store was not read yet"),
             peers: self.peers.readings(now, self.policy.stale_after),
@@ -130,13 +133,6 @@ fn is_steady(seen: &Observation, memory: &Memory) -> bool {
     let alone_in_change = membership.is_some_and(|m| m.learner().is_none());
     let serves = matches!(seen.local.process.fresh(), Some(Process::Running { loopback_only: false, .. }));
     record_stands && votes && alone_in_change && serves && memory.leaving.is_none() && memory.kept.order.is_none()
-}
-
-/// IMDS is local and free, and asked once a cycle even while steps follow each other quickly.
-async fn look_at_target(target: &mut Last<Option<LifecycleState>>, world: &World, policy: &Policy, now: Timestamp) {
-    if target.is_due(now, policy.cycle) {
-        target.take(world.imds.target_lifecycle_state().await.map_err(|error| chain(&error)), now);
-    }
 }
 
 async fn look_at_store(store: &mut Last<quorate_core::charter::StoreView>, world: &World, memory: &Memory, steady: bool, now: Timestamp) {

@@ -31,6 +31,9 @@ impl Etcd {
         if let Some(lock) = self.locks.get(&old.cluster).cloned() {
             self.locks.insert(new.cluster, lock);
         }
+        if let Some(pause) = self.pauses.get(&old.cluster).cloned() {
+            self.pauses.insert(new.cluster, pause);
+        }
         self.servers[host].data = Some(new);
         Some(old)
     }

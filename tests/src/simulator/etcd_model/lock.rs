@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId};
+use quorate_core::pausing::Pause;
 use quorate_core::time::Timestamp;
 
 use super::{CallError, Etcd, Host, Links};
@@ -69,6 +70,28 @@ impl Etcd {
         let cluster = self.linearizable(at, links)?;
         if self.locks.get(&cluster).is_some_and(|held| held.holder == *holder) {
             self.locks.remove(&cluster);
+        }
+        Ok(())
+    }
+
+    /// The cluster's pause as a quorum tells it through `at`.
+    ///
+    /// # Errors
+    /// No quorum.
+    pub(crate) fn pause(&self, at: Host, links: &impl Links) -> Result<Option<Pause>, CallError> {
+        let cluster = self.linearizable(at, links)?;
+        Ok(self.pauses.get(&cluster).cloned())
+    }
+
+    /// Writes it unless there is one, or deletes it.
+    ///
+    /// # Errors
+    /// No quorum.
+    pub(crate) fn set_pause(&mut self, at: Host, pause: Option<&Pause>, links: &impl Links) -> Result<(), CallError> {
+        let cluster = self.linearizable(at, links)?;
+        match pause {
+            Some(pause) => drop(self.pauses.entry(cluster).or_insert_with(|| pause.clone())),
+            None => drop(self.pauses.remove(&cluster)),
         }
         Ok(())
     }

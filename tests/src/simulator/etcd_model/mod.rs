@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::observation::Member;
+use quorate_core::pausing::Pause;
 use quorate_core::time::Timestamp;
 
 use super::rng::Rng;
@@ -112,6 +113,7 @@ pub(crate) struct Etcd {
     pub(crate) servers: Vec<Server>,
     connections: Connections,
     locks: BTreeMap<EtcdClusterId, Held>,
+    pauses: BTreeMap<EtcdClusterId, Pause>,
     rule: Rule,
     /// Entries that a member far behind receives in one tick.
     catch_up: usize,
@@ -122,7 +124,16 @@ pub(crate) struct Etcd {
 
 impl Etcd {
     pub(crate) fn new(rule: Rule, catch_up: usize, rng: Rng) -> Self {
-        Self { servers: Vec::new(), connections: Connections::default(), locks: BTreeMap::new(), rule, catch_up, added: 0, rng }
+        Self {
+            servers: Vec::new(),
+            connections: Connections::default(),
+            locks: BTreeMap::new(),
+            pauses: BTreeMap::new(),
+            rule,
+            catch_up,
+            added: 0,
+            rng,
+        }
     }
 
     /// A host for the instance `name` at `address`.

@@ -38,11 +38,18 @@ impl World {
         // A root volume that was replaced remembers nothing, so that the charter alone tells it of its membership; without that nothing does.
         let knows_nothing = self.node_of(instance).is_some_and(|n| self.nodes[n].wiped) && self.store.highest().is_none();
         let margin = self.policy.leave_margin + NEAR;
-        let hurried = deadline.is_some_and(|d| self.now + margin >= d);
+        let hurried = [deadline, self.taken_at(instance)].into_iter().flatten().any(|d| self.now + margin >= d);
         if let Some(member) = entry.filter(|_| !hurried && !knows_nothing && list.voters().count() > 1) {
             let text = format!("the termination of {instance} was completed, and it still votes as member {}", member.id);
             self.violate("I5", text);
         }
+    }
+
+    /// When EC2 takes its machine, as it has told it.
+    fn taken_at(&self, instance: &InstanceId) -> Option<Timestamp> {
+        let said = self.region.metadata(instance)?;
+        let events = said.maintenance.iter().filter(|event| event.state == "active").map(|event| event.not_before);
+        said.spot.iter().map(|spot| spot.time).chain(events).min()
     }
 
     /// Looks at the actions that have ended since: none may time out under a node that could have prevented it.

@@ -11,7 +11,7 @@ mod sabotage;
 use std::collections::BTreeMap;
 
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, Local, Me, Observation, PeerAnswer};
+use quorate_core::observation::{Cloud, EtcdView, Local, Me, Notices, Observation, PeerAnswer};
 use quorate_core::plan::Step;
 use quorate_core::reading::Reading;
 use quorate_core::report::Report;
@@ -106,6 +106,7 @@ fn nothing_seen(me: Me) -> Observation {
     Observation {
         me,
         target: Reading::unknown(NOT_YET),
+        notices: Notices::unknown(NOT_YET),
         cloud: Cloud {
             groups: Reading::unknown(NOT_YET),
             listed: Reading::unknown(NOT_YET),
@@ -128,6 +129,7 @@ fn nothing_seen(me: Me) -> Observation {
             local_list: Reading::unknown(NOT_YET),
             statuses: BTreeMap::new(),
             lock: Reading::unknown(NOT_YET),
+            pause: Reading::unknown(NOT_YET),
         },
     }
 }

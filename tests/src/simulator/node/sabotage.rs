@@ -1,6 +1,6 @@
 //! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
 
-use quorate_core::observation::{DataClaim, Ec2Answer, Ec2State, PeerAnswer};
+use quorate_core::observation::{DataClaim, Ec2Answer, Ec2State, Notices, PeerAnswer};
 use quorate_core::plan::{HookResult, Plan, Step, StopReason, Via};
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
@@ -40,6 +40,7 @@ impl Agent {
                 let me = self.seen.me.instance.clone();
                 self.seen.cloud.tagged = Reading::Fresh(listed.chain([me]).collect(), at);
             }
+            Some(Sabotage::DeafToNotices) => self.seen.notices = Notices::unknown("it is deaf"),
             _ => {}
         }
     }

@@ -12,7 +12,7 @@ use crate::simulator::network::only;
 use crate::simulator::node::Imds;
 use crate::simulator::schedule::{Fault, Sight, Weather};
 
-const OPERATOR: Caller = Caller::Operator;
+pub(super) const OPERATOR: Caller = Caller::Operator;
 
 impl World {
     pub(super) fn strike(&mut self, index: usize) {
@@ -73,6 +73,9 @@ impl World {
             Fault::Wipe => self.wipe(n),
             Fault::Leave => self.order_leave(n),
             Fault::Unmount => self.nodes[n].disk_unproven = true,
+            Fault::Spot { .. } | Fault::ScheduledStop { .. } | Fault::Rebalance | Fault::Standby { .. } | Fault::Pause { .. } => {
+                return self.announce(index, n, fault, lasts);
+            }
             _ => return false,
         }
         true
@@ -96,7 +99,7 @@ impl World {
             Fault::Foreign => self.store.set_foreign(false),
             Fault::CapacityShort | Fault::ZoneLost => self.short_of_capacity(false),
             Fault::Storm(_) if !self.checks.calm => self.weather = self.schedule.weather,
-            _ => {}
+            other => self.carry_out(index, &other),
         }
     }
 
@@ -166,7 +169,7 @@ impl World {
         self.region.hard_kill(&id, self.now);
     }
 
-    fn terminate(&mut self, n: usize, decrement: bool) {
+    pub(super) fn terminate(&mut self, n: usize, decrement: bool) {
         let id = self.nodes[n].me.instance.clone();
         let result = self.region.api(&OPERATOR, self.now).terminate_in_group(&id, decrement);
         if let Err(error) = result {
@@ -204,7 +207,7 @@ impl World {
         while self.lose_record() {}
     }
 
-    fn ec2_terminate(&mut self, n: usize) {
+    pub(super) fn ec2_terminate(&mut self, n: usize) {
         let id = self.nodes[n].me.instance.clone();
         let result = self.region.api(&OPERATOR, self.now).terminate_instances(&[id]);
         if let Err(error) = result {

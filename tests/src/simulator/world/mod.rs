@@ -3,6 +3,7 @@
 mod client;
 mod faults;
 mod machines;
+mod notices;
 mod setup;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,7 @@ pub(crate) struct World {
     /// What a fault has done, so that it can be undone.
     pub(crate) struck: BTreeMap<usize, usize>,
     pub(crate) views: BTreeMap<usize, ViewId>,
+    announced: BTreeMap<usize, notices::Announced>,
     story: Option<String>,
     last_told: BTreeMap<usize, String>,
     next_settling: Timestamp,
@@ -95,6 +97,7 @@ impl World {
         }
         self.next_settling = self.now + SETTLING;
         self.let_go_of_the_retained();
+        self.end_pauses();
         if self.checks.amnesia {
             self.stats.forgotten += 1;
             return true;

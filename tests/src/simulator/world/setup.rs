@@ -50,6 +50,7 @@ impl World {
             violation: None,
             struck: BTreeMap::new(),
             views: BTreeMap::new(),
+            announced: BTreeMap::new(),
             story: tells.then(String::new),
             last_told: BTreeMap::new(),
             next_settling: schedule.calm,

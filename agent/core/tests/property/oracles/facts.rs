@@ -2,10 +2,14 @@
 
 use quorate_core::charter::{Origin, Record, State, StoreView};
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
+use quorate_core::memory::Order;
 use quorate_core::observation::{
-    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LifecycleState, LocalData, Lock, Member, Process, Transition,
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, EventState, HookRef, LifecycleState, LocalData, Lock, Member, Process, ShutdownKind,
+    Transition,
 };
+use quorate_core::pausing::{Pause, Wish};
 use quorate_core::plan::peer_url;
+use quorate_core::policy::OnRebalance;
 
 use crate::property::world::World;
 
@@ -135,16 +139,72 @@ impl<'a> Facts<'a> {
         self.w.memory.leaving.is_some()
     }
 
-    /// Some own termination hook has less than the margin left.
+    pub(crate) fn wants_pause(&self, pause: &Pause) -> bool {
+        matches!(&self.w.memory.kept.pausing.wish, Some(Wish::Pause(wanted)) if wanted == pause)
+    }
+
+    pub(crate) fn wants_no_pause(&self) -> bool {
+        matches!(&self.w.memory.kept.pausing.wish, Some(Wish::Resume))
+    }
+
+    /// An operator's order is remembered here, or the cluster's was read, and none has been ended since.
+    pub(crate) fn is_paused(&self) -> bool {
+        let kept = &self.w.memory.kept.pausing;
+        let wanted = matches!(kept.wish, Some(Wish::Pause(_)));
+        let elsewhere = kept.cluster.is_some() && kept.cluster != kept.overridden && !self.wants_no_pause();
+        kept.own.is_some() || wanted || (elsewhere && self.w.seen.etcd.pause.fresh().is_none())
+    }
+
+    /// Its group, EC2, its operating system or an operator has told it to leave.
+    pub(crate) fn is_told_to_leave(&self) -> bool {
+        let (seen, memory) = (&self.w.seen, &self.w.memory);
+        let stays = |state: &LifecycleState| {
+            use LifecycleState::{InService, Other, Pending, PendingProceed, PendingWait, RootVolumeReplaced, Standby};
+            matches!(state, InService | Other | Pending | PendingProceed | PendingWait | RootVolumeReplaced | Standby)
+        };
+        let listed = seen.cloud.listed.fresh().and_then(|l| l.get(&seen.me.instance)).is_some_and(|i| !stays(&i.state));
+        let target = seen.target.last().is_some_and(|t| t.as_ref().is_some_and(|t| !stays(t)));
+        let own = seen.cloud.own_state.last().is_some_and(|s| !stays(s));
+        let recommended = self.w.policy.on_rebalance == OnRebalance::Leave && seen.notices.rebalance.last().is_some_and(Option::is_some);
+        listed || target || own || recommended || memory.kept.order == Some(Order::Leave) || self.taken_at().is_some()
+    }
+
+    /// When EC2 or a power-off takes the machine.
+    fn taken_at(&self) -> Option<u64> {
+        let seen = &self.w.seen;
+        let mut all = Vec::new();
+        if let Some(Some(spot)) = seen.notices.spot.last() {
+            all.push(spot.at.0);
+        }
+        for event in seen.notices.scheduled.last().into_iter().flatten() {
+            let goes = ["instance-stop", "instance-retirement"].contains(&event.code.to_string().as_str());
+            if goes && event.state == EventState::Active && self.w.now.0 + 900_000 >= event.not_before.0 {
+                all.push(event.not_before.0);
+            }
+        }
+        if let Some(shutdown) = seen.local.shutdown
+            && shutdown.kind == ShutdownKind::PowerOff
+        {
+            all.push(shutdown.deadline.0);
+        }
+        all.into_iter().min()
+    }
+
+    fn is_taken_soon(&self) -> bool {
+        self.taken_at().is_some_and(|at| self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= at)
+    }
+
+    /// The machine or some own termination hook has less than the margin left.
     pub(crate) fn is_out_of_time(&self) -> bool {
         let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
         let mut own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
-        own.any(|h| {
-            let Some(beat) = self.w.memory.beats.get(&h.hook) else { return false };
-            let from_beat = beat.accepted.unwrap_or(beat.opened).0 + h.heartbeat_timeout.as_millis() as u64;
-            let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
-            self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
-        })
+        self.is_taken_soon()
+            || own.any(|h| {
+                let Some(beat) = self.w.memory.beats.get(&h.hook) else { return false };
+                let from_beat = beat.accepted.unwrap_or(beat.opened).0 + h.heartbeat_timeout.as_millis() as u64;
+                let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
+                self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
+            })
     }
 
     /// Every other voter is lost, by a quorum's list, or else by this member's own and the remembered record's.
@@ -182,7 +242,7 @@ impl<'a> Facts<'a> {
             (renewed + h.heartbeat_timeout).min(opened + h.global_timeout)
         });
         let end = ends.min().unwrap_or(since + self.w.policy.unhooked_leave);
-        self.w.now + self.w.policy.leave_margin >= end
+        self.is_taken_soon() || self.w.now + self.w.policy.leave_margin >= end
     }
 
     /// The store's records follow one another since the last fresh start, and none differs from what is remembered.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::observation::{EtcdView, Lock, Member, MemberStatus, Membership};
+use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
@@ -30,6 +31,7 @@ pub(crate) struct EtcdWorld {
     local: Option<Vec<Member>>,
     statuses: BTreeMap<MemberId, Status>,
     lock: Option<Lock>,
+    pause: Option<Pause>,
     added: u64,
 }
 
@@ -87,6 +89,10 @@ impl EtcdWorld {
         self.lock = Some(Lock::Free);
     }
 
+    pub(crate) fn pause(&mut self, pause: Option<Pause>) {
+        self.pause = pause;
+    }
+
     pub(crate) fn lead(&mut self, to: MemberId) {
         self.leader = Some(to);
     }
@@ -140,6 +146,10 @@ impl EtcdWorld {
             local_list: if own.is_some() { Reading::Fresh(local, now) } else { Reading::unknown("etcd does not run here") },
             statuses: self.observe_statuses(own, now),
             lock: self.observe_lock(now),
+            pause: match self.has_quorum() {
+                true => Reading::Fresh(self.pause.clone(), now),
+                false => Reading::unknown("no voter answers with quorum"),
+            },
         }
     }
 

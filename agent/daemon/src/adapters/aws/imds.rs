@@ -4,6 +4,7 @@
 //! The one exception is a token that IMDS no longer takes.
 
 mod document;
+mod notices;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use aws_sdk_ec2::error::BoxError;
 use aws_smithy_http_client::tls;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use quorate_core::ids::GroupName;
-use quorate_core::observation::LifecycleState;
+use quorate_core::observation::{LifecycleState, ScheduledEvent, SpotNotice};
+use quorate_core::time::Timestamp;
 
 use super::sdk;
 
@@ -26,6 +28,10 @@ pub use document::InstanceIdentity;
 const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
 const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
 const GROUP: &str = "/latest/meta-data/tags/instance/aws:autoscaling:groupName";
+
+const SPOT: &str = "/latest/meta-data/spot/instance-action";
+const REBALANCE: &str = "/latest/meta-data/events/recommendations/rebalance";
+const SCHEDULED: &str = "/latest/meta-data/events/maintenance/scheduled";
 
 /// A short-lived token heals by itself: the SDK judges its age by the wall clock, keeps it after a 401, and would go on with a dead
 /// one for hours after the clock was set back. It is renewed two minutes before its end.
@@ -127,6 +133,35 @@ impl Imds {
     /// IMDS gave no answer or an empty one, which is not "none".
     pub async fn target_lifecycle_state(&self) -> Result<Option<LifecycleState>, ImdsError> {
         Ok(self.get(TARGET).await?.map(|text| LifecycleState::parse(&text)))
+    }
+
+    /// The spot interruption that is announced, if one is.
+    ///
+    /// # Errors
+    /// IMDS gave no answer, or one that cannot be understood, which is not "none".
+    pub async fn spot_notice(&self) -> Result<Option<SpotNotice>, ImdsError> {
+        self.notice(SPOT, notices::spot).await
+    }
+
+    /// When EC2 recommended to rebalance, if it did. It is never taken back.
+    ///
+    /// # Errors
+    /// As for [`Imds::spot_notice`].
+    pub async fn rebalance_recommendation(&self) -> Result<Option<Timestamp>, ImdsError> {
+        self.notice(REBALANCE, notices::rebalance).await
+    }
+
+    /// The scheduled events, those that are over among them. EC2 answers `[]` where there are none, and some of its look-alikes 404.
+    ///
+    /// # Errors
+    /// As for [`Imds::spot_notice`].
+    pub async fn scheduled_events(&self) -> Result<Vec<ScheduledEvent>, ImdsError> {
+        Ok(self.notice(SCHEDULED, notices::scheduled).await?.unwrap_or_default())
+    }
+
+    async fn notice<T>(&self, path: &'static str, read: fn(&str) -> Result<T, String>) -> Result<Option<T>, ImdsError> {
+        let text = self.get(path).await?;
+        text.map(|text| read(&text)).transpose().map_err(|what| ImdsError::Malformed { path, what })
     }
 
     /// The group's name, if the launch template lets IMDS show tags; else, and outside of a group, `None`.

@@ -6,14 +6,15 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, GetResponse, KeyValue, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse};
+use etcd_client::{Compare, CompareOp, GetOptions, GetResponse, KeyValue, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse};
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Lock;
+use quorate_core::pausing::Pause;
 use quorate_core::plan::Outcome;
 use quorate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Etcd, EtcdError, outcome};
+use super::{Etcd, EtcdError, outcome, pause};
 use crate::telemetry::chain;
 
 const KEY: &str = "/quorate/lock";
@@ -40,14 +41,27 @@ impl Etcd {
     /// # Errors
     /// No quorum, no answer, or a learner.
     pub async fn lock(&self, url: &str, me: &InstanceId) -> Result<Lock, EtcdError> {
-        let response = self.endpoints.call(url, "Range", self.call_timeout, async |c| c.kv_client().get(KEY, None).await).await?;
-        match response.kvs().first() {
+        self.lock_and_pause(url, me).await.map(|(lock, _)| lock)
+    }
+
+    /// Reads the lock and the cluster's pause in one look, linearizably.
+    ///
+    /// # Errors
+    /// No quorum, no answer, or a learner.
+    pub async fn lock_and_pause(&self, url: &str, me: &InstanceId) -> Result<(Lock, Option<Pause>), EtcdError> {
+        // The two keys are neighbours; a range ends before its end.
+        let both = || GetOptions::new().with_range(format!("{}\0", pause::KEY));
+        let response = self.endpoints.call(url, "Range", self.call_timeout, async |c| c.kv_client().get(KEY, Some(both())).await).await?;
+        let entry = |key: &str| response.kvs().iter().find(|entry| entry.key() == key.as_bytes());
+        let pause = entry(pause::KEY).map(pause::read);
+        let lock = match entry(KEY) {
             None => {
                 *self.held() = None;
-                Ok(Lock::Free)
+                Lock::Free
             }
-            Some(entry) => self.read(url, entry, me).await,
-        }
+            Some(entry) => self.read(url, entry, me).await?,
+        };
+        Ok((lock, pause))
     }
 
     async fn read(&self, url: &str, entry: &KeyValue, me: &InstanceId) -> Result<Lock, EtcdError> {

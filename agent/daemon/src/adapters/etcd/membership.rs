@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::observation::{Lock, Member, Membership};
+use quorate_core::pausing::Pause;
 
 use super::{Etcd, EtcdError};
 
-/// What one linearizable read through a member proves: who the members are, and who holds the lock.
+/// What one linearizable read through a member proves: who the members are, who holds the lock, and whether the cluster is paused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuorumWord {
     /// The members.
     pub membership: Membership,
     /// The lock.
     pub lock: Lock,
+    /// The cluster's pause.
+    pub pause: Option<Pause>,
 }
 
 const LIST: &str = "MemberList";
@@ -30,11 +33,11 @@ impl Etcd {
     /// # Errors
     /// No quorum, no answer, or a learner, which serves neither read.
     pub async fn membership(&self, url: &str, me: &InstanceId) -> Result<QuorumWord, EtcdError> {
-        let lock = self.lock(url, me).await?;
+        let (lock, pause) = self.lock_and_pause(url, me).await?;
         let (list, status) = futures::future::join(self.list(url), self.status_within(url, self.call_timeout)).await;
         let (cluster, via, members) = list?;
         let leader = status?.leader;
-        Ok(QuorumWord { membership: Membership { cluster, leader, via, members }, lock })
+        Ok(QuorumWord { membership: Membership { cluster, leader, via, members }, lock, pause })
     }
 
     /// The list that this member has in memory, with or without quorum: what recovery counts voters by, and nothing else rests on.

@@ -8,6 +8,7 @@ mod error;
 mod lock;
 mod membership;
 mod outcome;
+mod pause;
 mod status;
 mod writes;
 

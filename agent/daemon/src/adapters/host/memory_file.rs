@@ -63,6 +63,8 @@ pub fn store(path: &Path, kept: &Kept) -> Result<(), HostError> {
 #[cfg(test)]
 mod tests {
     use quorate_core::memory::Order;
+    use quorate_core::pausing::Pause;
+    use quorate_core::time::Timestamp;
 
     use super::*;
 
@@ -76,6 +78,24 @@ mod tests {
         kept.order = Some(Order::Leave);
         store(&path, &kept).unwrap();
         assert_eq!(load(&path, &me).unwrap(), Loaded::Kept(Box::new(kept)));
+    }
+
+    /// As an agent from before there were pauses wrote it.
+    #[test]
+    fn a_memory_without_pauses_is_read_and_one_that_is_not_paused_is_written_as_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        let before = r#"{"version":1,"instance":"i-1","record":null,"order":"leave","seen":{}}"#;
+        fs::write(&path, before).unwrap();
+        let Loaded::Kept(mut kept) = load(&path, &"i-1".into()).unwrap() else { panic!("it is not read") };
+        assert!(kept.order == Some(Order::Leave) && kept.pausing.is_empty());
+        store(&path, &kept).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().trim(), before);
+        kept.pausing.pause(Pause { since: Timestamp(5), by: "alice".into(), on: "i-1".into() }, false);
+        store(&path, &kept).unwrap();
+        assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::Kept(kept));
+        fs::write(&path, before.replace("}}", "},\"pausing\":{\"whose\":1}}")).unwrap();
+        assert!(load(&path, &"i-1".into()).is_err(), "an unknown field must not be lost in silence");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use quorate_core::ids::MemberId;
+use quorate_core::pausing::Pause;
 use quorate_core::plan::{Outcome, Via};
 
 use super::{Fate, no_answer};
@@ -37,6 +38,12 @@ impl World {
     pub(super) fn release_lock(&mut self, n: usize, via: &Via) -> Outcome {
         let Some((host, fate)) = self.called(n, via) else { return no_answer() };
         let result = self.etcd.release(host, &self.nodes[n].me.instance, &self.network);
+        self.outcome(fate, result)
+    }
+
+    pub(super) fn set_pause(&mut self, n: usize, via: &Via, pause: Option<&Pause>) -> Outcome {
+        let Some((host, fate)) = self.called(n, via) else { return no_answer() };
+        let result = self.etcd.set_pause(host, pause, &self.network);
         self.outcome(fate, result)
     }
 

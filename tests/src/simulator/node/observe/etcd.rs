@@ -40,6 +40,7 @@ impl World {
         }
         failed(&mut agent.seen.etcd.membership, now, limit, "no member that answers has quorum");
         failed(&mut agent.seen.etcd.lock, now, limit, "no member that answers has quorum");
+        failed(&mut agent.seen.etcd.pause, now, limit, "no member that answers has quorum");
         false
     }
 
@@ -62,6 +63,8 @@ impl World {
             Err(_) => return false,
         };
         agent.seen.etcd.lock = Reading::Fresh(lock, now);
+        let Ok(pause) = self.etcd.pause(host, &self.network) else { return false };
+        agent.seen.etcd.pause = Reading::Fresh(pause, now);
         true
     }
 

@@ -5,6 +5,8 @@ mod etcd;
 mod local;
 mod peers;
 
+use quorate_core::observation::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
+use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
 use super::readings::{age, confirm, failed};
@@ -27,15 +29,35 @@ impl World {
     fn observe_target(&mut self, n: usize, agent: &mut Agent) -> bool {
         let (now, limit) = (self.now, self.policy.stale_after);
         match self.nodes[n].imds {
-            Imds::Silent => failed(&mut agent.seen.target, now, limit, "IMDS does not answer"),
-            Imds::Empty => failed(&mut agent.seen.target, now, limit, "IMDS answered the empty text"),
+            Imds::Silent => fail_all(agent, now, limit, "IMDS does not answer"),
+            Imds::Empty => fail_all(agent, now, limit, "IMDS answered the empty text"),
             Imds::Well => {
                 let target = self.region.metadata(&self.nodes[n].me.instance).and_then(|m| m.target);
                 let state = target.map(|t| quorate_core::observation::LifecycleState::parse(t.as_str()));
-                agent.seen.target = quorate_core::reading::Reading::Fresh(state, now);
+                agent.seen.target = Reading::Fresh(state, now);
+                self.observe_notices(n, agent);
             }
         }
         self.nodes[n].imds == Imds::Silent
+    }
+
+    fn observe_notices(&self, n: usize, agent: &mut Agent) {
+        let now = self.now;
+        let Some(said) = self.region.metadata(&self.nodes[n].me.instance) else { return };
+        let spot = said.spot.as_ref().map(|s| SpotNotice { action: SpotAction::parse(s.action), at: s.time });
+        let event = |e: &crate::region::MaintenanceEvent| ScheduledEvent {
+            id: e.id.as_str().into(),
+            code: EventCode::parse(e.code),
+            state: EventState::parse(e.state),
+            not_before: e.not_before,
+            not_after: e.not_after,
+            not_before_deadline: None,
+        };
+        agent.seen.notices = Notices {
+            spot: Reading::Fresh(spot, now),
+            rebalance: Reading::Fresh(said.rebalance, now),
+            scheduled: Reading::Fresh(said.maintenance.iter().map(event).collect(), now),
+        };
     }
 
     fn observe_store(&mut self, n: usize, agent: &mut Agent) -> bool {
@@ -49,7 +71,7 @@ impl World {
         if agent.store_read == Some(version) {
             confirm(&mut agent.seen.store, now);
         } else {
-            agent.seen.store = quorate_core::reading::Reading::Fresh(self.store.view(known), now);
+            agent.seen.store = Reading::Fresh(self.store.view(known), now);
             agent.store_read = Some(version);
         }
         false
@@ -71,12 +93,15 @@ impl World {
     }
 }
 
+fn fail_all(agent: &mut Agent, now: Timestamp, limit: std::time::Duration, why: &'static str) {
+    failed(&mut agent.seen.target, now, limit, why);
+    failed(&mut agent.seen.notices.spot, now, limit, why);
+    failed(&mut agent.seen.notices.rebalance, now, limit, why);
+    failed(&mut agent.seen.notices.scheduled, now, limit, why);
+}
+
 /// Ages every value of a map of readings.
-fn age_all<K: Ord, T>(
-    map: &mut std::collections::BTreeMap<K, quorate_core::reading::Reading<T>>,
-    now: Timestamp,
-    limit: std::time::Duration,
-) {
+fn age_all<K: Ord, T>(map: &mut std::collections::BTreeMap<K, Reading<T>>, now: Timestamp, limit: std::time::Duration) {
     for reading in map.values_mut() {
         age(reading, now, limit);
     }

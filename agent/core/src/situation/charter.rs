@@ -1,0 +1,87 @@
+//! How the store and this node's memory of it fit together.
+
+use std::borrow::Cow;
+
+use crate::charter::{Log, Origin, Record, StoreView};
+use crate::memory::Memory;
+use crate::observation::Observation;
+
+/// How the store and this node's memory of it fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Charter<'a> {
+    /// The store could not be read; the remembered record, if any.
+    Unreadable(Option<&'a Record>, Cow<'static, str>),
+    /// No store is configured, and nobody knows a record.
+    NoStore,
+    /// Nothing was ever written.
+    Absent,
+    /// The highest record, which continues all that is remembered.
+    Known(&'a Record),
+    /// The remembered record is missing from the store, whose highest fits directly before it or after it.
+    Vanished(&'a Record),
+    /// It cannot be trusted: nothing rests on it until an operator has looked, or orders a fresh start.
+    Broken(String),
+    /// The store is another's: nothing is ever written there.
+    Foreign(String),
+}
+
+pub(super) fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<'a> {
+    let remembered = memory.kept.record.as_ref();
+    match &seen.store {
+        reading if reading.fresh().is_none() => Charter::Unreadable(remembered, reading.why_not_fresh()),
+        reading => match reading.fresh() {
+            Some(StoreView::Charter(log)) => charter_in_store(log, remembered, seen),
+            Some(StoreView::Foreign { example }) => Charter::Foreign(format!(
+                "the store holds {example} under this cluster's prefix but no charter: move foreign objects away, or correct `quorate:store`"
+            )),
+            Some(StoreView::NotConfigured) => remembered.map_or(Charter::NoStore, Charter::Known),
+            Some(StoreView::Absent) | None => nothing_stored(remembered),
+        },
+    }
+}
+
+fn nothing_stored(remembered: Option<&Record>) -> Charter<'_> {
+    match remembered {
+        None => Charter::Absent,
+        Some(record) if record.number == 1 => Charter::Vanished(record),
+        Some(record) => Charter::Broken(format!("the charter is gone from the store, and this node remembers only {record}")),
+    }
+}
+
+fn charter_in_store<'a>(log: &'a Log, remembered: Option<&'a Record>, seen: &Observation) -> Charter<'a> {
+    let Some(highest) = log.highest() else { return nothing_stored(remembered) };
+    if !highest.belongs_to(&seen.me) {
+        return Charter::Foreign(format!(
+            "the charter belongs to cluster {} of account {} in {}: correct `quorate:store` or `quorate:cluster`",
+            highest.cluster, highest.account, highest.region
+        ));
+    }
+    let Some(remembered) = remembered else {
+        return if log.is_chain() {
+            Charter::Known(highest)
+        } else {
+            Charter::Broken("the charter's records do not follow one another".into())
+        };
+    };
+    match log.number(remembered.number) {
+        Some(stored) if stored != remembered => {
+            Charter::Broken(format!("the store's {stored} differs from the one that this node remembers: two histories for one cluster"))
+        }
+        Some(_) if log.is_chain() => Charter::Known(highest),
+        Some(_) => Charter::Broken("the charter's records do not follow one another".into()),
+        None => vanished(log, highest, remembered),
+    }
+}
+
+fn vanished<'a>(log: &'a Log, highest: &'a Record, remembered: &'a Record) -> Charter<'a> {
+    // An operator's fresh start leaves a gap on purpose.
+    let fresh_start = log.records.iter().any(|r| r.number > remembered.number && r.origin == Origin::Fresh && r.founder().is_some());
+    let next = log.number(remembered.number + 1);
+    if fresh_start {
+        return Charter::Known(highest);
+    }
+    if highest.precedes(remembered) || next.is_some_and(|n| remembered.precedes(n)) {
+        return Charter::Vanished(remembered);
+    }
+    Charter::Broken(format!("this node remembers {remembered}, and the store's highest, {highest}, does not continue it"))
+}

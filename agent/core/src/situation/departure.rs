@@ -1,0 +1,216 @@
+//! Why this node is to leave, and by when. Notices combine: the nearest deadline holds, and a later one restarts nothing.
+
+use std::borrow::Cow;
+
+use crate::memory::Order;
+use crate::observation::{EventCode, EventState, LifecycleState, ScheduledEvent, ShutdownKind, SpotAction, Transition};
+use crate::policy::OnRebalance;
+use crate::time::Timestamp;
+
+use super::Situation;
+
+/// Why this node is to leave, and by when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// The notices, the one with the nearest deadline first.
+    pub why: Cow<'static, str>,
+    /// The nearest deadline, a hook's counted from accepted heartbeats only; absent for an operator's order.
+    pub deadline: Option<Timestamp>,
+    /// The instance itself goes, not just its membership.
+    pub instance_goes: bool,
+    /// A replacement may come before it has gone, and is worth waiting for.
+    pub replacement_may_come: bool,
+    /// It goes no sooner than this agent lets it: a hook or a shutdown waits for it. Else it goes at the deadline, however early its
+    /// member is out.
+    pub held_up: bool,
+}
+
+impl Departure {
+    /// Of an instance that stays, without a deadline.
+    fn of(why: &'static str) -> Self {
+        Self { why: Cow::Borrowed(why), deadline: None, instance_goes: false, replacement_may_come: true, held_up: true }
+    }
+
+    /// Both notices at once.
+    fn and(self, other: Self) -> Self {
+        let is_later = |a: &Self, b: &Self| a.deadline.is_none_or(|a| b.deadline.is_some_and(|b| b < a));
+        let (first, second) = if is_later(&self, &other) { (other, self) } else { (self, other) };
+        Self {
+            why: Cow::Owned(format!("{} and {}", first.why, second.why)),
+            deadline: first.deadline,
+            instance_goes: first.instance_goes || second.instance_goes,
+            replacement_may_come: first.replacement_may_come || second.replacement_may_come,
+            held_up: first.held_up || second.held_up,
+        }
+    }
+}
+
+/// Why a retained instance leaves.
+const RETAINED: &str = "its group gave it up, and retains it until an operator terminates it";
+
+impl Situation<'_> {
+    /// All notices to leave together, if there is one.
+    #[must_use]
+    pub fn departure(&self) -> Option<Departure> {
+        let all = [self.group_or_order(), self.root_volume(), self.spot(), self.scheduled(), self.power_off(), self.recommendation()];
+        all.into_iter().flatten().reduce(Departure::and)
+    }
+
+    /// The notice of the group or of an operator.
+    fn group_or_order(&self) -> Option<Departure> {
+        let notice = |why| Some(self.hooked(why));
+        let target = self.seen.target.last().copied().flatten();
+        let state = self.seen.cloud.own_state.last().copied();
+        match (target, state) {
+            // It runs on, and no time runs out, until an operator terminates it.
+            _ if self.is_retained() => Some(Departure::of(RETAINED)),
+            (Some(LifecycleState::Terminated), _) => notice("its group terminates it"),
+            (_, Some(s)) if s.is_terminating() => notice("its group terminates it"),
+            _ if self.is_listed_as_terminating() => notice("its group terminates it"),
+            // A detached instance runs on, and no hook is waited for.
+            (Some(LifecycleState::Detached), _) => Some(Departure::of("its group detached it")),
+            (Some(LifecycleState::Warmed(_)), _) => notice("it moves to the warm pool"),
+            _ if self.order() == Some(Order::Leave) => Some(Departure::of("an operator ordered it to leave")),
+            _ => None,
+        }
+    }
+
+    /// The instance goes when its hooks are completed, or run out.
+    fn hooked(&self, why: &'static str) -> Departure {
+        Departure { deadline: Some(self.hook_deadline()), instance_goes: true, ..Departure::of(why) }
+    }
+
+    /// The machine powers off. The group learns of it only when it is off: nobody is launched in its place before.
+    fn power_off(&self) -> Option<Departure> {
+        let shutdown = self.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::PowerOff)?;
+        let off = Departure { instance_goes: true, replacement_may_come: false, ..Departure::of("its machine powers off") };
+        Some(Departure { deadline: Some(shutdown.deadline), ..off })
+    }
+
+    /// The same instance comes back with another root volume, which is empty: its member could not come back with it. IMDS is not known to
+    /// tell of it, and its own state is not asked for while it serves, so that the group's list may be the first to say so.
+    fn root_volume(&self) -> Option<Departure> {
+        let replaces =
+            |state: LifecycleState| matches!(state, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait);
+        let own = &self.seen.cloud.own_state;
+        let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).map(|i| i.state).filter(|_| own.fresh().is_none());
+        let told = [own.last().copied(), listed, self.seen.target.last().copied().flatten()];
+        told.into_iter().flatten().any(replaces).then(|| {
+            let replacement_may_come = self.replacement_is_coming();
+            Departure { replacement_may_come, ..self.hooked("its root volume is replaced") }
+        })
+    }
+
+    /// EC2 takes a spot instance back. One that stops or hibernates may come again, but is silent for so long that it is as good as gone.
+    fn spot(&self) -> Option<Departure> {
+        let spot = self.seen.notices.spot.last()?.as_ref()?;
+        let why = match spot.action {
+            SpotAction::Terminate => "EC2 terminates its spot instance",
+            SpotAction::Stop => "EC2 stops its spot instance",
+            SpotAction::Hibernate => "EC2 hibernates its spot instance",
+            SpotAction::Other => "EC2 takes its spot instance back",
+        };
+        Some(self.taken(why, spot.at))
+    }
+
+    /// A scheduled event that takes the instance away. It is announced weeks ahead, so that only the last of the time counts.
+    fn scheduled(&self) -> Option<Departure> {
+        let event = self.taking_events().filter(|e| self.is_near(e)).min_by_key(|e| e.not_before)?;
+        let retires = event.code == EventCode::InstanceRetirement;
+        let why = if retires { "EC2 retires its machine" } else { "EC2 stops its machine for a scheduled event" };
+        Some(self.taken(why, event.not_before))
+    }
+
+    fn taken(&self, why: &'static str, at: Timestamp) -> Departure {
+        let replacement_may_come = self.replacement_is_coming();
+        Departure { deadline: Some(at), instance_goes: true, replacement_may_come, held_up: false, ..Departure::of(why) }
+    }
+
+    /// EC2 sees a risk. Where the policy says so it is a reason to leave, once the launch is over: a group with capacity rebalancing has
+    /// a replacement on its way. Nothing says that the instance goes, so that its data is not ended for it.
+    fn recommendation(&self) -> Option<Departure> {
+        let recommended = self.seen.notices.rebalance.last().copied().flatten().is_some();
+        let leaves = recommended && self.policy.on_rebalance == OnRebalance::Leave && !self.launch_is_open();
+        leaves.then(|| Departure::of(RECOMMENDED))
+    }
+
+    /// It leaves for nothing but a recommendation.
+    #[must_use]
+    pub fn is_only_recommended(&self) -> bool {
+        self.departure().is_some_and(|d| d.why == RECOMMENDED)
+    }
+
+    fn taking_events(&self) -> impl Iterator<Item = &ScheduledEvent> {
+        let all = self.seen.notices.scheduled.last().into_iter().flatten();
+        all.filter(|e| e.state == EventState::Active && takes_the_instance(&e.code))
+    }
+
+    fn is_near(&self, event: &ScheduledEvent) -> bool {
+        self.now + self.policy.scheduled_lead >= event.not_before
+    }
+
+    /// The group replaces an instance that EC2 takes only when it is gone; but another notice may have begun it, or somebody may be joining.
+    fn replacement_is_coming(&self) -> bool {
+        let launching =
+            |state: LifecycleState| matches!(state, LifecycleState::Pending | LifecycleState::PendingWait | LifecycleState::PendingProceed);
+        let listed = self.seen.cloud.listed.last().into_iter().flatten().any(|(id, i)| id != self.me() && launching(i.state));
+        let joining = || self.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.phase.is_on_its_way_in());
+        listed || joining()
+    }
+
+    /// What is known of its future and changes nothing by itself, for the report.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let standby = matches!(self.seen.target.last(), Some(Some(LifecycleState::Standby)));
+        let mut all: Vec<String> = standby.then(|| "is in standby, where it keeps its member".to_owned()).into_iter().collect();
+        if let Some(Some(at)) = self.seen.notices.rebalance.last() {
+            all.push(format!("EC2 recommended at {} to rebalance it, which is only reported", at.utc()));
+        }
+        let active = self.seen.notices.scheduled.last().into_iter().flatten().filter(|e| e.state == EventState::Active);
+        all.extend(active.map(|event| match takes_the_instance(&event.code) {
+            true => format!("EC2 schedules {event}: leaves {} s before", self.policy.scheduled_lead.as_secs()),
+            false => format!("EC2 schedules {event}: keeps its member"),
+        }));
+        all
+    }
+
+    /// Its group gave it up and keeps its machine, because its termination was abandoned.
+    #[must_use]
+    pub fn is_retained(&self) -> bool {
+        let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).map(|i| i.state);
+        let own = self.seen.cloud.own_state.last().copied();
+        own.or(listed) == Some(LifecycleState::TerminatingRetained)
+    }
+
+    /// Its group detached it: IMDS is the only one that can say so, because the group lists it no more.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        matches!(self.seen.target.fresh(), Some(Some(LifecycleState::Detached)))
+    }
+
+    /// A second source for its own place, should IMDS fail just then.
+    fn is_listed_as_terminating(&self) -> bool {
+        self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).is_some_and(|i| i.state.is_terminating())
+    }
+
+    /// When the earliest of our own termination hooks runs out: its timeout after the last accepted heartbeat, and never after its cap.
+    fn hook_deadline(&self) -> Timestamp {
+        let since = self.memory.leaving.unwrap_or(self.now);
+        let hooks = self.seen.cloud.hooks.last().into_iter().flatten();
+        let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.seen.me.group);
+        let ends = own.map(|h| {
+            let beat = self.memory.beats.get(&h.hook);
+            let opened = beat.map_or(since, |b| b.opened);
+            let accepted = beat.and_then(|b| b.accepted).unwrap_or(opened);
+            (accepted + h.heartbeat_timeout).min(opened + h.global_timeout)
+        });
+        ends.min().unwrap_or(since + self.policy.unhooked_leave)
+    }
+}
+
+const RECOMMENDED: &str = "EC2 recommends to rebalance it";
+
+/// The others pass, and the member comes back from them by itself.
+fn takes_the_instance(code: &EventCode) -> bool {
+    matches!(code, EventCode::InstanceRetirement | EventCode::InstanceStop)
+}

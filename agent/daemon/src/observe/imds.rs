@@ -1,0 +1,64 @@
+//! IMDS, which is local and free: where the group takes this instance, and what EC2 announces.
+
+use std::time::Duration;
+
+use quorate_core::observation::{LifecycleState, Notices, ScheduledEvent, SpotNotice};
+use quorate_core::policy::Policy;
+use quorate_core::reading::Reading;
+use quorate_core::time::Timestamp;
+
+use super::last::Last;
+use crate::telemetry::chain;
+use crate::world::World;
+
+/// What is announced with minutes is asked in every cycle; what is announced with hours, or without haste, once in so many. Each question
+/// costs the agent a third of a millisecond, and it runs beside a database.
+const CYCLES_WITHOUT_HASTE: u32 = 5;
+
+const NOT_ASKED: &str = "IMDS was not asked yet";
+
+#[derive(Default)]
+pub(super) struct ImdsObserver {
+    target: Last<Option<LifecycleState>>,
+    spot: Last<Option<SpotNotice>>,
+    rebalance: Last<Option<Timestamp>>,
+    scheduled: Last<Vec<ScheduledEvent>>,
+}
+
+impl ImdsObserver {
+    /// Asks what is due, side by side, even while steps follow each other quickly no more than once a cycle.
+    pub(super) async fn look(&mut self, world: &World, policy: &Policy, now: Timestamp) {
+        let imds = &world.imds;
+        let leisure = policy.cycle * CYCLES_WITHOUT_HASTE;
+        tokio::join!(
+            ask(&mut self.target, imds.target_lifecycle_state(), policy.cycle, now),
+            ask(&mut self.spot, imds.spot_notice(), policy.cycle, now),
+            ask(&mut self.rebalance, imds.rebalance_recommendation(), leisure, now),
+            ask(&mut self.scheduled, imds.scheduled_events(), leisure, now),
+        );
+    }
+
+    pub(super) fn target(&self, policy: &Policy, now: Timestamp) -> Reading<Option<LifecycleState>> {
+        self.target.reading(now, policy.stale_after, NOT_ASKED)
+    }
+
+    pub(super) fn notices(&self, policy: &Policy, now: Timestamp) -> Notices {
+        let leisure = policy.stale_after * CYCLES_WITHOUT_HASTE;
+        Notices {
+            spot: self.spot.reading(now, policy.stale_after, NOT_ASKED),
+            rebalance: self.rebalance.reading(now, leisure, NOT_ASKED),
+            scheduled: self.scheduled.reading(now, leisure, NOT_ASKED),
+        }
+    }
+}
+
+async fn ask<T: Clone, E: std::error::Error>(
+    last: &mut Last<T>,
+    question: impl Future<Output = Result<T, E>>,
+    pause: Duration,
+    now: Timestamp,
+) {
+    if last.is_due(now, pause) {
+        last.take(question.await.map_err(|error| chain(&error)), now);
+    }
+}
