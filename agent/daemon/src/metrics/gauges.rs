@@ -52,6 +52,8 @@ fn decision(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     let report = &cycle.plan.report;
     w.phases(report.phase)?;
     w.flag("needs_operator", "1 while nothing more is done before an operator has acted", report.needs_operator)?;
+    let paused = cycle.memory.kept.pausing.in_force().is_some();
+    w.flag("paused", "1 while an operator has paused this node or its cluster", paused)?;
     w.moment("decision_since_timestamp_seconds", "Since when the decision has been the same", Some(cycle.since))?;
     w.moment("last_cycle_timestamp_seconds", "When the last cycle decided", Some(cycle.at))?;
     w.moment("leaving_since_timestamp_seconds", "Since when this node has been leaving; absent while it stays", cycle.memory.leaving)?;
