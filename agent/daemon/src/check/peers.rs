@@ -30,7 +30,8 @@ fn judge(port: u16, found: &[(&InstanceId, Reach)]) -> Finding {
     let away: Vec<_> = found.iter().filter(|(_, reach)| !matches!(reach, Reach::Connected(_) | Reach::Refused)).collect();
     let refused = found.iter().filter(|(_, reach)| *reach == Reach::Refused).count();
     let Some((_, why)) = away.first() else {
-        return Finding::ok(name, format!("all {} can be reached; on {refused} of them nothing listens there now", found.len()));
+        let listens = if refused == 0 { String::new() } else { format!("; on {refused} of them nothing listens there now") };
+        return Finding::ok(name, format!("all {} can be reached{listens}", found.len()));
     };
     let names: Vec<_> = away.iter().map(|(id, _)| id.as_str()).collect();
     let what = format!("{} of {} cannot be reached ({}): {why}", away.len(), found.len(), names.join(", "));
