@@ -292,7 +292,7 @@ impl Agent {
     /// Tells peers, the socket, systemd and the journal what was decided.
     fn publish(&mut self, cycle: &Arc<Cycle>) {
         let plan = &cycle.plan;
-        if cycle.since == cycle.at && plan.step.is_none() {
+        if plan.step.is_none() {
             self.journal.waits(&cycle.seen, &plan.report, cycle.at);
         }
         self.notifier.status(&plan.report.to_string());

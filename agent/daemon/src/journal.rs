@@ -20,18 +20,25 @@ const DONE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// What was told, and when.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// The phase of the report that was told last.
+    /// The phase that was announced last.
     phase: Option<Phase>,
+    /// The wait that was told last: it is no news until another was told.
+    wait: String,
     told: BTreeMap<String, Timestamp>,
 }
 
 impl Journal {
     /// A decision without a step: what is awaited, or that all is well.
     pub fn waits(&mut self, seen: &Observation, report: &Report, now: Timestamp) {
-        if !self.is_news(report.to_string(), TELL_AGAIN_AFTER, now) {
+        let wait = report.to_string();
+        if wait == self.wait || !self.is_news(wait.clone(), TELL_AGAIN_AFTER, now) {
             return;
         }
-        let message_id = messages::of_report(report, self.phase.replace(report.phase));
+        self.wait = wait;
+        // A founder votes before anybody has elected it.
+        let votes_alone = report.phase == Phase::Voter && seen.etcd.membership.fresh().is_none();
+        let before = if votes_alone { Some(Phase::Voter) } else { self.phase.replace(report.phase) };
+        let message_id = messages::of_report(report, before);
         let member = match seen.local.data.last() {
             Some(LocalData::Present(identity)) => identity.member.map(|id| id.to_string()),
             Some(LocalData::Empty) | None => None,

@@ -40,10 +40,25 @@ pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str>
         "recover" if report.needs_operator => Some(QUORUM_LOST),
         "resume" | "broken-member" if report.needs_operator => Some(MEMBER_BROKEN),
         _ if report.needs_operator => Some(HALTED),
-        _ if enters(Phase::Voter) && before != Some(Phase::Resting) => Some(JOINED),
+        _ if report.phase == Phase::Voter && before.is_some_and(is_outside) => Some(JOINED),
         _ if enters(Phase::Leaving) => Some(LEAVING),
         _ if enters(Phase::Left) => Some(LEFT),
         _ => None,
+    }
+}
+
+/// Not a voter yet, or no more: an agent that was restarted, or came back from a reboot, has not joined anew.
+fn is_outside(phase: Phase) -> bool {
+    match phase {
+        Phase::Warm
+        | Phase::Waiting
+        | Phase::Founding
+        | Phase::Joining
+        | Phase::Learner
+        | Phase::Spare
+        | Phase::Left
+        | Phase::Recovering => true,
+        Phase::Starting | Phase::Voter | Phase::Resting | Phase::Leaving | Phase::Halted => false,
     }
 }
 
@@ -92,6 +107,7 @@ mod tests {
         let serves = report(Phase::Voter, "serve", false);
         assert_eq!(of_report(&serves, Some(Phase::Learner)), Some(JOINED));
         assert_eq!(of_report(&serves, Some(Phase::Voter)), None);
+        assert_eq!(of_report(&serves, None), None, "the agent was restarted beside its member");
         assert_eq!(of_report(&report(Phase::Leaving, "leave", false), Some(Phase::Voter)), Some(LEAVING));
         assert_eq!(of_report(&report(Phase::Recovering, "recover", true), None), Some(QUORUM_LOST));
         assert_eq!(of_report(&report(Phase::Halted, "found", true), None), Some(HALTED));
