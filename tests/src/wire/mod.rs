@@ -15,7 +15,7 @@
 //! as access key id. Whoever presents anything else is the operator.
 
 mod autoscaling;
-mod broken;
+pub(crate) mod broken;
 mod clock;
 mod ec2;
 mod endpoint;
@@ -31,7 +31,9 @@ mod when;
 mod xml;
 
 pub use clock::Clock;
+pub(crate) use faults::Subject;
 pub use faults::{Fault, Faults, Rule, RuleId, Scope};
 pub use handle::RegionHandle;
 pub use imds::ImdsServer;
 pub use server::RegionServer;
+pub(crate) use server::{Running, listen};

@@ -33,8 +33,9 @@ pub fn plan(view: &View, progress: &Progress, limits: &Limits, now: Timestamp) -
     }
     match view.schedulable.fresh() {
         None => return without_api(view, progress, limits, now),
-        Some(Some(true)) => return goes(Some(Step::Cordon), "cordons its node".to_owned()),
-        Some(Some(false) | None) => {}
+        Some(Some(true)) if now < limits.end => return goes(Some(Step::Cordon), "cordons its node".to_owned()),
+        // A node that nobody may cordon has no pods left here: those were given up above.
+        Some(Some(_) | None) => {}
     }
     if left.is_empty() {
         return finished(progress, now >= limits.end);

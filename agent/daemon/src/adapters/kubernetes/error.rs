@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use quorate_core::plan::Outcome;
+
+use crate::telemetry::chain;
+
 /// Why the Kubernetes API did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum KubernetesError {
@@ -70,6 +74,15 @@ impl KubernetesError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { code: 404, .. })
+    }
+
+    /// What a call has come to that ended so. A server that broke in the middle (500 and above) may have done it all the same.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused { code, .. } if *code < 500 => Outcome::Refused(chain(self)),
+            Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } => Outcome::Refused(chain(self)),
+            Self::Refused { .. } | Self::Away { .. } | Self::Slow { .. } => Outcome::Unclear(chain(self)),
+        }
     }
 
     /// Another server may answer.

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use super::ApiServers;
 
+/// What a failed uid precondition says: the check beforehand (apiserver `registry/rest/delete.go`), and the store's (`storage/interfaces.go`).
+const OTHER_UID: [&str; 2] = ["the UID in the precondition", "UID in precondition"];
+
 impl ApiServers {
     /// Asks for an eviction (`policy/v1`); the pod's disruption budget may refuse it. A pod that is not there any more, or whose name another
     /// has taken, is done.
@@ -51,11 +54,12 @@ fn whole_seconds(grace: Duration) -> u32 {
     u32::try_from(grace.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
-/// 404: it has gone. 409 with a failed precondition: its name is another's. Any other conflict is tried again.
+/// 404: it has gone. 409 for the uid: its name is another's. Any other conflict is tried again, such as one for the version that the server itself
+/// sets as a precondition where a pod is pending (`eviction.go`): that pod is still there.
 fn over(result: Result<(), kube::Error>) -> Result<(), kube::Error> {
     match result {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 409 && status.message.to_lowercase().contains("precondition") => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 && OTHER_UID.iter().any(|words| status.message.contains(words)) => Ok(()),
         result => result,
     }
 }

@@ -22,10 +22,19 @@ impl ApiServers {
         self.read("read its Node", async |client| Api::<Node>::all(client).get_opt(name).await).await
     }
 
-    /// Makes the Node unschedulable, with a mark that it was this agent.
+    /// Makes the Node unschedulable, with a mark that it was this agent. Somebody else's cordon gets no mark, also one that comes at the same moment:
+    /// the patch names the version that was read.
     pub async fn cordon(&self, node: &str) -> Outcome {
-        let patch = json!({ "metadata": { "annotations": { CORDONED: "true" } }, "spec": { "unschedulable": true } });
-        self.patch("cordon its Node", node, &patch).await
+        let found = match self.node(node).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Outcome::Done,
+            Err(error) => return error.outcome(),
+        };
+        if found.spec.and_then(|spec| spec.unschedulable).unwrap_or(false) {
+            return Outcome::Done;
+        }
+        let metadata = json!({ "annotations": { CORDONED: "true" }, "resourceVersion": found.metadata.resource_version });
+        self.patch("cordon its Node", node, &json!({ "metadata": metadata, "spec": { "unschedulable": true } })).await
     }
 
     /// Makes the Node schedulable again, if it bears that mark. What somebody else cordoned stays so.
@@ -36,7 +45,7 @@ impl ApiServers {
                 self.patch("uncordon its Node", node, &patch).await
             }
             Ok(_) => Outcome::Done,
-            Err(error) => Outcome::Unclear(crate::telemetry::chain(&error)),
+            Err(error) => error.outcome(),
         }
     }
 

@@ -9,7 +9,6 @@ use kube::{Client, Config};
 use quorate_core::plan::Outcome;
 
 use super::KubernetesError;
-use crate::telemetry::chain;
 
 /// The API servers that this node may ask.
 #[derive(Clone)]
@@ -58,8 +57,7 @@ impl ApiServers {
     pub(super) async fn write<T>(&self, operation: &'static str, ask: impl AsyncFn(Client) -> Result<T, kube::Error>) -> Outcome {
         match self.once(operation, &ask).await {
             Ok(_) => Outcome::Done,
-            Err(error) if error.is_the_servers() => Outcome::Unclear(chain(&error)),
-            Err(error) => Outcome::Refused(chain(&error)),
+            Err(error) => error.outcome(),
         }
     }
 
