@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use model::{Api, Budget, Spec, limits};
 use proptest::prelude::*;
-use quorate_core::drain::{Escalation, Owner, Step};
+use quorate_core::drain::{Escalation, Owner, Progress, Step, Verdict, View, plan};
+use quorate_core::reading::Reading;
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -89,6 +90,18 @@ fn a_node_that_does_not_exist_needs_no_cordon() {
     api.without_node();
     assert!(api.drain(&limits(secs(60), Escalation::Delete)).done);
     assert!(!api.steps.contains(&Step::Cordon));
+}
+
+#[test]
+fn a_node_that_nobody_may_cordon_does_not_keep_an_empty_drain_going_for_ever() {
+    let limits = limits(secs(60), Escalation::Delete);
+    let at = |now| View { schedulable: Reading::Fresh(Some(true), now), pods: Reading::Fresh(Vec::new(), now) };
+    let progress = Progress::new(limits.end - secs(60));
+    assert!(matches!(
+        plan(&at(limits.end - secs(1)), &progress, &limits, limits.end - secs(1)),
+        Verdict::Goes { step: Some(Step::Cordon), .. }
+    ));
+    assert!(matches!(plan(&at(limits.end), &progress, &limits, limits.end), Verdict::Done { .. }));
 }
 
 fn any_spec() -> impl Strategy<Value = Spec> {

@@ -29,6 +29,8 @@ fn a_pod_ends_after_its_grace_and_a_grace_can_only_be_shortened() {
 fn a_pod_that_stops_sooner_ends_sooner_and_one_without_grace_at_once() {
     let mut world = World::new(&["n1"]);
     world.put(PodSpec::new("web-0").on("n1").grace(60).stops_after(Duration::from_secs(3)));
+    world.put(PodSpec::new("slow-0").on("n1").grace(2).stops_after(Duration::from_secs(600)));
+    world.delete("slow-0", &Value::Null).unwrap();
     world.put(PodSpec::new("web-1").on("n1"));
     world.put(PodSpec::new("web-2").on("n1").finished());
     world.delete("web-0", &Value::Null).unwrap();
@@ -37,6 +39,7 @@ fn a_pod_that_stops_sooner_ends_sooner_and_one_without_grace_at_once() {
     assert!(world.pod("web-1").is_none() && world.pod("web-2").is_none());
     world.pass(2.9);
     assert!(world.pod("web-0").is_some());
+    assert!(world.pod("slow-0").is_none(), "killed at the end of its grace");
     world.pass(0.2);
     assert!(world.pod("web-0").is_none());
 }

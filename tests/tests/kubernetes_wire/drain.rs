@@ -90,6 +90,18 @@ async fn a_budget_that_never_allows_is_deleted_past_in_time_or_given_up_at_the_e
 }
 
 #[tokio::test]
+async fn a_finalizer_that_nobody_takes_away_does_not_hold_the_drain() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(brief("job-0").finalizer("batch.kubernetes.io/job-tracking"));
+    lab.put(brief("job-1").finished().finalizer("batch.kubernetes.io/job-tracking"));
+    let end = drain(&lab.adapter().await, secs(10), Escalation::Delete).await;
+    assert!(end.is_done() && end.took < secs(3), "{:?} {:?}", end.took, end.said);
+    let pods = lab.pods_on("n1");
+    assert_eq!(pods, ["job-0", "job-1"], "the objects stay");
+    assert!(pods.iter().all(|name| lab.pod(name).unwrap()["status"]["phase"] == "Succeeded"));
+}
+
+#[tokio::test]
 async fn two_budgets_for_one_pod_do_not_stop_the_others() {
     let lab = Lab::start(&["n1"]).await;
     lab.put(brief("db-0"));
@@ -221,8 +233,11 @@ async fn a_node_that_may_not_be_cordoned_says_why_and_ends_in_time() {
 async fn a_server_that_hangs_does_not_outlast_the_budget() {
     let lab = Lab::start(&["n1"]).await;
     lab.put(brief("web-0"));
-    let adapter = lab.adapter().await;
+    let adapter = lab.adapter_within(&User::Admin, &[], secs(10)).await;
     lab.fault("POST", "/eviction", Fault::Delay(secs(60)));
     let end = drain(&adapter, secs(2), Escalation::GiveUp).await;
     assert!(!end.is_done() && end.took < secs(3), "{:?} {:?}", end.took, end.said);
+    lab.fault("GET", "/pods", Fault::Delay(secs(60)));
+    let end = drain(&adapter, secs(2), Escalation::GiveUp).await;
+    assert!(!end.is_done() && end.took < secs(4), "{:?} {:?}", end.took, end.said);
 }

@@ -39,9 +39,13 @@ impl Lab {
     }
 
     pub(crate) async fn adapter_as(&self, user: &User, others: &[String]) -> ApiServers {
+        self.adapter_within(user, others, PATIENCE).await
+    }
+
+    pub(crate) async fn adapter_within(&self, user: &User, others: &[String], limit: Duration) -> ApiServers {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), kubeconfig(&self.server.url(), user)).unwrap();
-        ApiServers::of_kubeconfig(file.path(), others, PATIENCE).await.unwrap()
+        ApiServers::of_kubeconfig(file.path(), others, limit).await.unwrap()
     }
 
     pub(crate) fn fault(&self, method: &str, path: &str, fault: Fault) -> RuleId {

@@ -38,9 +38,11 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// A drain ends it. Not a static pod's mirror, and not what its DaemonSet would put back.
+    /// A drain ends it. Not a static pod's mirror, not what its DaemonSet would put back, and not what only a finalizer keeps: nothing of that runs, its
+    /// end was asked for, and whoever set the finalizer takes it away from anywhere.
     #[must_use]
     pub fn is_to_end(&self) -> bool {
-        !self.mirror && (self.owner != Owner::DaemonSet || self.finished)
+        let over = self.finished && self.deleted_at.is_some();
+        !self.mirror && !over && (self.owner != Owner::DaemonSet || self.finished)
     }
 }
