@@ -1,6 +1,7 @@
 //! The simulated region.
 
 pub mod demo;
+pub mod kubernetes;
 pub mod lab;
 pub mod machine;
 pub mod region;

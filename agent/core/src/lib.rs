@@ -5,6 +5,7 @@
 
 pub mod cadence;
 pub mod charter;
+pub mod drain;
 pub mod ids;
 pub mod memory;
 pub mod observation;

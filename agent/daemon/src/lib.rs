@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 pub mod crash;
 pub mod cycle;
+pub mod drain;
 pub mod endpoints;
 pub mod execute;
 pub mod health;

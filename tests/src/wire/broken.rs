@@ -12,12 +12,12 @@ use futures::stream::{self, StreamExt};
 const SENDING: Duration = Duration::from_millis(50);
 
 /// The connection closes without a byte: hyper drops it when the body fails before the headers were flushed.
-pub(super) fn hang_up() -> Response {
+pub(crate) fn hang_up() -> Response {
     Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })).into_response()
 }
 
 /// Headers that promise the whole body, and half of it.
-pub(super) async fn truncate(whole: Response) -> Response {
+pub(crate) async fn truncate(whole: Response) -> Response {
     let (mut parts, body) = whole.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
@@ -33,7 +33,7 @@ pub(super) async fn truncate(whole: Response) -> Response {
 }
 
 /// A status and a short text; what is no status is a 500.
-pub(super) fn status(code: u16) -> Response {
+pub(crate) fn status(code: u16) -> Response {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, status.canonical_reason().unwrap_or_default()).into_response()
 }

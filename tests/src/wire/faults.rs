@@ -50,6 +50,13 @@ pub enum Scope {
         /// Of which instance.
         instance: Option<InstanceId>,
     },
+    /// Requests to a Kubernetes API server. What is `None` matches everything.
+    Kubernetes {
+        /// `GET`, `POST`, `PATCH` or `DELETE`.
+        method: Option<String>,
+        /// Requests for paths that end so, without the query: `/pods`, `/eviction`.
+        path: Option<String>,
+    },
 }
 
 impl Scope {
@@ -63,6 +70,12 @@ impl Scope {
     #[must_use]
     pub fn service(service: Service) -> Self {
         Self::Api { service: Some(service), action: None, caller: None }
+    }
+
+    /// Every request of one method to a Kubernetes API server for paths that end so.
+    #[must_use]
+    pub fn kubernetes(method: &str, path: &str) -> Self {
+        Self::Kubernetes { method: Some(method.to_owned()), path: Some(path.to_owned()) }
     }
 
     /// Every metadata request for paths that begin so.
@@ -126,16 +139,17 @@ struct Entry {
 
 /// A call that a rule may be about.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     Api { service: Service, action: &'a str, caller: &'a Caller },
     Imds { path: &'a str, instance: &'a InstanceId },
+    Kubernetes { method: &'a str, path: &'a str },
 }
 
 /// What befalls one call.
 #[derive(Debug, Default)]
-pub(super) struct Strike {
-    pub(super) delay: Duration,
-    pub(super) fault: Option<Fault>,
+pub(crate) struct Strike {
+    pub(crate) delay: Duration,
+    pub(crate) fault: Option<Fault>,
 }
 
 impl Faults {
@@ -164,7 +178,7 @@ impl Faults {
         self.lock().get(id.0).map_or(0, |entry| entry.struck)
     }
 
-    pub(super) fn strike(&self, subject: Subject<'_>, now: Timestamp) -> Strike {
+    pub(crate) fn strike(&self, subject: Subject<'_>, now: Timestamp) -> Strike {
         let mut strike = Strike::default();
         for entry in self.lock().iter_mut().filter(|entry| entry.in_force(now) && entry.rule.scope.matches(subject)) {
             match &entry.rule.fault {
@@ -198,6 +212,9 @@ impl Scope {
             }
             (Self::Imds { path, instance }, Subject::Imds { path: asked, instance: of }) => {
                 path.as_deref().is_none_or(|path| asked.starts_with(path)) && admits(instance.as_ref(), of)
+            }
+            (Self::Kubernetes { method, path }, Subject::Kubernetes { method: of, path: asked }) => {
+                method.as_deref().is_none_or(|method| method == of) && path.as_deref().is_none_or(|path| asked.ends_with(path))
             }
             _ => false,
         }

@@ -16,7 +16,7 @@
 
 mod asked;
 mod autoscaling;
-mod broken;
+pub(crate) mod broken;
 mod clock;
 mod ec2;
 mod endpoint;
@@ -33,7 +33,9 @@ mod xml;
 
 pub use asked::Asked;
 pub use clock::Clock;
+pub(crate) use faults::Subject;
 pub use faults::{Fault, Faults, Rule, RuleId, Scope};
 pub use handle::RegionHandle;
 pub use imds::ImdsServer;
 pub use server::RegionServer;
+pub(crate) use server::{Running, listen};

@@ -35,7 +35,7 @@ pub struct RegionServer {
 
 /// A listener at work; dropping it stops it, and lets go of idle connections.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(crate) struct Running {
     _stop: oneshot::Sender<()>,
 }
 
@@ -115,7 +115,7 @@ impl RegionServer {
 }
 
 /// Binds and serves until the returned value is dropped.
-pub(super) async fn listen(bind: SocketAddr, router: Router) -> io::Result<(SocketAddr, Running)> {
+pub(crate) async fn listen(bind: SocketAddr, router: Router) -> io::Result<(SocketAddr, Running)> {
     let listener = TcpListener::bind(bind).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();

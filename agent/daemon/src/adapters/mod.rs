@@ -2,6 +2,7 @@
 pub mod aws;
 pub mod etcd;
 pub mod host;
+pub mod kubernetes;
 pub mod object_store;
 pub mod peer;
 pub mod service_manager;

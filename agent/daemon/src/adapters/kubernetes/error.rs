@@ -1,0 +1,97 @@
+//! What can go wrong between this node and the Kubernetes API.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use quorate_core::plan::Outcome;
+
+use crate::telemetry::chain;
+
+/// Why the Kubernetes API did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KubernetesError {
+    /// The credentials cannot be used.
+    #[error("the kubeconfig {} cannot be used: is it there, readable, and of this cluster?", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// No client can be made for this server.
+    #[error("no connection can be made to the API server {url}")]
+    Client {
+        /// The server.
+        url: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The URL of a further server is none.
+    #[error("{url:?} is no URL of an API server: give one such as https://10.0.0.1:6443")]
+    Url {
+        /// What was given.
+        url: String,
+    },
+    /// The API server refused.
+    #[error("the API server refused to {operation}: {code} {reason}: {message}")]
+    Refused {
+        /// What was asked.
+        operation: &'static str,
+        /// The HTTP status.
+        code: u16,
+        /// The machine's word for it, such as `TooManyRequests`.
+        reason: String,
+        /// The server's own words.
+        message: String,
+    },
+    /// No API server answered.
+    #[error("no API server answered when asked to {operation}")]
+    Away {
+        /// What was asked.
+        operation: &'static str,
+        /// What the last one's connection said.
+        source: Box<kube::Error>,
+    },
+    /// An API server took too long.
+    #[error("no API server answered within {limit:?} when asked to {operation}")]
+    Slow {
+        /// What was asked.
+        operation: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+}
+
+impl KubernetesError {
+    pub(super) fn of(operation: &'static str, error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::Refused { operation, code: status.code, reason: status.reason, message: status.message },
+            other => Self::Away { operation, source: Box::new(other) },
+        }
+    }
+
+    /// The thing asked for is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { code: 404, .. })
+    }
+
+    /// What a call has come to that ended so. A server that broke in the middle (500 and above) may have done it all the same.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused { code, .. } if *code < 500 => Outcome::Refused(chain(self)),
+            Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } => Outcome::Refused(chain(self)),
+            Self::Refused { .. } | Self::Away { .. } | Self::Slow { .. } => Outcome::Unclear(chain(self)),
+        }
+    }
+
+    /// Another server may answer.
+    pub(super) fn is_the_servers(&self) -> bool {
+        match self {
+            Self::Away { .. } | Self::Slow { .. } => true,
+            // 502 to 504 are a load balancer's, or a server's that is going down.
+            Self::Refused { code, .. } => matches!(code, 502..=504),
+            Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! This machine's Node.
+
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use quorate_core::plan::Outcome;
+use serde_json::json;
+
+use super::{ApiServers, CORDONED, KubernetesError};
+
+impl ApiServers {
+    /// Whether the scheduler may bind pods to this Node; none if there is no such Node.
+    ///
+    /// # Errors
+    /// No API server answered, or it refused.
+    pub async fn is_schedulable(&self, node: &str) -> Result<Option<bool>, KubernetesError> {
+        let found = self.node(node).await?;
+        Ok(found.map(|node| !node.spec.and_then(|spec| spec.unschedulable).unwrap_or(false)))
+    }
+
+    async fn node(&self, name: &str) -> Result<Option<Node>, KubernetesError> {
+        self.read("read its Node", async |client| Api::<Node>::all(client).get_opt(name).await).await
+    }
+
+    /// Makes the Node unschedulable, with a mark that it was this agent. Somebody else's cordon gets no mark, also one that comes at the same moment:
+    /// the patch names the version that was read.
+    pub async fn cordon(&self, node: &str) -> Outcome {
+        let found = match self.node(node).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Outcome::Done,
+            Err(error) => return error.outcome(),
+        };
+        if found.spec.and_then(|spec| spec.unschedulable).unwrap_or(false) {
+            return Outcome::Done;
+        }
+        let metadata = json!({ "annotations": { CORDONED: "true" }, "resourceVersion": found.metadata.resource_version });
+        self.patch("cordon its Node", node, &json!({ "metadata": metadata, "spec": { "unschedulable": true } })).await
+    }
+
+    /// Makes the Node schedulable again, if it bears that mark. What somebody else cordoned stays so.
+    pub async fn uncordon(&self, node: &str) -> Outcome {
+        match self.node(node).await {
+            Ok(Some(found)) if found.metadata.annotations.as_ref().is_some_and(|marks| marks.contains_key(CORDONED)) => {
+                let patch = json!({ "metadata": { "annotations": { CORDONED: null } }, "spec": { "unschedulable": null } });
+                self.patch("uncordon its Node", node, &patch).await
+            }
+            Ok(_) => Outcome::Done,
+            Err(error) => error.outcome(),
+        }
+    }
+
+    async fn patch(&self, operation: &'static str, node: &str, patch: &serde_json::Value) -> Outcome {
+        let ask = async |client| Api::<Node>::all(client).patch(node, &PatchParams::default(), &Patch::Merge(patch)).await;
+        self.write(operation, ask).await
+    }
+
+    /// Deletes the Node, if it still is the one with this uid. One that is not there is deleted.
+    pub async fn delete_node(&self, node: &str, uid: &str) -> Outcome {
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        let how = DeleteParams { preconditions, ..DeleteParams::default() };
+        let ask = async |client| match Api::<Node>::all(client).delete(node, &how).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            result => result.map(drop),
+        };
+        self.write("delete its Node", ask).await
+    }
+}

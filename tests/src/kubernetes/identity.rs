@@ -1,0 +1,42 @@
+//! Who asks.
+
+use std::fmt;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// May do everything.
+    Admin,
+    /// The kubelet of this node: the Node authorizer and NodeRestriction say what it may do.
+    Node(String),
+}
+
+impl User {
+    /// From a bearer token of the lab: `admin`, or `node:` and the node's name.
+    #[must_use]
+    pub fn of_token(token: &str) -> Option<Self> {
+        match token.strip_prefix("node:") {
+            Some(node) if !node.is_empty() => Some(Self::Node(node.to_owned())),
+            _ => (token == "admin").then_some(Self::Admin),
+        }
+    }
+
+    /// The token that stands for it.
+    #[must_use]
+    pub fn token(&self) -> String {
+        match self {
+            Self::Admin => "admin".to_owned(),
+            Self::Node(node) => format!("node:{node}"),
+        }
+    }
+}
+
+/// As refusals name it.
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admin => f.write_str("kubernetes-admin"),
+            Self::Node(node) => write!(f, "system:node:{node}"),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A Kubernetes API server, as far as a node needs it that goes away: a pure model, and HTTP in front of it.
+//!
+//! The model is told what time it is, like [`crate::region`], and refuses what the real server refuses, in its words (kubernetes/kubernetes
+//! `pkg/registry/core/pod/storage/eviction.go`, `apiserver/pkg/registry/rest/delete.go`, `plugin/pkg/admission/noderestriction`). Behind it stand-ins for
+//! the controllers, the scheduler and the kubelets do what becomes of an eviction: a pod ends, and its controller makes another one.
+//!
+//! # Flow
+//!
+//! 1. Make a [`Cluster`]; put objects into it with [`Cluster::create`].
+//! 2. Ask it through [`Cluster::answer`], or over HTTP through an [`ApiServer`]; several servers may speak for one cluster.
+//!
+//! # Not here
+//!
+//! Secrets, leases, protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own rights, tolerations, a StatefulSet's ordering.
+
+mod access;
+mod budget;
+mod cluster;
+mod controllers;
+mod delete;
+mod evict;
+mod identity;
+mod kubeconfig;
+mod kubelet;
+mod list;
+mod object;
+mod patch;
+mod request;
+mod resource;
+mod scheduler;
+mod selector;
+mod server;
+mod spec;
+mod status;
+mod store;
+
+pub use cluster::{Cluster, Delays};
+pub use identity::User;
+pub use kubeconfig::kubeconfig;
+pub use request::{Answer, Request, Watch};
+pub use resource::{Key, Resource};
+pub use server::{ApiServer, ClusterHandle};
+pub use spec::{PodSpec, budget, node, workload};
+pub use status::Status;
+pub use store::{Change, Event};

@@ -1,0 +1,143 @@
+//! Evictions and deletions.
+
+use quorate_core::drain::Owner;
+use quorate_core::plan::Outcome;
+use quorate_lab::kubernetes::{PodSpec, Resource, User, budget, workload};
+use quorate_lab::wire::Fault;
+use serde_json::json;
+
+use crate::lab::{Lab, ending, is_being_deleted, refused, unclear};
+
+#[tokio::test]
+async fn an_eviction_carries_its_grace_and_its_uid() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(PodSpec::new("web-0").on("n1").grace(60));
+    let adapter = lab.adapter().await;
+    assert_eq!(adapter.evict(&lab.ending("web-0", Some(7))).await, Outcome::Done);
+    assert_eq!(lab.pod("web-0").unwrap()["metadata"]["deletionGracePeriodSeconds"], 7);
+    lab.put(PodSpec::new("web-1").on("n1").grace(60));
+    assert_eq!(adapter.evict(&lab.ending("web-1", None)).await, Outcome::Done);
+    assert_eq!(lab.pod("web-1").unwrap()["metadata"]["deletionGracePeriodSeconds"], 60);
+}
+
+#[tokio::test]
+async fn refusals_are_told_in_the_servers_words_at_once() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(PodSpec::new("web-0").on("n1"));
+    lab.put(budget("pdb", "web", &json!({ "minAvailable": 1 })));
+    let adapter = lab.adapter().await;
+    let before = lab.cluster.now();
+    let why = refused(adapter.evict(&lab.ending("web-0", None)).await);
+    assert!(why.contains("429 TooManyRequests: Cannot evict pod as it would violate the pod's disruption budget."), "{why}");
+    lab.put(budget("second", "web", &json!({ "minAvailable": 0 })));
+    let why = unclear(adapter.evict(&lab.ending("web-0", None)).await);
+    assert!(why.contains("This pod has more than one PodDisruptionBudget"), "{why}");
+    lab.fault("POST", "/eviction", Fault::Throttle);
+    let why = refused(adapter.evict(&lab.ending("web-0", None)).await);
+    assert!(why.contains("429") && why.contains("Too many requests, please try again later."), "{why}");
+    assert!(lab.cluster.now().since(before) < crate::lab::PATIENCE, "nothing was retried inside");
+    assert!(!is_being_deleted(&lab.pod("web-0").unwrap()));
+}
+
+#[tokio::test]
+async fn a_successor_of_the_same_name_is_never_touched() {
+    let lab = Lab::start(&["n1", "n2"]).await;
+    lab.put(workload(Resource::StatefulSets, "db", 1, &PodSpec::new("db").grace(1)));
+    lab.until("db-0 is there", |cluster| cluster.get(&quorate_lab::kubernetes::Key::pod("db-0")).is_some()).await;
+    let adapter = lab.adapter().await;
+    for late in [false, true] {
+        lab.cluster.with(|cluster, _| cluster.late_preconditions = late);
+        assert_eq!(adapter.evict(&ending("db-0", "old", None)).await, Outcome::Done, "late: {late}");
+        assert_eq!(adapter.delete_pod(&ending("db-0", "old", Some(1))).await, Outcome::Done, "late: {late}");
+        assert!(!is_being_deleted(&lab.pod("db-0").unwrap()));
+    }
+    assert_eq!(adapter.evict(&ending("gone-0", "old", None)).await, Outcome::Done);
+    assert_eq!(adapter.delete_pod(&ending("gone-0", "old", None)).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn another_conflict_than_the_uids_is_no_end() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(PodSpec::new("web-0").on("n1"));
+    let words = "Operation cannot be fulfilled on Pod \"web-0\": the ResourceVersion in the precondition (1) does not match the ResourceVersion in record (2). The object might have been modified";
+    let conflict =
+        json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": words, "reason": "Conflict", "code": 409 });
+    let server = crate::servers::answers_with("409 Conflict", &conflict.to_string()).await;
+    let adapter = crate::servers::adapter_of(&server).await;
+    let why = refused(adapter.evict(&lab.ending("web-0", None)).await);
+    assert!(why.contains("409 Conflict"), "{why}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_unclear_and_asking_again_does_no_harm() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(PodSpec::new("web-0").on("n1").grace(60));
+    let adapter = lab.adapter().await;
+    for fault in [Fault::LoseAnswer, Fault::TruncatedBody] {
+        lab.server.faults().clear();
+        lab.fault("POST", "/eviction", fault);
+        unclear(adapter.evict(&lab.ending("web-0", Some(30))).await);
+        assert!(is_being_deleted(&lab.pod("web-0").unwrap()), "but it happened");
+    }
+    lab.server.faults().clear();
+    assert_eq!(adapter.evict(&lab.ending("web-0", Some(30))).await, Outcome::Done);
+    assert_eq!(lab.pod("web-0").unwrap()["metadata"]["deletionGracePeriodSeconds"], 30);
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_may_have_done_it() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(PodSpec::new("web-0").on("n1"));
+    let adapter = lab.adapter().await;
+    for fault in [Fault::ServerError, Fault::Status(502), Fault::Status(503), Fault::HangUp] {
+        lab.server.faults().clear();
+        lab.fault("POST", "/eviction", fault);
+        unclear(adapter.evict(&lab.ending("web-0", None)).await);
+    }
+    assert!(!is_being_deleted(&lab.pod("web-0").unwrap()));
+}
+
+#[tokio::test]
+async fn a_deletion_goes_past_the_budget_but_not_past_the_uid() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(PodSpec::new("web-0").on("n1").grace(60));
+    lab.put(budget("pdb", "web", &json!({ "maxUnavailable": 0 })));
+    let adapter = lab.adapter().await;
+    assert_eq!(adapter.delete_pod(&ending("web-0", "old", Some(2))).await, Outcome::Done);
+    assert!(!is_being_deleted(&lab.pod("web-0").unwrap()));
+    assert_eq!(adapter.delete_pod(&lab.ending("web-0", Some(2))).await, Outcome::Done);
+    assert_eq!(lab.pod("web-0").unwrap()["metadata"]["deletionGracePeriodSeconds"], 2);
+}
+
+#[tokio::test]
+async fn a_kubelets_credential_ends_its_own_pods_only() {
+    let lab = Lab::start(&["n1", "n2"]).await;
+    lab.put(PodSpec::new("own-0").on("n1"));
+    lab.put(PodSpec::new("own-1").on("n1"));
+    lab.put(PodSpec::new("other-0").on("n2"));
+    let adapter = lab.adapter_as(&User::Node("n1".to_owned()), &[]).await;
+    assert_eq!(adapter.pods_on("n1").await.unwrap().len(), 2);
+    assert_eq!(adapter.evict(&lab.ending("own-0", None)).await, Outcome::Done);
+    assert_eq!(adapter.delete_pod(&lab.ending("own-1", None)).await, Outcome::Done);
+    let why = refused(adapter.evict(&lab.ending("other-0", None)).await);
+    assert!(why.contains("403 Forbidden") && why.contains("node n1 can only evict pods with spec.nodeName set to itself"), "{why}");
+    let error = adapter.pods_on("n2").await.unwrap_err().to_string();
+    assert!(error.contains("can only list/watch pods with spec.nodeName field selector"), "{error}");
+}
+
+#[tokio::test]
+async fn pods_are_read_as_they_are() {
+    let lab = Lab::start(&["n1"]).await;
+    lab.put(PodSpec::new("a-0").on("n1").owned_by(Resource::DaemonSets, "a", "1").critical());
+    lab.put(PodSpec::new("b-0").on("n1").owned_by(Resource::ReplicaSets, "b", "2").local_data().grace(90));
+    lab.put(PodSpec::new("c-0").on("n1").mirror());
+    lab.put(PodSpec::new("d-0").on("n1").finished());
+    let adapter = lab.adapter().await;
+    adapter.evict(&lab.ending("b-0", None)).await;
+    let pods = adapter.pods_on("n1").await.unwrap();
+    let [a, b, c, d] = pods.as_slice() else { panic!("{pods:?}") };
+    assert!(a.owner == Owner::DaemonSet && a.critical && !a.is_to_end());
+    assert!(b.owner == Owner::Controller && b.local_data && b.grace.as_secs() == 90 && b.deleted_at.is_some());
+    assert!(c.owner == Owner::Nobody && c.mirror && !c.is_to_end());
+    assert!(d.finished && d.deleted_at.is_none());
+}

@@ -1,0 +1,97 @@
+//! The Node: cordon, uncordon, deletion.
+
+use quorate::adapters::kubernetes::CORDONED;
+use quorate_core::plan::Outcome;
+use quorate_lab::kubernetes::{Key, User};
+use quorate_lab::wire::{Fault, Rule, Scope};
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, refused, unclear};
+
+fn node(lab: &Lab) -> Value {
+    lab.get(&Key::node("n1")).unwrap()
+}
+
+fn is_marked(lab: &Lab) -> bool {
+    node(lab)["metadata"]["annotations"].get(CORDONED).is_some()
+}
+
+/// What an operator does with kubectl.
+async fn by_hand(lab: &Lab, patch: &Value) {
+    let request = reqwest::Client::new().patch(format!("{}/api/v1/nodes/n1", lab.server.url())).bearer_auth("admin");
+    let answer = request.header("content-type", "application/strategic-merge-patch+json").body(patch.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
+async fn cordon_and_uncordon_leave_the_node_as_it_was() {
+    let lab = Lab::start(&["n1"]).await;
+    let adapter = lab.adapter().await;
+    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(true));
+    assert_eq!(adapter.is_schedulable("n2").await.unwrap(), None);
+    assert_eq!(adapter.cordon("n1").await, Outcome::Done);
+    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(false));
+    assert!(is_marked(&lab));
+    assert_eq!(adapter.uncordon("n1").await, Outcome::Done);
+    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(true));
+    assert!(!is_marked(&lab));
+}
+
+#[tokio::test]
+async fn what_somebody_else_cordoned_stays_cordoned() {
+    let lab = Lab::start(&["n1"]).await;
+    let adapter = lab.adapter().await;
+    by_hand(&lab, &json!({ "spec": { "unschedulable": true } })).await;
+    assert_eq!(adapter.cordon("n1").await, Outcome::Done);
+    assert!(!is_marked(&lab));
+    assert_eq!(adapter.uncordon("n1").await, Outcome::Done);
+    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(false));
+}
+
+#[tokio::test]
+async fn a_cordon_at_the_same_moment_is_a_conflict_and_not_ours() {
+    let lab = Lab::start(&["n1"]).await;
+    let adapter = lab.adapter().await;
+    let slow = Fault::Delay(std::time::Duration::from_millis(300));
+    lab.server.faults().add(Rule::new(Scope::kubernetes("PATCH", "/n1"), slow).times(1));
+    let theirs = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        by_hand(&lab, &json!({ "spec": { "unschedulable": true } })).await;
+    };
+    let (ours, ()) = tokio::join!(adapter.cordon("n1"), theirs);
+    assert!(refused(ours).contains("409 Conflict: Operation cannot be fulfilled on nodes \"n1\""));
+    assert!(!is_marked(&lab));
+}
+
+#[tokio::test]
+async fn taints_and_conditions_of_others_outlive_a_cordon() {
+    let lab = Lab::start(&["n1"]).await;
+    let taints = json!([{ "key": "a", "effect": "NoSchedule" }, { "key": "b", "effect": "NoExecute" }]);
+    by_hand(&lab, &json!({ "spec": { "taints": taints }, "status": { "conditions": [{ "type": "Ready", "status": "True" }] } })).await;
+    assert_eq!(lab.adapter().await.cordon("n1").await, Outcome::Done);
+    assert_eq!((&node(&lab)["spec"]["taints"], node(&lab)["status"]["conditions"][0]["type"].as_str()), (&taints, Some("Ready")));
+}
+
+#[tokio::test]
+async fn a_node_is_deleted_by_its_uid_only() {
+    let lab = Lab::start(&["n1"]).await;
+    let adapter = lab.adapter().await;
+    let uid = node(&lab)["metadata"]["uid"].as_str().unwrap().to_owned();
+    assert!(refused(adapter.delete_node("n1", "old").await).contains("409 Conflict"));
+    lab.server.faults().add(Rule::new(Scope::kubernetes("DELETE", "/n1"), Fault::LoseAnswer).times(1));
+    unclear(adapter.delete_node("n1", &uid).await);
+    assert_eq!(adapter.delete_node("n1", &uid).await, Outcome::Done, "it has gone already");
+}
+
+#[tokio::test]
+async fn a_kubelets_credential_cordons_its_own_node_and_nothing_else() {
+    let lab = Lab::start(&["n1", "n2"]).await;
+    let adapter = lab.adapter_as(&User::Node("n1".to_owned()), &[]).await;
+    assert_eq!(adapter.cordon("n1").await, Outcome::Done);
+    assert_eq!(adapter.uncordon("n1").await, Outcome::Done);
+    let error = adapter.is_schedulable("n2").await.unwrap_err().to_string();
+    assert!(error.contains("403 Forbidden") && error.contains("cannot read 'n2', only its own Node object"), "{error}");
+    let uid = node(&lab)["metadata"]["uid"].as_str().unwrap().to_owned();
+    let why = refused(adapter.delete_node("n1", &uid).await);
+    assert!(why.contains("User \"system:node:n1\" cannot delete resource \"nodes\""), "{why}");
+}
