@@ -1,6 +1,7 @@
 //! One cycle of the loop, with what came of it: whatever is asked about this node is answered from the last one, at once, however long the next takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
@@ -9,6 +10,9 @@ use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
 use quorate_core::time::Timestamp;
 use tokio::sync::watch;
+
+/// A cycle beside silent peers takes some seconds; the watchdog of `quorate.service` waits for a minute.
+const OLD: Duration = Duration::from_secs(15);
 
 /// What was seen, what was decided, and what that rests on.
 #[derive(Clone, Debug)]
@@ -34,6 +38,13 @@ impl Cycle {
         let membership = self.seen.etcd.membership.fresh();
         let leader = membership.and_then(|m| m.get(m.leader?));
         leader.is_some_and(|member| member.name.as_ref() == Some(&self.seen.me.instance))
+    }
+
+    /// How long ago it was decided, if that is longer than any cycle takes beside silent peers: then nothing vouches for it any more.
+    #[must_use]
+    pub fn age_if_old(&self, now: Timestamp) -> Option<Duration> {
+        let age = now.since(self.at);
+        (age > OLD.max(self.policy.cycle * 4)).then_some(age)
     }
 
     /// The member answered for itself just now, and knows a leader.

@@ -1,7 +1,5 @@
 //! What a load balancer asks: plain `/readyz` and `/leader`, 200 or 503, with the reason in the body.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,9 +10,6 @@ use quorate_core::time::Timestamp;
 
 use crate::clock::Clock;
 use crate::cycle::{Cycle, LastCycle};
-
-/// An agent that has not looked for so long vouches for nothing. Longer than any cycle beside silent peers, shorter than its watchdog.
-const TOO_OLD: Duration = Duration::from_secs(15);
 
 /// The routes.
 pub fn router(cycles: LastCycle, clock: Clock) -> Router {
@@ -46,8 +41,7 @@ impl Source {
 
 /// Clients may be sent to this node's etcd: it votes, it answers and knows a leader, a quorum answers, and it is not on its way out.
 fn ready(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
-    let age = now.since(cycle.at);
-    if age > TOO_OLD {
+    if let Some(age) = cycle.age_if_old(now) {
         return Err(format!("the agent has not looked for {} s", age.as_secs()));
     }
     let report = &cycle.plan.report;

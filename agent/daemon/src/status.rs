@@ -112,6 +112,8 @@ pub struct Status {
     pub if_terminated: String,
     /// How long ago all this was seen and decided, in milliseconds.
     pub age_ms: u64,
+    /// That is longer than any cycle should take.
+    pub is_old: bool,
 }
 
 impl Status {
@@ -145,6 +147,7 @@ impl Status {
             last_trouble: memory.last_trouble.clone(),
             if_terminated: if_terminated(cycle),
             age_ms: millis(now.since(cycle.at)),
+            is_old: cycle.age_if_old(now).is_some(),
         }
     }
 }
@@ -201,13 +204,13 @@ fn if_terminated(cycle: &Cycle) -> String {
     planner::plan(&seen, &memory, &cycle.policy, cycle.at).report.to_string()
 }
 
-/// Several cycles: what is older is said to be old.
+/// A list of members that is older is said to be old.
 const OLD_MS: u64 = 10_000;
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}  cluster {}  group {}", self.instance, self.cluster, self.group)?;
-        if self.age_ms > OLD_MS {
+        if self.is_old {
             writeln!(f, "  AS OF {} s AGO: the agent has been busy since", self.age_ms / 1000)?;
         }
         writeln!(f, "  {}: {}", self.phase, self.says)?;
