@@ -10,6 +10,7 @@ pub mod ids;
 pub mod memory;
 pub mod observation;
 pub mod pausing;
+mod peer_answer;
 pub mod plan;
 pub mod planner;
 pub mod policy;

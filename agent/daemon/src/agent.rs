@@ -34,7 +34,6 @@ use crate::messages;
 use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
 use crate::observe::Observer;
-use crate::peer_answer;
 use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
@@ -122,7 +121,7 @@ impl Agent {
             }
         };
         let memory = Memory::new(kept, clock.now());
-        let (answer, answers) = watch::channel(peer_answer::before_the_first_look(&memory));
+        let (answer, answers) = watch::channel(PeerAnswer::before_the_first_look(&memory));
         peer::server::serve(std::net::SocketAddr::new(me.address, settings.peer_port), answers).await?;
         std::fs::create_dir_all(&settings.paths.run_dir)?;
         let (ask, asks) = mpsc::channel(16);
@@ -296,7 +295,9 @@ impl Agent {
             self.journal.waits(&cycle.seen, &plan.report, cycle.at);
         }
         self.notifier.status(&plan.report.to_string());
-        self.answer.send_replace(peer_answer::of(cycle));
+        self.answer.send_modify(|answer| {
+            answer.update(&cycle.seen, &cycle.memory, &plan.report, cycle.at);
+        });
         self.endpoints.keep(cycle);
         self.cycles.send_replace(Some(Arc::clone(cycle)));
     }

@@ -21,7 +21,6 @@ pub mod messages;
 pub mod metrics;
 pub mod notices;
 pub mod observe;
-pub mod peer_answer;
 pub mod status;
 pub mod systemd;
 pub mod telemetry;

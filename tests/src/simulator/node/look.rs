@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use quorate_core::observation::PeerAnswer;
 use quorate_core::plan::{Outcome, Plan, Step};
 use quorate_core::{planner, safety};
 
 use super::Agent;
-use super::answer::first_answer;
 use crate::simulator::queue::Event;
 use crate::simulator::sabotage::Sabotage;
 use crate::simulator::story::describe;
@@ -21,7 +21,7 @@ impl World {
         let now = self.now;
         let node = &mut self.nodes[n];
         let agent = Agent::new(&node.me, node.disk.kept.clone(), now);
-        let said = first_answer(&agent.memory);
+        let said = PeerAnswer::before_the_first_look(&agent.memory);
         node.answer = Some(super::Answer { record_version: u64::from(node.epoch) << 32, said });
         node.agent = Some(Box::new(agent));
         node.able_since = now;

@@ -1,0 +1,63 @@
+//! What a node tells its peers of itself: others found, recover and leave on the strength of it.
+
+use crate::memory::Memory;
+use crate::observation::{DataClaim, LocalData, Observation, PeerAnswer, Process};
+use crate::report::{Phase, Report};
+use crate::time::Timestamp;
+
+impl PeerAnswer {
+    /// Before the first look nothing is known, and nothing is consented to.
+    #[must_use]
+    pub fn before_the_first_look(memory: &Memory) -> Self {
+        Self {
+            instance: memory.kept.instance.clone(),
+            phase: Phase::Starting,
+            record: memory.kept.record.clone(),
+            data: DataClaim::Unknown,
+            quorum: None,
+            leaving: false,
+            leave_within_ms: None,
+        }
+    }
+
+    /// Brings it up to date after a decision; true if the record that it tells of has changed.
+    pub fn update(&mut self, seen: &Observation, memory: &Memory, report: &Report, now: Timestamp) -> bool {
+        let record_changed = self.record != memory.kept.record;
+        if record_changed {
+            self.record.clone_from(&memory.kept.record);
+        }
+        let within = |until: Timestamp| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
+        self.phase = report.phase;
+        self.data = data_claim(seen);
+        self.quorum = seen.etcd.membership.fresh().map(|m| m.cluster);
+        self.leaving = memory.leaving.is_some();
+        self.leave_within_ms = report.until.filter(|_| self.leaving).map(within);
+        record_changed
+    }
+}
+
+fn data_claim(seen: &Observation) -> DataClaim {
+    let identity = match seen.local.data.fresh() {
+        None => return DataClaim::Unknown,
+        Some(LocalData::Empty) => return DataClaim::None,
+        Some(LocalData::Present(identity)) => identity,
+    };
+    let (Some(cluster), Some(member)) = (identity.cluster, identity.member) else { return without_log(seen) };
+    let status = seen.etcd.statuses.get(&member).and_then(|s| s.fresh());
+    DataClaim::Holds {
+        cluster,
+        member,
+        generation: identity.generation,
+        voter: status.map(|s| !s.learner),
+        term: status.map(|s| s.term),
+        applied: status.map(|s| s.applied),
+    }
+}
+
+/// A directory without a write-ahead log holds no member, unless etcd is just about to write one.
+fn without_log(seen: &Observation) -> DataClaim {
+    match seen.local.process.fresh() {
+        Some(Process::Stopped { .. }) => DataClaim::None,
+        Some(Process::Running { .. }) | None => DataClaim::Unknown,
+    }
+}
