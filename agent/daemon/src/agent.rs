@@ -276,7 +276,7 @@ impl Agent {
         long.iter().for_each(|_| self.notifier.took());
         let now = self.clock.now();
         self.memory.note(step, &outcome, &self.policy, now);
-        self.observer.after(step);
+        self.observer.after(step, now);
         if let Err(problem) = self.store_memory() {
             error!("cannot store what must be remembered: {problem}");
         }

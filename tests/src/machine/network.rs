@@ -34,8 +34,9 @@ pub(super) struct Network(());
 
 impl Network {
     pub(super) fn create() -> anyhow::Result<Self> {
-        // No delay of the spanning tree: a port forwards at once.
-        run("ip", &["link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])?;
+        // No delay of the spanning tree: a port forwards at once. An address of its own: a bridge without one takes the lowest of its ports',
+        // and so another when a machine comes or goes; the others would send to the old one until they ask again, half a minute later.
+        run("ip", &["link", "add", BRIDGE, "address", "02:00:0a:00:00:01", "type", "bridge", "forward_delay", "0"])?;
         let network = Self(());
         let own = [format!("{GATEWAY}/24"), format!("{}/24", API.ip()), format!("{}/32", METADATA.ip())];
         for address in &own {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::group::{CLUSTER, Group, LIMIT};
 use quorate_core::ids::{InstanceId, MemberId};
 use quorate_lab::region::{RefreshPreferences, RefreshStatus};
+use quorate_lab::wire::{Fault, Rule, Scope};
+use tokio::time::sleep;
 
 async fn member_ids(group: &Group, size: usize) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
     let lists = group.lab.until_whole(&group.name, size, LIMIT).await?;
@@ -49,6 +51,36 @@ async fn a_frozen_etcd_is_restarted() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
     frozen(&group, &group.lab.followers(&group.name).await?.remove(0)).await?;
     frozen(&group, &group.lab.leader(&group.name).await?).await
+}
+
+/// AWS takes every call and answers none. No agent waits for it: each decides as often as before, from what it knew.
+#[tokio::test]
+async fn a_silent_aws_holds_up_no_agent() -> anyhow::Result<()> {
+    const OUTAGE: Duration = Duration::from_secs(20);
+    /// A look at IMDS may take its two seconds, one at AWS one; far less than the watchdog's limit.
+    const SLOW: u64 = 5000;
+    let group = Group::of(3).await?;
+    let before = member_ids(&group, 3).await?;
+    let writer = group.write()?;
+    let over = group.lab.now() + OUTAGE;
+    for scope in [Scope::Api { service: None, action: None, caller: None }, Scope::Imds { path: None, instance: None }] {
+        group.lab.faults().add(Rule::new(scope, Fault::Delay(OUTAGE * 2)).until(over));
+    }
+    // One that must act, so that AWS is asked often.
+    let killed = group.lab.followers(&group.name).await?.remove(0);
+    group.lab.kill_etcd(&killed)?;
+    let mut oldest = 0;
+    while group.lab.now() < over {
+        for instance in before.keys() {
+            let age = group.lab.status(instance).await?["age_ms"].as_u64();
+            oldest = oldest.max(age.unwrap_or(u64::MAX));
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    println!("during {} s of silence no decision was older than {oldest} ms", OUTAGE.as_secs());
+    assert!(oldest < SLOW, "an agent decided nothing for {oldest} ms");
+    assert_eq!(member_ids(&group, 3).await?, before);
+    group.settled(3, Some(&writer.stop().await)).await
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The AWS control plane, asked when the core's cadence says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::{Discriminant, discriminant};
+use std::time::Duration;
 
 use quorate_core::cadence::{self, Query};
 use quorate_core::ids::{GroupName, InstanceId};
@@ -9,6 +11,8 @@ use quorate_core::observation::{Cloud, Ec2Answer, Group, Hook, LifecycleState, L
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
+use tokio::task::{self, JoinSet};
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::last::Last;
@@ -18,6 +22,10 @@ use crate::world::World;
 
 /// The hooks can be asked for once the groups are known: a second round saves a booting node a pause.
 const ROUNDS: usize = 2;
+
+/// Longer than AWS takes in good times. An answer that takes longer is taken in by a later cycle: while AWS is slow or away, membership is
+/// kept as before, and the watchdog is fed.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 const NOT_ASKED: &str = "AWS was not asked yet";
 
@@ -29,8 +37,24 @@ pub(super) struct CloudObserver {
     asked: BTreeMap<InstanceId, (Ec2Answer, Timestamp)>,
     hooks: Last<Vec<Hook>>,
     own_state: Last<LifecycleState>,
-    /// The failure that was last told of, so that a throttled minute is one line.
-    told: Option<String>,
+    /// What is being asked, one question of each kind at most.
+    asking: JoinSet<(Timestamp, Answer)>,
+    open: HashMap<task::Id, Discriminant<Query>>,
+    /// What was asked about the own state before this was overtaken by a step.
+    own_state_from: Timestamp,
+    /// The failures that were last told of, so that a throttled minute is one line.
+    told: HashMap<Discriminant<Answer>, String>,
+}
+
+type Asked<T> = Result<T, String>;
+
+enum Answer {
+    Groups(Asked<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>)>),
+    Tagged(Asked<BTreeSet<InstanceId>>),
+    Instances(Asked<BTreeMap<InstanceId, Ec2Answer>>),
+    Hooks(Asked<Vec<Hook>>),
+    /// None where no group lists this instance: it is detached, or not listed yet.
+    OwnState(Asked<Option<LifecycleState>>),
 }
 
 impl CloudObserver {
@@ -43,71 +67,89 @@ impl CloudObserver {
             asked: BTreeMap::new(),
             hooks: Last::default(),
             own_state: Last::default(),
-            told: None,
+            asking: JoinSet::new(),
+            open: HashMap::new(),
+            own_state_from: Timestamp(0),
+            told: HashMap::new(),
         }
     }
 
-    /// Asks what is due, and puts the answers into `seen`.
+    /// Asks what is due, side by side, and puts the answers into `seen`.
     pub(super) async fn look(&mut self, seen: &mut Observation, memory: &mut Memory, policy: &Policy, now: Timestamp) {
+        let until = Instant::now() + AT_ONCE;
         for _ in 0..ROUNDS {
-            let queries = cadence::due(seen, memory, policy, now);
-            if queries.is_empty() {
+            let due = cadence::due(seen, memory, policy, now);
+            for query in due.into_iter().filter(|query| !self.open.values().any(|open| *open == discriminant(query))).collect::<Vec<_>>() {
+                memory.note_asked(&query, now);
+                self.start(query, now);
+            }
+            if self.open.is_empty() {
                 return;
             }
-            for query in &queries {
-                let result = self.ask(query, now).await;
-                memory.note_asked(query, now);
-                self.tell(result.err());
-            }
+            let all_answered = timeout_at(until, self.take_all()).await.is_ok();
             seen.cloud = self.cloud(now, policy);
+            if !all_answered {
+                return;
+            }
         }
     }
 
-    pub(super) fn own_state_may_have_changed(&mut self) {
-        self.own_state.expire();
+    /// A step may have changed the own state: what was asked before it is not believed.
+    pub(super) fn own_state_may_have_changed(&mut self, now: Timestamp) {
+        self.own_state_from = now;
     }
 
-    async fn ask(&mut self, query: &Query, now: Timestamp) -> Result<(), String> {
-        let me = &self.world.me;
-        match query {
-            Query::Groups => {
-                let result = self.world.autoscaling.groups(&me.cluster, self.world.role).await.map_err(|e| chain(&e));
-                keep(&mut self.groups, result, now)
-            }
-            Query::Tagged => {
-                let result = self.world.ec2.tagged(&me.cluster, self.world.role).await.map_err(|e| chain(&e));
-                keep(&mut self.tagged, result, now)
-            }
-            Query::Instances(ids) => {
-                let answers = self.world.ec2.describe(ids).await.map_err(|e| chain(&e))?;
-                self.asked.extend(answers.into_iter().map(|(id, answer)| (id, (answer, now))));
-                Ok(())
-            }
-            Query::Hooks => {
-                let names: Vec<GroupName> =
-                    self.groups.value().into_iter().flat_map(|(groups, _)| groups).map(|g| g.name.clone()).collect();
-                let result = self.world.autoscaling.hooks(&names, &self.hook_pattern).await.map_err(|e| chain(&e));
-                keep(&mut self.hooks, result, now)
-            }
-            Query::OwnState => {
-                let own = self.world.autoscaling.own(&me.instance).await.map_err(|e| chain(&e))?;
-                // An instance that no group lists is detached, or not listed yet: the last state stands, and ages.
-                if let Some((_, state)) = own {
-                    self.own_state.take(Ok(state), now);
+    fn start(&mut self, query: Query, now: Timestamp) {
+        let kind = discriminant(&query);
+        let names = self.groups.value().into_iter().flat_map(|(groups, _)| groups).map(|group| group.name.clone()).collect();
+        let answer = ask(self.world.clone(), query, names, self.hook_pattern.clone());
+        let task = self.asking.spawn(async move { (now, answer.await) });
+        self.open.insert(task.id(), kind);
+    }
+
+    async fn take_all(&mut self) {
+        while let Some(next) = self.asking.join_next_with_id().await {
+            match next {
+                Ok((id, (at, answer))) => {
+                    self.open.remove(&id);
+                    self.take(answer, at);
                 }
-                Ok(())
+                Err(error) => {
+                    self.open.remove(&error.id());
+                }
             }
         }
     }
 
-    fn tell(&mut self, trouble: Option<String>) {
+    fn take(&mut self, answer: Answer, at: Timestamp) {
+        let kind = discriminant(&answer);
+        let trouble = match answer {
+            Answer::Groups(result) => keep(&mut self.groups, result, at),
+            Answer::Tagged(result) => keep(&mut self.tagged, result, at),
+            Answer::Hooks(result) => keep(&mut self.hooks, result, at),
+            Answer::Instances(Ok(answers)) => {
+                self.asked.extend(answers.into_iter().map(|(id, answer)| (id, (answer, at))));
+                None
+            }
+            // Of an instance that no group lists the last state stands, and ages.
+            Answer::OwnState(Ok(None)) => None,
+            Answer::OwnState(Ok(Some(_))) if at < self.own_state_from => None,
+            Answer::OwnState(Ok(Some(state))) => keep(&mut self.own_state, Ok(state), at),
+            Answer::Instances(Err(trouble)) | Answer::OwnState(Err(trouble)) => Some(trouble),
+        };
+        self.tell(kind, trouble);
+    }
+
+    fn tell(&mut self, kind: Discriminant<Answer>, trouble: Option<String>) {
         match trouble {
-            Some(trouble) if self.told.as_ref() != Some(&trouble) => {
+            Some(trouble) if self.told.get(&kind) != Some(&trouble) => {
                 warn!("AWS did not answer as it should: {trouble}");
-                self.told = Some(trouble);
+                self.told.insert(kind, trouble);
             }
             Some(_) => {}
-            None => self.told = None,
+            None => {
+                self.told.remove(&kind);
+            }
         }
     }
 
@@ -132,8 +174,23 @@ impl CloudObserver {
     }
 }
 
-fn keep<T: Clone>(last: &mut Last<T>, result: Result<T, String>, now: Timestamp) -> Result<(), String> {
+async fn ask(world: World, query: Query, groups: Vec<GroupName>, hooks: HookPattern) -> Answer {
+    let cluster = &world.me.cluster;
+    match query {
+        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.role).await.map_err(|e| chain(&e))),
+        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.role).await.map_err(|e| chain(&e))),
+        Query::Instances(ids) => Answer::Instances(world.ec2.describe(&ids).await.map_err(|e| chain(&e))),
+        Query::Hooks => Answer::Hooks(world.autoscaling.hooks(&groups, &hooks).await.map_err(|e| chain(&e))),
+        Query::OwnState => {
+            let own = world.autoscaling.own(&world.me.instance).await.map_err(|e| chain(&e));
+            Answer::OwnState(own.map(|own| own.map(|(_, state)| state)))
+        }
+    }
+}
+
+/// What went wrong, if something did.
+fn keep<T: Clone>(last: &mut Last<T>, result: Result<T, String>, at: Timestamp) -> Option<String> {
     let trouble = result.as_ref().err().cloned();
-    last.take(result, now);
-    trouble.map_or(Ok(()), Err)
+    last.take(result, at);
+    trouble
 }

@@ -103,10 +103,10 @@ impl Observer {
     }
 
     /// What a step may have changed is read anew.
-    pub fn after(&mut self, step: &Step) {
+    pub fn after(&mut self, step: &Step, now: Timestamp) {
         match step {
             Step::CreateRecord(_) => self.store.expire(),
-            Step::CompleteHook { .. } => self.cloud.own_state_may_have_changed(),
+            Step::CompleteHook { .. } => self.cloud.own_state_may_have_changed(now),
             _ => {}
         }
     }
