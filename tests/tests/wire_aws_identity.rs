@@ -25,7 +25,7 @@ async fn a_tagged_group_needs_no_configuration_and_one_call() {
     assert_eq!(resolved.me.instance, lab.me);
     assert_eq!(resolved.me.group, GroupName::new("etcd"));
     assert_eq!(resolved.me.cluster, ClusterName::new("prod"));
-    assert_eq!((resolved.role, resolved.store_url.as_deref()), (Role::Etcd, Some("s3://bucket/prod")));
+    assert_eq!((resolved.me.role, resolved.store_url.as_deref()), (Role::Etcd, Some("s3://bucket/prod")));
     assert_eq!(lab.calls(Call::DescribeAutoScalingInstances), 0, "IMDS had the group's name");
     assert_eq!(lab.calls(Call::DescribeAutoScalingGroups), 1);
 }

@@ -31,6 +31,7 @@ fn me() -> Me {
         account: "1".into(),
         region: "eu-central-1".into(),
         cluster: "prod".into(),
+        role: quorate_core::role::Role::Etcd,
         launched: Timestamp(0),
     }
 }

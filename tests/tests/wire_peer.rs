@@ -8,7 +8,7 @@ use std::time::Duration;
 use quorate::adapters::peer::client::PeerClient;
 use quorate::adapters::peer::{PeerError, server};
 use quorate_core::ids::InstanceId;
-use quorate_core::observation::{DataClaim, PeerAnswer};
+use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer};
 use quorate_core::report::Phase;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -25,7 +25,16 @@ fn id() -> InstanceId {
 }
 
 fn answer(phase: Phase) -> PeerAnswer {
-    PeerAnswer { instance: id(), phase, record: None, data: DataClaim::None, quorum: None, leaving: false, leave_within_ms: None }
+    PeerAnswer {
+        instance: id(),
+        phase,
+        record: None,
+        data: DataClaim::None,
+        quorum: None,
+        control_plane: ControlPlane::default(),
+        leaving: false,
+        leave_within_ms: None,
+    }
 }
 
 /// Listens at `address` and answers each connection's first request with these bytes, then closes it.

@@ -17,6 +17,7 @@ pub mod policy;
 pub mod quorum;
 pub mod reading;
 pub mod report;
+pub mod role;
 pub mod safety;
 pub mod situation;
 pub mod time;

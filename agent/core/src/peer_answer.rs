@@ -1,7 +1,7 @@
 //! What a node tells its peers of itself: others found, recover and leave on the strength of it.
 
 use crate::memory::Memory;
-use crate::observation::{DataClaim, LocalData, Observation, PeerAnswer, Process};
+use crate::observation::{ControlPlane, DataClaim, LocalData, Observation, PeerAnswer, Process};
 use crate::report::{Phase, Report};
 use crate::time::Timestamp;
 
@@ -15,6 +15,7 @@ impl PeerAnswer {
             record: memory.kept.record.clone(),
             data: DataClaim::Unknown,
             quorum: None,
+            control_plane: ControlPlane::default(),
             leaving: false,
             leave_within_ms: None,
         }

@@ -10,6 +10,7 @@ use crate::ids::{Generation, InstanceId, MemberId};
 use crate::observation::HookRef;
 use crate::pausing::Pause;
 use crate::report::Report;
+use crate::role::Role;
 
 /// A member through whose client endpoint a call goes. Membership calls are per member: etcd judges health from where they arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +56,25 @@ pub enum Start {
         /// Every member's name and peer URL, as a quorum's list has them; a nameless one under its hex id.
         initial_cluster: Vec<(String, Arc<str>)>,
     },
+    /// As a server of a distribution that adds its own etcd member to the cluster that it joins, on an empty directory.
+    JoinServer {
+        /// The generation to write beside the data first.
+        generation: Generation,
+        /// A healthy server to join through.
+        server: IpAddr,
+    },
+    /// As a Kubernetes worker; it has no member.
+    Worker {
+        /// A healthy server to join through.
+        server: IpAddr,
+    },
     /// On the data that is there.
     Resume {
         /// Serve clients on loopback only, as a founder does until the charter says `established`.
         loopback_only: bool,
+        /// Another server, where a distribution runs the member and others exist: a k3s without `server:` that finds its data gone or its member
+        /// removed founds a cluster of its own (k3s-io/k3s#13623).
+        server: Option<IpAddr>,
     },
 }
 
@@ -247,18 +263,14 @@ pub enum Outcome {
     Unclear(String),
 }
 
-/// The peer URL of the member at `address`; plain HTTP until TLS comes.
+/// The peer URL of Quorate's own etcd at `address`.
 #[must_use]
 pub fn peer_url(address: IpAddr) -> Arc<str> {
-    url(address, 2380)
+    Role::Etcd.peer_url(address)
 }
 
-/// The client URL of the member at `address`; plain HTTP until TLS comes.
+/// The client URL of Quorate's own etcd at `address`.
 #[must_use]
 pub fn client_url(address: IpAddr) -> Arc<str> {
-    url(address, 2379)
-}
-
-fn url(address: IpAddr, port: u16) -> Arc<str> {
-    Arc::from(format!("http://{}", std::net::SocketAddr::new(address, port)).as_str())
+    Role::Etcd.client_url(address)
 }

@@ -15,8 +15,9 @@ use crate::observation::{
     PeerAnswer, Process, Warmed,
 };
 use crate::pausing::Pause;
-use crate::plan::{Via, peer_url};
+use crate::plan::Via;
 use crate::policy::Policy;
+use crate::role::Role;
 use crate::time::Timestamp;
 
 pub use charter::Charter;
@@ -129,7 +130,7 @@ impl<'a> Situation<'a> {
 
     /// The entries of a member list that are this instance's: by name, by this disk's member id, or by peer URL.
     pub fn own_entries<'m>(&self, members: &'m [Member]) -> impl Iterator<Item = &'m Member> {
-        let url = peer_url(self.seen.me.address);
+        let url = self.seen.me.role.peer_url(self.seen.me.address);
         let id = self.data().and_then(|d| d.member);
         let me = self.me().clone();
         members.iter().filter(move |m| m.name.as_ref() == Some(&me) || Some(m.id) == id || m.peer_url == url)
@@ -174,7 +175,7 @@ impl<'a> Situation<'a> {
         if let Some(name) = &member.name {
             return Some(name.clone());
         }
-        let at = |address: Option<IpAddr>| address.is_some_and(|a| peer_url(a) == member.peer_url);
+        let at = |address: Option<IpAddr>| address.is_some_and(|a| self.seen.me.role.peer_url(a) == member.peer_url);
         if at(Some(self.seen.me.address)) {
             return Some(self.me().clone());
         }
@@ -303,6 +304,18 @@ impl<'a> Situation<'a> {
         let leader = membership.voters().filter(usable).find(|m| membership.leader == Some(m.id));
         let stays = |m: &&Member| self.instance_of(m).is_some_and(|i| !self.is_leaving(&i));
         leader.or_else(|| membership.voters().filter(usable).find(stays)).or_else(|| membership.voters().find(usable)).and_then(to_via)
+    }
+
+    /// The address of a healthy voter that is not this node's, where a distribution runs it: what `server:` is to name.
+    #[must_use]
+    pub fn another_server(&self) -> Option<IpAddr> {
+        if self.seen.me.role != Role::ControlPlane {
+            return None;
+        }
+        let membership = self.membership()?;
+        let others = membership.voters().filter(|m| self.is_healthy(m.id)).filter_map(|m| self.instance_of(m)).filter(|i| i != self.me());
+        let (going, staying): (Vec<_>, Vec<_>) = others.partition(|i| self.is_leaving(i));
+        staying.iter().chain(&going).find_map(|i| self.memory.kept.seen.get(i)?.address)
     }
 
     /// The launch transition is open, by the group's own word.

@@ -93,8 +93,8 @@ impl Executor {
     async fn start(&self, start: &Start) -> Outcome {
         let label = match start {
             Start::Found { generation, token } => Some(self.label(*generation, Some(token.clone()))),
-            Start::Join { generation, .. } => Some(self.label(*generation, None)),
-            Start::Resume { .. } => None,
+            Start::Join { generation, .. } | Start::JoinServer { generation, .. } => Some(self.label(*generation, None)),
+            Start::Worker { .. } | Start::Resume { .. } => None,
         };
         if let Some(label) = label
             && let Err(error) = self.data_dir.prepare(&label)

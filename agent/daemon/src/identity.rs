@@ -18,8 +18,6 @@ use crate::config::{ClusterSettings, Settings};
 pub struct Resolved {
     /// This instance.
     pub me: Me,
-    /// What its group is for.
-    pub role: Role,
     /// The charter's store, if there is one.
     pub store_url: Option<String>,
 }
@@ -87,9 +85,10 @@ pub async fn resolve(imds: &Imds, autoscaling: &AutoScaling, settings: &Settings
         account: identity.account,
         region: identity.region,
         cluster,
+        role,
         launched: identity.launched,
     };
-    Ok(Resolved { me, role, store_url })
+    Ok(Resolved { me, store_url })
 }
 
 /// The tag in IMDS costs no call to AWS, but the launch template has to enable it.

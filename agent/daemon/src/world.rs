@@ -15,7 +15,7 @@ use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{Exec, MemberSpec, ServiceManager, Systemd, SystemdPaths};
 use crate::clock::Clock;
 use crate::config::{ServiceSettings, Settings};
-use crate::identity::{self, Role};
+use crate::identity;
 use crate::systemd::{Bus, notify};
 use crate::telemetry::chain;
 
@@ -27,8 +27,6 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct World {
     /// Who this instance is.
     pub me: Me,
-    /// Its role.
-    pub role: Role,
     /// The instance metadata service.
     pub imds: Arc<Imds>,
     /// EC2.
@@ -71,7 +69,6 @@ impl World {
             None => info!("no store is configured: nothing is founded without an operator's order"),
         }
         Ok(Self {
-            role: resolved.role,
             imds,
             ec2,
             autoscaling,

@@ -43,7 +43,9 @@ pub(crate) fn describe(step: &Step) -> String {
                 let names: Vec<&str> = initial_cluster.iter().map(|(name, _)| name.as_str()).collect();
                 format!("start etcd: join generation {generation} as one of {names:?}")
             }
-            Start::Resume { loopback_only } => format!("start etcd: resume{}", if *loopback_only { " on loopback" } else { "" }),
+            Start::JoinServer { generation, server } => format!("start the server: join generation {generation} through {server}"),
+            Start::Worker { server } => format!("start the worker through {server}"),
+            Start::Resume { loopback_only, .. } => format!("start etcd: resume{}", if *loopback_only { " on loopback" } else { "" }),
         },
         Step::StopMember(reason) => format!("stop etcd: {reason:?}"),
         Step::PutDataAside { why } => format!("put data aside: {why}"),

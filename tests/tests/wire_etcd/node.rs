@@ -110,7 +110,7 @@ impl Node {
     pub(crate) async fn found_and_open(&self) -> MemberStatus {
         self.found().await;
         self.exec.stop(Duration::from_secs(10)).await.unwrap();
-        self.exec.start(&Start::Resume { loopback_only: false }).await.unwrap();
+        self.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap();
         self.leads(&self.url()).await
     }
 

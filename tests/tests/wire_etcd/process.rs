@@ -35,7 +35,7 @@ async fn a_founder_serves_on_loopback_only_until_it_is_resumed() {
     assert_eq!(node.data.inspect(&node.me).unwrap(), LocalData::Present(identity));
     assert!(node.exec.state().await.unwrap().ran_this_boot);
 
-    node.exec.start(&Start::Resume { loopback_only: false }).await.unwrap();
+    node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap();
     let resumed = node.leads(&node.url()).await;
     assert_eq!((resumed.cluster, resumed.member), (status.cluster, status.member));
     assert!(matches!(node.exec.state().await.unwrap().process, Process::Running { loopback_only: false, .. }));
@@ -53,12 +53,12 @@ async fn the_next_agent_adopts_it_and_starts_no_second() {
     let Process::Running { since, loopback_only } = next.state().await.unwrap().process else { panic!("not adopted") };
     let Process::Running { since: known, .. } = before.process else { panic!("not running") };
     assert!(loopback_only && since.0.abs_diff(known.0) < 2_000, "{since} is not {known}");
-    next.start(&Start::Resume { loopback_only: true }).await.unwrap();
+    next.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
     assert_eq!(node.pid(), pid);
 
     // Without the record, and by an agent that looks elsewhere for it.
     for agent in [node.misled_agent(), node.misled_agent()] {
-        agent.start(&Start::Resume { loopback_only: true }).await.unwrap();
+        agent.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
         assert!(matches!(agent.state().await.unwrap().process, Process::Running { loopback_only: true, .. }));
     }
     assert_eq!(node.servers().len(), 1);
@@ -80,8 +80,8 @@ async fn what_somebody_else_started_after_its_own_had_ended_is_adopted() {
     assert!(matches!(agent.state().await.unwrap().process, Process::Running { .. }));
     node.signal(Signal::KILL);
     eventually("its end", async || node.servers().is_empty().then_some(())).await;
-    node.misled_agent().start(&Start::Resume { loopback_only: true }).await.unwrap();
-    agent.start(&Start::Resume { loopback_only: true }).await.unwrap();
+    node.misled_agent().start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
+    agent.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
     assert_eq!(node.servers().len(), 1);
     agent.stop(Duration::from_secs(10)).await.unwrap();
     assert!(node.servers().is_empty());
@@ -141,7 +141,7 @@ async fn a_member_that_cannot_start_says_why() {
     let node = Node::new(&etcd, 15, 1, &[]);
     node.data.prepare(&node.label(1, None)).unwrap();
     std::fs::create_dir(node.data.path().join("member")).unwrap();
-    node.exec.start(&Start::Resume { loopback_only: false }).await.unwrap();
+    node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap();
     let why = node.last_exit().await;
     assert!(why.contains("cannot fetch cluster info from peer urls"), "{why}");
 
@@ -151,7 +151,7 @@ async fn a_member_that_cannot_start_says_why() {
     founder.exec.stop(Duration::from_secs(10)).await.unwrap();
     std::fs::remove_dir_all(founder.data.path().join("member/wal")).unwrap();
     std::fs::remove_dir_all(founder.data.path().join("member/snap")).unwrap();
-    founder.exec.start(&Start::Resume { loopback_only: true }).await.unwrap();
+    founder.exec.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
     let again = founder.leads(&founder.founding_url()).await;
     assert_eq!((again.cluster, again.member), (first.cluster, first.member));
 }
@@ -159,9 +159,9 @@ async fn a_member_that_cannot_start_says_why() {
 #[tokio::test]
 async fn a_binary_that_is_no_etcd_is_refused() {
     let node = Node::new(std::path::Path::new("/bin/echo"), 16, 1, &[]);
-    let error = node.exec.start(&Start::Resume { loopback_only: false }).await.unwrap_err();
+    let error = node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap_err();
     assert!(error.to_string().contains("/bin/echo --version"), "{error}");
     let node = Node::new(std::path::Path::new("/nowhere/etcd"), 16, 2, &[]);
-    let error = node.exec.start(&Start::Resume { loopback_only: false }).await.unwrap_err();
+    let error = node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/etcd"), "{error}");
 }

@@ -13,11 +13,12 @@ pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState
 pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
 pub use local::{DataIdentity, Local, LocalData, Process, Shutdown, ShutdownKind};
 pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
-pub use peer::{DataClaim, PeerAnswer};
+pub use peer::{ControlPlane, DataClaim, PeerAnswer, Server};
 
 use crate::charter::StoreView;
 use crate::ids::{AccountId, ClusterName, GroupName, InstanceId, RegionName};
 use crate::reading::Reading;
+use crate::role::Role;
 use crate::time::Timestamp;
 
 /// Who this instance is; read once at start from IMDS and the group's tags.
@@ -35,6 +36,8 @@ pub struct Me {
     pub region: RegionName,
     /// The cluster it belongs to, from the tag `quorate:cluster`.
     pub cluster: ClusterName,
+    /// What its group is for, from the tag `quorate:role`.
+    pub role: Role,
     /// When EC2 launched it; orders the candidates at bootstrap.
     pub launched: Timestamp,
 }

@@ -1,5 +1,7 @@
 //! What agents tell each other on port 2378.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::charter::Record;
@@ -31,6 +33,33 @@ pub enum DataClaim {
     },
 }
 
+/// A server of the control plane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Server {
+    /// Its instance.
+    pub instance: InstanceId,
+    /// Where its API is.
+    pub address: IpAddr,
+}
+
+/// What agents of a control plane tell each other, because who has not joined yet has no credentials to ask etcd.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ControlPlane {
+    /// It may join, and waits for the agent beside the leader to admit it.
+    pub seeks: bool,
+    /// Whom this agent, beside the leader and with the lock in hand, admits as the next server.
+    pub admits: Option<InstanceId>,
+    /// The servers that vote and answer, by a quorum's list.
+    pub servers: Vec<Server>,
+}
+
+impl ControlPlane {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One agent's answer to its peers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerAnswer {
@@ -45,6 +74,9 @@ pub struct PeerAnswer {
     /// The etcd cluster that has just spoken to it with quorum: nothing is founded or recovered beside that, whoever else cannot reach it.
     #[serde(default)]
     pub quorum: Option<EtcdClusterId>,
+    /// What concerns a control plane.
+    #[serde(default, skip_serializing_if = "ControlPlane::is_nothing")]
+    pub control_plane: ControlPlane,
     /// It has a notice or an order to leave.
     pub leaving: bool,
     /// Milliseconds until it must be gone, if it is leaving.

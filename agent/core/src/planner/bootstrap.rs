@@ -56,7 +56,7 @@ fn resume_founding(s: &Situation<'_>, record: &Record) -> Decision {
         return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
     }
     let says = format!("goes on founding generation {}", record.generation);
-    Decision::act(Phase::Founding, Step::StartMember(Start::Resume { loopback_only: true }), says)
+    Decision::act(Phase::Founding, Step::StartMember(Start::Resume { loopback_only: true, server: None }), says)
 }
 
 fn establish(s: &Situation<'_>, record: &Record) -> Decision {

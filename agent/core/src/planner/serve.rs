@@ -120,7 +120,7 @@ pub(super) fn resume(s: &Situation<'_>) -> Option<Decision> {
         Decision::wait(Phase::Starting, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry)
     } else {
         let says = format!("starts etcd on its data of generation {generation}");
-        Decision::act(Phase::Starting, Step::StartMember(Start::Resume { loopback_only: false }), says)
+        Decision::act(Phase::Starting, Step::StartMember(Start::Resume { loopback_only: false, server: s.another_server() }), says)
     };
     Some(if broken { stays_down(s, decision) } else { decision })
 }

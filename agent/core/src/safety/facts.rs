@@ -9,7 +9,6 @@ use crate::observation::LifecycleState::Warmed as WarmedState;
 use crate::observation::{
     DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LocalData, Lock, Member, Membership, Observation, PeerAnswer, Process, Warmed,
 };
-use crate::plan::peer_url;
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -121,7 +120,7 @@ impl<'a> Facts<'a> {
 
     pub(super) fn is_mine(&self, member: &Member) -> bool {
         member.name.as_ref() == Some(self.me())
-            || member.peer_url == peer_url(self.seen.me.address)
+            || member.peer_url == self.seen.me.role.peer_url(self.seen.me.address)
             || self.data().is_some_and(|d| d.member == Some(member.id))
     }
 
@@ -169,12 +168,9 @@ impl<'a> Facts<'a> {
         if let Some(name) = &member.name {
             return Some(name.clone());
         }
-        let seen = self
-            .memory
-            .kept
-            .seen
-            .iter()
-            .find(|(id, s)| !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| peer_url(a) == member.peer_url));
+        let seen = self.memory.kept.seen.iter().find(|(id, s)| {
+            !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| self.seen.me.role.peer_url(a) == member.peer_url)
+        });
         seen.map(|(id, _)| id.clone())
     }
 

@@ -1,10 +1,11 @@
 //! Steps on this machine: starting and stopping etcd, and touching its data.
 
 use crate::charter::{ListedVoter, Origin, Record, State};
-use crate::ids::Generation;
+use crate::ids::{Generation, InstanceId};
 use crate::observation::{DataIdentity, Member, Membership, ShutdownKind};
-use crate::plan::{Start, StopReason, peer_url};
+use crate::plan::{Start, StopReason};
 use crate::quorum;
+use crate::role::Role;
 
 use super::facts::Facts;
 use super::founding::everyone_consents;
@@ -16,7 +17,9 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     match start {
         Start::Found { generation, token } => found(f, *generation, token),
         Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
-        Start::Resume { loopback_only } => resume(f, *loopback_only),
+        Start::JoinServer { generation, .. } => join_server(f, *generation),
+        Start::Worker { .. } => Err("no worker is started yet"),
+        Start::Resume { loopback_only, .. } => resume(f, *loopback_only),
     }
 }
 
@@ -41,9 +44,21 @@ fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
     require(record.state == State::Established && record.generation == generation, "the charter does not say `established`")?;
     require(record.etcd_cluster == Some(membership.cluster), "the cluster that answers is not the charter's")?;
-    let url = peer_url(f.seen.me.address);
+    let url = f.seen.me.role.peer_url(f.seen.me.address);
     require(membership.members.iter().any(|m| m.peer_url == url && m.learner && m.name.is_none()), "it was not added as a learner")?;
     require(membership.members.len() == listed, "the member list is not the quorum's")
+}
+
+/// A distribution's server adds its own member, and etcd's single learner slot orders two that do so at once; but a founder's half-finished
+/// cluster, a departed voter or a leave in progress would be met unprepared.
+fn join_server(f: &Facts<'_>, generation: Generation) -> Verdict {
+    require(f.seen.me.role == Role::ControlPlane, "its group is no control plane")?;
+    let record = f.highest()?.ok_or("there is no charter")?;
+    require(record.state == State::Established && record.generation == generation, "the charter does not permit this generation to run")?;
+    require(f.disk_is_empty(), "its disk holds data")?;
+    require(f.memory.leaving.is_none(), "it is leaving")?;
+    let admits = |id: &InstanceId| record.lists(id) && f.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(f.me()));
+    require(f.seen.peers.keys().any(admits), "no voter admits it")
 }
 
 fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {

@@ -109,7 +109,8 @@ fn start_member(f: &Facts<'_>, start: &Start) -> Judgement {
             must(f.can_trust(), "the charter cannot be trusted")?;
             must(f.stored().is_some_and(|r| r.generation == *generation && f.is_established(r)), "no established generation permits it")
         }
-        Start::Resume { loopback_only } => founding::resume(f, *loopback_only),
+        Start::JoinServer { .. } | Start::Worker { .. } => Err("no etcd member is a distribution's"),
+        Start::Resume { loopback_only, .. } => founding::resume(f, *loopback_only),
     }
 }
 

@@ -58,7 +58,7 @@ fn hooks(w: &World) -> Vec<Step> {
 }
 
 fn starts(w: &World) -> Vec<Step> {
-    let mut all = vec![Start::Resume { loopback_only: true }, Start::Resume { loopback_only: false }];
+    let mut all = vec![Start::Resume { loopback_only: true, server: None }, Start::Resume { loopback_only: false, server: None }];
     let known: Vec<Record> = known_records(w);
     for record in &known {
         all.push(Start::Found { generation: record.generation, token: record.token() });

@@ -149,6 +149,8 @@ fn kind(step: &Step) -> String {
         },
         Step::StartMember(Start::Found { .. }) => "found".to_owned(),
         Step::StartMember(Start::Join { .. }) => "join".to_owned(),
+        Step::StartMember(Start::JoinServer { .. }) => "join server".to_owned(),
+        Step::StartMember(Start::Worker { .. }) => "start worker".to_owned(),
         Step::StartMember(Start::Resume { .. }) => "resume".to_owned(),
         Step::StopMember(reason) => format!("stop {reason:?}"),
         Step::PutDataAside { .. } => "put aside".to_owned(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use quorate_core::charter::Record;
 use quorate_core::ids::Generation;
 use quorate_core::memory::{Beat, LearnerWatch, Order, Seen};
-use quorate_core::observation::{DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
+use quorate_core::observation::{ControlPlane, DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
 use quorate_core::pausing::{Pausing, Wish};
 use quorate_core::policy::{OnFailedLeave, Recovery};
 use quorate_core::reading::Reading;
@@ -119,7 +119,16 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
     let phase = *dice.pick(&[Phase::Voter, Phase::Waiting, Phase::Leaving, Phase::Warm]);
     let leaving = dice.one_in(6);
     let quorum = dice.one_in(plot.calm).then(|| cluster(dice.below(2)));
-    PeerAnswer { instance: instance(index), phase, record, data, quorum, leaving, leave_within_ms: None }
+    PeerAnswer {
+        instance: instance(index),
+        phase,
+        record,
+        data,
+        quorum,
+        control_plane: ControlPlane::default(),
+        leaving,
+        leave_within_ms: None,
+    }
 }
 
 /// Some operator has paused something, here or elsewhere, or has ended it.

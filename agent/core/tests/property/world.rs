@@ -68,6 +68,7 @@ fn me() -> Me {
         account: "123456789012".into(),
         region: "eu-central-1".into(),
         cluster: "demo".into(),
+        role: quorate_core::role::Role::Etcd,
         launched: Timestamp(10_000),
     }
 }

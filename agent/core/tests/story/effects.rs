@@ -82,6 +82,12 @@ fn start_member(world: &mut World, start: &Start) {
             }
             world.machine.start(false, now);
         }
-        Start::Resume { loopback_only } => world.machine.start(*loopback_only, now),
+        // The distribution adds the member itself, in its own time.
+        Start::JoinServer { generation, .. } => {
+            world.machine.hold(*generation, None);
+            world.machine.start(false, now);
+        }
+        Start::Worker { .. } => world.machine.start(false, now),
+        Start::Resume { loopback_only, .. } => world.machine.start(*loopback_only, now),
     }
 }

@@ -114,7 +114,10 @@ fn describe_start(start: &Start) -> String {
             let list: Vec<String> = initial_cluster.iter().map(|(name, url)| format!("{name}={url}")).collect();
             format!("start etcd as a joiner of generation {generation} with {}", list.join(" "))
         }
-        Start::Resume { loopback_only: true } => "start etcd on its data, on loopback".to_owned(),
-        Start::Resume { loopback_only: false } => "start etcd on its data".to_owned(),
+        Start::JoinServer { generation, server } => format!("start the server as a joiner of generation {generation} through {server}"),
+        Start::Worker { server } => format!("start the worker through {server}"),
+        Start::Resume { server: Some(server), .. } => format!("start the server on its data, with {server} to turn to"),
+        Start::Resume { loopback_only: true, .. } => "start etcd on its data, on loopback".to_owned(),
+        Start::Resume { loopback_only: false, .. } => "start etcd on its data".to_owned(),
     }
 }

@@ -63,6 +63,7 @@ impl World {
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             cluster: "demo".into(),
+            role: quorate_core::role::Role::Etcd,
             launched: Timestamp(launched * 1000),
         };
         Self {

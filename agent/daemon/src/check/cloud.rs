@@ -162,7 +162,7 @@ impl<'a> Here<'a> {
             return vec![finding];
         }
         let InstanceIdentity { instance, account, region, address, launched, .. } = self.identity.clone();
-        let me = Me { instance, address, group: group.clone(), account, region, cluster: cluster.clone(), launched };
+        let me = Me { instance, address, group: group.clone(), account, region, cluster: cluster.clone(), role: Role::Etcd, launched };
         match CharterStore::open(Some(url), &self.settings.cluster.store_options, &me, self.settings.policy.call_timeout) {
             Err(error) => vec![Finding::problem("store", chain(&error), "correct quorate:store or cluster.store_options")],
             Ok(store) => {

@@ -177,8 +177,8 @@ impl CloudObserver {
 async fn ask(world: World, query: Query, groups: Vec<GroupName>, hooks: HookPattern) -> Answer {
     let cluster = &world.me.cluster;
     match query {
-        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.role).await.map_err(|e| chain(&e))),
-        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.role).await.map_err(|e| chain(&e))),
+        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.me.role).await.map_err(|e| chain(&e))),
+        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.me.role).await.map_err(|e| chain(&e))),
         Query::Instances(ids) => Answer::Instances(world.ec2.describe(&ids).await.map_err(|e| chain(&e))),
         Query::Hooks => Answer::Hooks(world.autoscaling.hooks(&groups, &hooks).await.map_err(|e| chain(&e))),
         Query::OwnState => {

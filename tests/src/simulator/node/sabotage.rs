@@ -1,6 +1,6 @@
 //! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
 
-use quorate_core::observation::{DataClaim, Ec2Answer, Ec2State, Notices, PeerAnswer};
+use quorate_core::observation::{ControlPlane, DataClaim, Ec2Answer, Ec2State, Notices, PeerAnswer};
 use quorate_core::plan::{HookResult, Plan, Step, StopReason, Via};
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
@@ -23,6 +23,7 @@ impl Agent {
                         record: None,
                         data: DataClaim::None,
                         quorum: None,
+                        control_plane: ControlPlane::default(),
                         leaving: false,
                         leave_within_ms: None,
                     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::Me;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::{Event, World};
@@ -53,7 +54,16 @@ impl World {
         let address = instance.map_or(IpAddr::from([0, 0, 0, 0]), |i| IpAddr::V4(i.address));
         let launched = instance.map_or(Timestamp(0), |i| i.launched_at);
         let group = instance.map(|i| self.region.group_of(i).name.clone()).unwrap_or_else(|| "none".into());
-        let me = Me { instance: id.clone(), address, group, account, region, cluster: ClusterName::new(super::CLUSTER), launched };
+        let me = Me {
+            instance: id.clone(),
+            address,
+            group,
+            account,
+            region,
+            cluster: ClusterName::new(super::CLUSTER),
+            role: Role::Etcd,
+            launched,
+        };
         self.etcd.add_host(id.clone(), address);
         self.nodes.push(Node::new(me, self.now));
         self.nodes.len() - 1

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quorate_core::charter::Record;
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
-use quorate_core::observation::{DataClaim, PeerAnswer};
+use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer};
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
 use quorate_core::time::Timestamp;
@@ -81,7 +81,16 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         },
     };
     let quorum = peer.sees_quorum.then(|| world.etcd.cluster());
-    PeerAnswer { instance: id.clone(), phase: peer.phase, record, data, quorum, leaving: peer.leaving, leave_within_ms: None }
+    PeerAnswer {
+        instance: id.clone(),
+        phase: peer.phase,
+        record,
+        data,
+        quorum,
+        control_plane: ControlPlane::default(),
+        leaving: peer.leaving,
+        leave_within_ms: None,
+    }
 }
 
 fn phase(words: &Words<'_>) -> Phase {

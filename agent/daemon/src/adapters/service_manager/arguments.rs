@@ -24,7 +24,7 @@ pub(super) fn arguments(spec: &MemberSpec, how: &Start, version: EtcdVersion, to
 
 fn urls(spec: &MemberSpec, how: &Start) -> Vec<String> {
     let (peer, client) = (peer_url(spec.address), client_url(spec.address));
-    let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true });
+    let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. });
     let listen = if loopback_only { founding_url(spec.founding_address) } else { client.to_string() };
     vec![
         format!("--name={}", spec.name),
@@ -43,8 +43,8 @@ fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Vec<String> {
     let alone = || format!("{}={}", spec.name, peer_url(spec.address));
     let (state, members, token) = match how {
         Start::Found { token, .. } => ("new", alone(), Some(token.as_str())),
-        Start::Resume { loopback_only: true } if token.is_some() => ("new", alone(), token),
-        Start::Resume { .. } => ("existing", alone(), None),
+        Start::Resume { loopback_only: true, .. } if token.is_some() => ("new", alone(), token),
+        Start::Resume { .. } | Start::JoinServer { .. } | Start::Worker { .. } => ("existing", alone(), None),
         Start::Join { initial_cluster, .. } => {
             let entries: Vec<String> = initial_cluster.iter().map(|(name, url)| format!("{name}={url}")).collect();
             ("existing", entries.join(","), None)
@@ -121,17 +121,17 @@ mod tests {
 
     #[test]
     fn a_resumed_member_never_founds_unless_it_is_the_founder_with_its_token() {
-        let resumed = line(&Start::Resume { loopback_only: false }, V34, Some("t1"));
+        let resumed = line(&Start::Resume { loopback_only: false, server: None }, V34, Some("t1"));
         assert!(has(&resumed, "--initial-cluster-state=existing") && !has(&resumed, "--initial-cluster-token=t1"));
-        let founder = line(&Start::Resume { loopback_only: true }, V34, Some("t1"));
+        let founder = line(&Start::Resume { loopback_only: true, server: None }, V34, Some("t1"));
         assert!(has(&founder, "--initial-cluster-state=new") && has(&founder, "--initial-cluster-token=t1"));
-        let unlabelled = line(&Start::Resume { loopback_only: true }, V34, None);
+        let unlabelled = line(&Start::Resume { loopback_only: true, server: None }, V34, None);
         assert!(has(&unlabelled, "--initial-cluster-state=existing"));
     }
 
     #[test]
     fn the_corruption_check_has_the_versions_name() {
-        let start = Start::Resume { loopback_only: false };
+        let start = Start::Resume { loopback_only: false, server: None };
         assert!(has(&line(&start, EtcdVersion { major: 3, minor: 5 }, None), "--experimental-initial-corrupt-check=true"));
         assert!(has(&line(&start, EtcdVersion { major: 3, minor: 6 }, None), "--feature-gates=InitialCorruptCheck=true"));
     }

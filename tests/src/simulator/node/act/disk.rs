@@ -45,7 +45,8 @@ impl World {
                 self.nodes[n].disk.started_in_vain = true;
                 self.etcd.join(n, initial_cluster, self.now, &self.network)
             }
-            Start::Resume { loopback_only } => self.etcd.resume(n, *loopback_only, self.now),
+            Start::JoinServer { .. } | Start::Worker { .. } => return self.refused("no distribution runs here"),
+            Start::Resume { loopback_only, .. } => self.etcd.resume(n, *loopback_only, self.now),
         };
         self.nodes[n].ran_this_boot = true;
         if self.etcd.servers[n].data.is_some() {

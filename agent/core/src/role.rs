@@ -1,0 +1,60 @@
+//! What the instances of a group are for, and what follows from it for the addresses of their etcd.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// What the instances of a group are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Members of an etcd cluster.
+    Etcd,
+    /// Servers of a Kubernetes control plane, with their distribution's embedded etcd.
+    ControlPlane,
+    /// Kubernetes workers.
+    Worker,
+}
+
+const ROLE: &str = "use etcd, control-plane or worker";
+
+impl Role {
+    /// The value of the tag `quorate:role`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ControlPlane => "control-plane",
+            Self::Worker => "worker",
+        }
+    }
+
+    /// Parses the tag's value.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        [Self::Etcd, Self::ControlPlane, Self::Worker].into_iter().find(|role| role.as_str() == text).ok_or(ROLE)
+    }
+
+    /// Its instances have a Kubernetes Node.
+    #[must_use]
+    pub fn has_node(self) -> bool {
+        matches!(self, Self::ControlPlane | Self::Worker)
+    }
+
+    /// The peer URL of the etcd member at `address`. A distribution's etcd speaks TLS always; Quorate's own plain HTTP until TLS comes.
+    #[must_use]
+    pub fn peer_url(self, address: IpAddr) -> Arc<str> {
+        self.url(address, 2380)
+    }
+
+    /// The client URL of the etcd member at `address`, likewise.
+    #[must_use]
+    pub fn client_url(self, address: IpAddr) -> Arc<str> {
+        self.url(address, 2379)
+    }
+
+    fn url(self, address: IpAddr, port: u16) -> Arc<str> {
+        let scheme = if self.has_node() { "https" } else { "http" };
+        Arc::from(format!("{scheme}://{}", SocketAddr::new(address, port)).as_str())
+    }
+}
