@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use quorate_core::observation::Process;
 use quorate_core::report::Phase;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use crate::clock::Clock;
@@ -39,13 +40,18 @@ impl Source {
     }
 }
 
-/// Clients may be sent to this node's etcd: it votes, it answers and knows a leader, a quorum answers, and it is not on its way out.
+/// Clients may be sent here. To an etcd or a server: it votes, it answers and knows a leader, a quorum answers. To a worker: its Node is ready. And it is
+/// not on its way out.
 fn ready(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
     if let Some(age) = cycle.age_if_old(now) {
         return Err(format!("the agent has not looked for {} s", age.as_secs()));
     }
     let report = &cycle.plan.report;
-    if report.phase != Phase::Voter || cycle.memory.leaving.is_some() || !serves(cycle) {
+    let serves = match cycle.seen.me.role {
+        Role::Etcd | Role::ControlPlane => report.phase == Phase::Voter && member_serves(cycle),
+        Role::Worker => report.phase == Phase::Worker && node_is_ready(cycle),
+    };
+    if cycle.memory.leaving.is_some() || !serves {
         return Err(report.to_string());
     }
     Ok(report.to_string())
@@ -56,9 +62,13 @@ fn leads(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
     ready(cycle, now).and_then(|says| if cycle.leads() { Ok(says) } else { Err(says) })
 }
 
-fn serves(cycle: &Cycle) -> bool {
+fn member_serves(cycle: &Cycle) -> bool {
     let seen = &cycle.seen;
     let open = matches!(seen.local.process.fresh(), Some(Process::Running { loopback_only: false, .. }));
     let own = seen.etcd.membership.fresh().and_then(|m| m.voters().find(|v| v.name.as_ref() == Some(&seen.me.instance)));
     open && own.is_some_and(|member| cycle.is_healthy(member.id))
+}
+
+fn node_is_ready(cycle: &Cycle) -> bool {
+    cycle.seen.kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_some_and(|node| node.ready))
 }

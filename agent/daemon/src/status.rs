@@ -1,12 +1,13 @@
 //! What an operator is told at 3 a.m.: who is here, who leads, what is awaited, since when and until when, and what would happen next.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use quorate_core::charter::State;
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::memory::Memory;
-use quorate_core::observation::{LifecycleState, Lock, Member, Observation};
+use quorate_core::observation::{LifecycleState, Lock, Member, Observation, ServerSeen};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
@@ -66,6 +67,19 @@ pub struct RecordLine {
     pub voters: Vec<InstanceId>,
 }
 
+/// One server of the control plane as `quorate status` shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerLine {
+    /// Its instance.
+    pub instance: InstanceId,
+    /// Where its API is.
+    pub address: IpAddr,
+    /// Its API answers.
+    pub healthy: bool,
+    /// This node's configuration names it.
+    pub used: bool,
+}
+
 /// The whole answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -104,6 +118,12 @@ pub struct Status {
     pub members_age_ms: Option<u64>,
     /// Who holds the cluster-wide lock.
     pub lock: Option<String>,
+    /// This instance's Kubernetes Node, in words; absent where there is none to be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The servers of the control plane that are known here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerLine>,
     /// The charter.
     pub record: Option<RecordLine>,
     /// The last refusal or failure.
@@ -143,6 +163,8 @@ impl Status {
             members,
             members_age_ms: seen.etcd.membership.at().map(|at| millis(now.since(at))),
             lock: lock(seen),
+            node: node(seen),
+            servers: servers(seen),
             record: record(memory),
             last_trouble: memory.last_trouble.clone(),
             if_terminated: if_terminated(cycle),
@@ -182,6 +204,32 @@ fn lock(seen: &Observation) -> Option<String> {
         Lock::Mine { remaining } => Some(format!("{} (for {} ms more)", seen.me.instance, remaining.as_millis())),
         Lock::Other { holder, purpose } => Some(format!("{holder}, to {purpose}")),
     }
+}
+
+fn node(seen: &Observation) -> Option<String> {
+    if !seen.me.role.has_node() {
+        return None;
+    }
+    Some(match seen.kubernetes.node.last() {
+        None => format!("not known: {}", seen.kubernetes.node.why_not_fresh()),
+        Some(None) => "there is none".to_owned(),
+        Some(Some(node)) => {
+            let ready = if node.ready { "ready" } else { "not ready" };
+            let cordoned = if node.schedulable { "" } else { ", cordoned" };
+            let old = if seen.kubernetes.node.fresh().is_none() { " when an API server last answered" } else { "" };
+            format!("{ready}{cordoned}{old}")
+        }
+    })
+}
+
+fn servers(seen: &Observation) -> Vec<ServerLine> {
+    let line = |one: &ServerSeen| ServerLine {
+        instance: one.server.instance.clone(),
+        address: one.server.address,
+        healthy: one.healthy,
+        used: seen.kubernetes.points_at == Some(one.server.address),
+    };
+    seen.kubernetes.servers.iter().map(line).collect()
 }
 
 fn record(memory: &Memory) -> Option<RecordLine> {
@@ -228,6 +276,13 @@ impl fmt::Display for Status {
         }
         if let Some(age) = self.members_age_ms.filter(|age| *age > OLD_MS) {
             writeln!(f, "  no quorum has answered for {} s: that list is so old", age / 1000)?;
+        }
+        if let Some(node) = &self.node {
+            writeln!(f, "  node: {node}")?;
+        }
+        for s in &self.servers {
+            let (health, used) = (if s.healthy { "answers" } else { "no answer" }, if s.used { ", used here" } else { "" });
+            writeln!(f, "  {:<22} {:<17} server   {health}{used}", s.instance, s.address)?;
         }
         if let Some(lock) = &self.lock {
             writeln!(f, "  lock: {lock}")?;
