@@ -48,7 +48,7 @@ resource "aws_launch_template" "node" {
     instance_metadata_tags      = "enabled"
   }
 
-  # /var/lib/rancher: a server's etcd, and images and containers. On a volume of its own they cannot fill the root disk.
+  # /var/lib/rancher/k3s: a server's etcd, and images and containers. On a volume of its own they cannot fill the root disk.
   block_device_mappings {
     device_name = "/dev/xvdb"
 
