@@ -1,0 +1,114 @@
+variable "region" {
+  type = string
+}
+
+variable "cluster" {
+  type        = string
+  description = "The cluster's name: the tag quorate:cluster."
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,17}$", var.cluster))
+    error_message = "Use at most 18 lower-case letters, digits and hyphens: the load balancer's name takes no more."
+  }
+}
+
+variable "servers" {
+  type        = number
+  default     = 3
+  description = "Servers of the control plane. An odd number, at most 7."
+
+  validation {
+    condition     = contains([1, 3, 5, 7], var.servers)
+    error_message = "Use 1, 3, 5 or 7: an even number tolerates no more failures than the odd one below it."
+  }
+}
+
+variable "workers" {
+  type        = number
+  default     = 2
+  description = "The least number of workers. How many there are above it is for you, or an autoscaler, to say."
+
+  validation {
+    condition     = var.workers >= 1
+    error_message = "Use 1 or more."
+  }
+}
+
+variable "most_workers" {
+  type    = number
+  default = 10
+}
+
+variable "server_ami" {
+  type        = string
+  description = "An image with quorate and k3s in it: ../packer-k3s, or Flatcar with the system extension."
+}
+
+variable "worker_ami" {
+  type        = string
+  description = "Likewise. Not newer in its k3s than the servers': upgrade those first."
+}
+
+variable "server_user_data" {
+  type        = string
+  description = "The content of ignition/cloud-init-k3s-server.yaml or ignition/flatcar-k3s-server.ign."
+}
+
+variable "worker_user_data" {
+  type        = string
+  description = "The content of ignition/cloud-init-k3s-worker.yaml or ignition/flatcar-k3s-worker.ign."
+}
+
+variable "server_instance_type" {
+  type    = string
+  default = "m7i.large"
+}
+
+variable "worker_instance_type" {
+  type    = string
+  default = "m7i.large"
+}
+
+variable "vpc" {
+  type = string
+}
+
+variable "subnets" {
+  type        = list(string)
+  description = "One in each of three Availability Zones. They need a way to the APIs of EC2, Auto Scaling, S3 and Systems Manager: NAT, or VPC endpoints."
+}
+
+variable "client_security_groups" {
+  type        = set(string)
+  default     = []
+  description = "Who may reach the Kubernetes API: at the load balancer, or at the servers where there is none."
+}
+
+variable "load_balancer" {
+  type = object({
+    name     = string
+    zone     = string
+    internal = optional(bool, true)
+  })
+  default     = null
+  description = "A DNS name for the API, and the Route 53 zone it is in. It has to stand in the servers' configuration too ([kubernetes] endpoint). Null: no load balancer."
+}
+
+variable "bucket" {
+  type        = string
+  description = "A bucket to create for the charters of this and other clusters."
+}
+
+variable "boot_objects" {
+  type = object({
+    control-plane = optional(list(string), [])
+    worker        = optional(list(string), [])
+  })
+  default     = {}
+  description = "ARNs of the objects in S3 that Ignition fetches: the system extension, k3s, the tokens. No token of the servers for the workers."
+}
+
+variable "data_volume_gib" {
+  type    = number
+  default = 50
+}
