@@ -33,8 +33,8 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
 /// Of a distribution's etcd nothing is restored by this agent yet.
 fn not_built(s: &Situation<'_>) -> Option<Decision> {
     s.memory.quorum_lost?;
-    let says = "quorum is lost for good, and a control plane is not recovered by itself yet: `k3s server --cluster-reset` on the survivor with the newest data, \
-                or `k3s server --cluster-reset --cluster-reset-restore-path=SNAPSHOT`, is an operator's";
+    let says = "quorum is lost for good, and a control plane is not recovered by itself yet: `k3s server --cluster-reset` on the survivor with the newest data \
+                is an operator's, as docs/k3s.md says";
     Some(Decision::halt(Phase::Recovering, says))
 }
 
