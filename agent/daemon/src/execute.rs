@@ -34,12 +34,12 @@ impl Executor {
     #[must_use]
     pub fn new(settings: &Settings, world: World, clock: Clock) -> Self {
         Self {
+            data_dir: world.data_dir(settings),
             world,
             clock,
             policy: settings.policy.clone(),
             restore_tool: settings.etcd.restore_tool.clone(),
             binary: settings.etcd.binary.clone(),
-            data_dir: DataDir::new(&settings.paths.data_dir).below(settings.paths.data_mount.clone()),
             crash: CrashPoint::from_environment(),
         }
     }
