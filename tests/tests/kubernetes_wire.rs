@@ -14,5 +14,7 @@ mod http;
 mod lab;
 #[path = "kubernetes_wire/node.rs"]
 mod node;
+#[path = "kubernetes_wire/nodes.rs"]
+mod nodes;
 #[path = "kubernetes_wire/servers.rs"]
 mod servers;

@@ -14,3 +14,5 @@ mod node;
 mod process;
 #[path = "wire_etcd/restore.rs"]
 mod restore;
+#[path = "wire_etcd/tls.rs"]
+mod tls;

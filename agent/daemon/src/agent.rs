@@ -30,6 +30,7 @@ use crate::endpoints::EndpointsFile;
 use crate::execute::Executor;
 use crate::health;
 use crate::journal::Journal;
+use crate::kubernetes::Kubernetes;
 use crate::messages;
 use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
@@ -97,6 +98,7 @@ struct Agent {
     cycles: watch::Sender<Option<Arc<Cycle>>>,
     journal: Journal,
     metrics: Arc<Metrics>,
+    kubernetes: Option<Arc<Kubernetes>>,
     endpoints: EndpointsFile,
     notifier: Notifier,
     watch: Option<ShutdownWatch>,
@@ -137,6 +139,7 @@ impl Agent {
         Ok(Self {
             clock,
             observer: Observer::new(&settings, &world),
+            kubernetes: world.kubernetes.clone(),
             executor: Executor::new(&settings, world, clock),
             memory,
             stored: None,
@@ -252,6 +255,7 @@ impl Agent {
         self.metrics.looked(now.since(begun));
         self.memory.absorb(&seen, &self.policy, now);
         self.store_pausing();
+        self.note_that_it_stays();
         let plan = planner::plan(&seen, &self.memory, &self.policy, now);
         let since = self.since(&plan, now);
         let cycle = Arc::new(Cycle { seen, memory: self.memory.clone(), policy: Arc::clone(&self.policy), plan, since, at: now });
@@ -365,6 +369,13 @@ impl Agent {
                 self.memory.kept = before;
                 OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") }
             }
+        }
+    }
+
+    /// A notice that was taken back is over: another one drains the node anew.
+    fn note_that_it_stays(&self) {
+        if let Some(kubernetes) = self.kubernetes.as_ref().filter(|_| self.memory.leaving.is_none() && self.shutdown.is_none()) {
+            kubernetes.stays();
         }
     }
 

@@ -7,7 +7,9 @@ mod check;
 mod etcd;
 mod file;
 pub mod fragments;
+mod kubernetes;
 mod pattern;
+mod render;
 mod service;
 mod timing;
 
@@ -22,8 +24,10 @@ use quorate_core::ids::ClusterName;
 use quorate_core::policy::Policy;
 
 pub use etcd::EtcdSettings;
+pub use kubernetes::{Distribution, Endpoint, KubernetesSettings};
 pub use pattern::HookPattern;
-pub use service::ServiceSettings;
+pub use render::RenderSettings;
+pub use service::{ServiceSettings, UNIT};
 
 use crate::adapters::host::atomic;
 use crate::identity::Role;
@@ -48,7 +52,7 @@ pub struct Paths {
     pub state_dir: PathBuf,
     /// The control socket; gone after a reboot.
     pub run_dir: PathBuf,
-    /// etcd's data. Renamed as a whole when it is put aside.
+    /// The data of Quorate's own etcd. Renamed as a whole when it is put aside.
     pub data_dir: PathBuf,
     /// The mount point that etcd's data lies below. Until something is mounted there nothing is known of the data.
     pub data_mount: Option<PathBuf>,
@@ -94,6 +98,10 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// Where `/readyz` and `/leader` are served.
     pub health_listen: Option<SocketAddr>,
+    /// The distribution that control planes and workers run.
+    pub kubernetes: KubernetesSettings,
+    /// Files written from templates.
+    pub render: Vec<RenderSettings>,
 }
 
 /// Why there are no settings.

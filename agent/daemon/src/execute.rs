@@ -34,12 +34,12 @@ impl Executor {
     #[must_use]
     pub fn new(settings: &Settings, world: World, clock: Clock) -> Self {
         Self {
+            data_dir: world.data_dir(settings),
             world,
             clock,
             policy: settings.policy.clone(),
             restore_tool: settings.etcd.restore_tool.clone(),
             binary: settings.etcd.binary.clone(),
-            data_dir: DataDir::new(&settings.paths.data_dir).below(settings.paths.data_mount.clone()),
             crash: CrashPoint::from_environment(),
         }
     }
@@ -84,7 +84,10 @@ impl Executor {
             Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
-            Step::Node(step) => Outcome::Refused(format!("there is no Kubernetes here to {step}")),
+            Step::Node(step) => match &world.kubernetes {
+                Some(kubernetes) => kubernetes.act(step).await,
+                None => Outcome::Refused(format!("there is no Kubernetes here to {step}")),
+            },
             Step::SetPause { via, pause } => world.etcd.set_pause(&via.url, pause).await,
             Step::ClearPause { via } => world.etcd.clear_pause(&via.url).await,
         }

@@ -18,8 +18,10 @@ use crate::config::{ClusterSettings, Settings};
 pub struct Resolved {
     /// This instance.
     pub me: Me,
-    /// The charter's store, if there is one.
+    /// The charter's store, if there is one. A worker needs none.
     pub store_url: Option<String>,
+    /// Its availability zone.
+    pub zone: String,
 }
 
 /// Why it is not known who this instance is.
@@ -59,12 +61,10 @@ pub enum IdentityError {
         /// What to write instead.
         remedy: &'static str,
     },
-    /// The role is known but this version cannot fill it.
-    #[error("the role {} of the group {group} is not supported by this version of quorate: use {}", role.as_str(), Role::Etcd.as_str())]
-    Unsupported {
-        /// The group.
-        group: GroupName,
-        /// Its role.
+    /// The role needs a secret to join with.
+    #[error("the role {} needs kubernetes.token_file: name the file that holds the secret which every node of the cluster joins with", role.as_str())]
+    NoToken {
+        /// The role.
         role: Role,
     },
 }
@@ -77,7 +77,7 @@ pub async fn resolve(imds: &Imds, autoscaling: &AutoScaling, settings: &Settings
     let identity = imds.identity().await?;
     let group = group_of(&identity.instance, imds, autoscaling).await?;
     let tags = if overrides_all(&settings.cluster) { GroupTags::default() } else { autoscaling.tags_of(&group).await? };
-    let Chosen { cluster, role, store_url } = choose(&group, tags, &settings.cluster)?;
+    let Chosen { cluster, role, store_url } = choose(&group, tags, settings)?;
     let me = Me {
         instance: identity.instance,
         address: identity.address,
@@ -88,7 +88,7 @@ pub async fn resolve(imds: &Imds, autoscaling: &AutoScaling, settings: &Settings
         role,
         launched: identity.launched,
     };
-    Ok(Resolved { me, store_url })
+    Ok(Resolved { me, store_url, zone: identity.zone })
 }
 
 /// The tag in IMDS costs no call to AWS, but the launch template has to enable it.
@@ -112,16 +112,17 @@ struct Chosen {
 }
 
 /// The configuration goes before the tags; a tag that it overrides may be missing or wrong.
-fn choose(group: &GroupName, tags: GroupTags, settings: &ClusterSettings) -> Result<Chosen, IdentityError> {
+fn choose(group: &GroupName, tags: GroupTags, settings: &Settings) -> Result<Chosen, IdentityError> {
+    let (token, settings) = (&settings.kubernetes.token_file, &settings.cluster);
     let missing = |key, setting| IdentityError::NoTag { group: group.clone(), key, setting };
     let cluster = either(group, &settings.name, CLUSTER_TAG, tags.cluster, cluster_name)?;
     let role = either(group, &settings.role, ROLE_TAG, tags.role, Role::parse)?.ok_or_else(|| missing(ROLE_TAG, "cluster.role"))?;
     let store_url = either(group, &settings.store_url, STORE_TAG, tags.store, store_url)?;
     let cluster = cluster.ok_or_else(|| missing(CLUSTER_TAG, "cluster.name"))?;
-    match role {
-        Role::Etcd => Ok(Chosen { cluster, role, store_url }),
-        Role::ControlPlane | Role::Worker => Err(IdentityError::Unsupported { group: group.clone(), role }),
+    if role.has_node() && token.is_none() {
+        return Err(IdentityError::NoToken { role });
     }
+    Ok(Chosen { cluster, role, store_url })
 }
 
 fn either<T: Clone>(
@@ -151,7 +152,7 @@ mod tests {
     }
 
     fn with_settings(tags: GroupTags, file: &str) -> Result<Chosen, IdentityError> {
-        choose(&GroupName::new("g"), tags, &Settings::parse(file).unwrap().cluster)
+        choose(&GroupName::new("g"), tags, &Settings::parse(file).unwrap())
     }
 
     fn error(result: Result<Chosen, IdentityError>) -> String {
@@ -182,9 +183,16 @@ mod tests {
     }
 
     #[test]
-    fn a_role_of_a_later_version_is_refused_as_such() {
+    fn a_kubernetes_role_needs_its_token_and_a_worker_no_store() {
         let refused = error(from_tags(tags("prod", "control-plane", "s3://bucket")));
-        assert_eq!(refused, "the role control-plane of the group g is not supported by this version of quorate: use etcd");
+        assert!(refused.starts_with("the role control-plane needs kubernetes.token_file: name the file"), "{refused}");
+        let with_token = "[kubernetes]\ntoken_file = \"/etc/quorate/token\"\n";
+        for role in [Role::ControlPlane, Role::Worker] {
+            let without_store = GroupTags { store: None, ..tags("prod", role.as_str(), "") };
+            assert!(error(with_settings(without_store.clone(), "")).contains("kubernetes.token_file"));
+            let chosen = with_settings(without_store, with_token).unwrap();
+            assert_eq!((chosen.role, chosen.store_url), (role, None));
+        }
     }
 
     #[test]

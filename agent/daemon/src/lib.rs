@@ -17,6 +17,7 @@ pub mod execute;
 pub mod health;
 pub mod identity;
 pub mod journal;
+pub mod kubernetes;
 pub mod messages;
 pub mod metrics;
 pub mod notices;

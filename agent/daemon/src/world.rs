@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::observation::Me;
+use quorate_core::role::Role;
 use tracing::{info, warn};
 
 use crate::adapters::aws::{AutoScaling, Ec2, Imds, sdk};
+use crate::adapters::distribution::{self, Distribution};
 use crate::adapters::etcd::Etcd;
-use crate::adapters::host::Trash;
+use crate::adapters::host::{DataDir, Trash};
+use crate::adapters::kubernetes::KubernetesError;
 use crate::adapters::object_store::CharterStore;
 use crate::adapters::peer::client::PeerClient;
 use crate::adapters::service_manager::exec::ExecPaths;
-use crate::adapters::service_manager::{Exec, MemberSpec, ServiceManager, Systemd, SystemdPaths};
+use crate::adapters::service_manager::{DistributionServer, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
 use crate::clock::Clock;
-use crate::config::{ServiceSettings, Settings};
+use crate::config::{Settings, UNIT};
 use crate::identity;
+use crate::kubernetes::Kubernetes;
 use crate::systemd::{Bus, notify};
 use crate::telemetry::chain;
 
@@ -43,6 +47,10 @@ pub struct World {
     pub peers: Arc<PeerClient>,
     /// What runs etcd.
     pub service: Arc<dyn ServiceManager>,
+    /// The Kubernetes distribution on this node; none for the role etcd.
+    pub distribution: Option<Arc<dyn Distribution>>,
+    /// The Kubernetes around it, likewise.
+    pub kubernetes: Option<Arc<Kubernetes>>,
     /// Where data is put aside.
     pub trash: Arc<Trash>,
     /// systemd's bus; not touched where nothing needs it.
@@ -62,10 +70,13 @@ impl World {
         let (ec2, autoscaling) = (Arc::new(Ec2::new(&aws)), Arc::new(AutoScaling::new(&aws)));
         let resolved = patiently(|| identity::resolve(&imds, &autoscaling, settings)).await;
         let bus = Bus::default();
-        let store =
-            CharterStore::open(resolved.store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
-        match &resolved.store_url {
+        let distribution = distribution::of(settings, &resolved.me, &resolved.zone);
+        // A worker founds nothing and recovers nothing: it has no business with the charter, and no right to read it.
+        let store_url = resolved.store_url.filter(|_| resolved.me.role != Role::Worker);
+        let store = CharterStore::open(store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
+        match &store_url {
             Some(url) => info!("the charter is kept at {url}"),
+            None if resolved.me.role == Role::Worker => {}
             None => info!("no store is configured: nothing is founded without an operator's order"),
         }
         Ok(Self {
@@ -73,14 +84,31 @@ impl World {
             ec2,
             autoscaling,
             store: Arc::new(store),
-            has_store: resolved.store_url.is_some(),
-            etcd: Arc::new(Etcd::new(settings.policy.call_timeout, clock)),
+            has_store: store_url.is_some(),
+            etcd: Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock)),
             peers: Arc::new(PeerClient::new()?),
-            service: service(settings, member_spec(settings, &resolved.me), &bus, clock),
+            service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
-            trash: Arc::new(Trash::new(settings.paths.trash())),
+            trash: Arc::new(Trash::new(
+                distribution.as_ref().map_or_else(|| settings.paths.trash(), |distribution| distribution.data().trash),
+            )),
+            kubernetes: kubernetes(distribution.as_ref(), &resolved.me, settings.policy.call_timeout, clock)?,
+            distribution,
             me: resolved.me,
         })
+    }
+}
+
+impl World {
+    /// The member's data directory, with what is put aside with it.
+    #[must_use]
+    pub fn data_dir(&self, settings: &Settings) -> DataDir {
+        let place = self.distribution.as_ref().map(|distribution| distribution.data());
+        let data = match place {
+            Some(place) => DataDir::new(place.etcd).with(place.beside),
+            None => DataDir::new(&settings.paths.data_dir),
+        };
+        data.below(settings.paths.data_mount.clone())
     }
 }
 
@@ -107,6 +135,23 @@ where
     }
 }
 
+fn kubernetes(
+    distribution: Option<&Arc<dyn Distribution>>,
+    me: &Me,
+    limit: Duration,
+    clock: Clock,
+) -> Result<Option<Arc<Kubernetes>>, KubernetesError> {
+    let Some(distribution) = distribution else { return Ok(None) };
+    Ok(Some(Arc::new(Kubernetes::new(Arc::clone(distribution), &me.instance, limit, clock)?)))
+}
+
+fn etcd(distribution: Option<&dyn Distribution>, call_timeout: Duration, clock: Clock) -> Etcd {
+    match distribution {
+        Some(distribution) => Etcd::of_distribution(distribution.etcd_credentials(), call_timeout, clock),
+        None => Etcd::new(call_timeout, clock),
+    }
+}
+
 fn member_spec(settings: &Settings, me: &Me) -> MemberSpec {
     MemberSpec {
         name: me.instance.clone(),
@@ -118,25 +163,18 @@ fn member_spec(settings: &Settings, me: &Me) -> MemberSpec {
     }
 }
 
-fn service(settings: &Settings, spec: MemberSpec, bus: &Bus, clock: Clock) -> Arc<dyn ServiceManager> {
-    match &settings.service {
-        ServiceSettings::Exec => Arc::new(Exec::new(exec_paths(settings), spec, clock)),
-        ServiceSettings::Systemd { unit } => {
-            let paths = SystemdPaths {
-                unit: unit.clone(),
-                etcd: settings.etcd.binary.clone(),
-                run_dir: settings.paths.run_dir.clone(),
-                state_dir: settings.paths.state_dir.clone(),
-            };
-            Arc::new(Systemd::new(paths, spec, bus.clone(), clock))
+fn service(settings: &Settings, me: &Me, distribution: Option<Arc<dyn Distribution>>, bus: &Bus, clock: Clock) -> Arc<dyn ServiceManager> {
+    let (run_dir, state_dir) = (settings.paths.run_dir.clone(), settings.paths.state_dir.clone());
+    let unit = settings.service.unit(distribution.as_ref().map_or(UNIT, |distribution| distribution.unit())).map(str::to_owned);
+    let program: Arc<dyn Program> = match distribution {
+        Some(distribution) => Arc::new(DistributionServer::new(distribution, &run_dir)),
+        None => Arc::new(EtcdServer::new(settings.etcd.binary.clone(), &run_dir, member_spec(settings, me))),
+    };
+    match unit {
+        None => {
+            let log_file = state_dir.join(format!("{}.log", program.name()));
+            Arc::new(Exec::new(ExecPaths { run_dir, log_file }, program, clock))
         }
-    }
-}
-
-fn exec_paths(settings: &Settings) -> ExecPaths {
-    ExecPaths {
-        etcd: settings.etcd.binary.clone(),
-        run_dir: settings.paths.run_dir.clone(),
-        log_file: settings.paths.state_dir.join("etcd.log"),
+        Some(unit) => Arc::new(Systemd::new(SystemdPaths { unit, run_dir, state_dir }, program, bus.clone(), clock)),
     }
 }

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate::adapters::etcd::{Etcd, QuorumWord};
 use quorate::adapters::host::{DataDir, Label, Trash};
 use quorate::adapters::service_manager::exec::ExecPaths;
-use quorate::adapters::service_manager::{Exec, MemberSpec, ServiceManager};
+use quorate::adapters::service_manager::{EtcdServer, Exec, MemberSpec, ServiceManager};
 use quorate::clock::Clock;
 use quorate_core::ids::{Generation, InstanceId};
 use quorate_core::observation::{MemberStatus, Process};
@@ -35,9 +36,14 @@ pub(crate) struct Node {
     pub(crate) trash: Trash,
     pub(crate) exec: Exec,
     pub(crate) etcd: Etcd,
+    binary: PathBuf,
     paths: ExecPaths,
     spec: MemberSpec,
     dir: TempDir,
+}
+
+fn exec(etcd: &Path, paths: &ExecPaths, spec: &MemberSpec) -> Exec {
+    Exec::new(paths.clone(), Arc::new(EtcdServer::new(etcd.to_owned(), &paths.run_dir, spec.clone())), Clock::start())
 }
 
 impl Node {
@@ -54,14 +60,15 @@ impl Node {
             flags: flags.iter().map(|f| (*f).to_owned()).collect(),
             environment: Default::default(),
         };
-        let paths = ExecPaths { etcd: etcd.to_owned(), run_dir: dir.path().join("run"), log_file: dir.path().join("etcd.log") };
+        let paths = ExecPaths { run_dir: dir.path().join("run"), log_file: dir.path().join("etcd.log") };
         Self {
             me,
             address,
             data: DataDir::new(&spec.data_dir),
             trash: Trash::new(dir.path().join("trash")),
-            exec: Exec::new(paths.clone(), spec.clone(), Clock::start()),
+            exec: exec(etcd, &paths, &spec),
             etcd: Etcd::new(Duration::from_secs(5), Clock::start()),
+            binary: etcd.to_owned(),
             paths,
             spec,
             dir,
@@ -70,13 +77,13 @@ impl Node {
 
     /// What an agent that starts now has.
     pub(crate) fn next_agent(&self) -> Exec {
-        Exec::new(self.paths.clone(), self.spec.clone(), Clock::start())
+        exec(&self.binary, &self.paths, &self.spec)
     }
 
     /// An agent that was given another run directory by mistake.
     pub(crate) fn misled_agent(&self) -> Exec {
         let paths = ExecPaths { run_dir: self.dir.path().join("other-run"), ..self.paths.clone() };
-        Exec::new(paths, self.spec.clone(), Clock::start())
+        exec(&self.binary, &paths, &self.spec)
     }
 
     pub(crate) fn forget_the_process(&self) {

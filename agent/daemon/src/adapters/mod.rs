@@ -1,5 +1,6 @@
 //! Everything that touches the outside world, one folder for each neighbour. Adapters fetch and execute; they never decide.
 pub mod aws;
+pub mod distribution;
 pub mod etcd;
 pub mod host;
 pub mod kubernetes;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::adapters::host::RestoreTool;
-use crate::adapters::service_manager::{EtcdVersion, exec};
-use crate::config::{ServiceSettings, Settings};
+use crate::adapters::service_manager::{self, EtcdVersion};
+use crate::config::{Settings, UNIT};
 use crate::systemd::{Bus, Properties};
 use crate::telemetry::chain;
 
@@ -18,7 +18,7 @@ pub(super) async fn check(settings: &Settings, bus: Option<&Bus>) -> Vec<Finding
     let mut findings = binary(&settings.etcd.binary).await;
     findings.push(restore_tool(settings));
     findings.push(running(settings));
-    if let ServiceSettings::Systemd { unit } = &settings.service {
+    if let Some(unit) = settings.service.unit(UNIT) {
         findings.extend(match bus {
             None => {
                 vec![Finding::problem("etcd's unit", "systemd does not run here", "set service.manager = \"exec\", or boot with systemd")]
@@ -57,7 +57,7 @@ fn restore_tool(settings: &Settings) -> Finding {
 /// The flags of the etcd that runs now. The settings cannot turn the check off: they refuse the flag, here and in the environment.
 fn running(settings: &Settings) -> Finding {
     let name = "etcd's flags";
-    match exec::started(&settings.paths.data_dir, &settings.etcd.binary) {
+    match service_manager::started(&settings.paths.data_dir, &settings.etcd.binary) {
         Err(error) => Finding::skipped(name, chain(&error)),
         Ok(None) => {
             Finding::ok(name, "etcd does not run yet; quorate starts it with strict-reconfig-check and without a configuration file")

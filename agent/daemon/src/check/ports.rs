@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
-use crate::adapters::service_manager::exec;
+use crate::adapters::service_manager;
 use crate::config::Settings;
 
 use super::finding::Finding;
@@ -30,7 +30,7 @@ pub(super) fn check(address: IpAddr, settings: &Settings) -> Vec<Finding> {
         .filter_map(|table| fs::read_to_string(Path::new("/proc/net").join(table)).ok())
         .flat_map(|text| text.lines().filter_map(listener).collect::<Vec<_>>())
         .collect();
-    let etcd = exec::started(&settings.paths.data_dir, &settings.etcd.binary).ok().flatten().map(|found| found.pid);
+    let etcd = service_manager::started(&settings.paths.data_dir, &settings.etcd.binary).ok().flatten().map(|found| found.pid);
     let judged = |port, addresses: &[IpAddr], ours: &dyn Fn(&Owner) -> bool| {
         let taken = listeners.iter().find(|listener| listener.at.port() == port && addresses.iter().any(|ip| meets(listener.at.ip(), *ip)));
         judge(port, taken.map(|listener| (listener.at, owner(listener.inode))), ours)

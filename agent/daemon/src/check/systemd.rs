@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{ServiceSettings, Settings};
+use crate::config::{ServiceSettings, Settings, UNIT};
 use crate::systemd::{Bus, LogindProxy, ManagerProxy, Properties};
 use crate::telemetry::chain;
 
@@ -39,7 +39,7 @@ pub(super) async fn check(bus: Option<&Bus>, settings: &Settings) -> Vec<Finding
 }
 
 async fn others(bus: &Bus, settings: &Settings) -> Vec<Finding> {
-    let ours = |name: &str| matches!(&settings.service, ServiceSettings::Systemd { unit } if unit == name);
+    let ours = |name: &str| settings.service.unit(UNIT) == Some(name);
     let mut found = Vec::new();
     for name in OTHERS.into_iter().filter(|name| !ours(name)) {
         let unit = Properties::of(bus, name).await.unwrap_or_default();

@@ -23,10 +23,7 @@ fn cluster(group: &GroupName, tags: &[TagEntry], settings: &ClusterSettings) -> 
 
 fn role(group: &GroupName, tags: &[TagEntry], settings: &ClusterSettings) -> Finding {
     let set = settings.role.map(Role::as_str);
-    searched(group, tags, ROLE_TAG, Role::Etcd.as_str(), set, |text| match Role::parse(text)? {
-        Role::Etcd => Ok(()),
-        Role::ControlPlane | Role::Worker => Err("use etcd: this version of quorate supports no other role"),
-    })
+    searched(group, tags, ROLE_TAG, "etcd, control-plane or worker", set, |text| Role::parse(text).map(drop))
 }
 
 fn searched(
@@ -132,12 +129,19 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_or_an_unsupported_role_is_a_problem() {
-        for (key, value, at) in
-            [("quorate:cluster", "a/b", 0), ("quorate:role", "server", 1), ("quorate:role", "worker", 1), ("quorate:store", "bucket", 2)]
-        {
+    fn a_malformed_value_is_a_problem() {
+        for (key, value, at) in [("quorate:cluster", "a/b", 0), ("quorate:role", "server", 1), ("quorate:store", "bucket", 2)] {
             let tags: Vec<_> = good().into_iter().map(|old| if old.key == key { tag(key, value) } else { old }).collect();
             assert_eq!(verdicts(&tags, "")[at], Problem, "{key} = {value}");
+        }
+    }
+
+    #[test]
+    fn every_role_is_taken() {
+        for role in ["etcd", "control-plane", "worker"] {
+            let tags: Vec<_> =
+                good().into_iter().map(|old| if old.key == "quorate:role" { tag("quorate:role", role) } else { old }).collect();
+            assert_eq!(verdicts(&tags, "")[1], Fine, "{role}");
         }
     }
 

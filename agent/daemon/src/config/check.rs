@@ -8,7 +8,9 @@ use std::time::Duration;
 use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer};
-use super::{AwsSettings, ClusterSettings, HookPattern, Paths, Refusal, Settings, etcd, service, timing};
+use super::{
+    AwsSettings, ClusterSettings, HookPattern, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, timing,
+};
 use crate::identity::{self, Role};
 
 /// Checks the whole file.
@@ -17,7 +19,9 @@ use crate::identity::{self, Role};
 /// The first value that cannot be used.
 pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
     let aws = aws(file.aws)?;
-    let mut policy = Policy { network_trusted: file.peer.i_trust_this_network_without_tls, ..Policy::default() };
+    let drain = kubernetes::drain(&file.kubernetes)?;
+    let kubernetes = kubernetes::settings(file.kubernetes)?;
+    let mut policy = Policy { network_trusted: file.peer.i_trust_this_network_without_tls, drain, ..Policy::default() };
     timing::apply(&file.timing, &mut policy)?;
     timing::check(&policy, aws.call_timeout)?;
     limits(&file.limits, &mut policy)?;
@@ -28,7 +32,9 @@ pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
         peer_port: peer_port(&file.peer)?,
         service: service::settings(file.service)?,
         etcd: etcd::settings(file.etcd)?,
-        paths: paths(file.paths)?,
+        paths: paths(file.paths, &kubernetes)?,
+        kubernetes,
+        render: render::settings(file.render)?,
         aws,
         metrics_listen: listener("metrics.listen", &file.metrics)?,
         health_listen: listener("health.listen", &file.health)?,
@@ -115,26 +121,33 @@ fn peer_port(raw: &Peer) -> Result<u16, Refusal> {
     }
 }
 
-fn paths(raw: RawPaths) -> Result<Paths, Refusal> {
+fn paths(raw: RawPaths, kubernetes: &KubernetesSettings) -> Result<Paths, Refusal> {
     let paths = Paths {
         state_dir: absolute("paths.state_dir", raw.state_dir, "/var/lib/quorate")?,
         run_dir: absolute("paths.run_dir", raw.run_dir, "/run/quorate")?,
         data_dir: absolute("paths.data_dir", raw.data_dir, "/var/lib/quorate/etcd")?,
         data_mount: raw.data_mount.map(|mount| absolute("paths.data_mount", Some(mount), "/")).transpose()?,
     };
-    if let Some(mount) = paths.data_mount.as_ref().filter(|mount| !paths.data_dir.starts_with(mount) || paths.data_dir == **mount) {
-        let remedy = "give the mount point that paths.data_dir lies below, and make paths.data_dir a folder in it";
+    let (own, theirs) = (("paths.data_dir", &paths.data_dir), ("kubernetes.data_dir", &kubernetes.data_dir));
+    let below = |mount: &Path| [own.1, theirs.1].iter().any(|data| data.starts_with(mount) && data.as_path() != mount);
+    if let Some(mount) = paths.data_mount.as_ref().filter(|mount| !below(mount)) {
+        let remedy = "give the mount point that paths.data_dir or kubernetes.data_dir lies below, and make that a folder in it";
         return Err(Refusal::value("paths.data_mount", mount.display(), remedy));
     }
-    let inside = |path: &Path| path.starts_with(&paths.data_dir);
-    if inside(&paths.state_dir) || inside(&paths.run_dir) {
-        let remedy = "give a directory that holds neither paths.state_dir nor paths.run_dir: it is renamed as a whole when it is put aside";
-        return Err(Refusal::value("paths.data_dir", paths.data_dir.display(), remedy));
+    for (key, data) in [own, theirs] {
+        if paths.state_dir.starts_with(data) || paths.run_dir.starts_with(data) {
+            let remedy = "give a directory that holds neither paths.state_dir nor paths.run_dir: data is put aside by renaming it";
+            return Err(Refusal::value(key, data.display(), remedy));
+        }
     }
     Ok(paths)
 }
 
-fn absolute(key: &str, value: Option<String>, default: &str) -> Result<PathBuf, Refusal> {
+/// An absolute path.
+///
+/// # Errors
+/// It is relative, the root, or goes up.
+pub(super) fn absolute(key: &str, value: Option<String>, default: &str) -> Result<PathBuf, Refusal> {
     let path = PathBuf::from(value.as_deref().unwrap_or(default));
     let plain = path.is_absolute() && path.parent().is_some() && !path.components().any(|part| part.as_os_str() == "..");
     if plain { Ok(path) } else { Err(Refusal::value(key, format!("{path:?}"), "give an absolute path without `..`")) }

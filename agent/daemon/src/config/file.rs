@@ -20,6 +20,8 @@ pub(super) struct File {
     pub(super) aws: Aws,
     pub(super) metrics: Listener,
     pub(super) health: Listener,
+    pub(super) kubernetes: Kubernetes,
+    pub(super) render: Vec<Render>,
 }
 
 /// `[metrics]` and `[health]`: a small HTTP server, off by default.
@@ -132,4 +134,37 @@ pub(super) struct Aws {
     pub(super) hook_pattern: Option<String>,
     pub(super) call_timeout_s: Option<f64>,
     pub(super) imds_timeout_s: Option<f64>,
+}
+
+/// `[kubernetes]`: the distribution that control planes and workers run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Kubernetes {
+    pub(super) distribution: Option<String>,
+    pub(super) binary: Option<String>,
+    pub(super) config_dir: Option<String>,
+    pub(super) data_dir: Option<String>,
+    pub(super) token_file: Option<String>,
+    pub(super) agent_token_file: Option<String>,
+    pub(super) alias: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) tls_sans: Vec<String>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) taints: Vec<String>,
+    pub(super) drain_budget_s: Option<f64>,
+    pub(super) drain_escalation: Option<String>,
+    pub(super) drain_retry_s: Option<f64>,
+    pub(super) drain_batch: Option<i64>,
+    pub(super) api_patience_s: Option<f64>,
+    pub(super) drain_at_reboot: bool,
+    pub(super) kubeconfig: Option<String>,
+}
+
+/// `[[render]]`: a file that is written from a template.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Render {
+    pub(super) template: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) reload_unit: Option<String>,
 }

@@ -1,5 +1,6 @@
-//! Configuration in fragments, by systemd's own rules (sysctl.d(5) and others): `*.toml` in three directories, read in the order of
-//! their names; of two with the same name the one in the later directory counts alone; of a key given twice the last value counts.
+//! Configuration in fragments, by systemd's own rules (sysctl.d(5) and others): `*.toml` in three directories, read in the order of their
+//! names; of two with the same name the one in the later directory counts alone; of a key given twice the last value counts. Sections of
+//! which there may be any number (`[[render]]`) add up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,6 +58,10 @@ fn over(mut below: Table, above: Table) -> Table {
     for (key, value) in above {
         let merged = match (below.remove(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) => Value::Table(over(old, new)),
+            (Some(Value::Array(mut old)), Value::Array(new)) if old.iter().chain(&new).all(Value::is_table) => {
+                old.extend(new);
+                Value::Array(old)
+            }
             (_, new) => new,
         };
         below.insert(key, merged);
@@ -86,6 +91,15 @@ mod tests {
         assert_eq!(found, [vendor.join("10-a.toml"), machine.join("15-c.toml"), machine.join("20-b.toml")]);
         let merged = merge(&found).unwrap();
         assert_eq!(merged, parse("[timing]\ncycle_s = 3\nretry_ms = 100\n[limits]\nmax_voters = 5\n").unwrap());
+    }
+
+    #[test]
+    fn sections_of_which_there_may_be_many_add_up_and_lists_do_not() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "10-a.toml", "[etcd]\nextra_args = [\"--a=1\"]\n[[render]]\npath = \"/a\"\n");
+        write(root.path(), "20-b.toml", "[etcd]\nextra_args = []\n[[render]]\npath = \"/b\"\n");
+        let merged = merge(&find(&[root.path()]).unwrap()).unwrap();
+        assert_eq!(merged, parse("[etcd]\nextra_args = []\n[[render]]\npath = \"/a\"\n[[render]]\npath = \"/b\"\n").unwrap());
     }
 
     #[test]

@@ -10,13 +10,24 @@ pub enum ServiceSettings {
     Exec,
     /// A unit of systemd.
     Systemd {
-        /// Its name.
-        unit: String,
+        /// Its name, where it is another than the role's own.
+        unit: Option<String>,
     },
 }
 
-/// The unit that the package brings.
-const UNIT: &str = "quorate-etcd.service";
+impl ServiceSettings {
+    /// The unit, if it is one of systemd; `own` is the role's own.
+    #[must_use]
+    pub fn unit<'a>(&'a self, own: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Exec => None,
+            Self::Systemd { unit } => Some(unit.as_deref().unwrap_or(own)),
+        }
+    }
+}
+
+/// The unit that the package brings for etcd.
+pub const UNIT: &str = "quorate-etcd.service";
 
 /// Checks the section.
 ///
@@ -29,18 +40,24 @@ pub(super) fn settings(raw: Service) -> Result<ServiceSettings, Refusal> {
             Err(Refusal::value("service.unit", format!("{unit:?}"), "leave it out, or set service.manager = \"systemd\""))
         }
         // Who names a unit means systemd.
-        (None | Some("systemd"), unit) => Ok(ServiceSettings::Systemd { unit: unit.map_or_else(|| Ok(UNIT.to_owned()), service_name)? }),
+        (None | Some("systemd"), unit) => {
+            Ok(ServiceSettings::Systemd { unit: unit.map(|unit| service_name("service.unit", unit)).transpose()? })
+        }
         (Some(other), _) => Err(Refusal::value("service.manager", format!("{other:?}"), "use systemd or exec")),
     }
 }
 
-fn service_name(unit: String) -> Result<String, Refusal> {
+/// The full name of a service.
+///
+/// # Errors
+/// It is another unit's, or none.
+pub(super) fn service_name(key: &str, unit: String) -> Result<String, Refusal> {
     let stem = unit.strip_suffix(".service").unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     if !stem.is_empty() && stem.chars().all(plain) {
         return Ok(unit);
     }
-    Err(Refusal::value("service.unit", format!("{unit:?}"), "give the full name of a service, such as quorate-etcd.service"))
+    Err(Refusal::value(key, format!("{unit:?}"), "give the full name of a service, such as quorate-etcd.service"))
 }
 
 #[cfg(test)]
@@ -52,11 +69,11 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_has_a_default_and_must_be_a_service() {
+    fn the_unit_may_be_left_out_and_must_be_a_service() {
         assert_eq!(parsed(None, None).unwrap(), ServiceSettings::Exec);
-        assert_eq!(parsed(Some("systemd"), None).unwrap(), ServiceSettings::Systemd { unit: UNIT.into() });
+        assert_eq!(parsed(Some("systemd"), None).unwrap(), ServiceSettings::Systemd { unit: None });
         for manager in [None, Some("systemd")] {
-            assert_eq!(parsed(manager, Some("etcd.service")).unwrap(), ServiceSettings::Systemd { unit: "etcd.service".into() });
+            assert_eq!(parsed(manager, Some("etcd.service")).unwrap(), ServiceSettings::Systemd { unit: Some("etcd.service".into()) });
         }
         for (manager, unit) in
             [(Some("systemd"), Some("etcd")), (Some("systemd"), Some(".service")), (Some("exec"), Some("a.service")), (Some("s6"), None)]

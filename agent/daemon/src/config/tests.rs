@@ -3,6 +3,7 @@ mod reference;
 use std::collections::BTreeSet;
 use std::error::Error as _;
 
+use quorate_core::drain::Escalation;
 use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Recovery};
 
 use super::*;
@@ -83,7 +84,35 @@ listen = "[::]:2377"
 hook_pattern = "mine-*"
 call_timeout_s = 3
 imds_timeout_s = 1.5
+
+[kubernetes]
+distribution = "k3s"
+binary = "/opt/k3s/k3s"
+config_dir = "/srv/k3s/etc"
+data_dir = "/srv/k3s/data"
+token_file = "/etc/quorate/token"
+agent_token_file = "/etc/quorate/agent-token"
+alias = "api.internal"
+endpoint = "https://api.example.com:6443"
+tls_sans = ["api.example.org", "203.0.113.7"]
+labels = { "example.com/pool" = "db" }
+taints = ["dedicated=db:NoSchedule"]
+drain_budget_s = 301
+drain_escalation = "give-up"
+drain_retry_s = 6
+drain_batch = 21
+api_patience_s = 61
+drain_at_reboot = true
+kubeconfig = "/etc/quorate/kubeconfig"
+
+[[render]]
+template = "/etc/quorate/templates/x.j2"
+path = "/etc/x.conf"
+reload_unit = "x.service"
 "#;
+
+/// The one key that knows one value only.
+const ONLY_ITS_DEFAULT: &str = "kubernetes.distribution";
 
 fn refusal(text: &str) -> String {
     let refusal = Settings::parse(text).expect_err(text);
@@ -98,6 +127,12 @@ fn single_keys() -> Vec<(String, String, String)> {
     let table: toml::Table = EVERY_KEY.parse().unwrap();
     let mut found = Vec::new();
     for (section, keys) in &table {
+        if let Some(several) = keys.as_array() {
+            // Neither of these keys means anything without the others.
+            let file = toml::Table::from_iter([(section.clone(), keys.clone())]).to_string();
+            found.extend(several[0].as_table().unwrap().keys().map(|key| (section.clone(), key.clone(), file.clone())));
+            continue;
+        }
         for (key, value) in keys.as_table().unwrap() {
             let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
             let file = toml::Table::from_iter([(section.clone(), alone.into())]);
@@ -109,7 +144,8 @@ fn single_keys() -> Vec<(String, String, String)> {
 
 /// The keys of a section that the parser knows, from its own complaint about one that it does not.
 fn known_keys(section: &str) -> BTreeSet<String> {
-    expected_in(&format!("[{section}]\nzzz = 1\n"))
+    let header = if section == "render" { "[[render]]".to_owned() } else { format!("[{section}]") };
+    expected_in(&format!("{header}\nzzz = 1\n"))
 }
 
 /// The sections that the parser knows.
@@ -147,7 +183,7 @@ fn every_key_of_the_parser_is_in_the_example() {
 #[test]
 fn every_key_takes_effect_by_itself() {
     let defaults = Settings::parse("").unwrap();
-    for (section, key, file) in single_keys() {
+    for (section, key, file) in single_keys().into_iter().filter(|(section, key, _)| format!("{section}.{key}") != ONLY_ITS_DEFAULT) {
         assert_ne!(Settings::parse(&file).unwrap(), defaults, "{section}.{key} changes nothing");
     }
 }
@@ -173,7 +209,8 @@ fn every_value_arrives_where_it_belongs() {
     let settings = Settings::parse(EVERY_KEY).unwrap();
     let (secs, ms) = (Duration::from_secs, Duration::from_millis);
     let policy = Policy {
-        drain: DrainPolicy::default(),
+        // Told apart below.
+        drain: settings.policy.drain,
         cycle: ms(1500),
         stale_after: secs(7),
         join_deadline: secs(601),
@@ -209,6 +246,37 @@ fn every_value_arrives_where_it_belongs() {
     assert_eq!(settings.cluster.store_options["endpoint"], "http://127.0.0.1:9000");
     assert_eq!(settings.etcd.quota_backend_bytes, Some(16 * 1024 * 1024));
     assert_eq!((settings.aws.call_timeout, settings.aws.imds_timeout), (secs(3), ms(1500)));
+}
+
+#[test]
+fn what_kubernetes_is_given_arrives_where_it_belongs() {
+    let Settings { policy, kubernetes, render, .. } = Settings::parse(EVERY_KEY).unwrap();
+    let secs = Duration::from_secs;
+    assert_eq!(kubernetes.endpoint, Some(Endpoint { url: "https://api.example.com:6443".into(), host: "api.example.com".into() }));
+    assert_eq!((kubernetes.alias.as_deref(), kubernetes.labels["example.com/pool"].as_str()), (Some("api.internal"), "db"));
+    let drain = DrainPolicy {
+        budget: secs(301),
+        escalation: Escalation::GiveUp,
+        retry: secs(6),
+        batch: 21,
+        patience_without_api: secs(61),
+        at_reboot: true,
+    };
+    assert_eq!(policy.drain, drain);
+    assert_eq!(kubernetes.kubeconfig, Some("/etc/quorate/kubeconfig".into()));
+    let reload_unit = Some("x.service".to_owned());
+    assert_eq!(render, [RenderSettings { template: "/etc/quorate/templates/x.j2".into(), path: "/etc/x.conf".into(), reload_unit }]);
+}
+
+#[test]
+fn what_is_optional_may_be_empty() {
+    let empty = "[kubernetes]\ntoken_file = \"\"\nagent_token_file = \"\"\nalias = \"\"\nendpoint = \"\"\n";
+    assert_eq!(Settings::parse(empty).unwrap(), Settings::parse("").unwrap());
+}
+
+#[test]
+fn the_datas_mount_may_be_a_distributions() {
+    assert!(Settings::parse("[paths]\ndata_mount = \"/var/lib/rancher\"\n").is_ok());
 }
 
 #[test]
@@ -252,6 +320,41 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("paths", "data_dir = \"/a/../b\"", "paths.data_dir = \"/a/../b\": give"),
         ("aws", "hook_pattern = \"*\"", "aws.hook_pattern = \"*\": name at least"),
         ("aws", "call_timeout_s = 0", "aws.call_timeout_s = 0: give"),
+        ("kubernetes", "distribution = \"rke2\"", "kubernetes.distribution = \"rke2\": use k3s"),
+        ("kubernetes", "binary = \"k3s\"", "kubernetes.binary = \"k3s\": give an absolute path"),
+        ("kubernetes", "config_dir = \"etc\"", "kubernetes.config_dir = \"etc\": give an absolute path"),
+        ("kubernetes", "data_dir = \"../x\"", "kubernetes.data_dir = \"../x\": give an absolute path"),
+        ("kubernetes", "token_file = \"token\"", "kubernetes.token_file = \"token\": give an absolute path"),
+        ("kubernetes", "agent_token_file = \"token\"", "kubernetes.agent_token_file = \"token\": give an absolute path"),
+        ("kubernetes", "alias = \"api..internal\"", "kubernetes.alias = \"api..internal\": give a host name"),
+        ("kubernetes", "alias = \"10.0.0.1\"", "kubernetes.alias = \"10.0.0.1\": give a host name"),
+        ("kubernetes", "alias = \"API\"", "kubernetes.alias = \"API\": give a host name"),
+        ("kubernetes", "endpoint = \"http://api:6443\"", "kubernetes.endpoint = \"http://api:6443\": give https://NAME:PORT"),
+        ("kubernetes", "endpoint = \"https://api:6443/x\"", "kubernetes.endpoint = \"https://api:6443/x\": give"),
+        ("kubernetes", "endpoint = \"https://u@api\"", "kubernetes.endpoint = \"https://u@api\": give"),
+        ("kubernetes", "endpoint = \"api:6443\"", "kubernetes.endpoint = \"api:6443\": give"),
+        ("kubernetes", "tls_sans = [\"a b\"]", "kubernetes.tls_sans = \"a b\": give a host name"),
+        ("kubernetes", "labels = { \"-a\" = \"b\" }", "kubernetes.labels = \"-a=b\": give a name"),
+        ("kubernetes", "labels = { a = \"b c\" }", "kubernetes.labels = \"a=b c\": give a value"),
+        (
+            "kubernetes",
+            "labels = { \"node-role.kubernetes.io/x\" = \"\" }",
+            "kubernetes.labels = \"node-role.kubernetes.io/x=\": use a prefix",
+        ),
+        ("kubernetes", "taints = [\"dedicated=db\"]", "kubernetes.taints = \"dedicated=db\": write key=value:Effect"),
+        ("kubernetes", "taints = [\"dedicated=db:Never\"]", "kubernetes.taints = \"dedicated=db:Never\": write"),
+        ("kubernetes", "taints = [\"=db:NoSchedule\"]", "kubernetes.taints = \"=db:NoSchedule\": write"),
+        ("kubernetes", "drain_budget_s = 0", "kubernetes.drain_budget_s = 0: give"),
+        ("kubernetes", "drain_escalation = \"wait\"", "kubernetes.drain_escalation = \"wait\": use delete or give-up"),
+        ("kubernetes", "drain_retry_s = 0", "kubernetes.drain_retry_s = 0: give"),
+        ("kubernetes", "drain_batch = 0", "kubernetes.drain_batch = 0: give a whole number"),
+        ("kubernetes", "api_patience_s = 0", "kubernetes.api_patience_s = 0: give"),
+        ("[render]", "path = \"/a\"", "render.template = nothing: give every [[render]] both"),
+        ("[render]", "template = \"/a\"", "render.path = nothing: give"),
+        ("[render]", "template = \"a\"\npath = \"/a\"", "render.template = \"a\": give an absolute path"),
+        ("[render]", "template = \"/a\"\npath = \"/a\"", "render.path = /a: give another path"),
+        ("[render]", "template = \"/a\"\npath = \"/b\"\nreload_unit = \"x\"", "render.reload_unit = \"x\": give the full name"),
+        ("[render]", "template = \"/a\"\npath = \"/b\"\n[[render]]\ntemplate = \"/c\"\npath = \"/b\"", "render.path = /b: write each"),
     ] {
         let refused = refusal(&format!("[{section}]\n{line}\n"));
         assert!(refused.starts_with(says), "[{section}] {line} gave: {refused}");
@@ -276,6 +379,7 @@ fn values_that_defeat_each_other_are_refused() {
         ("health", "listen = \"localhost:2377\"", "health.listen = \"localhost:2377\": give an address and a port"),
         ("paths", "data_mount = \"mnt\"", "paths.data_mount = \"mnt\": give an absolute path"),
         ("paths", "data_mount = \"/srv\"", "paths.data_mount = /srv: give the mount point"),
+        ("kubernetes", "data_dir = \"/var/lib\"", "kubernetes.data_dir = /var/lib: give a directory that holds neither"),
     ] {
         let refused = refusal(&format!("[{section}]\n{lines}\n"));
         assert!(refused.starts_with(key), "[{section}] {lines} gave: {refused}");

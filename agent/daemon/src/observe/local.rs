@@ -20,12 +20,7 @@ pub(super) struct LocalObserver {
 
 impl LocalObserver {
     pub(super) fn new(settings: &Settings, world: &World) -> Self {
-        Self {
-            world: world.clone(),
-            me: world.me.instance.clone(),
-            data_dir: DataDir::new(&settings.paths.data_dir).below(settings.paths.data_mount.clone()),
-            settled: None,
-        }
+        Self { world: world.clone(), me: world.me.instance.clone(), data_dir: world.data_dir(settings), settled: None }
     }
 
     pub(super) async fn look(&mut self, shutdown: Option<Shutdown>, now: Timestamp) -> Local {

@@ -3,6 +3,7 @@
 mod cloud;
 mod etcd;
 mod imds;
+mod kubernetes;
 mod last;
 mod local;
 mod peers;
@@ -24,6 +25,7 @@ use crate::world::World;
 use cloud::CloudObserver;
 use etcd::EtcdObserver;
 use imds::ImdsObserver;
+use kubernetes::KubernetesObserver;
 use last::Last;
 use local::LocalObserver;
 use peers::PeersObserver;
@@ -44,6 +46,7 @@ pub struct Observer {
     peers: PeersObserver,
     local: LocalObserver,
     etcd: EtcdObserver,
+    kubernetes: KubernetesObserver,
     /// The members at the last look: a change means that the charter was written too, most likely by another.
     members: Vec<MemberId>,
     /// The last look found a voter in an established cluster with nothing to do but serve.
@@ -64,6 +67,7 @@ impl Observer {
             peers: PeersObserver::new(settings, world),
             local: LocalObserver::new(settings, world),
             etcd: EtcdObserver::new(settings, world),
+            kubernetes: KubernetesObserver::new(world.kubernetes.clone(), world.me.instance.clone()),
             members: Vec::new(),
             steady: false,
         }
@@ -87,6 +91,7 @@ impl Observer {
             self.etcd.look(&local, memory, now),
         );
         let mut seen = self.assemble(local, now);
+        seen.kubernetes = self.kubernetes.look(&seen, memory, &self.policy, now).await;
         self.cloud.look(&mut seen, memory, &self.policy, now).await;
         self.steady = is_steady(&seen, memory);
         self.notice_change_of_members(&seen);

@@ -1,5 +1,6 @@
 //! Why a call to etcd failed. Matched by etcd's message, not by gRPC's code: the codes differ from version to version.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A call that gave no answer, or a refusal.
@@ -37,6 +38,15 @@ pub enum EtcdError {
         #[source]
         source: Box<etcd_client::Error>,
     },
+    /// The distribution has not made the files yet with which its etcd is reached.
+    #[error("its etcd cannot be reached without {}, which its server makes when it starts", path.display())]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// etcd answered, but not as its protocol says.
     #[error("etcd at {url} answered {operation} without {missing}")]
     Incomplete {
@@ -63,11 +73,16 @@ impl EtcdError {
         Self::Incomplete { url: url.to_owned(), operation, missing }
     }
 
+    /// Nothing was sent.
+    pub(super) fn is_before_the_call(&self) -> bool {
+        matches!(self, Self::Credentials { .. })
+    }
+
     /// etcd's own words, if it refused.
     pub(super) fn refusal(&self) -> Option<&str> {
         match self {
             Self::Refused { message, .. } => Some(message),
-            Self::Timeout { .. } | Self::Transport { .. } | Self::Incomplete { .. } => None,
+            Self::Timeout { .. } | Self::Transport { .. } | Self::Credentials { .. } | Self::Incomplete { .. } => None,
         }
     }
 }

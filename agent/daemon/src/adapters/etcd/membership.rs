@@ -51,16 +51,16 @@ impl Etcd {
     async fn list(&self, url: &str) -> Result<(EtcdClusterId, MemberId, Vec<Member>), EtcdError> {
         let response = self.endpoints.call(url, LIST, self.call_timeout, async |c| c.cluster_client().member_list().await).await?;
         let header = response.header().ok_or_else(|| EtcdError::incomplete(url, LIST, "a header"))?;
-        let members = response.members().iter().map(member).collect();
+        let members = response.members().iter().map(|entry| member(entry, self.names)).collect();
         Ok((EtcdClusterId(header.cluster_id()), MemberId(header.member_id()), members))
     }
 }
 
 /// A member that never started has neither a name nor a client URL.
-fn member(entry: &etcd_client::Member) -> Member {
+fn member(entry: &etcd_client::Member, names: fn(&str) -> InstanceId) -> Member {
     Member {
         id: MemberId(entry.id()),
-        name: Some(entry.name()).filter(|name| !name.is_empty()).map(InstanceId::new),
+        name: Some(entry.name()).filter(|name| !name.is_empty()).map(names),
         peer_url: entry.peer_urls().first().map_or_else(|| Arc::from(""), |url| Arc::from(url.as_str())),
         client_url: entry.client_urls().first().map(|url| Arc::from(url.as_str())),
         learner: entry.is_learner(),

@@ -3,6 +3,7 @@
 //! Every call goes to one named endpoint: etcd judges health and knows status by the member that it asks, and etcd-client's balancer
 //! over several endpoints would keep picking a dead one. Nothing is retried here; the loop looks again.
 
+mod credentials;
 mod endpoints;
 mod error;
 mod lock;
@@ -14,8 +15,11 @@ mod writes;
 
 use std::time::Duration;
 
+pub use credentials::CredentialFiles;
 pub use error::EtcdError;
 pub use membership::QuorumWord;
+
+use quorate_core::ids::InstanceId;
 
 use crate::clock::Clock;
 use endpoints::Endpoints;
@@ -28,15 +32,27 @@ const STATUS_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Etcd {
     endpoints: Endpoints,
+    names: fn(&str) -> InstanceId,
     call_timeout: Duration,
     clock: Clock,
     held: std::sync::Mutex<Option<Held>>,
 }
 
 impl Etcd {
-    /// No connection yet. `call_timeout` bounds every call but a status, which is bounded by one second.
+    /// Quorate's own etcd, in plain HTTP. No connection yet. `call_timeout` bounds every call but a status, which is bounded by one second.
     #[must_use]
     pub fn new(call_timeout: Duration, clock: Clock) -> Self {
-        Self { endpoints: Endpoints::new(clock), call_timeout, clock, held: std::sync::Mutex::default() }
+        Self::reached(None, InstanceId::new, call_timeout, clock)
+    }
+
+    /// The etcd in a distribution's servers, over TLS with these files, which are read again whenever they change. Until they are there for
+    /// the first time every call fails and says so.
+    #[must_use]
+    pub fn of_distribution(files: CredentialFiles, call_timeout: Duration, clock: Clock) -> Self {
+        Self::reached(Some(files), credentials::instance_of, call_timeout, clock)
+    }
+
+    fn reached(files: Option<CredentialFiles>, names: fn(&str) -> InstanceId, call_timeout: Duration, clock: Clock) -> Self {
+        Self { endpoints: Endpoints::new(clock, files), names, call_timeout, clock, held: std::sync::Mutex::default() }
     }
 }

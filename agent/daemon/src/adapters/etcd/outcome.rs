@@ -13,6 +13,9 @@ const UNCLEAR: &[&str] = &["request timed out", "leader changed", "no leader", "
 /// `done` are the words that say that the goal was reached already; `ambiguous` those that may echo an earlier, lost answer of our own.
 pub(super) fn of<T>(result: Result<T, EtcdError>, done: &[&str], ambiguous: &[&str]) -> Outcome {
     let Err(error) = result else { return Outcome::Done };
+    if error.is_before_the_call() {
+        return Outcome::Refused(chain(&error));
+    }
     let says = |words: &[&str]| error.refusal().is_some_and(|text| words.iter().any(|w| text.contains(w)));
     if says(done) {
         Outcome::Done
@@ -49,5 +52,11 @@ mod tests {
     fn no_answer_is_never_a_refusal() {
         let timeout = EtcdError::Timeout { url: "u".into(), operation: "MemberAdd", limit: std::time::Duration::from_secs(5) };
         assert!(matches!(of::<()>(Err(timeout), &["answer"], &[]), Outcome::Unclear(_)));
+    }
+
+    #[test]
+    fn what_was_never_sent_never_happened() {
+        let absent = EtcdError::Credentials { path: "/server-ca.crt".into(), source: std::io::ErrorKind::NotFound.into() };
+        assert!(matches!(of::<()>(Err(absent), &[], &[]), Outcome::Refused(text) if text.contains("/server-ca.crt")));
     }
 }

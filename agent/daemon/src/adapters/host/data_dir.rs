@@ -19,19 +19,27 @@ use super::{HostError, Label, Trash, WalIdentity, atomic, wal};
 pub struct DataDir {
     path: PathBuf,
     mount: Option<PathBuf>,
+    beside: Vec<PathBuf>,
 }
 
 impl DataDir {
     /// The data directory at `path`. Nothing is read or created yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), mount: None }
+        Self { path: path.into(), mount: None, beside: Vec::new() }
     }
 
     /// The same, below this mount point: while nothing is mounted there the directory is not known, and never empty.
     #[must_use]
     pub fn below(self, mount: Option<PathBuf>) -> Self {
         Self { mount, ..self }
+    }
+
+    /// The same, with what belongs to the same cluster and is put aside with it: the certificates and passwords that a distribution makes
+    /// for it.
+    #[must_use]
+    pub fn with(self, beside: Vec<PathBuf>) -> Self {
+        Self { beside, ..self }
     }
 
     /// Makes sure that the mount point is one: what is mounted lies on another device than the directory that holds it.
@@ -105,13 +113,18 @@ impl DataDir {
         Err(HostError::Io { operation: "label", path: self.path.clone(), source: taken })
     }
 
-    /// Renames the directory into the trash, and an unused restore with it. `None` if there was nothing to put aside.
+    /// Renames the directory into the trash, and what belongs to it. `None` if there was nothing to put aside. A move of several that was
+    /// cut short is finished by the next call, and until then the data is still there.
     ///
     /// # Errors
     /// Names both paths; the data is then still where it was.
     pub fn put_aside(&self, trash: &Trash, why: &str, now: Timestamp) -> Result<Option<PathBuf>, HostError> {
         trash.put(&self.restored(), "unused-restore", now)?;
-        trash.put(&self.path, why, now)
+        if self.beside.is_empty() {
+            return trash.put(&self.path, why, now);
+        }
+        let all: Vec<&Path> = self.beside.iter().map(PathBuf::as_path).chain([self.path.as_path()]).collect();
+        trash.put_together(&all, why, now)
     }
 
     /// Whether data from before a recovery is still kept.
@@ -274,6 +287,18 @@ mod tests {
         assert!(kept.join("member/wal").is_dir());
         assert_eq!(data.put_aside(&trash, "left", NOW).unwrap(), None);
         assert_eq!(data.inspect(&me()).unwrap(), LocalData::Empty);
+    }
+
+    #[test]
+    fn a_servers_certificates_go_with_its_data() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tls, trash) = (dir.path().join("server/tls"), Trash::new(dir.path().join("trash")));
+        let data = DataDir::new(dir.path().join("server/db/etcd")).with(vec![tls.clone(), dir.path().join("server/cred")]);
+        with_member(&data);
+        fs::create_dir_all(&tls).unwrap();
+        let kept = data.put_aside(&trash, "left", NOW).unwrap().unwrap();
+        assert!(kept.join("etcd/member/wal").is_dir() && kept.join("tls").is_dir());
+        assert!(!tls.exists() && !data.path().exists());
     }
 
     #[test]

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{HostError, atomic};
 
 /// The file's name in the data directory. etcd keeps to `member/` and leaves other names alone.
+///
+/// A distribution's etcd has it in its data directory too, where k3s keeps files of its own (`name`, `config`). k3s renames the whole
+/// directory when it puts data aside (`etcd-backup-<time>`, `etcd-old-<time>`): the label goes with the data that it tells of. Beside the
+/// directory it would stay, and pass for the label of whatever k3s made next.
 const NAME: &str = "quorate.json";
 
 const REMEDY: &str = "do not guess its content: move the whole data directory away, and the node joins anew";

@@ -9,6 +9,7 @@ mod error;
 mod label;
 pub mod memory_file;
 mod restore;
+mod stamp;
 mod trash;
 mod wal;
 
@@ -16,5 +17,6 @@ pub use data_dir::DataDir;
 pub use error::HostError;
 pub use label::Label;
 pub use restore::{RestoreOrder, RestoreTool};
+pub use stamp::Stamp;
 pub use trash::Trash;
 pub use wal::WalIdentity;

@@ -32,6 +32,9 @@ pub enum KubernetesError {
         /// What was given.
         url: String,
     },
+    /// No client can be made to ask without credentials.
+    #[error("no HTTP client can be made to ask a server whether it answers")]
+    Probe(#[source] reqwest::Error),
     /// The API server refused.
     #[error("the API server refused to {operation}: {code} {reason}: {message}")]
     Refused {
@@ -80,7 +83,7 @@ impl KubernetesError {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Refused { code, .. } if *code < 500 => Outcome::Refused(chain(self)),
-            Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } => Outcome::Refused(chain(self)),
+            Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } | Self::Probe(_) => Outcome::Refused(chain(self)),
             Self::Refused { .. } | Self::Away { .. } | Self::Slow { .. } => Outcome::Unclear(chain(self)),
         }
     }
@@ -91,7 +94,7 @@ impl KubernetesError {
             Self::Away { .. } | Self::Slow { .. } => true,
             // 502 to 504 are a load balancer's, or a server's that is going down.
             Self::Refused { code, .. } => matches!(code, 502..=504),
-            Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } => false,
+            Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } | Self::Probe(_) => false,
         }
     }
 }

@@ -7,11 +7,24 @@ mod convert;
 mod error;
 mod evict;
 mod node;
+mod nodes;
 mod pods;
+mod probe;
 mod servers;
 
 pub use error::KubernetesError;
+pub use probe::ServerProbe;
 pub use servers::ApiServers;
+
+/// Set on a Node, it makes the distribution's servers remove its etcd member; and what they then set (k3s `pkg/etcd/member_controller.go`).
+const REMOVE: &str = "etcd.k3s.cattle.io/remove";
+const REMOVED: &str = "etcd.k3s.cattle.io/removed-node-name";
+
+/// The condition that tells a server's etcd member from a learner (k3s `pkg/etcd/etcd.go`).
+const IS_VOTER: &str = "EtcdIsVoter";
+
+/// The label of every server's Node.
+const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
 /// An annotation on a Node that this agent made unschedulable. Only then does it make it schedulable again.
 pub const CORDONED: &str = "quorate/cordoned";

@@ -18,7 +18,7 @@ impl ApiServers {
         Ok(found.map(|node| !node.spec.and_then(|spec| spec.unschedulable).unwrap_or(false)))
     }
 
-    async fn node(&self, name: &str) -> Result<Option<Node>, KubernetesError> {
+    pub(super) async fn node(&self, name: &str) -> Result<Option<Node>, KubernetesError> {
         self.read("read its Node", |client| async move { Api::<Node>::all(client).get_opt(name).await }).await
     }
 
@@ -49,7 +49,7 @@ impl ApiServers {
         }
     }
 
-    async fn patch(&self, operation: &'static str, node: &str, patch: &serde_json::Value) -> Outcome {
+    pub(super) async fn patch(&self, operation: &'static str, node: &str, patch: &serde_json::Value) -> Outcome {
         let ask = |client: Client| async move { Api::<Node>::all(client).patch(node, &PatchParams::default(), &Patch::Merge(patch)).await };
         self.write(operation, ask).await
     }

@@ -25,11 +25,27 @@ pub enum ServiceError {
     /// A file beside the process could not be read or written.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// Another agent is starting etcd on the same data at this moment.
+    /// Another agent is starting the same program on the same data at this moment.
     #[error("another quorate holds {}: only one agent may run for one data directory", lock.display())]
     Busy {
         /// The lock file.
         lock: PathBuf,
+    },
+    /// The program cannot start in this way.
+    #[error("{program} cannot start like this: {how}; report it")]
+    Unfit {
+        /// The program.
+        program: &'static str,
+        /// How it was to start.
+        how: String,
+    },
+    /// The operator's own configuration sets what the agent sets.
+    #[error("{} sets {key}, which quorate sets itself: take it out", path.display())]
+    Conflict {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
     },
     /// The binary did not tell its version.
     #[error("{} --version gave no version within {limit:?}, but {said:?}: is it etcd?", etcd.display())]
@@ -66,7 +82,7 @@ pub enum ServiceError {
         why: String,
     },
     /// Not even SIGKILL ended it: it hangs in the kernel, most likely on a dead disk.
-    #[error("etcd (process {pid}) is still there {waited:?} after SIGKILL: its disk hangs; terminate the instance")]
+    #[error("process {pid} is still there {waited:?} after SIGKILL: its disk hangs; terminate the instance")]
     Unkillable {
         /// Its process id.
         pid: i32,

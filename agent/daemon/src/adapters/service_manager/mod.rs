@@ -1,44 +1,30 @@
-//! The member's process: is it there, start it, stop it. Only the agent starts etcd, and nothing restarts it behind the agent's back.
+//! The member's process, or a worker's: is it there, start it, stop it. Only the agent starts it, and nothing restarts it behind the
+//! agent's back.
 
-mod arguments;
 mod boot_mark;
+mod distribution;
 mod error;
+mod etcd;
 pub mod exec;
+mod program;
 mod systemd;
-mod version;
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_core::ids::InstanceId;
 use quorate_core::observation::Process;
 use quorate_core::plan::Start;
 use tokio::process::Command;
 
+pub use distribution::DistributionServer;
 pub use error::ServiceError;
+pub use etcd::{CommandLine, EtcdServer, EtcdVersion, MemberSpec, started};
 pub use exec::Exec;
+pub use program::Program;
 pub use systemd::{Systemd, SystemdPaths};
-pub use version::EtcdVersion;
-
-/// What of a member stays the same from start to start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberSpec {
-    /// Its name: the instance id.
-    pub name: InstanceId,
-    /// This instance's private address, on which peers and clients reach it.
-    pub address: IpAddr,
-    /// Its data directory.
-    pub data_dir: PathBuf,
-    /// The loopback address on which a founder serves clients until the charter says `established`.
-    pub founding_address: IpAddr,
-    /// The operator's own etcd flags, such as `--quota-backend-bytes=8589934592`. They come last, and with etcd the last one wins.
-    pub flags: Vec<String>,
-    /// Further environment of the operator's. Nothing else of the agent's own reaches etcd but a few harmless names.
-    pub environment: BTreeMap<String, String>,
-}
 
 /// What is known of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,3 +64,22 @@ fn clean_environment(command: &mut Command) -> &mut Command {
 
 /// etcd 3.4 refuses to run on arm64 without it; later ones do not care.
 const UNSUPPORTED_ARCH: &[(&str, &str)] = if cfg!(target_arch = "aarch64") { &[("ETCD_UNSUPPORTED_ARCH", "arm64")] } else { &[] };
+
+/// A file's text; none if it is not there.
+pub(in crate::adapters) fn read(path: &Path) -> Result<Option<String>, ServiceError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ServiceError::Io { operation: "read", path: path.to_owned(), source }),
+    }
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), ServiceError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(ServiceError::Io { operation: "remove", path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}

@@ -9,15 +9,23 @@ const SHIPPED: &str = include_str!("../../../../../packaging/config.d/10-systemd
 const EXAMPLE: &str = "# an example";
 
 /// The keys without a default.
-const WITHOUT_DEFAULT: [&str; 8] = [
+const WITHOUT_DEFAULT: [&str; 16] = [
     "cluster.name",
     "cluster.role",
     "cluster.store_options",
     "cluster.store_url",
     "etcd.restore_tool",
     "health.listen",
+    "kubernetes.agent_token_file",
+    "kubernetes.alias",
+    "kubernetes.endpoint",
+    "kubernetes.token_file",
     "metrics.listen",
     "paths.data_mount",
+    "render.path",
+    "render.reload_unit",
+    "render.template",
+    "service.unit",
 ];
 
 /// The reference with every key in force. The text of a comment is set off by a space, a key is not.
@@ -44,7 +52,7 @@ fn with_etcds_own(mut settings: Settings) -> Settings {
 fn keys(text: &str) -> BTreeSet<String> {
     let table: toml::Table = text.parse().unwrap();
     let of = |(section, keys): (&String, &toml::Value)| {
-        let keys = keys.as_table().unwrap().keys().map(|key| format!("{section}.{key}"));
+        let keys = keys.as_table().or(keys.get(0).and_then(toml::Value::as_table)).unwrap().keys().map(|key| format!("{section}.{key}"));
         keys.collect::<Vec<_>>()
     };
     table.iter().flat_map(of).collect()

@@ -1,5 +1,6 @@
 //! Starting the process.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,38 +15,36 @@ use tokio::process::{Child, Command};
 use super::proc::ProcessId;
 use super::record::Record;
 use super::{Exec, Known, Running};
-use crate::adapters::host::{DataDir, HostError, atomic};
-use crate::adapters::service_manager::{EtcdVersion, ServiceError, arguments, clean_environment};
+use crate::adapters::host::{HostError, atomic};
+use crate::adapters::service_manager::{ServiceError, clean_environment};
 
 /// At a start, a longer log is put away as `<log>.old`: nothing else trims it.
 const LOG_LIMIT: u64 = 16 << 20;
 
 /// Held while a process is searched for and started. The child does not inherit it.
-pub(super) fn lock(run_dir: &Path) -> Result<File, ServiceError> {
+pub(super) fn lock(run_dir: &Path, name: &str) -> Result<File, ServiceError> {
     atomic::create_private_dir(run_dir)?;
-    let path = run_dir.join("etcd.lock");
+    let path = run_dir.join(format!("{name}.lock"));
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = file.map_err(|source| io("open", &path, source))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| ServiceError::Busy { lock: path })?;
     Ok(file)
 }
 
-/// Starts etcd, records it, and watches for its end.
-pub(super) fn spawn(exec: &Exec, how: &Start, version: EtcdVersion) -> Result<(), ServiceError> {
-    let data_dir = &exec.spec.data_dir;
-    atomic::create_private_dir(data_dir)?;
-    let token = DataDir::new(data_dir).label()?.and_then(|label| label.token);
+/// Starts the program, records it, and watches for its end.
+pub(super) fn spawn(exec: &Exec, how: &Start, arguments: &[OsString]) -> Result<(), ServiceError> {
+    let binary = exec.program.binary();
     let log = open_log(&exec.paths.log_file)?;
-    let mut command = Command::new(&exec.paths.etcd);
+    let mut command = Command::new(binary);
     clean_environment(&mut command)
-        .envs(&exec.spec.environment)
-        .args(arguments::arguments(&exec.spec, how, version, token.as_deref()))
+        .envs(exec.program.environment())
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(|source| io("share", &exec.paths.log_file, source))?)
         .stderr(log)
         // Its own group: neither a Ctrl-C in the agent's terminal nor the agent's end reaches it.
         .process_group(0);
-    let child = command.spawn().map_err(|source| io("start", &exec.paths.etcd, source))?;
+    let child = command.spawn().map_err(|source| io("start", binary, source))?;
     register(exec, how, child)
 }
 
@@ -59,7 +58,7 @@ fn register(exec: &Exec, how: &Start, child: Child) -> Result<(), ServiceError> 
     let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. });
     *exec.known() = Known { searched: true, running: Some(Running { id, since: exec.clock.now(), loopback_only }), last_exit: None };
     watch(exec, child);
-    Record::new(id, &exec.spec.data_dir)?.write(&exec.paths.run_dir)
+    Record::new(id, exec.program.data_dir())?.write(&exec.record())
 }
 
 /// Reaps the child when it ends, and keeps how it ended.
@@ -87,7 +86,7 @@ fn open_log(path: &Path) -> Result<File, ServiceError> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|source| io("open", path, source))
 }
 
-/// What etcd said last is most often why it ended.
+/// What it said last is most often why it ended.
 fn last_line(path: &Path) -> String {
     const TAIL: u64 = 4096;
     let read = || -> std::io::Result<String> {

@@ -1,9 +1,9 @@
-//! etcd as a child that outlives the agent: an agent that is restarted finds the same etcd running and adopts it.
+//! The program as a child that outlives the agent: an agent that is restarted finds the same process and adopts it.
 //!
 //! Under systemd this needs `KillMode=process` in the agent's unit, because the child stays in its control group.
 
 mod launch;
-mod proc;
+pub(super) mod proc;
 mod record;
 
 use std::path::PathBuf;
@@ -15,22 +15,18 @@ use quorate_core::observation::Process;
 use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
 use rustix::process::Signal;
-use tokio::sync::OnceCell;
 
-use super::{EtcdVersion, MemberSpec, ProcessState, ServiceError, ServiceManager};
+use super::{ProcessState, Program, ServiceError, ServiceManager};
 use crate::clock::Clock;
 use proc::ProcessId;
-pub use proc::{CommandLine, started};
 use record::Record;
 
 /// Where things are.
 #[derive(Clone, Debug)]
 pub struct ExecPaths {
-    /// The etcd binary.
-    pub etcd: PathBuf,
     /// For the record of the process and the lock of a start; emptied by a reboot or not, both are fine.
     pub run_dir: PathBuf,
-    /// What etcd writes is appended here.
+    /// What the program writes is appended here.
     pub log_file: PathBuf,
 }
 
@@ -38,9 +34,8 @@ pub struct ExecPaths {
 #[derive(Debug)]
 pub struct Exec {
     paths: ExecPaths,
-    spec: MemberSpec,
+    program: Arc<dyn Program>,
     clock: Clock,
-    version: OnceCell<EtcdVersion>,
     known: Arc<Mutex<Known>>,
 }
 
@@ -69,16 +64,8 @@ const AFTER_KILL: Duration = Duration::from_secs(10);
 impl Exec {
     /// Nothing is read or started yet.
     #[must_use]
-    pub fn new(paths: ExecPaths, spec: MemberSpec, clock: Clock) -> Self {
-        Self { paths, spec, clock, version: OnceCell::new(), known: Arc::default() }
-    }
-
-    /// Which etcd it is; asked once.
-    ///
-    /// # Errors
-    /// The binary is not there, or says no version.
-    pub async fn version(&self) -> Result<EtcdVersion, ServiceError> {
-        self.version.get_or_try_init(|| EtcdVersion::ask(&self.paths.etcd)).await.copied()
+    pub fn new(paths: ExecPaths, program: Arc<dyn Program>, clock: Clock) -> Self {
+        Self { paths, program, clock, known: Arc::default() }
     }
 
     /// The live process, as it was started or adopted; a dead one is forgotten.
@@ -102,19 +89,19 @@ impl Exec {
         Ok(None)
     }
 
-    /// The process that the record names, if it is still that one; else any etcd that runs on this data.
+    /// The process that the record names, if it is still that one; else any that runs on this data.
     fn search(&self) -> Result<Option<Running>, ServiceError> {
-        let recorded = Record::read(&self.paths.run_dir)?.filter(|r| r.mark.is_of_this_boot()).map(|r| r.process);
-        let adopted = recorded.filter(|id| id.is_alive().unwrap_or(false) && proc::runs_on(id.pid, &self.spec.data_dir));
+        let recorded = Record::read(&self.record())?.filter(|r| r.mark.is_of_this_boot()).map(|r| r.process);
+        let adopted = recorded.filter(|id| id.is_alive().unwrap_or(false) && self.program.is_process(id.pid));
         let found = match adopted {
             Some(id) => Some(id),
-            None => proc::find(&self.spec.data_dir, &self.paths.etcd)?,
+            None => proc::find(|pid| self.program.is_process(pid))?,
         };
         found.map(|id| self.adopt(id)).transpose()
     }
 
     fn adopt(&self, id: ProcessId) -> Result<Running, ServiceError> {
-        let loopback_only = proc::serves_only(id.pid, &super::arguments::founding_url(self.spec.founding_address));
+        let loopback_only = self.program.child_is_on_loopback(id.pid)?;
         let since = self.clock.now() - id.age()?;
         Ok(Running { id, since, loopback_only })
     }
@@ -129,6 +116,11 @@ impl Exec {
         tokio::time::timeout(limit, gone).await.map_or(Ok(false), |result: Result<(), ServiceError>| result.map(|()| true))
     }
 
+    /// The record of the process that was started last.
+    fn record(&self) -> PathBuf {
+        self.paths.run_dir.join(format!("{}.json", self.program.name()))
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,20 +133,20 @@ impl ServiceManager for Exec {
             Some(running) => Process::Running { since: running.since, loopback_only: running.loopback_only },
             None => Process::Stopped { last_exit: self.known().last_exit.clone() },
         };
-        let ran_this_boot = Record::read(&self.paths.run_dir)?.is_some_and(|r| r.mark.holds_for(&self.spec.data_dir));
+        let ran_this_boot = Record::read(&self.record())?.is_some_and(|r| r.mark.holds_for(self.program.data_dir()));
         Ok(ProcessState { process, ran_this_boot })
     }
 
-    /// Guarantees: never a second etcd on the same data. Under a lock on `run_dir`, all processes are searched for one first, and one that
-    /// is found is adopted instead.
+    /// Guarantees: never a second process on the same data. Under a lock on `run_dir`, all processes are searched for one first, and one
+    /// that is found is adopted instead.
     async fn start(&self, how: &Start) -> Result<(), ServiceError> {
-        let version = self.version().await?;
-        let _lock = launch::lock(&self.paths.run_dir)?;
+        let _lock = launch::lock(&self.paths.run_dir, self.program.name())?;
         self.known().searched = false;
         if self.running()?.is_some() {
             return Ok(());
         }
-        launch::spawn(self, how, version)
+        let arguments = self.program.for_child(how).await?;
+        launch::spawn(self, how, &arguments)
     }
 
     /// Nothing but the agent starts it.

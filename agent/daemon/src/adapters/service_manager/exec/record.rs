@@ -8,7 +8,7 @@ use super::proc::ProcessId;
 use crate::adapters::service_manager::ServiceError;
 use crate::adapters::service_manager::boot_mark::{BootMark, read_json, write_json};
 
-/// Kept after the process has ended: it tells that etcd ran on this data since the machine booted.
+/// Kept after the process has ended: it tells that the program ran on this data since the machine booted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The process.
@@ -18,20 +18,18 @@ pub(super) struct Record {
     pub(super) mark: BootMark,
 }
 
-const NAME: &str = "etcd.json";
-
 impl Record {
     pub(super) fn new(process: ProcessId, data_dir: &Path) -> Result<Self, ServiceError> {
         Ok(Self { process, mark: BootMark::of(data_dir)? })
     }
 
     /// Reads it; without one all processes are searched in any case.
-    pub(super) fn read(run_dir: &Path) -> Result<Option<Self>, ServiceError> {
-        read_json(&run_dir.join(NAME))
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, ServiceError> {
+        read_json(path)
     }
 
-    pub(super) fn write(&self, run_dir: &Path) -> Result<(), ServiceError> {
-        write_json(&run_dir.join(NAME), self)
+    pub(super) fn write(&self, path: &Path) -> Result<(), ServiceError> {
+        write_json(path, self)
     }
 }
 
@@ -42,9 +40,10 @@ mod tests {
     #[test]
     fn is_read_as_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Record::read(dir.path()).unwrap(), None);
+        let path = dir.path().join("etcd.json");
+        assert_eq!(Record::read(&path).unwrap(), None);
         let record = Record::new(ProcessId { pid: 1, started: 2 }, dir.path()).unwrap();
-        record.write(dir.path()).unwrap();
-        assert_eq!(Record::read(dir.path()).unwrap(), Some(record));
+        record.write(&path).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), Some(record));
     }
 }

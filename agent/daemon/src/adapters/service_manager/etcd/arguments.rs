@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use quorate_core::plan::{Start, client_url, peer_url};
 
 use super::{EtcdVersion, MemberSpec};
+use crate::adapters::service_manager::ServiceError;
 
 /// The URL on which a founder serves clients, and nobody else reaches it.
 pub(super) fn founding_url(address: IpAddr) -> String {
@@ -13,13 +14,17 @@ pub(super) fn founding_url(address: IpAddr) -> String {
 }
 
 /// The whole command line after the binary's name. `token` is the cluster token in the data's label.
-pub(super) fn arguments(spec: &MemberSpec, how: &Start, version: EtcdVersion, token: Option<&str>) -> Vec<OsString> {
+///
+/// # Errors
+/// It is no start of an etcd.
+pub(super) fn arguments(spec: &MemberSpec, how: &Start, version: EtcdVersion, token: Option<&str>) -> Result<Vec<OsString>, ServiceError> {
+    let cluster = cluster(spec, how, token)?;
     let mut data_dir = OsString::from("--data-dir=");
     data_dir.push(&spec.data_dir);
     let mut all = vec![data_dir];
-    all.extend(urls(spec, how).into_iter().chain(cluster(spec, how, token)).chain(habits(version)).map(OsString::from));
+    all.extend(urls(spec, how).into_iter().chain(cluster).chain(habits(version)).map(OsString::from));
     all.extend(spec.flags.iter().map(OsString::from));
-    all
+    Ok(all)
 }
 
 fn urls(spec: &MemberSpec, how: &Start) -> Vec<String> {
@@ -39,20 +44,21 @@ fn urls(spec: &MemberSpec, how: &Start) -> Vec<String> {
 ///
 /// So a resumed founder that died before it wrote one founds the same cluster again, the ids depending on token and URL alone. Any other
 /// resumed member is told `existing`: without a log it then fails, and never founds a cluster of its own.
-fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Vec<String> {
+fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Result<Vec<String>, ServiceError> {
     let alone = || format!("{}={}", spec.name, peer_url(spec.address));
     let (state, members, token) = match how {
         Start::Found { token, .. } => ("new", alone(), Some(token.as_str())),
         Start::Resume { loopback_only: true, .. } if token.is_some() => ("new", alone(), token),
-        Start::Resume { .. } | Start::JoinServer { .. } | Start::Worker { .. } => ("existing", alone(), None),
+        Start::Resume { .. } => ("existing", alone(), None),
         Start::Join { initial_cluster, .. } => {
             let entries: Vec<String> = initial_cluster.iter().map(|(name, url)| format!("{name}={url}")).collect();
             ("existing", entries.join(","), None)
         }
+        Start::JoinServer { .. } | Start::Worker { .. } => return Err(ServiceError::Unfit { program: "etcd", how: format!("{how:?}") }),
     };
     let mut all = vec![format!("--initial-cluster={members}"), format!("--initial-cluster-state={state}")];
     all.extend(token.map(|t| format!("--initial-cluster-token={t}")));
-    all
+    Ok(all)
 }
 
 fn habits(version: EtcdVersion) -> Vec<String> {
@@ -86,7 +92,7 @@ mod tests {
     }
 
     fn line(how: &Start, version: EtcdVersion, token: Option<&str>) -> Vec<String> {
-        arguments(&spec(), how, version, token).into_iter().map(|a| a.into_string().unwrap()).collect()
+        arguments(&spec(), how, version, token).unwrap().into_iter().map(|a| a.into_string().unwrap()).collect()
     }
 
     fn has(line: &[String], flag: &str) -> bool {
@@ -127,6 +133,14 @@ mod tests {
         assert!(has(&founder, "--initial-cluster-state=new") && has(&founder, "--initial-cluster-token=t1"));
         let unlabelled = line(&Start::Resume { loopback_only: true, server: None }, V34, None);
         assert!(has(&unlabelled, "--initial-cluster-state=existing"));
+    }
+
+    #[test]
+    fn a_distributions_start_is_none_of_etcds() {
+        let (generation, server) = (Generation(1), "10.0.0.4".parse().unwrap());
+        for how in [Start::JoinServer { generation, server }, Start::Worker { server }] {
+            assert!(matches!(arguments(&spec(), &how, V34, None), Err(ServiceError::Unfit { program: "etcd", .. })), "{how:?}");
+        }
     }
 
     #[test]

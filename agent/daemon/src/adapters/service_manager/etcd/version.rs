@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::{ServiceError, clean_environment};
+use crate::adapters::service_manager::{ServiceError, clean_environment};
 
 /// An etcd's major and minor version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,198 @@
+//! k3s: <https://docs.k3s.io/cli/server>.
+
+mod others;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use quorate_core::plan::Start;
+use serde_json::{Value, json};
+
+use super::{Configured, DataPlace, Distribution, NodeSpec, Probe};
+use crate::adapters::etcd::CredentialFiles;
+use crate::adapters::service_manager::ServiceError;
+use crate::config::KubernetesSettings;
+
+/// The API and the supervisor, through which servers and workers join, are one port.
+const PORT: u16 = 6443;
+
+/// Read after the operator's own files, in the order of their names; of a key given twice the last value counts, and `key+` adds to the
+/// others'.
+const FILE: &str = "config.yaml.d/90-quorate.yaml";
+
+const DATA_DIR: &str = "/var/lib/rancher/k3s";
+
+/// k3s on this node.
+#[derive(Clone, Debug)]
+pub struct K3s {
+    settings: KubernetesSettings,
+    node: NodeSpec,
+}
+
+impl K3s {
+    /// k3s as this node runs it.
+    #[must_use]
+    pub fn new(settings: KubernetesSettings, node: NodeSpec) -> Self {
+        Self { settings, node }
+    }
+
+    fn main_file(&self) -> PathBuf {
+        self.settings.config_dir.join("config.yaml")
+    }
+
+    fn below(&self, path: &str) -> PathBuf {
+        self.settings.data_dir.join(path)
+    }
+
+    fn command(&self) -> &'static str {
+        if self.node.worker { "agent" } else { "server" }
+    }
+
+    /// What it is given at every start.
+    fn standing(&self) -> Vec<(&'static str, Value)> {
+        let (settings, node) = (&self.settings, &self.node);
+        let mut all = vec![("node-name", json!(node.name)), ("node-ip", json!(node.address))];
+        if !node.worker {
+            all.push(("advertise-address", json!(node.address)));
+        }
+        all.extend(settings.token_file.as_ref().map(|file| ("token-file", json!(file))));
+        if !node.worker {
+            all.extend(settings.agent_token_file.as_ref().map(|file| ("agent-token-file", json!(file))));
+            all.push(("tls-san+", json!(self.names())));
+        }
+        all.push(("node-label+", json!(self.labels())));
+        if !settings.taints.is_empty() {
+            all.push(("node-taint+", json!(settings.taints)));
+        }
+        if settings.data_dir != Path::new(DATA_DIR) {
+            all.push(("data-dir", json!(settings.data_dir)));
+        }
+        all
+    }
+
+    /// Everything under which the API may be reached: a name that is not in the certificate is of no use to any client.
+    fn names(&self) -> Vec<String> {
+        let (settings, own) = (&self.settings, self.node.address.to_string());
+        let all = settings.alias.iter().chain(settings.endpoint.as_ref().map(|e| &e.host)).chain([&own]).chain(&settings.tls_sans);
+        let mut names: Vec<String> = Vec::new();
+        for name in all {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// The operator's word on the zone goes before IMDS'.
+    fn labels(&self) -> Vec<String> {
+        let mut labels = self.settings.labels.clone();
+        labels.entry("topology.kubernetes.io/zone".to_owned()).or_insert_with(|| self.node.zone.clone());
+        labels.iter().map(|(key, value)| format!("{key}={value}")).collect()
+    }
+
+    /// Which cluster it starts in. A server without `server` that finds no data founds a cluster of its own (k3s-io/k3s#13623), so only a
+    /// start that means just that, or that has nobody to name, goes without.
+    fn membership(&self, how: &Start) -> Result<Vec<(&'static str, Value)>, ServiceError> {
+        let loopback = || ("bind-address", json!(self.node.founding_address));
+        let joins = |server: &IpAddr| ("server", json!(format!("https://{}", SocketAddr::new(*server, PORT))));
+        let alone = || ("cluster-init", json!(true));
+        match (self.node.worker, how) {
+            (false, Start::Found { .. } | Start::Resume { loopback_only: true, server: None }) => Ok(vec![alone(), loopback()]),
+            (false, Start::Resume { loopback_only: true, server: Some(server) }) => Ok(vec![joins(server), loopback()]),
+            (false, Start::JoinServer { server, .. } | Start::Resume { server: Some(server), .. }) | (true, Start::Worker { server }) => {
+                Ok(vec![joins(server)])
+            }
+            (false, Start::Resume { server: None, .. }) => Ok(vec![alone()]),
+            (false, Start::Join { .. } | Start::Worker { .. }) | (true, _) => {
+                Err(ServiceError::Unfit { program: if self.node.worker { "k3s agent" } else { "k3s server" }, how: format!("{how:?}") })
+            }
+        }
+    }
+}
+
+impl Distribution for K3s {
+    fn name(&self) -> &'static str {
+        "k3s"
+    }
+
+    fn unit(&self) -> &'static str {
+        if self.node.worker { "k3s-agent.service" } else { "k3s.service" }
+    }
+
+    fn binary(&self) -> &Path {
+        &self.settings.binary
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
+        vec![self.command().into(), "--config".into(), self.main_file().into()]
+    }
+
+    /// k3s hides its arguments once it runs: its title is then its program's name and `server` or `agent`, in one word
+    /// (`pkg/proctitle` in k3s). Where they are still to be seen, the configuration must be ours.
+    fn is_command_line(&self, words: &[Vec<u8>]) -> bool {
+        let words: Vec<&[u8]> = words.iter().flat_map(|word| word.split(|b| *b == b' ')).filter(|word| !word.is_empty()).collect();
+        let [program, command, rest @ ..] = words.as_slice() else { return false };
+        let name = program.rsplit(|b| *b == b'/').next();
+        let is_it = name == self.settings.binary.file_name().map(OsStrExt::as_bytes) && *command == self.command().as_bytes();
+        let file = self.main_file();
+        is_it && (rest.is_empty() || rest.windows(2).any(|pair| pair[0] == b"--config" && pair[1] == file.as_os_str().as_bytes()))
+    }
+
+    fn configuration_file(&self) -> PathBuf {
+        self.settings.config_dir.join(FILE)
+    }
+
+    fn configuration(&self, how: &Start) -> Result<String, ServiceError> {
+        let head = "# Written by quorate before each start of k3s. What is yours belongs into config.yaml.\n".to_owned();
+        let entries = self.membership(how)?.into_iter().chain(self.standing());
+        Ok(entries.fold(head, |text, (key, value)| text + &yaml::line(key, &value)))
+    }
+
+    fn check_others(&self) -> Result<(), ServiceError> {
+        others::check(&self.main_file(), &self.configuration_file())
+    }
+
+    fn read(&self, text: &str) -> Configured {
+        let server = yaml::text(text, "server").and_then(|url| url.strip_prefix("https://")?.parse::<SocketAddr>().ok());
+        let bound = yaml::text(text, "bind-address").and_then(|address| address.parse::<IpAddr>().ok());
+        Configured { server: server.map(|at| at.ip()), loopback_only: bound.is_some_and(|address| address.is_loopback()) }
+    }
+
+    /// Beside etcd's data lie the certificates and passwords that k3s makes for the cluster: with another cluster's it does not join.
+    fn data(&self) -> DataPlace {
+        DataPlace {
+            etcd: self.below("server/db/etcd"),
+            beside: vec![self.below("server/tls"), self.below("server/cred")],
+            trash: self.below("quorate-trash"),
+        }
+    }
+
+    fn marked_dir(&self) -> PathBuf {
+        if self.node.worker { self.settings.data_dir.clone() } else { self.data().etcd }
+    }
+
+    fn etcd_credentials(&self) -> CredentialFiles {
+        let file = |name| self.below("server/tls/etcd").join(name);
+        CredentialFiles { ca: file("server-ca.crt"), certificate: file("client.crt"), key: file("client.key") }
+    }
+
+    /// A server's is the administrator's. A worker has but its kubelet's, which is let near its own Node and pods alone.
+    fn kubeconfig(&self) -> PathBuf {
+        let own = || if self.node.worker { self.below("agent/kubelet.kubeconfig") } else { self.settings.config_dir.join("k3s.yaml") };
+        self.settings.kubeconfig.clone().unwrap_or_else(own)
+    }
+
+    fn api_port(&self) -> u16 {
+        PORT
+    }
+
+    fn probe(&self) -> Probe {
+        Probe { port: PORT, path: "/ping", answer: "pong" }
+    }
+}

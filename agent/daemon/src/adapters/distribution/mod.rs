@@ -1,0 +1,147 @@
+//! A Kubernetes distribution, as a node runs it: what differs from one to another.
+//!
+//! A server of a distribution has an etcd member in it, which the distribution itself adds, names and configures. The agent says how it
+//! starts, by a file of its own among the operator's, and does the rest with etcd's own protocol.
+
+mod k3s;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use quorate_core::ids::InstanceId;
+use quorate_core::observation::Me;
+use quorate_core::plan::Start;
+
+use crate::adapters::etcd::CredentialFiles;
+use crate::adapters::service_manager::ServiceError;
+use crate::config;
+pub use k3s::K3s;
+
+/// What of a node stays the same from start to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// Its name: the instance id, which no later instance has (a name that comes back meets the old one's password and etcd member).
+    pub name: InstanceId,
+    /// This instance's private address.
+    pub address: IpAddr,
+    /// It is a worker, and no server.
+    pub worker: bool,
+    /// Its availability zone.
+    pub zone: String,
+    /// The loopback address on which a founder serves until the charter says `established`.
+    pub founding_address: IpAddr,
+}
+
+/// Where a server's data lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataPlace {
+    /// etcd's own directory.
+    pub etcd: PathBuf,
+    /// What belongs to the same cluster, and is put aside with it.
+    pub beside: Vec<PathBuf>,
+    /// Where all of it goes then, on the same file system.
+    pub trash: PathBuf,
+}
+
+/// What a rendered configuration says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// The server that it joins, or joined, through.
+    pub server: Option<IpAddr>,
+    /// Nobody but this machine reaches its API.
+    pub loopback_only: bool,
+}
+
+/// A distribution on this node, in this node's role.
+pub trait Distribution: fmt::Debug + Send + Sync {
+    /// What it is called, in file names too.
+    fn name(&self) -> &'static str;
+
+    /// The unit that runs it, unless the operator names another.
+    fn unit(&self) -> &'static str;
+
+    /// What a child runs.
+    fn binary(&self) -> &Path;
+
+    /// The arguments of a child.
+    fn arguments(&self) -> Vec<OsString>;
+
+    /// Whether these words of a command line are it.
+    fn is_command_line(&self, words: &[Vec<u8>]) -> bool;
+
+    /// The file that the agent writes before each start.
+    fn configuration_file(&self) -> PathBuf;
+
+    /// That file's text for this start.
+    ///
+    /// # Errors
+    /// No node of this role starts like this.
+    fn configuration(&self, how: &Start) -> Result<String, ServiceError>;
+
+    /// Makes sure that no file of the operator's sets what must be the agent's: a stray `server:` or `cluster-init:` decides between one
+    /// cluster and two.
+    ///
+    /// # Errors
+    /// Names the file and the key.
+    fn check_others(&self) -> Result<(), ServiceError>;
+
+    /// What such a text says.
+    fn read(&self, text: &str) -> Configured;
+
+    /// Where a server's data lies.
+    fn data(&self) -> DataPlace;
+
+    /// The directory whose inode tells this node's data from other data.
+    fn marked_dir(&self) -> PathBuf;
+
+    /// With what etcd is reached. The files are there once a server has started here.
+    fn etcd_credentials(&self) -> CredentialFiles;
+
+    /// With what the API is reached, as far as this role may.
+    fn kubeconfig(&self) -> PathBuf;
+
+    /// The port of every server's API.
+    fn api_port(&self) -> u16;
+
+    /// What a server answers to whoever asks, without any credentials.
+    fn probe(&self) -> Probe;
+
+    /// What the file says that was written before the last start.
+    ///
+    /// # Errors
+    /// It is there, and cannot be read.
+    fn configured(&self) -> Result<Configured, ServiceError> {
+        Ok(crate::adapters::service_manager::read(&self.configuration_file())?.map(|text| self.read(&text)).unwrap_or_default())
+    }
+}
+
+/// A question that a server which works answers to anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The port.
+    pub port: u16,
+    /// The path.
+    pub path: &'static str,
+    /// The answer's text.
+    pub answer: &'static str,
+}
+
+/// The distribution that `settings` choose for this node; none for the role etcd.
+#[must_use]
+pub fn of(settings: &config::Settings, me: &Me, zone: &str) -> Option<Arc<dyn Distribution>> {
+    me.role.has_node().then(|| {
+        let spec = NodeSpec {
+            name: me.instance.clone(),
+            address: me.address,
+            worker: me.role == quorate_core::role::Role::Worker,
+            zone: zone.to_owned(),
+            founding_address: settings.etcd.founding_address,
+        };
+        match settings.kubernetes.distribution {
+            config::Distribution::K3s => Arc::new(K3s::new(settings.kubernetes.clone(), spec)) as Arc<dyn Distribution>,
+        }
+    })
+}

@@ -1,0 +1,110 @@
+//! etcd by itself: configured by flags alone. A configuration file would make etcd ignore flags and environment alike (etcd
+//! `embed.ConfigFromFile`).
+
+mod arguments;
+mod environment;
+mod process;
+mod version;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use quorate_core::ids::InstanceId;
+use quorate_core::plan::Start;
+use tokio::sync::OnceCell;
+
+use super::{Program, ServiceError, read};
+use crate::adapters::host::{DataDir, atomic};
+pub use process::{CommandLine, started};
+pub use version::EtcdVersion;
+
+/// What of a member stays the same from start to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberSpec {
+    /// Its name: the instance id.
+    pub name: InstanceId,
+    /// This instance's private address, on which peers and clients reach it.
+    pub address: IpAddr,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// The loopback address on which a founder serves clients until the charter says `established`.
+    pub founding_address: IpAddr,
+    /// The operator's own etcd flags, such as `--quota-backend-bytes=8589934592`. They come last, and with etcd the last one wins.
+    pub flags: Vec<String>,
+    /// Further environment of the operator's. Nothing else of the agent's own reaches etcd but a few harmless names.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// etcd, of any version from 3.4.
+#[derive(Debug)]
+pub struct EtcdServer {
+    binary: PathBuf,
+    /// `EnvironmentFile=` of its unit.
+    environment_file: PathBuf,
+    spec: MemberSpec,
+    version: OnceCell<EtcdVersion>,
+}
+
+impl EtcdServer {
+    /// `binary` as a member like this. For a unit, its flags are written to `etcd.env` in `run_dir`.
+    #[must_use]
+    pub fn new(binary: PathBuf, run_dir: &Path, spec: MemberSpec) -> Self {
+        Self { binary, environment_file: run_dir.join("etcd.env"), spec, version: OnceCell::new() }
+    }
+
+    async fn flags(&self, how: &Start) -> Result<Vec<OsString>, ServiceError> {
+        let version = *self.version.get_or_try_init(|| EtcdVersion::ask(&self.binary)).await?;
+        atomic::create_private_dir(&self.spec.data_dir)?;
+        let token = DataDir::new(&self.spec.data_dir).label()?.and_then(|label| label.token);
+        arguments::arguments(&self.spec, how, version, token.as_deref())
+    }
+}
+
+#[async_trait]
+impl Program for EtcdServer {
+    fn name(&self) -> &'static str {
+        "etcd"
+    }
+
+    fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    fn data_dir(&self) -> &Path {
+        &self.spec.data_dir
+    }
+
+    fn environment(&self) -> &BTreeMap<String, String> {
+        &self.spec.environment
+    }
+
+    async fn for_child(&self, how: &Start) -> Result<Vec<OsString>, ServiceError> {
+        self.flags(how).await
+    }
+
+    async fn for_unit(&self, how: &Start) -> Result<(), ServiceError> {
+        let text = environment::render(&self.flags(how).await?, &self.spec.environment, super::UNSUPPORTED_ARCH);
+        Ok(atomic::write(&self.environment_file, text.as_bytes())?)
+    }
+
+    /// Its unit is enabled by nobody: it has no `[Install]`.
+    fn forbid_unit(&self) -> Result<(), ServiceError> {
+        Ok(())
+    }
+
+    fn is_process(&self, pid: i32) -> bool {
+        process::is_server(pid, &self.binary) && process::runs_on(pid, &self.spec.data_dir)
+    }
+
+    fn child_is_on_loopback(&self, pid: i32) -> Result<bool, ServiceError> {
+        Ok(process::serves_only(pid, &arguments::founding_url(self.spec.founding_address)))
+    }
+
+    fn unit_is_on_loopback(&self) -> Result<bool, ServiceError> {
+        let founding = arguments::founding_url(self.spec.founding_address);
+        Ok(read(&self.environment_file)?.is_some_and(|text| environment::listens_for_clients_on(&text, &founding)))
+    }
+}

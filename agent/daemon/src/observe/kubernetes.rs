@@ -1,0 +1,134 @@
+//! Kubernetes: the servers, this instance's Node, and for the agent beside the leader everybody's.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use quorate_core::ids::InstanceId;
+use quorate_core::memory::Memory;
+use quorate_core::observation::{KubernetesView, ListedNode, Membership, NodeView, Observation, Server, ServerSeen};
+use quorate_core::policy::Policy;
+use quorate_core::role::Role;
+use quorate_core::time::Timestamp;
+
+use super::last::Last;
+use crate::kubernetes::Kubernetes;
+use crate::telemetry::chain;
+
+/// A server is down when it failed so often in a row: one lost packet moves nobody.
+const FAILURES: u32 = 2;
+/// A Node that is ready and stays is looked at once in so many cycles; so are, by a worker, the servers that it does not use.
+const CYCLES_AT_REST: u32 = 5;
+/// The list of all Nodes is read once in so many cycles: it is long, and only tells of the dead.
+const CYCLES_FOR_ALL: u32 = 15;
+
+const NOT_ASKED: &str = "no API server was asked yet";
+
+pub(super) struct KubernetesObserver {
+    kubernetes: Option<Arc<Kubernetes>>,
+    me: InstanceId,
+    node: Last<Option<NodeView>>,
+    nodes: Last<Vec<ListedNode>>,
+    probes: BTreeMap<Server, Probe>,
+}
+
+#[derive(Debug, Default)]
+struct Probe {
+    asked: Option<Timestamp>,
+    answered_once: bool,
+    failures: u32,
+}
+
+impl Probe {
+    fn is_healthy(&self) -> bool {
+        self.answered_once && self.failures < FAILURES
+    }
+}
+
+impl KubernetesObserver {
+    pub(super) fn new(kubernetes: Option<Arc<Kubernetes>>, me: InstanceId) -> Self {
+        Self { kubernetes, me, node: Last::default(), nodes: Last::default(), probes: BTreeMap::new() }
+    }
+
+    /// Asks what is due. `seen` has everything else of this cycle.
+    pub(super) async fn look(&mut self, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> KubernetesView {
+        let Some(kubernetes) = self.kubernetes.clone() else { return KubernetesView::none() };
+        let points_at = kubernetes.points_at();
+        self.learn_servers(seen, memory);
+        self.probe(&kubernetes, seen.me.role, points_at, policy, now).await;
+        kubernetes.turn_to(self.probes.iter().filter(|(_, probe)| probe.is_healthy()).map(|(server, _)| server.address));
+        self.look_at_nodes(&kubernetes, seen, memory, policy, now).await;
+        KubernetesView {
+            node: self.node.reading(now, policy.stale_after * CYCLES_AT_REST, NOT_ASKED),
+            nodes: self.nodes.reading(now, policy.cycle * CYCLES_FOR_ALL * 3, NOT_ASKED),
+            servers: self.servers(),
+            draining: kubernetes.draining(),
+            points_at,
+        }
+    }
+
+    fn servers(&self) -> Vec<ServerSeen> {
+        self.probes.iter().map(|(server, probe)| ServerSeen { server: server.clone(), healthy: probe.is_healthy() }).collect()
+    }
+
+    /// Voters, by a quorum's word where it can be read, else by what peers say; where nobody says anything, whoever the groups listed.
+    fn learn_servers(&mut self, seen: &Observation, memory: &Memory) {
+        let address = |id: &InstanceId| match *id == self.me {
+            true => Some(seen.me.address),
+            false => memory.kept.seen.get(id).and_then(|one| one.address),
+        };
+        let known = |id: &InstanceId| address(id).map(|address| Server { instance: id.clone(), address });
+        let by_quorum =
+            seen.etcd.membership.fresh().into_iter().flat_map(Membership::voters).filter_map(|m| m.name.as_ref().and_then(known));
+        let mut servers: Vec<Server> = by_quorum.collect();
+        if servers.is_empty() {
+            let told = seen.peers.values().filter_map(|peer| peer.fresh()).flat_map(|peer| peer.control_plane.servers.clone());
+            servers = told.collect();
+        }
+        if servers.is_empty() {
+            servers = memory.kept.seen.keys().filter_map(known).collect();
+        }
+        self.probes.retain(|server, _| servers.contains(server));
+        for server in servers {
+            self.probes.entry(server).or_default();
+        }
+    }
+
+    /// A server looks after all of them; of a fleet of workers each asks the one that it uses, and the others only when it needs another.
+    async fn probe(&mut self, kubernetes: &Kubernetes, role: Role, uses: Option<IpAddr>, policy: &Policy, now: Timestamp) {
+        let used_is_well = self.probes.iter().any(|(server, probe)| Some(server.address) == uses && probe.is_healthy());
+        let rests = |server: &Server| role == Role::Worker && used_is_well && Some(server.address) != uses;
+        let pause = |server: &Server| if rests(server) { policy.cycle * CYCLES_AT_REST } else { policy.cycle };
+        let is_due = |(server, probe): &(&Server, &mut Probe)| probe.asked.is_none_or(|at| now.since(at) >= pause(server));
+        let due: Vec<_> = self.probes.iter_mut().filter(is_due).collect();
+        let answers = join_all(due.iter().map(|(server, _)| kubernetes.answers(server.address))).await;
+        for ((_, probe), answered) in due.into_iter().zip(answers) {
+            probe.asked = Some(now);
+            probe.answered_once |= answered;
+            probe.failures = if answered { 0 } else { probe.failures + 1 };
+        }
+    }
+
+    async fn look_at_nodes(&mut self, kubernetes: &Kubernetes, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) {
+        let at_rest =
+            self.node.value().is_some_and(|node| node.as_ref().is_some_and(|n| n.ready && n.is_voter != Some(false) && n.schedulable));
+        let stays = memory.leaving.is_none() && seen.local.shutdown.is_none();
+        let pause = if at_rest && stays { policy.cycle * CYCLES_AT_REST } else { policy.cycle };
+        if self.node.is_due(now, pause) {
+            let node = kubernetes.api().node_view(self.me.as_str()).await;
+            self.node.take(node.map_err(|error| chain(&error)), now);
+        }
+        if seen.me.role == Role::ControlPlane && leads(seen) && self.nodes.is_due(now, policy.cycle * CYCLES_FOR_ALL) {
+            let nodes = kubernetes.api().list_nodes().await;
+            self.nodes.take(nodes.map_err(|error| chain(&error)), now);
+        }
+    }
+}
+
+/// This node's own member leads, by a quorum's word.
+fn leads(seen: &Observation) -> bool {
+    let membership = seen.etcd.membership.fresh();
+    let leader = membership.and_then(|m| m.get(m.leader?));
+    leader.is_some_and(|member| member.name.as_ref() == Some(&seen.me.instance))
+}
