@@ -15,6 +15,8 @@ pub struct LabOptions {
     pub etcd: PathBuf,
     /// The agent.
     pub quorate: PathBuf,
+    /// The stand-in for k3s, for groups of Kubernetes servers and workers.
+    pub k3s: PathBuf,
     /// The region; its addresses are replaced by the lab's own network.
     pub region: RegionConfig,
     /// From power on until the agent starts: kernel and service manager.
@@ -29,11 +31,12 @@ impl LabOptions {
     /// Agents with their defaults, in a region whose delays are short.
     ///
     /// # Errors
-    /// etcd or the agent is not there.
+    /// etcd, the agent or the stand-in for k3s is not there.
     pub fn new(etcd: Option<&Path>) -> anyhow::Result<Self> {
         Ok(Self {
             etcd: binaries::etcd(etcd)?,
             quorate: binaries::quorate()?,
+            k3s: binaries::k3s()?,
             region: RegionConfig { delays: Delays::lab(), shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() },
             boot: Duration::from_millis(500),
             settings: AgentSettings::defaults(),
