@@ -1,5 +1,7 @@
 //! Lines as k3s writes them, without the time.
 
+use std::io::Write as _;
+
 pub(super) fn info(text: &str) {
     line("info", text);
 }
@@ -17,5 +19,6 @@ pub(super) fn fatal(text: &str) {
 }
 
 fn line(level: &str, text: &str) {
-    println!("level={level} msg={text:?}");
+    // Whoever read the other end may be gone: that ends no k3s.
+    let _ = writeln!(std::io::stdout(), "level={level} msg={text:?}");
 }

@@ -66,6 +66,7 @@ async fn prepare(config: Config, beside: Beside) -> anyhow::Result<Server> {
     let (token, bootstrap, others) = credentials(&start, &config, &disk).await?;
     bootstrap.install(&disk, &config)?;
     disk::write(&disk.token("token"), &format!("{}\n", token.full(&bootstrap.server.certificate)), 0o600)?;
+    disk::write(&disk.token("cred/passwd"), &format!("{},server,server,k3s:server\n", token.password), 0o600)?;
     let url = format!("https://{}", SocketAddr::new(config.bind, PORT));
     let admin = kubeconfig_trusting(&url, &User::Admin, &bootstrap.server.certificate);
     disk::write(&config.kubeconfig, &admin, config.kubeconfig_mode)?;

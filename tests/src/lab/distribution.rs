@@ -10,7 +10,7 @@ use quorate_core::role::Role;
 
 use super::machine::Programs;
 use super::settings::AgentSettings;
-use crate::k3s::{Beside, Pace};
+use crate::k3s::Beside;
 
 /// What a machine is for, as its tags said when it was launched.
 #[derive(Clone, Debug)]
@@ -40,13 +40,16 @@ pub fn data_dir(disk: &Path) -> PathBuf {
 pub(super) fn install(disk: &Path, address: Ipv4Addr, purpose: &Purpose, programs: &Programs) -> anyhow::Result<()> {
     let config = config_dir(disk).join("config.yaml");
     fs::create_dir_all(config_dir(disk)).with_context(|| format!("cannot make {}", config_dir(disk).display()))?;
-    let baked = format!("node-ip: {address}\ndata-dir: {}\nwrite-kubeconfig-mode: \"0600\"\n", data_dir(disk).display());
+    let mut baked = format!("node-ip: {address}\ndata-dir: {}\n", data_dir(disk).display());
+    if purpose.role == Role::ControlPlane {
+        baked.push_str("write-kubeconfig-mode: \"0600\"\n");
+    }
     fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
     let beside = Beside {
         etcd: programs.etcd.clone(),
         kubernetes: purpose.kubernetes.clone(),
         node_password: disk.join("k3s/node-password"),
-        pace: Pace::quick(),
+        pace: programs.pace,
     };
     beside.write(&config)?;
     let token = token_file(disk);

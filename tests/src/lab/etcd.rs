@@ -60,11 +60,12 @@ pub async fn client(address: Ipv4Addr, patience: Duration) -> Result<Client, Err
     Client::connect([format!("http://{address}:2379")], Some(options(patience))).await
 }
 
-/// The same for an etcd that speaks TLS.
+/// The same for a member that speaks TLS, if there are credentials for it.
 ///
 /// # Errors
 /// The address or the credentials are not understood.
-pub async fn secure_client(address: Ipv4Addr, patience: Duration, credentials: &Credentials) -> Result<Client, Error> {
+pub async fn client_as(address: Ipv4Addr, patience: Duration, credentials: Option<&Credentials>) -> Result<Client, Error> {
+    let Some(credentials) = credentials else { return client(address, patience).await };
     let tls = TlsOptions::new()
         .ca_certificate(Certificate::from_pem(&credentials.authority))
         .identity(Identity::from_pem(&credentials.certificate, &credentials.key));
@@ -113,10 +114,7 @@ impl Clients {
         if let Some((_, client)) = self.0.get(&address).filter(|(shown, _)| *shown == credentials) {
             return Ok(client.clone());
         }
-        let client = match &credentials {
-            Some(credentials) => secure_client(address, PATIENCE, credentials).await?,
-            None => client(address, PATIENCE).await?,
-        };
+        let client = client_as(address, PATIENCE, credentials.as_ref()).await?;
         self.0.insert(address, (credentials, client.clone()));
         Ok(client)
     }

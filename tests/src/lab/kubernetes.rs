@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use quorate_core::ids::InstanceId;
 use quorate_core::role::Role;
 use serde_json::Value;
 
 use super::Lab;
 use super::site::Groups;
+use super::writer::Writer;
 use crate::kubernetes::{ClusterHandle, Key};
 use crate::region::GroupSpec;
 use crate::wire::Faults;
@@ -31,6 +33,18 @@ impl Lab {
     /// It cannot be served.
     pub async fn kubernetes_faults(&self, cluster: &str) -> anyhow::Result<Faults> {
         Ok(self.machines.clusters.serve(cluster).await?.1)
+    }
+
+    /// A write load on the etcd of these servers, beside what Kubernetes itself keeps there.
+    ///
+    /// # Errors
+    /// None of them has started its k3s.
+    pub fn write_to_servers(&self, servers: &(impl Groups + ?Sized), prefix: &str) -> anyhow::Result<Writer> {
+        let live = self.live(servers);
+        let credentials =
+            live.iter().find_map(|instance| self.host.credentials(instance)).context("no server has credentials for its etcd")?;
+        let addresses = live.iter().map(|instance| self.address(instance)).collect::<anyhow::Result<_>>()?;
+        Ok(Writer::start_as(addresses, prefix, Some(credentials)))
     }
 
     /// Waits until the servers are `size` instances that are all voters of one etcd and whose Nodes are Ready and say so.

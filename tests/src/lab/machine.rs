@@ -16,6 +16,7 @@ use super::distribution::{self, Purpose};
 use super::processes::{self, Process};
 use super::settings::{AgentSettings, LISTEN};
 use super::{binaries, subnet};
+use crate::k3s::Pace;
 use crate::wire::ImdsServer;
 
 /// How long an orderly stop may take before the plug is pulled.
@@ -30,6 +31,7 @@ pub(super) struct Programs {
     pub(super) etcd: PathBuf,
     pub(super) quorate: PathBuf,
     pub(super) k3s: PathBuf,
+    pub(super) pace: Pace,
     pub(super) settings: AgentSettings,
     /// The agent's environment, but for what differs from machine to machine.
     pub(super) environment: BTreeMap<String, String>,

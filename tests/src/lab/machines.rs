@@ -55,11 +55,11 @@ struct Slot {
 
 impl Machines {
     pub(super) fn new(server: RegionServer, options: LabOptions, root: &Path) -> Self {
-        let LabOptions { etcd, quorate, k3s, region, boot, settings, mut environment } = options;
+        let LabOptions { etcd, quorate, k3s, pace, region, boot, settings, mut environment } = options;
         environment.insert("AWS_ENDPOINT_URL".to_owned(), server.url());
         environment.insert("NO_PROXY".to_owned(), server.address().ip().to_string());
         environment.insert("AWS_REGION".to_owned(), region.region.to_string());
-        let programs = Mutex::new(Programs { etcd, quorate, k3s, settings, environment });
+        let programs = Mutex::new(Programs { etcd, quorate, k3s, pace, settings, environment });
         let api = match server.address().ip() {
             IpAddr::V4(address) => address,
             IpAddr::V6(_) => Ipv4Addr::LOCALHOST,

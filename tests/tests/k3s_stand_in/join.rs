@@ -1,6 +1,7 @@
 //! Servers that join.
 
-use std::time::Duration;
+use etcd_client::MemberAddOptions;
+use quorate_lab::lab::etcd::Member;
 
 use crate::world::{LONG, World};
 
@@ -104,22 +105,31 @@ async fn a_founder_on_another_address_is_not_found_by_joiners() {
 }
 
 #[tokio::test]
-async fn a_learner_that_never_starts_is_adopted_by_the_one_at_its_address() {
+async fn a_learner_that_never_started_is_adopted_by_the_one_at_its_address() {
     let world = World::start().await;
     let first = world.founder().await;
     let mut second = world.machine(1);
+    // As if its MemberAdd had come through and it had died before its etcd started.
+    let url = format!("https://{}:2380", second.address);
+    first.client().await.unwrap().member_add([url], Some(MemberAddOptions::new().with_is_learner())).await.unwrap();
+    let added = first.list().await.unwrap().members;
     second.configure(&format!("server: {}\n", first.url()));
     second.start("server");
-    world.until(LONG, &first, "a learner is listed", || async { first.own_list().await.is_some_and(|list| list.members.len() == 2) }).await;
-    // Its name went with its disk; where it had started meanwhile, it is a duplicate instead.
-    second.kill().await;
-    let unnamed = first.own_list().await.unwrap().members.iter().any(|member| member.name.is_empty());
-    std::fs::remove_dir_all(second.disk.join("data")).unwrap();
+    world.until(LONG, &second, "it votes", || async { world.votes(&second) }).await;
+    let ids = |members: &[Member]| members.iter().map(|member| member.id).collect::<Vec<_>>();
+    assert_eq!(ids(&first.list().await.unwrap().members), ids(&added));
+}
+
+#[tokio::test]
+async fn a_learner_that_makes_no_progress_is_removed() {
+    let world = World::start().await;
+    let first = world.founder().await;
+    let url = format!("https://{}:2380", world.machine(1).address);
+    first.client().await.unwrap().member_add([url], Some(MemberAddOptions::new().with_is_learner())).await.unwrap();
+    let mut second = world.machine(2);
+    second.configure(&format!("server: {}\n", first.url()));
     second.start("server");
-    if unnamed {
-        world.until(LONG, &second, "it votes", || async { world.votes(&second) }).await;
-        assert!(!second.log().contains("duplicate node name"));
-    } else {
-        tokio::time::timeout(Duration::from_secs(20), second.ended()).await.unwrap();
-    }
+    world.until(LONG, &second, "it joins once the other is removed", || async { world.votes(&second) }).await;
+    assert!(second.log().contains("too many learner members in cluster"), "{}", second.log());
+    assert!(first.log().contains("that makes no progress"), "{}", first.log());
 }

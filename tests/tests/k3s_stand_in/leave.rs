@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::world::{LONG, Machine, World};
 
 /// Until etcd has trusted its connections for five seconds, the handler has looked, and k3s has ended.
@@ -73,11 +75,15 @@ async fn a_member_is_removed_only_if_name_and_address_match() {
     let world = World::start().await;
     let first = world.founder().await;
     let second = world.joined(1, &first).await;
-    let held = || async { world.node(&second.name).is_some_and(|node| node["metadata"].get("finalizers").is_some()) };
-    world.until(SOON, &first, "the Node is held", held).await;
-    let nowhere = serde_json::json!({ "metadata": { "annotations": { "etcd.k3s.cattle.io/node-name": "another-00000000", "etcd.k3s.cattle.io/remove": "true" } } });
-    world.patch(&second.name, nowhere).await;
-    let done = || async { world.annotation(&second, "removed-node-name") == Some("another-00000000".to_owned()) };
+    let labels = json!({ "node-role.kubernetes.io/etcd": "true" });
+    let annotations = json!({
+        "etcd.k3s.cattle.io/node-name": second.etcd_name(), "etcd.k3s.cattle.io/node-address": "192.0.2.1", "etcd.k3s.cattle.io/remove": "true",
+    });
+    let other = json!({ "kind": "Node", "metadata": { "name": "other", "labels": labels, "annotations": annotations }, "spec": {} });
+    world.cluster.with(|cluster, now| cluster.create(other, now)).unwrap();
+    let done = || async {
+        world.node("other").is_some_and(|node| !node["metadata"]["annotations"]["etcd.k3s.cattle.io/removed-node-name"].is_null())
+    };
     world.until(SOON, &first, "it is taken for done", done).await;
-    assert_eq!(first.voters().await.len(), 2);
+    assert_eq!(first.voters().await, [first.name.clone(), second.name.clone()]);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use quorate::adapters::kubernetes::ApiServers;
 use quorate_lab::k3s::{Beside, Pace};
 use quorate_lab::kubernetes::{ApiServer, ClusterHandle, Key};
-use quorate_lab::lab::etcd::{Clients, Credentials, View, list, own_list};
+use quorate_lab::lab::etcd::{Clients, Credentials, View, list};
 use quorate_lab::lab::kubernetes::condition;
 use quorate_lab::lab::root::Root;
 use quorate_lab::lab::subnet::{Subnet, founding};
@@ -202,12 +202,7 @@ impl Machine {
         list(self.client().await?).await.ok()
     }
 
-    /// The members as its etcd believes them.
-    pub(crate) async fn own_list(&self) -> Option<View> {
-        own_list(self.client().await?).await.ok()
-    }
-
-    async fn client(&self) -> Option<etcd_client::Client> {
+    pub(crate) async fn client(&self) -> Option<etcd_client::Client> {
         Clients::default().with(self.address, Some(Credentials::of_k3s(&self.disk.join("data"))?)).await.ok()
     }
 
