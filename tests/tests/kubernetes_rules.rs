@@ -8,6 +8,8 @@ mod access;
 mod delete;
 #[path = "kubernetes_rules/evict.rs"]
 mod evict;
+#[path = "kubernetes_rules/health.rs"]
+mod health;
 #[path = "kubernetes_rules/list.rs"]
 mod list;
 #[path = "kubernetes_rules/patch.rs"]

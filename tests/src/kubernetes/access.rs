@@ -18,7 +18,7 @@ impl Cluster {
             (Resource::Pods, "", Verb::Get) => self.is_related(node, target),
             (Resource::Pods, "", Verb::List | Verb::Watch) if target.scope.selector.is_of_node(node) => Ok(()),
             (Resource::Pods, "", Verb::List | Verb::Watch) => Err("can only list/watch pods with spec.nodeName field selector".to_owned()),
-            (Resource::Nodes, "", Verb::Create | Verb::Patch) => Ok(()),
+            (Resource::Nodes, "", Verb::Create | Verb::Patch) | (Resource::Nodes, "status", Verb::Patch) => Ok(()),
             (Resource::Nodes, "", Verb::Get | Verb::List | Verb::Watch) => own_node(node, target),
             _ => Err(String::new()),
         };
@@ -66,8 +66,13 @@ fn forbidden_labels(old: &Value, new: &Value) -> Vec<String> {
     let mut changed: Vec<String> = was.keys().chain(is.keys()).filter(|key| was.get(*key) != is.get(*key)).cloned().collect();
     changed.sort();
     changed.dedup();
-    changed.retain(|key| is_kubernetes(key) && !is_kubelets(key));
+    changed.retain(|key| !may_be_kubelets(key));
     changed
+}
+
+/// Whether a kubelet may give its own Node a label with this key; with any other, the real one does not even start.
+pub(crate) fn may_be_kubelets(key: &str) -> bool {
+    !is_kubernetes(key) || is_kubelets(key)
 }
 
 fn prefix(label: &str) -> &str {

@@ -38,6 +38,8 @@ pub(super) enum Due {
     Started(Key, String),
     /// A pod's containers have ended.
     Stopped(Key, String),
+    /// A kubelet has not reported for the grace since then.
+    Silent(String, Timestamp),
 }
 
 /// A cluster behind its API.
@@ -48,6 +50,9 @@ pub struct Cluster {
     pub(super) store: Store,
     /// UID preconditions are found violated by the store only, as in the race that the check beforehand cannot exclude: other words for the same.
     pub late_preconditions: bool,
+    /// How long a kubelet that has reported may be silent before its Node is not ready; the real default is 50 s.
+    pub node_grace: Duration,
+    pub(super) heartbeats: BTreeMap<String, Timestamp>,
     due: BTreeMap<(Timestamp, u64), Due>,
     reconcile_at: Option<Timestamp>,
     counter: u64,
@@ -62,6 +67,8 @@ impl Cluster {
             now: Timestamp::default(),
             store: Store::default(),
             late_preconditions: false,
+            node_grace: Duration::from_secs(50),
+            heartbeats: BTreeMap::new(),
             due: BTreeMap::new(),
             reconcile_at: None,
             counter: 0,
@@ -79,6 +86,7 @@ impl Cluster {
                 }
                 Due::Started(pod, uid) => self.pod_started(&pod, &uid),
                 Due::Stopped(pod, uid) => self.pod_stopped(&pod, &uid),
+                Due::Silent(node, since) => self.node_silent(&node, since),
             }
         }
         self.now = self.now.max(now);

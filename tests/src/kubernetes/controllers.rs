@@ -17,6 +17,7 @@ impl Cluster {
                 Resource::Nodes | Resource::Pods | Resource::PodDisruptionBudgets => {}
             }
         }
+        self.collect_orphans();
         self.schedule();
     }
 

@@ -18,6 +18,9 @@ impl Cluster {
     pub(super) fn pod_started(&mut self, key: &Key, of: &str) {
         let Some(pod) = self.store.get(key).filter(|pod| uid(pod) == of && !is_being_deleted(pod)) else { return };
         let mut pod = pod.clone();
+        if self.is_silent(node_of(&pod)) {
+            return self.after(self.node_grace, Due::Started(key.clone(), of.to_owned()));
+        }
         pod["status"] = running(annotation(&pod, UNREADY).is_none());
         self.store.put(key, pod);
     }
@@ -32,6 +35,9 @@ impl Cluster {
     /// The kubelet's last report, and its own deletion without grace. Finalizers keep the object.
     pub(super) fn pod_stopped(&mut self, key: &Key, of: &str) {
         let Some(pod) = self.store.get(key).filter(|pod| uid(pod) == of && is_being_deleted(pod)) else { return };
+        if self.is_silent(node_of(pod)) {
+            return self.after(self.node_grace, Due::Stopped(key.clone(), of.to_owned()));
+        }
         if has_finalizers(pod) {
             let mut pod = pod.clone();
             pod["metadata"]["deletionGracePeriodSeconds"] = 0.into();

@@ -11,7 +11,7 @@
 //!
 //! # Not here
 //!
-//! Secrets, leases, protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own rights, tolerations, a StatefulSet's ordering.
+//! Secrets, leases (a kubelet is heard by its patches of `nodes/status`), protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own rights, tolerations, a StatefulSet's ordering.
 
 mod access;
 mod budget;
@@ -19,6 +19,7 @@ mod cluster;
 mod controllers;
 mod delete;
 mod evict;
+mod health;
 mod identity;
 mod kubeconfig;
 mod kubelet;
@@ -34,9 +35,10 @@ mod spec;
 mod status;
 mod store;
 
+pub(crate) use access::may_be_kubelets;
 pub use cluster::{Cluster, Delays};
 pub use identity::User;
-pub use kubeconfig::kubeconfig;
+pub use kubeconfig::{kubeconfig, kubeconfig_trusting};
 pub use request::{Answer, Request, Watch};
 pub use resource::{Key, Resource};
 pub use server::{ApiServer, ClusterHandle};

@@ -132,6 +132,7 @@ impl Request<'_> {
             ("POST", false, "") => Ok(Verb::Create),
             ("POST", true, "eviction") if target.scope.resource == Resource::Pods => Ok(Verb::Create),
             ("PATCH", true, "") => Ok(Verb::Patch),
+            ("PATCH", true, "status") if target.scope.resource == Resource::Nodes => Ok(Verb::Patch),
             ("DELETE", true, "") => Ok(Verb::Delete),
             _ if !matches!(target.subresource.as_str(), "" | "eviction") => Err(Status::no_such_path()),
             _ => Err(Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")),
@@ -165,7 +166,7 @@ impl Cluster {
         let Some(key) = target.key() else { return self.answer_collection(request, verb, target) };
         let object = match verb {
             Verb::Create => return self.answer_eviction(request, &key),
-            Verb::Patch => self.answer_patch(request, &key)?,
+            Verb::Patch => self.answer_patch(request, &key, target.subresource == "status")?,
             Verb::Delete => self.answer_delete(request, &key)?,
             _ => {
                 self.refresh_budgets();
@@ -209,11 +210,20 @@ impl Cluster {
         self.evict(key, &eviction).map(|status| Answer::Object(201, status))
     }
 
-    fn answer_patch(&mut self, request: &Request<'_>, key: &Key) -> Result<Value, Status> {
+    fn answer_patch(&mut self, request: &Request<'_>, key: &Key, status: bool) -> Result<Value, Status> {
         let patch: Value = request.body()?;
-        let new = self.patched(key, request.content_type, &patch)?;
+        let mut new = self.patched(key, request.content_type, &patch)?;
+        if status && let Some(old) = self.store.get(key) {
+            // Of a patch of the subresource nothing else counts.
+            new = Value::Object(
+                old.as_object().cloned().unwrap_or_default().into_iter().chain([("status".to_owned(), new["status"].take())]).collect(),
+            );
+        }
         if let (User::Node(node), Some(old)) = (request.user, self.store.get(key)) {
             admit_node(node, old, &new)?;
+        }
+        if let (User::Node(node), true) = (request.user, status) {
+            self.heartbeat(node);
         }
         Ok(self.update(key, new))
     }

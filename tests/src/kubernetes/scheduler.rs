@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::cluster::Cluster;
+use super::health::node_is_ready;
 use super::object::{is_being_deleted, name, node_of};
 use super::resource::{Key, Resource};
 
@@ -35,5 +36,5 @@ impl Cluster {
 fn is_schedulable(node: &Value) -> bool {
     let taints = node.pointer("/spec/taints").and_then(Value::as_array);
     let tainted = taints.into_iter().flatten().any(|taint| taint["effect"] != "PreferNoSchedule");
-    node.pointer("/spec/unschedulable") != Some(&Value::Bool(true)) && !tainted && !is_being_deleted(node)
+    node.pointer("/spec/unschedulable") != Some(&Value::Bool(true)) && !tainted && !is_being_deleted(node) && node_is_ready(node)
 }

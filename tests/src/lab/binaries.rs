@@ -54,6 +54,17 @@ pub fn quorate() -> anyhow::Result<PathBuf> {
     }
 }
 
+/// The stand-in for k3s.
+///
+/// # Errors
+/// It was not built.
+pub fn k3s() -> anyhow::Result<PathBuf> {
+    match built("k3s-stand-in") {
+        Some(path) => Ok(path),
+        None => bail!("the stand-in for k3s was not built: run `cargo build --profile lab --bins`"),
+    }
+}
+
 /// This crate's own binary, if it was built.
 pub(super) fn lab() -> Option<PathBuf> {
     built("quorate-lab")

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 
-use etcd_client::{Client, ConnectOptions, Error, GetOptions};
+use etcd_client::{Certificate, Client, ConnectOptions, Error, GetOptions, Identity, TlsOptions};
 use quorate_core::ids::{EtcdClusterId, MemberId};
 
 /// A member of this computer answers within milliseconds or not at all.
@@ -56,13 +57,45 @@ impl View {
 /// # Errors
 /// The address is not understood.
 pub async fn client(address: Ipv4Addr, patience: Duration) -> Result<Client, Error> {
-    let options = ConnectOptions::new().with_timeout(patience).with_connect_timeout(patience);
-    Client::connect([format!("http://{address}:2379")], Some(options)).await
+    Client::connect([format!("http://{address}:2379")], Some(options(patience))).await
+}
+
+/// The same for a member that speaks TLS, if there are credentials for it.
+///
+/// # Errors
+/// The address or the credentials are not understood.
+pub async fn client_as(address: Ipv4Addr, patience: Duration, credentials: Option<&Credentials>) -> Result<Client, Error> {
+    let Some(credentials) = credentials else { return client(address, patience).await };
+    let tls = TlsOptions::new()
+        .ca_certificate(Certificate::from_pem(&credentials.authority))
+        .identity(Identity::from_pem(&credentials.certificate, &credentials.key));
+    Client::connect([format!("https://{address}:2379")], Some(options(patience).with_tls(tls))).await
+}
+
+fn options(patience: Duration) -> ConnectOptions {
+    ConnectOptions::new().with_timeout(patience).with_connect_timeout(patience)
+}
+
+/// What a client shows to an etcd that speaks TLS, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    authority: Vec<u8>,
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Credentials {
+    /// Those that k3s keeps in its data directory, if it has started there.
+    #[must_use]
+    pub fn of_k3s(data_dir: &Path) -> Option<Self> {
+        let file = |name: &str| std::fs::read(data_dir.join("server/tls/etcd").join(name)).ok();
+        Some(Self { authority: file("server-ca.crt")?, certificate: file("client.crt")?, key: file("client.key")? })
+    }
 }
 
 /// Clients by address, kept from one question to the next.
 #[derive(Clone, Default)]
-pub struct Clients(BTreeMap<Ipv4Addr, Client>);
+pub struct Clients(BTreeMap<Ipv4Addr, (Option<Credentials>, Client)>);
 
 impl Clients {
     /// The client for the member at this address.
@@ -70,11 +103,19 @@ impl Clients {
     /// # Errors
     /// The address is not understood.
     pub async fn at(&mut self, address: Ipv4Addr) -> Result<Client, Error> {
-        if let Some(client) = self.0.get(&address) {
+        self.with(address, None).await
+    }
+
+    /// The same for one that wants these credentials.
+    ///
+    /// # Errors
+    /// The address or the credentials are not understood.
+    pub async fn with(&mut self, address: Ipv4Addr, credentials: Option<Credentials>) -> Result<Client, Error> {
+        if let Some((_, client)) = self.0.get(&address).filter(|(shown, _)| *shown == credentials) {
             return Ok(client.clone());
         }
-        let client = client(address, PATIENCE).await?;
-        self.0.insert(address, client.clone());
+        let client = client_as(address, PATIENCE, credentials.as_ref()).await?;
+        self.0.insert(address, (credentials, client.clone()));
         Ok(client)
     }
 }
@@ -109,11 +150,17 @@ pub async fn list(mut client: Client) -> Result<View, Error> {
 fn member(member: &etcd_client::Member) -> Member {
     Member {
         id: MemberId(member.id()),
-        name: member.name().to_owned(),
+        name: instance(member.name()).to_owned(),
         peer_urls: member.peer_urls().to_vec(),
         client_urls: member.client_urls().to_vec(),
         learner: member.is_learner(),
     }
+}
+
+/// k3s names a member after its node, which is the instance, with eight random digits behind.
+fn instance(name: &str) -> &str {
+    let is_suffix = |end: &str| end.len() == 8 && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.rsplit_once('-').filter(|(node, end)| node.starts_with("i-") && is_suffix(end)).map_or(name, |(node, _)| node)
 }
 
 /// The addresses among the client URLs of a list's voters: where a client of the cluster may go.
@@ -123,5 +170,5 @@ pub fn client_addresses(view: &View) -> Vec<Ipv4Addr> {
 }
 
 fn address(url: &str) -> Option<Ipv4Addr> {
-    url.strip_prefix("http://")?.split(':').next()?.parse().ok()
+    url.split("://").nth(1)?.split(':').next()?.parse().ok()
 }

@@ -12,9 +12,11 @@ use quorate_core::ids::InstanceId;
 use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
+use super::distribution::{self, Purpose};
 use super::processes::{self, Process};
 use super::settings::{AgentSettings, LISTEN};
 use super::{binaries, subnet};
+use crate::k3s::Pace;
 use crate::wire::ImdsServer;
 
 /// How long an orderly stop may take before the plug is pulled.
@@ -28,6 +30,8 @@ pub(super) const ETCD_LOG: &str = "state/etcd.log";
 pub(super) struct Programs {
     pub(super) etcd: PathBuf,
     pub(super) quorate: PathBuf,
+    pub(super) k3s: PathBuf,
+    pub(super) pace: Pace,
     pub(super) settings: AgentSettings,
     /// The agent's environment, but for what differs from machine to machine.
     pub(super) environment: BTreeMap<String, String>,
@@ -40,6 +44,7 @@ pub(super) struct Machine {
     pub(super) disk: PathBuf,
     pub(super) log: PathBuf,
     pub(super) address: Ipv4Addr,
+    pub(super) purpose: Purpose,
     pub(super) imds: Option<ImdsServer>,
     pub(super) agent: Option<Child>,
 }
@@ -51,6 +56,9 @@ impl Machine {
     /// The disk cannot be written, or the agent cannot be run.
     pub(super) fn start_agent(&mut self, programs: &Programs) -> anyhow::Result<()> {
         fs::create_dir_all(&self.disk).with_context(|| format!("cannot make {}", self.disk.display()))?;
+        if self.purpose.role.has_node() {
+            distribution::install(&self.disk, self.address, &self.purpose, programs)?;
+        }
         let config = self.disk.join("config.toml");
         fs::write(&config, self.settings(programs).to_string()).with_context(|| format!("cannot write {}", config.display()))?;
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
@@ -85,6 +93,10 @@ impl Machine {
         let own = match binaries::restore_tool(&programs.etcd) {
             Some(tool) => own.text("etcd.restore_tool", tool.display()),
             None => own,
+        };
+        let own = match self.purpose.role.has_node() {
+            true => own.overridden_by(&distribution::settings(&self.disk, programs)),
+            false => own,
         };
         own.overridden_by(&programs.settings)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,16 +11,20 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use quorate_core::ids::InstanceId;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use rustix::process::Signal;
 
 use super::LabOptions;
+use super::clusters::Clusters;
+use super::distribution::{self, Purpose};
+use super::etcd::Credentials;
 use super::events::Machinery;
 use super::machine::{Machine, Programs};
 use super::settings::AgentSettings;
 use super::site::Host;
 use super::{root, subnet};
-use crate::region::Ec2State;
+use crate::region::{Ec2State, Tag};
 use crate::wire::RegionServer;
 
 /// So many of the last lines of each log.
@@ -29,6 +34,7 @@ const TAIL: usize = 25;
 #[derive(Debug)]
 pub(super) struct Machines {
     pub(super) server: RegionServer,
+    pub(super) clusters: Clusters,
     root: PathBuf,
     boot: Duration,
     programs: Mutex<Programs>,
@@ -49,13 +55,18 @@ struct Slot {
 
 impl Machines {
     pub(super) fn new(server: RegionServer, options: LabOptions, root: &Path) -> Self {
-        let LabOptions { etcd, quorate, region, boot, settings, mut environment } = options;
+        let LabOptions { etcd, quorate, k3s, pace, region, boot, settings, mut environment } = options;
         environment.insert("AWS_ENDPOINT_URL".to_owned(), server.url());
         environment.insert("NO_PROXY".to_owned(), server.address().ip().to_string());
         environment.insert("AWS_REGION".to_owned(), region.region.to_string());
-        let programs = Mutex::new(Programs { etcd, quorate, settings, environment });
+        let programs = Mutex::new(Programs { etcd, quorate, k3s, pace, settings, environment });
+        let api = match server.address().ip() {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
+        };
         Self {
             server,
+            clusters: Clusters::at(api),
             root: root.to_owned(),
             boot,
             programs,
@@ -118,10 +129,10 @@ impl Machines {
         if let Some(slot) = lock(&self.slots).get(instance) {
             return Ok(slot.machine.clone());
         }
-        let address = self.server.region().lock().instance(instance).map(|instance| instance.address);
-        let address = address.with_context(|| format!("there is no instance {instance}"))?;
+        let found = self.server.region().lock().instance(instance).map(|instance| (instance.address, purpose(&instance.tags)));
+        let (address, purpose) = found.with_context(|| format!("there is no instance {instance}"))?;
         let (disk, log) = (self.disk(instance), self.log(instance));
-        let machine = Machine { id: instance.clone(), disk, log, address, imds: None, agent: None };
+        let machine = Machine { id: instance.clone(), disk, log, address, purpose, imds: None, agent: None };
         let machine = Arc::new(tokio::sync::Mutex::new(machine));
         lock(&self.slots).insert(instance.clone(), Slot { machine: machine.clone(), started: None });
         Ok(machine)
@@ -180,6 +191,9 @@ impl Machinery for Machines {
         let mut machine = machine.lock().await;
         if machine.imds.is_none() {
             machine.imds = Some(self.serve_imds(&machine).await?);
+        }
+        if machine.purpose.role.has_node() {
+            machine.purpose.kubernetes = self.clusters.serve(&machine.purpose.cluster).await?.0;
         }
         tokio::time::sleep(self.boot).await;
         self.start_agent(&mut machine)
@@ -241,9 +255,19 @@ impl Host for Machines {
         text
     }
 
+    fn credentials(&self, instance: &InstanceId) -> Option<Credentials> {
+        Credentials::of_k3s(&distribution::data_dir(&self.disk(instance)))
+    }
+
     fn is_unattended(&self, instance: &InstanceId) -> bool {
         lock(&self.unattended).contains(instance)
     }
+}
+
+fn purpose(tags: &[Tag]) -> Purpose {
+    let tag = |key: &str| tags.iter().find(|tag| &*tag.key == key).map(|tag| &*tag.value).unwrap_or_default();
+    let role = Role::parse(tag("quorate:role")).unwrap_or(Role::Etcd);
+    Purpose { role, cluster: tag("quorate:cluster").to_owned(), kubernetes: String::new() }
 }
 
 /// A test that failed while it held the lock leaves nothing half-done.

@@ -43,7 +43,7 @@ impl Site {
     /// The members as each running instance's own etcd lists them after a read through a quorum; those that do not answer are left out.
     pub async fn lists(&self) -> BTreeMap<InstanceId, View> {
         let ask = |(instance, address)| async move {
-            let client = Clients::default().at(address).await.ok()?;
+            let client = Clients::default().with(address, self.host.credentials(&instance)).await.ok()?;
             Some((instance, etcd::list(client).await.ok()?))
         };
         join_all(self.powered().into_iter().map(ask)).await.into_iter().flatten().collect()

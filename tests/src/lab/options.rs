@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::binaries;
 use super::settings::AgentSettings;
+use crate::k3s::Pace;
 use crate::region::{Delays, RegionConfig};
 
 /// What a lab is made with.
@@ -15,6 +16,10 @@ pub struct LabOptions {
     pub etcd: PathBuf,
     /// The agent.
     pub quorate: PathBuf,
+    /// The stand-in for k3s, for groups of Kubernetes servers and workers.
+    pub k3s: PathBuf,
+    /// How fast it works; [`Pace::default`] is k3s' own.
+    pub pace: Pace,
     /// The region; its addresses are replaced by the lab's own network.
     pub region: RegionConfig,
     /// From power on until the agent starts: kernel and service manager.
@@ -29,11 +34,13 @@ impl LabOptions {
     /// Agents with their defaults, in a region whose delays are short.
     ///
     /// # Errors
-    /// etcd or the agent is not there.
+    /// etcd, the agent or the stand-in for k3s is not there.
     pub fn new(etcd: Option<&Path>) -> anyhow::Result<Self> {
         Ok(Self {
             etcd: binaries::etcd(etcd)?,
             quorate: binaries::quorate()?,
+            k3s: binaries::k3s()?,
+            pace: Pace::quick(),
             region: RegionConfig { delays: Delays::lab(), shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() },
             boot: Duration::from_millis(500),
             settings: AgentSettings::defaults(),

@@ -11,6 +11,7 @@ use anyhow::Context;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
+use super::etcd::Credentials;
 use crate::region::{ActionResult, Api, Caller, GroupSpec, HookSpec, Instance, Transition};
 use crate::wire::RegionHandle;
 
@@ -20,6 +21,10 @@ pub trait Host: fmt::Debug + Send + Sync {
     fn troubles(&self) -> Vec<String>;
     /// The last lines of every machine's log.
     fn logs(&self) -> String;
+    /// What a client has to show to the etcd of this instance, if it speaks TLS.
+    fn credentials(&self, _: &InstanceId) -> Option<Credentials> {
+        None
+    }
     /// Whether a test ended this machine's agent and left it at that.
     fn is_unattended(&self, instance: &InstanceId) -> bool;
 }

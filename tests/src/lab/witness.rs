@@ -48,16 +48,15 @@ impl Witness {
     #[must_use]
     pub fn of(site: &Site) -> Self {
         let seen = Arc::<Mutex<Sightings>>::default();
-        let region = site.region().clone();
+        let site = site.clone();
         let into = seen.clone();
         let task = tokio::spawn(async move {
             let mut clients = Clients::default();
             let mut turns = interval(PAUSE);
             loop {
                 turns.tick().await;
-                let powered: Vec<_> = region.lock().instances().iter().filter(|one| one.powered).map(|one| one.address).collect();
-                let views = look(&mut clients, &powered).await;
-                lock(&into).take(&views, region.now());
+                let views = look(&mut clients, &site).await;
+                lock(&into).take(&views, site.now());
             }
         });
         Self { seen, task }
@@ -87,10 +86,10 @@ impl Drop for Witness {
     }
 }
 
-async fn look(clients: &mut Clients, addresses: &[std::net::Ipv4Addr]) -> Vec<View> {
+async fn look(clients: &mut Clients, site: &Site) -> Vec<View> {
     let mut questions = Vec::new();
-    for address in addresses {
-        if let Ok(client) = clients.at(*address).await {
+    for (instance, address) in site.powered() {
+        if let Ok(client) = clients.with(address, site.host.credentials(&instance)).await {
             questions.push(timeout(PATIENCE, etcd::own_list(client)));
         }
     }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 pub use gaps::{Gap, Label};
 
+use super::etcd::Credentials;
 use endpoints::Endpoints;
 use gaps::Gaps;
 
@@ -26,6 +27,7 @@ use gaps::Gaps;
 #[derive(Debug)]
 pub struct Writer {
     prefix: String,
+    credentials: Option<Credentials>,
     book: Arc<Mutex<Book>>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -35,6 +37,7 @@ pub struct Writer {
 #[derive(Debug)]
 pub struct Written {
     prefix: String,
+    credentials: Option<Credentials>,
     book: Book,
 }
 
@@ -58,14 +61,20 @@ impl Writer {
     /// Starts writing under this prefix, at first through these addresses.
     #[must_use]
     pub fn start(addresses: Vec<Ipv4Addr>, prefix: &str) -> Self {
+        Self::start_as(addresses, prefix, None)
+    }
+
+    /// The same for a cluster that speaks TLS: the credentials of one member are good for all.
+    #[must_use]
+    pub fn start_as(addresses: Vec<Ipv4Addr>, prefix: &str, credentials: Option<Credentials>) -> Self {
         let book = Arc::new(Mutex::new(Book::new()));
         let (stop, stopped) = watch::channel(false);
-        let endpoints = Endpoints::new(addresses);
+        let endpoints = Endpoints::new(addresses, credentials.clone());
         let tasks = vec![
             tokio::spawn(load::write(prefix.to_owned(), endpoints.clone(), book.clone(), stopped.clone())),
             tokio::spawn(endpoints::refresh(endpoints, stopped)),
         ];
-        Self { prefix: prefix.to_owned(), book, stop, tasks }
+        Self { prefix: prefix.to_owned(), credentials, book, stop, tasks }
     }
 
     /// What is happening to the cluster from now on.
@@ -103,7 +112,7 @@ impl Writer {
             let _ = task.await;
         }
         let book = std::mem::replace(&mut *lock(&self.book), Book::new());
-        Written { prefix: std::mem::take(&mut self.prefix), book }
+        Written { prefix: std::mem::take(&mut self.prefix), credentials: self.credentials.take(), book }
     }
 }
 

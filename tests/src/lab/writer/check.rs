@@ -38,7 +38,7 @@ impl Written {
     }
 
     async fn read(&self, address: Ipv4Addr) -> anyhow::Result<BTreeMap<String, String>> {
-        let mut client = etcd::client(address, std::time::Duration::from_secs(5)).await?;
+        let mut client = etcd::client_as(address, std::time::Duration::from_secs(5), self.credentials.as_ref()).await?;
         let mut found = BTreeMap::new();
         let mut from = self.prefix.clone();
         loop {

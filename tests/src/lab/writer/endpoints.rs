@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 
-use crate::lab::etcd::{self, Clients};
+use crate::lab::etcd::{self, Clients, Credentials};
 
 /// How old the list of endpoints may grow.
 const REFRESH: Duration = Duration::from_millis(500);
 
 /// The endpoints and which of them is in use; clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoints(Arc<Mutex<State>>);
+pub(super) struct Endpoints(Arc<Mutex<State>>, Option<Arc<Credentials>>);
 
 #[derive(Debug)]
 struct State {
@@ -23,8 +23,13 @@ struct State {
 }
 
 impl Endpoints {
-    pub(super) fn new(addresses: Vec<Ipv4Addr>) -> Self {
-        Self(Arc::new(Mutex::new(State { addresses, current: 0 })))
+    pub(super) fn new(addresses: Vec<Ipv4Addr>, credentials: Option<Credentials>) -> Self {
+        Self(Arc::new(Mutex::new(State { addresses, current: 0 })), credentials.map(Arc::new))
+    }
+
+    /// What every one of them wants to see.
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
+        self.1.as_deref()
     }
 
     /// The one in use.
@@ -65,7 +70,7 @@ pub(super) async fn refresh(endpoints: Endpoints, mut stopped: watch::Receiver<b
     while tokio::time::timeout(REFRESH, stopped.wait_for(|stopped| *stopped)).await.is_err() {
         let mut answers = FuturesUnordered::new();
         for address in endpoints.all() {
-            if let Ok(client) = clients.at(address).await {
+            if let Ok(client) = clients.with(address, endpoints.credentials().cloned()).await {
                 answers.push(etcd::list(client));
             }
         }

@@ -46,7 +46,7 @@ async fn until_acknowledged(
 ) -> Option<i64> {
     loop {
         let endpoint = endpoints.current()?;
-        match attempt(clients, endpoint, super::check::key(prefix, number), number).await {
+        match attempt(clients, endpoints, endpoint, super::check::key(prefix, number), number).await {
             Ok(revision) => return Some(revision),
             Err(why) => {
                 let mut book = lock(book);
@@ -63,8 +63,8 @@ async fn until_acknowledged(
 }
 
 /// One try at one endpoint: the revision, or why there is none.
-async fn attempt(clients: &mut Clients, endpoint: Ipv4Addr, key: String, number: u64) -> Result<i64, String> {
-    let mut client = clients.at(endpoint).await?;
+async fn attempt(clients: &mut Clients, endpoints: &Endpoints, endpoint: Ipv4Addr, key: String, number: u64) -> Result<i64, String> {
+    let mut client = clients.at(endpoint, endpoints).await?;
     let answer = timeout(TRY, client.put(key, number.to_string(), None)).await;
     let answer = answer.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
     answer.header().map(etcd_client::ResponseHeader::revision).ok_or_else(|| "an answer without a header".to_owned())
@@ -75,11 +75,11 @@ async fn attempt(clients: &mut Clients, endpoint: Ipv4Addr, key: String, number:
 struct Clients(BTreeMap<Ipv4Addr, Client>);
 
 impl Clients {
-    async fn at(&mut self, endpoint: Ipv4Addr) -> Result<KvClient, String> {
+    async fn at(&mut self, endpoint: Ipv4Addr, endpoints: &Endpoints) -> Result<KvClient, String> {
         if let Some(client) = self.0.get(&endpoint) {
             return Ok(client.kv_client());
         }
-        let client = etcd::client(endpoint, TRY).await.map_err(|error| error.to_string())?;
+        let client = etcd::client_as(endpoint, TRY, endpoints.credentials()).await.map_err(|error| error.to_string())?;
         self.0.insert(endpoint, client.clone());
         Ok(client.kv_client())
     }
