@@ -3,6 +3,8 @@
 //! Auto Scaling shares one token bucket per account and region; a thousand nodes must not empty it. In steady state a voter asks
 //! for its groups alone, six times an hour by default.
 
+mod worker;
+
 use std::time::Duration;
 
 use crate::ids::{GroupName, InstanceId};
@@ -10,6 +12,7 @@ use crate::memory::Memory;
 use crate::observation::{LifecycleState, Observation};
 use crate::planner;
 use crate::policy::Policy;
+use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
@@ -35,6 +38,9 @@ const SLACK: &[(u32, u32)] = &[(24, 6), (240, 24), (720, 120)];
 #[must_use]
 pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Vec<Query> {
     let s = Situation::new(observation, memory, policy, now);
+    if s.seen.me.role == Role::Worker {
+        return worker::due(&s);
+    }
     let mut queries = Vec::new();
     let pace = pace(&s);
     let is_due = |asked: Option<Timestamp>, every: Duration| asked.is_none_or(|at| now.since(at) >= every);
@@ -134,10 +140,18 @@ fn awaits_own_state(s: &Situation<'_>) -> bool {
 /// Instances whose end or address must be learned from EC2 by id: those with no known address, and those that do not answer.
 fn to_ask_by_id(s: &Situation<'_>) -> Vec<InstanceId> {
     let voters = s.membership().into_iter().flat_map(|m| m.members.iter()).filter_map(|m| s.instance_of(m));
-    let mut ids: Vec<InstanceId> = s.others().into_iter().chain(voters).filter(|id| id != s.me() && needs_asking(s, id)).collect();
+    let members = s.others().into_iter().chain(voters).filter(|id| id != s.me() && needs_asking(s, id));
+    let mut ids: Vec<InstanceId> = members.chain(silent_nodes(s)).collect();
     ids.sort();
     ids.dedup();
     ids
+}
+
+/// Nodes that are not ready, for the agent beside the leader: are their instances still there?
+fn silent_nodes(s: &Situation<'_>) -> impl Iterator<Item = InstanceId> {
+    let nodes = s.seen.kubernetes.nodes.fresh().filter(|_| s.leads()).into_iter().flatten().filter(|node| !node.ready);
+    let ids: Vec<InstanceId> = nodes.filter(|node| node.name.starts_with("i-")).map(|node| InstanceId::new(&node.name)).collect();
+    ids.into_iter().filter(|id| id != s.me() && !s.is_gone(id))
 }
 
 fn needs_asking(s: &Situation<'_>, id: &InstanceId) -> bool {

@@ -84,6 +84,15 @@ pub struct LearnerWatch {
     pub counted_at: Timestamp,
 }
 
+/// A server that is let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// Heartbeats of one hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beat {
@@ -161,6 +170,16 @@ pub struct Memory {
     pub rests: bool,
     /// This instance has asked its group to replace it.
     pub reported_unhealthy: bool,
+    /// This node may join as a server, and waits to be admitted.
+    pub seeks: bool,
+    /// Whom this agent, beside the leader, admits as the next server.
+    pub admission: Option<Admission>,
+    /// Whom it admitted before in vain: others come first.
+    pub passed_over: Option<InstanceId>,
+    /// When the distribution was first asked to remove this node's member.
+    pub removal_asked: Option<Timestamp>,
+    /// When an API server last told of this node's Node.
+    pub api_answered: Option<Timestamp>,
     /// When each kind of question was last put to AWS.
     pub asked: Asked,
     /// Since when something has been awaited from AWS, so that it is asked more often.
@@ -197,6 +216,11 @@ impl Memory {
             local_answered: None,
             rests: false,
             reported_unhealthy: false,
+            seeks: false,
+            admission: None,
+            passed_over: None,
+            removal_asked: None,
+            api_answered: None,
             asked: Asked::default(),
             hurry: None,
             last_trouble: None,

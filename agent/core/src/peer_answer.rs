@@ -1,8 +1,10 @@
 //! What a node tells its peers of itself: others found, recover and leave on the strength of it.
 
+use crate::ids::InstanceId;
 use crate::memory::Memory;
-use crate::observation::{ControlPlane, DataClaim, LocalData, Observation, PeerAnswer, Process};
+use crate::observation::{ControlPlane, DataClaim, LocalData, Lock, Membership, Observation, PeerAnswer, Process, Server};
 use crate::report::{Phase, Report};
+use crate::role::Role;
 use crate::time::Timestamp;
 
 impl PeerAnswer {
@@ -31,10 +33,34 @@ impl PeerAnswer {
         self.phase = report.phase;
         self.data = data_claim(seen);
         self.quorum = seen.etcd.membership.fresh().map(|m| m.cluster);
+        self.control_plane = control_plane(seen, memory);
         self.leaving = memory.leaving.is_some();
         self.leave_within_ms = report.until.filter(|_| self.leaving).map(within);
         record_changed
     }
+}
+
+fn control_plane(seen: &Observation, memory: &Memory) -> ControlPlane {
+    let holds_lock = matches!(seen.etcd.lock.fresh(), Some(Lock::Mine { .. }));
+    let admits = memory.admission.as_ref().filter(|_| holds_lock).map(|a| a.instance.clone());
+    ControlPlane { seeks: memory.seeks, admits, servers: servers(seen, memory) }
+}
+
+/// The voters that answer, with the addresses where they are known; of a control plane alone.
+fn servers(seen: &Observation, memory: &Memory) -> Vec<Server> {
+    if seen.me.role != Role::ControlPlane {
+        return Vec::new();
+    }
+    let voters = seen.etcd.membership.fresh().into_iter().flat_map(Membership::voters);
+    let healthy = voters.filter(|m| seen.etcd.statuses.get(&m.id).and_then(|s| s.fresh()).is_some_and(|s| s.leader.is_some()));
+    let address = |id: &InstanceId| match *id == seen.me.instance {
+        true => Some(seen.me.address),
+        false => memory.kept.seen.get(id).and_then(|s| s.address),
+    };
+    let known = healthy.filter_map(|m| m.name.clone()).filter_map(|id| address(&id).map(|address| Server { instance: id, address }));
+    let mut all: Vec<Server> = known.collect();
+    all.sort();
+    all
 }
 
 fn data_claim(seen: &Observation) -> DataClaim {

@@ -1,5 +1,7 @@
 //! A decision: at most one step, with everything that its execution needs, and the report that explains it.
 
+mod node;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use crate::observation::HookRef;
 use crate::pausing::Pause;
 use crate::report::Report;
 use crate::role::Role;
+
+pub use node::NodeStep;
 
 /// A member through whose client endpoint a call goes. Membership calls are per member: etcd judges health from where they arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,6 +214,8 @@ pub enum Step {
         /// Through which member.
         via: Via,
     },
+    /// What concerns a Kubernetes node.
+    Node(NodeStep),
 }
 
 impl Step {
@@ -236,6 +242,7 @@ impl Step {
             Self::ForgetOrder => "forget-order",
             Self::SetPause { .. } => "set-pause",
             Self::ClearPause { .. } => "clear-pause",
+            Self::Node(step) => step.kind(),
         }
     }
 }

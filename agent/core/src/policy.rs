@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::drain::Escalation;
+
 /// What to do by itself when quorum is lost for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
@@ -91,6 +93,33 @@ pub struct Policy {
     pub shutdown_budget: Duration,
     /// Time to keep back at the end of a leave's deadline for completing the hook.
     pub leave_margin: Duration,
+    /// How a Kubernetes node is drained.
+    pub drain: DrainPolicy,
+}
+
+/// How a Kubernetes node is drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainPolicy {
+    /// At most so long, and never so long that the rest of the leave gets too little.
+    pub budget: Duration,
+    /// Pause before a refused eviction is tried again.
+    pub retry: Duration,
+    /// At most so many evictions are asked for side by side.
+    pub batch: usize,
+    /// Without any answer of an API server for so long, what needs it is given up: the membership must not wait for it.
+    pub patience_without_api: Duration,
+    /// What becomes of pods that are left at the end.
+    pub escalation: Escalation,
+    /// A reboot drains too, and does not only cordon.
+    pub at_reboot: bool,
+}
+
+impl Default for DrainPolicy {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        let (retry, patience_without_api) = (secs(5), secs(60));
+        Self { budget: secs(300), retry, batch: 20, patience_without_api, escalation: Escalation::Delete, at_reboot: false }
+    }
 }
 
 impl Default for Policy {
@@ -126,6 +155,7 @@ impl Default for Policy {
             network_trusted: false,
             shutdown_budget: secs(300),
             leave_margin: secs(10),
+            drain: DrainPolicy::default(),
         }
     }
 }

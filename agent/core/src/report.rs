@@ -25,6 +25,8 @@ pub enum Phase {
     Learner,
     /// Its member votes.
     Voter,
+    /// It serves as a Kubernetes worker.
+    Worker,
     /// The cluster is at its limit: it waits un-joined.
     Spare,
     /// The machine reboots, and its member rests meanwhile.
@@ -41,7 +43,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Starting,
         Self::Warm,
         Self::Waiting,
@@ -49,6 +51,7 @@ impl Phase {
         Self::Joining,
         Self::Learner,
         Self::Voter,
+        Self::Worker,
         Self::Spare,
         Self::Resting,
         Self::Leaving,
@@ -74,6 +77,7 @@ impl fmt::Display for Phase {
             Self::Joining => "joining",
             Self::Learner => "learner",
             Self::Voter => "voter",
+            Self::Worker => "worker",
             Self::Spare => "spare",
             Self::Resting => "resting",
             Self::Leaving => "leaving",

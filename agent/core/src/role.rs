@@ -41,6 +41,15 @@ impl Role {
         matches!(self, Self::ControlPlane | Self::Worker)
     }
 
+    /// The role of the groups whose instances it asks about the cluster: a worker turns to the servers.
+    #[must_use]
+    pub fn of_peers(self) -> Self {
+        match self {
+            Self::Etcd => Self::Etcd,
+            Self::ControlPlane | Self::Worker => Self::ControlPlane,
+        }
+    }
+
     /// The peer URL of the etcd member at `address`. A distribution's etcd speaks TLS always; Quorate's own plain HTTP until TLS comes.
     #[must_use]
     pub fn peer_url(self, address: IpAddr) -> Arc<str> {

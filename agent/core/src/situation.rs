@@ -306,16 +306,18 @@ impl<'a> Situation<'a> {
         leader.or_else(|| membership.voters().filter(usable).find(stays)).or_else(|| membership.voters().find(usable)).and_then(to_via)
     }
 
-    /// The address of a healthy voter that is not this node's, where a distribution runs it: what `server:` is to name.
+    /// The address of another voter, a healthy one if any is, where a distribution runs it: what `server:` is to name.
     #[must_use]
     pub fn another_server(&self) -> Option<IpAddr> {
         if self.seen.me.role != Role::ControlPlane {
             return None;
         }
-        let membership = self.membership()?;
-        let others = membership.voters().filter(|m| self.is_healthy(m.id)).filter_map(|m| self.instance_of(m)).filter(|i| i != self.me());
-        let (going, staying): (Vec<_>, Vec<_>) = others.partition(|i| self.is_leaving(i));
-        staying.iter().chain(&going).find_map(|i| self.memory.kept.seen.get(i)?.address)
+        let voters = self.membership().into_iter().flat_map(Membership::voters);
+        let healthy: Vec<_> = voters.filter(|m| self.is_healthy(m.id)).filter_map(|m| self.instance_of(m)).collect();
+        let listed = self.last_record().into_iter().flat_map(|r| r.voters.iter().map(|v| &v.instance));
+        let stays = |i: &&InstanceId| !self.is_leaving(i) && !self.is_gone(i);
+        let by_worth = healthy.iter().filter(stays).chain(&healthy).chain(listed.filter(stays));
+        by_worth.filter(|i| *i != self.me()).find_map(|i| self.memory.kept.seen.get(i)?.address)
     }
 
     /// The launch transition is open, by the group's own word.

@@ -1,12 +1,17 @@
 //! A drain at work: looks at the API server, asks the core, does its step, and takes in what came of it. The decisions are the core's
 //! ([`quorate_core::drain`]).
 
+mod task;
+
 use std::time::Duration;
 
 use futures::future::{join, join_all};
 use quorate_core::drain::{Ending, Limits, Progress, Step, Verdict, View, plan};
 use quorate_core::plan::Outcome;
 use quorate_core::reading::Reading;
+use tokio::sync::watch;
+
+pub use task::DrainTask;
 
 use crate::adapters::kubernetes::{ApiServers, KubernetesError};
 use crate::clock::Clock;
@@ -19,7 +24,8 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Drain {
     node: String,
-    limits: Limits,
+    /// They may change while it runs: sooner notices shorten it, and what was tried stays known.
+    limits: watch::Receiver<Limits>,
     progress: Progress,
     clock: Clock,
     /// Why the node could not be cordoned, if it was tried.
@@ -38,7 +44,7 @@ pub struct Turn {
 impl Drain {
     /// A drain that begins now.
     #[must_use]
-    pub fn new(node: &str, limits: Limits, clock: Clock) -> Self {
+    pub fn new(node: &str, limits: watch::Receiver<Limits>, clock: Clock) -> Self {
         Self { node: node.to_owned(), limits, progress: Progress::new(clock.now()), clock, not_cordoned: None }
     }
 
@@ -48,16 +54,15 @@ impl Drain {
         &self.progress
     }
 
-    /// Sooner notices shorten a drain that runs; what was tried stays known.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+    fn limits(&self) -> Limits {
+        *self.limits.borrow()
     }
 
     /// One turn: a look, a decision, and its step. It takes no longer than the drain's time, or one last look.
     pub async fn turn(&mut self, servers: &ApiServers) -> Turn {
         let view = self.look(servers).await;
         self.progress.absorb(&view);
-        let mut verdict = plan(&view, &self.progress, &self.limits, self.clock.now());
+        let mut verdict = plan(&view, &self.progress, &self.limits(), self.clock.now());
         let moved = match &mut verdict {
             Verdict::Goes { step: Some(step), says } => {
                 let moved = self.execute(servers, step).await;
@@ -92,7 +97,7 @@ impl Drain {
 
     /// At least `least`, so that nothing spins when the time is over.
     fn time_left(&self, least: Duration) -> Duration {
-        self.limits.end.since(self.clock.now()).max(least)
+        self.limits().end.since(self.clock.now()).max(least)
     }
 
     async fn look(&self, servers: &ApiServers) -> View {
@@ -112,8 +117,16 @@ impl Drain {
     async fn execute(&mut self, servers: &ApiServers, step: &Step) -> bool {
         match step {
             Step::Cordon => self.cordon(servers).await,
-            Step::Evict(endings) => self.end(endings, async |ending| servers.evict(ending).await).await,
-            Step::Delete(endings) => self.end(endings, async |ending| servers.delete_pod(ending).await).await,
+            Step::Evict(endings) => {
+                let calls = endings.iter().map(|ending| self.in_time(servers.evict(ending)));
+                let outcomes = join_all(calls).await;
+                self.note(endings, &outcomes)
+            }
+            Step::Delete(endings) => {
+                let calls = endings.iter().map(|ending| self.in_time(servers.delete_pod(ending)));
+                let outcomes = join_all(calls).await;
+                self.note(endings, &outcomes)
+            }
         }
     }
 
@@ -127,10 +140,10 @@ impl Drain {
         cordoned
     }
 
-    async fn end(&mut self, endings: &[Ending], ask: impl AsyncFn(&Ending) -> Outcome) -> bool {
-        let outcomes = join_all(endings.iter().map(|ending| self.in_time(ask(ending)))).await;
+    /// True if all were accepted.
+    fn note(&mut self, endings: &[Ending], outcomes: &[Outcome]) -> bool {
         let now = self.clock.now();
-        for (ending, outcome) in endings.iter().zip(&outcomes) {
+        for (ending, outcome) in endings.iter().zip(outcomes) {
             self.progress.note(ending, outcome, now);
         }
         outcomes.iter().all(|outcome| *outcome == Outcome::Done)

@@ -84,6 +84,7 @@ impl Executor {
             Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
+            Step::Node(step) => Outcome::Refused(format!("there is no Kubernetes here to {step}")),
             Step::SetPause { via, pause } => world.etcd.set_pause(&via.url, pause).await,
             Step::ClearPause { via } => world.etcd.clear_pause(&via.url).await,
         }

@@ -40,7 +40,7 @@ pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str>
         "recover" if report.needs_operator => Some(QUORUM_LOST),
         "resume" | "broken-member" if report.needs_operator => Some(MEMBER_BROKEN),
         _ if report.needs_operator => Some(HALTED),
-        _ if report.phase == Phase::Voter && before.is_some_and(is_outside) => Some(JOINED),
+        _ if matches!(report.phase, Phase::Voter | Phase::Worker) && before.is_some_and(is_outside) => Some(JOINED),
         _ if enters(Phase::Leaving) => Some(LEAVING),
         _ if enters(Phase::Left) => Some(LEFT),
         _ => None,
@@ -58,7 +58,7 @@ fn is_outside(phase: Phase) -> bool {
         | Phase::Spare
         | Phase::Left
         | Phase::Recovering => true,
-        Phase::Starting | Phase::Voter | Phase::Resting | Phase::Leaving | Phase::Halted => false,
+        Phase::Starting | Phase::Voter | Phase::Worker | Phase::Resting | Phase::Leaving | Phase::Halted => false,
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn describe(step: &Step) -> String {
         Step::Promote { via, member } => format!("promote {member} through {}", via.url),
         Step::RemoveMember { via, member } => format!("remove {member} through {}", via.url),
         Step::MoveLeader { to, .. } => format!("move leader to {to}"),
+        Step::Node(step) => step.to_string(),
         Step::DropSuperseded | Step::ReportUnhealthy | Step::ForgetOrder | Step::SetPause { .. } | Step::ClearPause { .. } => {
             step.kind().to_owned()
         }

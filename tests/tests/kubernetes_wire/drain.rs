@@ -9,6 +9,7 @@ use quorate_core::drain::{Escalation, Limits, Verdict};
 use quorate_lab::kubernetes::{ApiServer, Key, PodSpec, Resource, User, budget, workload};
 use quorate_lab::wire::Fault;
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::lab::Lab;
 
@@ -37,7 +38,7 @@ pub(crate) async fn drain(adapter: &ApiServers, budget: Duration, escalation: Es
         escalation,
     };
     let mut said = Vec::new();
-    let verdict = Drain::new("n1", limits, clock).run(adapter, PAUSE, |says| said.push(says.to_owned())).await;
+    let verdict = Drain::new("n1", watch::channel(limits).1, clock).run(adapter, PAUSE, |says| said.push(says.to_owned())).await;
     End { verdict, said, took: clock.now().since(began) }
 }
 

@@ -52,6 +52,9 @@ impl Memory {
                     self.kept.seen.remove(id);
                     self.not_found.remove(id);
                 }
+                Ec2Answer::Known { .. } if is_another_roles_node(seen, id) => {
+                    self.not_found.remove(id);
+                }
                 Ec2Answer::Known { address, launched, .. } => {
                     self.not_found.remove(id);
                     if let Some(known) = self.come_to_know(id) {
@@ -152,6 +155,9 @@ impl Memory {
             false => self.joining,
         };
         let learner = planner::watched_learner(&s);
+        let (seeks, admission) = (planner::seeks_admission(&s), planner::admission(&s));
+        let removal_asked = self.removal_asked.filter(|_| self.leaving.is_some());
+        let api_answered = seen.kubernetes.node.fresh().and(seen.kubernetes.node.at()).or(self.api_answered);
         let local_silent = keep(runs_silently(&s, now), self.local_silent);
         let hurry = keep(cadence::awaits_aws(&s), self.hurry);
         let open: Vec<_> = open_hooks(&s).collect();
@@ -162,6 +168,12 @@ impl Memory {
         }
         (self.quorum_lost, self.quorumless, self.may_claim) = (quorum_lost, quorumless, may_claim);
         (self.joining, self.learner, self.local_silent, self.hurry) = (joining, learner, local_silent, hurry);
+        if let (Some(before), true) = (&self.admission, admission.is_none() || admission != self.admission)
+            && now.since(before.since) >= policy.learner_patience
+        {
+            self.passed_over = Some(before.instance.clone());
+        }
+        (self.seeks, self.admission, self.removal_asked, self.api_answered) = (seeks, admission, removal_asked, api_answered);
         for hook in open {
             self.beats.entry(hook).or_insert(Beat { opened: now, accepted: None, tried: None });
         }
@@ -174,6 +186,12 @@ impl Memory {
         self.starts.retain(|at| now.since(*at) < policy.broken_window);
         self.not_before.retain(|_, at| now < *at);
     }
+}
+
+/// A worker's Node, asked for only to learn of its end: it holds no member data and has no say.
+fn is_another_roles_node(seen: &Observation, id: &InstanceId) -> bool {
+    let node = seen.kubernetes.nodes.last().and_then(|nodes| nodes.iter().find(|node| node.name == id.as_str()));
+    node.is_some_and(|node| !node.control_plane) && seen.cloud.listed.last().is_none_or(|listed| !listed.contains_key(id))
 }
 
 fn runs_silently(s: &Situation<'_>, now: Timestamp) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cadence::Query;
-use crate::plan::{Outcome, Step, StopReason};
+use crate::plan::{NodeStep, Outcome, Step, StopReason};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -55,6 +55,7 @@ impl Memory {
                 self.rests = *reason == StopReason::LastVoterLeaves;
             }
             Step::StopMember(_) if done => self.local_silent = None,
+            Step::Node(NodeStep::AnnotateRemoval { .. }) if done => self.removal_asked = Some(self.removal_asked.unwrap_or(now)),
             Step::ForgetOrder => self.kept.order = None,
             Step::SetPause { pause, .. } if done => self.kept.pausing.read(Some(pause)),
             Step::ClearPause { .. } if done => self.kept.pausing.read(None),
@@ -86,6 +87,7 @@ fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)>
         Step::ReportUnhealthy => ("unhealthy", policy.aws_hurry),
         Step::AcquireLock { .. } => ("lock", policy.retry),
         Step::SetPause { .. } | Step::ClearPause { .. } => ("pause", policy.cycle),
+        Step::Node(step) => (step.kind(), policy.retry * 2),
         _ => return None,
     })
 }

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod etcd;
+mod kubernetes;
 mod local;
 mod notice;
 mod peer;
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 
 pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
 pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
+pub use kubernetes::{Draining, KubernetesView, ListedNode, NodeView, ServerSeen};
 pub use local::{DataIdentity, Local, LocalData, Process, Shutdown, ShutdownKind};
 pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 pub use peer::{ControlPlane, DataClaim, PeerAnswer, Server};
@@ -61,4 +63,6 @@ pub struct Observation {
     pub local: Local,
     /// The etcd cluster, as its own members tell it.
     pub etcd: EtcdView,
+    /// Kubernetes.
+    pub kubernetes: KubernetesView,
 }

@@ -9,7 +9,7 @@ use crate::report::Phase;
 use crate::situation::Situation;
 
 use super::decision::Decision;
-use super::{join, serve};
+use super::{join, node, serve};
 
 /// This instance's open hooks of one transition that are not completed yet.
 pub(super) fn open<'a>(s: &Situation<'a>, transition: Transition) -> impl Iterator<Item = &'a Hook> {
@@ -53,7 +53,7 @@ fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&Beat>) -> Duration {
 /// Completes the launch, only when this node votes and is caught up, or the cluster is at its limit and it waits as a spare.
 pub(super) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
     let hook = open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
-    let (phase, why) = if votes_and_is_caught_up(s) {
+    let (phase, why) = if votes_and_is_caught_up(s) && node::is_ready(s) {
         (Phase::Voter, "it has joined")
     } else if join::is_spare(s) {
         (Phase::Spare, "it waits un-joined as a spare")

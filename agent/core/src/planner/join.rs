@@ -1,16 +1,19 @@
 //! Joining an established cluster: as a learner, one at a time, with no departed voter in the way.
 
 use crate::charter::State;
-use crate::ids::MemberId;
-use crate::observation::{Lock, Member, Membership, Transition};
+use std::net::IpAddr;
+
+use crate::ids::{Generation, InstanceId, MemberId};
+use crate::observation::{Hook, Lock, Member, Membership, Transition};
 use crate::plan::{HookResult, Start, Step, StopReason, peer_url};
 use crate::quorum;
 use crate::report::Phase;
+use crate::role::Role;
 use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{hooks, serve};
+use super::{hooks, serve, worker};
 
 /// The joiner's own steps, while its disk is empty or its learner is not promoted yet.
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
@@ -19,6 +22,9 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let Some(membership) = s.membership().filter(|m| Some(m.cluster) == record.etcd_cluster) else {
+        if s.seen.me.role == Role::ControlPlane {
+            return Some(join_server(s, record.generation));
+        }
         return Some(
             Decision::wait(Phase::Joining, "waits for a voter of the established cluster to answer with quorum").again_in(s.policy.retry),
         );
@@ -31,9 +37,31 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return Some(stale);
     }
     match own.first() {
+        _ if s.seen.me.role == Role::ControlPlane => Some(join_server(s, record.generation)),
         Some(entry) => Some(start(s, record.generation, entry.id, membership)),
         None => Some(add(s, membership)),
     }
+}
+
+/// A distribution's server adds its own member as it starts; until then it has no credentials for etcd, and a voter's agent lets it in.
+fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
+    if s.memory.waits("start", s.now) {
+        return Decision::wait(Phase::Joining, "started the server a moment ago; waits for it, or to start it again")
+            .again_in(s.policy.retry);
+    }
+    let Some((host, server)) = admitted_by(s) else {
+        return Decision::wait(Phase::Joining, "waits until the agent beside the leader admits it: servers join one at a time")
+            .again_in(s.policy.retry);
+    };
+    let step = Step::StartMember(Start::JoinServer { generation, server });
+    Decision::act(Phase::Joining, step, format!("starts the server to join through {host}, which admits it"))
+}
+
+/// The voter whose agent admits this node, and its address.
+fn admitted_by<'a>(s: &Situation<'a>) -> Option<(&'a InstanceId, IpAddr)> {
+    let admits = |id: &&InstanceId| s.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(s.me()));
+    let host = s.seen.peers.keys().filter(admits).find(|id| s.record().is_some_and(|r| r.lists(id)))?;
+    Some((host, s.memory.kept.seen.get(host)?.address?))
 }
 
 /// Only a learner that never started is adopted; the data of any other entry would have to be on this disk.
@@ -126,7 +154,13 @@ pub(super) fn is_spare(s: &Situation<'_>) -> bool {
 
 /// The join waits for nothing but this node itself; asked by [`crate::memory::Memory::absorb`], which counts the join deadline from it.
 pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
+    if s.seen.me.role == Role::Worker {
+        return worker::is_up_to_this_node(s);
+    }
     let Charter::Known(record) = &s.charter else { return false };
+    if s.membership().is_none() && s.seen.me.role == Role::ControlPlane {
+        return record.state == State::Established && s.paused().is_none() && admitted_by(s).is_some();
+    }
     let Some(membership) = s.membership().filter(|_| s.paused().is_none()) else { return false };
     if record.state != State::Established || is_spare(s) || s.my_member().is_some_and(|m| !m.learner) {
         return false;
@@ -158,12 +192,12 @@ pub(super) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     if !deadline_passed(s) || s.departure().is_some() {
         return None;
     }
-    let membership = s.membership()?;
+    let why = "it could not join within its deadline";
+    let Some(membership) = s.membership() else { return give_up_server(s, why) };
     let own: Vec<&Member> = s.own_entries(&membership.members).collect();
     if own.iter().any(|m| !m.learner) {
         return None;
     }
-    let why = "it could not join within its deadline";
     if let Some(entry) = own.first() {
         return Some(removal(s, Phase::Joining, entry, format!("removes its own learner {entry}: {why}")));
     }
@@ -178,13 +212,26 @@ pub(super) fn give_up(s: &Situation<'_>) -> Option<Decision> {
         return Some(Decision::act(Phase::Joining, Step::PutDataAside { why: "gave-up-join" }, format!("puts its data aside: {why}")));
     }
     let Some(hook) = hooks::open(s, Transition::Launching).next() else { return Some(ask_to_be_replaced(s, membership, why)) };
+    Some(abandon(s, hook, why))
+}
+
+/// A server that never got so far as to read etcd: it was admitted, and its unit does not come up.
+fn give_up_server(s: &Situation<'_>, why: &str) -> Option<Decision> {
+    let record = s.record().filter(|r| r.state == State::Established && !r.lists(s.me()))?;
+    if s.seen.me.role != Role::ControlPlane || !s.disk_is_empty() || record.founder() == Some(s.me()) {
+        return None;
+    }
+    let hook = hooks::open(s, Transition::Launching).next()?;
+    Some(abandon(s, hook, why))
+}
+
+fn abandon(s: &Situation<'_>, hook: &Hook, why: &str) -> Decision {
     if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
-        return Some(
-            Decision::wait(Phase::Joining, format!("waits until the group takes ABANDON for hook {}", hook.hook)).again_in(s.policy.retry),
-        );
+        return Decision::wait(Phase::Joining, format!("waits until the group takes ABANDON for hook {}", hook.hook))
+            .again_in(s.policy.retry);
     }
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Abandon };
-    Some(Decision::act(Phase::Joining, step, format!("abandons its launch: {why}")))
+    Decision::act(Phase::Joining, step, format!("abandons its launch: {why}"))
 }
 
 /// The launch is over, so only the group can replace this instance: it is asked once, while every voter is healthy without it.

@@ -5,15 +5,16 @@ use std::time::Duration;
 use crate::charter::ListedVoter;
 use crate::memory::Order;
 use crate::observation::{Member, Membership, Transition};
-use crate::plan::{HookResult, Step, StopReason, Via};
+use crate::plan::{HookResult, NodeStep, Step, StopReason, Via};
 use crate::policy::OnFailedLeave;
 use crate::quorum;
 use crate::report::Phase;
+use crate::role::Role;
 use crate::situation::{Departure, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{bootstrap, charter, hooks, learner, no_quorum, recover, serve};
+use super::{admission, bootstrap, charter, hooks, learner, no_quorum, node, recover, serve};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let departure = s.departure()?;
@@ -21,18 +22,25 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return Some(out_of_time(s, &departure).unwrap_or_else(|| waits(&departure, "its own disk and process are not known yet".into())));
     }
     if holds_nothing(s) {
+        if let Some(node) = node::delete_own(s) {
+            return Some(node);
+        }
         return has_left(s, &departure);
     }
     // A generation is ended only once it is established: until then nobody else may hold it or take it over.
     if let Some(founding) = bootstrap::go_on_founding(s).filter(|d| d.step.is_some() && !rests(s)) {
         return Some(Decision { phase: Phase::Leaving, ..founding });
     }
-    let decision = out_of_time(s, &departure).or_else(|| leave_cluster(s, &departure))?;
+    let drain = || node::drain_before_leaving(s, &departure, reserve(s));
+    let decision = out_of_time(s, &departure).or_else(drain).or_else(|| leave_cluster(s, &departure))?;
     // A leaver that leads is the only one who prunes and promotes: while it waits it does so, or its wait would never end.
     if decision.step.is_some() {
         return Some(decision);
     }
-    let meanwhile = super::leader_duty(s).or_else(|| keep_alive(s, &departure)).map(|d| Decision { phase: Phase::Leaving, ..d });
+    let meanwhile = super::leader_duty(s)
+        .or_else(|| keep_alive(s, &departure))
+        .or_else(|| admission::admit(s))
+        .map(|d| Decision { phase: Phase::Leaving, ..d });
     Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
 }
 
@@ -91,7 +99,7 @@ fn has_left(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     Some(complete(s, departure, HookResult::Continue, "has left"))
 }
 
-fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
+pub(super) fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
     let phase = if state == "has left" { Phase::Left } else { Phase::Leaving };
     if !departure.instance_goes {
         return stays_away(s, departure, phase, state);
@@ -214,8 +222,30 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
     if s.memory.waits("remove", s.now) {
         return waits(departure, "etcd refused its removal a moment ago".into()).again_in(s.policy.retry);
     }
+    if let Some(asked) = removal_by_distribution(s, departure, me) {
+        return asked;
+    }
     let says = format!("leaves, as {}: removes its own member {me} while it still runs", departure.why);
     Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, says).until(departure.deadline).under_lock("leave")
+}
+
+/// A distribution removes its member itself when its Node asks for it. Where no API server answers, or nothing came of it, etcd is told directly.
+fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member) -> Option<Decision> {
+    let node = node::own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
+    match s.memory.removal_asked {
+        Some(at) if s.now.since(at) < s.policy.drain.patience_without_api && !node.removed => Some(
+            waits(departure, format!("waits until its member {me} is removed, as its Node asks"))
+                .again_in(s.policy.retry / 2)
+                .under_lock("leave"),
+        ),
+        Some(_) => None,
+        None if s.memory.waits("annotate-removal", s.now) => None,
+        None => {
+            let says = format!("leaves, as {}: has its member {me} removed while it still runs", departure.why);
+            let step = Step::Node(NodeStep::AnnotateRemoval { member: me.id });
+            Some(Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave"))
+        }
+    }
 }
 
 /// A replacement is waited for within the patience, and never so long that the time to leave is lost.
@@ -230,7 +260,7 @@ fn has_time(s: &Situation<'_>, departure: &Departure, reserve: Duration) -> bool
 
 /// What is kept back for the leave itself, which takes seconds: some margins, but no more than half of a short hook's own time. Its heartbeats
 /// renew that, but never beyond it, so that more would never be there.
-fn reserve(s: &Situation<'_>) -> Duration {
+pub(super) fn reserve(s: &Situation<'_>) -> Duration {
     let margins = s.policy.leave_margin * MARGINS_TO_LEAVE;
     hooks::open(s, Transition::Terminating).map(|h| h.heartbeat_timeout / 2).min().map_or(margins, |half| half.min(margins))
 }

@@ -2,6 +2,7 @@
 //!
 //! An ordered table of rules; the first that applies wins. The lock is declared by a rule, and taken, renewed and given back here.
 
+mod admission;
 mod bootstrap;
 mod charter;
 mod decision;
@@ -10,25 +11,30 @@ mod join;
 mod learner;
 mod leave;
 mod no_quorum;
+mod node;
 mod pause;
 mod prune;
 mod reboot;
 mod recover;
 mod serve;
+mod worker;
 
 use crate::memory::Memory;
 use crate::observation::{Lock, Observation};
 use crate::plan::{Plan, Step};
 use crate::policy::Policy;
 use crate::report::{Phase, Report};
+use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
+pub(crate) use admission::{admission, seeks_admission};
 pub(crate) use bootstrap::{awaits_tagged, may_claim};
 use decision::Decision;
 pub(crate) use join::is_up_to_this_node;
 pub(crate) use learner::watched_learner;
 pub(crate) use recover::loses_quorum_for_good;
+pub(crate) use worker::lacks_server;
 
 /// One rule: a name for reports and tests, and what it decides when it applies.
 struct Rule {
@@ -59,12 +65,37 @@ const RULES: &[Rule] = &[
     Rule { name: "stuck-learner", decide: learner::stuck_learner },
     Rule { name: "charter-voters", decide: charter::reconcile },
     Rule { name: "promote", decide: learner::promote },
+    Rule { name: "admit", decide: admission::admit },
+    Rule { name: "dead-nodes", decide: node::nodes_of_the_dead },
+    Rule { name: "point-at-server", decide: node::point_at_another },
+    Rule { name: "uncordon", decide: node::uncordon },
     Rule { name: "serve", decide: serve::idle },
 ];
 
+/// A worker has no member: no charter, quorum or lock is asked for.
+const WORKER_RULES: &[Rule] = &[
+    Rule { name: "heartbeat", decide: hooks::heartbeat },
+    Rule { name: "paused", decide: pause::decide },
+    Rule { name: "leave", decide: worker::leave },
+    Rule { name: "reboot", decide: worker::reboot },
+    Rule { name: "warm", decide: serve::warm },
+    Rule { name: "unknown-process", decide: worker::unknown_process },
+    Rule { name: "give-up-join", decide: worker::give_up },
+    Rule { name: "start", decide: worker::start },
+    Rule { name: "launch-hook", decide: worker::complete_launch },
+    Rule { name: "uncordon", decide: node::uncordon },
+    Rule { name: "serve", decide: worker::idle },
+];
+
 /// What the agent beside the leader owes to the others, whatever becomes of itself.
-const LEADER_DUTIES: &[fn(&Situation<'_>) -> Option<Decision>] =
-    &[prune::departed_voter, learner::stuck_learner, charter::reconcile, learner::promote, prune::hooks_of_the_dead];
+const LEADER_DUTIES: &[fn(&Situation<'_>) -> Option<Decision>] = &[
+    prune::departed_voter,
+    learner::stuck_learner,
+    charter::reconcile,
+    learner::promote,
+    prune::hooks_of_the_dead,
+    node::nodes_of_the_dead,
+];
 
 /// The first of the leader's duties that is a step now, not a wait.
 fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
@@ -89,7 +120,8 @@ pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Ti
 }
 
 fn decide(s: &Situation<'_>) -> (&'static str, Decision) {
-    let found = RULES.iter().find_map(|rule| (rule.decide)(s).map(|decision| (rule.name, decision)));
+    let rules = if s.seen.me.role == Role::Worker { WORKER_RULES } else { RULES };
+    let found = rules.iter().find_map(|rule| (rule.decide)(s).map(|decision| (rule.name, decision)));
     found.unwrap_or_else(|| ("none", Decision::wait(Phase::Starting, "nothing is known yet that would allow a decision")))
 }
 

@@ -7,13 +7,16 @@ use crate::report::Phase;
 use crate::situation::Situation;
 
 use super::decision::Decision;
-use super::no_quorum;
+use super::{no_quorum, node};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let shutdown = s.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::Reboot)?;
     let until = Some(shutdown.deadline);
     if s.is_stopped() {
         return Some(Decision::wait(Phase::Resting, "its etcd is stopped for the reboot"));
+    }
+    if let Some(cordon) = node::before_reboot(s) {
+        return Some(cordon.until(until));
     }
     if !s.runs() {
         let why = s.seen.local.process.why_not_fresh();

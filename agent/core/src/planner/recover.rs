@@ -8,6 +8,7 @@ use crate::plan::{Step, StopReason};
 use crate::policy::Recovery;
 use crate::quorum;
 use crate::report::Phase;
+use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
@@ -19,11 +20,22 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if s.order() == Some(Order::RecoverFresh) {
         return None;
     }
+    if s.seen.me.role == Role::ControlPlane {
+        return not_built(s);
+    }
     restore_what_i_claimed(s)
         .or_else(|| drop_superseded(s))
         .or_else(|| quorum_lost(s))
         .or_else(|| lost_and_mute(s))
         .or_else(|| total_loss(s))
+}
+
+/// Of a distribution's etcd nothing is restored by this agent yet.
+fn not_built(s: &Situation<'_>) -> Option<Decision> {
+    s.memory.quorum_lost?;
+    let says = "quorum is lost for good, and a control plane is not recovered by itself yet: `k3s server --cluster-reset` on the survivor with the newest data, \
+                or `k3s server --cluster-reset --cluster-reset-restore-path=SNAPSHOT`, is an operator's";
+    Some(Decision::halt(Phase::Recovering, says))
 }
 
 /// The record is this survivor's own claim: ask all again, stop, restore its own data into the new generation.

@@ -7,6 +7,7 @@ use crate::observation::{Membership, Process};
 use crate::plan::{Start, Step, StopReason};
 use crate::quorum;
 use crate::report::Phase;
+use crate::role::Role;
 use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
@@ -167,6 +168,13 @@ pub(super) fn mend(s: &Situation<'_>) -> Option<Decision> {
 /// What this node's member is, for reports.
 pub(super) fn phase_of_member(s: &Situation<'_>) -> Phase {
     match s.my_member() {
+        _ if s.seen.me.role == Role::Worker => {
+            if s.memory.api_answered.is_some() {
+                Phase::Worker
+            } else {
+                Phase::Joining
+            }
+        }
         Some(member) if member.learner => Phase::Learner,
         Some(_) => Phase::Voter,
         None if s.record().is_some_and(|r| r.founder() == Some(s.me())) => Phase::Founding,

@@ -3,9 +3,10 @@
 use crate::ids::InstanceId;
 use crate::observation::{Hook, HookRef, LifecycleState, Transition};
 use crate::plan::HookResult;
+use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, local, notices, require};
+use super::{Verdict, local, node, notices, require};
 
 pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Verdict {
     let group = if instance == f.me() {
@@ -20,6 +21,9 @@ pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, res
     if instance != f.me() {
         return for_the_dead(f, instance, transition, result);
     }
+    if f.seen.me.role == Role::Worker {
+        return node::complete(f, hook, transition, result);
+    }
     match (transition, result) {
         (Transition::Launching, HookResult::Continue) => launch(f),
         (Transition::Launching, HookResult::Abandon) => abandon(f),
@@ -32,7 +36,8 @@ fn launch(f: &Facts<'_>) -> Verdict {
         return require(is_warm(f), "no quorum has spoken");
     };
     let spare = f.disk_is_empty() && !membership.members.iter().any(|m| f.is_mine(m)) && membership.voters().count() >= f.policy.max_voters;
-    require(f.votes() || spare || is_warm(f), "it does not vote yet")
+    require(f.votes() || spare || is_warm(f), "it does not vote yet")?;
+    require(!f.votes() || f.seen.me.role == Role::Etcd || node::is_ready(f), "its node is not ready yet")
 }
 
 fn is_warm(f: &Facts<'_>) -> bool {

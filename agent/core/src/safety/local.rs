@@ -10,7 +10,7 @@ use crate::role::Role;
 use super::facts::Facts;
 use super::founding::everyone_consents;
 use super::membership::without_me;
-use super::{Verdict, hooks, notices, require};
+use super::{Verdict, hooks, node, notices, require};
 
 pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
@@ -18,7 +18,7 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
         Start::Found { generation, token } => found(f, *generation, token),
         Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
         Start::JoinServer { generation, .. } => join_server(f, *generation),
-        Start::Worker { .. } => Err("no worker is started yet"),
+        Start::Worker { server } => node::start_worker(f, *server),
         Start::Resume { loopback_only, .. } => resume(f, *loopback_only),
     }
 }
@@ -84,6 +84,9 @@ fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
 }
 
 pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
+    if f.seen.me.role == Role::Worker {
+        return node::stop_worker(f);
+    }
     match reason {
         StopReason::Left => require(is_removed(f, f.membership()?), "a quorum does not say that its member is removed"),
         StopReason::PutAside => data_is_dead(f),

@@ -6,6 +6,7 @@ mod founding;
 mod hooks;
 mod local;
 mod membership;
+mod node;
 mod notices;
 mod pause;
 
@@ -58,6 +59,7 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::RemoveMember { member, .. } => membership::remove(f, *member),
         Step::MoveLeader { to, .. } => membership::move_leader(f, *to),
         Step::ReportUnhealthy => membership::report_unhealthy(f),
+        Step::Node(step) => node::step(f, step),
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
         }
         Step::SetPause { pause, .. } => must(f.wants_pause(pause), "no operator wants that pause"),
         Step::ClearPause { .. } => must(f.wants_no_pause(), "no operator wants the pause to end"),
+        Step::Node(_) => Err("an etcd member has no Kubernetes node"),
         Step::ForgetOrder => must(w.memory.kept.order != Some(Order::Leave), "an order to leave stands until the operator takes it back"),
     }
 }

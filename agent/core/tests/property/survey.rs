@@ -164,6 +164,7 @@ fn kind(step: &Step) -> String {
         Step::ReportUnhealthy => "unhealthy".to_owned(),
         Step::ForgetOrder => "forget".to_owned(),
         Step::SetPause { .. } => "pause".to_owned(),
+        Step::Node(step) => step.kind().to_owned(),
         Step::ClearPause { .. } => "end of pause".to_owned(),
     }
 }

@@ -60,6 +60,7 @@ fn apply(world: &mut World, step: &Step) {
         Step::RemoveMember { member, .. } => world.etcd.remove(*member),
         Step::MoveLeader { to, .. } => world.etcd.lead(*to),
         Step::SetPause { pause, .. } => world.etcd.pause(Some(pause.clone())),
+        Step::Node(step) => world.kubernetes.apply(step),
         Step::ClearPause { .. } => world.etcd.pause(None),
         Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder => {}
     }

@@ -125,7 +125,7 @@ fn cluster(words: &Words<'_>, before: Option<&Record>, generation: Generation) -
 fn voters(words: &Words<'_>) -> Option<Vec<ListedVoter>> {
     let (_, list) = words.rest().split_once("voters ")?;
     let voter = |item: &str| {
-        let member = words.member(item);
+        let member = words.member(item, quorate_core::role::Role::Etcd);
         ListedVoter { instance: member.name.unwrap_or_else(|| words.fail("a voter has a name")), member: member.id }
     };
     let mut all: Vec<ListedVoter> = Words::items(list).map(voter).collect();

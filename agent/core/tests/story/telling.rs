@@ -85,6 +85,7 @@ fn describe(step: &Step) -> String {
         Step::ReportUnhealthy => "report itself unhealthy".to_owned(),
         Step::ForgetOrder => "forget the order".to_owned(),
         Step::SetPause { via, pause } => format!("write the cluster's pause of {} through {}", pause.by, via.member),
+        Step::Node(step) => step.to_string(),
         Step::ClearPause { via } => format!("delete the cluster's pause through {}", via.member),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::Member;
-use quorate_core::plan::{client_url, peer_url};
+use quorate_core::role::Role;
 
 /// One line, word by word.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl<'a> Words<'a> {
     }
 
     /// `i-a:a1`, `i-d:d4 learner`, or `unnamed:d4@i-d learner` for one that never started.
-    pub(crate) fn member(&self, item: &str) -> Member {
+    pub(crate) fn member(&self, item: &str, role: Role) -> Member {
         let learner = item.ends_with(" learner");
         let (name, rest) = item.trim_end_matches(" learner").split_once(':').unwrap_or_else(|| self.fail("INSTANCE:MEMBER is expected"));
         let (id, at) = rest.split_once('@').unwrap_or((rest, name));
@@ -96,8 +96,8 @@ impl<'a> Words<'a> {
         Member {
             id: self.member_id(id.trim()),
             name: named.then(|| InstanceId::new(name)),
-            peer_url: peer_url(address),
-            client_url: named.then(|| client_url(address)),
+            peer_url: role.peer_url(address),
+            client_url: named.then(|| role.client_url(address)),
             learner,
         }
     }

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod etcd;
+mod kubernetes;
 mod local;
 mod notices;
 mod peers;
@@ -16,6 +17,7 @@ use quorate_core::plan::Step;
 use quorate_core::planner;
 use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
 use quorate_core::reading::Reading;
+use quorate_core::role::Role;
 use quorate_core::safety::Refusal;
 use quorate_core::time::Timestamp;
 
@@ -23,6 +25,7 @@ use super::records::Store;
 use super::words::{Words, address_of, letter};
 use cloud::CloudWorld;
 use etcd::EtcdWorld;
+use kubernetes::KubernetesWorld;
 use local::Machine;
 use notices::NoticesWorld;
 use peers::Peers;
@@ -45,6 +48,7 @@ pub(crate) struct World {
     pub(crate) etcd: EtcdWorld,
     pub(crate) machine: Machine,
     pub(crate) peers: Peers,
+    pub(crate) kubernetes: KubernetesWorld,
     /// The step that was decided last and let through, until it is done or refused.
     pub(crate) pending: Option<Step>,
     /// What the gate refused when the node decided last.
@@ -63,7 +67,7 @@ impl World {
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             cluster: "demo".into(),
-            role: quorate_core::role::Role::Etcd,
+            role: words.after("role").map_or(Role::Etcd, |word| Role::parse(word).unwrap_or_else(|_| words.fail("no such role"))),
             launched: Timestamp(launched * 1000),
         };
         Self {
@@ -77,6 +81,7 @@ impl World {
             etcd: EtcdWorld::default(),
             machine: Machine::default(),
             peers: Peers::default(),
+            kubernetes: KubernetesWorld::default(),
             pending: None,
             refusal: None,
         }
@@ -89,7 +94,8 @@ impl World {
             "store" => self.store.set(words, &self.me),
             "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
             "spot" | "rebalance" | "scheduled" | "imds" => self.notices.set(verb, words, self.now),
-            "etcd" | "status" | "lock" => self.etcd.set(verb, words),
+            "etcd" | "status" | "lock" => self.etcd.set(verb, words, self.me.role),
+            "node" | "nodes" | "servers" | "points-at" | "drain" => self.kubernetes.set(verb, words),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
             "peer" => self.peers.set(words),
@@ -142,6 +148,7 @@ impl World {
             peers: self.peers.observe(self, now),
             local: self.machine.observe(now),
             etcd: self.etcd.observe(own, now),
+            kubernetes: self.kubernetes.observe(now),
         }
     }
 

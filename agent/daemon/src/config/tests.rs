@@ -3,7 +3,7 @@ mod reference;
 use std::collections::BTreeSet;
 use std::error::Error as _;
 
-use quorate_core::policy::{OnFailedLeave, OnRebalance, Recovery};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Recovery};
 
 use super::*;
 
@@ -173,6 +173,7 @@ fn every_value_arrives_where_it_belongs() {
     let settings = Settings::parse(EVERY_KEY).unwrap();
     let (secs, ms) = (Duration::from_secs, Duration::from_millis);
     let policy = Policy {
+        drain: DrainPolicy::default(),
         cycle: ms(1500),
         stale_after: secs(7),
         join_deadline: secs(601),

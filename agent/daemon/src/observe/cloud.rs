@@ -10,6 +10,7 @@ use quorate_core::memory::Memory;
 use quorate_core::observation::{Cloud, Ec2Answer, Group, Hook, LifecycleState, ListedInstance, Observation};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, timeout_at};
@@ -101,10 +102,20 @@ impl CloudObserver {
 
     fn start(&mut self, query: Query, now: Timestamp) {
         let kind = discriminant(&query);
-        let names = self.groups.value().into_iter().flat_map(|(groups, _)| groups).map(|group| group.name.clone()).collect();
+        let names = self.groups_with_hooks();
         let answer = ask(self.world.clone(), query, names, self.hook_pattern.clone());
         let task = self.asking.spawn(async move { (now, answer.await) });
         self.open.insert(task.id(), kind);
+    }
+
+    /// The groups whose hooks matter here. A worker sees to its own alone, and the groups that it knows are the servers'.
+    fn groups_with_hooks(&self) -> Vec<GroupName> {
+        match self.world.me.role {
+            Role::Worker => vec![self.world.me.group.clone()],
+            Role::Etcd | Role::ControlPlane => {
+                self.groups.value().into_iter().flat_map(|(groups, _)| groups).map(|group| group.name.clone()).collect()
+            }
+        }
     }
 
     async fn take_all(&mut self) {
@@ -177,8 +188,8 @@ impl CloudObserver {
 async fn ask(world: World, query: Query, groups: Vec<GroupName>, hooks: HookPattern) -> Answer {
     let cluster = &world.me.cluster;
     match query {
-        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.me.role).await.map_err(|e| chain(&e))),
-        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.me.role).await.map_err(|e| chain(&e))),
+        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.me.role.of_peers()).await.map_err(|e| chain(&e))),
+        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.me.role.of_peers()).await.map_err(|e| chain(&e))),
         Query::Instances(ids) => Answer::Instances(world.ec2.describe(&ids).await.map_err(|e| chain(&e))),
         Query::Hooks => Answer::Hooks(world.autoscaling.hooks(&groups, &hooks).await.map_err(|e| chain(&e))),
         Query::OwnState => {

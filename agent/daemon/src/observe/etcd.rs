@@ -14,6 +14,7 @@ use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Mem
 use quorate_core::pausing::Pause;
 use quorate_core::plan::client_url;
 use quorate_core::reading::Reading;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::of_this_cycle;
@@ -42,8 +43,12 @@ impl EtcdObserver {
     pub(super) fn new(settings: &Settings, world: &World) -> Self {
         Self {
             world: world.clone(),
-            own_url: client_url(world.me.address),
-            founding_url: client_url(settings.etcd.founding_address),
+            own_url: world.me.role.client_url(world.me.address),
+            founding_url: match world.me.role {
+                Role::Etcd => client_url(settings.etcd.founding_address),
+                // A distribution's etcd listens on the node's own address, and takes nobody without its credentials.
+                Role::ControlPlane | Role::Worker => world.me.role.client_url(world.me.address),
+            },
             membership: Reading::unknown("etcd was not asked yet"),
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),
@@ -96,7 +101,7 @@ impl EtcdObserver {
         let record = memory.kept.record.as_ref().filter(|r| r.state == State::Established);
         let listed = record.into_iter().flat_map(|r| &r.voters);
         let address = |id| memory.kept.seen.get(id).and_then(|seen| seen.address);
-        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(client_url).collect();
+        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(|address| self.world.me.role.client_url(address)).collect();
         let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.clone()));
         self.known_urls.extend(members);
         self.known_urls.remove(&self.own_url);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
-use quorate_core::observation::{Local, Me, Observation, Process, Shutdown};
+use quorate_core::observation::{KubernetesView, Local, Me, Observation, Process, Shutdown};
 use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
@@ -122,6 +122,7 @@ impl Observer {
             peers: self.peers.readings(now, self.policy.stale_after),
             local,
             etcd: self.etcd.view(),
+            kubernetes: KubernetesView::none(),
         }
     }
 }

@@ -11,7 +11,7 @@ mod sabotage;
 use std::collections::BTreeMap;
 
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, Local, Me, Notices, Observation, PeerAnswer};
+use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, Me, Notices, Observation, PeerAnswer};
 use quorate_core::plan::Step;
 use quorate_core::reading::Reading;
 use quorate_core::report::Report;
@@ -124,6 +124,7 @@ fn nothing_seen(me: Me) -> Observation {
             process: Reading::unknown(NOT_YET),
             shutdown: None,
         },
+        kubernetes: KubernetesView::none(),
         etcd: EtcdView {
             membership: Reading::unknown(NOT_YET),
             local_list: Reading::unknown(NOT_YET),

@@ -7,6 +7,7 @@ use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::observation::{EtcdView, Lock, Member, MemberStatus, Membership};
 use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use crate::story::words::Words;
@@ -36,24 +37,24 @@ pub(crate) struct EtcdWorld {
 }
 
 impl EtcdWorld {
-    pub(crate) fn set(&mut self, verb: &str, words: &Words<'_>) {
+    pub(crate) fn set(&mut self, verb: &str, words: &Words<'_>, role: Role) {
         match verb {
             "status" => self.set_status(words),
             "lock" => self.lock = lock(words),
-            _ => self.set_cluster(words),
+            _ => self.set_cluster(words, role),
         }
     }
 
-    fn set_cluster(&mut self, words: &Words<'_>) {
+    fn set_cluster(&mut self, words: &Words<'_>, role: Role) {
         let list = || words.rest().split_once(' ').map_or("", |(_, list)| list);
         match words.nth(0) {
-            "members" => (self.members, self.no_quorum) = (Words::items(list()).map(|item| words.member(item)).collect(), false),
+            "members" => (self.members, self.no_quorum) = (Words::items(list()).map(|item| words.member(item, role)).collect(), false),
             "leader" => self.leader = Some(words.member_id(words.nth(1))),
             "via" => self.via = Some(words.member_id(words.nth(1))),
             "cluster" => self.cluster = Some(words.cluster_id(words.nth(1))),
             "no-quorum" => self.no_quorum = true,
             "quorum" => self.no_quorum = false,
-            "local-list" => self.local = Some(Words::items(list()).map(|item| words.member(item)).collect()),
+            "local-list" => self.local = Some(Words::items(list()).map(|item| words.member(item, role)).collect()),
             _ => words.fail("no such word about etcd"),
         }
     }

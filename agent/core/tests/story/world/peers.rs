@@ -35,6 +35,7 @@ struct Peer {
     remembers: Remembers,
     leaving: bool,
     sees_quorum: bool,
+    control_plane: ControlPlane,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -48,6 +49,11 @@ impl Peers {
             remembers: remembers(words),
             leaving: words.has("leaving"),
             sees_quorum: words.has("sees-quorum"),
+            control_plane: ControlPlane {
+                seeks: words.has("seeks"),
+                admits: words.after("admits").map(InstanceId::new),
+                servers: Vec::new(),
+            },
         });
         self.0.insert(InstanceId::new(words.nth(0)), peer);
     }
@@ -87,7 +93,7 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         record,
         data,
         quorum,
-        control_plane: ControlPlane::default(),
+        control_plane: peer.control_plane.clone(),
         leaving: peer.leaving,
         leave_within_ms: None,
     }

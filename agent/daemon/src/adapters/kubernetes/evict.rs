@@ -19,7 +19,7 @@ impl ApiServers {
     /// Asks for an eviction (`policy/v1`); the pod's disruption budget may refuse it. A pod that is not there any more, or whose name another
     /// has taken, is done.
     pub async fn evict(&self, ending: &Ending) -> Outcome {
-        let ask = async |client: Client| {
+        let ask = |client: Client| async move {
             let path = format!("/api/v1/namespaces/{}/pods/{}/eviction", ending.pod.namespace, ending.pod.name);
             let request = http::Request::post(path).header("content-type", "application/json").body(body(ending).to_string().into_bytes());
             over(client.request::<Value>(request.map_err(kube::Error::HttpError)?).await.map(drop))
@@ -31,7 +31,10 @@ impl ApiServers {
     pub async fn delete_pod(&self, ending: &Ending) -> Outcome {
         let preconditions = Some(Preconditions { uid: Some(ending.pod.uid.to_string()), resource_version: None });
         let how = DeleteParams { grace_period_seconds: ending.grace.map(whole_seconds), preconditions, ..DeleteParams::default() };
-        let ask = async |client| over(Api::<Pod>::namespaced(client, &ending.pod.namespace).delete(&ending.pod.name, &how).await.map(drop));
+        let how = &how;
+        let ask = |client: Client| async move {
+            over(Api::<Pod>::namespaced(client, &ending.pod.namespace).delete(&ending.pod.name, how).await.map(drop))
+        };
         self.write("delete a pod", ask).await
     }
 }

@@ -1,8 +1,8 @@
 //! This machine's Node.
 
 use k8s_openapi::api::core::v1::Node;
-use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::{Api, Client};
 use quorate_core::plan::Outcome;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ impl ApiServers {
     }
 
     async fn node(&self, name: &str) -> Result<Option<Node>, KubernetesError> {
-        self.read("read its Node", async |client| Api::<Node>::all(client).get_opt(name).await).await
+        self.read("read its Node", |client| async move { Api::<Node>::all(client).get_opt(name).await }).await
     }
 
     /// Makes the Node unschedulable, with a mark that it was this agent. Somebody else's cordon gets no mark, also one that comes at the same moment:
@@ -50,7 +50,7 @@ impl ApiServers {
     }
 
     async fn patch(&self, operation: &'static str, node: &str, patch: &serde_json::Value) -> Outcome {
-        let ask = async |client| Api::<Node>::all(client).patch(node, &PatchParams::default(), &Patch::Merge(patch)).await;
+        let ask = |client: Client| async move { Api::<Node>::all(client).patch(node, &PatchParams::default(), &Patch::Merge(patch)).await };
         self.write(operation, ask).await
     }
 
@@ -58,9 +58,12 @@ impl ApiServers {
     pub async fn delete_node(&self, node: &str, uid: &str) -> Outcome {
         let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
         let how = DeleteParams { preconditions, ..DeleteParams::default() };
-        let ask = async |client| match Api::<Node>::all(client).delete(node, &how).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            result => result.map(drop),
+        let how = &how;
+        let ask = |client: Client| async move {
+            match Api::<Node>::all(client).delete(node, how).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                result => result.map(drop),
+            }
         };
         self.write("delete its Node", ask).await
     }

@@ -16,7 +16,7 @@ impl ApiServers {
     /// # Errors
     /// No API server answered, or it refused.
     pub async fn pods_on(&self, node: &str) -> Result<Vec<drain::Pod>, KubernetesError> {
-        self.read("list its pods", async |client| {
+        self.read("list its pods", |client| async move {
             let (api, mut pods, mut token) = (Api::<Pod>::all(client), Vec::new(), None::<String>);
             loop {
                 let params = ListParams::default().fields(&format!("spec.nodeName={node}")).limit(PAGE);

@@ -19,6 +19,11 @@ pub struct ApiServers {
     limit: Duration,
 }
 
+/// What asking comes to. Not an `AsyncFn`: the compiler cannot tell yet that one which borrows may go to another thread.
+pub(super) trait Answer<T>: Future<Output = Result<T, kube::Error>> + Send {}
+
+impl<T, F: Future<Output = Result<T, kube::Error>> + Send> Answer<T> for F {}
+
 impl ApiServers {
     /// The server of a kubeconfig, and further ones that take the same credentials: on a node whose own API server goes down with it, the
     /// others are needed to finish. No call takes longer than `limit` at one server.
@@ -39,11 +44,7 @@ impl ApiServers {
     }
 
     /// Asks the server that answered last, then each other once.
-    pub(super) async fn read<T>(
-        &self,
-        operation: &'static str,
-        ask: impl AsyncFn(Client) -> Result<T, kube::Error>,
-    ) -> Result<T, KubernetesError> {
+    pub(super) async fn read<T, F: Answer<T>>(&self, operation: &'static str, ask: impl Fn(Client) -> F) -> Result<T, KubernetesError> {
         let mut tries = 1;
         loop {
             match self.once(operation, &ask).await {
@@ -54,14 +55,14 @@ impl ApiServers {
     }
 
     /// Asks one server once; the next call goes to another if this one is away. Whether it happened is for the next look to tell.
-    pub(super) async fn write<T>(&self, operation: &'static str, ask: impl AsyncFn(Client) -> Result<T, kube::Error>) -> Outcome {
+    pub(super) async fn write<T, F: Answer<T>>(&self, operation: &'static str, ask: impl Fn(Client) -> F) -> Outcome {
         match self.once(operation, &ask).await {
             Ok(_) => Outcome::Done,
             Err(error) => error.outcome(),
         }
     }
 
-    async fn once<T>(&self, operation: &'static str, ask: &impl AsyncFn(Client) -> Result<T, kube::Error>) -> Result<T, KubernetesError> {
+    async fn once<T, F: Answer<T>>(&self, operation: &'static str, ask: &impl Fn(Client) -> F) -> Result<T, KubernetesError> {
         let at = self.current.load(Ordering::Relaxed);
         let Some(server) = self.servers.get(at % self.servers.len()) else {
             return Err(KubernetesError::Slow { operation, limit: self.limit });

@@ -39,6 +39,7 @@ impl World {
             Step::RemoveMember { via, member } => self.remove_member(n, via, *member),
             Step::MoveLeader { via, to } => self.move_leader(n, via, *to),
             Step::ForgetOrder => Outcome::Done,
+            Step::Node(_) => self.refused("there is no Kubernetes here"),
             Step::SetPause { via, pause } => self.set_pause(n, via, Some(pause)),
             Step::ClearPause { via } => self.set_pause(n, via, None),
         }

@@ -1,0 +1,61 @@
+//! Letting servers of a distribution in, one at a time. Who has not joined has no credentials to read etcd or to take the lock: the agent beside
+//! the leader takes it for the joiner, and tells it through its answers to peers.
+
+use crate::charter::State;
+use crate::ids::InstanceId;
+use crate::memory::Admission;
+use crate::report::Phase;
+use crate::role::Role;
+use crate::situation::Situation;
+
+use super::decision::Decision;
+
+/// This node may join as a server and waits for its admission; asked by [`crate::memory::Memory::absorb`], and told to the peers.
+pub(crate) fn seeks_admission(s: &Situation<'_>) -> bool {
+    let established = s.record().is_some_and(|r| r.state == State::Established);
+    let may = s.seen.me.role == Role::ControlPlane && established && s.disk_is_empty() && s.is_stopped();
+    may && s.departure().is_none() && s.paused().is_none() && !s.is_warm() && s.seen.local.shutdown.is_none()
+}
+
+/// Whom the agent beside the leader admits now; asked by [`crate::memory::Memory::absorb`]. It stays with one until that one's member is in the list,
+/// or the patience is over.
+pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
+    if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() || obstacle(s).is_some() {
+        return None;
+    }
+    let before = s.memory.admission.as_ref().filter(|a| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience);
+    before.cloned().or_else(|| next(s).map(|instance| Admission { instance, since: s.now }))
+}
+
+/// Keeps the lock for the one who is admitted.
+pub(super) fn admit(s: &Situation<'_>) -> Option<Decision> {
+    let admission = s.memory.admission.as_ref()?;
+    let says = format!("admits {} to join; waits until its member has started", admission.instance);
+    Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry / 2).under_lock("admit a server"))
+}
+
+/// etcd adds nobody while a voter is unreachable, takes one learner at a time, and the cluster may be at its limit.
+fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
+    let Some(membership) = s.membership() else { return Some("no quorum answers") };
+    let leaving = membership.voters().any(|m| s.instance_of(m).is_some_and(|i| s.is_leaving(&i)));
+    if s.departed_voter().is_some() || membership.voters().any(|m| !s.is_healthy(m.id)) {
+        return Some("a voter does not answer");
+    }
+    if membership.learner().is_some() {
+        return Some("there is a learner");
+    }
+    (membership.voters().count() >= s.policy.max_voters + usize::from(leaving)).then_some("the cluster is at its limit")
+}
+
+/// It still waits, or has started and its member is awaited.
+fn is_on_its_way(s: &Situation<'_>, instance: &InstanceId) -> bool {
+    s.peer(instance).is_some_and(|p| !p.leaving && (p.control_plane.seeks || p.phase == Phase::Joining)) && !s.is_on_its_way_out(instance)
+}
+
+/// The next one by id; one that was admitted in vain comes last.
+fn next(s: &Situation<'_>) -> Option<InstanceId> {
+    let seeks = |id: &&InstanceId| s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id);
+    let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(seeks).collect();
+    let fresh = waiting.iter().find(|id| s.memory.passed_over.as_ref() != Some(**id));
+    fresh.or(waiting.first()).map(|id| (*id).clone())
+}

@@ -1,0 +1,109 @@
+//! A Kubernetes worker: it joins through any living server, serves, and goes in order. While no API server answers nothing is done to its unit, its
+//! pods or its Node, unless its instance goes: workloads outlive the control plane's troubles.
+
+use std::net::IpAddr;
+
+use crate::observation::{ShutdownKind, Transition};
+use crate::plan::{HookResult, Start, Step, StopReason};
+use crate::report::Phase;
+use crate::situation::{Departure, Situation};
+
+use super::decision::Decision;
+use super::{hooks, join, leave, node};
+
+pub(super) fn leave(s: &Situation<'_>) -> Option<Decision> {
+    let departure = s.departure()?;
+    if let Some(drain) = node::drain_before_leaving(s, &departure, leave::reserve(s)).filter(|_| !is_out_of_time(s, &departure)) {
+        return Some(drain);
+    }
+    if s.runs() {
+        let says = format!("leaves, as {}: stops its kubelet", departure.why);
+        return Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::Left), says).until(departure.deadline));
+    }
+    Some(leave::complete(s, &departure, HookResult::Continue, "has left"))
+}
+
+fn is_out_of_time(s: &Situation<'_>, departure: &Departure) -> bool {
+    departure.deadline.is_some_and(|deadline| s.now + s.policy.leave_margin >= deadline)
+}
+
+/// The node is cordoned and stops with its machine.
+pub(super) fn reboot(s: &Situation<'_>) -> Option<Decision> {
+    s.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::Reboot)?;
+    node::before_reboot(s).or_else(|| Some(Decision::wait(Phase::Resting, "its node is as ready for the reboot as it gets")))
+}
+
+pub(super) fn unknown_process(s: &Situation<'_>) -> Option<Decision> {
+    let process = &s.seen.local.process;
+    process
+        .fresh()
+        .is_none()
+        .then(|| Decision::wait(Phase::Starting, format!("whether its kubelet runs is not known: {}", process.why_not_fresh())))
+}
+
+pub(super) fn start(s: &Situation<'_>) -> Option<Decision> {
+    if !s.is_stopped() {
+        return None;
+    }
+    if s.memory.waits("start", s.now) {
+        return Some(
+            Decision::wait(Phase::Joining, "started its kubelet a moment ago; waits for it, or to start it again").again_in(s.policy.retry),
+        );
+    }
+    let Some(server) = living_server(s) else {
+        let known = s.seen.kubernetes.servers.len();
+        return Some(
+            Decision::wait(Phase::Joining, format!("waits for a server: none of the {known} that are known answers"))
+                .again_in(s.policy.retry),
+        );
+    };
+    Some(Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server }), format!("joins through {server}")))
+}
+
+/// The one that its configuration names, as long as it lives; else any.
+pub(super) fn living_server(s: &Situation<'_>) -> Option<IpAddr> {
+    let servers = &s.seen.kubernetes.servers;
+    let healthy = || servers.iter().filter(|one| one.healthy).map(|one| one.server.address);
+    healthy().find(|address| Some(*address) == s.seen.kubernetes.points_at).or_else(|| healthy().next())
+}
+
+pub(super) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
+    let hook = hooks::open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
+    node::own(s).filter(|node| node.ready)?;
+    let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Continue };
+    Some(Decision::act(Phase::Worker, step, format!("completes launch hook {}: its node is ready", hook.hook)))
+}
+
+/// Past the deadline its launch is given up, for its group to try another; but not while no server answers: then another would fare no better.
+pub(super) fn give_up(s: &Situation<'_>) -> Option<Decision> {
+    if !join::deadline_passed(s) || node::own(s).is_some_and(|node| node.ready) || living_server(s).is_none() {
+        return None;
+    }
+    let hook = hooks::open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
+    let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Abandon };
+    Some(Decision::act(Phase::Joining, step, "abandons its launch: its node did not become ready within its deadline"))
+}
+
+pub(super) fn idle(s: &Situation<'_>) -> Option<Decision> {
+    let says = match node::own(s) {
+        Some(node) if node.ready => return Some(Decision::wait(Phase::Worker, "serves as a worker")),
+        Some(_) => "its node is not ready yet",
+        None if s.memory.api_answered.is_some() && living_server(s).is_none() => {
+            return Some(Decision::wait(Phase::Worker, "serves on; no server answers, and nothing is done here until one does"));
+        }
+        None => "waits for its Node to appear",
+    };
+    Some(Decision::wait(Phase::Joining, says).again_in(s.policy.retry))
+}
+
+/// The join waits for nothing but this node: a server answers. Asked by [`crate::memory::Memory::absorb`].
+pub(super) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
+    s.paused().is_none()
+        && living_server(s).is_some()
+        && s.seen.kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|n| !n.ready))
+}
+
+/// No server that is known answers: only then AWS is asked for others.
+pub(crate) fn lacks_server(s: &Situation<'_>) -> bool {
+    living_server(s).is_none()
+}

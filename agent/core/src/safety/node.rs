@@ -1,0 +1,103 @@
+//! Steps on a Kubernetes node, and the lifecycle of a worker, which has no member.
+
+use std::net::IpAddr;
+
+use crate::ids::{InstanceId, MemberId};
+use crate::observation::{Draining, HookRef, NodeView, ShutdownKind, Transition};
+use crate::plan::{HookResult, NodeStep};
+use crate::role::Role;
+
+use super::facts::Facts;
+use super::{Verdict, hooks, membership, notices, require};
+
+pub(super) fn step(f: &Facts<'_>, step: &NodeStep) -> Verdict {
+    require(f.seen.me.role.has_node(), "this instance has no Kubernetes node")?;
+    match step {
+        NodeStep::Drain(_) => {
+            require(notices::is_told_to_leave(f) || (reboots(f) && f.policy.drain.at_reboot), "nobody told this node to go")
+        }
+        NodeStep::Cordon => require(reboots(f), "the machine does not reboot"),
+        NodeStep::Uncordon => uncordon(f),
+        NodeStep::AnnotateRemoval { member } => annotate(f, *member),
+        NodeStep::Delete { instance, uid } => delete(f, instance, uid),
+        NodeStep::PointAt { server } => point_at(f, *server),
+    }
+}
+
+fn reboots(f: &Facts<'_>) -> bool {
+    f.seen.local.shutdown.is_some_and(|shutdown| shutdown.kind == ShutdownKind::Reboot)
+}
+
+fn node<'a>(f: &Facts<'a>) -> Option<&'a NodeView> {
+    f.seen.kubernetes.node.fresh()?.as_ref()
+}
+
+pub(super) fn is_ready(f: &Facts<'_>) -> bool {
+    node(f).is_some_and(|node| node.ready && node.is_voter != Some(false))
+}
+
+/// Only what this agent cordoned, and not on the way out.
+fn uncordon(f: &Facts<'_>) -> Verdict {
+    require(f.seen.local.shutdown.is_none() && f.memory.leaving.is_none(), "the machine goes, or it is leaving")?;
+    require(node(f).is_some_and(|node| node.cordoned_by_us), "this agent did not cordon it")
+}
+
+/// The same as removing its own voter, by another's hand.
+fn annotate(f: &Facts<'_>, member: MemberId) -> Verdict {
+    require(f.data().is_some_and(|d| d.member == Some(member)), "it is not this node's own member")?;
+    membership::remove(f, member)
+}
+
+/// Its own once it has no member any more; another's once EC2 has said that the instance ended.
+fn delete(f: &Facts<'_>, instance: &InstanceId, uid: &str) -> Verdict {
+    let is_member = |m: &crate::observation::Member| f.instance_behind(m).as_ref() == Some(instance);
+    if instance == f.me() {
+        require(node(f).is_some_and(|node| node.uid == uid), "it is not the Node that was seen")?;
+        require(notices::is_told_to_leave(f) && f.disk_is_empty() && f.is_stopped(), "its member has not left")?;
+        return require(
+            f.seen.etcd.membership.fresh().is_none_or(|m| !m.members.iter().any(|m| f.is_mine(m))),
+            "its member is still listed",
+        );
+    }
+    let membership = f.membership()?;
+    require(!membership.members.iter().any(is_member), "it is still a member")?;
+    let asked = f.seen.cloud.asked.get(instance).is_some_and(|answer| answer.last().is_some());
+    require(f.has_ended(instance) && (asked || f.memory.terminated.contains(instance)), "EC2 has not said that its instance ended")?;
+    let seen = f.seen.kubernetes.nodes.fresh().into_iter().flatten();
+    require(
+        seen.into_iter().any(|n| n.name == instance.as_str() && n.uid == uid && !n.ready),
+        "it is not a Node that was seen and is not ready",
+    )
+}
+
+fn point_at(f: &Facts<'_>, server: IpAddr) -> Verdict {
+    require(f.seen.me.role == Role::ControlPlane && server != f.seen.me.address, "it would turn to itself")?;
+    let record = f.memory.kept.record.as_ref().ok_or("no record is remembered")?;
+    let is_voter = |id: &InstanceId| f.memory.kept.seen.get(id).is_some_and(|seen| seen.address == Some(server)) && record.lists(id);
+    require(f.memory.kept.seen.keys().any(is_voter), "no voter of the charter has that address")
+}
+
+/// A worker goes through a server that answers.
+pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr) -> Verdict {
+    require(f.seen.me.role == Role::Worker, "its group is no group of workers")?;
+    require(f.memory.leaving.is_none(), "it is leaving")?;
+    let answers = f.seen.kubernetes.servers.iter().any(|one| one.healthy && one.server.address == server);
+    require(answers, "that server does not answer")
+}
+
+/// Workloads outlive the control plane's troubles: a kubelet is stopped only once its instance was told to go, and after its drain.
+pub(super) fn stop_worker(f: &Facts<'_>) -> Verdict {
+    require(notices::is_told_to_leave(f), "nobody told this node to go")?;
+    let drained = matches!(f.seen.kubernetes.draining, Draining::Over { .. });
+    require(drained || hooks::little_time_is_left(f), "its node is not drained yet")
+}
+
+pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, transition: Transition, result: HookResult) -> Verdict {
+    require(hook.group == f.seen.me.group, "the hook is not of this instance's group")?;
+    let ready = node(f).is_some_and(|node| node.ready);
+    match (transition, result) {
+        (Transition::Launching, HookResult::Continue) => require(ready, "its node is not ready"),
+        (Transition::Launching, HookResult::Abandon) => require(!ready, "its node is ready"),
+        (Transition::Terminating, _) => require(f.is_stopped() || hooks::little_time_is_left(f), "its kubelet runs"),
+    }
+}

@@ -1,0 +1,95 @@
+//! This node's drain as a task of its own: it takes minutes, and the loop goes on meanwhile.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quorate_core::drain::{Limits, Verdict};
+use quorate_core::observation::Draining;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tracing::{info, warn};
+
+use super::Drain;
+use crate::adapters::kubernetes::ApiServers;
+use crate::clock::Clock;
+
+/// Pause between two looks that changed nothing.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Drains this node when it is told to, once.
+#[derive(Debug)]
+pub struct DrainTask {
+    node: String,
+    clock: Clock,
+    state: Arc<Mutex<Draining>>,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    limits: watch::Sender<Limits>,
+    task: AbortHandle,
+}
+
+impl DrainTask {
+    /// Nothing is drained yet.
+    #[must_use]
+    pub fn new(node: &str, clock: Clock) -> Self {
+        Self { node: node.to_owned(), clock, state: Arc::default(), running: Mutex::default() }
+    }
+
+    /// How it gets on.
+    #[must_use]
+    pub fn state(&self) -> Draining {
+        lock(&self.state).clone()
+    }
+
+    /// Begins, or goes on within these limits.
+    pub fn drain(&self, servers: Arc<ApiServers>, limits: Limits) {
+        let mut running = lock(&self.running);
+        if let Some(running) = running.as_ref().filter(|running| !running.task.is_finished()) {
+            running.limits.send_replace(limits);
+            self.note_end(limits);
+            return;
+        }
+        *lock(&self.state) = Draining::Goes { says: "begins".to_owned(), end: limits.end };
+        let (sender, receiver) = watch::channel(limits);
+        let drain = Drain::new(&self.node, receiver, self.clock);
+        let task = tokio::spawn(run(drain, servers, Arc::clone(&self.state))).abort_handle();
+        *running = Some(Running { limits: sender, task });
+    }
+
+    /// Forgets it: the node stays after all, and another notice begins anew.
+    pub fn forget(&self) {
+        lock(&self.running).take().iter().for_each(|running| running.task.abort());
+        *lock(&self.state) = Draining::NotBegun;
+    }
+
+    fn note_end(&self, limits: Limits) {
+        if let Draining::Goes { end, .. } = &mut *lock(&self.state) {
+            *end = limits.end;
+        }
+    }
+}
+
+async fn run(mut drain: Drain, servers: Arc<ApiServers>, state: Arc<Mutex<Draining>>) {
+    let tell = |sentence: &str| {
+        info!(quorate.step = "drain", "{sentence}");
+        if let Draining::Goes { says, .. } = &mut *lock(&state) {
+            sentence.clone_into(says);
+        }
+    };
+    let verdict = drain.run(&servers, PAUSE, tell).await;
+    let says = match verdict {
+        Verdict::GaveUp { says } => {
+            warn!(quorate.step = "drain", "the drain is given up: {says}");
+            says
+        }
+        Verdict::Goes { says, .. } | Verdict::Done { says } => says,
+    };
+    *lock(&state) = Draining::Over { says };
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
