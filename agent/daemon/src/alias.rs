@@ -1,6 +1,6 @@
 //! Keeps the alias of the Kubernetes API pointed at a healthy server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,9 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
-use crate::adapters::host::HostError;
 use crate::adapters::host::hosts::{self, HostName, HostsError, Wish};
-use crate::cycle::LastCycle;
+use crate::cycle::{Cycle, LastCycle};
 use crate::rendered;
 use crate::systemd::{Bus, BusError, units};
 use crate::telemetry::chain;
@@ -37,6 +36,14 @@ pub type Probe = Arc<dyn Fn(IpAddr) -> BoxFuture<'static, bool> + Send + Sync>;
 #[must_use]
 pub fn by_connection(port: u16) -> Probe {
     Arc::new(move |address| async move { TcpStream::connect(SocketAddr::new(address, port)).await.is_ok() }.boxed())
+}
+
+/// The servers that the peers or etcd tell of, and those that were known when they last did.
+#[must_use]
+pub fn candidates(cycle: &Cycle) -> Vec<Server> {
+    let known = cycle.seen.kubernetes.servers.iter().map(|seen| seen.server.clone()).filter(|server| cycle.stays(&server.instance));
+    let all: BTreeSet<Server> = rendered::servers(cycle).into_iter().chain(known).collect();
+    all.into_iter().collect()
 }
 
 /// Who writes the hosts file.
@@ -74,7 +81,7 @@ impl Alias {
     /// The alias in `hosts_file`; what that says already is where it begins.
     #[must_use]
     pub fn new(alias: HostName, hosts_file: PathBuf, run_dir: PathBuf, writer: Writer) -> Self {
-        let present = std::fs::read(&hosts_file).ok().and_then(|hosts| hosts::address_of(&hosts, &alias));
+        let present = hosts::read(&hosts_file).ok().and_then(|hosts| hosts::address_of(&hosts, &alias));
         let choice = Choice::new(present);
         Self { alias, hosts_file, run_dir, writer, choice, probes: Probes::default(), told: BTreeMap::new() }
     }
@@ -88,7 +95,7 @@ impl Alias {
                 ticks.tick().await;
                 let cycle = cycles.borrow().clone();
                 if let Some(cycle) = cycle {
-                    self.turn(&cycle.seen.me.instance, &rendered::servers(&cycle), &probe).await;
+                    self.turn(&cycle.seen.me.instance, &candidates(&cycle), &probe).await;
                 }
             }
         });
@@ -102,7 +109,12 @@ impl Alias {
         }
         self.probes.keep_only(servers);
         let servers: Vec<_> = servers.iter().map(|server| (server.clone(), self.probes.is_healthy(server.address))).collect();
-        let Some(address) = self.choice.look(me, &servers) else { return };
+        self.follow(me, &servers).await;
+    }
+
+    /// The same for a caller that knows already which of the servers are healthy.
+    pub async fn follow(&mut self, me: &InstanceId, servers: &[(Server, bool)]) {
+        let Some(address) = self.choice.look(me, servers) else { return };
         let outcome = self.point_at(address).await;
         self.tell("write", outcome.err().map(|error| format!("the alias {} does not point at {address}: {}", self.alias, chain(&error))));
     }
@@ -110,7 +122,7 @@ impl Alias {
     /// The file is read each time: others write it too, such as cloud-init at a boot.
     async fn point_at(&mut self, address: IpAddr) -> Result<(), AliasError> {
         let wish = Wish { address, alias: self.alias.clone() };
-        let hosts = std::fs::read(&self.hosts_file).map_err(HostError::io("read", &self.hosts_file)).map_err(HostsError::from)?;
+        let hosts = hosts::read(&self.hosts_file)?;
         self.tell_foreign(hosts::foreign(&hosts, &self.alias));
         if hosts::with_alias(&hosts, &self.alias, address)? == hosts {
             return Ok(());

@@ -70,7 +70,7 @@ impl Rendered {
         Self { files, due: Due::in_dir(run_dir), reload, told: BTreeMap::new() }
     }
 
-    /// Keeps them current beside the agent's loop, which a slow unit or disk never holds up, until the agent ends.
+    /// Keeps them current beside the agent's loop, which a slow reload never holds up, until the agent ends.
     pub fn start(mut self, mut cycles: LastCycle) {
         if self.files.is_empty() {
             return;

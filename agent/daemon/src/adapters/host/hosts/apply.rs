@@ -21,7 +21,7 @@ pub struct Applied {
 /// # Errors
 /// It cannot be read or written, or is too large.
 pub fn apply(path: &Path, wish: &Wish) -> Result<Applied, HostsError> {
-    let before = fs::read(path).map_err(HostError::io("read", path))?;
+    let before = read(path)?;
     let after = with_alias(&before, &wish.alias, wish.address)?;
     let applied = Applied { changed: after != before, foreign: foreign(&after, &wish.alias) };
     if applied.changed {
@@ -30,10 +30,21 @@ pub fn apply(path: &Path, wish: &Wish) -> Result<Applied, HostsError> {
     Ok(applied)
 }
 
+/// The file's bytes; a machine without one has an empty one.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, HostsError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => Ok(read.map_err(HostError::io("read", path))?),
+    }
+}
+
 /// By rename where that is possible. Container engines mount the hosts file of a container by itself, and nothing can be renamed over a mount
 /// point: EBUSY (rename(2)). Such a file, and one in a directory that is mounted read-only, is written in place.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
-    let path = fs::canonicalize(path).map_err(HostError::io("resolve", path))?;
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match atomic::replace(&path, bytes) {
         Err(error) if is_mounted_by_itself(&error) => {
             // On a directory that is mounted read-only there is nothing to remove, and that is no news.

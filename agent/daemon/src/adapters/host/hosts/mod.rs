@@ -6,7 +6,7 @@ mod wish;
 
 use std::net::IpAddr;
 
-pub use apply::{Applied, apply};
+pub use apply::{Applied, apply, read};
 pub use name::HostName;
 pub use wish::Wish;
 

@@ -82,6 +82,16 @@ fn a_wish_is_read_as_it_was_written_and_applied_once() {
 }
 
 #[test]
+fn a_machine_without_a_hosts_file_gets_one_that_all_may_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = dir.path().join("hosts");
+    let wish = Wish { address: "10.0.0.1".parse().unwrap(), alias: name("api.prod") };
+    assert_eq!(apply(&hosts, &wish).unwrap(), Applied { changed: true, foreign: vec![] });
+    assert_eq!(fs::read_to_string(&hosts).unwrap(), "10.0.0.1 api.prod # quorate\n");
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&hosts).unwrap()) & 0o777, 0o644);
+}
+
+#[test]
 fn a_huge_file_is_refused_and_a_large_one_is_edited() {
     let alias = name("api.prod");
     let address = "10.0.0.1".parse().unwrap();
