@@ -3,6 +3,7 @@
 //! Flow: [`memory::Memory::absorb`] takes in an [`observation::Observation`], [`planner::plan`] decides, [`safety::check`] may refuse,
 //! the caller executes the one step and tells [`memory::Memory::note`] what became of it.
 
+pub mod alias;
 pub mod cadence;
 pub mod charter;
 pub mod drain;

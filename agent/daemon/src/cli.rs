@@ -43,6 +43,15 @@ pub enum Command {
     Resume(PauseArgs),
     /// Found the cluster on this node, where no store is configured, or recover it from this survivor's data.
     Bootstrap,
+    /// Print an administrator's kubeconfig with a stable endpoint to standard output, and into no file.
+    ///
+    /// On a server of a control plane, as root. The API server in it is the first that is known of: `--server`, the setting
+    /// kubernetes.endpoint, the alias (kubernetes.alias), this node's own address. Cluster, user and context bear the cluster's name;
+    /// certificates and key are those of the distribution's own kubeconfig. What is printed is a secret.
+    Kubeconfig(KubeconfigArgs),
+    /// Point the alias of the API where the agent wishes it to, in the hosts file; for quorate-alias.service.
+    #[command(hide = true, subcommand)]
+    Alias(AliasCommand),
     /// Write man pages or shell completions into a directory, for packages.
     #[command(hide = true)]
     Generate(GenerateArgs),
@@ -75,6 +84,27 @@ pub struct CheckArgs {
     /// Exit with status 1 for a warning too.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `quorate kubeconfig`.
+#[derive(Debug, Args)]
+pub struct KubeconfigArgs {
+    /// The API server to put into it, such as https://api.prod.example:6443.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// The cluster's name, in place of the configuration's or the agent's word.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The kubeconfig to take certificates and key from, in place of the distribution's.
+    #[arg(long, value_name = "FILE")]
+    pub admin: Option<PathBuf>,
+}
+
+/// `quorate alias`.
+#[derive(Debug, Subcommand)]
+pub enum AliasCommand {
+    /// Rewrite our line of the hosts file, and no other.
+    Apply,
 }
 
 /// `quorate recover`.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_core::ids::MemberId;
+use quorate_core::charter::State;
+use quorate_core::ids::{InstanceId, MemberId};
 use quorate_core::memory::Memory;
-use quorate_core::observation::Observation;
+use quorate_core::observation::{Member, Observation};
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
 use quorate_core::time::Timestamp;
@@ -38,6 +39,23 @@ impl Cycle {
         let membership = self.seen.etcd.membership.fresh();
         let leader = membership.and_then(|m| m.get(m.leader?));
         leader.is_some_and(|member| member.name.as_ref() == Some(&self.seen.me.instance))
+    }
+
+    /// The voters that serve clients and do not say that they leave, on a quorum's word, once the cluster is established.
+    #[must_use]
+    pub fn staying_voters(&self) -> Option<Vec<&Member>> {
+        self.memory.kept.record.as_ref().filter(|record| record.state == State::Established)?;
+        let stays = |member: &&Member| member.client_url.is_some() && member.name.as_ref().is_some_and(|name| self.stays(name));
+        Some(self.seen.etcd.membership.fresh()?.voters().filter(stays).collect())
+    }
+
+    /// It does not say that it leaves.
+    #[must_use]
+    pub fn stays(&self, instance: &InstanceId) -> bool {
+        if *instance == self.seen.me.instance {
+            return self.memory.leaving.is_none();
+        }
+        !self.seen.peers.get(instance).and_then(|peer| peer.fresh()).is_some_and(|peer| peer.leaving)
     }
 
     /// How long ago it was decided, if that is longer than any cycle takes beside silent peers: then nothing vouches for it any more.

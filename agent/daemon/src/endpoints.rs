@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use quorate_core::charter::State;
 use tracing::warn;
 
 use crate::adapters::host::atomic;
@@ -36,18 +35,12 @@ impl EndpointsFile {
     }
 }
 
-/// The client endpoints of all voters but those that say they leave, on a quorum's word, once the cluster is established. The own one is first.
+/// The client endpoints of all voters that stay. The own one is first.
 fn of(cycle: &Cycle) -> Option<String> {
-    let seen = &cycle.seen;
-    cycle.memory.kept.record.as_ref().filter(|record| record.state == State::Established)?;
-    let membership = seen.etcd.membership.fresh()?;
-    let me = &seen.me.instance;
-    let stays = |instance| match instance {
-        instance if instance == me => cycle.memory.leaving.is_none(),
-        instance => !seen.peers.get(instance).and_then(|peer| peer.fresh()).is_some_and(|peer| peer.leaving),
-    };
-    let voters = membership.voters().filter_map(|v| Some((v.name.as_ref()?, v.client_url.as_ref()?)));
-    let mut urls: Vec<(bool, &str)> = voters.filter(|(name, _)| stays(*name)).map(|(name, url)| (name != me, &**url)).collect();
+    let me = &cycle.seen.me.instance;
+    let voters = cycle.staying_voters()?;
+    let mut urls: Vec<(bool, &str)> =
+        voters.iter().filter_map(|v| Some((v.name.as_ref() != Some(me), &**v.client_url.as_ref()?))).collect();
     urls.sort_unstable();
     let urls: Vec<&str> = urls.into_iter().map(|(_, url)| url).collect();
     (!urls.is_empty()).then(|| text(cycle, &urls.join(",")))

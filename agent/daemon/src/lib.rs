@@ -4,6 +4,7 @@
 
 pub mod adapters;
 pub mod agent;
+pub mod alias;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -17,11 +18,13 @@ pub mod execute;
 pub mod health;
 pub mod identity;
 pub mod journal;
+pub mod kubeconfig;
 pub mod kubernetes;
 pub mod messages;
 pub mod metrics;
 pub mod notices;
 pub mod observe;
+pub mod rendered;
 pub mod status;
 pub mod systemd;
 pub mod telemetry;

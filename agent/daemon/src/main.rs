@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use quorate::adapters::aws::Imds;
+use quorate::adapters::host::hosts::{self, Wish};
 use quorate::check::{self, Outside};
-use quorate::cli::{CheckArgs, Cli, Command, RecoverArgs};
+use quorate::cli::{AliasCommand, CheckArgs, Cli, Command, KubeconfigArgs, RecoverArgs};
 use quorate::config::Settings;
 use quorate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, client};
-use quorate::telemetry;
+use quorate::{kubeconfig, telemetry};
 use quorate_core::memory::Order;
 
 /// A usage or configuration error, as sysexits(3) numbers it.
@@ -56,6 +58,11 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(args) => look(&settings, file, &args).await,
+        Command::Kubeconfig(args) => {
+            print!("{}", admin_kubeconfig(&settings, args).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Alias(AliasCommand::Apply) => apply_alias(&Wish::path(&settings.paths.run_dir), Path::new(hosts::FILE)),
         Command::Generate(args) => {
             args.write()?;
             Ok(ExitCode::SUCCESS)
@@ -77,6 +84,40 @@ async fn look(settings: &Settings, file: Option<&Path>, args: &CheckArgs) -> any
     let report = check::run(settings, file, &Outside::of(settings)).await;
     println!("{}", if args.json { serde_json::to_string_pretty(&report)? } else { report.to_string() });
     Ok(if report.passes(args.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where k3s writes the administrator's kubeconfig.
+const ADMIN_KUBECONFIG: &str = "/etc/rancher/k3s/k3s.yaml";
+
+async fn admin_kubeconfig(settings: &Settings, args: KubeconfigArgs) -> anyhow::Result<String> {
+    let (endpoint, alias) = (None, None);
+    let server = match kubeconfig::stable_server(args.server.as_deref(), endpoint, alias)? {
+        Some(server) => server,
+        None => {
+            let identity = Imds::new(settings.aws.imds_timeout).identity().await;
+            kubeconfig::own_server(identity.context("this node's own address is not known: give --server URL")?.address)
+        }
+    };
+    let name = match (args.name, &settings.cluster.name) {
+        (Some(name), _) => name,
+        (None, Some(name)) => name.to_string(),
+        (None, None) => {
+            let status = client::status(&settings.paths.run_dir.join(SOCKET)).await;
+            status.context("the cluster's name is not known: give --name NAME")?.cluster.to_string()
+        }
+    };
+    Ok(kubeconfig::of_admin(&args.admin.unwrap_or_else(|| ADMIN_KUBECONFIG.into()), &name, &server)?)
+}
+
+fn apply_alias(wish: &Path, hosts_file: &Path) -> anyhow::Result<ExitCode> {
+    let wish = Wish::read(wish).context("nothing is changed")?;
+    let applied = hosts::apply(hosts_file, &wish).context("the alias is not moved")?;
+    for line in applied.foreign {
+        eprintln!("line {line} of {} names {} too, and goes before ours if it comes first: remove it", hosts_file.display(), wish.alias);
+    }
+    let now = if applied.changed { "now points" } else { "points already" };
+    println!("{} {now} at {}", wish.alias, wish.address);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {

@@ -29,6 +29,7 @@ async fn three_machines_boot_into_one_cluster() -> anyhow::Result<()> {
             );
         }
         let leader = scene.leader().await?;
+        alias(&leader).await?;
         checks(&leader).await
     })
     .await
@@ -42,6 +43,23 @@ async fn checks(machine: &Machine) -> anyhow::Result<()> {
         ensure!(found.to_lowercase().contains(subject), "quorate check says nothing of {subject}");
     }
     Ok(())
+}
+
+/// The unit that may write /etc does so, as hardened as it is: it moves our line, and takes nothing else for a wish.
+async fn alias(machine: &Machine) -> anyhow::Result<()> {
+    let wishes = async |wish: &str| {
+        let order = format!("echo '{wish}' >/run/quorate/alias; systemctl start quorate-alias.service 2>&1; grep -v localhost /etc/hosts");
+        machine.run(&["sh", "-c", &order]).await
+    };
+    machine.run(&["sh", "-c", "printf '127.0.0.1 localhost\\n10.9.9.9 other' >/etc/hosts"]).await?;
+    for address in ["10.9.9.1", "10.9.9.2"] {
+        let hosts = wishes(&format!("{address} api.test")).await?;
+        ensure!(hosts.trim_end() == format!("10.9.9.9 other\n{address} api.test # quorate"), "the hosts file is {hosts:?}");
+    }
+    ensure!(machine.run(&["getent", "hosts", "api.test"]).await?.starts_with("10.9.9.2 "), "the alias is not resolved");
+    let refused = wishes("10.9.9.3 api.test evil").await?;
+    ensure!(refused.contains("failed") && refused.trim_end().ends_with("10.9.9.2 api.test # quorate"), "a bad wish did {refused:?}");
+    machine.run(&["systemctl", "reset-failed", "quorate-alias.service"]).await.map(drop)
 }
 
 /// Each was completed once, by its own machine, and after that had joined: [`Scene::settled`] has looked at the first two.

@@ -5,6 +5,7 @@ mod interfaces;
 pub mod notify;
 pub mod shutdown;
 mod unit;
+pub mod units;
 
 pub use bus::{Bus, BusError};
 pub use interfaces::{Job, LogindProxy, ManagerProxy, TimeDateProxy};

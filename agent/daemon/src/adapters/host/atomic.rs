@@ -23,6 +23,17 @@ pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     write_with(path, bytes, 0o644)
 }
 
+/// Replaces a file that belongs to the machine and not to the agent, with the mode that it has, or 0644 where there is none. A link is
+/// followed: what it points at is replaced, and it stays.
+///
+/// # Errors
+/// As [`write`].
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mode = fs::metadata(&path).map_or(0o644, |metadata| metadata.permissions().mode() & 0o777);
+    write_with(&path, bytes, mode)
+}
+
 fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<(), HostError> {
     let temporary = temporary_for(path);
     // A leftover of a crash may have another mode: O_CREAT's mode counts for new files only.
@@ -72,11 +83,13 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn temporary_for(path: &Path) -> PathBuf {
+/// The name under which a new file is written before it takes the place of `path`.
+pub(crate) fn temporary_for(path: &Path) -> PathBuf {
     with_suffix(path, ".tmp")
 }
 
-fn remove_if_there(path: &Path) -> Result<(), HostError> {
+/// Removes a file; that it is not there is well.
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), HostError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(HostError::Io { operation: "remove", path: path.to_owned(), source }),
         _ => Ok(()),
@@ -109,6 +122,20 @@ mod tests {
         write(&path, b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_of_the_machines_keeps_its_mode_and_the_link_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("real"), dir.path().join("link"));
+        replace(&path, b"one").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("real", &link).unwrap();
+        replace(&link, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 
     #[test]

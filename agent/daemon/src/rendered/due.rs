@@ -1,0 +1,36 @@
+//! Which units are still to be told of a new file.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::adapters::host::{HostError, atomic};
+
+/// One empty file for each such unit, in the run directory: an agent that ends between a file's write and its unit's reload is followed by one
+/// that reloads it. After a boot nothing is due, because every unit starts with the new file.
+#[derive(Debug)]
+pub(super) struct Due {
+    dir: PathBuf,
+}
+
+impl Due {
+    pub(super) fn in_dir(run_dir: &Path) -> Self {
+        Self { dir: run_dir.join("reload-due") }
+    }
+
+    /// Before the file is written.
+    pub(super) fn add(&self, unit: &str) -> Result<(), HostError> {
+        fs::create_dir_all(&self.dir).map_err(HostError::io("create", &self.dir))?;
+        let path = self.dir.join(unit);
+        File::create(&path).map(drop).map_err(HostError::io("create", &path))
+    }
+
+    /// Whether this unit is to be told.
+    pub(super) fn contains(&self, unit: &str) -> bool {
+        self.dir.join(unit).exists()
+    }
+
+    /// It was told.
+    pub(super) fn remove(&self, unit: &str) -> Result<(), HostError> {
+        atomic::remove_if_there(&self.dir.join(unit))
+    }
+}

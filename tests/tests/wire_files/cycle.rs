@@ -1,0 +1,121 @@
+//! A cycle that saw as much as a test says.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate::cycle::Cycle;
+use quorate_core::charter::{Origin, Record, State};
+use quorate_core::ids::{Generation, InstanceId, MemberId};
+use quorate_core::memory::{Kept, Memory};
+use quorate_core::observation::{
+    Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, Server,
+};
+use quorate_core::plan::Plan;
+use quorate_core::policy::Policy;
+use quorate_core::reading::Reading;
+use quorate_core::report::{Phase, Report};
+use quorate_core::role::Role;
+use quorate_core::time::Timestamp;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+pub(crate) fn id(n: u8) -> InstanceId {
+    InstanceId::new(&format!("i-{n}"))
+}
+
+pub(crate) fn address(n: u8) -> IpAddr {
+    IpAddr::from([10, 0, 0, n])
+}
+
+pub(crate) fn server(n: u8) -> Server {
+    Server { instance: id(n), address: address(n) }
+}
+
+fn unknown<T>() -> Reading<T> {
+    Reading::unknown("nothing is known")
+}
+
+/// Instance 1 of a cluster in its third generation, and nothing seen yet.
+pub(crate) fn nothing(role: Role) -> Cycle {
+    let mut memory = Memory::new(Kept::new(id(1)), NOW);
+    memory.kept.record = Some(record(State::Established));
+    let report = Report { phase: Phase::Voter, rule: "steady", says: "serves".into(), until: None, needs_operator: false };
+    Cycle {
+        seen: seen(role),
+        memory,
+        policy: Arc::new(Policy::default()),
+        plan: Plan { step: None, report, look_again: Duration::from_secs(2) },
+        since: NOW,
+        at: NOW,
+    }
+}
+
+pub(crate) fn record(state: State) -> Record {
+    Record {
+        number: 9,
+        previous: None,
+        account: "123456789012".into(),
+        region: "eu-central-1".into(),
+        cluster: "prod".into(),
+        generation: Generation(3),
+        origin: Origin::Empty,
+        state,
+        ever_established: Some(Generation(3)),
+        etcd_cluster: None,
+        voters: Vec::new(),
+    }
+}
+
+fn seen(role: Role) -> Observation {
+    Observation {
+        me: Me {
+            instance: id(1),
+            address: address(1),
+            group: "g".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            cluster: "prod".into(),
+            role,
+            launched: NOW,
+        },
+        target: unknown(),
+        notices: Notices::unknown("nothing is known"),
+        cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
+        store: unknown(),
+        peers: BTreeMap::new(),
+        local: Local { data: unknown(), ran_this_boot: true, superseded: false, process: unknown(), shutdown: None },
+        etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
+        kubernetes: KubernetesView::none(),
+    }
+}
+
+/// A quorum's list of these members, which `leader` leads; learners are given with a minus.
+pub(crate) fn members(cycle: &mut Cycle, list: &[i8], leader: u8) {
+    let role = cycle.seen.me.role;
+    let member = |n: &i8| {
+        let at = n.unsigned_abs();
+        let (peer_url, client_url) = (role.peer_url(address(at)), Some(role.client_url(address(at))));
+        Member { id: MemberId(u64::from(at)), name: Some(id(at)), peer_url, client_url, learner: *n < 0 }
+    };
+    let leader = Some(MemberId(u64::from(leader)));
+    let members = list.iter().map(member).collect();
+    let membership = Membership { cluster: quorate_core::ids::EtcdClusterId(1), leader, via: MemberId(1), members };
+    cycle.seen.etcd.membership = Reading::Fresh(membership, NOW);
+}
+
+/// Peer `n` answers, with the servers that it knows.
+pub(crate) fn peer(cycle: &mut Cycle, n: u8, leaving: bool, servers: &[u8]) {
+    let answer = PeerAnswer {
+        instance: id(n),
+        phase: Phase::Voter,
+        record: None,
+        data: DataClaim::None,
+        quorum: None,
+        control_plane: ControlPlane { servers: servers.iter().map(|n| server(*n)).collect(), ..ControlPlane::default() },
+        leaving,
+        leave_within_ms: None,
+    };
+    cycle.seen.peers.insert(id(n), Reading::Fresh(answer, NOW));
+}
