@@ -276,7 +276,11 @@ fn what_is_optional_may_be_empty() {
 
 #[test]
 fn the_datas_mount_may_be_a_distributions() {
-    assert!(Settings::parse("[paths]\ndata_mount = \"/var/lib/rancher\"\n").is_ok());
+    for mount in ["/var/lib/rancher", "/var/lib/rancher/k3s"] {
+        assert!(Settings::parse(&format!("[paths]\ndata_mount = {mount:?}\n")).is_ok(), "{mount}");
+    }
+    assert!(refusal("[paths]\ndata_mount = \"/var/lib/rancher/k3s/server\"\n").starts_with("paths.data_mount"));
+    assert!(refusal("[paths]\ndata_mount = \"/var/lib/quorate/etcd\"\n").starts_with("paths.data_mount"), "it is renamed as a whole");
 }
 
 #[test]

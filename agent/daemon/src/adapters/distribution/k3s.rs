@@ -121,6 +121,10 @@ impl Distribution for K3s {
         "k3s"
     }
 
+    fn is_worker(&self) -> bool {
+        self.node.worker
+    }
+
     fn unit(&self) -> &'static str {
         if self.node.worker { "k3s-agent.service" } else { "k3s.service" }
     }
