@@ -26,7 +26,10 @@ async fn a_server_that_its_group_terminates_leaves_in_order() -> anyhow::Result<
     plane.lab.until_gone(&leader, LIMIT).await?;
     let log = plane.lab.log(&leader);
     plane.settled(3, 0, Some(&writer.stop().await)).await?;
-    in_order(&log, &["drains its node", "hands the leadership", "has its member", "puts its data aside", "deletes its Node", "completes hook"]);
+    in_order(
+        &log,
+        &["drains its node", "hands the leadership", "has its member", "puts its data aside", "deletes its Node", "completes hook"],
+    );
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Configured, DataPlace, Distribution, NodeSpec, Probe};
 use crate::adapters::etcd::CredentialFiles;
+use crate::adapters::host::hosts::HostName;
 use crate::adapters::service_manager::ServiceError;
 use crate::config::KubernetesSettings;
 
@@ -79,7 +80,13 @@ impl K3s {
     /// Everything under which the API may be reached: a name that is not in the certificate is of no use to any client.
     fn names(&self) -> Vec<String> {
         let (settings, own) = (&self.settings, self.node.address.to_string());
-        let all = settings.alias.iter().chain(settings.endpoint.as_ref().map(|e| &e.host)).chain([&own]).chain(&settings.tls_sans);
+        let all = settings
+            .alias
+            .iter()
+            .map(HostName::as_str)
+            .chain(settings.endpoint.as_ref().map(|e| &e.host))
+            .chain([&own])
+            .chain(&settings.tls_sans);
         let mut names: Vec<String> = Vec::new();
         for name in all {
             if !names.contains(name) {
