@@ -74,6 +74,10 @@ pub struct Alias {
     writer: Writer,
     choice: Choice,
     probes: Probes,
+    /// What it points at.
+    used: Option<IpAddr>,
+    /// The same, if it answered the last time.
+    well: Option<IpAddr>,
     told: BTreeMap<&'static str, String>,
 }
 
@@ -83,7 +87,7 @@ impl Alias {
     pub fn new(alias: HostName, hosts_file: PathBuf, run_dir: PathBuf, writer: Writer) -> Self {
         let present = hosts::read(&hosts_file).ok().and_then(|hosts| hosts::address_of(&hosts, &alias));
         let choice = Choice::new(present);
-        Self { alias, hosts_file, run_dir, writer, choice, probes: Probes::default(), told: BTreeMap::new() }
+        Self { alias, hosts_file, run_dir, writer, choice, probes: Probes::default(), used: None, well: None, told: BTreeMap::new() }
     }
 
     /// Keeps it beside the agent's loop, so that a slow cycle holds no move up, until the agent ends.
@@ -101,20 +105,25 @@ impl Alias {
         });
     }
 
-    /// One look: probes the servers, chooses, and has the hosts file follow.
+    /// One look: probes the servers, chooses, and has the hosts file follow. While the server in use answers it alone is asked: a fleet of
+    /// workers would otherwise ask every server each time. The others are asked from its first failure on, in time for its second.
     pub async fn turn(&mut self, me: &InstanceId, servers: &[Server], probe: &Probe) {
-        let answers = join_all(servers.iter().map(|server| timeout(LIMIT, probe(server.address)))).await;
-        for (server, answer) in servers.iter().zip(answers) {
-            self.probes.note(server.address, answer.unwrap_or(false));
-        }
+        let used = servers.iter().find(|server| Some(server.address) == self.well);
+        let asked: Vec<&Server> = used.map_or_else(|| servers.iter().collect(), |used| vec![used]);
+        let answers = join_all(asked.iter().map(|server| timeout(LIMIT, probe(server.address)))).await;
+        let answered: BTreeMap<IpAddr, bool> =
+            asked.iter().zip(answers).map(|(server, answer)| (server.address, answer.unwrap_or(false))).collect();
+        answered.iter().for_each(|(address, answered)| self.probes.note(*address, *answered));
         self.probes.keep_only(servers);
         let servers: Vec<_> = servers.iter().map(|server| (server.clone(), self.probes.is_healthy(server.address))).collect();
         self.follow(me, &servers).await;
+        self.well = self.used.filter(|address| answered.get(address) == Some(&true));
     }
 
     /// The same for a caller that knows already which of the servers are healthy.
     pub async fn follow(&mut self, me: &InstanceId, servers: &[(Server, bool)]) {
-        let Some(address) = self.choice.look(me, servers) else { return };
+        self.used = self.choice.look(me, servers);
+        let Some(address) = self.used else { return };
         let outcome = self.point_at(address).await;
         self.tell("write", outcome.err().map(|error| format!("the alias {} does not point at {address}: {}", self.alias, chain(&error))));
     }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
+use futures::FutureExt;
 use quorate::adapters::host::hosts::{self, HostName};
 use quorate::alias::{Alias, Probe, Writer, by_connection};
 use quorate_core::ids::InstanceId;
@@ -62,6 +64,29 @@ async fn it_follows_the_living_within_two_looks_and_comes_back_to_nobody() {
         turn(&mut kept, &servers, &probe).await;
     }
     assert_eq!(target(dir.path()), Some(server(2).address), "nobody is better");
+}
+
+#[tokio::test]
+async fn while_the_server_in_use_answers_no_other_is_asked() {
+    let (dir, asked) = (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(Vec::new())));
+    fs::write(dir.path().join("hosts"), format!("{BEFORE}{} api.prod # quorate\n", server(1).address)).unwrap();
+    let dead = Arc::new(Mutex::new(false));
+    let (notes, dies) = (Arc::clone(&asked), Arc::clone(&dead));
+    let probe: Probe = Arc::new(move |address| {
+        notes.lock().unwrap().push(address);
+        let answers = address != server(1).address || !*dies.lock().unwrap();
+        async move { answers }.boxed()
+    });
+    let (servers, mut kept) = ([server(1), server(2)], alias(dir.path()));
+    let mut count = async || {
+        turn(&mut kept, &servers, &probe).await;
+        asked.lock().unwrap().drain(..).count()
+    };
+    assert_eq!((count().await, count().await, count().await), (2, 1, 1));
+    *dead.lock().unwrap() = true;
+    assert_eq!((count().await, target(dir.path())), (1, Some(server(1).address)));
+    assert_eq!((count().await, target(dir.path())), (2, Some(server(2).address)));
+    assert_eq!(count().await, 1);
 }
 
 #[tokio::test]
