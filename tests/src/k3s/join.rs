@@ -25,10 +25,11 @@ const PASSING: [&str; 2] = ["too many learner members in cluster", "unhealthy cl
 pub(super) async fn admitted(servers: &Servers, token: &Token, disk: &Disk, config: &Config, name: &str) -> anyhow::Result<Initial> {
     loop {
         match members(servers, token).await {
-            Ok(members) => match attempt(&members, disk, config, name).await? {
-                Some(cluster) => return Ok(Initial { cluster, state: "existing" }),
-                None => {}
-            },
+            Ok(members) => {
+                if let Some(cluster) = attempt(&members, disk, config, name).await? {
+                    return Ok(Initial { cluster, state: "existing" });
+                }
+            }
             Err(error) => log::info(&format!("Waiting for other members to finish joining etcd cluster: {error:#}")),
         }
         tokio::time::sleep(AGAIN).await;
