@@ -6,10 +6,10 @@
 //!
 //! # Flow of a server
 //!
-//! 1. [`config`] and [`token`]; [`start`] decides by the disk first: with a WAL, `cluster-init` and `server` are ignored.
-//! 2. [`bootstrap`]: the certificate authorities, made, read, or fetched from `server`.
-//! 3. [`supervisor`] listens on 6443; [`join`] adds a learner through the other servers; [`etcd`] starts etcd.
-//! 4. [`server`] runs until etcd ends or SIGTERM comes: [`gate`], [`duties`] (promotion, removal), [`role`] (labels and annotations), [`kubelet`].
+//! 1. `config` and `token`; `start` decides by the disk first: with a WAL, `cluster-init` and `server` are ignored.
+//! 2. `bootstrap`: the certificate authorities, made, read, or fetched from `server`.
+//! 3. `supervisor` listens on 6443; `join` adds a learner through the other servers; `etcd` starts etcd.
+//! 4. `server` runs until etcd ends or SIGTERM comes: `gate`, `duties` (promotion, removal), `role` (labels and annotations), `kubelet`.
 //!
 //! # Not here
 //!
