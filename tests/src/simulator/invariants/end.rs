@@ -19,6 +19,7 @@ impl World {
         self.groups_unsettled()
             .or_else(|| self.members_unsettled())
             .or_else(|| self.charter_unsettled())
+            .or_else(|| self.nodes_unsettled())
             .or_else(|| self.agents_unsettled())
     }
 

@@ -20,7 +20,7 @@ impl World {
         let member = self.etcd.servers[n].data.as_ref().filter(|d| d.cluster == list.cluster).map(|d| d.member);
         let votes = member.and_then(|id| list.entry(id)).is_some_and(|m| !m.learner);
         if votes {
-            return;
+            return self.check_node_of_launched(n);
         }
         // A voter may have left between the look and the call.
         let full = self.checks.full_at.is_some_and(|at| self.now.since(at) <= NEAR);
