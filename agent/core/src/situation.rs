@@ -245,13 +245,15 @@ impl<'a> Situation<'a> {
         matches!(self.seen.target.last(), Some(Some(LifecycleState::Warmed(_))))
     }
 
-    /// A voter's entry whose instance has departed.
+    /// A voter's entry whose instance has departed. A server without its data has no credentials to remove its old entry, as an instance with
+    /// Quorate's own etcd does: there its word that it does not hold that member's data is as good.
     #[must_use]
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
+        let is_server = self.seen.me.role == Role::ControlPlane;
         self.membership()?.voters().find_map(|m| {
             let instance = self.instance_of(m)?;
-            let departed = instance != *self.me() && self.is_departed(&instance);
-            departed.then_some((m, instance))
+            let departed = self.is_departed(&instance) || (is_server && self.member_is_gone(m));
+            (instance != *self.me() && departed).then_some((m, instance))
         })
     }
 

@@ -4,6 +4,7 @@
 use crate::charter::State;
 use crate::ids::InstanceId;
 use crate::memory::Admission;
+use crate::observation::Member;
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::Situation;
@@ -23,6 +24,9 @@ pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
     if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() || obstacle(s).is_some() {
         return None;
     }
+    if let Some(learner) = s.membership().and_then(|m| m.learner()) {
+        return come_back(s, learner);
+    }
     let before = s.memory.admission.as_ref().filter(|a| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience);
     before.cloned().or_else(|| next(s).map(|instance| Admission { instance, since: s.now }))
 }
@@ -34,15 +38,24 @@ pub(super) fn admit(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry / 2).under_lock("admit a server"))
 }
 
-/// etcd adds nobody while a voter is unreachable, takes one learner at a time, and the cluster may be at its limit.
+/// etcd takes one learner at a time. One that was added and never started lets nobody else in, but itself: its server ended just then, and adopts it
+/// when it starts again.
+fn come_back(s: &Situation<'_>, learner: &Member) -> Option<Admission> {
+    let instance = s.instance_of(learner).filter(|id| learner.name.is_none() && seeks(s, id))?;
+    let before = s.memory.admission.clone().filter(|a| a.instance == instance);
+    Some(before.unwrap_or(Admission { instance, since: s.now }))
+}
+
+fn seeks(s: &Situation<'_>, id: &InstanceId) -> bool {
+    s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id)
+}
+
+/// etcd adds nobody while a voter is unreachable, and the cluster may be at its limit.
 fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
     let Some(membership) = s.membership() else { return Some("no quorum answers") };
     let leaving = membership.voters().any(|m| s.instance_of(m).is_some_and(|i| s.is_leaving(&i)));
     if s.departed_voter().is_some() || membership.voters().any(|m| !s.is_healthy(m.id)) {
         return Some("a voter does not answer");
-    }
-    if membership.learner().is_some() {
-        return Some("there is a learner");
     }
     (membership.voters().count() >= s.policy.max_voters + usize::from(leaving)).then_some("the cluster is at its limit")
 }
@@ -54,8 +67,7 @@ fn is_on_its_way(s: &Situation<'_>, instance: &InstanceId) -> bool {
 
 /// The next one by id; one that was admitted in vain comes last.
 fn next(s: &Situation<'_>) -> Option<InstanceId> {
-    let seeks = |id: &&InstanceId| s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id);
-    let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(seeks).collect();
+    let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(|id| seeks(s, id)).collect();
     let fresh = waiting.iter().find(|id| s.memory.passed_over.as_ref() != Some(**id));
     fresh.or(waiting.first()).map(|id| (*id).clone())
 }

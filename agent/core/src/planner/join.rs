@@ -50,6 +50,9 @@ fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
             .again_in(s.policy.retry);
     }
     let Some((host, server)) = admitted_by(s) else {
+        if is_spare(s) {
+            return spare(s);
+        }
         return Decision::wait(Phase::Joining, "waits until the agent beside the leader admits it: servers join one at a time")
             .again_in(s.policy.retry);
     };
@@ -114,8 +117,7 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
         return Decision::wait(Phase::Joining, why).again_in(s.policy.retry);
     }
     if is_spare(s) {
-        let spare = Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
-        return serve::with_remarks(s, spare);
+        return spare(s);
     }
     let Some(via) = s.via_any() else {
         return Decision::wait(Phase::Joining, "no healthy voter answers").again_in(s.policy.retry);
@@ -142,9 +144,23 @@ fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<String> {
     None
 }
 
+fn spare(s: &Situation<'_>) -> Decision {
+    let spare = Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
+    serve::with_remarks(s, spare)
+}
+
+/// A server that cannot read etcd goes by the charter, and by a voter's word that the cluster has quorum.
+fn is_spare_server(s: &Situation<'_>) -> bool {
+    let Some(record) = s.record().filter(|r| r.state == State::Established && !r.lists(s.me())) else { return false };
+    let is_server = s.seen.me.role == Role::ControlPlane && s.disk_is_empty() && s.is_stopped();
+    let voters = || record.voters.iter().map(|v| &v.instance);
+    let quorum = record.etcd_cluster.is_some() && voters().any(|id| s.peer(id).is_some_and(|p| p.quorum == record.etcd_cluster));
+    is_server && quorum && voters().count() >= s.policy.max_voters + usize::from(voters().any(|id| s.is_leaving(id)))
+}
+
 /// A healthy cluster at its limit; the limit is one more while a voter is leaving.
 pub(super) fn is_spare(s: &Situation<'_>) -> bool {
-    let Some(membership) = s.membership() else { return false };
+    let Some(membership) = s.membership() else { return is_spare_server(s) };
     if !s.disk_is_empty() || s.own_entries(&membership.members).next().is_some() {
         return false;
     }

@@ -13,7 +13,8 @@ use super::prune::removal;
 
 /// Promotes the learner that is ready, and that a charter record names already.
 pub(super) fn promote(s: &Situation<'_>) -> Option<Decision> {
-    if !s.leads() {
+    // A server that is let in once more, to start what was added for it, comes first: it waits for the lock that is held for it.
+    if !s.leads() || s.memory.admission.is_some() {
         return None;
     }
     let learner = s.membership()?.learner()?;

@@ -17,6 +17,7 @@ const SILENT: Duration = Duration::from_secs(10);
 pub(crate) struct Registered {
     pub(crate) uid: String,
     beat: Timestamp,
+    ready_last: Timestamp,
     ready_from: Timestamp,
     pub(crate) cordoned: bool,
     pub(crate) removed: bool,
@@ -33,7 +34,7 @@ impl Registered {
 
     /// It is, or was so long ago.
     pub(crate) fn was_ready(&self, now: Timestamp, ago: Duration) -> bool {
-        now >= self.ready_from && now.since(self.beat) < SILENT + ago
+        self.is_ready(now) || (self.ready_last > Timestamp(0) && now.since(self.ready_last) < SILENT + ago)
     }
 
     /// The annotation is on it.
@@ -76,6 +77,9 @@ impl World {
         }
         if let Some(node) = self.registered_mut(cluster, &id) {
             node.beat = now;
+            if node.is_ready(now) {
+                node.ready_last = now;
+            }
         }
     }
 
@@ -89,7 +93,7 @@ impl World {
         } else {
             self.kubernetes.made += 1;
             let uid = format!("uid-{}", self.kubernetes.made);
-            let node = Registered { uid, beat: self.now, ready_from, cordoned: false, removed: false, remove_at: None, deleting: false };
+            let node = Registered { uid, beat: self.now, ready_last: Timestamp(0), ready_from, cordoned: false, removed: false, remove_at: None, deleting: false };
             self.kubernetes.nodes.entry(cluster).or_default().insert(id.clone(), node);
         }
         self.nodes[n].k3s.registered = true;
