@@ -308,7 +308,8 @@ impl<'a> Situation<'a> {
         leader.or_else(|| membership.voters().filter(usable).find(stays)).or_else(|| membership.voters().find(usable)).and_then(to_via)
     }
 
-    /// The address of another voter, a healthy one if any is, where a distribution runs it: what `server:` is to name.
+    /// The address of another voter, a healthy one if any is, where a distribution runs it: what `server:` is to name. One that leaves or is gone is
+    /// better than none, and so is the one that is named already: a server that cannot be reached lets nobody found a cluster.
     #[must_use]
     pub fn another_server(&self) -> Option<IpAddr> {
         if self.seen.me.role != Role::ControlPlane {
@@ -316,10 +317,11 @@ impl<'a> Situation<'a> {
         }
         let voters = self.membership().into_iter().flat_map(Membership::voters);
         let healthy: Vec<_> = voters.filter(|m| self.is_healthy(m.id)).filter_map(|m| self.instance_of(m)).collect();
-        let listed = self.last_record().into_iter().flat_map(|r| r.voters.iter().map(|v| &v.instance));
+        let listed = || self.last_record().into_iter().flat_map(|r| r.voters.iter().map(|v| &v.instance));
         let stays = |i: &&InstanceId| !self.is_leaving(i) && !self.is_gone(i);
-        let by_worth = healthy.iter().filter(stays).chain(&healthy).chain(listed.filter(stays));
-        by_worth.filter(|i| *i != self.me()).find_map(|i| self.memory.kept.seen.get(i)?.address)
+        let by_worth = healthy.iter().filter(stays).chain(&healthy).chain(listed().filter(stays)).chain(listed());
+        let known = by_worth.filter(|i| *i != self.me()).find_map(|i| self.memory.kept.seen.get(i)?.address);
+        known.or(self.seen.kubernetes.points_at)
     }
 
     /// The launch transition is open, by the group's own word.

@@ -4,7 +4,7 @@
 use crate::charter::State;
 use crate::ids::InstanceId;
 use crate::memory::Admission;
-use crate::observation::Member;
+use crate::observation::{Member, PeerAnswer};
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::Situation;
@@ -13,22 +13,26 @@ use super::decision::Decision;
 
 /// This node may join as a server and waits for its admission; asked by [`crate::memory::Memory::absorb`], and told to the peers.
 pub(crate) fn seeks_admission(s: &Situation<'_>) -> bool {
-    let established = s.record().is_some_and(|r| r.state == State::Established);
+    let established = s.record().is_some_and(|r| r.state == State::Established && !r.lists(s.me()));
     let may = s.seen.me.role == Role::ControlPlane && established && s.disk_is_empty() && s.is_stopped();
     may && s.departure().is_none() && s.paused().is_none() && !s.is_warm() && s.seen.local.shutdown.is_none()
 }
 
 /// Whom the agent beside the leader admits now; asked by [`crate::memory::Memory::absorb`]. It stays with one until that one's member is in the list,
-/// or the patience is over.
+/// or the patience is over, whatever happens to a voter meanwhile: the server may be adding its member just now.
 pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
-    if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() || obstacle(s).is_some() {
+    if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() {
         return None;
     }
     if let Some(learner) = s.membership().and_then(|m| m.learner()) {
         return come_back(s, learner);
     }
-    let before = s.memory.admission.as_ref().filter(|a| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience);
-    before.cloned().or_else(|| next(s).map(|instance| Admission { instance, since: s.now }))
+    let before = s.memory.admission.as_ref();
+    let goes_on = |a: &&Admission| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience;
+    before.filter(goes_on).cloned().or_else(|| {
+        let instance = if obstacle(s).is_none() { next(s) } else { None }?;
+        Some(Admission { instance, since: s.now })
+    })
 }
 
 /// Keeps the lock for the one who is admitted.
@@ -60,9 +64,15 @@ fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
     (membership.voters().count() >= s.policy.max_voters + usize::from(leaving)).then_some("the cluster is at its limit")
 }
 
-/// It still waits, or has started and its member is awaited.
+/// It still waits, or has started and its member is awaited. One that is silent may be at it all the same, and so may one whose agent has just begun;
+/// but not one whose member is in the list.
 fn is_on_its_way(s: &Situation<'_>, instance: &InstanceId) -> bool {
-    s.peer(instance).is_some_and(|p| !p.leaving && (p.control_plane.seeks || p.phase == Phase::Joining)) && !s.is_on_its_way_out(instance)
+    let may_be = |p: &PeerAnswer| !p.leaving && (p.control_plane.seeks || matches!(p.phase, Phase::Joining | Phase::Starting));
+    !s.is_on_its_way_out(instance) && !s.is_gone(instance) && !is_member(s, instance) && s.peer(instance).is_none_or(may_be)
+}
+
+fn is_member(s: &Situation<'_>, instance: &InstanceId) -> bool {
+    s.membership().is_some_and(|m| m.members.iter().any(|m| s.instance_of(m).as_ref() == Some(instance)))
 }
 
 /// The next one by id; one that was admitted in vain comes last.

@@ -4,7 +4,7 @@ use crate::charter::State;
 use std::net::IpAddr;
 
 use crate::ids::{Generation, InstanceId, MemberId};
-use crate::observation::{Hook, Lock, Member, Membership, Transition};
+use crate::observation::{Hook, Lock, Member, Membership, PeerAnswer, Transition};
 use crate::plan::{HookResult, Start, Step, StopReason, peer_url};
 use crate::quorum;
 use crate::report::Phase;
@@ -48,6 +48,9 @@ fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
     if s.memory.waits("start", s.now) {
         return Decision::wait(Phase::Joining, "started the server a moment ago; waits for it, or to start it again")
             .again_in(s.policy.retry);
+    }
+    if s.record().is_some_and(|r| r.lists(s.me())) {
+        return Decision::wait(Phase::Joining, "waits until the member that it was is removed, and struck from the charter").again_in(s.policy.retry);
     }
     let Some((host, server)) = admitted_by(s) else {
         if is_spare(s) {
@@ -149,13 +152,13 @@ fn spare(s: &Situation<'_>) -> Decision {
     serve::with_remarks(s, spare)
 }
 
-/// A server that cannot read etcd goes by the charter, and by a voter's word that the cluster has quorum.
+/// A server that cannot read etcd goes by what a voter tells of the servers that vote and answer.
 fn is_spare_server(s: &Situation<'_>) -> bool {
     let Some(record) = s.record().filter(|r| r.state == State::Established && !r.lists(s.me())) else { return false };
     let is_server = s.seen.me.role == Role::ControlPlane && s.disk_is_empty() && s.is_stopped();
-    let voters = || record.voters.iter().map(|v| &v.instance);
-    let quorum = record.etcd_cluster.is_some() && voters().any(|id| s.peer(id).is_some_and(|p| p.quorum == record.etcd_cluster));
-    is_server && quorum && voters().count() >= s.policy.max_voters + usize::from(voters().any(|id| s.is_leaving(id)))
+    let limit = s.policy.max_voters + usize::from(record.voters.iter().any(|v| s.is_leaving(&v.instance)));
+    let full = |p: &PeerAnswer| p.quorum.is_some() && p.quorum == record.etcd_cluster && p.control_plane.servers.len() >= limit;
+    is_server && record.voters.iter().any(|v| s.peer(&v.instance).is_some_and(full))
 }
 
 /// A healthy cluster at its limit; the limit is one more while a voter is leaving.

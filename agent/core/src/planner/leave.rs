@@ -318,7 +318,12 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
         return waits(departure, why.into()).again_in(s.policy.retry);
     }
     if s.runs() {
-        let reason = if same_cluster { StopReason::Left } else { StopReason::PutAside };
+        // A distribution's server that still tries to add its member has none to leave with.
+        let reason = match s.data().and_then(|d| d.cluster) {
+            _ if same_cluster => StopReason::Left,
+            Some(_) => StopReason::PutAside,
+            None => StopReason::GiveUp,
+        };
         return Decision::act(Phase::Leaving, Step::StopMember(reason), "is out, as the others confirm; stops etcd")
             .until(departure.deadline);
     }

@@ -1,8 +1,8 @@
 //! Completing lifecycle hooks: after the work that they guard, never before.
 
-use crate::charter::{ListedVoter, State};
+use crate::charter::State;
 use crate::ids::InstanceId;
-use crate::observation::{Hook, HookRef, LifecycleState, Transition};
+use crate::observation::{Hook, HookRef, LifecycleState, PeerAnswer, Transition};
 use crate::plan::HookResult;
 use crate::role::Role;
 
@@ -41,12 +41,12 @@ fn launch(f: &Facts<'_>) -> Verdict {
     require(!f.votes() || f.seen.me.role == Role::Etcd || node::is_ready(f), "its node is not ready yet")
 }
 
-/// A server has no credentials for etcd before it joins: the charter says that there are enough, and a voter that they have quorum.
+/// A server has no credentials for etcd before it joins: a voter says, with its quorum, that there are as many servers as there may be.
 fn is_spare_server(f: &Facts<'_>) -> bool {
     let Some(record) = f.highest().ok().flatten().filter(|r| r.state == State::Established && !r.lists(f.me())) else { return false };
-    let told = |v: &ListedVoter| f.peer(&v.instance).is_some_and(|p| p.quorum.is_some() && p.quorum == record.etcd_cluster);
+    let full = |p: &PeerAnswer| p.quorum.is_some() && p.quorum == record.etcd_cluster && p.control_plane.servers.len() >= f.policy.max_voters;
     let unjoined = f.seen.me.role == Role::ControlPlane && f.disk_is_empty() && f.is_stopped();
-    unjoined && record.voters.len() >= f.policy.max_voters && record.voters.iter().any(told)
+    unjoined && record.voters.iter().any(|v| f.peer(&v.instance).is_some_and(full))
 }
 
 fn is_warm(f: &Facts<'_>) -> bool {

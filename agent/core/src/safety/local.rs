@@ -19,7 +19,11 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
         Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
         Start::JoinServer { generation, .. } => join_server(f, *generation),
         Start::Worker { server } => node::start_worker(f, *server),
-        Start::Resume { loopback_only, .. } => resume(f, *loopback_only),
+        Start::Resume { loopback_only, server } => {
+            let names_one = server.is_some() || *loopback_only || f.seen.kubernetes.points_at.is_none();
+            require(names_one, "its configuration names another server, and would name none")?;
+            resume(f, *loopback_only)
+        }
     }
 }
 
@@ -56,6 +60,7 @@ fn join_server(f: &Facts<'_>, generation: Generation) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
     require(record.state == State::Established && record.generation == generation, "the charter does not permit this generation to run")?;
     require(f.disk_is_empty(), "its disk holds data")?;
+    require(!record.lists(f.me()), "the charter still lists the member that it was")?;
     require(f.memory.leaving.is_none(), "it is leaving")?;
     let admits = |id: &InstanceId| record.lists(id) && f.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(f.me()));
     require(f.seen.peers.keys().any(admits), "no voter admits it")

@@ -23,7 +23,9 @@ impl World {
             return self.check_node_of_launched(n);
         }
         // A voter may have left between the look and the call.
-        let full = self.checks.full_at.is_some_and(|at| self.now.since(at) <= NEAR);
+        // A server goes by what another says, which may be as old as any reading.
+        let hearsay = if self.has_servers() { self.policy.stale_after } else { Duration::ZERO };
+        let full = self.checks.full_at.is_some_and(|at| self.now.since(at) <= NEAR + hearsay);
         if full || list.voters().count() >= self.policy.max_voters {
             self.stats.spares += 1;
             return;

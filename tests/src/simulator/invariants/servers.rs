@@ -85,7 +85,7 @@ impl World {
             let paused = node.agent.as_ref().is_some_and(|a| a.memory.kept.pausing.in_force().is_some());
             !node.store_down && !node.disk_unproven && !paused && self.now.since(node.able_since) > NAMED_WITHIN
         });
-        able && !self.store.foreign && self.checks.records_lost.is_empty() && self.weather.lost_calls < 100
+        able && !self.store.foreign && !self.store.lags() && self.checks.records_lost.is_empty() && self.weather.lost_calls < 100
     }
 
     /// Before a step takes effect.
@@ -124,7 +124,12 @@ impl World {
     /// A leaver's pods have gone, or its time for them is over.
     fn check_drained(&mut self, n: usize, agent: &Agent) {
         let leaves = agent.report.as_ref().is_some_and(|r| r.phase == Phase::Leaving);
-        if leaves && self.etcd.servers[n].run.is_some() && !self.nodes[n].k3s.drained && self.nodes[n].k3s.config.is_some() {
+        if !leaves || self.nodes[n].k3s.config.is_none() {
+            return;
+        }
+        if !self.process_runs(n) {
+            self.nodes[n].k3s.drained = true;
+        } else if !self.nodes[n].k3s.drained {
             self.violate("I5", format!("{} leaves, and its node was not drained", self.nodes[n].me.instance));
         }
     }

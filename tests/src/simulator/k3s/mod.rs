@@ -53,7 +53,7 @@ pub(crate) struct Unit {
     pub(crate) tombstone: bool,
     /// Somebody starts it again then, without asking.
     restart_at: Option<Timestamp>,
-    /// Its node was drained since the process started.
+    /// Its node was drained since it was last open to pods, or was asked out of the cluster while nothing ran on it.
     pub(crate) drained: bool,
     /// No API server answers this machine.
     pub(crate) api_away: bool,
@@ -82,6 +82,7 @@ impl World {
             self.tick_process(n);
         }
         self.tick_controllers();
+        self.tick_nodes();
         for n in 0..self.nodes.len() {
             self.tick_kubelet(n);
         }

@@ -1,5 +1,6 @@
 //! Nodes: registered by the kubelet of each process, ready while it reports, and there until somebody deletes them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId};
@@ -77,9 +78,14 @@ impl World {
         }
         if let Some(node) = self.registered_mut(cluster, &id) {
             node.beat = now;
-            if node.is_ready(now) {
-                node.ready_last = now;
-            }
+        }
+    }
+
+    /// Notes which Nodes are ready.
+    pub(super) fn tick_nodes(&mut self) {
+        let now = self.now;
+        for node in self.kubernetes.nodes.values_mut().flat_map(BTreeMap::values_mut).filter(|node| node.is_ready(now)) {
+            node.ready_last = now;
         }
     }
 
@@ -97,6 +103,7 @@ impl World {
             self.kubernetes.nodes.entry(cluster).or_default().insert(id.clone(), node);
         }
         self.nodes[n].k3s.registered = true;
+        self.nodes[n].k3s.drained &= self.registered(cluster, id).is_some_and(|node| node.cordoned);
     }
 
     /// Deletes a Node: at once, unless the finalizer has k3s take its member out first.

@@ -73,7 +73,7 @@ impl World {
     fn start_as_configured(&mut self, n: usize, token: &str) {
         let (now, node) = (self.now, &mut self.nodes[n]);
         let Some(config) = node.k3s.config.clone() else { return };
-        (node.k3s.started, node.k3s.registered, node.k3s.drained, node.k3s.restart_at) = (Some(now), false, false, None);
+        (node.k3s.started, node.k3s.registered, node.k3s.restart_at) = (Some(now), false, None);
         if std::mem::take(&mut node.k3s.tombstone) {
             self.etcd.servers[n].data = None;
             (node.disk.generation, node.disk.started_in_vain) = (None, true);

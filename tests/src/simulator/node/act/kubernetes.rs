@@ -51,7 +51,10 @@ impl World {
             NodeStep::Delete { uid, .. } if node.uid != *uid => return self.refused("the UID in the precondition does not match"),
             NodeStep::Delete { instance, .. } => self.count_deletion(n, cluster, instance),
             NodeStep::AnnotateRemoval { .. } => node.ask_for_removal(at),
-            step => node.cordoned = *step == NodeStep::Cordon,
+            step => {
+                node.cordoned = *step == NodeStep::Cordon;
+                self.nodes[n].k3s.drained = false;
+            }
         }
         if fate == Fate::LostAfter { no_answer() } else { Outcome::Done }
     }
