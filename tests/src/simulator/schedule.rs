@@ -170,7 +170,8 @@ pub const SEVERAL_GROUPS: u64 = 1_000_000_000;
 /// Seeds from here on are control planes, whose etcd k3s runs; every fourth in several groups.
 pub const CONTROL_PLANE: u64 = 2_000_000_000;
 
-/// Time to settle after the faults: several patiences, graces and timeouts one after the other.
+/// Time to settle after the faults: several patiences, graces and timeouts one after the other. A server's leave takes a drain longer, so that a refresh
+/// takes twice the time.
 const TO_SETTLE: Duration = Duration::from_secs(400);
 
 impl Schedule {
@@ -210,7 +211,7 @@ impl Schedule {
             weather: Weather::of(&mut rng),
             faults,
             calm,
-            end: calm + TO_SETTLE,
+            end: calm + if role.has_node() { TO_SETTLE * 2 } else { TO_SETTLE },
         };
         if heeds_rebalance {
             schedule.policy.on_rebalance = OnRebalance::Leave;

@@ -24,15 +24,21 @@ pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
     if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() {
         return None;
     }
-    if let Some(learner) = s.membership().and_then(|m| m.learner()) {
-        return come_back(s, learner);
-    }
-    let before = s.memory.admission.as_ref();
     let goes_on = |a: &&Admission| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience;
-    before.filter(goes_on).cloned().or_else(|| {
+    let before = || s.memory.admission.as_ref().filter(goes_on).cloned();
+    if let Some(learner) = s.membership().and_then(|m| m.learner()) {
+        return come_back(s, learner).or_else(before);
+    }
+    before().or_else(|| {
         let instance = if obstacle(s).is_none() { next(s) } else { None }?;
         Some(Admission { instance, since: s.now })
     })
+}
+
+/// This learner's server ended before it was started, and is let in once more to start it: it waits for the lock that is held for it.
+pub(super) fn awaits_start(s: &Situation<'_>, learner: &Member) -> bool {
+    let admitted = s.memory.admission.as_ref().map(|a| &a.instance);
+    learner.name.is_none() && admitted.is_some() && s.instance_of(learner).as_ref() == admitted
 }
 
 /// Keeps the lock for the one who is admitted.

@@ -8,16 +8,16 @@ use crate::report::Phase;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
+use super::admission;
 use super::decision::Decision;
 use super::prune::removal;
 
 /// Promotes the learner that is ready, and that a charter record names already.
 pub(super) fn promote(s: &Situation<'_>) -> Option<Decision> {
-    // A server that is let in once more, to start what was added for it, comes first: it waits for the lock that is held for it.
-    if !s.leads() || s.memory.admission.is_some() {
+    if !s.leads() {
         return None;
     }
-    let learner = s.membership()?.learner()?;
+    let learner = s.membership()?.learner().filter(|l| !admission::awaits_start(s, l))?;
     if let Err(why) = readiness(s, learner) {
         return Some(Decision::wait(Phase::Voter, format!("does not promote learner {learner} yet: {why}")).again_in(s.policy.retry / 2));
     }

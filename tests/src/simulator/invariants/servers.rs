@@ -165,7 +165,9 @@ impl World {
         let list = self.true_leader().and_then(|l| self.etcd.servers[l].data.as_ref()).filter(|_| self.has_servers())?;
         let voters: Vec<&InstanceId> = list.members.iter().filter_map(|m| m.name.as_ref()).collect();
         let nodes = self.kubernetes.nodes.get(&list.cluster);
-        if let Some((id, _)) = nodes.into_iter().flatten().find(|(id, _)| !voters.contains(id)) {
+        // One of a server that lost its disk, lives and may join again is nobody's to delete.
+        let lives = |id: &InstanceId| self.node_of(id).is_some_and(|n| self.belongs(&self.nodes[n]));
+        if let Some((id, _)) = nodes.into_iter().flatten().find(|(id, _)| !voters.contains(id) && !lives(id)) {
             return Some(format!("the Node of {id} is left"));
         }
         voters.into_iter().find_map(|id| match self.registered(list.cluster, id) {

@@ -101,9 +101,9 @@ impl World {
             let uid = format!("uid-{}", self.kubernetes.made);
             let node = Registered { uid, beat: self.now, ready_last: Timestamp(0), ready_from, cordoned: false, removed: false, remove_at: None, deleting: false };
             self.kubernetes.nodes.entry(cluster).or_default().insert(id.clone(), node);
+            self.nodes[n].k3s.drained = false;
         }
         self.nodes[n].k3s.registered = true;
-        self.nodes[n].k3s.drained &= self.registered(cluster, id).is_some_and(|node| node.cordoned);
     }
 
     /// Deletes a Node: at once, unless the finalizer has k3s take its member out first.
