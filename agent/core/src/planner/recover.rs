@@ -23,7 +23,8 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if s.seen.me.role == Role::ControlPlane {
         // A joiner cannot read etcd, so that only the halt counts: what it merely waits for is told by the rule that lets it join.
         let total = || total_loss(s).filter(|d| d.needs_operator);
-        return not_built(s).or_else(|| lost_and_mute(s)).or_else(total);
+        let mute = || lost_and_mute(s).filter(|_| s.data().is_some_and(|d| d.cluster.is_some()));
+        return not_built(s).or_else(mute).or_else(total);
     }
     restore_what_i_claimed(s)
         .or_else(|| drop_superseded(s))

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::memory::Admission;
 use quorate_core::plan::{NodeStep, Start, Step};
 use quorate_core::report::Phase;
 use quorate_core::time::Timestamp;
@@ -24,6 +25,8 @@ pub(crate) struct ServerChecks {
     held: Vec<(InstanceId, Timestamp)>,
     /// Whom the agents let in, and who is not in the list yet: which node, since when, and in which era.
     on_their_way: Vec<(usize, Timestamp, u64)>,
+    /// Whom the agent beside the leader let in last.
+    admission: Option<Admission>,
     /// Counts whatever may make two agents believe that it is theirs to let others in.
     era: u64,
     /// The agent beside the leader: node, epoch.
@@ -43,6 +46,20 @@ impl World {
             self.checks.servers.held.retain(|(id, _)| *id != me);
             self.checks.servers.held.push((me, self.now));
         }
+    }
+
+    /// After a decision: who was let in and did not come in its time is passed over, however late it has begun.
+    pub(crate) fn note_admission(&mut self, agent: &Agent) {
+        let now = agent.memory.admission.as_ref();
+        let before = self.checks.servers.admission.as_ref();
+        if !self.has_servers() || now.is_none() || before == now {
+            return;
+        }
+        let patience = self.policy.learner_patience;
+        if before.is_some_and(|a| self.now.since(a.since) >= patience) {
+            self.begin_era();
+        }
+        self.checks.servers.admission = now.cloned();
     }
 
     /// Something that excuses two admissions: a lost lock, a cut, a leader that stands still.
@@ -111,8 +128,10 @@ impl World {
             self.violate("I4", format!("{me} starts to join, let in by {hosts:?}, and none of them held the lock"));
         }
         let (era, patience) = (self.checks.servers.era, self.policy.learner_patience);
-        let ways = &self.checks.servers.on_their_way;
-        let other = ways.iter().find(|(other, since, then)| *other != n && *then == era && self.now.since(*since) < patience).copied();
+        let leaves = |n: usize| self.nodes[n].agent.as_ref().is_none_or(|a| a.memory.leaving.is_some());
+        let counts = |since: Timestamp, then: u64| then == era && self.now.since(since) < patience;
+        let mut ways = self.checks.servers.on_their_way.iter();
+        let other = ways.find(|(other, since, then)| *other != n && counts(*since, *then) && !leaves(*other)).copied();
         if let Some((other, since, _)) = other {
             let text = format!("{me} is let in, and so has been {} since {since}, which is not in the list yet", self.nodes[other].me.instance);
             self.violate("I4", text);

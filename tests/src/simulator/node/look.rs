@@ -55,6 +55,7 @@ impl World {
         agent.report = Some(plan.report.clone());
         agent.answer(&mut self.nodes[n].answer, self.now);
         self.sabotage_answer(n, &agent);
+        self.note_admission(&agent);
         let pause = self.take_up(n, &mut agent, plan, slow);
         self.nodes[n].agent = Some(agent);
         if let Some(pause) = pause {
