@@ -73,7 +73,8 @@ fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
 /// It still waits, or has started and its member is awaited. One that is silent may be at it all the same, and so may one whose agent has just begun;
 /// but not one whose member is in the list.
 fn is_on_its_way(s: &Situation<'_>, instance: &InstanceId) -> bool {
-    let may_be = |p: &PeerAnswer| !p.leaving && (p.control_plane.seeks || matches!(p.phase, Phase::Joining | Phase::Starting));
+    let joins = |phase| matches!(phase, Phase::Joining | Phase::Starting | Phase::Waiting);
+    let may_be = |p: &PeerAnswer| !p.leaving && (p.control_plane.seeks || joins(p.phase));
     !s.is_on_its_way_out(instance) && !s.is_gone(instance) && !is_member(s, instance) && s.peer(instance).is_none_or(may_be)
 }
 

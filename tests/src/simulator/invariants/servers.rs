@@ -9,6 +9,7 @@ use quorate_core::plan::{NodeStep, Start, Step};
 use quorate_core::report::Phase;
 use quorate_core::time::Timestamp;
 
+use crate::region::Ec2State;
 use crate::simulator::node::Agent;
 use crate::simulator::world::World;
 
@@ -179,14 +180,19 @@ impl World {
         }
     }
 
+    /// It has not ended: it may join again, is stopped, or lost all that it knew of the cluster with its disk. Then its Node is nobody's to delete.
+    fn may_keep_node(&self, id: &InstanceId) -> bool {
+        let Some(n) = self.node_of(id) else { return false };
+        let is_off = !self.nodes[n].powered && self.region.instance(id).is_some_and(|i| i.ec2 != Ec2State::Terminated);
+        is_off || self.belongs(&self.nodes[n]) || (self.nodes[n].powered && self.nodes[n].wiped)
+    }
+
     /// Why the Nodes are not as they should be: one for each voter, ready and open to pods, and none of anybody else.
     pub(crate) fn nodes_unsettled(&self) -> Option<String> {
         let list = self.true_leader().and_then(|l| self.etcd.servers[l].data.as_ref()).filter(|_| self.has_servers())?;
         let voters: Vec<&InstanceId> = list.members.iter().filter_map(|m| m.name.as_ref()).collect();
         let nodes = self.kubernetes.nodes.get(&list.cluster);
-        // One of a server that lost its disk, lives and may join again is nobody's to delete.
-        let lives = |id: &InstanceId| self.node_of(id).is_some_and(|n| self.belongs(&self.nodes[n]));
-        if let Some((id, _)) = nodes.into_iter().flatten().find(|(id, _)| !voters.contains(id) && !lives(id)) {
+        if let Some((id, _)) = nodes.into_iter().flatten().find(|(id, _)| !voters.contains(id) && !self.may_keep_node(id)) {
             return Some(format!("the Node of {id} is left"));
         }
         voters.into_iter().find_map(|id| match self.registered(list.cluster, id) {
