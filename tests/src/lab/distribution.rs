@@ -40,10 +40,8 @@ pub fn data_dir(disk: &Path) -> PathBuf {
 pub(super) fn install(disk: &Path, address: Ipv4Addr, purpose: &Purpose, programs: &Programs) -> anyhow::Result<()> {
     let config = config_dir(disk).join("config.yaml");
     fs::create_dir_all(config_dir(disk)).with_context(|| format!("cannot make {}", config_dir(disk).display()))?;
-    let mut baked = format!("node-ip: {address}\ndata-dir: {}\n", data_dir(disk).display());
-    if purpose.role == Role::ControlPlane {
-        baked.push_str("write-kubeconfig-mode: \"0600\"\n");
-    }
+    // What the agent sets itself it does not want to find here.
+    let baked = if purpose.role == Role::ControlPlane { "write-kubeconfig-mode: \"0600\"\n" } else { "" };
     fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
     let beside = Beside {
         etcd: programs.etcd.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::role::Role;
-use quorate_lab::kubernetes::{Key, Resource};
+use quorate_lab::kubernetes::Resource;
 use quorate_lab::lab::writer::Written;
 use quorate_lab::lab::{Lab, LabOptions};
 
@@ -76,10 +76,5 @@ impl Plane {
     /// Terminates an instance, which its group replaces.
     pub(crate) fn replace(&self, instance: &InstanceId) -> anyhow::Result<()> {
         self.lab.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))
-    }
-
-    /// The object, if it is there.
-    pub(crate) fn object(&self, key: &Key) -> Option<serde_json::Value> {
-        self.lab.kubernetes(CLUSTER).with(|cluster, _| cluster.get(key).cloned())
     }
 }

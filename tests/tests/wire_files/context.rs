@@ -57,7 +57,7 @@ fn the_alias_may_also_point_at_a_server_that_was_known_before() {
     peer(&mut cycle, 3, false, &[3]);
     peer(&mut cycle, 4, true, &[]);
     cycle.seen.kubernetes.servers = [2, 3, 4].map(|n| ServerSeen { server: server(n), healthy: false }).into();
-    assert_eq!(candidates(&cycle), [server(2), server(3)]);
+    assert_eq!(candidates(&cycle), [(server(2), false), (server(3), false)]);
     assert_eq!(servers(&cycle), [server(3)], "a file names those alone of whom somebody vouches");
 }
 
