@@ -73,15 +73,21 @@ impl World {
         if !self.has_servers() {
             return;
         }
+        let beside = self.look_beside();
+        let mut ways = std::mem::take(&mut self.checks.servers.on_their_way);
+        ways.retain(|(n, ..)| self.nodes[*n].k3s.joining.is_some());
+        self.checks.servers.on_their_way = ways;
+        self.check_named(beside);
+    }
+
+    /// The leader's host, if its agent is awake; another one, or another agent there, knows nothing of who was let in.
+    fn look_beside(&mut self) -> Option<usize> {
         let beside = self.true_leader().map(|l| (l, self.nodes[l].epoch)).filter(|(l, _)| self.nodes[*l].is_awake());
         if beside != self.checks.servers.beside {
             self.checks.servers.beside = beside;
             self.begin_era();
         }
-        let mut ways = std::mem::take(&mut self.checks.servers.on_their_way);
-        ways.retain(|(n, ..)| self.nodes[*n].k3s.joining.is_some());
-        self.checks.servers.on_their_way = ways;
-        self.check_named(beside.map(|(l, _)| l));
+        beside.map(|(l, _)| l)
     }
 
     fn check_named(&mut self, beside: Option<usize>) {
@@ -120,6 +126,7 @@ impl World {
     }
 
     fn check_admission(&mut self, n: usize, agent: &Agent) {
+        self.look_beside();
         let me = self.nodes[n].me.instance.clone();
         let hosts = agent.seen.peers.iter().filter(|(_, p)| p.fresh().is_some_and(|p| p.control_plane.admits.as_ref() == Some(&me)));
         let hosts: Vec<&InstanceId> = hosts.map(|(id, _)| id).collect();
