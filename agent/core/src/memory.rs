@@ -170,6 +170,9 @@ pub struct Memory {
     pub rests: bool,
     /// This instance has asked its group to replace it.
     pub reported_unhealthy: bool,
+    /// Whose data lies on this disk, and when that was first seen: only a list that was read later can prove a member removed that its distribution
+    /// added by itself.
+    pub holds: Option<(MemberId, Timestamp)>,
     /// This node may join as a server, and waits to be admitted.
     pub seeks: bool,
     /// Whom this agent, beside the leader, admits as the next server.
@@ -216,6 +219,7 @@ impl Memory {
             local_answered: None,
             rests: false,
             reported_unhealthy: false,
+            holds: None,
             seeks: false,
             admission: None,
             passed_over: None,

@@ -155,6 +155,7 @@ impl Memory {
             false => self.joining,
         };
         let learner = planner::watched_learner(&s);
+        let holds = s.data().and_then(|d| d.member).map(|id| self.holds.filter(|(known, _)| *known == id).unwrap_or((id, now)));
         let (seeks, admission) = (planner::seeks_admission(&s), planner::admission(&s));
         let removal_asked = self.removal_asked.filter(|_| self.leaving.is_some());
         let api_answered = seen.kubernetes.node.fresh().and(seen.kubernetes.node.at()).or(self.api_answered);
@@ -173,6 +174,7 @@ impl Memory {
         {
             self.passed_over = Some(before.instance.clone());
         }
+        self.holds = holds;
         (self.seeks, self.admission, self.removal_asked, self.api_answered) = (seeks, admission, removal_asked, api_answered);
         for hook in open {
             self.beats.entry(hook).or_insert(Beat { opened: now, accepted: None, tried: None });

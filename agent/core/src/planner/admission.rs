@@ -21,11 +21,15 @@ pub(crate) fn seeks_admission(s: &Situation<'_>) -> bool {
 /// Whom the agent beside the leader admits now; asked by [`crate::memory::Memory::absorb`]. It stays with one until that one's member is in the list,
 /// or the patience is over, whatever happens to a voter meanwhile: the server may be adding its member just now.
 pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
-    if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() {
+    if s.seen.me.role != Role::ControlPlane || s.paused().is_some() {
         return None;
     }
     let goes_on = |a: &&Admission| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience;
     let before = || s.memory.admission.as_ref().filter(goes_on).cloned();
+    if !s.leads() {
+        // A look that found no quorum says nothing of who leads.
+        return before().filter(|_| s.membership().is_none_or(|m| m.leader.is_none()));
+    }
     if let Some(learner) = s.membership().and_then(|m| m.learner()) {
         return come_back(s, learner).or_else(before);
     }

@@ -51,7 +51,7 @@ pub(super) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     }
     let membership = s.membership()?;
     let why = if data.cluster == Some(membership.cluster) {
-        let removed = data.member.is_some_and(|id| membership.get(id).is_none());
+        let removed = data.member.is_some_and(|id| membership.get(id).is_none()) && was_read_since(s);
         removed.then_some("removed-member")?
     } else {
         is_older(s, membership)?
@@ -61,6 +61,12 @@ pub(super) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     } else {
         Decision::act(Phase::Joining, Step::PutDataAside { why }, format!("puts its data aside, as a quorum's word proves it dead ({why})"))
     })
+}
+
+/// A distribution adds its member by itself, so that a list from just before lacks it, although nobody has removed it.
+fn was_read_since(s: &Situation<'_>) -> bool {
+    let first_seen = s.memory.holds.map(|(_, at)| at);
+    s.seen.me.role == Role::Etcd || s.seen.etcd.membership.at().zip(first_seen).is_some_and(|(read, seen)| read > seen)
 }
 
 fn is_older(s: &Situation<'_>, membership: &Membership) -> Option<&'static str> {
