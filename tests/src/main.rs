@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use quorate_core::role::Role;
 use quorate_lab::demo::{self, DemoOptions};
 use quorate_lab::{lab, simulator, up};
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,6 +51,9 @@ enum Command {
         /// The first seed.
         #[arg(long, default_value_t = 0)]
         from: u64,
+        /// Only groups of this role, from its first seed on; without it a control plane's seeds are played besides, one for three others.
+        #[arg(long, value_parser = Role::parse)]
+        role: Option<Role>,
         /// Replay this one seed and tell its story instead.
         #[arg(long)]
         seed: Option<u64>,
@@ -94,7 +98,7 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Up { size, etcd } => up::run(size, etcd.as_deref()).await.map(|()| ExitCode::SUCCESS),
         Command::Simulate { seed: Some(seed), .. } => Ok(replay(seed)),
-        Command::Simulate { seeds, from, seed: None } => Ok(simulate(from..from.saturating_add(seeds))),
+        Command::Simulate { seeds, from, role, seed: None } => Ok(simulate(&ranges(from, seeds, role))),
         Command::Warden { root } => {
             lab::root::watch(&root)?;
             Ok(ExitCode::SUCCESS)
@@ -102,12 +106,27 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The seeds to play: a number from there on of one role, or of both.
+fn ranges(from: u64, count: u64, role: Option<Role>) -> Vec<std::ops::Range<u64>> {
+    let range = |from: u64, count: u64| from..from.saturating_add(count);
+    let of_servers = |count| range(simulator::CONTROL_PLANE.saturating_add(from), count);
+    match role {
+        Some(Role::ControlPlane) => vec![of_servers(count)],
+        None if from < simulator::SEVERAL_GROUPS => vec![range(from, count), of_servers(count / 3)],
+        Some(_) | None => vec![range(from, count)],
+    }
+}
+
 /// Runs the seeds on all cores and tells the story of the first that failed.
-fn simulate(seeds: std::ops::Range<u64>) -> ExitCode {
+fn simulate(ranges: &[std::ops::Range<u64>]) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let summary = simulator::simulate(seeds, threads);
-    print!("{summary}");
-    let Some(failure) = summary.failures.first() else { return ExitCode::SUCCESS };
+    let mut failures = Vec::new();
+    for seeds in ranges {
+        let summary = simulator::simulate(seeds.clone(), threads);
+        print!("{summary}");
+        failures.extend(summary.failures);
+    }
+    let Some(failure) = failures.first() else { return ExitCode::SUCCESS };
     print!("\n{}", simulator::replay(failure.seed));
     println!("again: make simulate SEED={}", failure.seed);
     ExitCode::FAILURE

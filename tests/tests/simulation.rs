@@ -6,10 +6,13 @@
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
-use quorate_lab::simulator::{SEVERAL_GROUPS, Sabotage, Summary, replay, run_seed, simulate, simulate_sabotaged, steady_aws_calls};
+use quorate_lab::simulator::{CONTROL_PLANE, SEVERAL_GROUPS, Sabotage, Summary, replay, run_seed, simulate, simulate_sabotaged, steady_aws_calls};
 
 /// As many as a test run affords; `quorate-lab simulate --seeds N` runs more.
 const SEEDS: u64 = 20_000;
+
+/// Of a control plane, as many again as a tenth of them: a run of servers is longer.
+const SERVER_SEEDS: u64 = 2_500;
 
 /// All of them, run once for the tests that look at them.
 static ALL: LazyLock<Summary> = LazyLock::new(|| simulate(0..SEEDS, threads()));
@@ -76,6 +79,34 @@ fn no_schedule_of_several_groups_breaks_an_invariant() {
     assert!(stats.completed_across_groups > 0, "nobody ever completed the hook of a dead instance of another group");
     assert!(stats.zones_lost > 0 && stats.recovered > 0, "no zone was lost, or none was half of a cluster");
     assert!(stats.converged * 100 >= stats.runs * 70, "only {} of {} runs came to rest", stats.converged, stats.runs);
+}
+
+/// The same planner where k3s runs etcd: servers are let in, drained and taken out by their Nodes, and somebody restarts them now and then.
+#[test]
+fn no_schedule_of_a_control_plane_breaks_an_invariant() {
+    let summary = simulate(CONTROL_PLANE..CONTROL_PLANE + SERVER_SEEDS, threads());
+    println!("{summary}");
+    assert_clean(&summary);
+    let stats = &summary.stats;
+    let counts = [
+        ("joined", stats.joined),
+        ("promoted", stats.promoted),
+        ("promoted by k3s", stats.promoted_by_k3s),
+        ("left by annotation", stats.left_by_annotation),
+        ("left through etcd", stats.left),
+        ("pruned", stats.pruned),
+        ("drained", stats.drains),
+        ("started by another", stats.unplanned_starts),
+        ("own Node deleted", stats.own_nodes_deleted),
+        ("Node of the dead deleted", stats.dead_nodes_deleted),
+        ("spares", stats.spares),
+        ("total losses", stats.total_losses),
+    ];
+    for (what, count) in counts {
+        assert!(count > 0, "never seen in {SERVER_SEEDS} seeds of a control plane: {what}");
+    }
+    assert_eq!(stats.recovered, 0, "a control plane is not recovered by itself yet");
+    assert!(stats.converged * 100 >= stats.runs * 65, "only {} of {} runs came to rest", stats.converged, stats.runs);
 }
 
 /// A simulator in which nothing happens would pass every check.
@@ -152,10 +183,33 @@ fn a_broken_rule_is_noticed() {
     }
 }
 
+/// The same of the rules that only a control plane has.
+#[test]
+fn a_broken_rule_of_a_control_plane_is_noticed() {
+    let cases = [
+        (Sabotage::AdmitWithoutLock, 200, "I4"),
+        (Sabotage::AdmitTwo, 200, "I4"),
+        (Sabotage::NameNoServer, 1000, "I1"),
+        (Sabotage::DeleteLivingNode, 100, "I3"),
+        (Sabotage::LeaveUndrained, 200, "I5"),
+        (Sabotage::CompleteBeforeVoting, 100, "I5"),
+        (Sabotage::CompleteBeforeLeaving, 100, "I5"),
+        (Sabotage::StopWithoutLeaving, 200, "I4"),
+    ];
+    for (sabotage, seeds, invariant) in cases {
+        let summary = simulate_sabotaged(CONTROL_PLANE..CONTROL_PLANE + seeds, threads(), sabotage);
+        let noticed = summary.failures.iter().filter(|f| f.violation.invariant == invariant).count();
+        println!("{sabotage:?}: {noticed} of {seeds} seeds break {invariant}");
+        assert!(noticed > 0, "{sabotage:?} went unnoticed as {invariant} in {seeds} seeds");
+    }
+}
+
 /// Without the gate the planner must do no harm either: both have to be wrong before anything breaks.
 #[test]
 fn the_planner_alone_does_no_harm() {
-    let summary = simulate_sabotaged(0..SEEDS / 4, threads(), Sabotage::NoGate);
-    let harm: Vec<_> = summary.failures.iter().filter(|f| !f.violation.invariant.starts_with("I8")).collect();
-    assert!(harm.is_empty(), "{harm:?}");
+    for seeds in [0..SEEDS / 4, CONTROL_PLANE..CONTROL_PLANE + SERVER_SEEDS / 4] {
+        let summary = simulate_sabotaged(seeds, threads(), Sabotage::NoGate);
+        let harm: Vec<_> = summary.failures.iter().filter(|f| !f.violation.invariant.starts_with("I8")).collect();
+        assert!(harm.is_empty(), "{harm:?}");
+    }
 }

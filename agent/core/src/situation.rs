@@ -245,13 +245,15 @@ impl<'a> Situation<'a> {
         matches!(self.seen.target.last(), Some(Some(LifecycleState::Warmed(_))))
     }
 
-    /// A voter's entry whose instance has departed.
+    /// A voter's entry whose instance has departed. A server without its data has no credentials to remove its old entry, as an instance with
+    /// Quorate's own etcd does: there its word that it does not hold that member's data is as good.
     #[must_use]
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
+        let is_server = self.seen.me.role == Role::ControlPlane;
         self.membership()?.voters().find_map(|m| {
             let instance = self.instance_of(m)?;
-            let departed = instance != *self.me() && self.is_departed(&instance);
-            departed.then_some((m, instance))
+            let departed = self.is_departed(&instance) || (is_server && self.member_is_gone(m));
+            (instance != *self.me() && departed).then_some((m, instance))
         })
     }
 
@@ -306,7 +308,8 @@ impl<'a> Situation<'a> {
         leader.or_else(|| membership.voters().filter(usable).find(stays)).or_else(|| membership.voters().find(usable)).and_then(to_via)
     }
 
-    /// The address of another voter, a healthy one if any is, where a distribution runs it: what `server:` is to name.
+    /// The address of another voter, a healthy one if any is, where a distribution runs it: what `server:` is to name. One that leaves or is gone is
+    /// better than none, and so is the one that is named already: a server that cannot be reached lets nobody found a cluster.
     #[must_use]
     pub fn another_server(&self) -> Option<IpAddr> {
         if self.seen.me.role != Role::ControlPlane {
@@ -314,10 +317,11 @@ impl<'a> Situation<'a> {
         }
         let voters = self.membership().into_iter().flat_map(Membership::voters);
         let healthy: Vec<_> = voters.filter(|m| self.is_healthy(m.id)).filter_map(|m| self.instance_of(m)).collect();
-        let listed = self.last_record().into_iter().flat_map(|r| r.voters.iter().map(|v| &v.instance));
+        let listed = || self.last_record().into_iter().flat_map(|r| r.voters.iter().map(|v| &v.instance));
         let stays = |i: &&InstanceId| !self.is_leaving(i) && !self.is_gone(i);
-        let by_worth = healthy.iter().filter(stays).chain(&healthy).chain(listed.filter(stays));
-        by_worth.filter(|i| *i != self.me()).find_map(|i| self.memory.kept.seen.get(i)?.address)
+        let by_worth = healthy.iter().filter(stays).chain(&healthy).chain(listed().filter(stays)).chain(listed());
+        let known = by_worth.filter(|i| *i != self.me()).find_map(|i| self.memory.kept.seen.get(i)?.address);
+        known.or(self.seen.kubernetes.points_at)
     }
 
     /// The launch transition is open, by the group's own word.

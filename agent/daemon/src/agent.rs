@@ -21,11 +21,12 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::adapters::host::memory_file::{self, Loaded};
 use crate::adapters::peer;
+use crate::alias::{Alias, Writer};
 use crate::clock::Clock;
 use crate::config::{ServiceSettings, Settings};
 use crate::control::server::{self, Ask, Sources};
 use crate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, pausing};
-use crate::cycle::Cycle;
+use crate::cycle::{Cycle, LastCycle};
 use crate::endpoints::EndpointsFile;
 use crate::execute::Executor;
 use crate::health;
@@ -35,6 +36,7 @@ use crate::messages;
 use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
 use crate::observe::Observer;
+use crate::rendered::{self, Rendered};
 use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
@@ -133,8 +135,9 @@ impl Agent {
         listen("health.listen", settings.health_listen, health::router(last_cycle.clone(), clock)).await?;
         server::serve(
             &settings.paths.run_dir.join(SOCKET),
-            Sources { asks: ask, cycles: last_cycle, clock, metrics: Arc::clone(&metrics) },
+            Sources { asks: ask, cycles: last_cycle.clone(), clock, metrics: Arc::clone(&metrics) },
         )?;
+        beside_the_loop(&settings, &world, &last_cycle);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
             clock,
@@ -388,6 +391,16 @@ impl Agent {
             error!("cannot store that the cluster is paused or goes on: {problem}");
         }
     }
+}
+
+/// What follows the last cycle at its own pace: the rendered files, and the alias of the API.
+fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle) {
+    let runs_under_systemd = settings.service != ServiceSettings::Exec;
+    let reload = if runs_under_systemd { rendered::by_systemd(world.bus.clone()) } else { rendered::by_nobody() };
+    Rendered::new(settings.render.clone(), &settings.paths.run_dir, reload).start(cycles.clone());
+    let Some(name) = settings.kubernetes.alias.clone().filter(|_| world.kubernetes.is_some()) else { return };
+    let writer = if runs_under_systemd { Writer::Unit(world.bus.clone()) } else { Writer::Itself };
+    Alias::new(name, settings.kubernetes.hosts_file.clone(), settings.paths.run_dir.clone(), writer).start(cycles.clone());
 }
 
 /// Serves `router` at the address that the operator gave, if any, until the process ends.

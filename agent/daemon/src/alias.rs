@@ -1,49 +1,28 @@
 //! Keeps the alias of the Kubernetes API pointed at a healthy server.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt, join_all};
-use quorate_core::alias::{Choice, Probes};
+use quorate_core::alias::Choice;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Server;
-use tokio::net::TcpStream;
-use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
 use crate::adapters::host::hosts::{self, HostName, HostsError, Wish};
 use crate::cycle::{Cycle, LastCycle};
-use crate::rendered;
 use crate::systemd::{Bus, BusError, units};
 use crate::telemetry::chain;
-
-/// Between two probes of the same server. Two of them fail before its alias moves, which with [`LIMIT`] is done within six seconds.
-const PERIOD: Duration = Duration::from_secs(2);
-
-/// Longest wait for one answer.
-const LIMIT: Duration = Duration::from_secs(1);
 
 /// The unit that may write the hosts file; this agent's may not.
 const UNIT: &str = "quorate-alias.service";
 
-/// Asks the API server at an address for a sign of life.
-pub type Probe = Arc<dyn Fn(IpAddr) -> BoxFuture<'static, bool> + Send + Sync>;
-
-/// A server lives that accepts a connection on `port`.
+/// The servers that stay, each with whether its API answers: the loop asks them every cycle, and two failures in a row make one silent, so that the
+/// alias moves within three cycles.
 #[must_use]
-pub fn by_connection(port: u16) -> Probe {
-    Arc::new(move |address| async move { TcpStream::connect(SocketAddr::new(address, port)).await.is_ok() }.boxed())
-}
-
-/// The servers that the peers or etcd tell of, and those that were known when they last did.
-#[must_use]
-pub fn candidates(cycle: &Cycle) -> Vec<Server> {
-    let known = cycle.seen.kubernetes.servers.iter().map(|seen| seen.server.clone()).filter(|server| cycle.stays(&server.instance));
-    let all: BTreeSet<Server> = rendered::servers(cycle).into_iter().chain(known).collect();
-    all.into_iter().collect()
+pub fn candidates(cycle: &Cycle) -> Vec<(Server, bool)> {
+    let servers = cycle.seen.kubernetes.servers.iter().filter(|seen| cycle.stays(&seen.server.instance));
+    servers.map(|seen| (seen.server.clone(), seen.healthy)).collect()
 }
 
 /// Who writes the hosts file.
@@ -73,7 +52,6 @@ pub struct Alias {
     run_dir: PathBuf,
     writer: Writer,
     choice: Choice,
-    probes: Probes,
     told: BTreeMap<&'static str, String>,
 }
 
@@ -83,36 +61,22 @@ impl Alias {
     pub fn new(alias: HostName, hosts_file: PathBuf, run_dir: PathBuf, writer: Writer) -> Self {
         let present = hosts::read(&hosts_file).ok().and_then(|hosts| hosts::address_of(&hosts, &alias));
         let choice = Choice::new(present);
-        Self { alias, hosts_file, run_dir, writer, choice, probes: Probes::default(), told: BTreeMap::new() }
+        Self { alias, hosts_file, run_dir, writer, choice, told: BTreeMap::new() }
     }
 
-    /// Keeps it beside the agent's loop, so that a slow cycle holds no move up, until the agent ends.
-    pub fn start(mut self, cycles: LastCycle, probe: Probe) {
+    /// Keeps it beside the agent's loop, which writing never holds up, until the agent ends.
+    pub fn start(mut self, mut cycles: LastCycle) {
         tokio::spawn(async move {
-            let mut ticks = interval(PERIOD);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            while cycles.has_changed().is_ok() {
-                ticks.tick().await;
-                let cycle = cycles.borrow().clone();
+            while cycles.changed().await.is_ok() {
+                let cycle = cycles.borrow_and_update().clone();
                 if let Some(cycle) = cycle {
-                    self.turn(&cycle.seen.me.instance, &candidates(&cycle), &probe).await;
+                    self.follow(&cycle.seen.me.instance, &candidates(&cycle)).await;
                 }
             }
         });
     }
 
-    /// One look: probes the servers, chooses, and has the hosts file follow.
-    pub async fn turn(&mut self, me: &InstanceId, servers: &[Server], probe: &Probe) {
-        let answers = join_all(servers.iter().map(|server| timeout(LIMIT, probe(server.address)))).await;
-        for (server, answer) in servers.iter().zip(answers) {
-            self.probes.note(server.address, answer.unwrap_or(false));
-        }
-        self.probes.keep_only(servers);
-        let servers: Vec<_> = servers.iter().map(|server| (server.clone(), self.probes.is_healthy(server.address))).collect();
-        self.follow(me, &servers).await;
-    }
-
-    /// The same for a caller that knows already which of the servers are healthy.
+    /// Chooses among these servers, of which it is known whether they are healthy, and has the hosts file follow.
     pub async fn follow(&mut self, me: &InstanceId, servers: &[(Server, bool)]) {
         let Some(address) = self.choice.look(me, servers) else { return };
         let outcome = self.point_at(address).await;

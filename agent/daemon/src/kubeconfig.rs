@@ -92,7 +92,9 @@ pub fn of_admin(path: &Path, name: &str, server: &str) -> Result<String, Kubecon
     let unusable = |source| KubeconfigError::Unusable { path: path.to_owned(), source: Box::new(source) };
     let admin = Kubeconfig::from_yaml(&text).map_err(unusable)?;
     let named = renamed(admin, name, server).map_err(|what| KubeconfigError::Incomplete { path: path.to_owned(), what })?;
-    serde_saphyr::to_string(&named).map_err(|error| KubeconfigError::Yaml(Box::new(error)))
+    // One line for each certificate, as kubectl writes it, and no block scalars.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(&named, options).map_err(|error| KubeconfigError::Yaml(Box::new(error)))
 }
 
 /// The current context's cluster and user alone; what is missing is an error.

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Draining;
-use quorate_core::plan::{NodeStep, Outcome, Start};
+use quorate_core::plan::{NodeStep, Outcome};
 
 use crate::adapters::distribution::Distribution;
-use crate::adapters::host::atomic;
 use crate::adapters::kubernetes::{ApiServers, KubernetesError, ServerProbe};
 use crate::clock::Clock;
 use crate::drain::DrainTask;
@@ -79,17 +78,10 @@ impl Kubernetes {
             NodeStep::Uncordon => self.api.uncordon(&self.node).await,
             NodeStep::AnnotateRemoval { .. } => self.api.annotate_removal(&self.node).await,
             NodeStep::Delete { instance, uid } => self.api.delete_node(instance.as_str(), uid).await,
-            NodeStep::PointAt { server } => self.point_at(*server),
+            NodeStep::PointAt { server } => match self.distribution.point_at(*server) {
+                Ok(()) => Outcome::Done,
+                Err(error) => Outcome::Refused(chain(&error)),
+            },
         }
-    }
-
-    fn point_at(&self, server: IpAddr) -> Outcome {
-        let how = Start::Resume { loopback_only: false, server: Some(server) };
-        let written = self
-            .distribution
-            .configuration(&how)
-            .map_err(|error| chain(&error))
-            .and_then(|text| atomic::write(&self.distribution.configuration_file(), text.as_bytes()).map_err(|error| chain(&error)));
-        written.map_or_else(Outcome::Refused, |()| Outcome::Done)
     }
 }

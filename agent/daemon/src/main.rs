@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use quorate::adapters::aws::Imds;
-use quorate::adapters::host::hosts::{self, Wish};
+use quorate::adapters::host::hosts::{self, HostName, Wish};
 use quorate::check::{self, Outside};
 use quorate::cli::{AliasCommand, CheckArgs, Cli, Command, KubeconfigArgs, RecoverArgs};
 use quorate::config::Settings;
@@ -62,7 +62,7 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
             print!("{}", admin_kubeconfig(&settings, args).await?);
             Ok(ExitCode::SUCCESS)
         }
-        Command::Alias(AliasCommand::Apply) => apply_alias(&Wish::path(&settings.paths.run_dir), Path::new(hosts::FILE)),
+        Command::Alias(AliasCommand::Apply) => apply_alias(&Wish::path(&settings.paths.run_dir), &settings.kubernetes.hosts_file),
         Command::Generate(args) => {
             args.write()?;
             Ok(ExitCode::SUCCESS)
@@ -86,11 +86,9 @@ async fn look(settings: &Settings, file: Option<&Path>, args: &CheckArgs) -> any
     Ok(if report.passes(args.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Where k3s writes the administrator's kubeconfig.
-const ADMIN_KUBECONFIG: &str = "/etc/rancher/k3s/k3s.yaml";
-
 async fn admin_kubeconfig(settings: &Settings, args: KubeconfigArgs) -> anyhow::Result<String> {
-    let (endpoint, alias) = (None, None);
+    let kubernetes = &settings.kubernetes;
+    let (endpoint, alias) = (kubernetes.endpoint.as_ref().map(|e| e.url.as_str()), kubernetes.alias.as_ref().map(HostName::as_str));
     let server = match kubeconfig::stable_server(args.server.as_deref(), endpoint, alias)? {
         Some(server) => server,
         None => {
@@ -106,7 +104,7 @@ async fn admin_kubeconfig(settings: &Settings, args: KubeconfigArgs) -> anyhow::
             status.context("the cluster's name is not known: give --name NAME")?.cluster.to_string()
         }
     };
-    Ok(kubeconfig::of_admin(&args.admin.unwrap_or_else(|| ADMIN_KUBECONFIG.into()), &name, &server)?)
+    Ok(kubeconfig::of_admin(&args.admin.unwrap_or_else(|| kubernetes.config_dir.join("k3s.yaml")), &name, &server)?)
 }
 
 fn apply_alias(wish: &Path, hosts_file: &Path) -> anyhow::Result<ExitCode> {

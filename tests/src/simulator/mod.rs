@@ -9,6 +9,7 @@
 mod bits;
 mod etcd_model;
 mod invariants;
+mod k3s;
 mod network;
 mod node;
 mod queue;
@@ -25,6 +26,6 @@ mod world;
 pub use invariants::Violation;
 pub use run::{Failure, Summary, replay, run_seed, simulate, simulate_sabotaged};
 pub use sabotage::Sabotage;
-pub use schedule::SEVERAL_GROUPS;
+pub use schedule::{CONTROL_PLANE, SEVERAL_GROUPS};
 pub use stats::Stats;
 pub use steady::steady_aws_calls;

@@ -29,6 +29,16 @@ pub enum Sabotage {
     DeafToNotices,
     /// A voter's etcd is stopped on the way out without being removed, and its data put aside.
     StopWithoutLeaving,
+    /// Every voter's agent lets a server in, whoever holds the lock.
+    AdmitWithoutLock,
+    /// The agent beside the leader lets several servers in at once.
+    AdmitTwo,
+    /// No configuration ever names another server.
+    NameNoServer,
+    /// The agent beside the leader deletes the Node of a server that lives.
+    DeleteLivingNode,
+    /// A leaver does not drain its node.
+    LeaveUndrained,
 }
 
 impl Sabotage {
@@ -47,5 +57,10 @@ impl Sabotage {
         Self::NeverPrune,
         Self::StopWithoutLeaving,
         Self::DeafToNotices,
+        Self::AdmitWithoutLock,
+        Self::AdmitTwo,
+        Self::NameNoServer,
+        Self::DeleteLivingNode,
+        Self::LeaveUndrained,
     ];
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Policy};
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::etcd_model::Rule;
@@ -124,11 +125,19 @@ pub(crate) enum Fault {
         cluster: bool,
     },
     Storm(Weather),
+    /// Somebody restarts a server's k3s, or starts it again, with the configuration file that is there.
+    Meddle,
+    /// No API server answers.
+    ApiAway {
+        everyone: bool,
+    },
 }
 
 /// A whole run, before it begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
+    /// What the groups' instances are.
+    pub(crate) role: Role,
     /// Instances of each group.
     pub(crate) sizes: Vec<u32>,
     pub(crate) hooks: bool,
@@ -158,17 +167,26 @@ pub(crate) struct Schedule {
 /// that once broke something stays the same.
 pub const SEVERAL_GROUPS: u64 = 1_000_000_000;
 
-/// Time to settle after the faults: several patiences, graces and timeouts one after the other.
+/// Seeds from here on are control planes, whose etcd k3s runs; every fourth in several groups.
+pub const CONTROL_PLANE: u64 = 2_000_000_000;
+
+/// Time to settle after the faults: several patiences, graces and timeouts one after the other. A server's leave takes a drain longer, so that a refresh
+/// takes twice the time.
 const TO_SETTLE: Duration = Duration::from_secs(400);
 
 impl Schedule {
     /// The schedule of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x5eed);
-        let sizes = if seed < SEVERAL_GROUPS { few_groups(&mut rng) } else { several_groups(&mut rng) };
+        let role = if seed < CONTROL_PLANE { Role::Etcd } else { Role::ControlPlane };
+        let several = if seed < CONTROL_PLANE { seed >= SEVERAL_GROUPS } else { seed.is_multiple_of(4) };
+        let sizes = if several { several_groups(&mut rng) } else { few_groups(&mut rng) };
         let mut faults = faults(&mut rng);
-        if seed >= SEVERAL_GROUPS {
+        if several {
             faults.extend(lost_zone(&mut rng));
+        }
+        if role.has_node() {
+            faults.extend(of_servers(&mut rng));
         }
         let announced = notices(seed);
         let heeds_rebalance = announced.len() > 1;
@@ -176,6 +194,7 @@ impl Schedule {
         let last = faults.iter().map(|(at, _, lasts)| *at + *lasts).max().unwrap_or(Timestamp(20_000));
         let calm = last.min(Timestamp(200_000)).max(Timestamp(15_000)) + Duration::from_secs(2);
         let mut schedule = Self {
+            role,
             sizes,
             hooks: rng.chance(900),
             launch_timeout: seconds(30),
@@ -192,7 +211,7 @@ impl Schedule {
             weather: Weather::of(&mut rng),
             faults,
             calm,
-            end: calm + TO_SETTLE,
+            end: calm + if role.has_node() { TO_SETTLE * 2 } else { TO_SETTLE },
         };
         if heeds_rebalance {
             schedule.policy.on_rebalance = OnRebalance::Leave;
@@ -220,6 +239,12 @@ fn lost_zone(rng: &mut Rng) -> Option<(Timestamp, Fault, Duration)> {
     let at = Timestamp(20_000 + rng.below(100_000));
     let lasts = Duration::from_millis(rng.between(5_000, 60_000));
     rng.chance(300).then_some((at, Fault::ZoneLost, lasts))
+}
+
+/// What befalls servers alone.
+fn of_servers(rng: &mut Rng) -> Vec<(Timestamp, Fault, Duration)> {
+    let fault = |rng: &mut Rng| if rng.chance(600) { Fault::Meddle } else { Fault::ApiAway { everyone: rng.chance(500) } };
+    (0..rng.below(4)).map(|_| (Timestamp(15_000 + rng.below(120_000)), fault(rng), seconds(rng.between(1, 40)))).collect()
 }
 
 fn seconds(n: u64) -> Duration {
@@ -254,6 +279,7 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         retry: Duration::from_millis(500),
         network_trusted: true,
         leave_margin: seconds(4),
+        drain: DrainPolicy { budget: seconds(15), patience_without_api: seconds(8), ..DrainPolicy::default() },
         shutdown_budget: seconds(60),
         ..Policy::default()
     }

@@ -97,6 +97,18 @@ counts! {
     forgotten,
     /// Runs that ended with every instance in its place.
     converged,
+    /// Drains begun.
+    drains,
+    /// Learners that k3s promoted by itself.
+    promoted_by_k3s,
+    /// Members that k3s removed because their Node asked for it.
+    left_by_annotation,
+    /// Times that somebody but the agent started a k3s.
+    unplanned_starts,
+    /// Nodes that their own agent deleted.
+    own_nodes_deleted,
+    /// Nodes of the dead that another agent deleted.
+    dead_nodes_deleted,
     /// Calls to the AWS control plane.
     aws_calls,
     /// Seconds of virtual time.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::policy::Policy;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::etcd_model::Rule;
@@ -26,6 +27,7 @@ pub fn steady_aws_calls(hours: u32) -> f64 {
 fn quiet(hours: u32) -> Schedule {
     let end = Timestamp(0) + TO_FORM + Duration::from_secs(3600) * (hours + 1);
     Schedule {
+        role: Role::Etcd,
         sizes: vec![3],
         hooks: true,
         launch_timeout: Duration::from_secs(600),

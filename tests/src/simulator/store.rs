@@ -63,6 +63,11 @@ impl Store {
         self.version += 1;
     }
 
+    /// Lists lag.
+    pub(crate) fn lags(&self) -> bool {
+        self.lag.is_some()
+    }
+
     /// Somebody puts another object beside the charter, or takes it away.
     pub(crate) fn set_foreign(&mut self, there: bool) {
         self.foreign = there;

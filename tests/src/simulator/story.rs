@@ -7,8 +7,9 @@ use super::schedule::Schedule;
 /// What the seed decided beforehand.
 pub(crate) fn head(seed: u64, s: &Schedule) -> String {
     format!(
-        "seed {seed}: {}, {}, at most {} voters, {:?}, EC2 tells a death after {:?}, lists a launch after {:?}, \
+        "seed {seed}: {}{}, {}, at most {} voters, {:?}, EC2 tells a death after {:?}, lists a launch after {:?}, \
          forgets after {:?}{}{}; weather {:?}; calm from {}\n",
+        if s.role.has_node() { "a control plane, " } else { "" },
         groups(&s.sizes),
         if s.hooks { format!("hooks {:?}/{:?}", s.launch_timeout, s.terminate_timeout) } else { "no hooks".to_owned() },
         s.policy.max_voters,
@@ -45,7 +46,10 @@ pub(crate) fn describe(step: &Step) -> String {
             }
             Start::JoinServer { generation, server } => format!("start the server: join generation {generation} through {server}"),
             Start::Worker { server } => format!("start the worker through {server}"),
-            Start::Resume { loopback_only, .. } => format!("start etcd: resume{}", if *loopback_only { " on loopback" } else { "" }),
+            Start::Resume { loopback_only, server } => {
+                let turn_to = server.map_or_else(String::new, |server| format!(" with {server} to turn to"));
+                format!("start etcd: resume{}{turn_to}", if *loopback_only { " on loopback" } else { "" })
+            }
         },
         Step::StopMember(reason) => format!("stop etcd: {reason:?}"),
         Step::PutDataAside { why } => format!("put data aside: {why}"),

@@ -70,7 +70,7 @@ async fn credentials_may_come_late_and_change() {
     assert!(adapter.node_view("i-1").await.unwrap().is_some());
 
     let second = ApiServer::start(&lab.cluster, ANYWHERE).await.unwrap();
-    let first = lab.server.faults().add(Rule::new(Scope::kubernetes("GET", "/nodes"), Fault::Status(500)));
+    let first = lab.server.faults().add(Rule::new(Scope::kubernetes("GET", "/i-1"), Fault::Status(500)));
     write(&path, &second.url());
     assert!(adapter.node_view("i-1").await.unwrap().is_some(), "it still asks the first, whose rule {first:?} refuses");
     std::fs::write(&path, "half a").unwrap();

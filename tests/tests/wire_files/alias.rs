@@ -1,24 +1,18 @@
-//! The alias in a hosts file, and servers that are real listeners.
+//! The alias in a hosts file.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 
 use quorate::adapters::host::hosts::{self, HostName};
-use quorate::alias::{Alias, Probe, Writer, by_connection};
+use quorate::alias::{Alias, Writer};
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Server;
-use tokio::net::TcpListener;
 
-const PORT: u16 = 16_443;
 const BEFORE: &str = "127.0.0.1\tlocalhost\n# a word\n";
 
 fn server(n: u8) -> Server {
     Server { instance: InstanceId::new(&format!("i-{n}")), address: IpAddr::from([127, 78, 1, n]) }
-}
-
-async fn listens(n: u8) -> TcpListener {
-    TcpListener::bind(SocketAddr::new(server(n).address, PORT)).await.unwrap()
 }
 
 fn name() -> HostName {
@@ -35,47 +29,35 @@ fn target(dir: &Path) -> Option<IpAddr> {
     hosts::address_of(&text, &name())
 }
 
-async fn turn(alias: &mut Alias, servers: &[Server], probe: &Probe) {
-    alias.turn(&"i-me".into(), servers, probe).await;
+/// The servers 1 and 2, of which these are healthy.
+async fn follow(alias: &mut Alias, healthy: &[u8]) {
+    let servers = [1, 2].map(|n| (server(n), healthy.contains(&n)));
+    alias.follow(&"i-me".into(), &servers).await;
 }
 
 #[tokio::test]
-async fn it_follows_the_living_within_two_looks_and_comes_back_to_nobody() {
-    let (dir, probe) = (tempfile::tempdir().unwrap(), by_connection(PORT));
+async fn it_follows_the_living_and_stays_where_nobody_is_better() {
+    let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("hosts"), BEFORE).unwrap();
-    let (servers, mut kept) = ([server(1), server(2)], alias(dir.path()));
-    turn(&mut kept, &servers, &probe).await;
-    assert_eq!(target(dir.path()), None, "nobody has answered yet");
-    let first = listens(1).await;
-    turn(&mut kept, &servers, &probe).await;
-    assert_eq!(target(dir.path()), Some(server(1).address));
-    let second = listens(2).await;
-    turn(&mut kept, &servers, &probe).await;
-    assert_eq!(target(dir.path()), Some(server(1).address), "it stays with the living");
-    drop(first);
-    turn(&mut kept, &servers, &probe).await;
-    assert_eq!(target(dir.path()), Some(server(1).address), "once is a hiccup");
-    turn(&mut kept, &servers, &probe).await;
-    assert_eq!(target(dir.path()), Some(server(2).address), "twice is a death");
-    drop(second);
-    for _ in 0..3 {
-        turn(&mut kept, &servers, &probe).await;
+    let mut kept = alias(dir.path());
+    for (healthy, points_at) in
+        [(&[][..], None), (&[1], Some(1)), (&[1, 2], Some(1)), (&[2], Some(2)), (&[], Some(2)), (&[1, 2], Some(2)), (&[1], Some(1))]
+    {
+        follow(&mut kept, healthy).await;
+        assert_eq!(target(dir.path()), points_at.map(|n| server(n).address), "{healthy:?}");
     }
-    assert_eq!(target(dir.path()), Some(server(2).address), "nobody is better");
 }
 
 #[tokio::test]
 async fn the_next_agent_stays_with_the_same_server_and_mends_what_somebody_undid() {
-    let (dir, probe) = (tempfile::tempdir().unwrap(), by_connection(PORT));
-    let _both = (listens(11).await, listens(12).await);
-    let servers = [server(11), server(12)];
-    for n in [11, 12] {
+    let dir = tempfile::tempdir().unwrap();
+    for n in [1, 2] {
         fs::write(dir.path().join("hosts"), format!("{BEFORE}{} api.prod # quorate\n", server(n).address)).unwrap();
         let mut kept = alias(dir.path());
-        turn(&mut kept, &servers, &probe).await;
+        follow(&mut kept, &[1, 2]).await;
         assert_eq!(target(dir.path()), Some(server(n).address));
         fs::write(dir.path().join("hosts"), BEFORE).unwrap();
-        turn(&mut kept, &servers, &probe).await;
+        follow(&mut kept, &[1, 2]).await;
         assert_eq!(target(dir.path()), Some(server(n).address));
     }
 }

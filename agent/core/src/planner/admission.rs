@@ -4,6 +4,7 @@
 use crate::charter::State;
 use crate::ids::InstanceId;
 use crate::memory::Admission;
+use crate::observation::{Member, PeerAnswer};
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::Situation;
@@ -12,19 +13,32 @@ use super::decision::Decision;
 
 /// This node may join as a server and waits for its admission; asked by [`crate::memory::Memory::absorb`], and told to the peers.
 pub(crate) fn seeks_admission(s: &Situation<'_>) -> bool {
-    let established = s.record().is_some_and(|r| r.state == State::Established);
+    let established = s.record().is_some_and(|r| r.state == State::Established && !r.lists(s.me()));
     let may = s.seen.me.role == Role::ControlPlane && established && s.disk_is_empty() && s.is_stopped();
     may && s.departure().is_none() && s.paused().is_none() && !s.is_warm() && s.seen.local.shutdown.is_none()
 }
 
 /// Whom the agent beside the leader admits now; asked by [`crate::memory::Memory::absorb`]. It stays with one until that one's member is in the list,
-/// or the patience is over.
+/// or the patience is over, whatever happens to a voter meanwhile: the server may be adding its member just now.
 pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
-    if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() || obstacle(s).is_some() {
+    if s.seen.me.role != Role::ControlPlane || !s.leads() || s.paused().is_some() {
         return None;
     }
-    let before = s.memory.admission.as_ref().filter(|a| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience);
-    before.cloned().or_else(|| next(s).map(|instance| Admission { instance, since: s.now }))
+    let goes_on = |a: &&Admission| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience;
+    let before = || s.memory.admission.as_ref().filter(goes_on).cloned();
+    if let Some(learner) = s.membership().and_then(|m| m.learner()) {
+        return come_back(s, learner).or_else(before);
+    }
+    before().or_else(|| {
+        let instance = if obstacle(s).is_none() { next(s) } else { None }?;
+        Some(Admission { instance, since: s.now })
+    })
+}
+
+/// This learner's server ended before it was started, and is let in once more to start it: it waits for the lock that is held for it.
+pub(super) fn awaits_start(s: &Situation<'_>, learner: &Member) -> bool {
+    let admitted = s.memory.admission.as_ref().map(|a| &a.instance);
+    learner.name.is_none() && admitted.is_some() && s.instance_of(learner).as_ref() == admitted
 }
 
 /// Keeps the lock for the one who is admitted.
@@ -34,28 +48,43 @@ pub(super) fn admit(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry / 2).under_lock("admit a server"))
 }
 
-/// etcd adds nobody while a voter is unreachable, takes one learner at a time, and the cluster may be at its limit.
+/// etcd takes one learner at a time. One that was added and never started lets nobody else in, but itself: its server ended just then, and adopts it
+/// when it starts again.
+fn come_back(s: &Situation<'_>, learner: &Member) -> Option<Admission> {
+    let instance = s.instance_of(learner).filter(|id| learner.name.is_none() && seeks(s, id))?;
+    let before = s.memory.admission.clone().filter(|a| a.instance == instance);
+    Some(before.unwrap_or(Admission { instance, since: s.now }))
+}
+
+fn seeks(s: &Situation<'_>, id: &InstanceId) -> bool {
+    s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id)
+}
+
+/// etcd adds nobody while a voter is unreachable, and the cluster may be at its limit.
 fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
     let Some(membership) = s.membership() else { return Some("no quorum answers") };
     let leaving = membership.voters().any(|m| s.instance_of(m).is_some_and(|i| s.is_leaving(&i)));
     if s.departed_voter().is_some() || membership.voters().any(|m| !s.is_healthy(m.id)) {
         return Some("a voter does not answer");
     }
-    if membership.learner().is_some() {
-        return Some("there is a learner");
-    }
     (membership.voters().count() >= s.policy.max_voters + usize::from(leaving)).then_some("the cluster is at its limit")
 }
 
-/// It still waits, or has started and its member is awaited.
+/// It still waits, or has started and its member is awaited. One that is silent may be at it all the same, and so may one whose agent has just begun;
+/// but not one whose member is in the list.
 fn is_on_its_way(s: &Situation<'_>, instance: &InstanceId) -> bool {
-    s.peer(instance).is_some_and(|p| !p.leaving && (p.control_plane.seeks || p.phase == Phase::Joining)) && !s.is_on_its_way_out(instance)
+    let joins = |phase| matches!(phase, Phase::Joining | Phase::Starting | Phase::Waiting);
+    let may_be = |p: &PeerAnswer| !p.leaving && (p.control_plane.seeks || joins(p.phase));
+    !s.is_on_its_way_out(instance) && !s.is_gone(instance) && !is_member(s, instance) && s.peer(instance).is_none_or(may_be)
+}
+
+fn is_member(s: &Situation<'_>, instance: &InstanceId) -> bool {
+    s.membership().is_some_and(|m| m.members.iter().any(|m| s.instance_of(m).as_ref() == Some(instance)))
 }
 
 /// The next one by id; one that was admitted in vain comes last.
 fn next(s: &Situation<'_>) -> Option<InstanceId> {
-    let seeks = |id: &&InstanceId| s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id);
-    let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(seeks).collect();
+    let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(|id| seeks(s, id)).collect();
     let fresh = waiting.iter().find(|id| s.memory.passed_over.as_ref() != Some(**id));
     fresh.or(waiting.first()).map(|id| (*id).clone())
 }

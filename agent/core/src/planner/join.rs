@@ -4,7 +4,7 @@ use crate::charter::State;
 use std::net::IpAddr;
 
 use crate::ids::{Generation, InstanceId, MemberId};
-use crate::observation::{Hook, Lock, Member, Membership, Transition};
+use crate::observation::{Hook, Lock, Member, Membership, PeerAnswer, Transition};
 use crate::plan::{HookResult, Start, Step, StopReason, peer_url};
 use crate::quorum;
 use crate::report::Phase;
@@ -49,7 +49,13 @@ fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
         return Decision::wait(Phase::Joining, "started the server a moment ago; waits for it, or to start it again")
             .again_in(s.policy.retry);
     }
+    if s.record().is_some_and(|r| r.lists(s.me())) {
+        return Decision::wait(Phase::Joining, "waits until the member that it was is removed, and struck from the charter").again_in(s.policy.retry);
+    }
     let Some((host, server)) = admitted_by(s) else {
+        if is_spare(s) {
+            return spare(s);
+        }
         return Decision::wait(Phase::Joining, "waits until the agent beside the leader admits it: servers join one at a time")
             .again_in(s.policy.retry);
     };
@@ -114,8 +120,7 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
         return Decision::wait(Phase::Joining, why).again_in(s.policy.retry);
     }
     if is_spare(s) {
-        let spare = Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
-        return serve::with_remarks(s, spare);
+        return spare(s);
     }
     let Some(via) = s.via_any() else {
         return Decision::wait(Phase::Joining, "no healthy voter answers").again_in(s.policy.retry);
@@ -142,9 +147,23 @@ fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<String> {
     None
 }
 
+fn spare(s: &Situation<'_>) -> Decision {
+    let spare = Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
+    serve::with_remarks(s, spare)
+}
+
+/// A server that cannot read etcd goes by what a voter tells of the servers that vote and answer.
+fn is_spare_server(s: &Situation<'_>) -> bool {
+    let Some(record) = s.record().filter(|r| r.state == State::Established && !r.lists(s.me())) else { return false };
+    let is_server = s.seen.me.role == Role::ControlPlane && s.disk_is_empty() && s.is_stopped();
+    let limit = s.policy.max_voters + usize::from(record.voters.iter().any(|v| s.is_leaving(&v.instance)));
+    let full = |p: &PeerAnswer| p.quorum.is_some() && p.quorum == record.etcd_cluster && p.control_plane.servers.len() >= limit;
+    is_server && record.voters.iter().any(|v| s.peer(&v.instance).is_some_and(full))
+}
+
 /// A healthy cluster at its limit; the limit is one more while a voter is leaving.
 pub(super) fn is_spare(s: &Situation<'_>) -> bool {
-    let Some(membership) = s.membership() else { return false };
+    let Some(membership) = s.membership() else { return is_spare_server(s) };
     if !s.disk_is_empty() || s.own_entries(&membership.members).next().is_some() {
         return false;
     }

@@ -8,6 +8,7 @@ use crate::report::Phase;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
+use super::admission;
 use super::decision::Decision;
 use super::prune::removal;
 
@@ -16,7 +17,7 @@ pub(super) fn promote(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;
     }
-    let learner = s.membership()?.learner()?;
+    let learner = s.membership()?.learner().filter(|l| !admission::awaits_start(s, l))?;
     if let Err(why) = readiness(s, learner) {
         return Some(Decision::wait(Phase::Voter, format!("does not promote learner {learner} yet: {why}")).again_in(s.policy.retry / 2));
     }

@@ -31,6 +31,9 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if let Some(founding) = bootstrap::go_on_founding(s).filter(|d| d.step.is_some() && !rests(s)) {
         return Some(Decision { phase: Phase::Leaving, ..founding });
     }
+    if let Some(stop) = stop_joining(s, &departure) {
+        return Some(stop);
+    }
     let drain = || node::drain_before_leaving(s, &departure, reserve(s));
     let decision = out_of_time(s, &departure).or_else(drain).or_else(|| leave_cluster(s, &departure))?;
     // A leaver that leads is the only one who prunes and promotes: while it waits it does so, or its wait would never end.
@@ -42,6 +45,18 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         .or_else(|| admission::admit(s))
         .map(|d| Decision { phase: Phase::Leaving, ..d });
     Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
+}
+
+/// A distribution's server that has not joined yet goes on trying to, by itself: it is stopped first. It has no pods, and nothing to be removed; should
+/// its learner have come into the list just now, the agent beside the leader removes that.
+fn stop_joining(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let tries = s.seen.me.role == Role::ControlPlane && s.runs() && s.data().is_some_and(|d| d.cluster.is_none());
+    let listed = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_some());
+    if !tries || listed || s.last_record().is_some_and(|r| r.lists(s.me())) {
+        return None;
+    }
+    let says = format!("leaves, as {}: stops its server, which has not joined yet", departure.why);
+    Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::GiveUp), says).until(departure.deadline))
 }
 
 /// It stopped its etcd as the last voter, and its instance goes. One that is retained after all serves again: nothing takes its data away.

@@ -45,6 +45,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { name: "heartbeat", decide: hooks::heartbeat },
     Rule { name: "paused", decide: pause::decide },
+    Rule { name: "point-at-server", decide: node::point_at_another },
     Rule { name: "leave", decide: leave::decide },
     Rule { name: "reboot", decide: reboot::decide },
     Rule { name: "warm", decide: serve::warm },
@@ -67,7 +68,6 @@ const RULES: &[Rule] = &[
     Rule { name: "promote", decide: learner::promote },
     Rule { name: "admit", decide: admission::admit },
     Rule { name: "dead-nodes", decide: node::nodes_of_the_dead },
-    Rule { name: "point-at-server", decide: node::point_at_another },
     Rule { name: "uncordon", decide: node::uncordon },
     Rule { name: "serve", decide: serve::idle },
 ];

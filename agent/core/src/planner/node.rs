@@ -81,7 +81,8 @@ pub(super) fn uncordon(s: &Situation<'_>) -> Option<Decision> {
     ))
 }
 
-/// No restart of the founder may find a configuration that would found another cluster (k3s-io/k3s#13623).
+/// No restart of the founder may find a configuration that would found another cluster (k3s-io/k3s#13623). It comes before a leave: once its member is
+/// removed its process ends, and whoever starts it again then does just that.
 pub(super) fn point_at_another(s: &Situation<'_>) -> Option<Decision> {
     if s.seen.me.role != Role::ControlPlane || !s.runs() || s.runs_on_loopback() || s.memory.waits("point-at-server", s.now) {
         return None;

@@ -22,7 +22,8 @@ pub(super) fn departed_voter(s: &Situation<'_>) -> Option<Decision> {
         let says = format!("{instance} has departed, but removing its member would leave {healthy} healthy of {} voters", voters - 1);
         return Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry));
     }
-    Some(removal(s, Phase::Voter, member, format!("removes member {member}: its instance has departed")))
+    let why = if s.is_departed(&instance) { "its instance has departed" } else { "its instance says that it no longer holds its data" };
+    Some(removal(s, Phase::Voter, member, format!("removes member {member}: {why}")))
 }
 
 /// MemberRemove through a healthy voter, under the lock, unless it was refused a moment ago.

@@ -21,7 +21,10 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     if s.seen.me.role == Role::ControlPlane {
-        return not_built(s);
+        // A joiner cannot read etcd, so that only the halt counts: what it merely waits for is told by the rule that lets it join.
+        let total = || total_loss(s).filter(|d| d.needs_operator);
+        let mute = || lost_and_mute(s).filter(|_| s.data().is_some_and(|d| d.cluster.is_some()));
+        return not_built(s).or_else(mute).or_else(total);
     }
     restore_what_i_claimed(s)
         .or_else(|| drop_superseded(s))

@@ -1,7 +1,8 @@
 //! Completing lifecycle hooks: after the work that they guard, never before.
 
+use crate::charter::State;
 use crate::ids::InstanceId;
-use crate::observation::{Hook, HookRef, LifecycleState, Transition};
+use crate::observation::{Hook, HookRef, LifecycleState, PeerAnswer, Transition};
 use crate::plan::HookResult;
 use crate::role::Role;
 
@@ -33,11 +34,19 @@ pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, res
 
 fn launch(f: &Facts<'_>) -> Verdict {
     let Ok(membership) = f.membership() else {
-        return require(is_warm(f), "no quorum has spoken");
+        return require(is_warm(f) || is_spare_server(f), "no quorum has spoken");
     };
     let spare = f.disk_is_empty() && !membership.members.iter().any(|m| f.is_mine(m)) && membership.voters().count() >= f.policy.max_voters;
     require(f.votes() || spare || is_warm(f), "it does not vote yet")?;
     require(!f.votes() || f.seen.me.role == Role::Etcd || node::is_ready(f), "its node is not ready yet")
+}
+
+/// A server has no credentials for etcd before it joins: a voter says, with its quorum, that there are as many servers as there may be.
+fn is_spare_server(f: &Facts<'_>) -> bool {
+    let Some(record) = f.highest().ok().flatten().filter(|r| r.state == State::Established && !r.lists(f.me())) else { return false };
+    let full = |p: &PeerAnswer| p.quorum.is_some() && p.quorum == record.etcd_cluster && p.control_plane.servers.len() >= f.policy.max_voters;
+    let unjoined = f.seen.me.role == Role::ControlPlane && f.disk_is_empty() && f.is_stopped();
+    unjoined && record.voters.iter().any(|v| f.peer(&v.instance).is_some_and(full))
 }
 
 fn is_warm(f: &Facts<'_>) -> bool {

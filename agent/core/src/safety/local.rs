@@ -19,7 +19,11 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
         Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
         Start::JoinServer { generation, .. } => join_server(f, *generation),
         Start::Worker { server } => node::start_worker(f, *server),
-        Start::Resume { loopback_only, .. } => resume(f, *loopback_only),
+        Start::Resume { loopback_only, server } => {
+            let names_one = server.is_some() || *loopback_only || f.seen.kubernetes.points_at.is_none();
+            require(names_one, "its configuration names another server, and would name none")?;
+            resume(f, *loopback_only)
+        }
     }
 }
 
@@ -56,6 +60,7 @@ fn join_server(f: &Facts<'_>, generation: Generation) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
     require(record.state == State::Established && record.generation == generation, "the charter does not permit this generation to run")?;
     require(f.disk_is_empty(), "its disk holds data")?;
+    require(!record.lists(f.me()), "the charter still lists the member that it was")?;
     require(f.memory.leaving.is_none(), "it is leaving")?;
     let admits = |id: &InstanceId| record.lists(id) && f.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(f.me()));
     require(f.seen.peers.keys().any(admits), "no voter admits it")
@@ -108,12 +113,20 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             let nobody_rests_on_it = f.surely_does_not_vote() || membership.voters().all(|m| f.is_mine(m));
             if nobody_rests_on_it { Ok(()) } else { without_me(f) }
         }
-        StopReason::GiveUp => require(f.surely_does_not_vote(), "no quorum says that its member does not vote"),
+        StopReason::GiveUp => {
+            require(f.surely_does_not_vote() || is_a_server_without_member(f), "no quorum says that its member does not vote")
+        }
         StopReason::NotPermitted => {
             let newer = |r: &Record| r.state == State::Established && f.data().is_some_and(|d| is_of_another_cluster(d, r));
             require(f.highest()?.is_some_and(newer), "no newer generation is established")
         }
     }
+}
+
+/// A distribution's server that has not joined: no log lies on the disk, and no record names it.
+fn is_a_server_without_member(f: &Facts<'_>) -> bool {
+    let unlisted = f.memory.kept.record.as_ref().is_none_or(|r| !r.lists(f.me()));
+    f.seen.me.role == Role::ControlPlane && unlisted && f.data().is_none_or(|d| d.cluster.is_none()) && f.seen.local.data.fresh().is_some()
 }
 
 /// Every other voter is gone, by a quorum's list, else by its own and the charter's; and nobody is there who could take over in time.

@@ -4,6 +4,7 @@ use crate::ids::MemberId;
 use crate::observation::Member;
 use crate::plan::peer_url;
 use crate::quorum;
+use crate::role::Role;
 
 use super::facts::Facts;
 use super::{Verdict, notices, require};
@@ -48,7 +49,10 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
             f.memory.learner.as_ref().is_some_and(|w| w.member == member && f.now.since(w.progress_at) >= f.policy.learner_patience);
         return require(f.is_mine(target) || departed || stuck, "the learner is another's, and neither departed nor stuck");
     }
-    require(departed || (f.is_mine(target) && may_remove_own(f, member)), "it neither departed nor is this node's own to remove")?;
+    // A server without its data has no credentials for etcd, so that only others can remove what it was; its etcd must not answer either.
+    let is_server = f.seen.me.role == Role::ControlPlane;
+    let denied = is_server && !f.answers(member) && instance.as_ref().is_some_and(|i| *i != *f.me() && f.denies(i, member));
+    require(departed || denied || (f.is_mine(target) && may_remove_own(f, member)), "it neither departed nor is this node's own to remove")?;
     let healthy = f.healthy_voters_without(membership, member);
     require(quorum::survives_removal(membership.voters().count(), healthy), "the rest would have no healthy quorum")
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::ids::{InstanceId, MemberId};
-use crate::observation::{Draining, HookRef, NodeView, ShutdownKind, Transition};
+use crate::observation::{Draining, HookRef, Membership, NodeView, ShutdownKind, Transition};
 use crate::plan::{HookResult, NodeStep};
 use crate::role::Role;
 
@@ -45,6 +45,7 @@ fn uncordon(f: &Facts<'_>) -> Verdict {
 /// The same as removing its own voter, by another's hand.
 fn annotate(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(f.data().is_some_and(|d| d.member == Some(member)), "it is not this node's own member")?;
+    require(f.seen.kubernetes.points_at.is_some(), "its configuration names no other server, so that a start after its removal would found a cluster")?;
     membership::remove(f, member)
 }
 
@@ -72,9 +73,12 @@ fn delete(f: &Facts<'_>, instance: &InstanceId, uid: &str) -> Verdict {
 
 fn point_at(f: &Facts<'_>, server: IpAddr) -> Verdict {
     require(f.seen.me.role == Role::ControlPlane && server != f.seen.me.address, "it would turn to itself")?;
-    let record = f.memory.kept.record.as_ref().ok_or("no record is remembered")?;
-    let is_voter = |id: &InstanceId| f.memory.kept.seen.get(id).is_some_and(|seen| seen.address == Some(server)) && record.lists(id);
-    require(f.memory.kept.seen.keys().any(is_voter), "no voter of the charter has that address")
+    // k3s promotes by itself, so that a voter may not be in the charter yet.
+    let by_charter = |id: &InstanceId| f.memory.kept.record.as_ref().is_some_and(|r| r.lists(id));
+    let members = || f.seen.etcd.membership.fresh().into_iter().flat_map(Membership::voters);
+    let by_etcd = |id: &InstanceId| members().any(|m| f.instance_behind(m).as_ref() == Some(id));
+    let mut there = f.memory.kept.seen.iter().filter(|(_, seen)| seen.address == Some(server));
+    require(there.any(|(id, _)| by_charter(id) || by_etcd(id)), "no voter of the charter or of etcd's list has that address")
 }
 
 /// A worker goes through a server that answers.

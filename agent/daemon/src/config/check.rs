@@ -129,9 +129,10 @@ fn paths(raw: RawPaths, kubernetes: &KubernetesSettings) -> Result<Paths, Refusa
         data_mount: raw.data_mount.map(|mount| absolute("paths.data_mount", Some(mount), "/")).transpose()?,
     };
     let (own, theirs) = (("paths.data_dir", &paths.data_dir), ("kubernetes.data_dir", &kubernetes.data_dir));
-    let below = |mount: &Path| [own.1, theirs.1].iter().any(|data| data.starts_with(mount) && data.as_path() != mount);
+    // etcd's directory is renamed as a whole; a distribution's data is put aside within its directory, which so may be the mount point itself.
+    let below = |mount: &Path| (own.1.starts_with(mount) && own.1 != mount) || theirs.1.starts_with(mount);
     if let Some(mount) = paths.data_mount.as_ref().filter(|mount| !below(mount)) {
-        let remedy = "give the mount point that paths.data_dir or kubernetes.data_dir lies below, and make that a folder in it";
+        let remedy = "give the mount point that paths.data_dir lies below, and make that a folder in it; or the one that kubernetes.data_dir is or lies below";
         return Err(Refusal::value("paths.data_mount", mount.display(), remedy));
     }
     for (key, data) in [own, theirs] {

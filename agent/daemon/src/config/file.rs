@@ -147,6 +147,7 @@ pub(super) struct Kubernetes {
     pub(super) token_file: Option<String>,
     pub(super) agent_token_file: Option<String>,
     pub(super) alias: Option<String>,
+    pub(super) hosts_file: Option<String>,
     pub(super) endpoint: Option<String>,
     pub(super) tls_sans: Vec<String>,
     pub(super) labels: BTreeMap<String, String>,

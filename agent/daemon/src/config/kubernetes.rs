@@ -12,6 +12,7 @@ use quorate_core::policy::DrainPolicy;
 use super::check::{absolute, whole};
 use super::file::Kubernetes;
 use super::{Refusal, timing};
+use crate::adapters::host::hosts::{self, HostName};
 
 /// A Kubernetes distribution that the agent can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,9 @@ pub struct KubernetesSettings {
     /// Holds a secret that workers alone may join with.
     pub agent_token_file: Option<PathBuf>,
     /// The host name under which every node reaches a healthy server.
-    pub alias: Option<String>,
+    pub alias: Option<HostName>,
+    /// The file that tells this machine the alias.
+    pub hosts_file: PathBuf,
     /// The stable endpoint from outside.
     pub endpoint: Option<Endpoint>,
     /// Further names and addresses in the API's certificate.
@@ -75,7 +78,8 @@ pub(super) fn settings(raw: Kubernetes) -> Result<KubernetesSettings, Refusal> {
         data_dir: absolute("kubernetes.data_dir", raw.data_dir, "/var/lib/rancher/k3s")?,
         token_file: optional("kubernetes.token_file", raw.token_file)?,
         agent_token_file: optional("kubernetes.agent_token_file", raw.agent_token_file)?,
-        alias: given(raw.alias).map(|alias| names::alias(&alias).map(|()| alias)).transpose()?,
+        alias: given(raw.alias).map(|alias| names::alias(&alias)).transpose()?,
+        hosts_file: absolute("kubernetes.hosts_file", raw.hosts_file, hosts::FILE)?,
         endpoint: given(raw.endpoint).map(|url| names::endpoint(&url)).transpose()?,
         tls_sans: raw.tls_sans,
         labels,

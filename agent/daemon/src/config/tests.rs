@@ -7,6 +7,7 @@ use quorate_core::drain::Escalation;
 use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Recovery};
 
 use super::*;
+use crate::adapters::host::hosts::HostName;
 
 /// Every key, at a value that is not its default and may stand alone beside the other defaults.
 const EVERY_KEY: &str = r#"
@@ -93,6 +94,7 @@ data_dir = "/srv/k3s/data"
 token_file = "/etc/quorate/token"
 agent_token_file = "/etc/quorate/agent-token"
 alias = "api.internal"
+hosts_file = "/etc/hosts.quorate"
 endpoint = "https://api.example.com:6443"
 tls_sans = ["api.example.org", "203.0.113.7"]
 labels = { "example.com/pool" = "db" }
@@ -253,7 +255,10 @@ fn what_kubernetes_is_given_arrives_where_it_belongs() {
     let Settings { policy, kubernetes, render, .. } = Settings::parse(EVERY_KEY).unwrap();
     let secs = Duration::from_secs;
     assert_eq!(kubernetes.endpoint, Some(Endpoint { url: "https://api.example.com:6443".into(), host: "api.example.com".into() }));
-    assert_eq!((kubernetes.alias.as_deref(), kubernetes.labels["example.com/pool"].as_str()), (Some("api.internal"), "db"));
+    assert_eq!(
+        (kubernetes.alias.as_ref().map(HostName::as_str), kubernetes.labels["example.com/pool"].as_str()),
+        (Some("api.internal"), "db")
+    );
     let drain = DrainPolicy {
         budget: secs(301),
         escalation: Escalation::GiveUp,
@@ -276,7 +281,11 @@ fn what_is_optional_may_be_empty() {
 
 #[test]
 fn the_datas_mount_may_be_a_distributions() {
-    assert!(Settings::parse("[paths]\ndata_mount = \"/var/lib/rancher\"\n").is_ok());
+    for mount in ["/var/lib/rancher", "/var/lib/rancher/k3s"] {
+        assert!(Settings::parse(&format!("[paths]\ndata_mount = {mount:?}\n")).is_ok(), "{mount}");
+    }
+    assert!(refusal("[paths]\ndata_mount = \"/var/lib/rancher/k3s/server\"\n").starts_with("paths.data_mount"));
+    assert!(refusal("[paths]\ndata_mount = \"/var/lib/quorate/etcd\"\n").starts_with("paths.data_mount"), "it is renamed as a whole");
 }
 
 #[test]
@@ -327,7 +336,7 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("kubernetes", "token_file = \"token\"", "kubernetes.token_file = \"token\": give an absolute path"),
         ("kubernetes", "agent_token_file = \"token\"", "kubernetes.agent_token_file = \"token\": give an absolute path"),
         ("kubernetes", "alias = \"api..internal\"", "kubernetes.alias = \"api..internal\": give a host name"),
-        ("kubernetes", "alias = \"10.0.0.1\"", "kubernetes.alias = \"10.0.0.1\": give a host name"),
+        ("kubernetes", "alias = \"10.0.0.1\"", "kubernetes.alias = \"10.0.0.1\": its last label"),
         ("kubernetes", "alias = \"API\"", "kubernetes.alias = \"API\": give a host name"),
         ("kubernetes", "endpoint = \"http://api:6443\"", "kubernetes.endpoint = \"http://api:6443\": give https://NAME:PORT"),
         ("kubernetes", "endpoint = \"https://api:6443/x\"", "kubernetes.endpoint = \"https://api:6443/x\": give"),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use quorate_core::alias::Probes;
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::Memory;
 use quorate_core::observation::{KubernetesView, ListedNode, Membership, NodeView, Observation, Server, ServerSeen};
@@ -16,8 +17,6 @@ use super::last::Last;
 use crate::kubernetes::Kubernetes;
 use crate::telemetry::chain;
 
-/// A server is down when it failed so often in a row: one lost packet moves nobody.
-const FAILURES: u32 = 2;
 /// A Node that is ready and stays is looked at once in so many cycles; so are, by a worker, the servers that it does not use.
 const CYCLES_AT_REST: u32 = 5;
 /// The list of all Nodes is read once in so many cycles: it is long, and only tells of the dead.
@@ -30,25 +29,14 @@ pub(super) struct KubernetesObserver {
     me: InstanceId,
     node: Last<Option<NodeView>>,
     nodes: Last<Vec<ListedNode>>,
-    probes: BTreeMap<Server, Probe>,
-}
-
-#[derive(Debug, Default)]
-struct Probe {
-    asked: Option<Timestamp>,
-    answered_once: bool,
-    failures: u32,
-}
-
-impl Probe {
-    fn is_healthy(&self) -> bool {
-        self.answered_once && self.failures < FAILURES
-    }
+    /// The servers that are known, and when each was last asked.
+    servers: BTreeMap<Server, Option<Timestamp>>,
+    probes: Probes,
 }
 
 impl KubernetesObserver {
     pub(super) fn new(kubernetes: Option<Arc<Kubernetes>>, me: InstanceId) -> Self {
-        Self { kubernetes, me, node: Last::default(), nodes: Last::default(), probes: BTreeMap::new() }
+        Self { kubernetes, me, node: Last::default(), nodes: Last::default(), servers: BTreeMap::new(), probes: Probes::default() }
     }
 
     /// Asks what is due. `seen` has everything else of this cycle.
@@ -57,19 +45,20 @@ impl KubernetesObserver {
         let points_at = kubernetes.points_at();
         self.learn_servers(seen, memory);
         self.probe(&kubernetes, seen.me.role, points_at, policy, now).await;
-        kubernetes.turn_to(self.probes.iter().filter(|(_, probe)| probe.is_healthy()).map(|(server, _)| server.address));
+        kubernetes.turn_to(self.servers.keys().map(|server| server.address).filter(|address| self.probes.is_healthy(*address)));
         self.look_at_nodes(&kubernetes, seen, memory, policy, now).await;
         KubernetesView {
             node: self.node.reading(now, policy.stale_after * CYCLES_AT_REST, NOT_ASKED),
             nodes: self.nodes.reading(now, policy.cycle * CYCLES_FOR_ALL * 3, NOT_ASKED),
-            servers: self.servers(),
+            servers: self.view(),
             draining: kubernetes.draining(),
             points_at,
         }
     }
 
-    fn servers(&self) -> Vec<ServerSeen> {
-        self.probes.iter().map(|(server, probe)| ServerSeen { server: server.clone(), healthy: probe.is_healthy() }).collect()
+    fn view(&self) -> Vec<ServerSeen> {
+        let seen = |server: &Server| ServerSeen { server: server.clone(), healthy: self.probes.is_healthy(server.address) };
+        self.servers.keys().map(seen).collect()
     }
 
     /// Voters, by a quorum's word where it can be read, else by what peers say; where nobody says anything, whoever the groups listed.
@@ -89,24 +78,24 @@ impl KubernetesObserver {
         if servers.is_empty() {
             servers = memory.kept.seen.keys().filter_map(known).collect();
         }
-        self.probes.retain(|server, _| servers.contains(server));
+        self.probes.keep_only(&servers);
+        self.servers.retain(|server, _| servers.contains(server));
         for server in servers {
-            self.probes.entry(server).or_default();
+            self.servers.entry(server).or_default();
         }
     }
 
     /// A server looks after all of them; of a fleet of workers each asks the one that it uses, and the others only when it needs another.
     async fn probe(&mut self, kubernetes: &Kubernetes, role: Role, uses: Option<IpAddr>, policy: &Policy, now: Timestamp) {
-        let used_is_well = self.probes.iter().any(|(server, probe)| Some(server.address) == uses && probe.is_healthy());
+        let used_is_well = uses.is_some_and(|address| self.probes.is_healthy(address));
         let rests = |server: &Server| role == Role::Worker && used_is_well && Some(server.address) != uses;
         let pause = |server: &Server| if rests(server) { policy.cycle * CYCLES_AT_REST } else { policy.cycle };
-        let is_due = |(server, probe): &(&Server, &mut Probe)| probe.asked.is_none_or(|at| now.since(at) >= pause(server));
-        let due: Vec<_> = self.probes.iter_mut().filter(is_due).collect();
+        let is_due = |(server, asked): &(&Server, &mut Option<Timestamp>)| asked.is_none_or(|at| now.since(at) >= pause(server));
+        let due: Vec<_> = self.servers.iter_mut().filter(is_due).collect();
         let answers = join_all(due.iter().map(|(server, _)| kubernetes.answers(server.address))).await;
-        for ((_, probe), answered) in due.into_iter().zip(answers) {
-            probe.asked = Some(now);
-            probe.answered_once |= answered;
-            probe.failures = if answered { 0 } else { probe.failures + 1 };
+        for ((server, asked), answered) in due.into_iter().zip(answers) {
+            *asked = Some(now);
+            self.probes.note(server.address, answered);
         }
     }
 

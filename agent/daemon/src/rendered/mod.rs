@@ -10,12 +10,13 @@ mod template;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 use tracing::{error, info, warn};
 
+pub use crate::config::RenderSettings as File;
 pub use context::{Context, Peer, servers};
 pub use template::{RenderError, Rendering, render};
 
@@ -24,17 +25,6 @@ use crate::cycle::LastCycle;
 use crate::systemd::{Bus, units};
 use crate::telemetry::chain;
 use due::Due;
-
-/// One file to render.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// The template.
-    pub template: PathBuf,
-    /// What becomes of it. A file that is there keeps its mode; a new one gets 0644.
-    pub path: PathBuf,
-    /// The unit to reload when the text has changed, if it runs. The settings have made sure that it is a unit's name.
-    pub reload_unit: Option<String>,
-}
 
 /// Reloads, or restarts, a unit that runs; one that does not run stays as it is. Otherwise it says why not, and is asked again with the next cycle.
 pub type Reload = Arc<dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;

@@ -90,14 +90,14 @@ pub fn render(path: &Path, context: &Context) -> Result<Rendering, RenderError> 
     Ok(Rendering::Text(text))
 }
 
-/// Strict, and without anything outside the template: includes are not even compiled in. A line of only a block leaves no empty line, and nothing
-/// is escaped, whatever the file's name ends in.
+/// Strict, and without anything outside the template: includes are not even compiled in. White space is as it was written, and nothing is
+/// escaped, whatever the file's name ends in.
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
+    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build()?);
     Ok(environment)
 }
 

@@ -101,6 +101,11 @@ impl Etcd {
         self.locks.iter().any(|(cluster, held)| now < held.until && self.live_hosts().any(|h| self.cluster_of(h) == Some(*cluster)))
     }
 
+    /// Whether it is held by this one.
+    pub(crate) fn holds_lock(&self, holder: &InstanceId, now: Timestamp) -> bool {
+        self.locks.values().any(|held| now < held.until && held.holder == *holder)
+    }
+
     fn cluster_of(&self, host: Host) -> Option<EtcdClusterId> {
         self.servers[host].data.as_ref().map(|d| d.cluster)
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::observation::Member;
 use quorate_core::pausing::Pause;
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::rng::Rng;
@@ -36,6 +37,8 @@ pub(crate) type Host = usize;
 pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 /// A leader without quorum steps down after this.
 const ELECTION_TIMEOUT: u64 = 1000;
+/// What etcd says as it ends because its member was removed; k3s writes a tombstone then.
+pub(crate) const REMOVED: &str = "the member has been permanently removed from the cluster";
 /// A removed member lives on for so long, and a removed leader goes on replicating.
 const AFTER_REMOVAL: Duration = Duration::from_secs(1);
 
@@ -136,12 +139,12 @@ impl Etcd {
         }
     }
 
-    /// A host for the instance `name` at `address`.
-    pub(crate) fn add_host(&mut self, name: InstanceId, address: IpAddr) -> Host {
+    /// A host for the instance `name` at `address`, whose URLs are its role's.
+    pub(crate) fn add_host(&mut self, name: InstanceId, address: IpAddr, role: Role) -> Host {
         self.servers.push(Server {
             address,
-            peer_url: quorate_core::plan::peer_url(address),
-            client_url: quorate_core::plan::client_url(address),
+            peer_url: role.peer_url(address),
+            client_url: role.client_url(address),
             name,
             data: None,
             run: None,

@@ -6,7 +6,7 @@ use quorate_core::ids::MemberId;
 use quorate_core::quorum;
 use quorate_core::time::Timestamp;
 
-use super::{AFTER_REMOVAL, CallError, Change, ELECTION_TIMEOUT, Entry, Etcd, Host, Links, Run};
+use super::{AFTER_REMOVAL, CallError, Change, ELECTION_TIMEOUT, Entry, Etcd, Host, Links, REMOVED, Run};
 
 impl Etcd {
     /// One beat of all clusters. What a leader committed reaches the others here, so that it can die before they know.
@@ -39,7 +39,7 @@ impl Etcd {
         if let Some(run) = self.servers[host].run.as_mut() {
             match doomed {
                 None if told || own => run.doomed = Some(now + AFTER_REMOVAL),
-                Some(at) if at <= now => self.exit(host, "the member has been permanently removed from the cluster"),
+                Some(at) if at <= now => self.exit(host, REMOVED),
                 _ => {}
             }
         }

@@ -56,7 +56,7 @@ impl World {
         }
     }
 
-    fn check_quorum_left(&mut self, n: usize, member: MemberId) {
+    pub(crate) fn check_quorum_left(&mut self, n: usize, member: MemberId) {
         let Some(cluster) = self.store.ever_established.last().copied() else { return };
         let Some(list) = self.newest(cluster).filter(|d| d.removed.contains(&member)) else { return };
         let (voters, alive) = (list.voters().count(), self.alive_voters(list));

@@ -19,6 +19,7 @@ impl World {
         self.groups_unsettled()
             .or_else(|| self.members_unsettled())
             .or_else(|| self.charter_unsettled())
+            .or_else(|| self.nodes_unsettled())
             .or_else(|| self.agents_unsettled())
     }
 
@@ -39,7 +40,7 @@ impl World {
     }
 
     /// Alive, in its group, and wanted as a voter.
-    fn belongs(&self, node: &Node) -> bool {
+    pub(crate) fn belongs(&self, node: &Node) -> bool {
         node.powered && !node.ordered_out && self.is_in_group(node)
     }
 

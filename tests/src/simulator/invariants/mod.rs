@@ -5,6 +5,7 @@ mod clusters;
 mod end;
 mod hooks;
 mod loss;
+mod servers;
 
 use std::fmt;
 
@@ -54,6 +55,8 @@ pub(crate) struct Checks {
     /// Lifecycle actions looked at so far, and those of them that are still open.
     pub(crate) actions_seen: usize,
     pub(crate) actions_open: Vec<usize>,
+    /// What concerns a control plane.
+    pub(crate) servers: servers::ServerChecks,
 }
 
 impl World {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::observation::PeerAnswer;
-use quorate_core::plan::{Outcome, Plan, Step};
+use quorate_core::plan::{NodeStep, Outcome, Plan, Step};
 use quorate_core::{planner, safety};
 
 use super::Agent;
@@ -43,6 +43,7 @@ impl World {
         let Some(mut agent) = self.nodes[n].agent.take() else { return };
         self.stats.looks += 1;
         let slow = self.observe(n, &mut agent);
+        self.note_holder(n);
         agent.sabotage_view(self.sabotage);
         agent.memory.absorb(&agent.seen, &self.policy, self.now);
         let mut plan = planner::plan(&agent.seen, &agent.memory, &self.policy, self.now);
@@ -53,6 +54,8 @@ impl World {
         }
         agent.report = Some(plan.report.clone());
         agent.answer(&mut self.nodes[n].answer, self.now);
+        self.sabotage_answer(n, &agent);
+        self.note_admission(&agent);
         let pause = self.take_up(n, &mut agent, plan, slow);
         self.nodes[n].agent = Some(agent);
         if let Some(pause) = pause {
@@ -110,7 +113,11 @@ impl World {
         }
         self.stats.steps += 1;
         self.check_before(n, &step);
-        let outcome = self.execute(n, &step);
+        self.check_server_step(n, &agent, &step);
+        let outcome = match &step {
+            Step::Node(NodeStep::Drain(limits)) => self.begin_drain(&mut agent, limits),
+            step => self.execute(n, step),
+        };
         if !matches!((&step, &outcome), (Step::Heartbeat { .. }, Outcome::Done)) {
             self.tell(n, || format!("{} -> {outcome:?}", describe(&step)));
         }

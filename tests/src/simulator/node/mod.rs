@@ -18,6 +18,7 @@ use quorate_core::report::Report;
 use quorate_core::time::Timestamp;
 
 use crate::region::Caller;
+use crate::simulator::k3s::Unit;
 use disk::Disk;
 
 /// What ails an instance's IMDS.
@@ -57,6 +58,8 @@ pub(crate) struct Node {
     pub(crate) ran_this_boot: bool,
     /// Its disk was lost while the instance lived on.
     pub(crate) wiped: bool,
+    /// Its k3s, where a distribution runs the members.
+    pub(crate) k3s: Unit,
 }
 
 /// What an agent tells its peers; the count spares readers from copying the record each time.
@@ -82,6 +85,8 @@ pub(crate) struct Agent {
     pub(crate) heard: BTreeMap<usize, u64>,
     /// Which version of the store it holds, and what it remembered then.
     pub(crate) store_read: Option<(u64, Option<u64>)>,
+    /// The drain that it has begun.
+    pub(crate) drain: Option<observe::Drain>,
 }
 
 impl Agent {
@@ -97,6 +102,7 @@ impl Agent {
             steps: 0,
             heard: BTreeMap::new(),
             store_read: None,
+            drain: None,
         }
     }
 }
@@ -154,6 +160,7 @@ impl Node {
             ordered_out: false,
             ran_this_boot: false,
             wiped: false,
+            k3s: Unit::default(),
         }
     }
 

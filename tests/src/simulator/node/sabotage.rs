@@ -1,7 +1,7 @@
 //! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
 
-use quorate_core::observation::{ControlPlane, DataClaim, Ec2Answer, Ec2State, Notices, PeerAnswer};
-use quorate_core::plan::{HookResult, Plan, Step, StopReason, Via};
+use quorate_core::observation::{ControlPlane, DataClaim, Draining, Ec2Answer, Ec2State, Notices, PeerAnswer};
+use quorate_core::plan::{HookResult, NodeStep, Plan, Start, Step, StopReason, Via};
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
 
@@ -41,6 +41,7 @@ impl Agent {
                 let me = self.seen.me.instance.clone();
                 self.seen.cloud.tagged = Reading::Fresh(listed.chain([me]).collect(), at);
             }
+            Some(Sabotage::LeaveUndrained) => self.seen.kubernetes.draining = Draining::Over { says: "was never begun".to_owned() },
             Some(Sabotage::DeafToNotices) => self.seen.notices = Notices::unknown("it is deaf"),
             _ => {}
         }
@@ -55,6 +56,8 @@ impl World {
             Sabotage::CompleteBeforeLeaving if plan.report.phase == Phase::Leaving => self.forced_completion(n, agent, false),
             Sabotage::CompleteBeforeVoting if self.etcd.serves(n) => self.forced_completion(n, agent, true),
             Sabotage::PromoteWithoutRecord => forced_promotion(agent),
+            Sabotage::NameNoServer => without_server(plan),
+            Sabotage::DeleteLivingNode if plan.step.is_none() => deletion_of_another(agent),
             Sabotage::RemoveTheSilent => forced_removal(agent),
             Sabotage::StopWithoutLeaving if plan.report.phase == Phase::Leaving && self.etcd.servers[n].run.is_some() => {
                 Some(Step::StopMember(StopReason::Left))
@@ -62,12 +65,30 @@ impl World {
             _ => None,
         };
         let dropped = match (sabotage, &plan.step) {
+            (Sabotage::NameNoServer, Some(Step::Node(NodeStep::PointAt { .. }))) => true,
             (Sabotage::NoHeartbeat, Some(Step::Heartbeat { .. })) => true,
             (Sabotage::NeverPrune, Some(Step::RemoveMember { member, .. })) => self.etcd.member_id(n) != Some(*member),
             _ => false,
         };
         if forced.is_some() || dropped {
             plan.step = forced;
+        }
+    }
+
+    /// Bends what it tells its peers.
+    pub(crate) fn sabotage_answer(&mut self, n: usize, agent: &Agent) {
+        let votes = self.etcd.servers[n].live().is_some_and(|(d, run)| run.ready && d.is_voter());
+        let holds = self.etcd.holds_lock(&self.nodes[n].me.instance, self.now);
+        let bends = match self.sabotage {
+            Some(Sabotage::AdmitWithoutLock) => votes && !holds,
+            Some(Sabotage::AdmitTwo) => votes && holds,
+            _ => false,
+        };
+        let seeking = agent.seen.peers.iter().filter(|(_, p)| p.fresh().is_some_and(|p| p.control_plane.seeks)).map(|(id, _)| id);
+        let seeking: Vec<_> = seeking.cloned().collect();
+        let turn = usize::try_from(self.now.0 / 700).unwrap_or(0);
+        if let Some(answer) = self.nodes[n].answer.as_mut().filter(|_| bends && !seeking.is_empty()) {
+            answer.said.control_plane.admits = Some(seeking[turn % seeking.len()].clone());
         }
     }
 
@@ -102,4 +123,16 @@ fn via(agent: &Agent) -> Option<Via> {
     let membership = agent.seen.etcd.membership.fresh()?;
     let member = membership.get(membership.via)?;
     Some(Via { member: member.id, url: member.client_url.clone()? })
+}
+
+fn without_server(plan: &Plan) -> Option<Step> {
+    let Some(Step::StartMember(Start::Resume { loopback_only, server: Some(_) })) = plan.step else { return None };
+    Some(Step::StartMember(Start::Resume { loopback_only, server: None }))
+}
+
+fn deletion_of_another(agent: &Agent) -> Option<Step> {
+    let mut nodes = agent.seen.kubernetes.nodes.fresh()?.iter();
+    let node = nodes.find(|node| node.name != agent.seen.me.instance.as_str() && node.ready)?;
+    let instance = quorate_core::ids::InstanceId::new(&node.name);
+    Some(Step::Node(NodeStep::Delete { instance, uid: node.uid.clone() }))
 }

@@ -20,6 +20,7 @@ impl World {
         if self.checks.calm {
             return;
         }
+        self.begin_era();
         if self.apply(index, &fault, lasts) {
             self.tell_all(|| format!("fault {index}: {fault:?} for {lasts:?}"));
             self.queue.set(self.now + lasts, Event::Ease(index));
@@ -31,6 +32,7 @@ impl World {
         match fault {
             Fault::StoreDown { everyone } => self.some(index, *everyone, |w, n| w.nodes[n].store_down = true),
             Fault::Throttle { everyone } => self.some(index, *everyone, Self::throttle),
+            Fault::ApiAway { everyone } => self.some(index, *everyone, |w, n| w.nodes[n].k3s.api_away = true),
             Fault::StoreLag => self.store.set_lag(true),
             Fault::Foreign => self.store.set_foreign(true),
             Fault::LoseRecord => return self.lose_record(),
@@ -66,13 +68,14 @@ impl World {
             Fault::Deaf => self.network.cut(index, !0, only(n)),
             Fault::Freeze => self.freeze(n, lasts),
             Fault::Reboot => self.reboot(n),
-            Fault::EtcdCrash => self.etcd.kill(n),
+            Fault::EtcdCrash => self.end_process(n, false),
             Fault::AgentCrash => self.crash_agent(n),
             Fault::MachineCrash => self.crash_machine(n),
             Fault::Imds(how) => self.ail(n, *how),
             Fault::Wipe => self.wipe(n),
             Fault::Leave => self.order_leave(n),
             Fault::Unmount => self.nodes[n].disk_unproven = true,
+            Fault::Meddle => return self.meddle(n),
             Fault::Spot { .. } | Fault::ScheduledStop { .. } | Fault::Rebalance | Fault::Standby { .. } | Fault::Pause { .. } => {
                 return self.announce(index, n, fault, lasts);
             }
@@ -85,6 +88,7 @@ impl World {
     pub(super) fn ease(&mut self, index: usize) {
         let (_, fault, _) = self.schedule.faults[index].clone();
         self.network.mend(index);
+        self.begin_era();
         if let Some(id) = self.views.remove(&index) {
             self.region.remove_view(id);
             self.misled();
@@ -93,6 +97,7 @@ impl World {
         match fault {
             Fault::StoreDown { .. } => self.some_again(struck, |w, n| w.nodes[n].store_down = false),
             Fault::Throttle { .. } => self.some_again(struck, Self::unthrottle),
+            Fault::ApiAway { .. } => self.some_again(struck, |w, n| w.nodes[n].k3s.api_away = false),
             Fault::Imds(_) => self.some_again(struck, |w, n| w.ail(n, Imds::Well)),
             Fault::Unmount => self.some_again(struck, |w, n| w.nodes[n].disk_unproven = false),
             Fault::StoreLag => self.store.set_lag(false),

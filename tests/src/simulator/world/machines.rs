@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::Me;
-use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::{Event, World};
@@ -61,10 +60,10 @@ impl World {
             account,
             region,
             cluster: ClusterName::new(super::CLUSTER),
-            role: Role::Etcd,
+            role: self.schedule.role,
             launched,
         };
-        self.etcd.add_host(id.clone(), address);
+        self.etcd.add_host(id.clone(), address, self.schedule.role);
         self.nodes.push(Node::new(me, self.now));
         self.nodes.len() - 1
     }
@@ -93,7 +92,7 @@ impl World {
         self.tell(n, || "shuts down".into());
         if self.rng.chance(500) {
             self.kill_agent(n);
-            self.etcd.stop(n, &self.network);
+            self.end_process(n, true);
         }
         let pause = Duration::from_millis(self.rng.between(300, 3000));
         let epoch = self.nodes[n].epoch;
@@ -101,7 +100,7 @@ impl World {
     }
 
     pub(super) fn os_is_down(&mut self, n: usize) {
-        self.etcd.stop(n, &self.network);
+        self.end_process(n, true);
         self.region.guest_poweroff(&self.nodes[n].me.instance.clone(), self.now);
     }
 
@@ -114,7 +113,7 @@ impl World {
 
     fn halt_machine(&mut self, n: usize) {
         self.kill_agent(n);
-        self.etcd.kill(n);
+        self.end_process(n, false);
         let node = &mut self.nodes[n];
         node.powered = false;
         node.ran_this_boot = false;
@@ -126,12 +125,13 @@ impl World {
         self.before_data_is_lost(n);
         self.etcd.servers[n].data = None;
         self.nodes[n].disk = crate::simulator::node::disk::Disk::default();
+        self.nodes[n].k3s = crate::simulator::k3s::Unit::default();
     }
 
     /// A clean restart of the operating system.
     pub(crate) fn reboot(&mut self, n: usize) {
         self.tell(n, || "reboots".into());
-        self.etcd.stop(n, &self.network);
+        self.end_process(n, true);
         self.halt_machine(n);
         self.start_in(n, 3000, 9000);
     }

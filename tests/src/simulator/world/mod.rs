@@ -16,6 +16,7 @@ use quorate_core::time::Timestamp;
 
 use super::etcd_model::Etcd;
 use super::invariants::{Checks, Violation};
+use super::k3s::Kubernetes;
 use super::network::Network;
 use super::node::Node;
 use super::queue::{Event, Queue};
@@ -42,6 +43,7 @@ pub(crate) struct World {
     pub(crate) etcd: Etcd,
     pub(crate) network: Network,
     pub(crate) store: Store,
+    pub(crate) kubernetes: Kubernetes,
     pub(crate) nodes: Vec<Node>,
     pub(crate) policy: Policy,
     pub(crate) schedule: Schedule,
@@ -128,8 +130,10 @@ impl World {
 
     fn tick(&mut self) {
         self.etcd.tick(self.now, &self.network);
+        self.tick_servers();
         self.write_as_client();
         self.check_clusters();
+        self.check_servers();
         self.look_for_amnesia();
         self.look_whether_full();
         self.queue.set(self.now + BEAT, Event::Tick);

@@ -7,6 +7,7 @@ use quorate_core::time::Timestamp;
 use super::{Etcd, Event, World};
 use crate::region::{ActionResult, AddressRange, GroupSpec, HookSpec, Region, RegionConfig, Transition};
 use crate::simulator::invariants::Checks;
+use crate::simulator::k3s::Kubernetes;
 use crate::simulator::network::Network;
 use crate::simulator::queue::Queue;
 use crate::simulator::rng::Rng;
@@ -41,6 +42,7 @@ impl World {
             etcd,
             network: Network::default(),
             store: Store::default(),
+            kubernetes: Kubernetes::default(),
             nodes: Vec::new(),
             policy: schedule.policy.clone(),
             weather: schedule.weather,

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use quorate_core::charter::Record;
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
-use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer};
+use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer, Server};
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
 use quorate_core::time::Timestamp;
 
 use super::World;
 use super::etcd::INDEX;
-use crate::story::words::Words;
+use crate::story::words::{Words, address_of};
 
 #[derive(Clone, Debug)]
 enum Data {
@@ -52,7 +52,7 @@ impl Peers {
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
                 admits: words.after("admits").map(InstanceId::new),
-                servers: Vec::new(),
+                servers: words.after("servers").into_iter().flat_map(servers).collect(),
             },
         });
         self.0.insert(InstanceId::new(words.nth(0)), peer);
@@ -66,6 +66,11 @@ impl Peers {
         };
         self.0.iter().map(told).collect()
     }
+}
+
+/// `i-a+i-b`.
+fn servers(word: &str) -> impl Iterator<Item = Server> {
+    word.split('+').map(InstanceId::new).map(|instance| Server { address: address_of(&instance), instance })
 }
 
 fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {

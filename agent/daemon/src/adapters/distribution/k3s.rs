@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Configured, DataPlace, Distribution, NodeSpec, Probe};
 use crate::adapters::etcd::CredentialFiles;
+use crate::adapters::host::hosts::HostName;
 use crate::adapters::service_manager::ServiceError;
 use crate::config::KubernetesSettings;
 
@@ -79,11 +80,12 @@ impl K3s {
     /// Everything under which the API may be reached: a name that is not in the certificate is of no use to any client.
     fn names(&self) -> Vec<String> {
         let (settings, own) = (&self.settings, self.node.address.to_string());
-        let all = settings.alias.iter().chain(settings.endpoint.as_ref().map(|e| &e.host)).chain([&own]).chain(&settings.tls_sans);
+        let named = settings.alias.iter().map(HostName::as_str).chain(settings.endpoint.as_ref().map(|e| e.host.as_str()));
+        let all = named.chain([own.as_str()]).chain(settings.tls_sans.iter().map(String::as_str));
         let mut names: Vec<String> = Vec::new();
         for name in all {
-            if !names.contains(name) {
-                names.push(name.clone());
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
         }
         names
@@ -119,6 +121,10 @@ impl K3s {
 impl Distribution for K3s {
     fn name(&self) -> &'static str {
         "k3s"
+    }
+
+    fn is_worker(&self) -> bool {
+        self.node.worker
     }
 
     fn unit(&self) -> &'static str {

@@ -16,6 +16,7 @@ use quorate_core::observation::Me;
 use quorate_core::plan::Start;
 
 use crate::adapters::etcd::CredentialFiles;
+use crate::adapters::host::atomic;
 use crate::adapters::service_manager::ServiceError;
 use crate::config;
 pub use k3s::K3s;
@@ -59,6 +60,9 @@ pub struct Configured {
 pub trait Distribution: fmt::Debug + Send + Sync {
     /// What it is called, in file names too.
     fn name(&self) -> &'static str;
+
+    /// It runs no server here.
+    fn is_worker(&self) -> bool;
 
     /// The unit that runs it, unless the operator names another.
     fn unit(&self) -> &'static str;
@@ -109,7 +113,31 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// What a server answers to whoever asks, without any credentials.
     fn probe(&self) -> Probe;
 
-    /// What the file says that was written before the last start.
+    /// Writes the file for this start.
+    ///
+    /// # Errors
+    /// No node of this role starts like this, the operator's files contradict, or it cannot be written.
+    fn write(&self, how: &Start) -> Result<(), ServiceError> {
+        let text = self.configuration(how)?;
+        self.check_others()?;
+        let file = self.configuration_file();
+        atomic::create_private_dir(atomic::parent(&file))?;
+        Ok(atomic::write(&file, text.as_bytes())?)
+    }
+
+    /// Has the file name another server, from the next start on. What runs goes on as it is.
+    ///
+    /// # Errors
+    /// As [`Distribution::write`].
+    fn point_at(&self, server: IpAddr) -> Result<(), ServiceError> {
+        let loopback_only = self.configured()?.loopback_only;
+        self.write(&match self.is_worker() {
+            true => Start::Worker { server },
+            false => Start::Resume { loopback_only, server: Some(server) },
+        })
+    }
+
+    /// What the file says that was written last: before the last start, or to name another server.
     ///
     /// # Errors
     /// It is there, and cannot be read.

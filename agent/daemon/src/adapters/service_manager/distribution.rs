@@ -32,12 +32,8 @@ impl DistributionServer {
     }
 
     fn configure(&self, how: &Start) -> Result<(), ServiceError> {
-        let text = self.distribution.configuration(how)?;
-        self.distribution.check_others()?;
-        let file = self.distribution.configuration_file();
-        atomic::create_private_dir(atomic::parent(&file))?;
-        atomic::create_private_dir(&self.marked_dir)?;
-        Ok(atomic::write(&file, text.as_bytes())?)
+        self.distribution.write(how)?;
+        Ok(atomic::create_private_dir(&self.marked_dir)?)
     }
 }
 
@@ -77,7 +73,7 @@ impl Program for DistributionServer {
         proc::words(pid, "cmdline").is_some_and(|words| self.distribution.is_command_line(&words))
     }
 
-    /// The file is written only while no process runs, so it is what the process read.
+    /// The file keeps what the process read: it is written before a start, and to name another server, which leaves this as it is.
     fn child_is_on_loopback(&self, _pid: i32) -> Result<bool, ServiceError> {
         Ok(self.distribution.configured()?.loopback_only)
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::super::Refusal;
 use super::Endpoint;
+use crate::adapters::host::hosts::{HostName, HostsError};
 
 /// Prefixes in Kubernetes' own name space that a kubelet may give its own Node; with any other it does not start (kubernetes
 /// `cmd/kubelet/app/options`, `getUnknownLabels`, and the admission plugin NodeRestriction).
@@ -36,16 +37,15 @@ pub(super) fn taint(taint: &str) -> Result<(), Refusal> {
     if known && is_key(key) && (value.is_empty() || is_name(value)) { Ok(()) } else { Err(refused()) }
 }
 
-/// A host name that a line of `/etc/hosts` gives to one address after another.
-pub(super) fn alias(name: &str) -> Result<(), Refusal> {
-    if is_host(name) && name.parse::<IpAddr>().is_err() {
-        return Ok(());
+/// A host name that a line of the hosts file gives to one address after another.
+pub(super) fn alias(name: &str) -> Result<HostName, Refusal> {
+    let refused = |remedy| Refusal::value("kubernetes.alias", format!("{name:?}"), remedy);
+    match HostName::parse(name) {
+        Err(HostsError::Name { remedy, .. }) => Err(refused(remedy)),
+        Ok(host) if is_host(name) => Ok(host),
+        // The API's certificate bears it too, and distributions write names there in lower case.
+        Ok(_) | Err(_) => Err(refused("give a host name in lower case, such as api.prod.internal")),
     }
-    Err(Refusal::value(
-        "kubernetes.alias",
-        format!("{name:?}"),
-        "give a host name in lower case without empty parts, such as api.prod.internal",
-    ))
 }
 
 /// A name or an address in the API's certificate.

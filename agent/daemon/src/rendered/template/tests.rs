@@ -44,7 +44,7 @@ fn refused(template: &str) -> String {
 #[test]
 fn every_name_is_there_and_the_text_is_as_it_was_written() {
     let template = "{{ cluster }} {{ instance }} {{ role }} {{ generation }} <&> {{ leader.client_url }}\n\
-                    {% for server in servers %}\n{{ server.instance }}={{ server.address }}\n{% endfor %}\n\
+                    {%- for server in servers %}\n{{ server.instance }}={{ server.address }}\n{%- endfor %}\n\
                     {{ members | map(attribute=\"client_url\") | join(\",\") }}\n";
     let expected =
         "prod i-1 control-plane 2 <&> https://10.0.0.2:2379\ni-1=10.0.0.1\ni-2=10.0.0.2\nhttps://10.0.0.1:2379,https://10.0.0.2:2379\n";

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn a_changed_list_fails_the_start() {
     let mut bench = Bench::grown(Rule::EveryVoter, 2);
-    bench.etcd.add_host(InstanceId::new("i-2"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
+    bench.etcd.add_host(InstanceId::new("i-2"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), Role::Etcd);
     let list = bench.add(0, 2).unwrap();
     let leader = bench.leader().unwrap();
     bench.remove(leader, 1 - leader).unwrap();
@@ -15,7 +15,7 @@ fn a_changed_list_fails_the_start() {
 #[test]
 fn nobody_to_ask_fails_the_start() {
     let mut bench = Bench::grown(Rule::EveryVoter, 1);
-    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), Role::Etcd);
     let list = bench.add(0, 1).unwrap();
     bench.links.0.push((0, 1));
     assert!(bench.etcd.join(1, &list, bench.now, &bench.links).unwrap_err().starts_with("cannot fetch cluster info"));
@@ -99,7 +99,7 @@ fn who_joins_a_restored_cluster_gets_the_restored_data() {
     bench.etcd.restore(0, "next token").unwrap();
     bench.etcd.resume(0, false, bench.now).unwrap();
     bench.pass(8);
-    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), Role::Etcd);
     bench.add_and_start(1);
     bench.pass(5);
     assert!(bench.etcd.servers[1].data.as_ref().unwrap().writes.contains(7));
@@ -111,7 +111,7 @@ fn an_address_that_changed_hands_is_not_the_old_member() {
     let address = bench.etcd.servers[2].address;
     bench.etcd.kill(2);
     bench.etcd.servers[2].data = None;
-    let heir = bench.etcd.add_host(InstanceId::new("i-heir"), address);
+    let heir = bench.etcd.add_host(InstanceId::new("i-heir"), address, Role::Etcd);
     bench.etcd.found(heir, "other", false, bench.now);
     bench.pass(10);
     assert_eq!(bench.etcd.status(heir).unwrap().leader, bench.etcd.member_id(heir));

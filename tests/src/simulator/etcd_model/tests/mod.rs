@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::super::rng::Rng;
@@ -35,7 +36,7 @@ impl Bench {
         let mut etcd = Etcd::new(rule, 1000, Rng::new(7));
         for host in 0..hosts {
             let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, u8::try_from(host).unwrap()));
-            etcd.add_host(InstanceId::new(&format!("i-{host}")), address);
+            etcd.add_host(InstanceId::new(&format!("i-{host}")), address, Role::Etcd);
         }
         Self { etcd, links: Cables::default(), now: Timestamp(0) }
     }

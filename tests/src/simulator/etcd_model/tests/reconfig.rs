@@ -37,7 +37,7 @@ fn a_dead_voter_blocks_even_a_learner_under_the_old_rule() {
     {
         let mut bench = Bench::grown(rule, hosts - 1);
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1));
-        bench.etcd.add_host(InstanceId::new("i-new"), address);
+        bench.etcd.add_host(InstanceId::new("i-new"), address, Role::Etcd);
         bench.etcd.kill(1);
         bench.pass(10);
         assert_eq!(bench.add(0, hosts - 1).is_ok(), allowed, "{rule:?} with {} voters", hosts - 1);
@@ -62,8 +62,8 @@ fn a_peer_counts_only_after_five_seconds_and_only_as_the_receiver_sees_it() {
 #[test]
 fn one_learner_at_a_time_and_one_entry_per_url() {
     let mut bench = Bench::grown(Rule::EveryVoter, 2);
-    bench.etcd.add_host(InstanceId::new("i-2"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
-    bench.etcd.add_host(InstanceId::new("i-3"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)));
+    bench.etcd.add_host(InstanceId::new("i-2"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), Role::Etcd);
+    bench.etcd.add_host(InstanceId::new("i-3"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)), Role::Etcd);
     bench.add(0, 2).unwrap();
     assert_eq!(refused(bench.add(0, 2).map(|_| ())), "etcdserver: Peer URLs already exists");
     assert_eq!(refused(bench.add(0, 3).map(|_| ())), "etcdserver: too many learner members in cluster");
@@ -76,7 +76,7 @@ fn only_a_started_learner_in_sync_is_promoted() {
     for number in 0..40 {
         bench.etcd.put(0, number, bench.now, &bench.links).unwrap();
     }
-    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), Role::Etcd);
     let list = bench.add(0, 1).unwrap();
     let id = bench.etcd.membership(0, &bench.links).unwrap().learner().unwrap().id;
     let not_in_sync = "etcdserver: can only promote a learner member which is in sync with leader";
@@ -93,7 +93,7 @@ fn only_a_started_learner_in_sync_is_promoted() {
 #[test]
 fn a_learner_has_no_vote_and_may_always_be_removed() {
     let mut bench = Bench::grown(Rule::EveryVoter, 1);
-    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    bench.etcd.add_host(InstanceId::new("i-1"), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), Role::Etcd);
     bench.add_and_start(1);
     bench.pass(2);
     bench.etcd.kill(1);

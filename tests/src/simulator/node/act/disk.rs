@@ -2,7 +2,7 @@
 
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::Generation;
-use quorate_core::plan::{Outcome, Start};
+use quorate_core::plan::{Outcome, Start, StopReason};
 
 use super::{Fate, no_answer};
 use crate::simulator::sabotage::Sabotage;
@@ -30,8 +30,13 @@ impl World {
     }
 
     pub(super) fn start_member(&mut self, n: usize, start: &Start) -> Outcome {
-        if self.etcd.servers[n].run.is_some() {
+        if self.process_runs(n) {
             return self.refused("etcd runs already");
+        }
+        self.nodes[n].ran_this_boot = true;
+        if self.has_servers() {
+            self.start_server(n, start);
+            return Outcome::Done;
         }
         let started = match start {
             Start::Found { generation, token } => {
@@ -48,7 +53,6 @@ impl World {
             Start::JoinServer { .. } | Start::Worker { .. } => return self.refused("no distribution runs here"),
             Start::Resume { loopback_only, .. } => self.etcd.resume(n, *loopback_only, self.now),
         };
-        self.nodes[n].ran_this_boot = true;
         if self.etcd.servers[n].data.is_some() {
             self.nodes[n].disk.started_in_vain = false;
         }
@@ -59,16 +63,18 @@ impl World {
         Outcome::Done
     }
 
-    pub(super) fn stop_member(&mut self, n: usize) -> Outcome {
-        self.etcd.stop(n, &self.network);
+    pub(super) fn stop_member(&mut self, n: usize, reason: StopReason) -> Outcome {
+        self.end_process(n, true);
+        self.nodes[n].k3s.kept_down |= reason.is_final();
         Outcome::Done
     }
 
     pub(super) fn put_data_aside(&mut self, n: usize) -> Outcome {
-        if self.etcd.servers[n].run.is_some() {
+        if self.process_runs(n) {
             return self.refused("etcd runs on it");
         }
         self.etcd.servers[n].data = None;
+        (self.nodes[n].k3s.credentials, self.nodes[n].k3s.tombstone) = (false, false);
         let disk = &mut self.nodes[n].disk;
         disk.started_in_vain = false;
         disk.generation = None;

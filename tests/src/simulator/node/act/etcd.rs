@@ -13,6 +13,9 @@ impl World {
     /// Who answers at that URL, if the call gets there.
     fn called(&mut self, n: usize, via: &Via) -> Option<(usize, Fate)> {
         let fate = self.fate();
+        if !self.has_credentials(n) {
+            return None;
+        }
         let there = |h: &usize| {
             let server = &self.etcd.servers[*h];
             let serves = if *h == n { self.etcd.serves(*h) } else { self.etcd.serves_remote(*h) };

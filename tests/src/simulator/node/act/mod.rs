@@ -3,6 +3,7 @@
 mod aws;
 mod disk;
 mod etcd;
+mod kubernetes;
 
 use quorate_core::plan::{Outcome, Step};
 
@@ -27,7 +28,7 @@ impl World {
             Step::ReportUnhealthy => self.report_unhealthy(n),
             Step::CreateRecord(record) => self.create_record(n, record),
             Step::StartMember(start) => self.start_member(n, start),
-            Step::StopMember(_) => self.stop_member(n),
+            Step::StopMember(reason) => self.stop_member(n, *reason),
             Step::PutDataAside { .. } => self.put_data_aside(n),
             Step::RestoreOwnData { generation, token } => self.restore_own_data(n, *generation, token),
             Step::DropSuperseded => self.drop_superseded(n),
@@ -39,7 +40,7 @@ impl World {
             Step::RemoveMember { via, member } => self.remove_member(n, via, *member),
             Step::MoveLeader { via, to } => self.move_leader(n, via, *to),
             Step::ForgetOrder => Outcome::Done,
-            Step::Node(_) => self.refused("there is no Kubernetes here"),
+            Step::Node(step) => self.node_step(n, step),
             Step::SetPause { via, pause } => self.set_pause(n, via, Some(pause)),
             Step::ClearPause { via } => self.set_pause(n, via, None),
         }

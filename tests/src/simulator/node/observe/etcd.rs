@@ -1,10 +1,12 @@
 //! The etcd cluster, through any member that answers with quorum; and each member's own word.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_core::ids::EtcdClusterId;
 use quorate_core::observation::{Lock, Member};
 use quorate_core::reading::Reading;
+use quorate_core::time::Timestamp;
 
 use super::super::Agent;
 use super::super::readings::{age, failed};
@@ -15,6 +17,9 @@ use crate::simulator::world::World;
 impl World {
     pub(super) fn observe_etcd(&mut self, n: usize, agent: &mut Agent) -> bool {
         let (now, limit) = (self.now, self.policy.stale_after);
+        if !self.has_credentials(n) {
+            return self.see_nothing(agent, "k3s has not started here yet, and keeps the credentials for etcd");
+        }
         match self.etcd.local_list(n) {
             Ok(list) => agent.seen.etcd.local_list = Reading::Fresh((**list).clone(), now),
             Err(_) => failed(&mut agent.seen.etcd.local_list, now, limit, "the local member gives no list"),
@@ -38,9 +43,20 @@ impl World {
         if let Some(host) = other_cluster {
             return self.take_word(n, host, agent);
         }
-        failed(&mut agent.seen.etcd.membership, now, limit, "no member that answers has quorum");
-        failed(&mut agent.seen.etcd.lock, now, limit, "no member that answers has quorum");
-        failed(&mut agent.seen.etcd.pause, now, limit, "no member that answers has quorum");
+        no_quorum(agent, now, limit, "no member that answers has quorum");
+        false
+    }
+
+    /// Quorate's own etcd asks for none; a distribution's for those that it makes.
+    pub(crate) fn has_credentials(&self, n: usize) -> bool {
+        !self.has_servers() || self.nodes[n].k3s.credentials
+    }
+
+    fn see_nothing(&self, agent: &mut Agent, why: &'static str) -> bool {
+        let (now, limit) = (self.now, self.policy.stale_after);
+        no_quorum(agent, now, limit, why);
+        failed(&mut agent.seen.etcd.local_list, now, limit, why);
+        age_all(&mut agent.seen.etcd.statuses, now, limit);
         false
     }
 
@@ -137,4 +153,10 @@ impl World {
             agent.seen.etcd.statuses.insert(status.member, Reading::Fresh(status, self.now));
         }
     }
+}
+
+fn no_quorum(agent: &mut Agent, now: Timestamp, limit: Duration, why: &'static str) {
+    failed(&mut agent.seen.etcd.membership, now, limit, why);
+    failed(&mut agent.seen.etcd.lock, now, limit, why);
+    failed(&mut agent.seen.etcd.pause, now, limit, why);
 }

@@ -24,6 +24,7 @@ impl World {
     fn process(&self, n: usize) -> Process {
         let server = &self.etcd.servers[n];
         match &server.run {
+            None if let Some(joining) = &self.nodes[n].k3s.joining => Process::Running { since: joining.since, loopback_only: false },
             Some(run) => Process::Running { since: run.since, loopback_only: run.loopback_only },
             None => Process::Stopped { last_exit: server.last_exit.map(str::to_owned) },
         }

@@ -2,12 +2,15 @@
 
 mod aws;
 mod etcd;
+mod kubernetes;
 mod local;
 mod peers;
 
 use quorate_core::observation::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
+
+pub(crate) use kubernetes::Drain;
 
 use super::readings::{age, confirm, failed};
 use super::{Agent, Imds};
@@ -22,6 +25,7 @@ impl World {
         slow |= self.observe_store(n, agent);
         slow |= self.observe_peers(n, agent);
         slow |= self.observe_etcd(n, agent);
+        slow |= self.observe_kubernetes(n, agent);
         slow |= self.ask_aws(n, agent);
         slow
     }

@@ -40,6 +40,7 @@ impl World {
                     (said.phase, said.quorum) = (answer.said.phase, answer.said.quorum);
                     (said.leaving, said.leave_within_ms) = (answer.said.leaving, answer.said.leave_within_ms);
                     said.data = answer.said.data.clone();
+                    said.control_plane.clone_from(&answer.said.control_plane);
                 }
             }
             _ => {

@@ -112,6 +112,21 @@ fn what_was_written_is_read_back() {
 }
 
 #[test]
+fn another_server_is_named_and_the_rest_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let k3s = |worker| k3s(&format!("config_dir = {:?}\n", dir.path()), worker);
+    let other = "10.0.0.9".parse().unwrap();
+    assert_eq!(k3s(false).configured().unwrap(), Configured::default());
+    for loopback_only in [true, false] {
+        k3s(false).write(&resume(loopback_only, None)).unwrap();
+        k3s(false).point_at(other).unwrap();
+        assert_eq!(k3s(false).configured().unwrap(), Configured { server: Some(other), loopback_only });
+    }
+    k3s(true).point_at(server()).unwrap();
+    assert_eq!(k3s(true).configured().unwrap().server, Some(server()));
+}
+
+#[test]
 fn its_process_is_known_with_and_without_its_arguments() {
     let is = |k3s: &K3s, words: &[&str]| k3s.is_command_line(&words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>());
     let (server, worker) = (k3s("", false), k3s("", true));

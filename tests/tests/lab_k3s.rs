@@ -1,0 +1,12 @@
+//! Control planes of k3s and their workers, with the real agent: the stand-in for k3s has a real etcd under it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+#[path = "lab_k3s/away.rs"]
+mod away;
+#[path = "lab_k3s/plane.rs"]
+mod plane;
+#[path = "lab_k3s/servers.rs"]
+mod servers;
+#[path = "lab_k3s/workers.rs"]
+mod workers;

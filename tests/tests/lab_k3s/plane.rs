@@ -1,0 +1,85 @@
+//! What these tests share: a group of servers and one of workers, of one cluster.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::role::Role;
+use quorate_lab::kubernetes::{Key, Resource};
+use quorate_lab::lab::writer::Written;
+use quorate_lab::lab::{Lab, LabOptions};
+
+/// Nothing takes as long; only a failure comes near it.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// No hook may time out in these tests: the agents' heartbeats keep it open.
+const HOOK: Duration = Duration::from_secs(20);
+pub(crate) const CLUSTER: &str = "prod";
+
+/// A control plane with its workers.
+pub(crate) struct Plane {
+    pub(crate) lab: Lab,
+    pub(crate) servers: GroupName,
+    pub(crate) workers: GroupName,
+}
+
+impl Plane {
+    /// So many servers and workers, all Ready and in service.
+    pub(crate) async fn of(servers: u32, workers: u32) -> anyhow::Result<Self> {
+        let plane = Self::launched(servers, workers).await?;
+        plane.settled(servers as usize, workers as usize, None).await?;
+        Ok(plane)
+    }
+
+    /// The same, just launched.
+    pub(crate) async fn launched(servers: u32, workers: u32) -> anyhow::Result<Self> {
+        let lab = Lab::start(LabOptions::quick()?).await?;
+        let group = |role, name, size| {
+            let mut spec = lab.group_of(role, name, CLUSTER, size, HOOK);
+            spec.max = 7;
+            lab.create_group(spec)
+        };
+        let (servers, workers) = (group(Role::ControlPlane, "servers", servers)?, group(Role::Worker, "workers", workers)?);
+        Ok(Self { lab, servers, workers })
+    }
+
+    /// What has to hold at the end of every test: all in service, Ready and voting, one generation, and no Node of anybody else.
+    pub(crate) async fn settled(&self, servers: usize, workers: usize, written: Option<&Written>) -> anyhow::Result<()> {
+        self.lab.until_in_service(&self.servers, servers, LIMIT).await?;
+        self.lab.until_in_service(&self.workers, workers, LIMIT).await?;
+        self.lab.until_servers(&self.servers, CLUSTER, servers, LIMIT).await?;
+        self.lab.until_workers(&self.workers, CLUSTER, workers, LIMIT).await?;
+        self.lab.settled(&self.servers, servers, LIMIT, written).await?;
+        self.lab.until(LIMIT, "the Nodes to be those of the instances", || async { self.nodes_are_those_of_instances() }).await?;
+        ensure!(self.generation()? == 1, "there was a second generation");
+        Ok(())
+    }
+
+    fn nodes_are_those_of_instances(&self) -> Result<(), String> {
+        let live: BTreeSet<String> =
+            [&self.servers, &self.workers].iter().flat_map(|group| self.lab.live(*group)).map(|id| id.to_string()).collect();
+        let nodes = self.node_names();
+        if nodes == live { Ok(()) } else { Err(format!("the Nodes are {nodes:?}, the instances {live:?}")) }
+    }
+
+    pub(crate) fn node_names(&self) -> BTreeSet<String> {
+        let nodes = self.lab.kubernetes(CLUSTER).with(|cluster, _| cluster.all(Resource::Nodes).cloned().collect::<Vec<_>>());
+        nodes.iter().filter_map(|node| node["metadata"]["name"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// The highest generation that the charter tells of.
+    fn generation(&self) -> anyhow::Result<u64> {
+        let records = self.lab.charter(CLUSTER)?;
+        records.iter().filter_map(|record| record["generation"].as_u64()).max().context("there is no charter")
+    }
+
+    /// Terminates an instance, which its group replaces.
+    pub(crate) fn replace(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        self.lab.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// The object, if it is there.
+    pub(crate) fn object(&self, key: &Key) -> Option<serde_json::Value> {
+        self.lab.kubernetes(CLUSTER).with(|cluster, _| cluster.get(key).cloned())
+    }
+}

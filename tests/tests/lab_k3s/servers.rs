@@ -1,0 +1,112 @@
+//! Servers come, go, die and are rolled.
+
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::witness::Witness;
+use quorate_lab::region::{RefreshPreferences, RefreshStatus};
+
+use super::plane::{CLUSTER, LIMIT, Plane};
+
+#[tokio::test]
+async fn three_servers_and_two_workers_form_one_cluster() -> anyhow::Result<()> {
+    let plane = Plane::launched(3, 2).await?;
+    let witness = Witness::of(&plane.lab);
+    plane.settled(3, 2, None).await?;
+    let seen = witness.sightings();
+    assert_eq!((seen.clusters.len(), seen.voting_since.len()), (1, 3), "{seen:?}");
+    Ok(())
+}
+
+/// By its Node's annotation, with the unit kept down and the Node gone; not a write is lost.
+#[tokio::test]
+async fn a_server_that_its_group_terminates_leaves_in_order() -> anyhow::Result<()> {
+    let plane = Plane::of(3, 0).await?;
+    let writer = plane.lab.write_to_servers(&plane.servers, "/load/")?;
+    let leader = plane.lab.leader(&plane.servers).await?;
+    plane.replace(&leader)?;
+    plane.lab.until_gone(&leader, LIMIT).await?;
+    let log = plane.lab.log(&leader);
+    plane.settled(3, 0, Some(&writer.stop().await)).await?;
+    in_order(
+        &log,
+        &["drains its node", "hands the leadership", "has its member", "puts its data aside", "deletes its Node", "completes hook"],
+    );
+    Ok(())
+}
+
+/// Each of these is told, each after the one before.
+fn in_order(log: &str, told: &[&str]) {
+    let mut rest = log;
+    for (number, what) in told.iter().enumerate() {
+        let at = rest.find(what).unwrap_or_else(|| panic!("{what:?} is not told after {:?}:\n{log}", &told[..number]));
+        rest = &rest[at..];
+    }
+}
+
+#[tokio::test]
+async fn two_servers_terminated_at_once_leave_one_after_the_other() -> anyhow::Result<()> {
+    let plane = Plane::of(3, 1).await?;
+    let writer = plane.lab.write_to_servers(&plane.servers, "/load/")?;
+    let live = plane.lab.live(&plane.servers);
+    live[..2].iter().try_for_each(|instance| plane.replace(instance))?;
+    for instance in &live[..2] {
+        plane.lab.until_gone(instance, LIMIT).await?;
+    }
+    plane.settled(3, 1, Some(&writer.stop().await)).await
+}
+
+/// Its member is removed and its Node deleted by the others; so is a worker's Node.
+#[tokio::test]
+async fn hardware_that_is_lost_leaves_neither_member_nor_node() -> anyhow::Result<()> {
+    let plane = Plane::of(3, 2).await?;
+    let writer = plane.lab.write_to_servers(&plane.servers, "/load/")?;
+    let (leader, worker) = (plane.lab.leader(&plane.servers).await?, plane.lab.live(&plane.workers)[0].clone());
+    plane.lab.hard_kill(&leader);
+    plane.lab.hard_kill(&worker);
+    for instance in [&leader, &worker] {
+        plane.lab.until_gone(instance, LIMIT).await?;
+    }
+    plane.settled(3, 2, Some(&writer.stop().await)).await
+}
+
+#[tokio::test]
+async fn every_server_is_replaced_under_load() -> anyhow::Result<()> {
+    let plane = Plane::of(3, 1).await?;
+    let writer = plane.lab.write_to_servers(&plane.servers, "/load/")?;
+    let before = plane.lab.live(&plane.servers);
+    let preferences = Some(RefreshPreferences::launch_before_terminate());
+    plane.lab.operator(|api| api.start_instance_refresh(&plane.servers, preferences)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let refreshed = || async {
+        let status = plane.lab.region().lock().group(&plane.servers).and_then(|group| group.refreshes.last().map(|last| last.status));
+        if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("{status:?}")) }
+    };
+    plane.lab.until(LIMIT * 3, "the refresh", refreshed).await?;
+    plane.settled(3, 1, Some(&writer.stop().await)).await?;
+    let after = plane.lab.live(&plane.servers);
+    assert!(!before.iter().any(|instance| after.contains(instance)), "{before:?} became {after:?}");
+    Ok(())
+}
+
+/// The same member comes back, and its Node takes pods again.
+#[tokio::test]
+async fn a_reboot_keeps_the_server() -> anyhow::Result<()> {
+    let plane = Plane::of(3, 0).await?;
+    let leader = plane.lab.leader(&plane.servers).await?;
+    let before = members(&plane).await?;
+    plane.lab.operator(|api| api.reboot_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let pid = plane.lab.etcd_process(&leader).map(|etcd| etcd.pid);
+    let restarted = || async {
+        let now = plane.lab.etcd_process(&leader).map(|etcd| etcd.pid);
+        if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
+    };
+    plane.lab.until(LIMIT, "etcd to be started again", restarted).await?;
+    plane.settled(3, 0, None).await?;
+    assert_eq!(members(&plane).await?, before);
+    let unschedulable = plane.lab.node(CLUSTER, &leader).and_then(|node| node["spec"]["unschedulable"].as_bool());
+    assert_ne!(unschedulable, Some(true), "it stays cordoned");
+    Ok(())
+}
+
+async fn members(plane: &Plane) -> anyhow::Result<Vec<(InstanceId, quorate_core::ids::MemberId)>> {
+    let lists = plane.lab.until_whole(&plane.servers, 3, LIMIT).await?;
+    Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
+}
