@@ -6,7 +6,9 @@
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
-use quorate_lab::simulator::{CONTROL_PLANE, SEVERAL_GROUPS, Sabotage, Summary, replay, run_seed, simulate, simulate_sabotaged, steady_aws_calls};
+use quorate_lab::simulator::{
+    CONTROL_PLANE, SEVERAL_GROUPS, Sabotage, Summary, replay, run_seed, simulate, simulate_sabotaged, steady_aws_calls,
+};
 
 /// As many as a test run affords; `quorate-lab simulate --seeds N` runs more.
 const SEEDS: u64 = 20_000;

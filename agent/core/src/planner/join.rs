@@ -50,7 +50,8 @@ fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
             .again_in(s.policy.retry);
     }
     if s.record().is_some_and(|r| r.lists(s.me())) {
-        return Decision::wait(Phase::Joining, "waits until the member that it was is removed, and struck from the charter").again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, "waits until the member that it was is removed, and struck from the charter")
+            .again_in(s.policy.retry);
     }
     let Some((host, server)) = admitted_by(s) else {
         if is_spare(s) {

@@ -44,7 +44,8 @@ fn launch(f: &Facts<'_>) -> Verdict {
 /// A server has no credentials for etcd before it joins: a voter says, with its quorum, that there are as many servers as there may be.
 fn is_spare_server(f: &Facts<'_>) -> bool {
     let Some(record) = f.highest().ok().flatten().filter(|r| r.state == State::Established && !r.lists(f.me())) else { return false };
-    let full = |p: &PeerAnswer| p.quorum.is_some() && p.quorum == record.etcd_cluster && p.control_plane.servers.len() >= f.policy.max_voters;
+    let full =
+        |p: &PeerAnswer| p.quorum.is_some() && p.quorum == record.etcd_cluster && p.control_plane.servers.len() >= f.policy.max_voters;
     let unjoined = f.seen.me.role == Role::ControlPlane && f.disk_is_empty() && f.is_stopped();
     unjoined && record.voters.iter().any(|v| f.peer(&v.instance).is_some_and(full))
 }

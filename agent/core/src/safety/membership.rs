@@ -52,7 +52,10 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     // A server without its data has no credentials for etcd, so that only others can remove what it was; its etcd must not answer either.
     let is_server = f.seen.me.role == Role::ControlPlane;
     let denied = is_server && !f.answers(member) && instance.as_ref().is_some_and(|i| *i != *f.me() && f.denies(i, member));
-    require(departed || denied || (f.is_mine(target) && may_remove_own(f, member)), "it neither departed nor is this node's own to remove")?;
+    require(
+        departed || denied || (f.is_mine(target) && may_remove_own(f, member)),
+        "it neither departed nor is this node's own to remove",
+    )?;
     let healthy = f.healthy_voters_without(membership, member);
     require(quorum::survives_removal(membership.voters().count(), healthy), "the rest would have no healthy quorum")
 }

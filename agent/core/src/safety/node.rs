@@ -45,7 +45,10 @@ fn uncordon(f: &Facts<'_>) -> Verdict {
 /// The same as removing its own voter, by another's hand.
 fn annotate(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(f.data().is_some_and(|d| d.member == Some(member)), "it is not this node's own member")?;
-    require(f.seen.kubernetes.points_at.is_some(), "its configuration names no other server, so that a start after its removal would found a cluster")?;
+    require(
+        f.seen.kubernetes.points_at.is_some(),
+        "its configuration names no other server, so that a start after its removal would found a cluster",
+    )?;
     membership::remove(f, member)
 }
 

@@ -134,7 +134,8 @@ impl World {
         let mut ways = self.checks.servers.on_their_way.iter();
         let other = ways.find(|(other, since, then)| *other != n && counts(*since, *then) && !leaves(*other)).copied();
         if let Some((other, since, _)) = other {
-            let text = format!("{me} is let in, and so has been {} since {since}, which is not in the list yet", self.nodes[other].me.instance);
+            let text =
+                format!("{me} is let in, and so has been {} since {since}, which is not in the list yet", self.nodes[other].me.instance);
             self.violate("I4", text);
         }
         self.checks.servers.on_their_way.retain(|(other, ..)| *other != n);

@@ -99,7 +99,16 @@ impl World {
         } else {
             self.kubernetes.made += 1;
             let uid = format!("uid-{}", self.kubernetes.made);
-            let node = Registered { uid, beat: self.now, ready_last: Timestamp(0), ready_from, cordoned: false, removed: false, remove_at: None, deleting: false };
+            let node = Registered {
+                uid,
+                beat: self.now,
+                ready_last: Timestamp(0),
+                ready_from,
+                cordoned: false,
+                removed: false,
+                remove_at: None,
+                deleting: false,
+            };
             self.kubernetes.nodes.entry(cluster).or_default().insert(id.clone(), node);
             self.nodes[n].k3s.drained = false;
         }
