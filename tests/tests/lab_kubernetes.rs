@@ -20,9 +20,8 @@ fn start(lab: &Lab, instance: &InstanceId, kind: &str, rendered: &str) -> Child 
     let config = distribution::config_dir(&disk);
     std::fs::create_dir_all(config.join("config.yaml.d")).unwrap();
     let token = disk.join("k3s/token");
-    let (address, data) = (lab.address(instance).unwrap(), distribution::data_dir(&disk));
-    let node = format!("node-name: {instance}\nnode-ip: {address}\ndata-dir: {}\n", data.display());
-    let rendered = format!("{node}token-file: {}\n{rendered}", token.display());
+    let rendered =
+        format!("node-name: {instance}\nnode-ip: {}\ntoken-file: {}\n{rendered}", lab.address(instance).unwrap(), token.display());
     std::fs::write(config.join("config.yaml.d/90-quorate.yaml"), rendered).unwrap();
     let mut command = Command::new(binaries::k3s().unwrap());
     command.arg(kind).arg("--config").arg(config.join("config.yaml")).env_clear().env(processes::MARK, disk);

@@ -1,7 +1,6 @@
 //! What an image brings along for the roles `control-plane` and `worker`: the stand-in for k3s, its baked configuration, and the token.
 
 use std::fs;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -37,11 +36,14 @@ pub fn data_dir(disk: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The disk cannot be written.
-pub(super) fn install(disk: &Path, address: Ipv4Addr, purpose: &Purpose, programs: &Programs) -> anyhow::Result<()> {
+pub(super) fn install(disk: &Path, purpose: &Purpose, programs: &Programs) -> anyhow::Result<()> {
     let config = config_dir(disk).join("config.yaml");
     fs::create_dir_all(config_dir(disk)).with_context(|| format!("cannot make {}", config_dir(disk).display()))?;
-    // What the agent sets itself it does not want to find here.
-    let baked = if purpose.role == Role::ControlPlane { "write-kubeconfig-mode: \"0600\"\n" } else { "" };
+    // What the agent renders, such as node-ip, it does not suffer here.
+    let mut baked = format!("data-dir: {}\n", data_dir(disk).display());
+    if purpose.role == Role::ControlPlane {
+        baked.push_str("write-kubeconfig-mode: \"0600\"\n");
+    }
     fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
     let beside = Beside {
         etcd: programs.etcd.clone(),

@@ -57,7 +57,7 @@ impl Machine {
     pub(super) fn start_agent(&mut self, programs: &Programs) -> anyhow::Result<()> {
         fs::create_dir_all(&self.disk).with_context(|| format!("cannot make {}", self.disk.display()))?;
         if self.purpose.role.has_node() {
-            distribution::install(&self.disk, self.address, &self.purpose, programs)?;
+            distribution::install(&self.disk, &self.purpose, programs)?;
         }
         let config = self.disk.join("config.toml");
         fs::write(&config, self.settings(programs).to_string()).with_context(|| format!("cannot write {}", config.display()))?;
