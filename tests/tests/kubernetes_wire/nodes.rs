@@ -37,7 +37,7 @@ async fn all_nodes_are_listed_over_pages_and_servers_are_told_from_workers() {
         let labels = if n == 0 { json!({ "node-role.kubernetes.io/control-plane": "true" }) } else { json!({}) };
         lab.put(json!({ "kind": "Node", "metadata": { "name": format!("i-{n}"), "labels": labels }, "spec": {} }));
     }
-    let nodes = lab.adapter().await.node_names().await.unwrap();
+    let nodes = lab.adapter().await.list_nodes().await.unwrap();
     assert_eq!((nodes.len(), nodes.iter().filter(|node| node.control_plane).count()), (600, 1));
     assert!(nodes.iter().all(|node| !node.uid.is_empty()));
 }

@@ -24,8 +24,8 @@ const HEARSAY: Duration = Duration::from_secs(12);
 pub(crate) struct ServerChecks {
     /// When each instance last held the lock, in truth and by its own look.
     held: Vec<(InstanceId, Timestamp)>,
-    /// Whom the agents let in, and who is not in the list yet: which node, since when, and in which era.
-    on_their_way: Vec<(usize, Timestamp, u64)>,
+    /// Whom the agents let in, and who is not in the list yet.
+    on_their_way: Vec<OnItsWay>,
     /// Whom the agent beside the leader let in last.
     admission: Option<Admission>,
     /// Counts whatever may make two agents believe that it is theirs to let others in.
@@ -34,6 +34,16 @@ pub(crate) struct ServerChecks {
     beside: Option<(usize, u32)>,
     /// A voter that no record names, since when somebody could have written it down, and in which era.
     unnamed: Option<(MemberId, Timestamp, u64)>,
+}
+
+/// A server that was let in.
+#[derive(Clone, Copy, Debug)]
+struct OnItsWay {
+    node: usize,
+    since: Timestamp,
+    era: u64,
+    /// Whose agent let it in. A new leader's does not know whom the one before let in.
+    by: Option<usize>,
 }
 
 impl World {
@@ -73,15 +83,21 @@ impl World {
         if !self.has_servers() {
             return;
         }
+        let beside = self.look_beside();
+        let mut ways = std::mem::take(&mut self.checks.servers.on_their_way);
+        ways.retain(|way| self.nodes[way.node].k3s.joining.is_some());
+        self.checks.servers.on_their_way = ways;
+        self.check_named(beside);
+    }
+
+    /// The leader's host, if its agent is awake; another one, or another agent there, knows nothing of who was let in.
+    fn look_beside(&mut self) -> Option<usize> {
         let beside = self.true_leader().map(|l| (l, self.nodes[l].epoch)).filter(|(l, _)| self.nodes[*l].is_awake());
         if beside != self.checks.servers.beside {
             self.checks.servers.beside = beside;
             self.begin_era();
         }
-        let mut ways = std::mem::take(&mut self.checks.servers.on_their_way);
-        ways.retain(|(n, ..)| self.nodes[*n].k3s.joining.is_some());
-        self.checks.servers.on_their_way = ways;
-        self.check_named(beside.map(|(l, _)| l));
+        beside.map(|(l, _)| l)
     }
 
     fn check_named(&mut self, beside: Option<usize>) {
@@ -120,6 +136,7 @@ impl World {
     }
 
     fn check_admission(&mut self, n: usize, agent: &Agent) {
+        self.look_beside();
         let me = self.nodes[n].me.instance.clone();
         let hosts = agent.seen.peers.iter().filter(|(_, p)| p.fresh().is_some_and(|p| p.control_plane.admits.as_ref() == Some(&me)));
         let hosts: Vec<&InstanceId> = hosts.map(|(id, _)| id).collect();
@@ -128,18 +145,22 @@ impl World {
         if !had_lock {
             self.violate("I4", format!("{me} starts to join, let in by {hosts:?}, and none of them held the lock"));
         }
-        let (era, patience) = (self.checks.servers.era, self.policy.learner_patience);
-        let leaves = |n: usize| self.nodes[n].agent.as_ref().is_none_or(|a| a.memory.leaving.is_some());
-        let counts = |since: Timestamp, then: u64| then == era && self.now.since(since) < patience;
-        let mut ways = self.checks.servers.on_their_way.iter();
-        let other = ways.find(|(other, since, then)| *other != n && counts(*since, *then) && !leaves(*other)).copied();
-        if let Some((other, since, _)) = other {
-            let text =
-                format!("{me} is let in, and so has been {} since {since}, which is not in the list yet", self.nodes[other].me.instance);
+        let by = hosts.first().and_then(|host| self.node_of(host));
+        let way = OnItsWay { node: n, since: self.now, era: self.checks.servers.era, by };
+        if let Some(other) = self.checks.servers.on_their_way.iter().find(|other| self.is_beside(other, &way)) {
+            let (who, since) = (&self.nodes[other.node].me.instance, other.since);
+            let text = format!("{me} is let in, and so has been {who} since {since}, which is not in the list yet");
             self.violate("I4", text);
         }
-        self.checks.servers.on_their_way.retain(|(other, ..)| *other != n);
-        self.checks.servers.on_their_way.push((n, self.now, era));
+        self.checks.servers.on_their_way.retain(|other| other.node != n);
+        self.checks.servers.on_their_way.push(way);
+    }
+
+    /// The one was let in by the same agent and is still awaited, and nothing has happened that would excuse the other.
+    fn is_beside(&self, one: &OnItsWay, other: &OnItsWay) -> bool {
+        let awaited = self.now.since(one.since) < self.policy.learner_patience;
+        let leaves = self.nodes[one.node].agent.as_ref().is_none_or(|a| a.memory.leaving.is_some());
+        one.node != other.node && one.era == other.era && one.by == other.by && awaited && !leaves
     }
 
     /// A leaver's pods have gone, or its time for them is over.
