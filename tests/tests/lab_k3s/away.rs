@@ -32,14 +32,12 @@ async fn a_worker_does_nothing_while_the_control_plane_is_away() -> anyhow::Resu
 }
 
 /// Of each worker: its k3s process, its rendered configuration, its Node's spec and what an agent marks on it.
-fn state(plane: &Plane) -> BTreeMap<String, (Vec<i32>, String, String)> {
+fn state(plane: &Plane) -> BTreeMap<String, (Option<i32>, String, String)> {
     let of = |worker: &quorate_core::ids::InstanceId| {
         let disk = plane.lab.disk(worker);
-        let k3s = quorate_lab::lab::binaries::k3s().unwrap();
-        let processes = processes::under(&disk).into_iter().filter(|process| process.is(&k3s)).map(|process| process.pid).collect();
         let rendered = std::fs::read_to_string(disk.join("k3s/config/config.yaml.d/90-quorate.yaml")).unwrap_or_default();
         let node = plane.lab.node(CLUSTER, worker).map(|node| format!("{} {}", node["spec"], node["metadata"]["annotations"]));
-        (processes, rendered, node.unwrap_or_default())
+        (plane.k3s(worker), rendered, node.unwrap_or_default())
     };
     plane.lab.live(&plane.workers).iter().map(|worker| (worker.to_string(), of(worker))).collect()
 }

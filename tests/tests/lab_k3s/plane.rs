@@ -8,7 +8,7 @@ use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::role::Role;
 use quorate_lab::kubernetes::Resource;
 use quorate_lab::lab::writer::Written;
-use quorate_lab::lab::{Lab, LabOptions};
+use quorate_lab::lab::{Lab, LabOptions, binaries, processes};
 
 /// Nothing takes as long; only a failure comes near it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -76,5 +76,11 @@ impl Plane {
     /// Terminates an instance, which its group replaces.
     pub(crate) fn replace(&self, instance: &InstanceId) -> anyhow::Result<()> {
         self.lab.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// The k3s that runs on this instance.
+    pub(crate) fn k3s(&self, instance: &InstanceId) -> Option<i32> {
+        let k3s = binaries::k3s().ok()?;
+        processes::under(&self.lab.disk(instance)).into_iter().find(|process| process.is(&k3s)).map(|process| process.pid)
     }
 }

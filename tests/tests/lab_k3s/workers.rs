@@ -38,6 +38,17 @@ async fn a_worker_that_its_group_terminates_is_drained() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Its Node is a server's to delete, once EC2 says that the instance has ended. Its hook nobody completes: it runs out.
+#[tokio::test]
+async fn the_node_of_a_worker_that_lost_its_hardware_is_deleted() -> anyhow::Result<()> {
+    let plane = Plane::of(1, 2).await?;
+    let worker = plane.lab.live(&plane.workers)[0].clone();
+    plane.lab.hard_kill(&worker);
+    let gone = || async { if plane.lab.node(CLUSTER, &worker).is_none() { Ok(()) } else { Err("it is there".to_owned()) } };
+    plane.lab.until(LIMIT, "its Node to go", gone).await?;
+    plane.lab.until_workers(&plane.workers, CLUSTER, 2, LIMIT).await
+}
+
 fn pods_on(plane: &Plane, node: &str) -> usize {
     plane.lab.kubernetes(CLUSTER).with(|cluster, _| cluster.pods_on(node).len())
 }

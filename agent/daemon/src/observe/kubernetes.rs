@@ -12,6 +12,7 @@ use quorate_core::observation::{KubernetesView, ListedNode, Membership, NodeView
 use quorate_core::policy::Policy;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
+use tokio::time::timeout;
 
 use super::last::Last;
 use crate::kubernetes::Kubernetes;
@@ -99,21 +100,35 @@ impl KubernetesObserver {
         }
     }
 
+    /// Within one call's time, however many servers there are to turn to: the membership does not wait for the API.
+    async fn ask_for_own(&self, kubernetes: &Kubernetes, policy: &Policy) -> Result<Option<NodeView>, String> {
+        if !self.servers.keys().any(|server| self.probes.is_healthy(server.address)) {
+            return Err(NO_SERVER.to_owned());
+        }
+        match timeout(policy.call_timeout, kubernetes.api().node_view(self.me.as_str())).await {
+            Ok(node) => node.map_err(|error| chain(&error)),
+            Err(_) => Err(NO_SERVER.to_owned()),
+        }
+    }
+
     async fn look_at_nodes(&mut self, kubernetes: &Kubernetes, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) {
         let at_rest =
             self.node.value().is_some_and(|node| node.as_ref().is_some_and(|n| n.ready && n.is_voter != Some(false) && n.schedulable));
         let stays = memory.leaving.is_none() && seen.local.shutdown.is_none();
         let pause = if at_rest && stays { policy.cycle * CYCLES_AT_REST } else { policy.cycle };
         if self.node.is_due(now, pause) {
-            let node = kubernetes.api().node_view(self.me.as_str()).await;
-            self.node.take(node.map_err(|error| chain(&error)), now);
+            self.node.take(self.ask_for_own(kubernetes, policy).await, now);
         }
         if seen.me.role == Role::ControlPlane && leads(seen) && self.nodes.is_due(now, policy.cycle * CYCLES_FOR_ALL) {
-            let nodes = kubernetes.api().list_nodes().await;
-            self.nodes.take(nodes.map_err(|error| chain(&error)), now);
+            let nodes = timeout(policy.call_timeout, kubernetes.api().list_nodes()).await;
+            let nodes = nodes.map_err(|_| NO_SERVER.to_owned()).and_then(|nodes| nodes.map_err(|error| chain(&error)));
+            self.nodes.take(nodes, now);
         }
     }
 }
+
+/// Said in place of what every one of them would take its time to not say.
+const NO_SERVER: &str = "no API server answers";
 
 /// This node's own member leads, by a quorum's word.
 fn leads(seen: &Observation) -> bool {
