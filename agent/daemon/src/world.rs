@@ -167,7 +167,7 @@ fn service(settings: &Settings, me: &Me, distribution: Option<Arc<dyn Distributi
     let (run_dir, state_dir) = (settings.paths.run_dir.clone(), settings.paths.state_dir.clone());
     let unit = settings.service.unit(distribution.as_ref().map_or(UNIT, |distribution| distribution.unit())).map(str::to_owned);
     let program: Arc<dyn Program> = match distribution {
-        Some(distribution) => Arc::new(DistributionServer::new(distribution, &run_dir)),
+        Some(distribution) => Arc::new(DistributionServer::new(distribution, &run_dir, settings.kubernetes.env.clone())),
         None => Arc::new(EtcdServer::new(settings.etcd.binary.clone(), &run_dir, member_spec(settings, me))),
     };
     match unit {

@@ -79,11 +79,13 @@ impl Machine {
 
     fn settings(&self, programs: &Programs) -> AgentSettings {
         let path = |name: &str| self.disk.join(name).display().to_string();
+        let mark = format!("{{ {} = {:?} }}", processes::MARK, self.disk.display().to_string());
         let own = AgentSettings::defaults()
             .text("etcd.binary", programs.etcd.display())
             .text("etcd.founding_address", subnet::founding(self.address))
-            // The agent gives etcd an environment of its own.
-            .raw("etcd.env", format!("{{ {} = {:?} }}", processes::MARK, self.disk.display().to_string()))
+            // The agent gives what it starts an environment of its own.
+            .raw("etcd.env", mark.clone())
+            .raw("kubernetes.env", mark)
             .raw("peer.i_trust_this_network_without_tls", "true")
             .text("health.listen", format!("{}:{}", self.address, LISTEN.health))
             .text("metrics.listen", format!("{}:{}", self.address, LISTEN.metrics))

@@ -158,6 +158,7 @@ pub(super) struct Kubernetes {
     pub(super) drain_batch: Option<i64>,
     pub(super) api_patience_s: Option<f64>,
     pub(super) drain_at_reboot: bool,
+    pub(super) env: BTreeMap<String, String>,
     pub(super) kubeconfig: Option<String>,
 }
 

@@ -59,6 +59,8 @@ pub struct KubernetesSettings {
     pub taints: Vec<String>,
     /// The credentials with which the agent asks the API, in place of the distribution's own.
     pub kubeconfig: Option<PathBuf>,
+    /// Further environment of a child. A unit has its own.
+    pub env: BTreeMap<String, String>,
 }
 
 /// Checks the section.
@@ -84,6 +86,7 @@ pub(super) fn settings(raw: Kubernetes) -> Result<KubernetesSettings, Refusal> {
         tls_sans: raw.tls_sans,
         labels,
         taints: raw.taints,
+        env: raw.env,
         kubeconfig: optional("kubernetes.kubeconfig", raw.kubeconfig)?,
     })
 }

@@ -105,6 +105,7 @@ drain_retry_s = 6
 drain_batch = 21
 api_patience_s = 61
 drain_at_reboot = true
+env = { GOGC = "60" }
 kubeconfig = "/etc/quorate/kubeconfig"
 
 [[render]]

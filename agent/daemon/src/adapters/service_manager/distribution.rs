@@ -24,11 +24,11 @@ pub struct DistributionServer {
 }
 
 impl DistributionServer {
-    /// This distribution; its unit may start while `<name>.permit` is in `run_dir`.
+    /// This distribution, with further environment for a child; its unit may start while `<name>.permit` is in `run_dir`.
     #[must_use]
-    pub fn new(distribution: Arc<dyn Distribution>, run_dir: &Path) -> Self {
+    pub fn new(distribution: Arc<dyn Distribution>, run_dir: &Path, environment: BTreeMap<String, String>) -> Self {
         let (marked_dir, permit) = (distribution.marked_dir(), run_dir.join(format!("{}.permit", distribution.name())));
-        Self { distribution, marked_dir, permit, environment: BTreeMap::new() }
+        Self { distribution, marked_dir, permit, environment }
     }
 
     fn configure(&self, how: &Start) -> Result<(), ServiceError> {
@@ -101,7 +101,7 @@ mod tests {
             zone: "a".into(),
             founding_address: "127.0.0.1".parse().unwrap(),
         };
-        DistributionServer::new(Arc::new(K3s::new(Settings::parse(&file).unwrap().kubernetes, node)), &dir.join("run"))
+        DistributionServer::new(Arc::new(K3s::new(Settings::parse(&file).unwrap().kubernetes, node)), &dir.join("run"), BTreeMap::new())
     }
 
     #[tokio::test]
