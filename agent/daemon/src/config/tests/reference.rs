@@ -19,6 +19,7 @@ const WITHOUT_DEFAULT: [&str; 16] = [
     "kubernetes.agent_token_file",
     "kubernetes.alias",
     "kubernetes.endpoint",
+    "kubernetes.kubeconfig",
     "kubernetes.token_file",
     "metrics.listen",
     "paths.data_mount",
