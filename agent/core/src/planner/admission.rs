@@ -61,7 +61,7 @@ fn come_back(s: &Situation<'_>, learner: &Member) -> Option<Admission> {
 }
 
 fn seeks(s: &Situation<'_>, id: &InstanceId) -> bool {
-    s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id)
+    s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id) && !s.is_gone(id)
 }
 
 /// etcd adds nobody while a voter is unreachable, and the cluster may be at its limit.
@@ -86,9 +86,10 @@ fn is_member(s: &Situation<'_>, instance: &InstanceId) -> bool {
     s.membership().is_some_and(|m| m.members.iter().any(|m| s.instance_of(m).as_ref() == Some(instance)))
 }
 
-/// The next one by id; one that was admitted in vain comes last.
+/// The next one by id; one that was admitted in vain, before or just now, comes last.
 fn next(s: &Situation<'_>) -> Option<InstanceId> {
     let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(|id| seeks(s, id)).collect();
-    let fresh = waiting.iter().find(|id| s.memory.passed_over.as_ref() != Some(**id));
+    let in_vain = [s.memory.passed_over.as_ref(), s.memory.admission.as_ref().map(|a| &a.instance)];
+    let fresh = waiting.iter().find(|id| !in_vain.contains(&Some(**id)));
     fresh.or(waiting.first()).map(|id| (*id).clone())
 }
