@@ -9,7 +9,7 @@ const SHIPPED: &str = include_str!("../../../../../packaging/config.d/10-systemd
 const EXAMPLE: &str = "# an example";
 
 /// The keys without a default.
-const WITHOUT_DEFAULT: [&str; 16] = [
+const WITHOUT_DEFAULT: [&str; 17] = [
     "cluster.name",
     "cluster.role",
     "cluster.store_options",
