@@ -24,9 +24,12 @@ struct Cli {
 enum Command {
     /// A group forms its cluster, is rolled under load, survives a kill and is scaled in; exit 0 if every promise held.
     Demo {
-        /// How many instances.
+        /// How many instances; of a control plane, how many servers.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=7))]
         size: u8,
+        /// etcd, or control-plane: servers of k3s, by a stand-in, with workers beside them.
+        #[arg(long, default_value = "etcd", value_parser = played)]
+        role: Role,
         /// etcd, 3.4 or later, with etcdctl beside it.
         #[arg(long, value_name = "PATH")]
         etcd: Option<PathBuf>,
@@ -92,8 +95,8 @@ async fn stopped() -> std::io::Result<()> {
 
 async fn act(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Demo { size, etcd, json } => {
-            let held = demo::run(&DemoOptions { size, etcd, json }).await?;
+        Command::Demo { size, role, etcd, json } => {
+            let held = demo::run(&DemoOptions { size, role, etcd, json }).await?;
             Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Up { size, etcd } => up::run(size, etcd.as_deref()).await.map(|()| ExitCode::SUCCESS),
@@ -104,6 +107,11 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Workers play along with servers, and not by themselves.
+fn played(text: &str) -> Result<Role, &'static str> {
+    Role::parse(text).and_then(|role| if role == Role::Worker { Err("use etcd or control-plane") } else { Ok(role) })
 }
 
 /// The seeds to play: a number from there on of one role, or of both.

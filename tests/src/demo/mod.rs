@@ -3,6 +3,7 @@
 pub mod figures;
 pub mod floor;
 pub mod footprint;
+pub mod plane;
 pub mod replacement;
 pub mod steady;
 pub mod story;
@@ -12,6 +13,7 @@ pub mod verdict;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use quorate_core::role::Role;
 
 use crate::lab::writer::{Label, Written};
 use crate::lab::{AgentSettings, Lab, LabOptions, binaries};
@@ -24,8 +26,10 @@ use timeline::{Timeline, seconds};
 /// What the demo is run with.
 #[derive(Clone, Debug)]
 pub struct DemoOptions {
-    /// How many instances.
+    /// How many instances; of a control plane, how many servers.
     pub size: u8,
+    /// What they are: etcd members, or servers of a control plane, with workers beside them.
+    pub role: Role,
     /// etcd.
     pub etcd: Option<PathBuf>,
     /// Where the figures go as JSON; `-` is standard output.
@@ -54,6 +58,9 @@ fn settings() -> AgentSettings {
 pub async fn run(options: &DemoOptions) -> anyhow::Result<bool> {
     let aside = options.json.as_deref() == Some(Path::new("-"));
     let timeline = Timeline::begin(aside);
+    if options.role == Role::ControlPlane {
+        return plane::run(options, &timeline).await;
+    }
     let etcd = binaries::etcd(options.etcd.as_deref())?;
     let version = binaries::etcd_version(&etcd).await?;
     timeline.line(format_args!("A group of {} instances with etcd {version}, in a simulated region.", options.size));
@@ -139,7 +146,7 @@ fn figures(story: &Story<'_>, etcd_version: String, size: u8, floor: Floor, call
     }
 }
 
-fn write(path: &Path, figures: &Figures) -> anyhow::Result<()> {
+fn write(path: &Path, figures: &impl serde::Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(figures)?;
     if path == Path::new("-") {
         println!("{text}");

@@ -62,7 +62,7 @@ pub fn promises(figures: &Figures) -> Vec<Promise> {
     ]
 }
 
-fn promise(what: &'static str, measured: impl ToString, limit: impl ToString, held: bool) -> Promise {
+pub(super) fn promise(what: &'static str, measured: impl ToString, limit: impl ToString, held: bool) -> Promise {
     Promise { what, measured: measured.to_string(), limit: limit.to_string(), held }
 }
 
