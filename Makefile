@@ -1,6 +1,7 @@
 # `make` alone lists what there is to do. What the build and the tests need is fetched by `setup` on the way.
 
 SIZE  ?= 3
+ROLE  ?= etcd
 SEEDS ?= 200
 ETCD  ?= target/tools/etcd/usr/bin/etcd
 export ETCD
@@ -20,8 +21,8 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-demo: setup-etcd binaries ## A cluster on this machine, in a simulated region (SIZE=3, JSON=1, ETCD=/path/to/etcd)
-	@$(LAB) demo --size $(SIZE) --etcd $(abspath $(ETCD)) $(if $(JSON),--json)
+demo: setup-etcd binaries ## A cluster on this machine, in a simulated region (SIZE=3, ROLE=etcd, JSON=1, ETCD=/path/to/etcd)
+	@$(LAB) demo --size $(SIZE) --role $(ROLE) --etcd $(abspath $(ETCD)) $(if $(JSON),--json)
 
 test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
 	@$(STAGE) tests scripts/run-tests $(LOCKED)
