@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use quorate::adapters::peer::client::PeerClient;
-use quorate::adapters::peer::{PeerError, server};
+use quorate::adapters::peer::{Callers, PeerError, server};
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer};
 use quorate_core::report::Phase;
@@ -60,7 +60,7 @@ async fn ask(address: IpAddr) -> Result<PeerAnswer, PeerError> {
 #[tokio::test]
 async fn the_newest_answer_is_given_and_the_end_of_the_agent_is_the_end_of_the_answers() {
     let (sender, answers) = watch::channel(answer(Phase::Starting));
-    server::serve(SocketAddr::new(address(1), PORT), answers).await.unwrap();
+    server::serve(SocketAddr::new(address(1), PORT), answers, Callers::default()).await.unwrap();
     let client = PeerClient::new().unwrap();
     assert_eq!(client.ask(address(1), PORT, &id()).await.unwrap(), answer(Phase::Starting));
     sender.send_replace(answer(Phase::Voter));
@@ -71,18 +71,54 @@ async fn the_newest_answer_is_given_and_the_end_of_the_agent_is_the_end_of_the_a
 }
 
 #[tokio::test]
+async fn who_gives_its_name_is_noted_once_and_who_gives_none_is_not() {
+    let (_sender, answers) = watch::channel(answer(Phase::Voter));
+    let callers = Callers::default();
+    server::serve(SocketAddr::new(address(18), PORT), answers, callers.clone()).await.unwrap();
+    let ask = async |client: PeerClient| client.ask(address(18), PORT, &id()).await.unwrap();
+    ask(PeerClient::new().unwrap()).await;
+    assert!(callers.take().is_empty());
+    let named = PeerClient::new().unwrap().naming("i-0bbb".into());
+    ask(named.clone()).await;
+    ask(named).await;
+    assert_eq!(callers.take(), ["i-0bbb".into()].into());
+    assert!(callers.take().is_empty(), "it was taken");
+}
+
+#[tokio::test]
+async fn what_is_no_instance_id_is_no_name_and_many_names_fill_no_memory() {
+    let (_sender, answers) = watch::channel(answer(Phase::Voter));
+    let callers = Callers::default();
+    server::serve(SocketAddr::new(address(19), PORT), answers, callers.clone()).await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let give = async |name: &str| {
+        let sent =
+            http.get(format!("http://{}:{PORT}/v1/peer", address(19))).header("quorate-instance", name.as_bytes()).send().await.unwrap();
+        assert_eq!(sent.status(), 200, "{name:?} is answered all the same");
+    };
+    for name in ["", "i-", "web-1", "i-0123456789abcdef0123", "i-0a/../b", "i-0b\u{e9}"] {
+        give(name).await;
+    }
+    assert!(callers.take().is_empty());
+    for n in 0..100 {
+        give(&format!("i-{n:017x}")).await;
+    }
+    assert_eq!(callers.take().len(), 64);
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named() {
     let (_sender, answers) = watch::channel(answer(Phase::Starting));
     let at = SocketAddr::new(address(2), PORT);
-    server::serve(at, answers.clone()).await.unwrap();
-    let error = server::serve(at, answers).await.unwrap_err();
+    server::serve(at, answers.clone(), Callers::default()).await.unwrap();
+    let error = server::serve(at, answers, Callers::default()).await.unwrap_err();
     assert!(error.to_string().contains("127.77.1.2:2378"), "{error}");
 }
 
 #[tokio::test]
 async fn another_instance_at_the_address_does_not_count() {
     let (_sender, answers) = watch::channel(answer(Phase::Starting));
-    server::serve(SocketAddr::new(address(3), PORT), answers).await.unwrap();
+    server::serve(SocketAddr::new(address(3), PORT), answers, Callers::default()).await.unwrap();
     let error = PeerClient::new().unwrap().ask(address(3), PORT, &"i-0bbb".into()).await.unwrap_err();
     assert!(matches!(&error, PeerError::WrongInstance { found, .. } if *found == id()), "{error}");
 }

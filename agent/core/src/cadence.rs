@@ -96,12 +96,23 @@ fn groups_of_the_dead<'a>(s: &'a Situation<'_>) -> impl Iterator<Item = &'a Grou
 /// Whether anything is awaited from AWS; asked by [`Memory::absorb`], which remembers since when.
 pub(crate) fn awaits_aws(s: &Situation<'_>) -> bool {
     let votes = s.my_member().is_some_and(|m| !m.learner);
-    !votes || awaits_own_state(s) || !to_ask_by_id(s).is_empty() || dead_are_listed(s)
+    !votes || awaits_own_state(s) || !to_ask_by_id(s).is_empty() || dead_are_listed(s) || stranger_asks(s)
 }
 
 /// The agent beside the leader watches the group until it has let go of the dead, whose hooks it completes.
 fn dead_are_listed(s: &Situation<'_>) -> bool {
     s.leads() && s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me() && s.is_gone(id)))
+}
+
+/// So many hurried questions about a caller, and it is no instance of the cluster's groups: EC2 and Auto Scaling tell of a new one in less.
+const QUESTIONS_FOR_A_CALLER: u32 = 24;
+
+/// A new server asks this agent, which is to let it in and cannot ask back: only AWS tells where it is, and that it is this cluster's. A name that
+/// is still in no list after the questions that it is worth awaits nothing: anybody can call.
+fn stranger_asks(s: &Situation<'_>) -> bool {
+    let worth = s.policy.aws_hurry * QUESTIONS_FOR_A_CALLER;
+    let is_no_instance = |first: Timestamp| s.seen.cloud.listed.at().is_some_and(|read| read >= first + worth);
+    s.leads() && s.memory.callers.values().any(|caller| !is_no_instance(caller.first))
 }
 
 fn pace(s: &Situation<'_>) -> Duration {

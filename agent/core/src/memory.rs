@@ -93,6 +93,15 @@ pub struct Admission {
     pub since: Timestamp,
 }
 
+/// A server's agent that asks this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// When it first asked.
+    pub first: Timestamp,
+    /// When it last asked.
+    pub last: Timestamp,
+}
+
 /// Heartbeats of one hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beat {
@@ -179,6 +188,8 @@ pub struct Memory {
     pub admission: Option<Admission>,
     /// Whom it admitted before in vain: others come first.
     pub passed_over: Option<InstanceId>,
+    /// Whose agents ask this one, though it never saw them.
+    pub callers: BTreeMap<InstanceId, Caller>,
     /// When the distribution was first asked to remove this node's member.
     pub removal_asked: Option<Timestamp>,
     /// When an API server last told of this node's Node.
@@ -223,6 +234,7 @@ impl Memory {
             seeks: false,
             admission: None,
             passed_over: None,
+            callers: BTreeMap::new(),
             removal_asked: None,
             api_answered: None,
             asked: Asked::default(),

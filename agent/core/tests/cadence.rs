@@ -4,9 +4,11 @@
 #[allow(dead_code, reason = "the stories' own test uses the rest")]
 mod story;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use quorate_core::cadence::{self, Query};
+use quorate_core::ids::InstanceId;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 use story::Teller;
@@ -28,12 +30,19 @@ peer i-c voter holds c3";
 fn asked_per_hour(lines: &str, hours: u64) -> f64 {
     let mut teller = Teller::new("cadence");
     lines.lines().for_each(|line| teller.line(line));
+    asked_per_hour_with(teller, hours, |_| BTreeSet::new())
+}
+
+/// The same, with these callers at each look.
+fn asked_per_hour_with(mut teller: Teller, hours: u64, callers: impl Fn(u64) -> BTreeSet<InstanceId>) -> f64 {
     let world: &mut World = teller.world.as_mut().unwrap();
     let start = world.now;
     let hour = Duration::from_secs(3600);
-    let mut count = 0_u32;
+    let (mut count, mut looks) = (0_u32, 0);
     while world.now.since(start) < hour * u32::try_from(hours + 1).unwrap() {
         world.now = world.now + world.policy.cycle;
+        world.callers = callers(looks);
+        looks += 1;
         let seen = world.look();
         for query in cadence::due(&seen, &world.memory, &world.policy, world.now) {
             count += u32::from(world.now.since(start) >= hour);
@@ -166,6 +175,64 @@ fn who_bears_the_tag_is_asked_last_before_an_empty_cluster_is_claimed() {
     assert!(is_due(world, &Query::Tagged));
     teller.line("store established voters i-b:b2");
     assert!(!is_due(teller.world.as_mut().unwrap(), &Query::Tagged), "there is a charter");
+}
+
+fn leading_server() -> Teller {
+    let mut teller = Teller::new("cadence");
+    let server = VOTER.replacen("me i-a", "me i-a role control-plane", 1);
+    server.lines().for_each(|line| teller.line(line));
+    teller
+}
+
+/// How long after the first look with these callers the groups are asked for.
+fn heeds_callers_after(teller: &mut Teller, callers: &str) -> Duration {
+    teller.line(callers);
+    let world = teller.world.as_mut().unwrap();
+    world.memory.note_asked(&Query::Groups, world.now);
+    let start = world.now;
+    while !is_due(world, &Query::Groups) {
+        world.now = world.now + world.policy.cycle;
+    }
+    world.now.since(start)
+}
+
+#[test]
+fn a_new_server_that_asks_the_leader_is_looked_up_at_once() {
+    let hurry = leading_server().world.as_ref().unwrap().policy.aws_hurry;
+    let heeded = heeds_callers_after(&mut leading_server(), "callers i-d");
+    assert!(heeded <= hurry * 2, "after {heeded:?}");
+    for (what, callers) in [("nobody", "callers none"), ("who is known", "callers i-b, i-c"), ("itself", "callers i-a")] {
+        let heeded = heeds_callers_after(&mut leading_server(), callers);
+        assert!(heeded > hurry * 10, "{what} makes it ask after {heeded:?}");
+    }
+    let mut follower = leading_server();
+    follower.line("etcd leader b2");
+    let heeded = heeds_callers_after(&mut follower, "callers i-d");
+    assert!(heeded > hurry * 10, "a follower asks after {heeded:?}: only the leader lets it in");
+}
+
+#[test]
+fn a_server_that_aws_does_not_list_yet_is_looked_up_again() {
+    let mut teller = leading_server();
+    heeds_callers_after(&mut teller, "callers i-d");
+    let world = teller.world.as_mut().unwrap();
+    world.memory.note_asked(&Query::Groups, world.now);
+    world.now = world.now + world.policy.aws_hurry * 2;
+    assert!(is_due(world, &Query::Groups));
+    world.memory.note_asked(&Query::Groups, world.now);
+    teller.line("listed i-a, i-b, i-c, i-d");
+    teller.line("peer i-d waiting seeks");
+    let world = teller.world.as_mut().unwrap();
+    world.now = world.now + world.policy.aws_hurry * 2;
+    assert!(!is_due(world, &Query::Groups), "it is known now");
+}
+
+#[test]
+fn callers_that_are_no_instances_do_not_empty_the_bucket() {
+    let one = asked_per_hour_with(leading_server(), 24, |_| ["i-x".into()].into());
+    assert!(one <= 12.0, "one that goes on calling: {one} questions an hour");
+    let many = asked_per_hour_with(leading_server(), 24, |look| [format!("i-x{look}").as_str().into()].into());
+    assert!(many <= 12.0, "another name at each look: {many} questions an hour");
 }
 
 #[test]

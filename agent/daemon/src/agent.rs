@@ -126,7 +126,8 @@ impl Agent {
         };
         let memory = Memory::new(kept, clock.now());
         let (answer, answers) = watch::channel(PeerAnswer::before_the_first_look(&memory));
-        peer::server::serve(std::net::SocketAddr::new(me.address, settings.peer_port), answers).await?;
+        let callers = peer::Callers::default();
+        peer::server::serve(SocketAddr::new(me.address, settings.peer_port), answers, callers.clone()).await?;
         std::fs::create_dir_all(&settings.paths.run_dir)?;
         let (ask, asks) = mpsc::channel(16);
         let (cycles, last_cycle) = watch::channel(None);
@@ -141,7 +142,7 @@ impl Agent {
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
             clock,
-            observer: Observer::new(&settings, &world),
+            observer: Observer::new(&settings, &world, callers),
             kubernetes: world.kubernetes.clone(),
             executor: Executor::new(&settings, world, clock),
             memory,

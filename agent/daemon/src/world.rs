@@ -13,7 +13,7 @@ use crate::adapters::etcd::Etcd;
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
 use crate::adapters::object_store::CharterStore;
-use crate::adapters::peer::client::PeerClient;
+use crate::adapters::peer::{PeerClient, PeerError};
 use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{DistributionServer, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
 use crate::clock::Clock;
@@ -86,7 +86,7 @@ impl World {
             store: Arc::new(store),
             has_store: store_url.is_some(),
             etcd: Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock)),
-            peers: Arc::new(PeerClient::new()?),
+            peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
             trash: Arc::new(Trash::new(
@@ -133,6 +133,12 @@ where
         notify::waiting_to_start("does not know yet who this instance is");
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// A server that has not joined has no other way to make itself known to those who have.
+fn peers(me: &Me) -> Result<PeerClient, PeerError> {
+    let client = PeerClient::new()?;
+    Ok(if me.role == Role::ControlPlane { client.naming(me.instance.clone()) } else { client })
 }
 
 fn kubernetes(

@@ -25,8 +25,6 @@ const WORKERS: usize = 2;
 /// Pods of the application, and how many its disruption budget wants to run at any time.
 const PODS: u32 = 6;
 const AVAILABLE: usize = 4;
-/// The leader's agent hears of a new server when it asks AWS next: the default ten minutes would be most of the demo.
-const CADENCE_S: u32 = 15;
 /// No act may take longer; only a failure comes near it.
 const LIMIT: Duration = Duration::from_secs(240);
 const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,8 +60,7 @@ pub async fn run(options: &DemoOptions, timeline: &Timeline) -> anyhow::Result<b
     timeline.line(format_args!(
         "{size} servers and {WORKERS} workers of k3s, in a simulated region: a stand-in for k3s, with etcd {version} underneath."
     ));
-    let lab =
-        Lab::start(LabOptions { settings: settings().number("timing.aws_cadence_s", CADENCE_S), ..LabOptions::new(Some(&etcd))? }).await?;
+    let lab = Lab::start(LabOptions { settings: settings(), ..LabOptions::new(Some(&etcd))? }).await?;
     let figures = Plane::begin(&lab, size, timeline)?.play().await?;
     let promises = promises(&figures);
     verdict::show(&promises, timeline);

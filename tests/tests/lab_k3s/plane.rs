@@ -33,7 +33,12 @@ impl Plane {
 
     /// The same, just launched.
     pub(crate) async fn launched(servers: u32, workers: u32) -> anyhow::Result<Self> {
-        let lab = Lab::start(LabOptions::quick()?).await?;
+        Self::launched_with(LabOptions::quick()?, servers, workers).await
+    }
+
+    /// The same, in a lab of these options.
+    pub(crate) async fn launched_with(options: LabOptions, servers: u32, workers: u32) -> anyhow::Result<Self> {
+        let lab = Lab::start(options).await?;
         let group = |role, name, size| {
             let mut spec = lab.group_of(role, name, CLUSTER, size, HOOK);
             spec.max = 7;

@@ -1,6 +1,7 @@
 //! Servers come, go, die and are rolled.
 
 use quorate_core::ids::InstanceId;
+use quorate_lab::lab::LabOptions;
 use quorate_lab::lab::witness::Witness;
 use quorate_lab::region::{RefreshPreferences, RefreshStatus};
 
@@ -63,6 +64,17 @@ async fn hardware_that_is_lost_leaves_neither_member_nor_node() -> anyhow::Resul
     plane.lab.hard_kill(&leader);
     plane.lab.until_gone(&leader, LIMIT).await?;
     plane.settled(3, 1, Some(&writer.stop().await)).await
+}
+
+/// It cannot join by itself, and only the leader may let it in: it makes itself known by asking.
+#[tokio::test]
+async fn a_new_server_is_let_in_by_a_leader_that_hardly_asks_aws() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = options.settings.number("timing.aws_cadence_s", 3600);
+    let plane = Plane::launched_with(options, 3, 0).await?;
+    plane.settled(3, 0, None).await?;
+    plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 4)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    plane.settled(4, 0, None).await
 }
 
 #[tokio::test]

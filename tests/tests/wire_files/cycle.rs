@@ -85,6 +85,7 @@ fn seen(role: Role) -> Observation {
         cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
         store: unknown(),
         peers: BTreeMap::new(),
+        callers: [].into(),
         local: Local { data: unknown(), ran_this_boot: true, superseded: false, process: unknown(), shutdown: None },
         etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
         kubernetes: KubernetesView::none(),

@@ -10,7 +10,7 @@ use crate::reading::Reading;
 use crate::situation::{Charter, Situation};
 use crate::time::Timestamp;
 
-use super::{Beat, Memory, Seen};
+use super::{Beat, Caller, Memory, Seen};
 
 impl Memory {
     /// Takes in what was observed, before a decision. Pure; the caller writes [`Memory::kept`] to disk if it changed, before any step.
@@ -18,6 +18,7 @@ impl Memory {
         self.forget_silence_while_blind(policy, now);
         self.absorb_instances(seen, policy, now);
         self.absorb_peers(seen, now);
+        self.absorb_callers(seen, policy, now);
         self.absorb_record(seen, policy, now);
         self.absorb_pause(seen);
         self.absorb_lasting(seen, policy, now);
@@ -100,6 +101,18 @@ impl Memory {
             }
             self.watched.entry(id.clone()).or_insert(now);
         }
+    }
+
+    /// Remembers the callers that this node never saw: new servers, of which only AWS can say that they are this cluster's.
+    fn absorb_callers(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        for id in &seen.callers {
+            if self.callers.contains_key(id) || self.callers.len() < CALLERS {
+                self.callers.entry(id.clone()).or_insert(Caller { first: now, last: now }).last = now;
+            }
+        }
+        let kept = &self.kept.seen;
+        let is_known = |id: &InstanceId| *id == seen.me.instance || kept.contains_key(id) || self.terminated.contains(id);
+        self.callers.retain(|id, caller| !is_known(id) && now.since(caller.last) < policy.prune_grace);
     }
 
     /// Remembers the highest record that may be acted on. Without a store the peers' records are the log.
@@ -203,6 +216,9 @@ fn runs_silently(s: &Situation<'_>, now: Timestamp) -> bool {
     let has_answered = s.memory.local_answered.is_some_and(|at| at >= *since);
     !answers && (has_answered || now.since(*since) > s.policy.frozen_after * START_PATIENCE)
 }
+
+/// More unknown callers than a cluster launches at once are not its own.
+const CALLERS: usize = 16;
 
 /// A start may take so many times longer than an answer.
 const START_PATIENCE: u32 = 10;

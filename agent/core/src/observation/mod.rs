@@ -7,7 +7,7 @@ mod local;
 mod notice;
 mod peer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
@@ -59,6 +59,8 @@ pub struct Observation {
     pub store: Reading<StoreView>,
     /// What each peer's agent answered.
     pub peers: BTreeMap<InstanceId, Reading<PeerAnswer>>,
+    /// The servers of a control plane, joined or not, whose agents have asked this one since the last look, by the name that they gave.
+    pub callers: BTreeSet<InstanceId>,
     /// This machine: data directory and member process.
     pub local: Local,
     /// The etcd cluster, as its own members tell it.

@@ -81,6 +81,7 @@ fn nothing(me: Me) -> Observation {
         cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
         store: unknown(),
         peers: [].into(),
+        callers: [].into(),
         local: Local { data: unknown(), ran_this_boot: true, superseded: true, process: unknown(), shutdown: None },
         kubernetes: KubernetesView::none(),
         etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },

@@ -7,6 +7,7 @@ mod local;
 mod notices;
 mod peers;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use quorate_core::ids::InstanceId;
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) machine: Machine,
     pub(crate) peers: Peers,
     pub(crate) kubernetes: KubernetesWorld,
+    /// Whose agents ask this one.
+    pub(crate) callers: BTreeSet<InstanceId>,
     /// The step that was decided last and let through, until it is done or refused.
     pub(crate) pending: Option<Step>,
     /// What the gate refused when the node decided last.
@@ -82,6 +85,7 @@ impl World {
             machine: Machine::default(),
             peers: Peers::default(),
             kubernetes: KubernetesWorld::default(),
+            callers: BTreeSet::new(),
             pending: None,
             refusal: None,
         }
@@ -95,6 +99,7 @@ impl World {
             "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
             "spot" | "rebalance" | "scheduled" | "imds" => self.notices.set(verb, words, self.now),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words, self.me.role),
+            "callers" => self.callers = Words::items(words.rest()).filter(|item| *item != "none").map(Into::into).collect(),
             "node" | "nodes" | "servers" | "points-at" | "drain" => self.kubernetes.set(verb, words),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
@@ -146,6 +151,7 @@ impl World {
             cloud: self.cloud.observe(&self.me, now),
             store: self.store.reading(now),
             peers: self.peers.observe(self, now),
+            callers: self.callers.clone(),
             local: self.machine.observe(now),
             etcd: self.etcd.observe(own, now),
             kubernetes: self.kubernetes.observe(now),

@@ -18,6 +18,7 @@ use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
+use crate::adapters::peer::Callers;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::telemetry::chain;
@@ -54,9 +55,9 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// An observer that has seen nothing yet.
+    /// An observer that has seen nothing yet. The peer server notes in `callers` who asks.
     #[must_use]
-    pub fn new(settings: &Settings, world: &World) -> Self {
+    pub fn new(settings: &Settings, world: &World, callers: Callers) -> Self {
         Self {
             me: world.me.clone(),
             policy: settings.policy.clone(),
@@ -64,7 +65,7 @@ impl Observer {
             imds: ImdsObserver::default(),
             store: Last::default(),
             cloud: CloudObserver::new(settings, world),
-            peers: PeersObserver::new(settings, world),
+            peers: PeersObserver::new(settings, world, callers),
             local: LocalObserver::new(settings, world),
             etcd: EtcdObserver::new(settings, world),
             kubernetes: KubernetesObserver::new(world.kubernetes.clone(), world.me.instance.clone()),
@@ -125,6 +126,7 @@ impl Observer {
             cloud: self.cloud.cloud(now, &self.policy),
             store: self.store.reading(now, store_limit, "the store was not read yet"),
             peers: self.peers.readings(now, self.policy.stale_after),
+            callers: self.peers.callers(),
             local,
             etcd: self.etcd.view(),
             kubernetes: KubernetesView::none(),

@@ -1,6 +1,6 @@
 //! The other agents, asked at the addresses that EC2 gives for their ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use futures::future::join_all;
@@ -11,6 +11,7 @@ use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
 use super::last::Last;
+use crate::adapters::peer::Callers;
 use crate::config::Settings;
 use crate::telemetry::chain;
 use crate::world::World;
@@ -23,11 +24,12 @@ pub(super) struct PeersObserver {
     port: u16,
     answers: BTreeMap<InstanceId, Last<PeerAnswer>>,
     asked: Option<Timestamp>,
+    callers: Callers,
 }
 
 impl PeersObserver {
-    pub(super) fn new(settings: &Settings, world: &World) -> Self {
-        Self { world: world.clone(), port: settings.peer_port, answers: BTreeMap::new(), asked: None }
+    pub(super) fn new(settings: &Settings, world: &World, callers: Callers) -> Self {
+        Self { world: world.clone(), port: settings.peer_port, answers: BTreeMap::new(), asked: None, callers }
     }
 
     pub(super) async fn look(&mut self, memory: &Memory, now: Timestamp) {
@@ -41,6 +43,11 @@ impl PeersObserver {
         for ((id, _), answer) in known.iter().zip(join_all(asks).await) {
             self.answers.entry(id.clone()).or_default().take(answer.map_err(|error| chain(&error)), now);
         }
+    }
+
+    /// Whose agents have asked this one since the last look.
+    pub(super) fn callers(&self) -> BTreeSet<InstanceId> {
+        self.callers.take()
     }
 
     pub(super) fn readings(&self, now: Timestamp, limit: std::time::Duration) -> BTreeMap<InstanceId, Reading<PeerAnswer>> {

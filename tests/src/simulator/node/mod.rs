@@ -8,8 +8,9 @@ pub(crate) mod observe;
 pub(crate) mod readings;
 mod sabotage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_core::ids::InstanceId;
 use quorate_core::memory::{Kept, Memory};
 use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, Me, Notices, Observation, PeerAnswer};
 use quorate_core::plan::Step;
@@ -48,6 +49,8 @@ pub(crate) struct Node {
     pub(crate) store_down: bool,
     /// The data directory cannot be read.
     pub(crate) disk_unproven: bool,
+    /// Which servers' agents have asked its agent since it last looked.
+    pub(crate) callers: BTreeSet<InstanceId>,
     /// What its agent tells its peers, while it lives.
     pub(crate) answer: Option<Answer>,
     /// Since when nothing has kept its agent from its work.
@@ -123,6 +126,7 @@ fn nothing_seen(me: Me) -> Observation {
         },
         store: Reading::unknown(NOT_YET),
         peers: BTreeMap::new(),
+        callers: BTreeSet::new(),
         local: Local {
             data: Reading::unknown(NOT_YET),
             ran_this_boot: false,
@@ -155,6 +159,7 @@ impl Node {
             aws_down: false,
             store_down: false,
             disk_unproven: false,
+            callers: BTreeSet::new(),
             answer: None,
             able_since: now,
             ordered_out: false,

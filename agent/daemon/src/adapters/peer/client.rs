@@ -7,6 +7,7 @@ use quorate_core::ids::InstanceId;
 use quorate_core::observation::PeerAnswer;
 use reqwest::{Client, Response};
 
+use super::callers::HEADER;
 use super::{PATH, PeerError};
 
 /// A peer that needs longer is as good as silent, and a cycle asks many.
@@ -23,6 +24,7 @@ const IDLE: Duration = Duration::from_secs(30);
 pub struct PeerClient {
     http: Client,
     limit: Duration,
+    names: Option<InstanceId>,
 }
 
 /// Whom and where; what each error names.
@@ -48,7 +50,13 @@ impl PeerClient {
         // Neither a proxy nor a redirect may put somebody else's answer in a peer's place.
         let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let builder = builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(1).connect_timeout(limit);
-        builder.build().map(|http| Self { http, limit }).map_err(PeerError::Client)
+        builder.build().map(|http| Self { http, limit, names: None }).map_err(PeerError::Client)
+    }
+
+    /// The same client, giving this id with each question: a server's own, of which those who have joined may not know yet.
+    #[must_use]
+    pub fn naming(self, instance: InstanceId) -> Self {
+        Self { names: Some(instance), ..self }
     }
 
     /// Asks the agent at `address`, which is to be `expect`'s, as EC2 says.
@@ -67,7 +75,9 @@ impl PeerClient {
     }
 
     async fn fetch(&self, asked: &Asked<'_>) -> Result<PeerAnswer, PeerError> {
-        let sent = self.http.get(format!("http://{}{PATH}", asked.at)).send().await;
+        let question = self.http.get(format!("http://{}{PATH}", asked.at));
+        let question = self.names.iter().fold(question, |question, id| question.header(HEADER, id.as_str()));
+        let sent = question.send().await;
         let response = sent.map_err(|source| asked.unreachable(source))?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(PeerError::Status { instance: asked.instance.clone(), at: asked.at, status: response.status().as_u16() });

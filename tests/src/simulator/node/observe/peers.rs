@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Ec2Answer;
 use quorate_core::reading::Reading;
+use quorate_core::role::Role;
 
 use super::super::Agent;
 use super::super::readings::{confirm, failed};
@@ -13,6 +14,7 @@ use crate::simulator::world::World;
 impl World {
     pub(super) fn observe_peers(&mut self, n: usize, agent: &mut Agent) -> bool {
         let mut slow = false;
+        agent.seen.callers = std::mem::take(&mut self.nodes[n].callers);
         for (id, address) in addresses(agent) {
             if id != self.nodes[n].me.instance && !agent.memory.terminated.contains(&id) {
                 slow |= !self.ask_peer(n, agent, &id, address);
@@ -33,6 +35,8 @@ impl World {
             return false;
         };
         let known = agent.heard.insert(p, answer.record_version);
+        let me = &self.nodes[n].me;
+        let calls = (me.role == Role::ControlPlane).then(|| me.instance.clone());
         match agent.seen.peers.get_mut(id) {
             Some(reading) if known == Some(answer.record_version) && reading.last().is_some() => {
                 confirm(reading, now);
@@ -47,6 +51,7 @@ impl World {
                 agent.seen.peers.insert(id.clone(), Reading::Fresh(answer.said.clone(), now));
             }
         }
+        self.nodes[p].callers.extend(calls);
         true
     }
 }
