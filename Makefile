@@ -16,7 +16,7 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-build setup-etcd setup-lint binaries demo test lint simulate bench golden etcd-3.5 \
-	test-etcd-3.5 test-machine package check-packaging clean
+	test-etcd-3.5 test-machine test-kube package check-packaging clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ test-etcd-3.5: etcd-3.5 setup-etcd binaries ## Every test, against that etcd
 
 test-machine: setup-build ## Boots machines with the package and looks how it behaves (root; SCENE=name plays some)
 	@$(STAGE) 'booted machines' scripts/test-machine --show-output $(SCENE)
+
+test-kube: setup-build ## The tests of the Kubernetes adapter and the drain on a real cluster, one node of which is drained (QUORATE_TEST_KUBECONFIG=file)
+	@$(STAGE) 'a real cluster' scripts/test-kube
 
 package: binaries ## deb, rpm and systemd-sysext image into target/package (ETCD_DIR=dir puts etcd into the last)
 	@scripts/package all --binary target/lab/quorate $(if $(ETCD_DIR),--etcd $(ETCD_DIR))

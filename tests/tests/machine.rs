@@ -9,6 +9,8 @@ mod agent;
 mod boot;
 #[path = "machine/evidence.rs"]
 mod evidence;
+#[path = "machine/kubernetes.rs"]
+mod kubernetes;
 #[path = "machine/leave.rs"]
 mod leave;
 #[path = "machine/partition.rs"]

@@ -66,7 +66,7 @@ fn servers(seen: &Observation, memory: &Memory) -> Vec<Server> {
 fn data_claim(seen: &Observation) -> DataClaim {
     let identity = match seen.local.data.fresh() {
         None => return DataClaim::Unknown,
-        Some(LocalData::Empty) => return DataClaim::None,
+        Some(LocalData::Empty) => return without_log(seen),
         Some(LocalData::Present(identity)) => identity,
     };
     let (Some(cluster), Some(member)) = (identity.cluster, identity.member) else { return without_log(seen) };
@@ -81,7 +81,8 @@ fn data_claim(seen: &Observation) -> DataClaim {
     }
 }
 
-/// A directory without a write-ahead log holds no member, unless etcd is just about to write one.
+/// An empty disk, or a directory without a write-ahead log, holds no member, unless etcd is just about to write one: k3s waits for its turn to join with
+/// nothing on the disk, and then votes within a second.
 fn without_log(seen: &Observation) -> DataClaim {
     match seen.local.process.fresh() {
         Some(Process::Stopped { .. }) => DataClaim::None,

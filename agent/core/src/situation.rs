@@ -249,10 +249,11 @@ impl<'a> Situation<'a> {
     /// Quorate's own etcd does: there its word that it does not hold that member's data is as good.
     #[must_use]
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
-        let is_server = self.seen.me.role == Role::ControlPlane;
+        // What its agent said is older than what its etcd says just now.
+        let denies = |m: &Member| self.seen.me.role == Role::ControlPlane && self.status(m.id).is_none() && self.member_is_gone(m);
         self.membership()?.voters().find_map(|m| {
             let instance = self.instance_of(m)?;
-            let departed = self.is_departed(&instance) || (is_server && self.member_is_gone(m));
+            let departed = self.is_departed(&instance) || denies(m);
             (instance != *self.me() && departed).then_some((m, instance))
         })
     }

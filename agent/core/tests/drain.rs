@@ -1,6 +1,8 @@
 //! The drain against a model of an API server, in virtual time: what is never done, and by when it is done.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a property that does not hold fails its test")]
+#[path = "property/config.rs"]
+mod config;
 #[path = "drain/model.rs"]
 mod model;
 
@@ -118,7 +120,7 @@ fn any_spec() -> impl Strategy<Value = Spec> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config::cases(400))]
 
     /// The model itself refuses what is never allowed: a step before the cordon or on an old list, and the end of a pod that stays.
     #[test]

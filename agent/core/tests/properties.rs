@@ -15,14 +15,10 @@ use quorate_core::memory::Memory;
 use quorate_core::plan::{Start, Step};
 use quorate_core::{planner, safety};
 
+use property::config::cases;
 use property::dice::Dice;
 use property::world::World;
 use property::{oracles, steps, torn, walk};
-
-fn cases(default: u32) -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    ProptestConfig { cases, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
-}
 
 /// The randomness of one world. Zeros make the plainest world, and none left counts as zeros, so that a failing world shrinks well.
 fn entropy() -> impl Strategy<Value = Vec<u8>> {

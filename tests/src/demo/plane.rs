@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::ids::GroupName;
 use quorate_core::role::Role;
 use serde::Serialize;
 use serde_json::json;
@@ -15,6 +15,7 @@ use super::timeline::{Timeline, seconds};
 use super::verdict::{self, Promise, promise};
 use super::{DemoOptions, settings, write};
 use crate::kubernetes::{ClusterHandle, PodSpec, Resource, budget, workload};
+use crate::lab::kubernetes::ClusterGroups;
 use crate::lab::witness::Witness;
 use crate::lab::writer::{Label, Writer};
 use crate::lab::{Lab, LabOptions, binaries};
@@ -72,8 +73,7 @@ pub async fn run(options: &DemoOptions, timeline: &Timeline) -> anyhow::Result<b
 
 struct Plane<'a> {
     lab: &'a Lab,
-    servers: GroupName,
-    workers: GroupName,
+    groups: ClusterGroups,
     size: usize,
     witness: Witness,
     timeline: &'a Timeline,
@@ -84,19 +84,20 @@ impl<'a> Plane<'a> {
         let group = |role, name, size| lab.create_group(lab.group_of(role, name, CLUSTER, size, HOOK_TIMEOUT));
         let servers = group(Role::ControlPlane, "servers", u32::try_from(size)?)?;
         let workers = group(Role::Worker, "workers", u32::try_from(WORKERS)?)?;
-        Ok(Self { lab, servers, workers, size, witness: Witness::of(lab), timeline })
+        let groups = ClusterGroups { cluster: CLUSTER.to_owned(), servers, workers };
+        Ok(Self { lab, groups, size, witness: Witness::of(lab), timeline })
     }
 
     async fn play(&self) -> anyhow::Result<Figures> {
         let formed = self.timed("the servers vote and the workers are Ready", self.formed()).await?;
-        let writer = self.lab.write_to_servers(&self.servers, "/quorate-lab/")?;
+        let writer = self.lab.write_to_servers(&self.groups.servers, "/quorate-lab/")?;
         let pods = self.application().await?;
         self.timeline.tell(format_args!("a write load is on etcd, and {PODS} pods run of which {AVAILABLE} always shall"));
-        let servers = self.timed("every server was replaced", self.refresh(&self.servers)).await?;
-        let workers = self.timed("every worker was replaced", self.refresh(&self.workers)).await?;
+        let servers = self.timed("every server was replaced", self.refresh(&self.groups.servers)).await?;
+        let workers = self.timed("every worker was replaced", self.refresh(&self.groups.workers)).await?;
         let killed = self.timed("a server that lost its hardware was replaced", self.kill(&writer)).await?;
         let written = writer.stop().await;
-        let addresses: Vec<_> = self.lab.live(&self.servers).iter().filter_map(|one| self.lab.address(one).ok()).collect();
+        let addresses: Vec<_> = self.lab.live(&self.groups.servers).iter().filter_map(|one| self.lab.address(one).ok()).collect();
         let lost = written.lost(&addresses).await?.len();
         let actions = self.lab.region().lock().action_statistics();
         Ok(Figures {
@@ -113,7 +114,7 @@ impl<'a> Plane<'a> {
             cluster_ids: self.witness.sightings().clusters.len(),
             actions_opened: actions.opened,
             actions_timed_out: actions.timed_out,
-            strange_nodes: self.strange_nodes(),
+            strange_nodes: self.lab.strange_nodes(&self.groups),
         })
     }
 
@@ -124,14 +125,8 @@ impl<'a> Plane<'a> {
         Ok(begin.elapsed())
     }
 
-    /// All in service, Ready and voting, and no Node of anybody else.
     async fn formed(&self) -> anyhow::Result<()> {
-        self.lab.until_in_service(&self.servers, self.size, LIMIT).await?;
-        self.lab.until_in_service(&self.workers, WORKERS, LIMIT).await?;
-        self.lab.until_servers(&self.servers, CLUSTER, self.size, LIMIT).await?;
-        self.lab.until_workers(&self.workers, CLUSTER, WORKERS, LIMIT).await?;
-        let tidy = || async { if self.strange_nodes().is_empty() { Ok(()) } else { Err(format!("{:?}", self.strange_nodes())) } };
-        self.lab.until(LIMIT, "the Nodes of the old instances to go", tidy).await
+        self.lab.until_plane(&self.groups, self.size, WORKERS, LIMIT).await
     }
 
     async fn application(&self) -> anyhow::Result<Pods> {
@@ -163,21 +158,13 @@ impl<'a> Plane<'a> {
     }
 
     async fn kill(&self, writer: &Writer) -> anyhow::Result<()> {
-        let leader = self.lab.leader(&self.servers).await?;
+        let leader = self.lab.leader(&self.groups.servers).await?;
         writer.label(Label::Kill);
         self.lab.hard_kill(&leader);
         self.lab.until_gone(&leader, LIMIT).await?;
         self.formed().await?;
         writer.label(Label::Graceful);
         Ok(())
-    }
-
-    /// Nodes of no instance that runs.
-    fn strange_nodes(&self) -> Vec<String> {
-        let live: Vec<InstanceId> = [&self.servers, &self.workers].iter().flat_map(|group| self.lab.live(*group)).collect();
-        let nodes = self.lab.kubernetes(CLUSTER).with(|cluster, _| cluster.all(Resource::Nodes).cloned().collect::<Vec<_>>());
-        let names = nodes.iter().filter_map(|node| node["metadata"]["name"].as_str());
-        names.filter(|name| !live.iter().any(|id| id.as_str() == *name)).map(str::to_owned).collect()
     }
 }
 

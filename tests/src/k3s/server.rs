@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use axum::http::HeaderMap;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::api::Api;
@@ -24,6 +26,8 @@ use super::{join, listen, log, role};
 use crate::kubernetes::{User, kubeconfig_trusting};
 
 const PORT: u16 = 6443;
+/// Between two looks whether the API answers, before systemd is told.
+const READY_LOOK: Duration = Duration::from_millis(100);
 
 /// A server about to start its etcd.
 struct Server {
@@ -128,9 +132,20 @@ impl Server {
         tokio::select! {
             () = self.gate.watch(self.etcd.0.clone()) => Ok(()),
             () = duties.run(self.etcd.0.clone()) => Ok(()),
+            () = self.tell_systemd() => Ok(()),
             () = role::keep(&self.api, &self.gate, &self.config, &self.name) => Ok(()),
             failed = self.kubelet() => failed,
         }
+    }
+
+    /// The unit of a server is `Type=notify`: its start is over when the API answers.
+    async fn tell_systemd(&self) {
+        while !self.gate.is_open() {
+            tokio::time::sleep(READY_LOOK).await;
+        }
+        log::info("k3s is up and running");
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        std::future::pending().await
     }
 
     /// Its own API server comes first; until that answers, the one that it joined through.

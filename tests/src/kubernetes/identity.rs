@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::status::Status;
+
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
@@ -18,6 +20,19 @@ impl User {
         match token.strip_prefix("node:") {
             Some(node) if !node.is_empty() => Some(Self::Node(node.to_owned())),
             _ => (token == "admin").then_some(Self::Admin),
+        }
+    }
+
+    /// Itself, or the kubelet whose name it assumes, which the administrator may.
+    pub(super) fn as_whom(self, assumed: &str) -> Result<Self, Status> {
+        match (&self, assumed.strip_prefix("system:node:")) {
+            _ if assumed.is_empty() => Ok(self),
+            (Self::Admin, Some(node)) => Ok(Self::Node(node.to_owned())),
+            _ => Err(Status::new(
+                403,
+                "Forbidden",
+                format!("users {assumed:?} is forbidden: User {self:?} cannot impersonate resource \"users\""),
+            )),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use quorate_core::time::Timestamp;
@@ -23,6 +23,8 @@ use crate::wire::{Clock, Fault, Faults, Running, Subject, listen};
 
 /// How often a watch looks for news.
 const TURN: Duration = Duration::from_millis(20);
+/// Whose rights the asker assumes: <https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/>.
+const IMPERSONATED: HeaderName = HeaderName::from_static("impersonate-user");
 /// The text of the real server's priority and fairness, which is no `Status`.
 const TOO_MANY: &str = "Too many requests, please try again later.";
 
@@ -137,6 +139,10 @@ impl Front {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let token = text(header::AUTHORIZATION).strip_prefix("Bearer ");
         let Some(user) = token.and_then(User::of_token) else { return refuse(&Status::unauthorized()) };
+        let user = match user.as_whom(text(IMPERSONATED)) {
+            Ok(user) => user,
+            Err(refusal) => return refuse(&refusal),
+        };
         let request = Request { user: &user, method, path, query, content_type: text(header::CONTENT_TYPE), body };
         match self.cluster.with(|cluster, now| cluster.answer(&request, now)) {
             Ok(Answer::Object(code, object)) => send(code, &object),

@@ -11,13 +11,14 @@ use super::resource::Resource;
 /// A Node.
 #[must_use]
 pub fn node(name: &str) -> Value {
-    json!({ "kind": "Node", "metadata": { "name": name }, "spec": {} })
+    json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name }, "spec": {} })
 }
 
 /// A disruption budget for the pods with the label `app` in the namespace `default`; `rule` such as `{"minAvailable": 1}`.
 #[must_use]
 pub fn budget(name: &str, app: &str, rule: &Value) -> Value {
-    let mut budget = json!({ "kind": "PodDisruptionBudget", "metadata": { "name": name, "namespace": "default" }, "spec": rule });
+    let metadata = json!({ "name": name, "namespace": "default" });
+    let mut budget = json!({ "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": rule });
     budget["spec"]["selector"] = json!({ "matchLabels": { "app": app } });
     budget
 }
@@ -26,8 +27,15 @@ pub fn budget(name: &str, app: &str, rule: &Value) -> Value {
 #[must_use]
 pub fn workload(resource: Resource, name: &str, replicas: u32, pod: &PodSpec) -> Value {
     let template = json!({ "metadata": { "labels": pod.0["metadata"]["labels"], "annotations": pod.0["metadata"]["annotations"] }, "spec": pod.0["spec"] });
-    let spec = json!({ "replicas": replicas, "template": template });
-    json!({ "kind": resource.kind(), "metadata": { "name": name, "namespace": "default" }, "spec": spec })
+    let mut spec = json!({ "template": template, "selector": { "matchLabels": pod.0["metadata"]["labels"] } });
+    if resource != Resource::DaemonSets {
+        spec["replicas"] = replicas.into();
+    }
+    if resource == Resource::StatefulSets {
+        spec["serviceName"] = name.into();
+    }
+    let metadata = json!({ "name": name, "namespace": "default" });
+    json!({ "apiVersion": resource.api_version(), "kind": resource.kind(), "metadata": metadata, "spec": spec })
 }
 
 /// A pod of the namespace `default`, label `app` as its name says up to the first dash. Bound to a node it runs and is ready.
@@ -40,7 +48,10 @@ impl PodSpec {
     pub fn new(name: &str) -> Self {
         let app = name.split('-').next().unwrap_or(name);
         let metadata = json!({ "name": name, "namespace": "default", "labels": { "app": app }, "annotations": {} });
-        Self(json!({ "kind": "Pod", "metadata": metadata, "spec": { "terminationGracePeriodSeconds": 30 } }))
+        // What the real thing runs; it ends as soon as it is asked to.
+        let containers = json!([{ "name": "main", "image": "registry.k8s.io/pause:3.10" }]);
+        let spec = json!({ "terminationGracePeriodSeconds": 30, "containers": containers });
+        Self(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec }))
     }
 
     /// It runs there.

@@ -15,7 +15,7 @@ const NODE_GRACE: Duration = Duration::from_secs(4);
 
 /// The clusters by name. Each is made when it is first asked for.
 #[derive(Debug)]
-pub(super) struct Clusters {
+pub struct Clusters {
     address: Ipv4Addr,
     handles: Mutex<BTreeMap<String, ClusterHandle>>,
     servers: tokio::sync::Mutex<BTreeMap<String, ApiServer>>,
@@ -23,7 +23,8 @@ pub(super) struct Clusters {
 
 impl Clusters {
     /// None yet; their API servers will listen at this address.
-    pub(super) fn at(address: Ipv4Addr) -> Self {
+    #[must_use]
+    pub fn at(address: Ipv4Addr) -> Self {
         Self { address, handles: Mutex::default(), servers: tokio::sync::Mutex::default() }
     }
 
@@ -34,7 +35,10 @@ impl Clusters {
     }
 
     /// Where its API server answers, and the rules by which it errs.
-    pub(super) async fn serve(&self, name: &str) -> anyhow::Result<(String, Faults)> {
+    ///
+    /// # Errors
+    /// It cannot listen.
+    pub(crate) async fn serve(&self, name: &str) -> anyhow::Result<(String, Faults)> {
         let mut servers = self.servers.lock().await;
         if let Some(server) = servers.get(name) {
             return Ok((server.url(), server.faults().clone()));

@@ -7,66 +7,109 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use quorate_core::role::Role;
 
-use super::machine::Programs;
 use super::settings::AgentSettings;
-use crate::k3s::Beside;
+use crate::k3s::{Beside, Pace};
+use crate::region::Tag;
 
 /// What a machine is for, as its tags said when it was launched.
 #[derive(Clone, Debug)]
-pub(super) struct Purpose {
-    pub(super) role: Role,
-    pub(super) cluster: String,
+pub(crate) struct Purpose {
+    pub(crate) role: Role,
+    pub(crate) cluster: String,
     /// Where the API server of its cluster answers; empty for etcd alone.
-    pub(super) kubernetes: String,
+    pub(crate) kubernetes: String,
 }
 
-/// k3s' configuration directory on a disk.
+impl Purpose {
+    pub(crate) fn of(tags: &[Tag]) -> Self {
+        let tag = |key: &str| tags.iter().find(|tag| &*tag.key == key).map(|tag| &*tag.value).unwrap_or_default();
+        let role = Role::parse(tag("quorate:role")).unwrap_or(Role::Etcd);
+        Self { role, cluster: tag("quorate:cluster").to_owned(), kubernetes: String::new() }
+    }
+}
+
+/// Where k3s and its agent find everything, as they name it themselves.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) config_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) node_password: PathBuf,
+    pub(crate) token_file: PathBuf,
+}
+
+impl Layout {
+    /// Everything below one directory: a disk of the lab.
+    pub(super) fn on(disk: &Path) -> Self {
+        Self {
+            config_dir: config_dir(disk),
+            data_dir: data_dir(disk),
+            node_password: disk.join("k3s/node-password"),
+            token_file: disk.join("k3s/token"),
+        }
+    }
+
+    /// k3s' own places, and the token where Quorate's examples put it.
+    pub(crate) fn stock() -> Self {
+        Self {
+            config_dir: "/etc/rancher/k3s".into(),
+            data_dir: "/var/lib/rancher/k3s".into(),
+            node_password: "/etc/rancher/node/password".into(),
+            token_file: "/etc/quorate/token".into(),
+        }
+    }
+
+    /// The same as seen from outside, on the disk whose root directory is `root`.
+    pub(crate) fn on_disk(&self, root: &Path) -> Self {
+        let below = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+        Self {
+            config_dir: below(&self.config_dir),
+            data_dir: below(&self.data_dir),
+            node_password: below(&self.node_password),
+            token_file: below(&self.token_file),
+        }
+    }
+
+    /// Writes what the image brings along, on the disk whose root directory is `root`. `etcd` is what the stand-in runs, as it names it.
+    ///
+    /// # Errors
+    /// The disk cannot be written.
+    pub(crate) fn install(&self, root: &Path, purpose: &Purpose, etcd: &Path, pace: Pace) -> anyhow::Result<()> {
+        let disk = self.on_disk(root);
+        let config_dir = disk.config_dir;
+        fs::create_dir_all(&config_dir).with_context(|| format!("cannot make {}", config_dir.display()))?;
+        // What the agent renders, such as node-ip, it does not suffer here.
+        let mut baked = format!("data-dir: {}\n", self.data_dir.display());
+        if purpose.role == Role::ControlPlane {
+            baked.push_str("write-kubeconfig-mode: \"0600\"\n");
+        }
+        let config = config_dir.join("config.yaml");
+        fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
+        let beside =
+            Beside { etcd: etcd.to_owned(), kubernetes: purpose.kubernetes.clone(), node_password: self.node_password.clone(), pace };
+        beside.write(&config)?;
+        let token = disk.token_file;
+        fs::write(&token, format!("lab-{}\n", purpose.cluster)).with_context(|| format!("cannot write {}", token.display()))?;
+        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).with_context(|| format!("cannot protect {}", token.display()))
+    }
+
+    /// The agent's settings for it.
+    pub(crate) fn settings(&self) -> AgentSettings {
+        AgentSettings::defaults()
+            .text("kubernetes.distribution", "k3s")
+            .text("kubernetes.config_dir", self.config_dir.display())
+            .text("kubernetes.data_dir", self.data_dir.display())
+            .text("kubernetes.token_file", self.token_file.display())
+    }
+}
+
+/// k3s' configuration directory on a disk of the lab.
 #[must_use]
 pub fn config_dir(disk: &Path) -> PathBuf {
     disk.join("k3s/config")
 }
 
-/// k3s' data directory on a disk.
+/// k3s' data directory on a disk of the lab.
 #[must_use]
 pub fn data_dir(disk: &Path) -> PathBuf {
     disk.join("k3s/data")
-}
-
-/// Writes what the image brings along.
-///
-/// # Errors
-/// The disk cannot be written.
-pub(super) fn install(disk: &Path, purpose: &Purpose, programs: &Programs) -> anyhow::Result<()> {
-    let config = config_dir(disk).join("config.yaml");
-    fs::create_dir_all(config_dir(disk)).with_context(|| format!("cannot make {}", config_dir(disk).display()))?;
-    // What the agent renders, such as node-ip, it does not suffer here.
-    let mut baked = format!("data-dir: {}\n", data_dir(disk).display());
-    if purpose.role == Role::ControlPlane {
-        baked.push_str("write-kubeconfig-mode: \"0600\"\n");
-    }
-    fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
-    let beside = Beside {
-        etcd: programs.etcd.clone(),
-        kubernetes: purpose.kubernetes.clone(),
-        node_password: disk.join("k3s/node-password"),
-        pace: programs.pace,
-    };
-    beside.write(&config)?;
-    let token = token_file(disk);
-    fs::write(&token, format!("lab-{}\n", purpose.cluster)).with_context(|| format!("cannot write {}", token.display()))?;
-    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).with_context(|| format!("cannot protect {}", token.display()))
-}
-
-/// The agent's settings for it.
-pub(super) fn settings(disk: &Path, programs: &Programs) -> AgentSettings {
-    AgentSettings::defaults()
-        .text("kubernetes.distribution", "k3s")
-        .text("kubernetes.binary", programs.k3s.display())
-        .text("kubernetes.config_dir", config_dir(disk).display())
-        .text("kubernetes.data_dir", data_dir(disk).display())
-        .text("kubernetes.token_file", token_file(disk).display())
-}
-
-fn token_file(disk: &Path) -> PathBuf {
-    disk.join("k3s/token")
 }

@@ -3,28 +3,30 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use quorate_core::ids::InstanceId;
-use quorate_core::role::Role;
+use quorate_core::ids::{GroupName, InstanceId};
 use serde_json::Value;
 
-use super::Lab;
-use super::site::Groups;
+use super::site::{Groups, Site};
 use super::writer::Writer;
-use crate::kubernetes::{ClusterHandle, Key};
-use crate::region::GroupSpec;
+use crate::kubernetes::{ClusterHandle, Key, Resource};
 use crate::wire::Faults;
 
-impl Lab {
-    /// A group of this size and role whose instances belong to the cluster `cluster`, with the two hooks that Quorate asks for.
-    #[must_use]
-    pub fn group_of(&self, role: Role, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
-        self.group(name, cluster, size, hook_timeout).tag("quorate:role", role.as_str())
-    }
+/// The groups of one Kubernetes cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterGroups {
+    /// Its name.
+    pub cluster: String,
+    /// Its servers.
+    pub servers: GroupName,
+    /// Its workers.
+    pub workers: GroupName,
+}
 
+impl Site {
     /// The objects of the Kubernetes cluster with this name.
     #[must_use]
     pub fn kubernetes(&self, cluster: &str) -> ClusterHandle {
-        self.machines.clusters.handle(cluster)
+        self.clusters.handle(cluster)
     }
 
     /// What goes wrong in its API server, whichever server of the group is asked.
@@ -32,7 +34,7 @@ impl Lab {
     /// # Errors
     /// It cannot be served.
     pub async fn kubernetes_faults(&self, cluster: &str) -> anyhow::Result<Faults> {
-        Ok(self.machines.clusters.serve(cluster).await?.1)
+        Ok(self.clusters.serve(cluster).await?.1)
     }
 
     /// A write load on the etcd of these servers, beside what Kubernetes itself keeps there.
@@ -63,6 +65,31 @@ impl Lab {
     /// They are not in time.
     pub async fn until_workers(&self, groups: &(impl Groups + ?Sized), cluster: &str, size: usize, within: Duration) -> anyhow::Result<()> {
         self.until(within, &format!("{size} Ready Nodes of workers"), || async { self.nodes_are(groups, cluster, size, &["Ready"]) }).await
+    }
+
+    /// Waits until there are so many servers and workers, all in service, Ready and voting, and nobody else has a Node.
+    ///
+    /// # Errors
+    /// It is not so in time.
+    pub async fn until_plane(&self, groups: &ClusterGroups, servers: usize, workers: usize, within: Duration) -> anyhow::Result<()> {
+        self.until_in_service(&groups.servers, servers, within).await?;
+        self.until_in_service(&groups.workers, workers, within).await?;
+        self.until_servers(&groups.servers, &groups.cluster, servers, within).await?;
+        self.until_workers(&groups.workers, &groups.cluster, workers, within).await?;
+        let tidy = || async {
+            let strange = self.strange_nodes(groups);
+            if strange.is_empty() { Ok(()) } else { Err(format!("there are Nodes of nobody: {strange:?}")) }
+        };
+        self.until(within, "the Nodes of the old instances to go", tidy).await
+    }
+
+    /// Nodes of no instance that runs.
+    #[must_use]
+    pub fn strange_nodes(&self, groups: &ClusterGroups) -> Vec<String> {
+        let live: Vec<InstanceId> = [&groups.servers, &groups.workers].iter().flat_map(|group| self.live(*group)).collect();
+        let nodes = self.kubernetes(&groups.cluster).with(|cluster, _| cluster.all(Resource::Nodes).cloned().collect::<Vec<_>>());
+        let names = nodes.iter().filter_map(|node| node["metadata"]["name"].as_str());
+        names.filter(|name| !live.iter().any(|id| id.as_str() == *name)).map(str::to_owned).collect()
     }
 
     /// The Node of an instance.

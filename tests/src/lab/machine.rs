@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use quorate_core::ids::InstanceId;
 use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
-use super::distribution::{self, Purpose};
+use super::distribution::{Layout, Purpose};
 use super::processes::{self, Process};
 use super::settings::{AgentSettings, LISTEN};
 use super::{binaries, subnet};
@@ -57,7 +57,7 @@ impl Machine {
     pub(super) fn start_agent(&mut self, programs: &Programs) -> anyhow::Result<()> {
         fs::create_dir_all(&self.disk).with_context(|| format!("cannot make {}", self.disk.display()))?;
         if self.purpose.role.has_node() {
-            distribution::install(&self.disk, &self.purpose, programs)?;
+            Layout::on(&self.disk).install(Path::new("/"), &self.purpose, &programs.etcd, programs.pace)?;
         }
         let config = self.disk.join("config.toml");
         fs::write(&config, self.settings(programs).to_string()).with_context(|| format!("cannot write {}", config.display()))?;
@@ -97,7 +97,7 @@ impl Machine {
             None => own,
         };
         let own = match self.purpose.role.has_node() {
-            true => own.overridden_by(&distribution::settings(&self.disk, programs)),
+            true => own.overridden_by(&Layout::on(&self.disk).settings()).text("kubernetes.binary", programs.k3s.display()),
             false => own,
         };
         own.overridden_by(&programs.settings)

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use quorate_core::ids::InstanceId;
-use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use rustix::process::Signal;
 
@@ -24,7 +23,7 @@ use super::machine::{Machine, Programs};
 use super::settings::AgentSettings;
 use super::site::Host;
 use super::{root, subnet};
-use crate::region::{Ec2State, Tag};
+use crate::region::Ec2State;
 use crate::wire::RegionServer;
 
 /// So many of the last lines of each log.
@@ -34,7 +33,7 @@ const TAIL: usize = 25;
 #[derive(Debug)]
 pub(super) struct Machines {
     pub(super) server: RegionServer,
-    pub(super) clusters: Clusters,
+    pub(super) clusters: Arc<Clusters>,
     root: PathBuf,
     boot: Duration,
     programs: Mutex<Programs>,
@@ -66,7 +65,7 @@ impl Machines {
         };
         Self {
             server,
-            clusters: Clusters::at(api),
+            clusters: Arc::new(Clusters::at(api)),
             root: root.to_owned(),
             boot,
             programs,
@@ -129,7 +128,7 @@ impl Machines {
         if let Some(slot) = lock(&self.slots).get(instance) {
             return Ok(slot.machine.clone());
         }
-        let found = self.server.region().lock().instance(instance).map(|instance| (instance.address, purpose(&instance.tags)));
+        let found = self.server.region().lock().instance(instance).map(|instance| (instance.address, Purpose::of(&instance.tags)));
         let (address, purpose) = found.with_context(|| format!("there is no instance {instance}"))?;
         let (disk, log) = (self.disk(instance), self.log(instance));
         let machine = Machine { id: instance.clone(), disk, log, address, purpose, imds: None, agent: None };
@@ -262,12 +261,6 @@ impl Host for Machines {
     fn is_unattended(&self, instance: &InstanceId) -> bool {
         lock(&self.unattended).contains(instance)
     }
-}
-
-fn purpose(tags: &[Tag]) -> Purpose {
-    let tag = |key: &str| tags.iter().find(|tag| &*tag.key == key).map(|tag| &*tag.value).unwrap_or_default();
-    let role = Role::parse(tag("quorate:role")).unwrap_or(Role::Etcd);
-    Purpose { role, cluster: tag("quorate:cluster").to_owned(), kubernetes: String::new() }
 }
 
 /// A test that failed while it held the lock leaves nothing half-done.

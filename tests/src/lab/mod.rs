@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use tokio::task::JoinHandle;
 
@@ -89,7 +90,7 @@ impl Lab {
         let events = server.take_events();
         let machines = Arc::new(Machines::new(server, options, root.path()));
         let events = tokio::spawn(events::follow(machines.clone(), events));
-        let site = Site::new(machines.server.region().clone(), machines.clone());
+        let site = Site::new(machines.server.region().clone(), machines.clone(), machines.clusters.clone());
         Ok(Self { site, machines, events, subnet, root })
     }
 
@@ -98,6 +99,12 @@ impl Lab {
     pub fn group(&self, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
         let store = format!("file://{}", self.root.path().join("store").join(cluster).display());
         site::group(name, cluster, &store, size, hook_timeout)
+    }
+
+    /// The same of another role: Kubernetes servers or workers.
+    #[must_use]
+    pub fn group_of(&self, role: Role, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
+        self.group(name, cluster, size, hook_timeout).tag("quorate:role", role.as_str())
     }
 
     /// Makes the group; its instances launch at once.

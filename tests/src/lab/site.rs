@@ -11,6 +11,7 @@ use anyhow::Context;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
+use super::clusters::Clusters;
 use super::etcd::Credentials;
 use crate::region::{ActionResult, Api, Caller, GroupSpec, HookSpec, Instance, Transition};
 use crate::wire::RegionHandle;
@@ -47,18 +48,19 @@ impl Groups for [GroupName] {
     }
 }
 
-/// The region, and whoever runs the machines.
+/// The region, whoever runs the machines, and the Kubernetes clusters of their k3s.
 #[derive(Clone, Debug)]
 pub struct Site {
     region: RegionHandle,
     pub(super) host: Arc<dyn Host>,
+    pub(super) clusters: Arc<Clusters>,
 }
 
 impl Site {
     /// A site.
     #[must_use]
-    pub fn new(region: RegionHandle, host: Arc<dyn Host>) -> Self {
-        Self { region, host }
+    pub fn new(region: RegionHandle, host: Arc<dyn Host>, clusters: Arc<Clusters>) -> Self {
+        Self { region, host, clusters }
     }
 
     /// The region.

@@ -15,8 +15,9 @@ use super::command::{run, run_within};
 use super::image::Image;
 use super::journal::{self, Entry};
 use super::spawn::{self, Boot, Cgroup};
-use super::{SHARED, files};
+use super::{SHARED, files, k3s};
 use crate::lab::AgentSettings;
+use crate::lab::distribution::Purpose;
 use crate::lab::observe;
 
 const MACHINES: &str = "/run/machines";
@@ -43,11 +44,17 @@ impl Machine {
         instance: &InstanceId,
         address: Ipv4Addr,
         settings: &AgentSettings,
+        purpose: &Purpose,
     ) -> anyhow::Result<Self> {
         let name = format!("m{}", address.octets()[3]);
         let directory = Path::new(MACHINES).join(&name);
         image.mount(&directory).with_context(|| format!("cannot make a disk for {name}"))?;
-        files::write(&directory.join("root"), &name, address, settings).with_context(|| format!("cannot write the files of {name}"))?;
+        let root = directory.join("root");
+        let settings = if purpose.role.has_node() { k3s::settings().overridden_by(settings) } else { settings.clone() };
+        files::write(&root, &name, address, &settings).with_context(|| format!("cannot write the files of {name}"))?;
+        if purpose.role.has_node() {
+            k3s::install(&root, purpose)?;
+        }
         let cgroup = Cgroup::create(world, &name)?;
         Ok(Self { name, instance: instance.clone(), directory, cgroup, nspawn: AtomicU32::new(0), cut: AtomicBool::new(false) })
     }

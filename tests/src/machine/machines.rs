@@ -16,6 +16,9 @@ use super::instance::Machine;
 use super::journal;
 use super::spawn::REBOOT;
 use crate::lab::AgentSettings;
+use crate::lab::clusters::Clusters;
+use crate::lab::distribution::{Layout, Purpose};
+use crate::lab::etcd::Credentials;
 use crate::lab::events::Machinery;
 use crate::lab::site::Host;
 use crate::wire::RegionServer;
@@ -27,6 +30,7 @@ const TAIL: &str = "--lines=30";
 #[derive(Debug)]
 pub(super) struct Machines {
     pub(super) server: RegionServer,
+    clusters: Arc<Clusters>,
     image: Image,
     scene: String,
     /// The world's cgroup.
@@ -39,9 +43,17 @@ pub(super) struct Machines {
 }
 
 impl Machines {
-    pub(super) fn new(server: RegionServer, image: Image, scene: &str, cgroup: PathBuf, settings: AgentSettings) -> Self {
+    pub(super) fn new(
+        server: RegionServer,
+        clusters: Arc<Clusters>,
+        image: Image,
+        scene: &str,
+        cgroup: PathBuf,
+        settings: AgentSettings,
+    ) -> Self {
         Self {
             server,
+            clusters,
             image,
             scene: scene.to_owned(),
             cgroup,
@@ -71,10 +83,13 @@ impl Machines {
         machine.boot()
     }
 
-    fn create(&self, instance: &InstanceId) -> anyhow::Result<Arc<Machine>> {
-        let address = self.server.region().lock().instance(instance).map(|instance| instance.address);
-        let address = address.with_context(|| format!("there is no instance {instance}"))?;
-        let machine = Arc::new(Machine::create(&self.image, &self.cgroup, instance, address, &self.settings)?);
+    async fn create(&self, instance: &InstanceId) -> anyhow::Result<Arc<Machine>> {
+        let known = self.server.region().lock().instance(instance).map(|instance| (instance.address, Purpose::of(&instance.tags)));
+        let (address, mut purpose) = known.with_context(|| format!("there is no instance {instance}"))?;
+        if purpose.role.has_node() {
+            purpose.kubernetes = self.clusters.serve(&purpose.cluster).await?.0;
+        }
+        let machine = Arc::new(Machine::create(&self.image, &self.cgroup, instance, address, &self.settings, &purpose)?);
         lock(&self.machines).insert(instance.clone(), machine.clone());
         Ok(machine)
     }
@@ -103,7 +118,10 @@ impl Machines {
 impl Machinery for Machines {
     /// Powers a machine on, and on again after a reboot, until it is off.
     async fn launch(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        let machine = self.machine(instance).map_or_else(|| self.create(instance), Ok)?;
+        let machine = match self.machine(instance) {
+            Some(machine) => machine,
+            None => self.create(instance).await?,
+        };
         loop {
             let status = self.boot(&machine)?.wait().await?;
             match status.code() {
@@ -157,6 +175,11 @@ impl Host for Machines {
             let _ = writeln!(text, "--- {} {}\n{}", machine.name(), machine.instance(), log.unwrap_or_else(|error| format!("{error:#}")));
         }
         text
+    }
+
+    fn credentials(&self, instance: &InstanceId) -> Option<Credentials> {
+        let disk = self.machine(instance)?.disk();
+        Credentials::of_k3s(&Layout::stock().on_disk(&disk).data_dir)
     }
 
     fn is_unattended(&self, instance: &InstanceId) -> bool {

@@ -5,6 +5,7 @@
 //! there, however that ends. Elsewhere [`World::enter`] says why not. Each world has the network to itself: one at a time.
 
 pub mod journal;
+pub mod k3s;
 pub mod network;
 
 mod command;
@@ -22,13 +23,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::role::Role;
 use tokio::task::JoinHandle;
 
 pub use image::Packages;
 pub use instance::Machine;
 
+use crate::lab::clusters::Clusters;
 use crate::lab::site::{self, Site};
-use crate::lab::{AgentSettings, events};
+use crate::lab::{AgentSettings, binaries, events};
 use crate::region::{Delays, GroupSpec, Region, RegionConfig};
 use crate::wire::{ImdsServer, RegionServer};
 use image::Image;
@@ -86,15 +89,17 @@ impl World {
         let network = Network::create().context("cannot make the bridge")?;
         let image = Image::prepare(&packages).context("cannot install the package")?;
         std::fs::create_dir_all(SHARED)?;
+        std::fs::copy(binaries::k3s()?, Path::new(SHARED).join("k3s")).context("cannot copy the stand-in for k3s")?;
         // The machine says itself when it is off; only one that hangs is to meet the end of this time.
         let delays = Delays { shutdown: Duration::from_secs(120), ..Delays::lab() };
         let shortest_heartbeat_timeout = Duration::from_secs(1);
         let region = RegionConfig { delays, shortest_heartbeat_timeout, addresses: network::addresses(), ..RegionConfig::default() };
-        let mut server = RegionServer::start(Region::new(region), network::API).await.context("cannot serve the region")?;
+        let mut server = RegionServer::start(Region::new(region), network::API.into()).await.context("cannot serve the region")?;
         let metadata = server.serve_imds_for_all(network::METADATA).await.context("cannot serve the metadata")?;
         let events = server.take_events();
-        let machines = Arc::new(Machines::new(server, image, scene, PathBuf::from(cgroup), settings));
-        let site = Site::new(machines.server.region().clone(), machines.clone());
+        let clusters = Arc::new(Clusters::at(*network::API.ip()));
+        let machines = Arc::new(Machines::new(server, clusters.clone(), image, scene, PathBuf::from(cgroup), settings));
+        let site = Site::new(machines.server.region().clone(), machines.clone(), clusters);
         let events = tokio::spawn(events::follow(machines.clone(), events));
         Ok(Some(Self { site, machines, events, packages, passed: AtomicBool::new(false), _metadata: metadata, network }))
     }
@@ -103,6 +108,12 @@ impl World {
     #[must_use]
     pub fn group(&self, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
         site::group(name, cluster, &format!("file://{}/store", files::SHARED), size, hook_timeout)
+    }
+
+    /// The same of another role: Kubernetes servers or workers.
+    #[must_use]
+    pub fn group_of(&self, role: Role, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
+        self.group(name, cluster, size, hook_timeout).tag("quorate:role", role.as_str())
     }
 
     /// Makes the group; its instances launch at once.

@@ -8,7 +8,7 @@ use crate::region::AddressRange;
 /// Where every instance finds its metadata.
 pub const METADATA: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(169, 254, 169, 254), 80));
 /// Where EC2 and Auto Scaling answer.
-pub const API: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 8000));
+pub const API: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 8000);
 /// Where the machines' default route goes.
 pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub(super) const BRIDGE: &str = "br0";

@@ -12,7 +12,7 @@ async fn three_servers_of_which_two_join_at_once_become_one_cluster() {
     let (mut second, mut third) = (world.machine(1), world.machine(2));
     for joiner in [&mut second, &mut third] {
         joiner.configure(&format!("server: {}\n", first.url()));
-        joiner.start("server");
+        joiner.start_again_and_again("server");
     }
     let all = [&first, &second, &third];
     world.until(LONG, &third, "all three vote", || async { all.iter().all(|machine| world.votes(machine)) }).await;

@@ -155,6 +155,16 @@ impl Machine {
         self.child = Some(command.process_group(0).kill_on_drop(true).spawn().unwrap());
     }
 
+    /// As its unit does it, with `Restart=always`: a start that failed is followed by another.
+    pub(crate) fn start_again_and_again(&mut self, kind: &str) {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "until \"$@\"; do sleep 1; done", "k3s.service", PROGRAM, kind, "--config"]).arg(self.disk.join("config.yaml"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env(processes::MARK, &self.disk).stdin(Stdio::null());
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.child = Some(command.process_group(0).kill_on_drop(true).spawn().unwrap());
+    }
+
     /// Pulls the plug.
     pub(crate) async fn kill(&mut self) {
         self.child.take().unwrap().kill().await.unwrap();

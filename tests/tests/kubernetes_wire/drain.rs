@@ -6,7 +6,7 @@ use quorate::adapters::kubernetes::ApiServers;
 use quorate::clock::Clock;
 use quorate::drain::Drain;
 use quorate_core::drain::{Escalation, Limits, Verdict};
-use quorate_lab::kubernetes::{ApiServer, Key, PodSpec, Resource, User, budget, workload};
+use quorate_lab::kubernetes::{ApiServer, PodSpec, Resource, User, budget, workload};
 use quorate_lab::wire::Fault;
 use serde_json::json;
 use tokio::sync::watch;
@@ -73,24 +73,6 @@ async fn what_must_go_goes_and_what_must_stay_stays() {
 }
 
 #[tokio::test]
-async fn a_budget_that_never_allows_is_deleted_past_in_time_or_given_up_at_the_end() {
-    for (escalation, done) in [(Escalation::Delete, true), (Escalation::GiveUp, false)] {
-        let lab = Lab::start(&["n1"]).await;
-        lab.put(PodSpec::new("db-0").on("n1").grace(1));
-        lab.put(budget("pdb", "db", &json!({ "minAvailable": 1 })));
-        let end = drain(&lab.adapter().await, secs(6), escalation).await;
-        assert_eq!(end.is_done(), done, "{:?}", end.said);
-        assert!(end.took >= secs(2) && end.took < Duration::from_millis(6300), "{escalation:?} took {:?}", end.took);
-        assert!(
-            end.said.iter().any(|says| says.contains("default/db-0 may not be evicted yet") && says.contains("disruption budget")),
-            "{:?}",
-            end.said
-        );
-        assert_eq!(lab.pods_on("n1").is_empty(), done);
-    }
-}
-
-#[tokio::test]
 async fn a_finalizer_that_nobody_takes_away_does_not_hold_the_drain() {
     let lab = Lab::start(&["n1"]).await;
     lab.put(brief("job-0").finalizer("batch.kubernetes.io/job-tracking"));
@@ -100,17 +82,6 @@ async fn a_finalizer_that_nobody_takes_away_does_not_hold_the_drain() {
     let pods = lab.pods_on("n1");
     assert_eq!(pods, ["job-0", "job-1"], "the objects stay");
     assert!(pods.iter().all(|name| lab.pod(name).unwrap()["status"]["phase"] == "Succeeded"));
-}
-
-#[tokio::test]
-async fn two_budgets_for_one_pod_do_not_stop_the_others() {
-    let lab = Lab::start(&["n1"]).await;
-    lab.put(brief("db-0"));
-    lab.put(brief("web-0"));
-    lab.put(budget("one", "db", &json!({ "minAvailable": 0 })));
-    lab.put(budget("two", "db", &json!({ "minAvailable": 0 })));
-    let end = drain(&lab.adapter().await, secs(6), Escalation::Delete).await;
-    assert!(end.is_done() && end.said.iter().any(|says| says.contains("more than one PodDisruptionBudget")), "{:?}", end.said);
 }
 
 #[tokio::test]
@@ -192,30 +163,6 @@ async fn lost_answers_and_broken_servers_cost_time_and_nothing_else() {
     let end = drain(&lab.adapter().await, secs(20), Escalation::GiveUp).await;
     assert!(end.is_done() && end.took < secs(8), "{:?} {:?}", end.took, end.said);
     assert!(lab.pods_on("n1").is_empty());
-}
-
-#[tokio::test]
-async fn a_kubelets_credential_drains_its_own_node() {
-    let lab = Lab::start(&["n1", "n2"]).await;
-    lab.put(brief("web-0"));
-    lab.put(workload(Resource::DaemonSets, "cni", 0, &PodSpec::new("cni")));
-    lab.put(PodSpec::new("other-0").on("n2"));
-    let adapter = lab.adapter_as(&User::Node("n1".to_owned()), &[]).await;
-    let end = drain(&adapter, secs(10), Escalation::Delete).await;
-    assert!(end.is_done(), "{:?}", end.said);
-    assert_eq!(lab.get(&Key::node("n1")).unwrap()["spec"]["unschedulable"], true);
-    assert!(lab.pod("other-0").is_some() && lab.pod("web-0").is_none());
-}
-
-#[tokio::test]
-async fn another_nodes_credential_is_refused_by_name_and_ends_in_time() {
-    let lab = Lab::start(&["n1", "n2"]).await;
-    lab.put(brief("web-0"));
-    let adapter = lab.adapter_as(&User::Node("n2".to_owned()), &[]).await;
-    let end = drain(&adapter, secs(10), Escalation::Delete).await;
-    let Verdict::GaveUp { says } = &end.verdict else { panic!("{:?}", end.verdict) };
-    assert!(says.contains("403 Forbidden"), "{says}");
-    assert!(lab.pod("web-0").is_some());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use quorate_core::drain::Owner;
 use quorate_core::plan::Outcome;
-use quorate_lab::kubernetes::{PodSpec, Resource, User, budget, workload};
+use quorate_lab::kubernetes::{PodSpec, Resource, budget, workload};
 use quorate_lab::wire::Fault;
 use serde_json::json;
 
@@ -95,34 +95,6 @@ async fn a_server_that_breaks_may_have_done_it() {
         unclear(adapter.evict(&lab.ending("web-0", None)).await);
     }
     assert!(!is_being_deleted(&lab.pod("web-0").unwrap()));
-}
-
-#[tokio::test]
-async fn a_deletion_goes_past_the_budget_but_not_past_the_uid() {
-    let lab = Lab::start(&["n1"]).await;
-    lab.put(PodSpec::new("web-0").on("n1").grace(60));
-    lab.put(budget("pdb", "web", &json!({ "maxUnavailable": 0 })));
-    let adapter = lab.adapter().await;
-    assert_eq!(adapter.delete_pod(&ending("web-0", "old", Some(2))).await, Outcome::Done);
-    assert!(!is_being_deleted(&lab.pod("web-0").unwrap()));
-    assert_eq!(adapter.delete_pod(&lab.ending("web-0", Some(2))).await, Outcome::Done);
-    assert_eq!(lab.pod("web-0").unwrap()["metadata"]["deletionGracePeriodSeconds"], 2);
-}
-
-#[tokio::test]
-async fn a_kubelets_credential_ends_its_own_pods_only() {
-    let lab = Lab::start(&["n1", "n2"]).await;
-    lab.put(PodSpec::new("own-0").on("n1"));
-    lab.put(PodSpec::new("own-1").on("n1"));
-    lab.put(PodSpec::new("other-0").on("n2"));
-    let adapter = lab.adapter_as(&User::Node("n1".to_owned()), &[]).await;
-    assert_eq!(adapter.pods_on("n1").await.unwrap().len(), 2);
-    assert_eq!(adapter.evict(&lab.ending("own-0", None)).await, Outcome::Done);
-    assert_eq!(adapter.delete_pod(&lab.ending("own-1", None)).await, Outcome::Done);
-    let why = refused(adapter.evict(&lab.ending("other-0", None)).await);
-    assert!(why.contains("403 Forbidden") && why.contains("node n1 can only evict pods with spec.nodeName set to itself"), "{why}");
-    let error = adapter.pods_on("n2").await.unwrap_err().to_string();
-    assert!(error.contains("can only list/watch pods with spec.nodeName field selector"), "{error}");
 }
 
 #[tokio::test]

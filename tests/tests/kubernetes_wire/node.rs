@@ -2,7 +2,7 @@
 
 use quorate::adapters::kubernetes::CORDONED;
 use quorate_core::plan::Outcome;
-use quorate_lab::kubernetes::{Key, User};
+use quorate_lab::kubernetes::Key;
 use quorate_lab::wire::{Fault, Rule, Scope};
 use serde_json::{Value, json};
 
@@ -21,31 +21,6 @@ async fn by_hand(lab: &Lab, patch: &Value) {
     let request = reqwest::Client::new().patch(format!("{}/api/v1/nodes/n1", lab.server.url())).bearer_auth("admin");
     let answer = request.header("content-type", "application/strategic-merge-patch+json").body(patch.to_string()).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-}
-
-#[tokio::test]
-async fn cordon_and_uncordon_leave_the_node_as_it_was() {
-    let lab = Lab::start(&["n1"]).await;
-    let adapter = lab.adapter().await;
-    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(true));
-    assert_eq!(adapter.is_schedulable("n2").await.unwrap(), None);
-    assert_eq!(adapter.cordon("n1").await, Outcome::Done);
-    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(false));
-    assert!(is_marked(&lab));
-    assert_eq!(adapter.uncordon("n1").await, Outcome::Done);
-    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(true));
-    assert!(!is_marked(&lab));
-}
-
-#[tokio::test]
-async fn what_somebody_else_cordoned_stays_cordoned() {
-    let lab = Lab::start(&["n1"]).await;
-    let adapter = lab.adapter().await;
-    by_hand(&lab, &json!({ "spec": { "unschedulable": true } })).await;
-    assert_eq!(adapter.cordon("n1").await, Outcome::Done);
-    assert!(!is_marked(&lab));
-    assert_eq!(adapter.uncordon("n1").await, Outcome::Done);
-    assert_eq!(adapter.is_schedulable("n1").await.unwrap(), Some(false));
 }
 
 #[tokio::test]
@@ -81,17 +56,4 @@ async fn a_node_is_deleted_by_its_uid_only() {
     lab.server.faults().add(Rule::new(Scope::kubernetes("DELETE", "/n1"), Fault::LoseAnswer).times(1));
     unclear(adapter.delete_node("n1", &uid).await);
     assert_eq!(adapter.delete_node("n1", &uid).await, Outcome::Done, "it has gone already");
-}
-
-#[tokio::test]
-async fn a_kubelets_credential_cordons_its_own_node_and_nothing_else() {
-    let lab = Lab::start(&["n1", "n2"]).await;
-    let adapter = lab.adapter_as(&User::Node("n1".to_owned()), &[]).await;
-    assert_eq!(adapter.cordon("n1").await, Outcome::Done);
-    assert_eq!(adapter.uncordon("n1").await, Outcome::Done);
-    let error = adapter.is_schedulable("n2").await.unwrap_err().to_string();
-    assert!(error.contains("403 Forbidden") && error.contains("cannot read 'n2', only its own Node object"), "{error}");
-    let uid = node(&lab)["metadata"]["uid"].as_str().unwrap().to_owned();
-    let why = refused(adapter.delete_node("n1", &uid).await);
-    assert!(why.contains("User \"system:node:n1\" cannot delete resource \"nodes\""), "{why}");
 }

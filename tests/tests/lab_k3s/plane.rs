@@ -1,12 +1,12 @@
 //! What these tests share: a group of servers and one of workers, of one cluster.
 
-use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::ids::InstanceId;
 use quorate_core::role::Role;
-use quorate_lab::kubernetes::Resource;
+use quorate_lab::lab::kubernetes::ClusterGroups;
 use quorate_lab::lab::writer::Written;
 use quorate_lab::lab::{Lab, LabOptions, binaries, processes};
 
@@ -19,8 +19,15 @@ pub(crate) const CLUSTER: &str = "prod";
 /// A control plane with its workers.
 pub(crate) struct Plane {
     pub(crate) lab: Lab,
-    pub(crate) servers: GroupName,
-    pub(crate) workers: GroupName,
+    groups: ClusterGroups,
+}
+
+impl Deref for Plane {
+    type Target = ClusterGroups;
+
+    fn deref(&self) -> &ClusterGroups {
+        &self.groups
+    }
 }
 
 impl Plane {
@@ -45,31 +52,15 @@ impl Plane {
             lab.create_group(spec)
         };
         let (servers, workers) = (group(Role::ControlPlane, "servers", servers)?, group(Role::Worker, "workers", workers)?);
-        Ok(Self { lab, servers, workers })
+        Ok(Self { lab, groups: ClusterGroups { cluster: CLUSTER.to_owned(), servers, workers } })
     }
 
     /// What has to hold at the end of every test: all in service, Ready and voting, one generation, and no Node of anybody else.
     pub(crate) async fn settled(&self, servers: usize, workers: usize, written: Option<&Written>) -> anyhow::Result<()> {
-        self.lab.until_in_service(&self.servers, servers, LIMIT).await?;
-        self.lab.until_in_service(&self.workers, workers, LIMIT).await?;
-        self.lab.until_servers(&self.servers, CLUSTER, servers, LIMIT).await?;
-        self.lab.until_workers(&self.workers, CLUSTER, workers, LIMIT).await?;
+        self.lab.until_plane(&self.groups, servers, workers, LIMIT).await?;
         self.lab.settled(&self.servers, servers, LIMIT, written).await?;
-        self.lab.until(LIMIT, "the Nodes to be those of the instances", || async { self.nodes_are_those_of_instances() }).await?;
         ensure!(self.generation()? == 1, "there was a second generation");
         Ok(())
-    }
-
-    fn nodes_are_those_of_instances(&self) -> Result<(), String> {
-        let live: BTreeSet<String> =
-            [&self.servers, &self.workers].iter().flat_map(|group| self.lab.live(*group)).map(|id| id.to_string()).collect();
-        let nodes = self.node_names();
-        if nodes == live { Ok(()) } else { Err(format!("the Nodes are {nodes:?}, the instances {live:?}")) }
-    }
-
-    pub(crate) fn node_names(&self) -> BTreeSet<String> {
-        let nodes = self.lab.kubernetes(CLUSTER).with(|cluster, _| cluster.all(Resource::Nodes).cloned().collect::<Vec<_>>());
-        nodes.iter().filter_map(|node| node["metadata"]["name"].as_str().map(str::to_owned)).collect()
     }
 
     /// The highest generation that the charter tells of.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 /// Nothing takes as long; only a failure comes near it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 /// No hook may time out: the agents' heartbeats keep it open.
-const HOOK: Duration = Duration::from_secs(20);
+pub(crate) const HOOK: Duration = Duration::from_secs(20);
 const CLUSTER: &str = "test";
 /// etcd refuses to change its members until they have been connected for five seconds.
 const CONNECTED: Duration = Duration::from_secs(5);

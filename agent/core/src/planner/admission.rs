@@ -4,7 +4,7 @@
 use crate::charter::State;
 use crate::ids::InstanceId;
 use crate::memory::Admission;
-use crate::observation::{Member, PeerAnswer};
+use crate::observation::{DataClaim, Member, PeerAnswer};
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::Situation;
@@ -74,12 +74,17 @@ fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
     (membership.voters().count() >= s.policy.max_voters + usize::from(leaving)).then_some("the cluster is at its limit")
 }
 
-/// It still waits, or has started and its member is awaited. One that is silent may be at it all the same, and so may one whose agent has just begun;
-/// but not one whose member is in the list.
+/// It still waits, or has started and its member is awaited. One that is silent may be at it all the same, and so may one whose agent has just begun, or
+/// that was told to go meanwhile and has not stopped its server yet; but not one whose member is in the list.
 fn is_on_its_way(s: &Situation<'_>, instance: &InstanceId) -> bool {
-    let joins = |phase| matches!(phase, Phase::Joining | Phase::Starting | Phase::Waiting);
-    let may_be = |p: &PeerAnswer| !p.leaving && (p.control_plane.seeks || joins(p.phase));
-    !s.is_on_its_way_out(instance) && !s.is_gone(instance) && !is_member(s, instance) && s.peer(instance).is_none_or(may_be)
+    let joins = |p: &PeerAnswer| p.control_plane.seeks || matches!(p.phase, Phase::Joining | Phase::Starting | Phase::Waiting);
+    let may_add = match s.peer(instance) {
+        Some(p) if p.leaving => p.data != DataClaim::None,
+        // What EC2 or its group says of it, it may not have heard yet.
+        Some(p) => joins(p),
+        None => !s.is_on_its_way_out(instance),
+    };
+    may_add && !s.is_gone(instance) && !is_member(s, instance)
 }
 
 fn is_member(s: &Situation<'_>, instance: &InstanceId) -> bool {

@@ -128,9 +128,20 @@ pub(super) fn complete(s: &Situation<'_>, departure: &Departure, result: HookRes
             .again_in(s.policy.retry);
     }
     let gives_launch_up = hook.transition == Transition::Launching && !s.is_warm();
+    if gives_launch_up && may_have_voted(s) {
+        let says = format!("{state}; leaves hook {} to its group: only who never voted gives a launch up", hook.hook);
+        return Decision::wait(phase, says).again_in(s.policy.retry);
+    }
     let result = if gives_launch_up { HookResult::Abandon } else { result };
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result };
     Decision::act(phase, step, format!("{state}; completes hook {} with {result}", hook.hook)).until(departure.deadline)
+}
+
+/// No quorum says that it is no voter, and it did join: a founder that EC2 takes back before its launch is over, for instance.
+fn may_have_voted(s: &Situation<'_>) -> bool {
+    let by_quorum = s.membership().map(|_| s.my_member().is_some_and(|m| !m.learner));
+    let joined = || !s.disk_is_empty() || s.memory.kept.record.as_ref().is_some_and(|r| r.lists(s.me()));
+    s.seen.me.role != Role::Worker && by_quorum.unwrap_or_else(joined)
 }
 
 /// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.

@@ -1,5 +1,6 @@
 //! Finishing what the dead could not: their membership and their lifecycle hooks.
 
+use crate::ids::InstanceId;
 use crate::observation::{LifecycleState, Member, Transition};
 use crate::plan::{HookResult, Step};
 use crate::quorum;
@@ -47,7 +48,9 @@ pub(super) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
     let members = &s.membership()?.members;
     let trimmed = |id| s.record().is_none_or(|r| !r.lists(id));
     let is_member = |id| members.iter().any(|m| s.instance_of(m).as_ref() == Some(id));
-    let departed = listed.iter().filter(|(id, _)| *id != s.me() && s.is_departed(id) && !is_member(id) && trimmed(id));
+    // A list that was read while its own agent was still heard does not tell what that one has completed since.
+    let read_since = |id: &InstanceId| s.memory.heard.get(id).is_none_or(|heard| s.seen.cloud.listed.at().is_some_and(|at| at > *heard));
+    let departed = listed.iter().filter(|(id, _)| *id != s.me() && s.is_departed(id) && read_since(id) && !is_member(id) && trimmed(id));
     let (hook, instance, result) = departed.into_iter().find_map(|(id, listed)| {
         let (transition, result) = match listed.state {
             LifecycleState::TerminatingWait => (Transition::Terminating, HookResult::Continue),
@@ -63,7 +66,7 @@ pub(super) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
 }
 
 /// What is still to be written into the charter after `member`'s removal.
-pub(super) fn trim(s: &Situation<'_>, phase: Phase, instance: &crate::ids::InstanceId) -> Option<Decision> {
+pub(super) fn trim(s: &Situation<'_>, phase: Phase, instance: &InstanceId) -> Option<Decision> {
     let next = charter::without(s, instance)?;
     Some(charter::write(s, phase, next, "strikes a removed voter from the charter"))
 }

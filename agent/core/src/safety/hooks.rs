@@ -97,9 +97,10 @@ pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
         let opened = beat.map_or(since, |b| b.opened);
         (beat.and_then(|b| b.accepted).unwrap_or(opened) + h.heartbeat_timeout).min(opened + h.global_timeout)
     };
-    let taken = notices::machine_is_taken(f);
-    let end = own.map(end).chain(taken).min().unwrap_or(since + f.policy.unhooked_leave);
-    f.now + f.policy.leave_margin >= end
+    let (hooked, taken) = (own.map(end).min(), notices::machine_is_taken(f));
+    let unhooked = hooked.is_none() && (taken.is_none() || notices::its_group_sends_it_away(f));
+    let ends = [hooked, taken, unhooked.then_some(since + f.policy.unhooked_leave)];
+    ends.into_iter().flatten().any(|end| f.now + f.policy.leave_margin >= end)
 }
 
 fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, result: HookResult) -> Verdict {

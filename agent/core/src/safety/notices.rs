@@ -9,13 +9,17 @@ use super::facts::Facts;
 
 /// Somebody who may say so has told this node to leave, and it is leaving. What IMDS once said counts until it says otherwise: its silence takes nothing back.
 pub(super) fn is_told_to_leave(f: &Facts<'_>) -> bool {
-    let target = f.seen.target.last().copied().flatten();
-    let listed = f.seen.cloud.listed.fresh().and_then(|l| l.get(f.me())).map(|i| i.state);
-    let places = [target, f.seen.cloud.own_state.last().copied(), listed];
     let ordered = f.memory.kept.order == Some(Order::Leave);
     let recommended = f.policy.on_rebalance == OnRebalance::Leave && matches!(f.seen.notices.rebalance.last(), Some(Some(_)));
-    let told = places.into_iter().flatten().any(sends_away) || ordered || recommended || machine_is_taken(f).is_some();
+    let told = its_group_sends_it_away(f) || ordered || recommended || machine_is_taken(f).is_some();
     told && f.memory.leaving.is_some()
+}
+
+/// IMDS, its own state or its group's list says so.
+pub(super) fn its_group_sends_it_away(f: &Facts<'_>) -> bool {
+    let target = f.seen.target.last().copied().flatten();
+    let listed = f.seen.cloud.listed.fresh().and_then(|l| l.get(f.me())).map(|i| i.state);
+    [target, f.seen.cloud.own_state.last().copied(), listed].into_iter().flatten().any(sends_away)
 }
 
 fn sends_away(state: LifecycleState) -> bool {

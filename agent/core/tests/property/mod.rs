@@ -1,5 +1,6 @@
 //! Random worlds, all the steps that one can think of in them, and what a naive reader would say of each.
 
+pub(crate) mod config;
 pub(crate) mod dice;
 pub(crate) mod oracles;
 pub(crate) mod steps;

@@ -43,9 +43,9 @@ pub async fn status(socket: &Path) -> Result<Status, ControlError> {
     answer(socket, request).await
 }
 
-/// Returns once this node votes, or waits as a spare of a full cluster. However long the agent is away or busy meanwhile.
+/// Returns once this node votes, serves as a worker, or waits as a spare of a full cluster. However long the agent is away or busy meanwhile.
 pub async fn until_joined(socket: &Path) {
-    while !status(socket).await.is_ok_and(|status| matches!(status.phase, Phase::Voter | Phase::Spare)) {
+    while !status(socket).await.is_ok_and(|status| matches!(status.phase, Phase::Voter | Phase::Worker | Phase::Spare)) {
         tokio::time::sleep(PAUSE).await;
     }
 }
