@@ -7,6 +7,8 @@
 
 #[path = "kubernetes_cluster/drain.rs"]
 mod drain;
+#[path = "kubernetes/drained.rs"]
+mod drained;
 #[path = "kubernetes_cluster/evict.rs"]
 mod evict;
 #[path = "kubernetes_cluster/node.rs"]

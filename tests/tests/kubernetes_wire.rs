@@ -6,6 +6,8 @@
 mod bench;
 #[path = "kubernetes_wire/drain.rs"]
 mod drain;
+#[path = "kubernetes/drained.rs"]
+mod drained;
 #[path = "kubernetes_wire/evict.rs"]
 mod evict;
 #[path = "kubernetes_wire/http.rs"]

@@ -3,44 +3,16 @@
 use std::time::Duration;
 
 use quorate::adapters::kubernetes::ApiServers;
-use quorate::clock::Clock;
-use quorate::drain::Drain;
-use quorate_core::drain::{Escalation, Limits, Verdict};
+use quorate_core::drain::{Escalation, Verdict};
 use quorate_lab::kubernetes::{PodSpec, Resource, budget, workload};
 use serde_json::json;
-use tokio::sync::watch;
 
-use crate::stage::{Stage, is_being_deleted, play};
-
-const PAUSE: Duration = Duration::from_millis(50);
-
-struct End {
-    verdict: Verdict,
-    said: Vec<String>,
-    took: Duration,
-}
-
-impl End {
-    fn is_done(&self) -> bool {
-        matches!(self.verdict, Verdict::Done { .. })
-    }
-}
+use crate::drained::{self, End, is_being_deleted};
+use crate::stage::{Stage, play};
 
 /// Drains the first node.
 async fn drain(stage: &Stage, adapter: &ApiServers, seconds: u64, escalation: Escalation) -> End {
-    let clock = Clock::start();
-    let began = clock.now();
-    let limits = Limits {
-        end: began + Duration::from_secs(seconds),
-        retry: Duration::from_millis(300),
-        batch: 100,
-        patience_without_api: Duration::from_secs(2),
-        escalation,
-    };
-    let mut said = Vec::new();
-    let mut drain = Drain::new(&stage.nodes[0], watch::channel(limits).1, clock);
-    let verdict = drain.run(adapter, PAUSE, |says| said.push(says.to_owned())).await;
-    End { verdict, said, took: clock.now().since(began) }
+    drained::drain(adapter, &stage.nodes[0], Duration::from_secs(seconds), escalation).await
 }
 
 /// Of the first node, quick to end.

@@ -5,7 +5,8 @@ use quorate_core::plan::Outcome;
 use quorate_lab::kubernetes::{PodSpec, Resource, budget, workload};
 use serde_json::json;
 
-use crate::stage::{Stage, ending, is_being_deleted, play, refused};
+use crate::drained::{ending, is_being_deleted, refused};
+use crate::stage::{Stage, play};
 
 /// No uid of a pod that ever was.
 const OTHER: &str = "00000000-0000-4000-8000-000000000000";

@@ -5,7 +5,8 @@ use quorate_core::plan::Outcome;
 use quorate_lab::kubernetes::Key;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, play, refused};
+use crate::drained::refused;
+use crate::stage::{Stage, play};
 
 async fn node(stage: &Stage) -> Value {
     stage.get(&Key::node(&stage.nodes[0])).await.unwrap()

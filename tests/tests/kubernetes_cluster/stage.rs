@@ -12,12 +12,12 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use quorate::adapters::kubernetes::{ApiServers, CORDONED};
 use quorate_core::drain::Ending;
-use quorate_core::ids::PodId;
-use quorate_core::plan::Outcome;
 use quorate_lab::kubernetes::{ApiServer, Cluster, ClusterHandle, Delays, Key, Resource, User, kubeconfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
+
+use crate::drained::ending;
 
 /// Names a real cluster's kubeconfig.
 pub(crate) const KUBECONFIG: &str = "QUORATE_TEST_KUBECONFIG";
@@ -265,21 +265,4 @@ fn collection(key: &Key) -> String {
 
 fn path(key: &Key) -> String {
     format!("{}/{}", collection(key), key.name)
-}
-
-pub(crate) fn ending(name: &str, uid: &str, grace: Option<u64>) -> Ending {
-    let pod = PodId { namespace: "default".into(), name: name.into(), uid: uid.into() };
-    Ending { pod, grace: grace.map(Duration::from_secs) }
-}
-
-pub(crate) fn is_being_deleted(pod: &Value) -> bool {
-    pod["metadata"].get("deletionTimestamp").is_some()
-}
-
-/// What the API server said to it.
-pub(crate) fn refused(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Refused(why) => why,
-        other => panic!("it was not refused: {other:?}"),
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_core::drain::Escalation;
 use quorate_lab::kubernetes::PodSpec;
 
-use crate::drain::drain;
+use crate::drained::drain;
 use crate::lab::Lab;
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn five_hundred_pods_take_little_more_than_their_longest_graces() {
         let pod = PodSpec::new(&format!("web-{n}")).on("n1");
         lab.put(if n < 480 { pod.grace(1 + n % 6) } else { pod.grace(1 + n % 4).critical() });
     }
-    let end = drain(&lab.adapter().await, Duration::from_secs(120), Escalation::GiveUp).await;
+    let end = drain(&lab.adapter().await, "n1", Duration::from_secs(120), Escalation::GiveUp).await;
     assert!(end.is_done() && lab.pods_on("n1").is_empty(), "{:?}", end.said);
     let floor = Duration::from_secs(6 + 4);
     let ratio = end.took.as_secs_f64() / floor.as_secs_f64();

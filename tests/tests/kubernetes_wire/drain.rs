@@ -3,43 +3,16 @@
 use std::time::Duration;
 
 use quorate::adapters::kubernetes::ApiServers;
-use quorate::clock::Clock;
-use quorate::drain::Drain;
-use quorate_core::drain::{Escalation, Limits, Verdict};
+use quorate_core::drain::{Escalation, Verdict};
 use quorate_lab::kubernetes::{ApiServer, PodSpec, Resource, User, budget, workload};
 use quorate_lab::wire::Fault;
 use serde_json::json;
-use tokio::sync::watch;
 
+use crate::drained::{self, End};
 use crate::lab::Lab;
 
-const PAUSE: Duration = Duration::from_millis(50);
-
-pub(crate) struct End {
-    pub(crate) verdict: Verdict,
-    pub(crate) said: Vec<String>,
-    pub(crate) took: Duration,
-}
-
-impl End {
-    pub(crate) fn is_done(&self) -> bool {
-        matches!(self.verdict, Verdict::Done { .. })
-    }
-}
-
-pub(crate) async fn drain(adapter: &ApiServers, budget: Duration, escalation: Escalation) -> End {
-    let clock = Clock::start();
-    let began = clock.now();
-    let limits = Limits {
-        end: began + budget,
-        retry: Duration::from_millis(300),
-        batch: 100,
-        patience_without_api: Duration::from_secs(2),
-        escalation,
-    };
-    let mut said = Vec::new();
-    let verdict = Drain::new("n1", watch::channel(limits).1, clock).run(adapter, PAUSE, |says| said.push(says.to_owned())).await;
-    End { verdict, said, took: clock.now().since(began) }
+async fn drain(adapter: &ApiServers, budget: Duration, escalation: Escalation) -> End {
+    drained::drain(adapter, "n1", budget, escalation).await
 }
 
 fn secs(n: u64) -> Duration {
@@ -101,7 +74,7 @@ async fn a_stateful_sets_pod_is_not_chased_to_its_next_node() {
     .await;
     for n in 0..3 {
         let pod = lab.pod(&format!("db-{n}")).unwrap();
-        assert!(!crate::lab::is_being_deleted(&pod), "{pod}");
+        assert!(!drained::is_being_deleted(&pod), "{pod}");
     }
     assert!(lab.server.faults().struck(evictions) >= 3);
 }

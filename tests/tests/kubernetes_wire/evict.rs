@@ -6,7 +6,8 @@ use quorate_lab::kubernetes::{PodSpec, Resource, budget, workload};
 use quorate_lab::wire::Fault;
 use serde_json::json;
 
-use crate::lab::{Lab, ending, is_being_deleted, refused, unclear};
+use crate::drained::{ending, is_being_deleted, refused};
+use crate::lab::{Lab, unclear};
 
 #[tokio::test]
 async fn an_eviction_carries_its_grace_and_its_uid() {

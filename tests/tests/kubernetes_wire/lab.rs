@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use quorate::adapters::kubernetes::ApiServers;
 use quorate_core::drain::Ending;
-use quorate_core::ids::PodId;
 use quorate_core::plan::Outcome;
 use quorate_lab::kubernetes::{ApiServer, Cluster, ClusterHandle, Delays, Key, User, kubeconfig, node};
 use quorate_lab::wire::{Fault, Rule, RuleId, Scope};
 use serde_json::Value;
+
+use crate::drained::ending;
 
 /// Long for a loopback, short for a test that waits it out.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(600);
@@ -79,23 +80,6 @@ impl Lab {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("it did not come to pass that {what}");
-    }
-}
-
-pub(crate) fn ending(name: &str, uid: &str, grace: Option<u64>) -> Ending {
-    let pod = PodId { namespace: "default".into(), name: name.into(), uid: uid.into() };
-    Ending { pod, grace: grace.map(Duration::from_secs) }
-}
-
-pub(crate) fn is_being_deleted(pod: &Value) -> bool {
-    pod["metadata"].get("deletionTimestamp").is_some()
-}
-
-/// What the API server said to it.
-pub(crate) fn refused(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Refused(why) => why,
-        other => panic!("it was not refused: {other:?}"),
     }
 }
 

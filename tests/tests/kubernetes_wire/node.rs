@@ -6,7 +6,8 @@ use quorate_lab::kubernetes::Key;
 use quorate_lab::wire::{Fault, Rule, Scope};
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, refused, unclear};
+use crate::drained::refused;
+use crate::lab::{Lab, unclear};
 
 fn node(lab: &Lab) -> Value {
     lab.get(&Key::node("n1")).unwrap()
