@@ -43,6 +43,17 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     }
 }
 
+/// The others take a server's word that its data is gone only where nobody else can speak for it.
+fn awaits_own_removal(s: &Situation<'_>) -> Decision {
+    const AWAITED: &str = "waits until the member that it was is removed, and struck from the charter";
+    if s.policy.network_trusted {
+        return Decision::wait(Phase::Joining, AWAITED).again_in(s.policy.retry);
+    }
+    let remedy = "its disk is empty, and without TLS nobody takes its word for that: terminate the instance, whose successor joins, or set \
+                  `peer.i_trust_this_network_without_tls` on all servers";
+    Decision { needs_operator: true, ..Decision::wait(Phase::Joining, format!("{AWAITED}; {remedy}")).again_in(s.policy.retry) }
+}
+
 /// A distribution's server adds its own member as it starts; until then it has no credentials for etcd, and a voter's agent lets it in.
 fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
     if s.memory.waits("start", s.now) {
@@ -50,8 +61,7 @@ fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
             .again_in(s.policy.retry);
     }
     if s.record().is_some_and(|r| r.lists(s.me())) {
-        return Decision::wait(Phase::Joining, "waits until the member that it was is removed, and struck from the charter")
-            .again_in(s.policy.retry);
+        return awaits_own_removal(s);
     }
     let Some((host, server)) = admitted_by(s) else {
         if is_spare(s) {
