@@ -43,6 +43,20 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     }
 }
 
+/// Servers that have been away for long, all of them, may be lost with their data: nobody is left to admit anybody.
+fn awaits_admission(s: &Situation<'_>) -> Decision {
+    let voters: Vec<&InstanceId> = s.record().into_iter().flat_map(|r| &r.voters).map(|v| &v.instance).collect();
+    if voters.is_empty() || voters.iter().any(|id| s.peer(id).is_some()) {
+        return Decision::wait(Phase::Joining, "waits until the agent beside the leader admits it: servers join one at a time")
+            .again_in(s.policy.retry);
+    }
+    let names = voters.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+    let says = format!("waits for a server to admit it: of those that the charter names none answers ({names})");
+    let lasting = voters.iter().all(|id| s.memory.silent_for(id, s.now) >= s.policy.quorum_loss_grace);
+    let remedy = if lasting { "; if their data is lost, recover the cluster by hand: docs/k3s.md" } else { "" };
+    Decision { needs_operator: lasting, ..Decision::wait(Phase::Joining, format!("{says}{remedy}")).again_in(s.policy.retry) }
+}
+
 /// The others take a server's word that its data is gone only where nobody else can speak for it.
 fn awaits_own_removal(s: &Situation<'_>) -> Decision {
     const AWAITED: &str = "waits until the member that it was is removed, and struck from the charter";
@@ -67,8 +81,7 @@ fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
         if is_spare(s) {
             return spare(s);
         }
-        return Decision::wait(Phase::Joining, "waits until the agent beside the leader admits it: servers join one at a time")
-            .again_in(s.policy.retry);
+        return awaits_admission(s);
     };
     let step = Step::StartMember(Start::JoinServer { generation, server });
     Decision::act(Phase::Joining, step, format!("starts the server to join through {host}, which admits it"))
