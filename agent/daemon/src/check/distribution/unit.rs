@@ -219,6 +219,20 @@ mod tests {
     }
 
     #[test]
+    fn conditions_are_read_as_the_bus_has_them() {
+        let condition = |kind: &str, either, negated| (kind.to_owned(), either, negated, "/run/quorate/k3s.permit".to_owned(), 0);
+        let of = |condition: Condition| Conditions::of(&Properties::only("Conditions", zbus::Variant::new(vec![condition])));
+        let permit = &wanted(true).permit;
+        let plain = of(condition("ConditionPathExists", false, false));
+        assert!(plain.name(permit) && !plain.exclude(permit) && !plain.name(Path::new("/run/other")));
+        let negated = of(condition("ConditionPathExists", false, true));
+        assert!(!negated.name(permit) && negated.exclude(permit));
+        for other in [condition("ConditionPathExists", true, false), condition("ConditionPathIsDirectory", false, false)] {
+            assert!(!of(other.clone()).name(permit), "{other:?}");
+        }
+    }
+
+    #[test]
     fn one_that_runs_without_a_permit_was_started_by_somebody_else() {
         let running = Unit { active: "active".into(), ..good() };
         let verdict = |is_permitted| judge("k3s.service", &running, &wanted(is_permitted)).verdict;
