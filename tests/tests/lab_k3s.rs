@@ -4,6 +4,8 @@
 
 #[path = "lab_k3s/away.rs"]
 mod away;
+#[path = "lab_k3s/check.rs"]
+mod check;
 #[path = "lab_k3s/plane.rs"]
 mod plane;
 #[path = "lab_k3s/servers.rs"]

@@ -11,6 +11,8 @@ mod lab;
 mod mini_s3;
 #[path = "wire_check/missing.rs"]
 mod missing;
+#[path = "wire_check/node.rs"]
+mod node;
 #[path = "wire_check/scene.rs"]
 mod scene;
 #[path = "wire_check/store.rs"]

@@ -15,7 +15,7 @@ use crate::systemd::{Bus, BusError, units};
 use crate::telemetry::chain;
 
 /// The unit that may write the hosts file; this agent's may not.
-const UNIT: &str = "quorate-alias.service";
+pub(crate) const UNIT: &str = "quorate-alias.service";
 
 /// The servers that stay, each with whether its API answers: the loop asks them every cycle, and two failures in a row make one silent, so that the
 /// alias moves within three cycles.

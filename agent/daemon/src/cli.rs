@@ -28,8 +28,9 @@ pub enum Command {
     Plan,
     /// Say what is missing on this instance, and how to mend it.
     ///
-    /// Looks at tags, permissions, hooks, endpoints, the store, ports, peers, clock, etcd, disk and systemd; changes nothing, and works
-    /// before the first boot as well as beside the agent. Run it as root. The exit status is 1 if there is a problem.
+    /// Looks at tags, permissions, hooks, endpoints, the store, ports, peers, clock, disk, systemd, etcd or the distribution of Kubernetes, the
+    /// alias and the rendered files, each as the instance's role needs it; changes nothing, and works before the first boot as well as beside
+    /// the agent. Run it as root. The exit status is 1 if there is a problem.
     Check(CheckArgs),
     /// Wait until this node has joined, for units that are to start after it.
     Wait,

@@ -7,6 +7,7 @@ use quorate_lab::machine::network::API;
 use quorate_lab::region::{ActionResult, Transition};
 
 use super::evidence::{Mark, in_order};
+use super::k3s_unit;
 use super::scene::{AGENT, ETCD, LIMIT, Scene, play, seconds};
 
 #[tokio::test]
@@ -30,7 +31,8 @@ async fn three_machines_boot_into_one_cluster() -> anyhow::Result<()> {
         }
         let leader = scene.leader().await?;
         alias(&leader).await?;
-        checks(&leader).await
+        checks(&leader).await?;
+        k3s_unit::is_read(&leader).await
     })
     .await
 }

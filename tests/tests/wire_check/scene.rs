@@ -49,6 +49,11 @@ impl Scene {
 
     /// The same with further settings.
     pub(crate) async fn with(further: &str, group: impl FnOnce(&TempDir) -> GroupSpec) -> Self {
+        Self::among(|_| further.to_owned(), |dir| vec![group(dir)]).await
+    }
+
+    /// An instance of the first of these groups.
+    pub(crate) async fn among(further: impl FnOnce(&TempDir) -> String, groups: impl FnOnce(&TempDir) -> Vec<GroupSpec>) -> Self {
         let (subnet, dir) = (Subnet::claim().unwrap(), tempfile::tempdir().unwrap());
         std::fs::create_dir(dir.path().join("store")).unwrap();
         let config = RegionConfig {
@@ -57,10 +62,10 @@ impl Scene {
             shortest_heartbeat_timeout: Duration::from_secs(1),
             ..RegionConfig::default()
         };
-        let lab = Lab::with_config(config, [group(&dir)]).await;
+        let lab = Lab::with_config(config, groups(&dir)).await;
         // What the region does by itself is done before a test looks.
-        lab.until("both instances run", |region| region.instances().iter().all(|one| one.powered && is_settled(one.lifecycle))).await;
-        let settings = settings(&dir, further);
+        lab.until("all instances run", |region| region.instances().iter().all(|one| one.powered && is_settled(one.lifecycle))).await;
+        let settings = settings(&dir, &further(&dir));
         Self { lab, subnet, dir, settings, endpoint: None }
     }
 

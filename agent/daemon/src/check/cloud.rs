@@ -1,5 +1,5 @@
-//! Everything that is asked of AWS and of the network, in three rounds: who this is, what its group says, who else is there. What a
-//! round asks, it asks side by side.
+//! Everything that is asked of AWS and of the network, in rounds: who this is, what its group's tags say, what the group permits and has, who
+//! else is there. What a round asks, it asks side by side.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,24 +17,62 @@ use crate::identity::{Role, cluster_name, store_url};
 use crate::telemetry::chain;
 
 use super::finding::Finding;
+use super::node::{self, Node, Parts};
 use super::permissions::judge;
 use super::{Outside, clock, endpoints, hooks, identity, peers, ports, store, tags};
 
+/// What needs the group.
+const OF_GROUP: [&str; 5] = ["permissions on the group", "tags", "hooks", "store", "peers"];
+
+const NO_ROLE: &str = "the role of this instance is not known";
+
 const HEALTH: &str = "autoscaling:SetInstanceHealth";
 
-/// All findings that need the instance's identity, and that itself.
-pub(super) async fn check(settings: &Settings, outside: &Outside) -> Vec<Finding> {
+/// All findings that need the instance's identity, and that itself; and the role, as far as it is known.
+pub(super) async fn check(settings: &Settings, outside: &Outside) -> (Option<Role>, Vec<Finding>) {
     let (found, status) = join!(outside.imds.identity(), outside.imds.status_without_token());
     let mut findings = vec![identity::metadata(&found)];
     findings.extend(identity::without_token(status.ok()));
-    match found {
-        Ok(identity) => findings.extend(Here::new(settings, outside, identity).await.check().await),
+    let (role, rest) = match found {
+        Ok(identity) => Here::new(settings, outside, identity).await.check().await,
         Err(_) => {
+            let (role, told) = node::role(settings, None);
             let subjects = ["group", "endpoints", "permissions", "tags", "hooks", "store", "ports", "peers", "clock"];
-            findings.extend(subjects.map(|subject| Finding::skipped(subject, "it is not known which instance this is")));
+            (role, [vec![told], skipped(&subjects, "it is not known which instance this is")].concat())
         }
+    };
+    findings.extend(rest);
+    (role, findings)
+}
+
+fn skipped(subjects: &[&str], why: &str) -> Vec<Finding> {
+    subjects.iter().map(|subject| Finding::skipped(*subject, why)).collect()
+}
+
+/// What the first round brought.
+struct First {
+    entry: Result<Option<OwnEntry>, AwsError>,
+    tag: Option<GroupName>,
+    instances: Result<BTreeMap<InstanceId, Ec2Answer>, AwsError>,
+    endpoints: [Finding; 2],
+}
+
+impl First {
+    fn entry(&self) -> Option<&OwnEntry> {
+        self.entry.as_ref().ok()?.as_ref()
     }
-    findings
+
+    fn group(&self) -> Option<&GroupName> {
+        self.entry().map(|entry| &entry.group).or(self.tag.as_ref())
+    }
+
+    fn judge(&self, me: &InstanceId, parts: &Parts, role: Finding) -> Vec<Finding> {
+        let mut findings = vec![identity::group(me, &self.entry, self.tag.as_ref()), role];
+        findings.extend(self.endpoints.clone());
+        findings.push(judge(parts, "ec2:DescribeInstances", &self.instances, false));
+        findings.push(judge(parts, "autoscaling:DescribeAutoScalingInstances", &self.entry, false));
+        findings
+    }
 }
 
 /// This instance, and whom it asks.
@@ -60,8 +98,34 @@ impl<'a> Here<'a> {
         &self.identity.instance
     }
 
-    /// The first round.
-    async fn check(&self) -> Vec<Finding> {
+    /// The role, and what every round found.
+    async fn check(&self) -> (Option<Role>, Vec<Finding>) {
+        let first = self.first().await;
+        let tags = match first.group() {
+            Some(group) => Some(self.autoscaling.tag_entries(group).await),
+            None => None,
+        };
+        let (role, told) = node::role(self.settings, tags.as_ref().and_then(|tags| tags.as_deref().ok()));
+        let node = role.map(|role| Node::of(role, self.settings));
+        // Every role's policy permits what was asked so far.
+        let parts = node.as_ref().map_or(Parts::of(Role::Etcd), |node| node.parts);
+        let mut findings = first.judge(self.me(), parts, told);
+        findings.extend(tags.as_ref().map(|tags| judge(parts, "autoscaling:DescribeAutoScalingGroups", tags, false)));
+        findings.extend(match (first.group(), &node) {
+            (None, _) => skipped(&OF_GROUP, "it is not known which group this instance is in"),
+            (_, None) => skipped(&OF_GROUP, NO_ROLE),
+            (Some(group), Some(node)) => self.group(node, group, tags.and_then(Result::ok), first.entry()).await,
+        });
+        findings.extend(match &node {
+            None => skipped(&["ports"], NO_ROLE),
+            Some(node) => ports::check(self.identity.address, node, self.settings),
+        });
+        findings.push(clock::judge(self.times()));
+        (role, findings)
+    }
+
+    /// Who this is.
+    async fn first(&self) -> First {
         let [of_autoscaling, of_ec2] = &self.witnesses;
         let asked = [self.me().clone()];
         let (entry, tag, instances, autoscaling, ec2) = join!(
@@ -71,21 +135,7 @@ impl<'a> Here<'a> {
             self.endpoint("autoscaling", of_autoscaling),
             self.endpoint("ec2", of_ec2),
         );
-        let tag = tag.ok().flatten();
-        let mut findings = vec![identity::group(self.me(), &entry, tag.as_ref()), autoscaling, ec2];
-        findings.push(judge("ec2:DescribeInstances", &instances, false));
-        findings.push(judge("autoscaling:DescribeAutoScalingInstances", &entry, false));
-        let entry = entry.ok().flatten();
-        match entry.as_ref().map(|entry| entry.group.clone()).or(tag) {
-            Some(group) => findings.extend(self.group(&group, entry.as_ref()).await),
-            None => {
-                let rest = ["permissions on the group", "tags", "hooks", "store", "peers"];
-                findings.extend(rest.map(|subject| Finding::skipped(subject, "it is not known which group this instance is in")));
-            }
-        }
-        findings.extend(ports::check(self.identity.address, self.settings));
-        findings.push(clock::judge(self.times()));
-        findings
+        First { entry, tag: tag.ok().flatten(), instances, endpoints: [autoscaling, ec2] }
     }
 
     async fn endpoint(&self, service: &str, witness: &Witness) -> Finding {
@@ -99,70 +149,79 @@ impl<'a> Here<'a> {
         of("ec2", ec2).or_else(|| of("autoscaling", autoscaling))
     }
 
-    /// The second round.
-    async fn group(&self, group: &GroupName, entry: Option<&OwnEntry>) -> Vec<Finding> {
-        let (tags, hooks, heartbeat, completion, health) = join!(
-            self.autoscaling.tag_entries(group),
+    /// What the group permits and has.
+    async fn group(&self, node: &Node, group: &GroupName, tags: Option<Vec<TagEntry>>, entry: Option<&OwnEntry>) -> Vec<Finding> {
+        let parts = node.parts;
+        let (hooks, heartbeat, completion, health) = join!(
             self.autoscaling.every_hook(group),
             self.autoscaling.try_heartbeat(group, self.me()),
             self.autoscaling.try_completion(group, self.me()),
-            self.health(entry),
+            self.health(parts, entry),
         );
         let mut findings = vec![
-            judge("autoscaling:DescribeAutoScalingGroups", &tags, false),
-            judge("autoscaling:DescribeLifecycleHooks", &hooks, false),
-            judge("autoscaling:RecordLifecycleActionHeartbeat", &heartbeat, true),
-            judge("autoscaling:CompleteLifecycleAction", &completion, true),
-            health,
+            judge(parts, "autoscaling:DescribeLifecycleHooks", &hooks, false),
+            judge(parts, "autoscaling:RecordLifecycleActionHeartbeat", &heartbeat, true),
+            judge(parts, "autoscaling:CompleteLifecycleAction", &completion, true),
         ];
+        findings.extend(health);
         match &tags {
-            Ok(tags) => findings.extend(tags::judge(group, tags, &self.settings.cluster)),
-            Err(_) => findings.push(Finding::skipped("tags", "Auto Scaling did not tell them")),
+            Some(tags) => findings.extend(tags::judge(parts.charter, group, tags, &self.settings.cluster)),
+            None => findings.push(Finding::skipped("tags", "Auto Scaling did not tell them")),
         }
         match &hooks {
-            Ok(hooks) => findings.extend(hooks::judge(hooks, self.settings)),
+            Ok(hooks) => findings.extend(hooks::judge(parts, hooks, self.settings)),
             Err(_) => findings.push(Finding::skipped("hooks", "Auto Scaling did not tell them")),
         }
-        findings.extend(self.cluster(group, tags.as_deref().unwrap_or_default()).await);
+        findings.extend(self.cluster(node, group, &tags.unwrap_or_default()).await);
         findings
     }
 
-    /// Tells the group what it has just said itself, so that nothing changes; else it is not tried.
-    async fn health(&self, entry: Option<&OwnEntry>) -> Finding {
-        match entry {
-            Some(entry) if entry.healthy => judge(HEALTH, &self.autoscaling.confirm_healthy(self.me()).await, false),
+    /// Tells the group what it has just said itself, so that nothing changes; else it is not tried. A role that never says so is not asked.
+    async fn health(&self, parts: &Parts, entry: Option<&OwnEntry>) -> Option<Finding> {
+        let finding = match entry {
+            _ if !parts.reports_health => return None,
+            Some(entry) if entry.healthy => judge(parts, HEALTH, &self.autoscaling.confirm_healthy(self.me()).await, false),
             Some(_) => Finding::skipped(
                 format!("permission {HEALTH}"),
                 "not tried: the group takes this instance for unhealthy, and that would change",
             ),
             None => Finding::skipped(format!("permission {HEALTH}"), "not tried: no group has this instance"),
-        }
+        };
+        Some(finding)
     }
 
-    /// The third round.
-    async fn cluster(&self, group: &GroupName, tags: &[TagEntry]) -> Vec<Finding> {
+    /// Who else is there.
+    async fn cluster(&self, node: &Node, group: &GroupName, tags: &[TagEntry]) -> Vec<Finding> {
         let tagged = tags::value(tags, CLUSTER_TAG).and_then(|text| cluster_name(text).ok());
         let Some(cluster) = self.settings.cluster.name.clone().or(tagged) else {
-            let rest = ["tag on this instance", "store", "peers"];
-            return rest.map(|subject| Finding::skipped(subject, "the cluster's name is not known")).into();
+            let subjects: &[&str] = if node.parts.charter { &["tag on this instance", "store", "peers"] } else { &["peers"] };
+            return skipped(subjects, "the cluster's name is not known");
         };
+        let (charter, peers) = join!(self.charter(node.parts, group, &cluster, tags), self.peers(node, &cluster));
+        [charter, peers].concat()
+    }
+
+    /// What founding a cluster rests on, for a role that may.
+    async fn charter(&self, parts: &Parts, group: &GroupName, cluster: &ClusterName, tags: &[TagEntry]) -> Vec<Finding> {
+        if !parts.charter {
+            return Vec::new();
+        }
         let url = self.settings.cluster.store_url.clone().or_else(|| store_url(tags::value(tags, STORE_TAG)?).ok());
-        let (listed, store, peers) =
-            join!(self.ec2.tagged(&cluster, Role::Etcd), self.store(group, &cluster, url.as_deref()), self.peers(&cluster));
+        let (listed, store) = join!(self.ec2.tagged(cluster, parts.role), self.store(parts, group, cluster, url.as_deref()));
         let listed = match &listed {
             Ok(found) => tags::listed(self.me(), cluster.as_str(), found),
             Err(error) => Finding::skipped("tag on this instance", chain(error)),
         };
-        [vec![listed], store, peers].concat()
+        [vec![listed], store].concat()
     }
 
-    async fn store(&self, group: &GroupName, cluster: &ClusterName, url: Option<&str>) -> Vec<Finding> {
+    async fn store(&self, parts: &Parts, group: &GroupName, cluster: &ClusterName, url: Option<&str>) -> Vec<Finding> {
         let Some(url) = url else { return vec![Finding::skipped("store", "none is configured")] };
         if let Some(finding) = store::missing_directory(url) {
             return vec![finding];
         }
         let InstanceIdentity { instance, account, region, address, launched, .. } = self.identity.clone();
-        let me = Me { instance, address, group: group.clone(), account, region, cluster: cluster.clone(), role: Role::Etcd, launched };
+        let me = Me { instance, address, group: group.clone(), account, region, cluster: cluster.clone(), role: parts.role, launched };
         match CharterStore::open(Some(url), &self.settings.cluster.store_options, &me, self.settings.policy.call_timeout) {
             Err(error) => vec![Finding::problem("store", chain(&error), "correct quorate:store or cluster.store_options")],
             Ok(store) => {
@@ -170,22 +229,23 @@ impl<'a> Here<'a> {
                     let endpoint = store.endpoint()?;
                     Some(endpoints::check("s3", Some(endpoint)).await)
                 };
-                let (reach, found) = join!(reach, store::check(url, &store));
+                let (reach, found) = join!(reach, store::check(parts, url, &store));
                 reach.into_iter().chain(found).collect()
             }
         }
     }
 
-    async fn peers(&self, cluster: &ClusterName) -> Vec<Finding> {
-        match self.addresses(cluster).await {
-            Ok(peers) => peers::check(&peers, [self.settings.peer_port, 2379, 2380]).await,
+    async fn peers(&self, node: &Node, cluster: &ClusterName) -> Vec<Finding> {
+        let ports: Vec<_> = node.parts.reaches.iter().filter_map(|port| node.number(*port, self.settings)).collect();
+        match self.addresses(node.parts.role.of_peers(), cluster).await {
+            Ok(peers) => peers::check(&peers, &ports, node.parts.whose).await,
             Err(error) => vec![Finding::skipped("peers", chain(&error))],
         }
     }
 
-    /// The others of the cluster that EC2 says are running.
-    async fn addresses(&self, cluster: &ClusterName) -> Result<Vec<(InstanceId, IpAddr)>, AwsError> {
-        let (_, listed) = self.autoscaling.groups(cluster, Role::Etcd).await?;
+    /// The others of the cluster in this role that EC2 says are running.
+    async fn addresses(&self, role: Role, cluster: &ClusterName) -> Result<Vec<(InstanceId, IpAddr)>, AwsError> {
+        let (_, listed) = self.autoscaling.groups(cluster, role).await?;
         let others: Vec<_> = listed.into_keys().filter(|id| id != self.me()).collect();
         Ok(running(self.ec2.describe(&others).await?))
     }

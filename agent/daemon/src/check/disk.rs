@@ -1,4 +1,5 @@
-//! The disk: where the agent's state and etcd's data are to be, how much room there is, and how fast it is.
+//! The disk: where the agent's state and etcd's data are to be, how much room there is, and how fast it is. A distribution's own directories
+//! are in `distribution/data.rs`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +15,10 @@ use crate::clock::Clock;
 use crate::config::{Paths, Settings};
 use crate::telemetry::chain;
 
+use super::distribution::place;
 use super::finding::Finding;
+use super::node::Node;
+use super::sandbox::Sandbox;
 
 /// A disk that hangs must not hang the rest.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -29,29 +33,33 @@ const SYNCS: usize = 10;
 const ENTRY: [u8; 2300] = [0; 2300];
 
 /// Looks at it, in a thread of its own, because a file system that hangs blocks whoever asks.
-pub(super) async fn check(settings: &Settings, clock: Clock) -> Vec<Finding> {
+pub(super) async fn check(node: &Node, settings: &Settings, sandbox: &Sandbox, clock: Clock) -> Vec<Finding> {
     let (sender, looked) = oneshot::channel();
-    let settings = settings.clone();
-    std::thread::spawn(move || sender.send(look(&settings, clock)));
+    let (node, settings, sandbox) = (node.clone(), settings.clone(), sandbox.clone());
+    std::thread::spawn(move || sender.send(look(&node, &settings, &sandbox, clock)));
     match tokio::time::timeout(LIMIT, looked).await {
         Ok(Ok(findings)) => findings,
         _ => vec![Finding::problem(
             "disk",
             format!("it did not answer within {LIMIT:?}"),
-            "see to the volume of paths.data_dir and paths.state_dir",
+            "see to the volumes of the data directory and of paths.state_dir",
         )],
     }
 }
 
-fn look(settings: &Settings, clock: Clock) -> Vec<Finding> {
+fn look(node: &Node, settings: &Settings, sandbox: &Sandbox, clock: Clock) -> Vec<Finding> {
     let Paths { state_dir, data_dir, data_mount, .. } = &settings.paths;
-    let quota = settings.etcd.quota_backend_bytes.unwrap_or(QUOTA);
-    let data = data(data_dir, data_mount.as_deref());
+    let mount = data_mount.as_deref();
+    // A distribution's etcd has its own quota, by default etcd's.
+    let (data, etcd, quota) = match &node.distribution {
+        None => (data(data_dir, mount), data_dir.clone(), settings.etcd.quota_backend_bytes.unwrap_or(QUOTA)),
+        Some(distribution) => (place::check(&**distribution, settings, sandbox), distribution.data().etcd, QUOTA),
+    };
     let mut findings = vec![state(state_dir)];
     let is_known = data.iter().all(|finding| finding.remedy.is_none());
     findings.extend(data);
-    if is_known {
-        findings.extend([room(data_dir, quota), speed(data_dir, clock)]);
+    if is_known && node.parts.member {
+        findings.extend([room(&etcd, quota), speed(&etcd, clock)]);
     }
     findings
 }
@@ -150,12 +158,13 @@ fn judge_speed(mut times: Vec<Duration>) -> Finding {
     Finding::warning(name, format!("{found}; etcd wants {} ms", SYNC.as_millis()), remedy)
 }
 
-fn device(path: &Path) -> Option<u64> {
+/// The file system that it lies on, if it is there.
+pub(super) fn device(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().map(|data| data.dev())
 }
 
 /// The path, or the nearest directory above it that is there.
-fn existing(path: &Path) -> PathBuf {
+pub(super) fn existing(path: &Path) -> PathBuf {
     path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned()
 }
 

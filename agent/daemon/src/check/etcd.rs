@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::adapters::host::RestoreTool;
-use crate::adapters::service_manager::{self, EtcdVersion};
+use crate::adapters::service_manager;
 use crate::config::{Settings, UNIT};
 use crate::systemd::{Bus, Properties};
 use crate::telemetry::chain;
@@ -32,7 +32,7 @@ pub(super) async fn check(settings: &Settings, bus: Option<&Bus>) -> Vec<Finding
 async fn binary(etcd: &Path) -> Vec<Finding> {
     let name = "etcd binary";
     let remedy = "install etcd 3.5 or later, or set etcd.binary";
-    match EtcdVersion::banner(etcd).await {
+    match service_manager::banner::ask(etcd).await {
         Err(error) => vec![Finding::problem(name, chain(&error), remedy)],
         Ok(banner) => match Release::parse(&banner) {
             None => vec![Finding::problem(name, format!("{} does not say which release it is", etcd.display()), remedy)],
@@ -70,7 +70,7 @@ fn running(settings: &Settings) -> Finding {
 }
 
 /// `ExecStart=` as the bus has it: path, arguments, whether failure is ignored, and when it ran last.
-type ExecStart = Vec<(String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32)>;
+pub(super) type ExecStart = Vec<(String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32)>;
 
 /// `EnvironmentFile=` as the bus has it: path, and whether it may be missing.
 type EnvironmentFiles = Vec<(String, bool)>;

@@ -9,6 +9,7 @@ use crate::adapters::aws::autoscaling::FoundHook;
 use crate::config::Settings;
 
 use super::finding::Finding;
+use super::node::Parts;
 
 /// What the agent keeps of a leave for the leave itself, in `leave_margin`s (`planner::leave`).
 const MARGINS: u32 = 3;
@@ -20,18 +21,31 @@ struct Needs {
     heartbeat: Duration,
     join: Duration,
     leave: Duration,
+    /// What the leave is made of.
+    leaving: &'static str,
 }
 
 impl Needs {
-    fn of(policy: &Policy, call: Duration) -> Self {
-        let leave = policy.replacement_patience + policy.leave_margin * MARGINS;
-        Self { heartbeat: (policy.cycle + call) * 3, join: policy.join_deadline + policy.leave_margin, leave }
+    /// A Node is drained while the replacement is waited for: both begin with the leave.
+    fn of(parts: &Parts, policy: &Policy, call: Duration) -> Self {
+        let waits = if parts.awaits_replacement { policy.replacement_patience } else { Duration::ZERO };
+        let drains = if parts.role.has_node() { policy.drain.budget } else { Duration::ZERO };
+        let leave = waits.max(drains) + policy.leave_margin * MARGINS;
+        Self { heartbeat: (policy.cycle + call) * 3, join: policy.join_deadline + policy.leave_margin, leave, leaving: leaving(parts) }
+    }
+}
+
+fn leaving(parts: &Parts) -> &'static str {
+    match (parts.awaits_replacement, parts.role.has_node()) {
+        (true, true) => "draining, waiting for a replacement and leaving may take",
+        (true, false) => "waiting for a replacement and leaving may take",
+        (false, _) => "draining and leaving may take",
     }
 }
 
 /// What the hooks of this instance's group are good for.
-pub(super) fn judge(found: &[FoundHook], settings: &Settings) -> Vec<Finding> {
-    let needs = Needs::of(&settings.policy, settings.aws.call_timeout);
+pub(super) fn judge(parts: &Parts, found: &[FoundHook], settings: &Settings) -> Vec<Finding> {
+    let needs = Needs::of(parts, &settings.policy, settings.aws.call_timeout);
     let (ours, others): (Vec<_>, Vec<_>) = found.iter().partition(|hook| settings.aws.hook_pattern.matches(&hook.name));
     let of = |transition| ours.iter().filter(move |hook| hook.transition == Some(transition));
     let mut findings: Vec<_> = of(Transition::Launching).map(|hook| launching(hook, needs)).collect();
@@ -76,7 +90,7 @@ fn launching(hook: &FoundHook, needs: Needs) -> Finding {
 }
 
 fn terminating(hook: &FoundHook, needs: Needs) -> Finding {
-    too_quick(hook, needs).unwrap_or_else(|| capped(hook, needs.leave, "waiting for a replacement and leaving may take"))
+    too_quick(hook, needs).unwrap_or_else(|| capped(hook, needs.leave, needs.leaving))
 }
 
 fn too_quick(hook: &FoundHook, needs: Needs) -> Option<Finding> {
@@ -104,6 +118,7 @@ fn capped(hook: &FoundHook, needed: Duration, what: &str) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Verdict::{Ok as Fine, Problem, Warning};
+    use crate::identity::Role;
 
     fn hook(name: &str, transition: Transition, heartbeat: u64) -> FoundHook {
         let heartbeat_timeout = Duration::from_secs(heartbeat);
@@ -122,7 +137,7 @@ mod tests {
     }
 
     fn findings(hooks: &[FoundHook]) -> Vec<Finding> {
-        judge(hooks, &Settings::parse("").unwrap())
+        judge(Parts::of(Role::Etcd), hooks, &Settings::parse("").unwrap())
     }
 
     fn verdicts(hooks: &[FoundHook]) -> Vec<crate::check::finding::Verdict> {
@@ -157,6 +172,26 @@ mod tests {
         assert_eq!(verdicts(&hooks), [Warning, Warning]);
         (hooks[0].global_timeout, hooks[1].global_timeout) = (Duration::from_secs(610), Duration::from_secs(330));
         assert_eq!(verdicts(&hooks), [Fine, Fine]);
+    }
+
+    /// A drain takes 300 s by default, three margins 30 s, and a replacement is waited for meanwhile.
+    #[test]
+    fn a_node_needs_time_for_its_drain_and_a_worker_awaits_no_replacement() {
+        let verdict = |role, settings: &str, cap| {
+            let mut hooks = pair(300);
+            hooks[1].global_timeout = Duration::from_secs(cap);
+            judge(Parts::of(role), &hooks, &Settings::parse(settings).unwrap())[1].verdict
+        };
+        let (long_drain, long_wait) = ("[kubernetes]\ndrain_budget_s = 600\n", "[timing]\nreplacement_patience_s = 600\n");
+        for (role, settings, least) in [
+            (Role::Etcd, long_drain, 330),
+            (Role::ControlPlane, long_drain, 630),
+            (Role::ControlPlane, long_wait, 630),
+            (Role::Worker, long_drain, 630),
+            (Role::Worker, long_wait, 330),
+        ] {
+            assert_eq!((verdict(role, settings, least), verdict(role, settings, least - 1)), (Fine, Warning), "{role:?} {settings}");
+        }
     }
 
     #[test]

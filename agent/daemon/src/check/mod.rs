@@ -2,21 +2,27 @@
 //!
 //! [`run`] asks side by side whatever the agent would ask and reach later, each within a limit of its own, and changes nothing: the calls
 //! that act are made so that AWS refuses them for another reason than a missing permission, or so that they repeat what it has just said.
-//! One file for each subject; what is found is judged by functions that ask nothing.
+//! One file for each subject; what is found is judged by functions that ask nothing. What is looked at depends on the instance's role,
+//! which stands in its group's tags: so AWS is asked first, and `node.rs` has the table.
 
+mod alias;
 mod clock;
 mod cloud;
 mod disk;
+mod distribution;
 mod endpoints;
 mod etcd;
 mod finding;
 mod hooks;
 mod identity;
+mod node;
 mod peers;
 mod permissions;
 mod ports;
 mod reach;
 mod releases;
+mod rendered;
+mod sandbox;
 mod start;
 mod store;
 mod systemd;
@@ -29,6 +35,9 @@ pub use finding::{Finding, Report, Verdict};
 use crate::adapters::aws::Imds;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::systemd::Bus;
+use node::Node;
+use sandbox::Sandbox;
 
 /// Where the outside is.
 #[derive(Debug)]
@@ -51,12 +60,32 @@ impl Outside {
 
 /// Looks at everything. `file` is the one configuration file, where one was named.
 pub async fn run(settings: &Settings, file: Option<&Path>, outside: &Outside) -> Report {
+    let (role, cloud) = cloud::check(settings, outside).await;
+    let machine = match role {
+        Some(role) => machine(&Node::of(role, settings), settings, outside).await,
+        None => ["program", "disk", "systemd"].map(|subject| Finding::skipped(subject, "the role of this instance is not known")).into(),
+    };
+    Report::of([vec![identity::configuration(file)], cloud, machine].concat())
+}
+
+/// Everything on this machine that needs no network.
+async fn machine(node: &Node, settings: &Settings, outside: &Outside) -> Vec<Finding> {
     let bus = systemd::bus();
-    let (cloud, etcd, disk, systemd) = tokio::join!(
-        cloud::check(settings, outside),
-        etcd::check(settings, bus.as_ref()),
-        disk::check(settings, outside.clock),
-        systemd::check(bus.as_ref(), settings),
+    let bus = bus.as_ref();
+    let sandbox = Sandbox::of_agent(bus).await;
+    let (program, disk, systemd, alias, rendered) = tokio::join!(
+        program(node, settings, bus),
+        disk::check(node, settings, &sandbox, outside.clock),
+        systemd::check(bus, node, settings),
+        alias::check(node, settings, bus),
+        rendered::check(settings, &sandbox, bus),
     );
-    Report::of([vec![identity::configuration(file)], cloud, etcd, disk, systemd].concat())
+    [program, disk, systemd, alias, rendered].concat()
+}
+
+async fn program(node: &Node, settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {
+    match &node.distribution {
+        None => etcd::check(settings, bus).await,
+        Some(distribution) => distribution::check(&**distribution, node.parts, settings, bus).await,
+    }
 }

@@ -12,17 +12,18 @@ use super::reach::{self, Reach};
 /// Within a region a connection takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Connects to each of these ports of each peer, side by side.
-pub(super) async fn check(peers: &[(InstanceId, IpAddr)], ports: [u16; 3]) -> Vec<Finding> {
-    join_all(ports.map(|port| async move {
+/// Connects to each of these ports of each peer, side by side. `whose` security group has to be let into whose is for the remedy.
+pub(super) async fn check(peers: &[(InstanceId, IpAddr)], ports: &[u16], whose: [&str; 2]) -> Vec<Finding> {
+    join_all(ports.iter().map(|port| async move {
+        let port = *port;
         let each = peers.iter().map(|(id, ip)| async move { (id, reach::address(SocketAddr::new(*ip, port), LIMIT).await) });
-        judge(port, &join_all(each).await)
+        judge(port, &join_all(each).await, whose)
     }))
     .await
 }
 
 /// A refusal has come through: only nothing listens there yet.
-fn judge(port: u16, found: &[(&InstanceId, Reach)]) -> Finding {
+fn judge(port: u16, found: &[(&InstanceId, Reach)], [from, to]: [&str; 2]) -> Finding {
     let name = format!("peers on port {port}");
     if found.is_empty() {
         return Finding::skipped(name, "no other instance of the cluster runs");
@@ -35,7 +36,7 @@ fn judge(port: u16, found: &[(&InstanceId, Reach)]) -> Finding {
     };
     let names: Vec<_> = away.iter().map(|(id, _)| id.as_str()).collect();
     let what = format!("{} of {} cannot be reached ({}): {why}", away.len(), found.len(), names.join(", "));
-    let remedy = format!("let the members' security group into itself on port {port}, in and out, and see to network ACLs");
+    let remedy = format!("let {from} security group into {to} on port {port}, in and out, and see to network ACLs");
     if away.len() == found.len() { Finding::problem(name, what, remedy) } else { Finding::warning(name, what, remedy) }
 }
 
@@ -46,7 +47,7 @@ mod tests {
 
     fn verdict(reaches: &[Reach]) -> Verdict {
         let id = InstanceId::new("i-1");
-        judge(2380, &reaches.iter().map(|reach| (&id, reach.clone())).collect::<Vec<_>>()).verdict
+        judge(2380, &reaches.iter().map(|reach| (&id, reach.clone())).collect::<Vec<_>>(), ["the workers'", "the servers'"]).verdict
     }
 
     #[test]

@@ -4,12 +4,13 @@ use crate::adapters::aws::AwsError;
 use crate::telemetry::chain;
 
 use super::finding::Finding;
+use super::node::Parts;
 
-/// Where the package puts the policy; in the sources it is `packaging/aws/iam/member.json`.
-pub(super) const POLICY: &str = "/usr/share/doc/quorate/examples/aws/iam/member.json";
+/// Where the package puts the policies; in the sources it is `packaging/aws/iam`.
+pub(super) const POLICIES: &str = "/usr/share/doc/quorate/examples/aws/iam";
 
 /// What a call says of the permission for it. `action` is the IAM action. A call that is meant to be `refused` was permitted if it was.
-pub(super) fn judge<T>(action: &str, result: &Result<T, AwsError>, refused: bool) -> Finding {
+pub(super) fn judge<T>(parts: &Parts, action: &str, result: &Result<T, AwsError>, refused: bool) -> Finding {
     let name = format!("permission {action}");
     let error = match result {
         Ok(_) => return Finding::ok(name, "permitted"),
@@ -19,7 +20,7 @@ pub(super) fn judge<T>(action: &str, result: &Result<T, AwsError>, refused: bool
         AwsError::Refused { words, .. } if refused && words.code == "ValidationError" => {
             Finding::ok(name, "permitted: the trial was refused")
         }
-        AwsError::Denied { words, .. } => Finding::problem(name, format!("denied, {words}"), denied(action, &words.message)),
+        AwsError::Denied { words, .. } => Finding::problem(name, format!("denied, {words}"), denied(parts, action, &words.message)),
         AwsError::Unauthenticated { words, .. } => {
             Finding::problem(name, format!("not authenticated, {words}"), "see that the instance has a role and that its clock is right")
         }
@@ -36,7 +37,7 @@ pub(super) fn judge<T>(action: &str, result: &Result<T, AwsError>, refused: bool
 }
 
 /// Who denied it stands in the message: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
-pub(super) fn denied(action: &str, message: &str) -> String {
+pub(super) fn denied(parts: &Parts, action: &str, message: &str) -> String {
     let place = [
         ("VPC endpoint policy", "the policy of the VPC endpoint for this service"),
         ("service control policy", "the service control policy of the organisation"),
@@ -48,7 +49,8 @@ pub(super) fn denied(action: &str, message: &str) -> String {
     match place.iter().find(|(words, _)| message.contains(words)) {
         Some((_, place)) => format!("allow {action} in {place}"),
         None => format!(
-            "allow {action} in the policy of the instance's role, as {POLICY} does; what acts is allowed there for groups with the tag quorate:cluster only"
+            "allow {action} in the policy of the instance's role, as {POLICIES}/{} does; what acts is allowed there for groups with {} only",
+            parts.policy, parts.acts_on
         ),
     }
 }
@@ -58,6 +60,7 @@ mod tests {
     use super::*;
     use crate::adapters::aws::Words;
     use crate::check::finding::Verdict;
+    use crate::identity::Role;
 
     const CALL: &str = "autoscaling:SetInstanceHealth";
 
@@ -66,7 +69,7 @@ mod tests {
     }
 
     fn judged(error: AwsError, refused: bool) -> Finding {
-        judge::<()>(CALL, &Err(error), refused)
+        judge::<()>(Parts::of(Role::Etcd), CALL, &Err(error), refused)
     }
 
     #[test]
@@ -87,6 +90,13 @@ mod tests {
         let endpoint = words("UnauthorizedOperation", "because no VPC endpoint policy allows the ec2:DescribeInstances action");
         let remedy = judged(AwsError::Denied { call: CALL, words: endpoint }, true).remedy.unwrap();
         assert!(remedy.contains("policy of the VPC endpoint") && !remedy.contains("member.json"), "{remedy}");
+    }
+
+    #[test]
+    fn a_worker_is_shown_its_own_policy() {
+        let remedy = |role| denied(Parts::of(role), CALL, "because no identity-based policy allows it");
+        assert!(remedy(Role::ControlPlane).contains("iam/member.json does") && !remedy(Role::ControlPlane).contains("worker"));
+        assert!(remedy(Role::Worker).contains("iam/worker.json does") && remedy(Role::Worker).contains("quorate:role = worker"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::adapters::service_manager;
 use crate::config::Settings;
 
 use super::finding::Finding;
+use super::node::{Node, Port};
 
 /// A listening socket, and who has it if that could be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,24 +25,52 @@ struct Owner {
 }
 
 /// Everything about this instance's own address and ports.
-pub(super) fn check(address: IpAddr, settings: &Settings) -> Vec<Finding> {
+pub(super) fn check(address: IpAddr, node: &Node, settings: &Settings) -> Vec<Finding> {
     let listeners: Vec<_> = ["tcp", "tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(Path::new("/proc/net").join(table)).ok())
         .flat_map(|text| text.lines().filter_map(listener).collect::<Vec<_>>())
         .collect();
-    let etcd = service_manager::started(&settings.paths.data_dir, &settings.etcd.binary).ok().flatten().map(|found| found.pid);
-    let judged = |port, addresses: &[IpAddr], ours: &dyn Fn(&Owner) -> bool| {
-        let taken = listeners.iter().find(|listener| listener.at.port() == port && addresses.iter().any(|ip| meets(listener.at.ip(), *ip)));
-        judge(port, taken.map(|listener| (listener.at, owner(listener.inode))), ours)
+    let program = process(node, settings);
+    let mut findings = vec![own_address(address)];
+    for port in node.parts.serves {
+        let Some(number) = node.number(*port, settings) else { continue };
+        let addresses = addresses(*port, node, address, settings);
+        let is_taken = |at: &SocketAddr| at.port() == number && addresses.iter().any(|ip| meets(at.ip(), *ip));
+        let taken = listeners.iter().find(|listener| is_taken(&listener.at));
+        let ours = |owner: &Owner| match port {
+            Port::Agents => owner.name == "quorate",
+            Port::Api | Port::Clients | Port::Members => program.is_some_and(|program| descends(owner.pid, program)),
+        };
+        findings.push(judge(number, taken.map(|listener| (listener.at, owner(listener.inode))), node.program(), &ours));
+    }
+    findings
+}
+
+/// The process that runs here, if it does.
+fn process(node: &Node, settings: &Settings) -> Option<i32> {
+    match &node.distribution {
+        None => service_manager::started(&settings.paths.data_dir, &settings.etcd.binary).ok()?.map(|found| found.pid),
+        Some(distribution) => service_manager::running(&**distribution).ok()?,
+    }
+}
+
+/// A founder is on a loopback address first; a distribution's etcd always is there too.
+fn addresses(port: Port, node: &Node, own: IpAddr, settings: &Settings) -> Vec<IpAddr> {
+    match port {
+        Port::Agents => vec![own],
+        Port::Members if node.distribution.is_none() => vec![own],
+        Port::Api | Port::Clients | Port::Members => vec![own, settings.etcd.founding_address],
+    }
+}
+
+/// Whether a process is this one or was started by it: a distribution may run its etcd as a child.
+fn descends(pid: i32, from: i32) -> bool {
+    let parent = |pid: &i32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok().filter(|parent| *parent > 1)
     };
-    let is_etcd = |owner: &Owner| Some(owner.pid) == etcd;
-    vec![
-        own_address(address),
-        judged(settings.peer_port, &[address], &|owner| owner.name == "quorate"),
-        judged(2379, &[address, settings.etcd.founding_address], &is_etcd),
-        judged(2380, &[address], &is_etcd),
-    ]
+    std::iter::successors(Some(pid), parent).any(|pid| pid == from)
 }
 
 /// A datagram socket on a port of the kernel's choice disturbs nobody.
@@ -49,23 +78,31 @@ fn own_address(address: IpAddr) -> Finding {
     match UdpSocket::bind((address, 0)) {
         Ok(_) => Finding::ok("address", address.to_string()),
         Err(error) => {
-            let remedy = "run quorate and etcd in the machine's own network namespace, with the address that EC2 gave it";
+            let remedy = "run quorate, and what it starts, in the machine's own network namespace, with the address that EC2 gave it";
             Finding::problem("address", format!("{address} is not this machine's: {error}"), remedy)
         }
     }
 }
 
-fn judge(port: u16, taken: Option<(SocketAddr, Option<Owner>)>, ours: &dyn Fn(&Owner) -> bool) -> Finding {
+fn judge(port: u16, taken: Option<(SocketAddr, Option<Owner>)>, program: &str, ours: &dyn Fn(&Owner) -> bool) -> Finding {
     let name = format!("port {port}");
     match taken {
         None => Finding::ok(name, "free"),
         Some((at, Some(owner))) if ours(&owner) => Finding::ok(name, format!("{at} is our own {}'s", owner.name)),
         Some((at, Some(owner))) => {
-            let remedy = "stop and disable it: some packages of etcd start a server of their own when they are installed (systemctl disable --now etcd)";
+            let remedy = remedy(owner.name.as_str(), program);
             Finding::problem(name, format!("{at} is taken by {}, process {}", owner.name, owner.pid), remedy)
         }
         Some((at, None)) => Finding::warning(name, format!("{at} is taken, by whom cannot be seen"), "run this as root"),
     }
+}
+
+fn remedy(owner: &str, program: &str) -> String {
+    if owner == "etcd" {
+        let why = "some packages of etcd start a server of their own when they are installed (systemctl disable --now etcd)";
+        return format!("stop and disable it: {why}");
+    }
+    format!("stop it, or give it another port: this one is for quorate or the {program} that quorate starts")
 }
 
 /// Whether somebody at one address is in the way of the other.
@@ -142,9 +179,19 @@ mod tests {
     fn a_port_may_be_free_or_our_own() {
         let at = ([127, 0, 0, 1], 2379).into();
         let owner = |pid| Some(Owner { pid, name: "etcd".into() });
-        let verdict = |taken| judge(2379, taken, &|owner: &Owner| owner.pid == 7).verdict;
+        let verdict = |taken| judge(2379, taken, "etcd", &|owner: &Owner| owner.pid == 7).verdict;
         assert_eq!((verdict(None), verdict(Some((at, owner(7))))), (Fine, Fine));
         assert_eq!((verdict(Some((at, owner(8)))), verdict(Some((at, None)))), (Problem, Warning));
+    }
+
+    #[test]
+    fn a_child_is_its_parents_and_no_others() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert_eq!((descends(pid, me), descends(me, me), descends(me, pid)), (true, true, false));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::adapters::object_store::{CharterStore, Creation, Probe, StoreError};
 use crate::telemetry::chain;
 
 use super::finding::Finding;
+use super::node::Parts;
 use super::permissions::denied;
 
 const NAME: &str = "store";
@@ -18,11 +19,11 @@ pub(super) fn missing_directory(url: &str) -> Option<Finding> {
 }
 
 /// Tries what the agent does with it.
-pub(super) async fn check(url: &str, store: &CharterStore) -> Vec<Finding> {
+pub(super) async fn check(parts: &Parts, url: &str, store: &CharterStore) -> Vec<Finding> {
     match store.probe().await {
         None => Vec::new(),
         Some(probe) if url.starts_with("file://") => vec![directory(url, &probe)],
-        Some(probe) => bucket(url, &probe),
+        Some(probe) => bucket(parts, url, &probe),
     }
 }
 
@@ -49,18 +50,18 @@ fn listed(url: &str, records: usize, foreign: Option<&str>) -> Finding {
     }
 }
 
-fn bucket(url: &str, probe: &Probe) -> Vec<Finding> {
+fn bucket(parts: &Parts, url: &str, probe: &Probe) -> Vec<Finding> {
     let list = match &probe.list {
         Ok((records, foreign)) => vec![listed(url, *records, foreign.as_deref()), permitted("s3:ListBucket")],
-        Err(error) => vec![failed("s3:ListBucket", error)],
+        Err(error) => vec![failed(parts, "s3:ListBucket", error)],
     };
     let read = match (&probe.read, &probe.list) {
         (Ok(()), _) => permitted("s3:GetObject"),
         // Of an object that is not there S3 says 403 to those who may not list, whatever else they may.
         (Err(error), Err(_)) if is_denied(error) => Finding::skipped(name("s3:GetObject"), "cannot be told while s3:ListBucket fails"),
-        (Err(error), _) => failed("s3:GetObject", error),
+        (Err(error), _) => failed(parts, "s3:GetObject", error),
     };
-    list.into_iter().chain([read, created(&probe.create)]).collect()
+    list.into_iter().chain([read, created(parts, &probe.create)]).collect()
 }
 
 fn name(action: &str) -> String {
@@ -71,12 +72,12 @@ fn permitted(action: &str) -> Finding {
     Finding::ok(name(action), "permitted")
 }
 
-fn created(creation: &Creation) -> Finding {
+fn created(parts: &Parts, creation: &Creation) -> Finding {
     let action = "s3:PutObject";
     match creation {
         Creation::Exists => Finding::ok(name(action), "permitted, and a record that exists is not replaced"),
         Creation::NotTried(why) => Finding::skipped(name(action), format!("not tried: {why}")),
-        Creation::Failed(error) => failed(action, error),
+        Creation::Failed(error) => failed(parts, action, error),
         Creation::Overwritten => {
             let remedy = "use a store that keeps If-None-Match, as S3 does: with this one two nodes can both found a cluster";
             Finding::problem(name(action), "the store ignores If-None-Match: it replaced a record, by the same bytes", remedy)
@@ -91,13 +92,13 @@ fn is_denied(error: &StoreError) -> bool {
     sorted || ["status code: 403", "status code: 401"].iter().any(|words| chain(&**source).contains(words))
 }
 
-fn failed(action: &str, error: &StoreError) -> Finding {
+fn failed(parts: &Parts, action: &str, error: &StoreError) -> Finding {
     let text = chain(error);
     let StoreError::Call { source, .. } = error else {
         return Finding::problem(name(action), text, "see that this instance reaches the bucket's endpoint");
     };
     let remedy = match &**source {
-        _ if is_denied(error) => denied(action, &text),
+        _ if is_denied(error) => denied(parts, action, &text),
         object_store::Error::NotFound { .. } => "create the bucket, or correct quorate:store".to_owned(),
         _ => "see that the bucket exists, in this region or the one set by cluster.store_options, and can be reached".to_owned(),
     };
@@ -108,6 +109,7 @@ fn failed(action: &str, error: &StoreError) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Verdict::{Ok as Fine, Problem, Skipped, Warning};
+    use crate::identity::Role;
 
     #[test]
     fn a_directory_that_is_not_there_is_told_and_not_made() {
@@ -129,8 +131,9 @@ mod tests {
 
     #[test]
     fn a_store_that_replaces_records_is_a_problem() {
-        assert_eq!((created(&Creation::Exists).verdict, created(&Creation::NotTried("x")).verdict), (Fine, Skipped));
-        let finding = created(&Creation::Overwritten);
+        let created = |creation| created(Parts::of(Role::Etcd), &creation);
+        assert_eq!((created(Creation::Exists).verdict, created(Creation::NotTried("x")).verdict), (Fine, Skipped));
+        let finding = created(Creation::Overwritten);
         assert!(finding.verdict == Problem && finding.found.contains("If-None-Match"));
     }
 }

@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{ServiceSettings, Settings, UNIT};
+use crate::adapters::service_manager::permit;
+use crate::config::{ServiceSettings, Settings};
 use crate::systemd::{Bus, LogindProxy, ManagerProxy, Properties};
 use crate::telemetry::chain;
 
 use super::clock;
+use super::distribution::Conditions;
 use super::finding::Finding;
+use super::node::Node;
 
-const AGENT: &str = "quorate.service";
+pub(super) const AGENT: &str = "quorate.service";
 
 /// What distributions call their own etcd. Debian's starts a cluster of its own, on the same ports, as soon as it is installed.
 const OTHERS: [&str; 2] = ["etcd.service", "etcd-member.service"];
@@ -24,34 +27,37 @@ pub(super) fn bus() -> Option<Bus> {
 }
 
 /// Everything about the two; nothing can be asked without the bus.
-pub(super) async fn check(bus: Option<&Bus>, settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(bus: Option<&Bus>, node: &Node, settings: &Settings) -> Vec<Finding> {
     let Some(bus) = bus else { return vec![Finding::skipped("systemd", "systemd does not run here")] };
     let (version, delay, unit, clock) =
         tokio::join!(version(bus), delay(bus, settings), Properties::of(bus, AGENT), clock::synchronised(bus));
     let mut findings = vec![version, delay];
     findings.extend(match unit {
         Err(error) => vec![Finding::skipped(AGENT, chain(&error))],
-        Ok(unit) => vec![agent(&unit, settings)],
+        Ok(unit) => vec![agent(&unit, node.program(), settings)],
     });
     findings.push(clock);
-    findings.extend(others(bus, settings).await);
+    findings.extend(others(bus, node, settings).await);
     findings
 }
 
-async fn others(bus: &Bus, settings: &Settings) -> Vec<Finding> {
-    let ours = |name: &str| settings.service.unit(UNIT) == Some(name);
+/// An etcd of somebody else's where there is to be one of ours, and the distribution in its other role.
+async fn others(bus: &Bus, node: &Node, settings: &Settings) -> Vec<Finding> {
+    let etcds = OTHERS.into_iter().filter(|_| node.parts.member);
     let mut found = Vec::new();
-    for name in OTHERS.into_iter().filter(|name| !ours(name)) {
+    for name in etcds.chain(node.other_unit).filter(|name| node.unit(&settings.service) != Some(name)) {
         let unit = Properties::of(bus, name).await.unwrap_or_default();
-        found.extend(other(name, &unit.text("UnitFileState"), &unit.text("ActiveState")));
+        let waits = node.distribution.as_ref().is_some_and(|of| Conditions::of(&unit).name(&permit(&**of, &settings.paths.run_dir)));
+        found.extend(other(name, &unit.text("UnitFileState"), &unit.text("ActiveState"), waits, node.program()));
     }
     found
 }
 
-fn other(name: &str, file: &str, active: &str) -> Option<Finding> {
-    let in_the_way = file.starts_with("enabled") || matches!(active, "active" | "activating" | "reloading");
-    let remedy = format!("systemctl mask --now {name}: quorate alone starts etcd, and two would meet at the same ports");
-    in_the_way.then(|| Finding::problem(name, format!("it is {file} and {active}, beside the etcd that quorate runs"), remedy))
+/// An enabled one does nothing at boot if it `waits` for the agent's permit.
+fn other(name: &str, file: &str, active: &str, waits: bool, program: &str) -> Option<Finding> {
+    let in_the_way = (file.starts_with("enabled") && !waits) || matches!(active, "active" | "activating" | "reloading");
+    let remedy = format!("systemctl mask --now {name}: quorate alone starts {program}, and two would meet at the same ports and data");
+    in_the_way.then(|| Finding::problem(name, format!("it is {file} and {active}, beside the {program} that quorate runs"), remedy))
 }
 
 async fn version(bus: &Bus) -> Finding {
@@ -90,7 +96,7 @@ fn judge_delay(delay: Duration, budget: Duration) -> Finding {
     Finding::warning("logind", format!("{found}, but leaving may take timing.shutdown_budget_s, {budget:?}"), remedy)
 }
 
-fn agent(unit: &Properties, settings: &Settings) -> Finding {
+fn agent(unit: &Properties, program: &str, settings: &Settings) -> Finding {
     if unit.text("LoadState") != "loaded" {
         return Finding::warning(AGENT, format!("it is {}", unit.text("LoadState")), "install the package, which brings it");
     }
@@ -102,7 +108,7 @@ fn agent(unit: &Properties, settings: &Settings) -> Finding {
     }
     if settings.service == ServiceSettings::Exec && unit.text("KillMode") != "process" {
         let remedy = "set service.manager = \"systemd\", or give quorate.service a drop-in with KillMode=process";
-        return Finding::problem(AGENT, format!("KillMode={} stops etcd with the agent", unit.text("KillMode")), remedy);
+        return Finding::problem(AGENT, format!("KillMode={} stops {program} with the agent", unit.text("KillMode")), remedy);
     }
     match unit.text("UnitFileState").as_str() {
         "disabled" => Finding::warning(AGENT, "it is not started at boot", "systemctl enable quorate.service"),
@@ -133,19 +139,21 @@ mod tests {
 
     #[test]
     fn an_etcd_beside_ours_is_in_the_way_while_it_runs_or_would_at_the_next_boot() {
-        for (file, active, expected) in [
-            ("enabled", "inactive", true),
-            ("disabled", "active", true),
-            ("disabled", "inactive", false),
-            ("masked", "inactive", false),
-            ("", "inactive", false),
+        for (file, active, waits, expected) in [
+            ("enabled", "inactive", false, true),
+            ("enabled", "inactive", true, false),
+            ("enabled", "active", true, true),
+            ("disabled", "active", false, true),
+            ("disabled", "inactive", false, false),
+            ("masked", "inactive", false, false),
+            ("", "inactive", false, false),
         ] {
-            assert_eq!(other("etcd.service", file, active).is_some(), expected, "{file} {active}");
+            assert_eq!(other("etcd.service", file, active, waits, "etcd").is_some(), expected, "{file} {active}");
         }
     }
 
     #[test]
     fn a_unit_that_is_not_there_is_told() {
-        assert_eq!(agent(&Properties::default(), &Settings::parse("").unwrap()).verdict, Warning);
+        assert_eq!(agent(&Properties::default(), "etcd", &Settings::parse("").unwrap()).verdict, Warning);
     }
 }

@@ -10,9 +10,13 @@ use crate::identity::{Role, cluster_name, store_url};
 
 use super::finding::Finding;
 
-/// What the group's tags and the settings say together.
-pub(super) fn judge(group: &GroupName, tags: &[TagEntry], settings: &ClusterSettings) -> Vec<Finding> {
-    vec![cluster(group, tags, settings), role(group, tags, settings), store(group, tags, settings), propagation(group, tags)]
+/// What the group's tags and the settings say together. Store and propagation count for who may found a cluster, by its `charter`.
+pub(super) fn judge(charter: bool, group: &GroupName, tags: &[TagEntry], settings: &ClusterSettings) -> Vec<Finding> {
+    let mut findings = vec![cluster(group, tags, settings), role(group, tags, settings)];
+    if charter {
+        findings.extend([store(group, tags, settings), propagation(group, tags)]);
+    }
+    findings
 }
 
 /// The cluster's name and the role are searched for as tags whatever the settings say: they only name what is searched.
@@ -109,13 +113,21 @@ mod tests {
     }
 
     fn verdicts(tags: &[TagEntry], file: &str) -> Vec<Verdict> {
-        let findings = judge(&"g".into(), tags, &Settings::parse(file).unwrap().cluster);
+        let findings = judge(true, &"g".into(), tags, &Settings::parse(file).unwrap().cluster);
         findings.iter().map(|finding| finding.verdict).collect()
     }
 
     #[test]
     fn three_good_tags_that_propagate_are_enough() {
         assert_eq!(verdicts(&good(), ""), [Fine, Fine, Fine, Fine]);
+    }
+
+    #[test]
+    fn a_worker_needs_neither_store_nor_propagation() {
+        let mut tags = vec![tag("quorate:cluster", "prod"), tag("quorate:role", "worker")];
+        tags[0].propagates = false;
+        let findings = judge(false, &"g".into(), &tags, &Settings::parse("").unwrap().cluster);
+        assert_eq!(findings.iter().map(|finding| finding.verdict).collect::<Vec<_>>(), [Fine, Fine]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 pub use crate::config::RenderSettings as File;
 pub use context::{Context, Peer, servers};
-pub use template::{RenderError, Rendering, render};
+pub use template::{RenderError, Rendering, parse, render};
 
 use crate::adapters::host::{HostError, atomic};
 use crate::cycle::LastCycle;

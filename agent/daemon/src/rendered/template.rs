@@ -90,6 +90,17 @@ pub fn render(path: &Path, context: &Context) -> Result<Rendering, RenderError> 
     Ok(Rendering::Text(text))
 }
 
+/// Makes sure that the template at `path` can be read and is not broken, as far as that shows without anything to render.
+///
+/// # Errors
+/// It cannot be read, or is broken.
+pub fn parse(path: &Path) -> Result<(), RenderError> {
+    let source = read(path)?;
+    let broken = |source| RenderError::Broken { path: path.to_owned(), source: Box::new(source) };
+    let environment = environment().map_err(broken)?;
+    environment.template_from_named_str(&path.to_string_lossy(), &source).map(drop).map_err(broken)
+}
+
 /// Strict, and without anything outside the template: includes are not even compiled in. White space is as it was written, and nothing is
 /// escaped, whatever the file's name ends in.
 fn environment() -> Result<Environment<'static>, minijinja::Error> {

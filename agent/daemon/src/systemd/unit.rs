@@ -43,13 +43,21 @@ impl Properties {
 }
 
 #[cfg(test)]
+impl Properties {
+    /// A unit of which only this is told.
+    pub(crate) fn only(name: &str, value: zbus::Variant<'_>) -> Self {
+        Self(HashMap::from([(name.to_owned(), OwnedVariant::try_from(value).unwrap())]))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use zbus::Variant;
 
     use super::*;
 
     fn of(name: &str, value: Variant<'_>) -> Properties {
-        Properties(HashMap::from([(name.to_owned(), OwnedVariant::try_from(value).unwrap())]))
+        Properties::only(name, value)
     }
 
     #[test]

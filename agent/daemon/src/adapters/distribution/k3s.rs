@@ -164,6 +164,10 @@ impl Distribution for K3s {
         others::check(&self.main_file(), &self.configuration_file())
     }
 
+    fn check_arguments(&self, unit: &str, arguments: &[String]) -> Result<(), ServiceError> {
+        others::check_arguments(unit, arguments, &self.main_file())
+    }
+
     fn read(&self, text: &str) -> Configured {
         let server = yaml::text(text, "server").and_then(|url| url.strip_prefix("https://")?.parse::<SocketAddr>().ok());
         let bound = yaml::text(text, "bind-address").and_then(|address| address.parse::<IpAddr>().ok());

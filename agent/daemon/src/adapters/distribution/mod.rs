@@ -92,6 +92,13 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// Names the file and the key.
     fn check_others(&self) -> Result<(), ServiceError>;
 
+    /// Makes sure that the arguments with which `unit` runs it set nothing of that either, nor have it read another configuration: a flag
+    /// goes before every file.
+    ///
+    /// # Errors
+    /// Names the unit and the key.
+    fn check_arguments(&self, unit: &str, arguments: &[String]) -> Result<(), ServiceError>;
+
     /// What such a text says.
     fn read(&self, text: &str) -> Configured;
 
@@ -168,8 +175,14 @@ pub fn of(settings: &config::Settings, me: &Me, zone: &str) -> Option<Arc<dyn Di
             zone: zone.to_owned(),
             founding_address: settings.etcd.founding_address,
         };
-        match settings.kubernetes.distribution {
-            config::Distribution::K3s => Arc::new(K3s::new(settings.kubernetes.clone(), spec)) as Arc<dyn Distribution>,
-        }
+        chosen(settings, spec)
     })
+}
+
+/// The distribution that `settings` choose, on this node.
+#[must_use]
+pub fn chosen(settings: &config::Settings, spec: NodeSpec) -> Arc<dyn Distribution> {
+    match settings.kubernetes.distribution {
+        config::Distribution::K3s => Arc::new(K3s::new(settings.kubernetes.clone(), spec)),
+    }
 }

@@ -23,11 +23,29 @@ pub struct DistributionServer {
     environment: BTreeMap<String, String>,
 }
 
+/// Only while this file is there the distribution's unit starts: its `ConditionPathExists=` names it.
+#[must_use]
+pub fn permit(distribution: &dyn Distribution, run_dir: &Path) -> PathBuf {
+    run_dir.join(format!("{}.permit", distribution.name()))
+}
+
+/// The process of this distribution that runs now, whoever started it.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn running(distribution: &dyn Distribution) -> Result<Option<i32>, ServiceError> {
+    Ok(proc::find(|pid| is_process(distribution, pid))?.map(|id| id.pid))
+}
+
+fn is_process(distribution: &dyn Distribution, pid: i32) -> bool {
+    proc::words(pid, "cmdline").is_some_and(|words| distribution.is_command_line(&words))
+}
+
 impl DistributionServer {
     /// This distribution, with further environment for a child; its unit may start while `<name>.permit` is in `run_dir`.
     #[must_use]
     pub fn new(distribution: Arc<dyn Distribution>, run_dir: &Path, environment: BTreeMap<String, String>) -> Self {
-        let (marked_dir, permit) = (distribution.marked_dir(), run_dir.join(format!("{}.permit", distribution.name())));
+        let (marked_dir, permit) = (distribution.marked_dir(), permit(&*distribution, run_dir));
         Self { distribution, marked_dir, permit, environment }
     }
 
@@ -70,7 +88,7 @@ impl Program for DistributionServer {
     }
 
     fn is_process(&self, pid: i32) -> bool {
-        proc::words(pid, "cmdline").is_some_and(|words| self.distribution.is_command_line(&words))
+        is_process(&*self.distribution, pid)
     }
 
     /// The file keeps what the process read: it is written before a start, and to name another server, which leaves this as it is.

@@ -48,10 +48,10 @@ pub enum ServiceError {
         key: String,
     },
     /// The binary did not tell its version.
-    #[error("{} --version gave no version within {limit:?}, but {said:?}: is it etcd?", etcd.display())]
+    #[error("{} --version gave no version within {limit:?}, but {said:?}: is it the right program?", binary.display())]
     NoVersion {
         /// The binary.
-        etcd: PathBuf,
+        binary: PathBuf,
         /// How long it was waited for.
         limit: Duration,
         /// What it wrote.

@@ -1,6 +1,7 @@
 //! The member's process, or a worker's: is it there, start it, stop it. Only the agent starts it, and nothing restarts it behind the
 //! agent's back.
 
+pub mod banner;
 mod boot_mark;
 mod distribution;
 mod error;
@@ -19,12 +20,12 @@ use quorate_core::observation::Process;
 use quorate_core::plan::Start;
 use tokio::process::Command;
 
-pub use distribution::DistributionServer;
+pub use distribution::{DistributionServer, permit, running};
 pub use error::ServiceError;
 pub use etcd::{CommandLine, EtcdServer, EtcdVersion, MemberSpec, started};
 pub use exec::Exec;
 pub use program::Program;
-pub use systemd::{Systemd, SystemdPaths};
+pub use systemd::{Systemd, SystemdPaths, left};
 
 /// What is known of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,11 +29,40 @@ pub(super) fn check(main: &Path, own: &Path) -> Result<(), ServiceError> {
     files.extend(neighbours(own)?);
     for path in files {
         let text = read(&path)?.unwrap_or_default();
-        if let Some(key) = yaml::keys(&text).find(|key| OURS.contains(&key.trim_end_matches('+'))) {
+        if let Some(key) = yaml::keys(&text).find(|key| is_ours(key.trim_end_matches('+'))) {
             return Err(ServiceError::Conflict { key: key.to_owned(), path });
         }
     }
     Ok(())
+}
+
+fn is_ours(key: &str) -> bool {
+    OURS.contains(&key)
+}
+
+/// Looks through the words after `k3s server` or `k3s agent`; `main` is the configuration file that has to be read.
+pub(super) fn check_arguments(unit: &str, arguments: &[String], main: &Path) -> Result<(), ServiceError> {
+    for (at, word) in arguments.iter().enumerate() {
+        let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else { continue };
+        let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
+        let name = long(name);
+        let next = || arguments.get(at + 1).map(String::as_str);
+        let reads_another = || value.or_else(next).is_none_or(|file| Path::new(file) != main);
+        if is_ours(name) || (name == "config" && reads_another()) {
+            return Err(ServiceError::Conflict { key: format!("--{name}"), path: unit.into() });
+        }
+    }
+    Ok(())
+}
+
+/// The flags that have a short name too (k3s `pkg/cli/cmds`).
+fn long(name: &str) -> &str {
+    match name {
+        "c" => "config",
+        "s" => "server",
+        "t" => "token",
+        name => name,
+    }
 }
 
 /// k3s reads `*.yaml` and `*.yml`.

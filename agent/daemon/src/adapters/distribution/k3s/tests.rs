@@ -160,6 +160,27 @@ fn a_stray_word_on_the_cluster_in_the_operators_files_is_refused_by_name() {
 }
 
 #[test]
+fn a_stray_word_on_the_cluster_in_the_units_arguments_is_refused_by_name() {
+    let refused = |line: &str| {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        k3s("", false).check_arguments("k3s.service", &arguments).err().map(|error| error.to_string())
+    };
+    for line in ["", "--write-kubeconfig-mode 0600 --disable=traefik", "--config /etc/rancher/k3s/config.yaml", "--etcd-arg server=x"] {
+        assert_eq!(refused(line), None, "{line}");
+    }
+    for (line, key) in [
+        ("--cluster-init", "--cluster-init"),
+        ("--disable x --server=https://x:6443", "--server"),
+        ("-s https://x:6443", "--server"),
+        ("-t secret", "--token"),
+        ("--config=/etc/other.yaml", "--config"),
+        ("-c /etc/other.yaml", "--config"),
+    ] {
+        assert_eq!(refused(line).unwrap(), format!("k3s.service sets {key}, which quorate sets itself: take it out"), "{line}");
+    }
+}
+
+#[test]
 fn a_role_has_its_files() {
     let (server, worker) = (k3s("", false), k3s("", true));
     assert_eq!((server.unit(), worker.unit()), ("k3s.service", "k3s-agent.service"));

@@ -1,12 +1,8 @@
 //! Which etcd it is, for the flags that differ.
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
-use tokio::process::Command;
-
-use crate::adapters::service_manager::{ServiceError, clean_environment};
+use crate::adapters::service_manager::{ServiceError, banner};
 
 /// An etcd's major and minor version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,28 +13,14 @@ pub struct EtcdVersion {
     pub minor: u32,
 }
 
-const LIMIT: Duration = Duration::from_secs(10);
-
 impl EtcdVersion {
     /// Asks the binary.
     ///
     /// # Errors
     /// It is not there, or says no version.
     pub async fn ask(etcd: &Path) -> Result<Self, ServiceError> {
-        let text = Self::banner(etcd).await?;
-        Self::parse(&text).ok_or_else(|| no_version(etcd, text.chars().take(200).collect()))
-    }
-
-    /// What the binary says of itself, in its own words.
-    ///
-    /// # Errors
-    /// It is not there, or says nothing in time.
-    pub async fn banner(etcd: &Path) -> Result<String, ServiceError> {
-        let mut command = Command::new(etcd);
-        clean_environment(&mut command).arg("--version").stdin(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(LIMIT, command.output()).await.map_err(|_| no_version(etcd, String::new()))?;
-        let output = output.map_err(|source| ServiceError::Io { operation: "run", path: etcd.to_owned(), source })?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        let text = banner::ask(etcd).await?;
+        Self::parse(&text).ok_or_else(|| banner::no_version(etcd, text.chars().take(200).collect()))
     }
 
     /// Reads it from what `etcd --version` writes: `etcd Version: 3.5.16`.
@@ -49,10 +31,6 @@ impl EtcdVersion {
         let mut number = || parts.next()?.parse().ok();
         Some(Self { major: number()?, minor: number()? })
     }
-}
-
-fn no_version(etcd: &Path, said: String) -> ServiceError {
-    ServiceError::NoVersion { etcd: etcd.to_owned(), limit: LIMIT, said }
 }
 
 #[cfg(test)]

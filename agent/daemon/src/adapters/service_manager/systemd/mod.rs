@@ -5,7 +5,7 @@
 
 mod bus;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,16 +49,18 @@ const START_LIMIT: Duration = Duration::from_secs(15);
 /// After SIGKILL only the kernel can still be busy with it.
 const AFTER_KILL: Duration = Duration::from_secs(10);
 
+/// While this file is there the member's unit does not start: its `ConditionPathExists=!` names it.
+#[must_use]
+pub fn left(state_dir: &Path) -> PathBuf {
+    state_dir.join("left")
+}
+
 impl Systemd {
     /// Nothing is read or started yet.
     #[must_use]
     pub fn new(paths: SystemdPaths, program: Arc<dyn Program>, bus: Bus, clock: Clock) -> Self {
         let units = Units::new(bus, paths.unit.clone());
         Self { paths, program, clock, units }
-    }
-
-    fn left(&self) -> PathBuf {
-        self.paths.state_dir.join("left")
     }
 
     fn process(&self, unit: &Unit) -> Result<Process, ServiceError> {
@@ -97,7 +99,7 @@ impl ServiceManager for Systemd {
             return Ok(());
         }
         self.program.for_unit(how).await?;
-        remove(&self.left())?;
+        remove(&left(&self.paths.state_dir))?;
         BootMark::of(self.program.data_dir())?.write(&self.paths.run_dir)?;
         self.units.start().await?;
         let unit = self.wait_until(START_LIMIT, |unit| unit.runs() || unit.has_failed()).await?;
@@ -111,7 +113,7 @@ impl ServiceManager for Systemd {
     async fn keep_down(&self) -> Result<(), ServiceError> {
         self.program.forbid_unit()?;
         let says = b"This node's member has left. The agent removes this file when it joins again.\n";
-        Ok(atomic::write(&self.left(), says)?)
+        Ok(atomic::write(&left(&self.paths.state_dir), says)?)
     }
 
     async fn stop(&self, grace: Duration) -> Result<(), ServiceError> {
