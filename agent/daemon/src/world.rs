@@ -37,8 +37,8 @@ pub struct World {
     pub ec2: Arc<Ec2>,
     /// Auto Scaling.
     pub autoscaling: Arc<AutoScaling>,
-    /// Elastic Load Balancing; not asked anything unless target groups are configured.
-    pub load_balancing: Arc<LoadBalancing>,
+    /// Elastic Load Balancing; none where no target groups are configured.
+    pub load_balancing: Option<Arc<LoadBalancing>>,
     /// The charter's store.
     pub store: Arc<CharterStore>,
     /// A store is configured; without one the records live in the nodes' memories alone.
@@ -85,7 +85,7 @@ impl World {
             imds,
             ec2,
             autoscaling,
-            load_balancing: Arc::new(LoadBalancing::new(&aws)),
+            load_balancing: (!settings.policy.target_groups.is_empty()).then(|| Arc::new(LoadBalancing::new(&aws))),
             store: Arc::new(store),
             has_store: store_url.is_some(),
             etcd: Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::group::{CLUSTER, Group, HOOK, LIMIT};
+use anyhow::Context;
 use quorate_core::ids::{InstanceId, TargetGroupArn};
 use quorate_lab::lab::{Lab, LabOptions};
 use quorate_lab::region::{ActionResult, Call, Caller, LifecycleAction, Transition};
@@ -29,10 +30,10 @@ async fn registered() -> anyhow::Result<(Group, TargetGroupArn)> {
     Ok((group, arn))
 }
 
-fn termination(group: &Group, instance: &InstanceId) -> LifecycleAction {
+fn termination(group: &Group, instance: &InstanceId) -> anyhow::Result<LifecycleAction> {
     let region = group.lab.region().lock();
     let of = |action: &&LifecycleAction| action.instance == *instance && action.transition == Transition::Terminating;
-    region.actions().iter().find(of).cloned().expect("it has no termination action")
+    region.actions().iter().find(of).cloned().context("it has no termination action")
 }
 
 fn calls(group: &Group, instance: &InstanceId) -> u64 {
@@ -50,8 +51,8 @@ async fn a_terminated_member_is_no_target_any_more_before_its_hook_is_completed(
     group.lab.until_gone(&leaver, LIMIT).await?;
     group.settled(3, None).await?;
 
-    let ending = termination(&group, &leaver).ending.expect("its hook is open");
-    let found = group.lab.region().lock().target_group(&arn).cloned().expect("there is no target group");
+    let ending = termination(&group, &leaver)?.ending.context("its hook is open")?;
+    let found = group.lab.region().lock().target_group(&arn).cloned().context("there is no target group")?;
     let gone: Vec<_> = found.deregistered.iter().map(|gone| (&gone.target.instance, &gone.by)).collect();
     assert_eq!(gone, [(&leaver, &Caller::Instance(leaver.clone()))]);
     assert!(found.deregistered[0].at < ending.at, "it was a target when its hook was completed");
@@ -73,8 +74,8 @@ async fn a_load_balancer_that_never_answers_holds_up_no_leave() -> anyhow::Resul
     let leaver = group.lab.followers(&group.name).await?.remove(0);
     group.lab.operator(|api| api.terminate_in_group(&leaver, true)).map_err(|error| anyhow::anyhow!("{error}"))?;
     group.lab.until_gone(&leaver, LIMIT).await?;
-    let action = termination(&group, &leaver);
-    let ending = action.ending.clone().expect("its hook is open");
+    let action = termination(&group, &leaver)?;
+    let ending = action.ending.clone().context("its hook is open")?;
     assert_eq!((action.completed(), ending.by), (Some(ActionResult::Continue), Some(Caller::Instance(leaver.clone()))));
     assert!(ending.at < action.opened_at + HOOK, "it took {:?}", ending.at.since(action.opened_at));
     let struck = u64::from(group.lab.faults().struck(rule));
