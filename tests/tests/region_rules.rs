@@ -16,6 +16,8 @@ mod launch;
 mod refresh;
 #[path = "region_rules/standby.rs"]
 mod standby;
+#[path = "region_rules/targets.rs"]
+mod targets;
 #[path = "region_rules/terminate.rs"]
 mod terminate;
 #[path = "region_rules/world.rs"]

@@ -147,6 +147,29 @@ async fn it_terminates_an_instance_and_completes_its_hook() {
 }
 
 #[tokio::test]
+async fn it_takes_an_instance_out_of_a_target_group() {
+    if missing("it_takes_an_instance_out_of_a_target_group").await {
+        return;
+    }
+    let server = served().await;
+    let id = ids(&server)[0].clone();
+    let arn = server.region().with(|region, now| {
+        let mut api = region.api(&Caller::Operator, now);
+        let arn = api.create_target_group("web", 80);
+        api.register_targets(&arn, &[(id.clone(), None), (id.clone(), Some(8443))]).unwrap();
+        arn
+    });
+    let ports = || server.region().lock().target_group(&arn).unwrap().targets.iter().map(|target| target.port).collect::<Vec<_>>();
+    let take_out = |arn: &str, port: &str| format!("elbv2 deregister-targets --target-group-arn {arn} --targets Id={id}{port}");
+    aws(&server, &take_out(arn.as_str(), "")).await.unwrap();
+    assert_eq!(ports(), [8443]);
+    aws(&server, &take_out(arn.as_str(), ",Port=8443")).await.unwrap();
+    assert_eq!(ports(), [0; 0]);
+    let complaint = aws(&server, &take_out(&arn.as_str().replace("/web/", "/other/"), "")).await.unwrap_err();
+    assert!(complaint.contains("(TargetGroupNotFound)") && complaint.contains("One or more target groups not found"), "{complaint}");
+}
+
+#[tokio::test]
 async fn it_lists_puts_and_deletes_hooks() {
     if missing("it_lists_puts_and_deletes_hooks").await {
         return;

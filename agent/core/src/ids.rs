@@ -70,6 +70,10 @@ text_id! {
     /// An AWS region such as `eu-central-1`.
     RegionName
 }
+text_id! {
+    /// The ARN of a load balancer's target group, `arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID`.
+    TargetGroupArn
+}
 
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident) => {

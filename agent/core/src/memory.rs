@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::charter::Record;
-use crate::ids::{GroupName, InstanceId, MemberId};
+use crate::ids::{GroupName, InstanceId, MemberId, TargetGroupArn};
 use crate::observation::HookRef;
 use crate::pausing::Pausing;
 use crate::time::Timestamp;
@@ -113,6 +113,17 @@ pub struct Beat {
     pub tried: Option<Timestamp>,
 }
 
+/// What became of the deregistration of this instance at one target group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deregistration {
+    /// It was accepted.
+    pub accepted: bool,
+    /// So often it was tried.
+    pub tries: u32,
+    /// When it was last tried.
+    pub tried: Timestamp,
+}
+
 /// When each kind of question was last put to AWS, answered or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -167,6 +178,10 @@ pub struct Memory {
     pub hook_not_before: BTreeMap<(HookRef, InstanceId), Timestamp>,
     /// Not to try a refused step of this kind again before then.
     pub not_before: BTreeMap<&'static str, Timestamp>,
+    /// Deregistrations since this node began to leave. Not kept: the call is idempotent.
+    pub deregistrations: BTreeMap<TargetGroupArn, Deregistration>,
+    /// When a step was last done that is neither a sign of life, nor a deregistration, nor the end of a hook.
+    pub acted: Option<Timestamp>,
     /// Starts of the member's process.
     pub starts: Vec<Timestamp>,
     /// The claim that this run of the agent made, and when: the others are asked again after it.
@@ -224,6 +239,8 @@ impl Memory {
             completed: BTreeSet::new(),
             hook_not_before: BTreeMap::new(),
             not_before: BTreeMap::new(),
+            deregistrations: BTreeMap::new(),
+            acted: None,
             starts: Vec::new(),
             claimed: None,
             local_silent: None,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::charter::Record;
-use crate::ids::{Generation, InstanceId, MemberId};
+use crate::ids::{Generation, InstanceId, MemberId, TargetGroupArn};
 use crate::observation::HookRef;
 use crate::pausing::Pause;
 use crate::report::Report;
@@ -216,6 +216,11 @@ pub enum Step {
     },
     /// What concerns a Kubernetes node.
     Node(NodeStep),
+    /// DeregisterTargets of this instance: a load balancer is to send it nothing new. One that is no target there is accepted as well.
+    DeregisterTarget {
+        /// The target group.
+        group: TargetGroupArn,
+    },
 }
 
 impl Step {
@@ -243,6 +248,7 @@ impl Step {
             Self::SetPause { .. } => "set-pause",
             Self::ClearPause { .. } => "clear-pause",
             Self::Node(step) => step.kind(),
+            Self::DeregisterTarget { .. } => "deregister-target",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::drain::Escalation;
+use crate::ids::TargetGroupArn;
 
 /// What to do by itself when quorum is lost for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,9 @@ pub struct Policy {
     pub leave_margin: Duration,
     /// How a Kubernetes node is drained.
     pub drain: DrainPolicy,
+    /// Target groups that the operator registers instances with by other means than the Auto Scaling group, which deregisters its own: the instance
+    /// is deregistered when it goes.
+    pub target_groups: Vec<TargetGroupArn>,
 }
 
 /// How a Kubernetes node is drained.
@@ -156,6 +160,7 @@ impl Default for Policy {
             shutdown_budget: secs(300),
             leave_margin: secs(10),
             drain: DrainPolicy::default(),
+            target_groups: Vec::new(),
         }
     }
 }

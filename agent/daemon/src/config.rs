@@ -11,6 +11,7 @@ mod kubernetes;
 mod pattern;
 mod render;
 mod service;
+mod target_groups;
 mod timing;
 
 use std::collections::BTreeMap;

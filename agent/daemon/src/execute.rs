@@ -84,6 +84,10 @@ impl Executor {
             Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
+            Step::DeregisterTarget { group } => match &world.load_balancing {
+                Some(load_balancing) => load_balancing.deregister(group, me).await,
+                None => Outcome::Refused(format!("no target group is configured, and so not {group}")),
+            },
             Step::Node(step) => match &world.kubernetes {
                 Some(kubernetes) => kubernetes.act(step).await,
                 None => Outcome::Refused(format!("there is no Kubernetes here to {step}")),

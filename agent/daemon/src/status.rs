@@ -9,6 +9,7 @@ use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::memory::Memory;
 use quorate_core::observation::{LifecycleState, Lock, Member, Observation, ServerSeen};
 use quorate_core::planner;
+use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
 use quorate_core::safety;
@@ -243,13 +244,14 @@ fn record(memory: &Memory) -> Option<RecordLine> {
     Some(RecordLine { number: record.number, generation: record.generation.0, state, voters })
 }
 
-/// The same planner on the altered observation.
+/// The same planner on the altered observation. Target groups are left first and hold up nothing: what matters comes after them.
 fn if_terminated(cycle: &Cycle) -> String {
     let mut seen = cycle.seen.clone();
     seen.target = Reading::Fresh(Some(LifecycleState::Terminated), cycle.at);
     let mut memory = cycle.memory.clone();
     memory.leaving = Some(cycle.at);
-    planner::plan(&seen, &memory, &cycle.policy, cycle.at).report.to_string()
+    let policy = Policy { target_groups: Vec::new(), ..Policy::clone(&cycle.policy) };
+    planner::plan(&seen, &memory, &policy, cycle.at).report.to_string()
 }
 
 /// A list of members that is older is said to be old.

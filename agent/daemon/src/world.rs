@@ -7,7 +7,7 @@ use quorate_core::observation::Me;
 use quorate_core::role::Role;
 use tracing::{info, warn};
 
-use crate::adapters::aws::{AutoScaling, Ec2, Imds, sdk};
+use crate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, sdk};
 use crate::adapters::distribution::{self, Distribution};
 use crate::adapters::etcd::Etcd;
 use crate::adapters::host::{DataDir, Trash};
@@ -37,6 +37,8 @@ pub struct World {
     pub ec2: Arc<Ec2>,
     /// Auto Scaling.
     pub autoscaling: Arc<AutoScaling>,
+    /// Elastic Load Balancing; none where no target groups are configured.
+    pub load_balancing: Option<Arc<LoadBalancing>>,
     /// The charter's store.
     pub store: Arc<CharterStore>,
     /// A store is configured; without one the records live in the nodes' memories alone.
@@ -83,6 +85,7 @@ impl World {
             imds,
             ec2,
             autoscaling,
+            load_balancing: (!settings.policy.target_groups.is_empty()).then(|| Arc::new(LoadBalancing::new(&aws))),
             store: Arc::new(store),
             has_store: store_url.is_some(),
             etcd: Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock)),

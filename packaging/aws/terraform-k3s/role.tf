@@ -55,6 +55,14 @@ resource "aws_iam_role_policy" "token" {
   })
 }
 
+resource "aws_iam_role_policy" "target_group" {
+  count = length(var.target_groups)
+
+  name   = "quorate-target-group-${count.index}"
+  role   = aws_iam_role.node[var.target_groups[count.index].role].id
+  policy = templatefile("${path.module}/../iam/target-group.json", { target_group = var.target_groups[count.index].arn })
+}
+
 # What Ignition fetches. Not needed where the image has all in it.
 data "aws_iam_policy_document" "boot" {
   for_each = { for role, objects in var.boot_objects : role => objects if length(objects) > 0 }

@@ -94,6 +94,15 @@ variable "load_balancer" {
   description = "A DNS name for the API, and the Route 53 zone it is in. It has to stand in the servers' configuration too ([kubernetes] endpoint). Null: no load balancer."
 }
 
+variable "target_groups" {
+  type = list(object({
+    role = string
+    arn  = string
+  }))
+  default     = []
+  description = "Target groups that user data registers instances of a role (control-plane or worker) with, as in aws.target_groups of their configuration. They take themselves out."
+}
+
 variable "bucket" {
   type        = string
   description = "A bucket to create for the charters of this and other clusters."

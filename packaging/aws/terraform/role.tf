@@ -30,6 +30,14 @@ resource "aws_iam_role_policy" "member" {
   })
 }
 
+resource "aws_iam_role_policy" "target_group" {
+  count = length(var.target_groups)
+
+  name   = "quorate-target-group-${count.index}"
+  role   = aws_iam_role.member.id
+  policy = templatefile("${path.module}/../iam/target-group.json", { target_group = var.target_groups[count.index] })
+}
+
 resource "aws_iam_instance_profile" "member" {
   name = aws_iam_role.member.name
   role = aws_iam_role.member.name

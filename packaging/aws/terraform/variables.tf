@@ -48,6 +48,12 @@ variable "client_security_groups" {
   description = "Who may reach etcd's client port."
 }
 
+variable "target_groups" {
+  type        = list(string)
+  default     = []
+  description = "ARNs of target groups that user data registers the members with, as in aws.target_groups of their configuration. They take themselves out."
+}
+
 variable "bucket" {
   type        = string
   description = "A bucket to create for the charters of this and other clusters."

@@ -27,6 +27,11 @@ impl Identities {
         Token(self.next(), self.next())
     }
 
+    /// The last part of a target group's ARN.
+    pub(super) fn target_group(&mut self) -> String {
+        format!("{:016x}", self.next())
+    }
+
     fn next(&mut self) -> u64 {
         self.count += 1;
         mix(self.seed.wrapping_add(self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15)))

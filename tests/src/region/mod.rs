@@ -11,7 +11,7 @@
 //!
 //! # Not here
 //!
-//! Load balancers (only their deregistration delay), scaling policies, warm pools (their states can be set by hand),
+//! Load balancers (only their target groups, and the deregistration delay of an attached one), scaling policies, warm pools (their states can be set by hand),
 //! launch templates, spot requests (only the notices).
 
 mod action;
@@ -35,6 +35,7 @@ mod operations;
 mod refresh;
 mod spec;
 mod standby;
+mod targets;
 mod terminate;
 mod timers;
 mod view;
@@ -57,6 +58,7 @@ pub use identity::Token;
 pub use instance::{Instance, Look, MaintenanceEvent, Metadata, SpotAction};
 pub use refresh::{InstanceRefresh, RefreshPreferences};
 pub use spec::{GroupSpec, HookSpec, TerminationPolicy};
+pub use targets::{Deregistered, RegisteredTarget, TargetGroup};
 pub use view::{Service, View, ViewId, ViewRule};
 pub use words::{ActionResult, Call, Ec2State, Health, LifecycleState, Process, RefreshStatus, Target, Transition};
 
@@ -75,6 +77,7 @@ pub struct Region {
     instances: Vec<Instance>,
     by_id: BTreeMap<InstanceId, usize>,
     actions: Vec<LifecycleAction>,
+    target_groups: Vec<TargetGroup>,
     timers: Timers,
     events: Vec<Event>,
     views: Vec<(ViewId, ViewRule)>,
@@ -94,6 +97,7 @@ impl Region {
             instances: Vec::new(),
             by_id: BTreeMap::new(),
             actions: Vec::new(),
+            target_groups: Vec::new(),
             timers: Timers::default(),
             events: Vec::new(),
             views: Vec::new(),

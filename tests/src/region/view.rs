@@ -14,6 +14,8 @@ pub enum Service {
     Ec2,
     /// Auto Scaling.
     AutoScaling,
+    /// Elastic Load Balancing, version 2; it describes nothing here.
+    LoadBalancing,
 }
 
 /// How the answers differ from the truth.

@@ -307,5 +307,11 @@ words! {
         ExitStandby = "ExitStandby",
         /// Auto Scaling.
         DetachInstances = "DetachInstances",
+        /// Elastic Load Balancing.
+        CreateTargetGroup = "CreateTargetGroup",
+        /// Elastic Load Balancing.
+        RegisterTargets = "RegisterTargets",
+        /// Elastic Load Balancing.
+        DeregisterTargets = "DeregisterTargets",
     }
 }

@@ -62,6 +62,7 @@ pub(crate) fn describe(step: &Step) -> String {
         Step::RemoveMember { via, member } => format!("remove {member} through {}", via.url),
         Step::MoveLeader { to, .. } => format!("move leader to {to}"),
         Step::Node(step) => step.to_string(),
+        Step::DeregisterTarget { group } => format!("deregister at target group {group}"),
         Step::DropSuperseded | Step::ReportUnhealthy | Step::ForgetOrder | Step::SetPause { .. } | Step::ClearPause { .. } => {
             step.kind().to_owned()
         }

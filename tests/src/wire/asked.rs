@@ -24,6 +24,7 @@ impl Asked {
         let service = match service {
             Service::Ec2 => "ec2",
             Service::AutoScaling => "autoscaling",
+            Service::LoadBalancing => "elasticloadbalancing",
         };
         self.lock().insert((caller.clone(), format!("{service}:{action}")));
     }

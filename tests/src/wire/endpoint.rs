@@ -14,7 +14,7 @@ use super::faults::{Fault, Strike, Subject};
 use super::query::Query;
 use super::session::Session;
 use super::xml::Xml;
-use super::{Asked, Faults, RegionHandle, autoscaling, broken, ec2};
+use super::{Asked, Faults, RegionHandle, autoscaling, broken, ec2, load_balancing};
 use crate::region::{ApiError, Caller, Service};
 
 /// What every request needs.
@@ -75,6 +75,7 @@ impl Endpoint {
             match service {
                 Service::Ec2 => ec2::call(&mut session, action),
                 Service::AutoScaling => autoscaling::call(&mut session, action),
+                Service::LoadBalancing => load_balancing::call(&mut session, action),
             }
         });
         match answer {
@@ -106,8 +107,10 @@ fn service(query: &Query, credential: Option<&Credential>) -> Option<Service> {
     match (query.text("Version"), credential.map(|credential| credential.service.as_str())) {
         (Some(ec2::VERSION), _) => Some(Service::Ec2),
         (Some(autoscaling::VERSION), _) => Some(Service::AutoScaling),
+        (Some(load_balancing::VERSION), _) => Some(Service::LoadBalancing),
         (None, Some("ec2")) => Some(Service::Ec2),
         (None, Some("autoscaling")) => Some(Service::AutoScaling),
+        (None, Some("elasticloadbalancing")) => Some(Service::LoadBalancing),
         _ => None,
     }
 }
@@ -115,14 +118,16 @@ fn service(query: &Query, credential: Option<&Credential>) -> Option<Service> {
 fn throttled(service: Service) -> ApiError {
     match service {
         Service::Ec2 => ApiError::new("RequestLimitExceeded", "Request limit exceeded."),
-        Service::AutoScaling => ApiError::new("Throttling", "Rate exceeded"),
+        Service::AutoScaling | Service::LoadBalancing => ApiError::new("Throttling", "Rate exceeded"),
     }
 }
 
 fn broken_inside(service: Service) -> ApiError {
     match service {
         Service::Ec2 => ApiError::new("InternalError", "An internal error has occurred"),
-        Service::AutoScaling => ApiError::new("InternalFailure", "The request processing has failed because of an unknown error."),
+        Service::AutoScaling | Service::LoadBalancing => {
+            ApiError::new("InternalFailure", "The request processing has failed because of an unknown error.")
+        }
     }
 }
 
@@ -130,6 +135,7 @@ fn refuse(service: Service, error: &ApiError) -> Response {
     let document = match service {
         Service::Ec2 => ec2::error(error),
         Service::AutoScaling => autoscaling::error(error),
+        Service::LoadBalancing => load_balancing::error(error),
     };
     xml(status(error.code), document)
 }

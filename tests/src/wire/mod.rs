@@ -1,6 +1,6 @@
 //! The region on the wire: real HTTP endpoints in front of the model, in real time.
 //!
-//! One address answers EC2 and Auto Scaling (the Query protocol, XML), as `AWS_ENDPOINT_URL` wants it; each instance has
+//! One address answers EC2, Auto Scaling and Elastic Load Balancing (the Query protocol, XML), as `AWS_ENDPOINT_URL` wants it; each instance has
 //! a metadata service (IMDSv2) of its own, as `AWS_EC2_METADATA_SERVICE_ENDPOINT` wants it. The unmodified AWS CLI and
 //! SDKs are the judges of both.
 //!
@@ -23,6 +23,7 @@ mod endpoint;
 mod faults;
 mod handle;
 mod imds;
+mod load_balancing;
 mod notices;
 mod pages;
 mod query;

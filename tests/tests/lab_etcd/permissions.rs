@@ -23,7 +23,10 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     let lab = Lab::start(LabOptions::quick()?).await?;
     let s3 = MiniS3::start(&lab.subnet().api().ip().to_string()).await;
     let options = format!("{{ endpoint = {:?} }}", s3.endpoint());
-    lab.change_settings(|settings| settings.raw("cluster.store_options", options));
+    let target_group = lab.operator(|api| api.create_target_group("clients", 2379));
+    lab.change_settings(|settings| {
+        settings.raw("cluster.store_options", options).raw("aws.target_groups", format!("[{:?}]", target_group.as_str()))
+    });
     let mut spec = lab.group("etcd", CLUSTER, 3, HOOK).tag("quorate:store", STORE);
     spec.max = 7;
     let name = lab.create_group(spec)?;
@@ -34,10 +37,12 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     assert!(outside.is_empty(), "asked outside of the charter, which the policy allows alone: {outside:?}");
     let asked: Actions = group.lab.asked().by_agents().into_iter().chain(s3.about().iter().map(|(kind, _)| of_s3(kind))).collect();
     let (member, worker) = (allowed("member.json")?, allowed("worker.json")?);
-    assert_eq!(complaints(&member, &asked), Vec::<String>::new());
+    // What only some need is a policy of its own.
+    let all: Actions = member.union(&allowed("target-group.json")?).cloned().collect();
+    assert_eq!(complaints(&all, &asked), Vec::<String>::new());
     // No worker is built, so none can be seen: its policy must not allow more than a member's.
     assert!(worker.is_subset(&member), "{:?}", worker.difference(&member));
-    assert_every_difference_is_seen(&member, &asked);
+    assert_every_difference_is_seen(&all, &asked);
     Ok(())
 }
 

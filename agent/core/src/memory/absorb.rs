@@ -154,6 +154,9 @@ impl Memory {
     fn absorb_lasting(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
         let departing = Situation::new(seen, self, policy, now).departure().is_some();
         self.leaving = departing.then(|| self.leaving.unwrap_or(now));
+        if self.leaving.is_none() {
+            self.deregistrations.clear();
+        }
         let elapsed = self.absorbed.map_or(std::time::Duration::ZERO, |at| now.since(at));
         let s = Situation::new(seen, self, policy, now);
         let keep = |holds: bool, since: Option<Timestamp>| holds.then(|| since.unwrap_or(now));

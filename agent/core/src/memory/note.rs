@@ -7,7 +7,7 @@ use crate::plan::{NodeStep, Outcome, Step, StopReason};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
-use super::{Beat, Memory};
+use super::{Beat, Deregistration, Memory};
 
 impl Memory {
     /// Takes in what became of a step.
@@ -18,6 +18,9 @@ impl Memory {
             if let Some((kind, pause)) = pause_after(step, policy) {
                 self.not_before.insert(kind, now + pause);
             }
+        }
+        if done && !matches!(step, Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::DeregisterTarget { .. }) {
+            self.acted = Some(now);
         }
         match step {
             Step::Heartbeat { hook } => {
@@ -32,6 +35,10 @@ impl Memory {
             }
             Step::CompleteHook { hook, instance, .. } => {
                 self.hook_not_before.insert((hook.clone(), instance.clone()), now + policy.aws_hurry);
+            }
+            Step::DeregisterTarget { group } => {
+                let tries = self.deregistrations.get(group).map_or(0, |before| before.tries) + 1;
+                self.deregistrations.insert(group.clone(), Deregistration { accepted: done, tries, tried: now });
             }
             Step::ReportUnhealthy => self.reported_unhealthy = done,
             Step::CreateRecord(record) => {

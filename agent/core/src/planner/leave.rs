@@ -14,7 +14,7 @@ use crate::situation::{Departure, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{admission, bootstrap, charter, hooks, learner, no_quorum, node, recover, serve};
+use super::{admission, bootstrap, charter, hooks, learner, no_quorum, node, recover, serve, targets};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let departure = s.departure()?;
@@ -44,7 +44,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         .or_else(|| keep_alive(s, &departure))
         .or_else(|| admission::admit(s))
         .map(|d| Decision { phase: Phase::Leaving, ..d });
-    Some(meanwhile.unwrap_or_else(|| mark_if_lost(s, decision)))
+    Some(meanwhile.unwrap_or_else(|| targets::meanwhile(s, &departure, mark_if_lost(s, decision))))
 }
 
 /// A distribution's server that has not joined yet goes on trying to, by itself: it is stopped first. It has no pods, and nothing to be removed; should
@@ -118,6 +118,9 @@ pub(super) fn complete(s: &Situation<'_>, departure: &Departure, result: HookRes
     let phase = if state == "has left" { Phase::Left } else { Phase::Leaving };
     if !departure.instance_goes {
         return stays_away(s, departure, phase, state);
+    }
+    if let Some(again) = targets::once_more(s, departure) {
+        return again;
     }
     let hook = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next();
     let Some(hook) = hook else {
@@ -280,7 +283,8 @@ fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
     departure.replacement_may_come && has_time(s, departure, reserve(s)) && s.for_how_long(s.memory.leaving) < patience
 }
 
-fn has_time(s: &Situation<'_>, departure: &Departure, reserve: Duration) -> bool {
+/// More time than `reserve` is left.
+pub(super) fn has_time(s: &Situation<'_>, departure: &Departure, reserve: Duration) -> bool {
     departure.deadline.is_none_or(|deadline| s.now + reserve < deadline)
 }
 

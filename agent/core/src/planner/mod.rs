@@ -17,6 +17,7 @@ mod prune;
 mod reboot;
 mod recover;
 mod serve;
+mod targets;
 mod worker;
 
 use crate::memory::Memory;
@@ -46,6 +47,7 @@ const RULES: &[Rule] = &[
     Rule { name: "heartbeat", decide: hooks::heartbeat },
     Rule { name: "paused", decide: pause::decide },
     Rule { name: "point-at-server", decide: node::point_at_another },
+    Rule { name: "deregister-target", decide: targets::deregister },
     Rule { name: "leave", decide: leave::decide },
     Rule { name: "reboot", decide: reboot::decide },
     Rule { name: "warm", decide: serve::warm },
@@ -76,6 +78,7 @@ const RULES: &[Rule] = &[
 const WORKER_RULES: &[Rule] = &[
     Rule { name: "heartbeat", decide: hooks::heartbeat },
     Rule { name: "paused", decide: pause::decide },
+    Rule { name: "deregister-target", decide: targets::deregister },
     Rule { name: "leave", decide: worker::leave },
     Rule { name: "reboot", decide: worker::reboot },
     Rule { name: "warm", decide: serve::warm },

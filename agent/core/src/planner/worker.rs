@@ -9,12 +9,12 @@ use crate::report::Phase;
 use crate::situation::{Departure, Situation};
 
 use super::decision::Decision;
-use super::{hooks, join, leave, node};
+use super::{hooks, join, leave, node, targets};
 
 pub(super) fn leave(s: &Situation<'_>) -> Option<Decision> {
     let departure = s.departure()?;
     if let Some(drain) = node::drain_before_leaving(s, &departure, leave::reserve(s)).filter(|_| !is_out_of_time(s, &departure)) {
-        return Some(drain);
+        return Some(targets::meanwhile(s, &departure, drain));
     }
     if s.runs() {
         let says = format!("leaves, as {}: stops its kubelet", departure.why);

@@ -9,6 +9,7 @@ mod membership;
 mod node;
 mod notices;
 mod pause;
+mod targets;
 
 use crate::memory::Memory;
 use crate::observation::Observation;
@@ -60,6 +61,7 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::MoveLeader { to, .. } => membership::move_leader(f, *to),
         Step::ReportUnhealthy => membership::report_unhealthy(f),
         Step::Node(step) => node::step(f, step),
+        Step::DeregisterTarget { group } => targets::deregister(f, group),
     }
 }
 

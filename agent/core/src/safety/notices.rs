@@ -22,6 +22,16 @@ pub(super) fn its_group_sends_it_away(f: &Facts<'_>) -> bool {
     [target, f.seen.cloud.own_state.last().copied(), listed].into_iter().flatten().any(sends_away)
 }
 
+/// The instance itself is taken: not by an operator's order, a recommendation or a detachment, which leave it running, nor if its group retains it.
+pub(super) fn instance_goes(f: &Facts<'_>) -> bool {
+    let own = f.seen.cloud.own_state.last().copied();
+    let listed = f.seen.cloud.listed.fresh().and_then(|l| l.get(f.me())).map(|i| i.state);
+    let retained = own.or(listed) == Some(LifecycleState::TerminatingRetained);
+    let runs_on = |state| retained || state == LifecycleState::Detached;
+    let places = [f.seen.target.last().copied().flatten(), own, listed];
+    places.into_iter().flatten().any(|state| sends_away(state) && !runs_on(state)) || machine_is_taken(f).is_some()
+}
+
 fn sends_away(state: LifecycleState) -> bool {
     use LifecycleState::{Detached, ReplacingRootVolume, ReplacingRootVolumeWait, Terminated, Warmed};
     use LifecycleState::{Terminating, TerminatingProceed, TerminatingRetained, TerminatingWait};

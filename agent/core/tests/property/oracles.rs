@@ -47,6 +47,10 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
         Step::SetPause { pause, .. } => must(f.wants_pause(pause), "no operator wants that pause"),
         Step::ClearPause { .. } => must(f.wants_no_pause(), "no operator wants the pause to end"),
         Step::Node(_) => Err("an etcd member has no Kubernetes node"),
+        Step::DeregisterTarget { group } => {
+            must(group.as_str() == "a", "the operator named another target group")?;
+            must(f.is_leaving() && f.instance_goes(), "the instance stays")
+        }
         Step::ForgetOrder => must(w.memory.kept.order != Some(Order::Leave), "an order to leave stands until the operator takes it back"),
     }
 }

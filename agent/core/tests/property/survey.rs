@@ -42,6 +42,7 @@ pub(crate) const KINDS: &[&str] = &[
     "forget",
     "pause",
     "end of pause",
+    "deregister",
 ];
 
 #[derive(Debug, Default)]
@@ -165,6 +166,7 @@ fn kind(step: &Step) -> String {
         Step::ForgetOrder => "forget".to_owned(),
         Step::SetPause { .. } => "pause".to_owned(),
         Step::Node(step) => step.kind().to_owned(),
+        Step::DeregisterTarget { .. } => "deregister".to_owned(),
         Step::ClearPause { .. } => "end of pause".to_owned(),
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     w.policy.recovery = if dice.one_in(5) { Recovery::Halt } else { Recovery::Safe };
     w.policy.on_failed_leave = if dice.one_in(5) { OnFailedLeave::Abandon } else { OnFailedLeave::Continue };
     w.policy.max_voters = *dice.pick(&[7, 3, 2, 1]);
+    w.policy.target_groups = vec!["a".into()];
     records::store(&mut w, &plot, dice);
     cloud::cloud(&mut w, &plot, dice);
     local(&mut w, &plot, dice);

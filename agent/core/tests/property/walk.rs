@@ -95,6 +95,7 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     fn begin(&mut self) {
         self.line(format!("me {}", self.me));
+        self.line("policy target-groups a");
         if !self.dice.one_in(4) {
             self.line("policy network-trusted");
         }

@@ -62,7 +62,7 @@ fn apply(world: &mut World, step: &Step) {
         Step::SetPause { pause, .. } => world.etcd.pause(Some(pause.clone())),
         Step::Node(step) => world.kubernetes.apply(step),
         Step::ClearPause { .. } => world.etcd.pause(None),
-        Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder => {}
+        Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder | Step::DeregisterTarget { .. } => {}
     }
 }
 

@@ -86,6 +86,7 @@ fn describe(step: &Step) -> String {
         Step::ForgetOrder => "forget the order".to_owned(),
         Step::SetPause { via, pause } => format!("write the cluster's pause of {} through {}", pause.by, via.member),
         Step::Node(step) => step.to_string(),
+        Step::DeregisterTarget { group } => format!("deregister this instance at target group {group}"),
         Step::ClearPause { via } => format!("delete the cluster's pause through {}", via.member),
     }
 }

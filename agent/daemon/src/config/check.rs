@@ -9,7 +9,8 @@ use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer};
 use super::{
-    AwsSettings, ClusterSettings, HookPattern, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, timing,
+    AwsSettings, ClusterSettings, HookPattern, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service,
+    target_groups, timing,
 };
 use crate::identity::{self, Role};
 
@@ -18,10 +19,12 @@ use crate::identity::{self, Role};
 /// # Errors
 /// The first value that cannot be used.
 pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
+    let target_groups = target_groups::parse(&file.aws.target_groups)?;
     let aws = aws(file.aws)?;
     let drain = kubernetes::drain(&file.kubernetes)?;
     let kubernetes = kubernetes::settings(file.kubernetes)?;
-    let mut policy = Policy { network_trusted: file.peer.i_trust_this_network_without_tls, drain, ..Policy::default() };
+    let network_trusted = file.peer.i_trust_this_network_without_tls;
+    let mut policy = Policy { network_trusted, drain, target_groups, ..Policy::default() };
     timing::apply(&file.timing, &mut policy)?;
     timing::check(&policy, aws.call_timeout)?;
     limits(&file.limits, &mut policy)?;

@@ -134,6 +134,7 @@ pub(super) struct Aws {
     pub(super) hook_pattern: Option<String>,
     pub(super) call_timeout_s: Option<f64>,
     pub(super) imds_timeout_s: Option<f64>,
+    pub(super) target_groups: Vec<String>,
 }
 
 /// `[kubernetes]`: the distribution that control planes and workers run.

@@ -85,6 +85,7 @@ listen = "[::]:2377"
 hook_pattern = "mine-*"
 call_timeout_s = 3
 imds_timeout_s = 1.5
+target_groups = ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/0123456789abcdef"]
 
 [kubernetes]
 distribution = "k3s"
@@ -245,6 +246,7 @@ fn every_value_arrives_where_it_belongs() {
         on_failed_leave: OnFailedLeave::Abandon,
         on_rebalance: OnRebalance::Leave,
         network_trusted: true,
+        target_groups: vec!["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/0123456789abcdef".into()],
     };
     assert_eq!(settings.policy, policy);
     assert_eq!(settings.cluster.name, Some(ClusterName::new("prod")));
@@ -332,6 +334,7 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("paths", "data_dir = \"/a/../b\"", "paths.data_dir = \"/a/../b\": give"),
         ("aws", "hook_pattern = \"*\"", "aws.hook_pattern = \"*\": name at least"),
         ("aws", "call_timeout_s = 0", "aws.call_timeout_s = 0: give"),
+        ("aws", "target_groups = [\"api\"]", "aws.target_groups = \"api\": give the ARN of a target group, arn:aws:"),
         ("kubernetes", "distribution = \"rke2\"", "kubernetes.distribution = \"rke2\": use k3s"),
         ("kubernetes", "binary = \"k3s\"", "kubernetes.binary = \"k3s\": give an absolute path"),
         ("kubernetes", "config_dir = \"etc\"", "kubernetes.config_dir = \"etc\": give an absolute path"),
@@ -395,6 +398,25 @@ fn values_that_defeat_each_other_are_refused() {
     ] {
         let refused = refusal(&format!("[{section}]\n{lines}\n"));
         assert!(refused.starts_with(key), "[{section}] {lines} gave: {refused}");
+    }
+}
+
+#[test]
+fn a_target_group_is_named_by_its_arn_and_once() {
+    let of = |groups: &[&str]| format!("[aws]\ntarget_groups = {groups:?}\n");
+    let good = "arn:aws-cn:elasticloadbalancing:cn-north-1:123456789012:targetgroup/my-api/73e2d6bc24d8a067";
+    assert_eq!(Settings::parse(&of(&[good])).unwrap().policy.target_groups, [good.into()]);
+    assert!(refusal(&of(&[good, good])).ends_with("name each target group once"));
+    for wrong in [
+        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/api/73e2d6bc24d8a067",
+        "arn:aws:elasticloadbalancing:eu-central-1:12345:targetgroup/api/73e2d6bc24d8a067",
+        "arn:aws:elasticloadbalancing::123456789012:targetgroup/api/73e2d6bc24d8a067",
+        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api",
+        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/73e2d6bc24d8a067:8443",
+        "arn:aws:autoscaling:eu-central-1:123456789012:targetgroup/api/73e2d6bc24d8a067",
+        "",
+    ] {
+        assert!(refusal(&of(&[wrong])).starts_with(&format!("aws.target_groups = {wrong:?}: give the ARN")), "{wrong}");
     }
 }
 

@@ -169,6 +169,20 @@ impl<'a> Facts<'a> {
         listed || target || own || recommended || memory.kept.order == Some(Order::Leave) || self.taken_at().is_some()
     }
 
+    /// Whatever told it to leave takes the instance too.
+    pub(crate) fn instance_goes(&self) -> bool {
+        let seen = &self.w.seen;
+        let listed = seen.cloud.listed.fresh().and_then(|l| l.get(&seen.me.instance)).map(|i| i.state);
+        let own = seen.cloud.own_state.last().copied();
+        let ends = |state: LifecycleState| {
+            use LifecycleState::{ReplacingRootVolume, ReplacingRootVolumeWait, Warmed};
+            (state.is_terminating() && own.or(listed) != Some(LifecycleState::TerminatingRetained))
+                || (matches!(state, ReplacingRootVolume | ReplacingRootVolumeWait | Warmed(_)))
+        };
+        let all = [listed, own, seen.target.last().copied().flatten()];
+        all.into_iter().flatten().any(ends) || self.taken_at().is_some()
+    }
+
     /// When EC2 or a power-off takes the machine.
     fn taken_at(&self) -> Option<u64> {
         let seen = &self.w.seen;
