@@ -24,7 +24,7 @@ impl User {
     }
 
     /// Itself, or the kubelet whose name it assumes, which the administrator may.
-    pub(super) fn as_whom(self, assumed: &str) -> Result<Self, Status> {
+    pub(super) fn assuming(self, assumed: &str) -> Result<Self, Status> {
         match (&self, assumed.strip_prefix("system:node:")) {
             _ if assumed.is_empty() => Ok(self),
             (Self::Admin, Some(node)) => Ok(Self::Node(node.to_owned())),

@@ -139,7 +139,7 @@ impl Front {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let token = text(header::AUTHORIZATION).strip_prefix("Bearer ");
         let Some(user) = token.and_then(User::of_token) else { return refuse(&Status::unauthorized()) };
-        let user = match user.as_whom(text(IMPERSONATED)) {
+        let user = match user.assuming(text(IMPERSONATED)) {
             Ok(user) => user,
             Err(refusal) => return refuse(&refusal),
         };

@@ -1,5 +1,6 @@
 //! Evictions and deletions of single pods.
 
+use quorate::clock::Clock;
 use quorate_core::drain::Owner;
 use quorate_core::plan::Outcome;
 use quorate_lab::kubernetes::{PodSpec, Resource, budget, workload};
@@ -30,10 +31,11 @@ async fn a_budgets_refusal_is_told_in_the_servers_words_and_at_once() {
     play(async |stage: &Stage| {
         let name = runs(stage, 60).await;
         put_budget(stage, "pdb", json!({ "minAvailable": 1 })).await;
-        let (adapter, end, before) = (stage.adapter().await, stage.ending(&name, None).await, std::time::Instant::now());
+        let (adapter, end, clock) = (stage.adapter().await, stage.ending(&name, None).await, Clock::start());
+        let before = clock.now();
         let why = refused(adapter.evict(&end).await);
         assert!(why.contains("429 TooManyRequests: Cannot evict pod as it would violate the pod's disruption budget."), "{why}");
-        assert!(before.elapsed() < stage.patience(), "something was retried inside");
+        assert!(clock.now().since(before) < stage.patience(), "something was retried inside");
         put_budget(stage, "second", json!({ "minAvailable": 0 })).await;
         let Outcome::Unclear(why) = adapter.evict(&end).await else { panic!("two budgets are no refusal") };
         assert!(why.contains("This pod has more than one PodDisruptionBudget"), "{why}");
