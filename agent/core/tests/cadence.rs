@@ -236,6 +236,23 @@ fn callers_that_are_no_instances_do_not_empty_the_bucket() {
 }
 
 #[test]
+fn a_stranger_that_goes_on_calling_does_not_slow_down_the_look_for_a_new_server() {
+    let mut teller = leading_server();
+    let world = teller.world.as_mut().unwrap();
+    world.callers = ["i-x".into()].into();
+    let start = world.now;
+    while world.now.since(start) < Duration::from_secs(3600) {
+        world.now = world.now + world.policy.cycle;
+        let seen = world.look();
+        let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
+        due.iter().for_each(|query| world.memory.note_asked(query, world.now));
+    }
+    let hurry = world.policy.aws_hurry;
+    let heeded = heeds_callers_after(&mut teller, "callers i-x, i-d");
+    assert!(heeded <= hurry * 2, "after {heeded:?}");
+}
+
+#[test]
 fn no_two_nodes_keep_step() {
     let first_two = |name: &str| {
         let mut teller = Teller::new("cadence");
