@@ -13,7 +13,8 @@ use crate::region::ApiError;
 /// The version that tells this service apart.
 pub(super) const VERSION: &str = "2011-01-01";
 
-const NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
+/// Of its answers.
+pub(super) const NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
 
 /// Calls that this service knows.
 pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
@@ -42,17 +43,6 @@ pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
         _ => return Err(ApiError::new("InvalidAction", format!("Could not find operation {action} for version {VERSION}"))),
     };
     answer(session)
-}
-
-/// A refusal.
-pub(super) fn error(error: &ApiError) -> String {
-    let side = if error.code.starts_with("Internal") { "Receiver" } else { "Sender" };
-    Xml::document("ErrorResponse", NAMESPACE, |xml| {
-        xml.node("Error", |xml| {
-            xml.leaf("Type", side).leaf("Code", error.code).leaf("Message", &error.message);
-        });
-        request_id(xml, "RequestId");
-    })
 }
 
 fn document(action: &str, fill: impl FnOnce(&mut Xml)) -> String {

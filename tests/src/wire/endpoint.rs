@@ -134,8 +134,8 @@ fn broken_inside(service: Service) -> ApiError {
 fn refuse(service: Service, error: &ApiError) -> Response {
     let document = match service {
         Service::Ec2 => ec2::error(error),
-        Service::AutoScaling => autoscaling::error(error),
-        Service::LoadBalancing => load_balancing::error(error),
+        Service::AutoScaling => query_error(autoscaling::NAMESPACE, error),
+        Service::LoadBalancing => query_error(load_balancing::NAMESPACE, error),
     };
     xml(status(error.code), document)
 }
@@ -153,6 +153,17 @@ fn status(code: &str) -> StatusCode {
 
 fn xml(status: StatusCode, document: String) -> Response {
     (status, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], document).into_response()
+}
+
+/// A refusal of the Query protocol; EC2 alone words it in another way.
+fn query_error(namespace: &str, error: &ApiError) -> String {
+    let side = if error.code.starts_with("Internal") { "Receiver" } else { "Sender" };
+    Xml::document("ErrorResponse", namespace, |xml| {
+        xml.node("Error", |xml| {
+            xml.leaf("Type", side).leaf("Code", error.code).leaf("Message", &error.message);
+        });
+        request_id(xml, "RequestId");
+    })
 }
 
 /// An id for an answer; only ever looked at by people.

@@ -10,7 +10,8 @@ use crate::region::ApiError;
 /// The version that tells this service apart.
 pub(super) const VERSION: &str = "2015-12-01";
 
-const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+/// Of its answers.
+pub(super) const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 
 /// Calls that this service knows.
 pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
@@ -18,17 +19,6 @@ pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
         "DeregisterTargets" => deregister_targets(session),
         _ => Err(ApiError::new("InvalidAction", format!("Could not find operation {action} for version {VERSION}"))),
     }
-}
-
-/// A refusal.
-pub(super) fn error(error: &ApiError) -> String {
-    let side = if error.code.starts_with("Internal") { "Receiver" } else { "Sender" };
-    Xml::document("ErrorResponse", NAMESPACE, |xml| {
-        xml.node("Error", |xml| {
-            xml.leaf("Type", side).leaf("Code", error.code).leaf("Message", &error.message);
-        });
-        request_id(xml, "RequestId");
-    })
 }
 
 fn deregister_targets(session: &mut Session<'_>) -> Answer {
