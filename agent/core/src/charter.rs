@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, MemberId, RegionName};
+use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, MemberId, RegionName, SnapshotKey};
 use crate::observation::Me;
 
 /// Where a generation's data came from.
@@ -19,7 +19,7 @@ pub enum Origin {
     /// A snapshot in the store.
     Snapshot {
         /// Its key.
-        key: String,
+        key: SnapshotKey,
     },
     /// A survivor's own data after quorum was lost.
     Survivor {
@@ -44,7 +44,7 @@ pub enum State {
     /// Ended on purpose with a final snapshot.
     Retired {
         /// The snapshot's key.
-        key: String,
+        key: SnapshotKey,
         /// Its revision.
         revision: u64,
     },

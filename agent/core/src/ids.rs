@@ -75,6 +75,11 @@ text_id! {
     TargetGroupArn
 }
 
+text_id! {
+    /// The key of a snapshot, below the cluster's prefix in the store and without the endings of its two objects.
+    SnapshotKey
+}
+
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

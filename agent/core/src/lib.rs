@@ -21,4 +21,5 @@ pub mod report;
 pub mod role;
 pub mod safety;
 pub mod situation;
+pub mod snapshot;
 pub mod time;

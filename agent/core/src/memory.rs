@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::charter::Record;
-use crate::ids::{GroupName, InstanceId, MemberId, TargetGroupArn};
+use crate::ids::{GroupName, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
 use crate::observation::HookRef;
 use crate::pausing::Pausing;
 use crate::time::Timestamp;
@@ -209,6 +209,10 @@ pub struct Memory {
     pub removal_asked: Option<Timestamp>,
     /// When an API server last told of this node's Node.
     pub api_answered: Option<Timestamp>,
+    /// The newest snapshot of the current generation, and since when it has been there, by this node's own clock.
+    pub newest_snapshot: Option<(SnapshotKey, Timestamp)>,
+    /// The store's snapshots have been listed.
+    pub snapshots_listed: bool,
     /// When each kind of question was last put to AWS.
     pub asked: Asked,
     /// Since when something has been awaited from AWS, so that it is asked more often.
@@ -254,6 +258,8 @@ impl Memory {
             callers: BTreeMap::new(),
             removal_asked: None,
             api_answered: None,
+            newest_snapshot: None,
+            snapshots_listed: false,
             asked: Asked::default(),
             hurry: None,
             last_trouble: None,

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::charter::Record;
-use crate::ids::{Generation, InstanceId, MemberId, TargetGroupArn};
+use crate::ids::{Generation, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
 use crate::observation::HookRef;
 use crate::pausing::Pause;
 use crate::report::Report;
 use crate::role::Role;
+use crate::snapshot::SnapshotOrder;
 
 pub use node::NodeStep;
 
@@ -216,6 +217,15 @@ pub enum Step {
     },
     /// What concerns a Kubernetes node.
     Node(NodeStep),
+    /// Begin to take a snapshot into the store, beside the loop. One at a time.
+    TakeSnapshot(SnapshotOrder),
+    /// Delete snapshots that need not be kept, each one's manifest first, and remains of uploads that broke off long ago.
+    PruneSnapshots {
+        /// Whole snapshots.
+        keys: Vec<SnapshotKey>,
+        /// Data without a manifest.
+        abandoned: Vec<String>,
+    },
     /// DeregisterTargets of this instance: a load balancer is to send it nothing new. One that is no target there is accepted as well.
     DeregisterTarget {
         /// The target group.
@@ -248,6 +258,8 @@ impl Step {
             Self::SetPause { .. } => "set-pause",
             Self::ClearPause { .. } => "clear-pause",
             Self::Node(step) => step.kind(),
+            Self::TakeSnapshot(_) => "take-snapshot",
+            Self::PruneSnapshots { .. } => "prune-snapshots",
             Self::DeregisterTarget { .. } => "deregister-target",
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::drain::Escalation;
 use crate::ids::TargetGroupArn;
+use crate::snapshot::retention::Retention;
 
 /// What to do by itself when quorum is lost for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,8 @@ pub struct Policy {
     /// Target groups that the operator registers instances with by other means than the Auto Scaling group, which deregisters its own: the instance
     /// is deregistered when it goes.
     pub target_groups: Vec<TargetGroupArn>,
+    /// When snapshots are taken, and which are kept.
+    pub snapshots: SnapshotPolicy,
 }
 
 /// How a Kubernetes node is drained.
@@ -116,6 +119,31 @@ pub struct DrainPolicy {
     pub escalation: Escalation,
     /// A reboot drains too, and does not only cordon.
     pub at_reboot: bool,
+}
+
+/// When snapshots are taken, and which are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotPolicy {
+    /// They are taken at all, where a store is configured.
+    pub enabled: bool,
+    /// One so often, by the agent beside the leader.
+    pub interval: Duration,
+    /// One that is no older is recent enough before a change of the membership.
+    pub recent: Duration,
+    /// A change waits at most so long for the one before it: no dead member may stay for want of a store.
+    pub change_patience: Duration,
+    /// After a failure the next one is tried so much later.
+    pub retry: Duration,
+    /// Which are kept.
+    pub retention: Retention,
+}
+
+impl Default for SnapshotPolicy {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        let (interval, recent, change_patience, retry) = (secs(1800), secs(60), secs(60), secs(60));
+        Self { enabled: true, interval, recent, change_patience, retry, retention: Retention::default() }
+    }
 }
 
 impl Default for DrainPolicy {
@@ -161,6 +189,7 @@ impl Default for Policy {
             leave_margin: secs(10),
             drain: DrainPolicy::default(),
             target_groups: Vec::new(),
+            snapshots: SnapshotPolicy::default(),
         }
     }
 }

@@ -21,6 +21,7 @@ impl Memory {
         self.absorb_callers(seen, policy, now);
         self.absorb_record(seen, policy, now);
         self.absorb_pause(seen);
+        self.absorb_snapshots(seen, now);
         self.absorb_lasting(seen, policy, now);
         self.absorbed = Some(now);
     }
@@ -143,6 +144,20 @@ impl Memory {
         if named.is_none_or(|cluster| cluster == membership.cluster) {
             self.kept.pausing.read(pause.as_ref());
         }
+    }
+
+    /// Since when the newest snapshot has been there. What the store's clock says of it counts only at the first look, and never as later than now: a
+    /// node whose clock is a day off would else take none for a day, or one after the other.
+    fn absorb_snapshots(&mut self, seen: &Observation, now: Timestamp) {
+        let Some(listing) = seen.snapshots.stored.fresh() else { return };
+        let current = self.kept.record.as_ref().and_then(|r| Some((r.generation, r.etcd_cluster?)));
+        let newest = current.and_then(|(generation, cluster)| listing.newest_of(generation, cluster));
+        self.newest_snapshot = newest.map(|stored| match &self.newest_snapshot {
+            Some((key, at)) if *key == stored.key => (key.clone(), *at),
+            _ if self.snapshots_listed => (stored.key.clone(), now),
+            _ => (stored.key.clone(), stored.stored_at.min(now)),
+        });
+        self.snapshots_listed = true;
     }
 
     pub(super) fn remember(&mut self, record: Record) {

@@ -95,6 +95,8 @@ fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)>
         Step::AcquireLock { .. } => ("lock", policy.retry),
         Step::SetPause { .. } | Step::ClearPause { .. } => ("pause", policy.cycle),
         Step::Node(step) => (step.kind(), policy.retry * 2),
+        Step::TakeSnapshot(_) => ("snapshot", policy.snapshots.retry),
+        Step::PruneSnapshots { .. } => ("prune-snapshots", policy.snapshots.retry),
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@ mod kubernetes;
 mod local;
 mod notice;
 mod peer;
+mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ pub use kubernetes::{Draining, KubernetesView, ListedNode, NodeView, ServerSeen}
 pub use local::{DataIdentity, Local, LocalData, Process, Shutdown, ShutdownKind};
 pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 pub use peer::{ControlPlane, DataClaim, PeerAnswer, Server};
+pub use snapshots::{SnapshotsView, Taken, Taking};
 
 use crate::charter::StoreView;
 use crate::ids::{AccountId, ClusterName, GroupName, InstanceId, RegionName};
@@ -67,4 +69,6 @@ pub struct Observation {
     pub etcd: EtcdView,
     /// Kubernetes.
     pub kubernetes: KubernetesView,
+    /// Snapshots.
+    pub snapshots: SnapshotsView,
 }

@@ -10,6 +10,7 @@ use crate::role::Role;
 use crate::situation::Situation;
 
 use super::decision::Decision;
+use super::snapshots;
 
 /// This node may join as a server and waits for its admission; asked by [`crate::memory::Memory::absorb`], and told to the peers.
 pub(crate) fn seeks_admission(s: &Situation<'_>) -> bool {
@@ -34,7 +35,7 @@ pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
         return come_back(s, learner).or_else(before);
     }
     before().or_else(|| {
-        let instance = if obstacle(s).is_none() { next(s) } else { None }?;
+        let instance = if obstacle(s).is_none() && snapshots::before_admission(s).is_none() { next(s) } else { None }?;
         Some(Admission { instance, since: s.now })
     })
 }
@@ -47,9 +48,17 @@ pub(super) fn awaits_start(s: &Situation<'_>, learner: &Member) -> bool {
 
 /// Keeps the lock for the one who is admitted.
 pub(super) fn admit(s: &Situation<'_>) -> Option<Decision> {
-    let admission = s.memory.admission.as_ref()?;
+    let Some(admission) = &s.memory.admission else { return prepare(s) };
     let says = format!("admits {} to join; waits until its member has started", admission.instance);
     Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry / 2).under_lock("admit a server"))
+}
+
+/// The snapshot before the change that who is to be admitted makes.
+fn prepare(s: &Situation<'_>) -> Option<Decision> {
+    let may = s.seen.me.role == Role::ControlPlane && s.leads() && s.membership()?.learner().is_none() && obstacle(s).is_none();
+    let instance = next(s).filter(|_| may)?;
+    let snapshot = snapshots::before_admission(s)?;
+    Some(Decision { says: format!("is about to admit {instance} to join; {} before", snapshot.says).into(), ..snapshot })
 }
 
 /// etcd takes one learner at a time. One that was added and never started lets nobody else in, but itself: its server ended just then, and adopts it

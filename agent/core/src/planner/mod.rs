@@ -17,6 +17,7 @@ mod prune;
 mod reboot;
 mod recover;
 mod serve;
+mod snapshots;
 mod targets;
 mod worker;
 
@@ -61,6 +62,7 @@ const RULES: &[Rule] = &[
     Rule { name: "resume", decide: serve::resume },
     Rule { name: "broken-member", decide: serve::mend },
     Rule { name: "launch-hook", decide: hooks::complete_launch },
+    Rule { name: "snapshot", decide: snapshots::due },
     Rule { name: "give-up-join", decide: join::give_up },
     Rule { name: "join", decide: join::decide },
     Rule { name: "prune", decide: prune::departed_voter },
@@ -71,6 +73,7 @@ const RULES: &[Rule] = &[
     Rule { name: "admit", decide: admission::admit },
     Rule { name: "dead-nodes", decide: node::nodes_of_the_dead },
     Rule { name: "uncordon", decide: node::uncordon },
+    Rule { name: "prune-snapshots", decide: snapshots::prune },
     Rule { name: "serve", decide: serve::idle },
 ];
 
@@ -98,6 +101,7 @@ const LEADER_DUTIES: &[fn(&Situation<'_>) -> Option<Decision>] = &[
     learner::promote,
     prune::hooks_of_the_dead,
     node::nodes_of_the_dead,
+    snapshots::due,
 ];
 
 /// The first of the leader's duties that is a step now, not a wait.
@@ -119,7 +123,7 @@ fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
 pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
     let situation = Situation::new(observation, memory, policy, now);
     let (name, decision) = decide(&situation);
-    with_lock(&situation, name, decision)
+    with_lock(&situation, name, snapshots::before_change(&situation, decision))
 }
 
 fn decide(s: &Situation<'_>) -> (&'static str, Decision) {

@@ -9,6 +9,7 @@ mod membership;
 mod node;
 mod notices;
 mod pause;
+mod snapshots;
 mod targets;
 
 use crate::memory::Memory;
@@ -62,6 +63,8 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::ReportUnhealthy => membership::report_unhealthy(f),
         Step::Node(step) => node::step(f, step),
         Step::DeregisterTarget { group } => targets::deregister(f, group),
+        Step::TakeSnapshot(order) => snapshots::take(f, order),
+        Step::PruneSnapshots { keys, abandoned } => snapshots::prune(f, keys, abandoned),
     }
 }
 

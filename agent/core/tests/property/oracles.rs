@@ -2,6 +2,7 @@
 
 mod facts;
 mod founding;
+mod snapshots;
 
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Order;
@@ -51,6 +52,8 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
             must(group.as_str() == "a", "the operator named another target group")?;
             must(f.is_leaving() && f.instance_goes(), "the instance stays")
         }
+        Step::TakeSnapshot(order) => snapshots::take(&f, order),
+        Step::PruneSnapshots { keys, abandoned } => snapshots::prune(&f, keys, abandoned),
         Step::ForgetOrder => must(w.memory.kept.order != Some(Order::Leave), "an order to leave stands until the operator takes it back"),
     }
 }

@@ -1,8 +1,9 @@
 //! Every step that one can think of in a world, wise or not.
 
 use quorate_core::charter::{ListedVoter, Origin, Record, State};
-use quorate_core::ids::{Generation, InstanceId, MemberId};
+use quorate_core::ids::{Generation, InstanceId, MemberId, SnapshotKey};
 use quorate_core::plan::{HookResult, Start, Step, StopReason, Via, peer_url};
+use quorate_core::snapshot::{SnapshotOrder, Trigger};
 
 use super::world::{NAMES, World, address, cluster, instance, member};
 
@@ -38,9 +39,23 @@ pub(crate) fn thinkable(w: &World) -> Vec<Step> {
             all.push(Step::MoveLeader { via: via.clone(), to: id });
         }
     }
+    all.extend(snapshots(w));
     all.extend(hooks(w));
     all.extend(starts(w));
     all.extend(records(w).into_iter().map(Step::CreateRecord));
+    all
+}
+
+fn snapshots(w: &World) -> Vec<Step> {
+    let take = |r: &Record| SnapshotOrder::of(r, via(), Trigger::Interval).map(Step::TakeSnapshot);
+    let mut all: Vec<Step> = known_records(w).iter().filter_map(take).collect();
+    let Some(listing) = w.seen.snapshots.stored.last() else { return all };
+    let keys: Vec<_> = listing.snapshots.iter().map(|s| s.key.clone()).collect();
+    let prune = |keys: &[SnapshotKey], abandoned: Vec<String>| Step::PruneSnapshots { keys: keys.to_vec(), abandoned };
+    all.extend((0..keys.len()).map(|index| prune(&keys[index..=index], Vec::new())));
+    all.extend((1..=keys.len()).map(|count| prune(&keys[..count], Vec::new())));
+    all.push(prune(&["snapshots/unheard-of".into()], Vec::new()));
+    all.extend(listing.strays.iter().map(|stray| prune(&[], vec![stray.at.clone()])));
     all
 }
 

@@ -12,6 +12,8 @@ use super::{oracles, steps, torn, walk};
 
 /// What must pass somewhere, by the names that [`kind`] gives.
 pub(crate) const KINDS: &[&str] = &[
+    "snapshot",
+    "prune snapshots",
     "heartbeat",
     "complete own CONTINUE",
     "complete own ABANDON",
@@ -167,6 +169,8 @@ fn kind(step: &Step) -> String {
         Step::SetPause { .. } => "pause".to_owned(),
         Step::Node(step) => step.kind().to_owned(),
         Step::DeregisterTarget { .. } => "deregister".to_owned(),
+        Step::TakeSnapshot(_) => "snapshot".to_owned(),
+        Step::PruneSnapshots { .. } => "prune snapshots".to_owned(),
         Step::ClearPause { .. } => "end of pause".to_owned(),
     }
 }

@@ -4,6 +4,7 @@ mod cloud;
 mod etcd;
 mod notices;
 mod records;
+mod snapshots;
 
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     }
     notices::notices(&mut w, &plot, dice);
     remember(&mut w, &plot, dice);
+    snapshots::snapshots(&mut w, dice);
     w
 }
 

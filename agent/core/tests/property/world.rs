@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, LocalData, Me, Notices, Observation};
+use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, LocalData, Me, Notices, Observation, SnapshotsView};
 use quorate_core::pausing::{Pause, Pausing};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
@@ -84,6 +84,7 @@ fn nothing(me: Me) -> Observation {
         callers: [].into(),
         local: Local { data: unknown(), ran_this_boot: true, superseded: true, process: unknown(), shutdown: None },
         kubernetes: KubernetesView::none(),
+        snapshots: SnapshotsView::none("nothing is known"),
         etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
     }
 }

@@ -62,6 +62,8 @@ fn apply(world: &mut World, step: &Step) {
         Step::SetPause { pause, .. } => world.etcd.pause(Some(pause.clone())),
         Step::Node(step) => world.kubernetes.apply(step),
         Step::ClearPause { .. } => world.etcd.pause(None),
+        Step::TakeSnapshot(order) => world.snapshots.begin(order, world.now),
+        Step::PruneSnapshots { keys, .. } => world.snapshots.delete(keys, world.store.newest(), &world.me),
         Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder | Step::DeregisterTarget { .. } => {}
     }
 }

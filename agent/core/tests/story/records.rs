@@ -64,7 +64,7 @@ impl Store {
             "differs" => self.differ(words.number(words.nth(1))),
             "founding" => self.append(words, me, State::Founding { founder: InstanceId::new(required(words, "by")) }),
             "established" => self.append(words, me, State::Established),
-            "retired" => self.append(words, me, State::Retired { key: "final.db".to_owned(), revision: 100 }),
+            "retired" => self.append(words, me, State::Retired { key: "final.db".into(), revision: 100 }),
             _ => words.fail("no such word about the store"),
         }
     }

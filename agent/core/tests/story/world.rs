@@ -6,6 +6,7 @@ mod kubernetes;
 mod local;
 mod notices;
 mod peers;
+mod snapshots;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use kubernetes::KubernetesWorld;
 use local::Machine;
 use notices::NoticesWorld;
 use peers::Peers;
+use snapshots::SnapshotsWorld;
 
 /// What time a story starts at: far enough from zero that nothing reaches back before it.
 const START: Timestamp = Timestamp(100_000_000);
@@ -50,6 +52,7 @@ pub(crate) struct World {
     pub(crate) machine: Machine,
     pub(crate) peers: Peers,
     pub(crate) kubernetes: KubernetesWorld,
+    pub(crate) snapshots: SnapshotsWorld,
     /// Whose agents ask this one.
     pub(crate) callers: BTreeSet<InstanceId>,
     /// The step that was decided last and let through, until it is done or refused.
@@ -85,6 +88,7 @@ impl World {
             machine: Machine::default(),
             peers: Peers::default(),
             kubernetes: KubernetesWorld::default(),
+            snapshots: SnapshotsWorld::default(),
             callers: BTreeSet::new(),
             pending: None,
             refusal: None,
@@ -101,6 +105,7 @@ impl World {
             "etcd" | "status" | "lock" => self.etcd.set(verb, words, self.me.role),
             "callers" => self.callers = Words::items(words.rest()).filter(|item| *item != "none").map(Into::into).collect(),
             "node" | "nodes" | "servers" | "points-at" | "drain" => self.kubernetes.set(verb, words),
+            "snapshots" => self.snapshots.set(words, self.now),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
             "peer" => self.peers.set(words),
@@ -155,6 +160,7 @@ impl World {
             local: self.machine.observe(now),
             etcd: self.etcd.observe(own, now),
             kubernetes: self.kubernetes.observe(now),
+            snapshots: self.snapshots.observe(self.store.newest(), &self.me, now),
         }
     }
 

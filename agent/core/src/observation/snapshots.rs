@@ -1,0 +1,49 @@
+//! Snapshots: what the store holds, and what this agent is at.
+
+use crate::ids::SnapshotKey;
+use crate::reading::Reading;
+use crate::snapshot::{SharedListing, Trigger};
+use crate::time::Timestamp;
+
+/// A snapshot on its way to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taking {
+    /// Why.
+    pub trigger: Trigger,
+    /// Since when.
+    pub since: Timestamp,
+    /// Bytes read from etcd so far.
+    pub bytes: u64,
+    /// Of how many, as etcd said at the start.
+    pub of: Option<u64>,
+}
+
+/// What became of the last one that this agent took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Why.
+    pub trigger: Trigger,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Its key, or why there is none.
+    pub result: Result<SnapshotKey, String>,
+}
+
+/// All that is seen of snapshots.
+#[derive(Clone, Debug)]
+pub struct SnapshotsView {
+    /// What the store holds. A store that cannot be read is not one without snapshots.
+    pub stored: Reading<SharedListing>,
+    /// What this agent takes just now, beside its loop.
+    pub taking: Option<Taking>,
+    /// What it took last, since it started.
+    pub taken: Option<Taken>,
+}
+
+impl SnapshotsView {
+    /// Nothing, for want of a store or of a member.
+    #[must_use]
+    pub fn none(why: &'static str) -> Self {
+        Self { stored: Reading::unknown(why), taking: None, taken: None }
+    }
+}

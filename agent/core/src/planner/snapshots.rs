@@ -1,0 +1,174 @@
+//! Snapshots: one each interval by the agent beside the leader, one before each change of the membership, and the end of those that need not be
+//! kept. They are taken beside the loop, so that nothing waits for one but a change, and that for a bounded time.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::charter::{Record, State};
+use crate::observation::Taken;
+use crate::plan::{NodeStep, Step};
+use crate::report::Phase;
+use crate::situation::Situation;
+use crate::snapshot::{SnapshotOrder, Trigger, retention};
+use crate::time::Timestamp;
+
+use super::decision::Decision;
+use super::leave;
+
+/// Deletions of one step: each is two calls.
+const PRUNED_AT_ONCE: usize = 8;
+
+/// Takes one when the newest is as old as the interval.
+pub(super) fn due(s: &Situation<'_>) -> Option<Decision> {
+    let record = covered_record(s).filter(|_| s.leads())?;
+    s.seen.snapshots.stored.fresh()?;
+    let last = newest_at(s);
+    let is_due = last.is_none_or(|at| s.now.since(at) >= s.policy.snapshots.interval);
+    if !is_due || s.seen.snapshots.taking.is_some() || has_just_failed(s).is_some() {
+        return None;
+    }
+    let says = match last {
+        Some(at) => format!("takes a snapshot, because the newest is {} old", minutes(s.now.since(at))),
+        None => format!("takes the first snapshot of generation {}", record.generation),
+    };
+    take(s, record, Trigger::Interval, says.into())
+}
+
+/// Deletes what need not be kept.
+pub(super) fn prune(s: &Situation<'_>) -> Option<Decision> {
+    let record = covered_record(s).filter(|_| s.leads() && !s.memory.waits("prune-snapshots", s.now))?;
+    let listing = s.seen.snapshots.stored.fresh()?;
+    let mut keys = s.policy.snapshots.retention.expired(listing, record);
+    let mut abandoned = retention::abandoned(listing);
+    if keys.is_empty() && abandoned.is_empty() {
+        return None;
+    }
+    keys.truncate(PRUNED_AT_ONCE);
+    abandoned.truncate(PRUNED_AT_ONCE);
+    let old = (!keys.is_empty()).then(|| format!("{} snapshots that need not be kept", keys.len()));
+    let broken = (!abandoned.is_empty()).then(|| format!("the remains of {} uploads that broke off", abandoned.len()));
+    let says = format!("deletes {}", old.into_iter().chain(broken).collect::<Vec<_>>().join(" and "));
+    Some(Decision::act(Phase::Voter, Step::PruneSnapshots { keys, abandoned }, says))
+}
+
+/// What stands between a change of the membership and the snapshot before it.
+enum Cover {
+    /// A recent one is there.
+    Is,
+    /// It has to be taken, or is being taken.
+    Lacks(Decision),
+    /// There is none, for this reason, and the change goes on without it.
+    GoesWithout(Cow<'static, str>),
+}
+
+/// A change of the membership waits for a snapshot from just before it, if one can be had in time.
+pub(super) fn before_change(s: &Situation<'_>, decision: Decision) -> Decision {
+    if !decision.step.as_ref().is_some_and(changes_membership) {
+        return decision;
+    }
+    match cover(s) {
+        Cover::Is => decision,
+        Cover::GoesWithout(why) => Decision { says: format!("{}; without a snapshot before: {why}", decision.says).into(), ..decision },
+        // A lock that is held is kept: what it was taken for goes on in a moment. None is taken for a snapshot.
+        Cover::Lacks(snapshot) => Decision {
+            says: format!("{}; {} before", decision.says, snapshot.says).into(),
+            lock: decision.lock.filter(|_| s.holds_lock()),
+            phase: decision.phase,
+            until: snapshot.until.or(decision.until),
+            ..snapshot
+        },
+    }
+}
+
+/// The same for a change that another makes as soon as it is admitted: what is to be done before, if anything is.
+pub(super) fn before_admission(s: &Situation<'_>) -> Option<Decision> {
+    match cover(s) {
+        Cover::Is | Cover::GoesWithout(_) => None,
+        Cover::Lacks(snapshot) => Some(snapshot),
+    }
+}
+
+fn changes_membership(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::AddLearner { .. } | Step::Promote { .. } | Step::RemoveMember { .. } | Step::Node(NodeStep::AnnotateRemoval { .. })
+    )
+}
+
+fn cover(s: &Situation<'_>) -> Cover {
+    let policy = &s.policy.snapshots;
+    let Some(record) = covered_record(s) else { return Cover::Is };
+    if newest_at(s).is_some_and(|at| s.now.since(at) <= policy.recent) {
+        return Cover::Is;
+    }
+    if s.seen.snapshots.stored.fresh().is_none() {
+        return Cover::GoesWithout(format!("the store's cannot be listed: {}", s.seen.snapshots.stored.why_not_fresh()).into());
+    }
+    if is_short_of_time(s) {
+        return Cover::GoesWithout("the time to leave is short".into());
+    }
+    if let Some(taking) = s.seen.snapshots.taking {
+        let until = taking.since + policy.change_patience;
+        return match s.now < until {
+            true => Cover::Lacks(
+                Decision::wait(Phase::Voter, format!("waits for the snapshot{}", progress(taking.bytes, taking.of)))
+                    .again_in(s.policy.retry / 5)
+                    .until(Some(until)),
+            ),
+            false => Cover::GoesWithout(format!("it takes longer than {} s", policy.change_patience.as_secs()).into()),
+        };
+    }
+    if let Some(why) = has_just_failed(s) {
+        return Cover::GoesWithout(why);
+    }
+    match take(s, record, Trigger::Change, "takes a snapshot".into()) {
+        Some(decision) => Cover::Lacks(decision),
+        None => Cover::GoesWithout("no voter answers that it could be read from".into()),
+    }
+}
+
+fn take(s: &Situation<'_>, record: &Record, trigger: Trigger, says: Cow<'static, str>) -> Option<Decision> {
+    let order = SnapshotOrder::of(record, s.via_any()?, trigger)?;
+    Some(Decision::act(Phase::Voter, Step::TakeSnapshot(order), says))
+}
+
+/// The record of the cluster that snapshots are taken of: established, and a quorum of it answers.
+fn covered_record<'a>(s: &Situation<'a>) -> Option<&'a Record> {
+    let record = s.record().filter(|r| r.state == State::Established && s.policy.snapshots.enabled && s.has_store())?;
+    s.membership().filter(|m| record.etcd_cluster == Some(m.cluster)).map(|_| record)
+}
+
+/// When the newest was there, by this node's own clock: what it took itself it need not read in the list first.
+fn newest_at(s: &Situation<'_>) -> Option<Timestamp> {
+    let own = s.seen.snapshots.taken.as_ref().filter(|t| t.result.is_ok()).map(|t| t.at);
+    s.memory.newest_snapshot.as_ref().map(|(_, at)| *at).max(own)
+}
+
+fn has_just_failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {
+    if s.memory.waits("snapshot", s.now) {
+        return Some("it could not be begun a moment ago".into());
+    }
+    match &s.seen.snapshots.taken {
+        Some(Taken { result: Err(why), at, .. }) if s.now.since(*at) < s.policy.snapshots.retry => Some(why.clone().into()),
+        _ => None,
+    }
+}
+
+/// A leave is not put off for a snapshot once its own time is near.
+fn is_short_of_time(s: &Situation<'_>) -> bool {
+    s.departure().is_some_and(|departure| !leave::has_time(s, &departure, leave::reserve(s)))
+}
+
+fn progress(bytes: u64, of: Option<u64>) -> String {
+    match of {
+        Some(of) => format!(" ({} of {} MiB)", bytes >> 20, of >> 20),
+        None => String::new(),
+    }
+}
+
+fn minutes(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}

@@ -1,0 +1,64 @@
+//! Snapshots in a torn world: of any generation and cluster, listed or not, with remains of uploads among them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_core::ids::Generation;
+use quorate_core::observation::SnapshotsView;
+use quorate_core::reading::Reading;
+use quorate_core::snapshot::{Listing, Manifest, Stored, Stray, StrayKind, Trigger};
+use quorate_core::time::Timestamp;
+
+use crate::property::dice::Dice;
+use crate::property::world::{NOW, World, cluster, instance};
+
+pub(super) fn snapshots(w: &mut World, dice: &mut Dice<'_>) {
+    w.policy.snapshots.retention.at_least = dice.below(4);
+    if dice.one_in(6) {
+        return;
+    }
+    let snapshots = (0..dice.below(8)).map(|_| stored(w, dice)).collect();
+    let strays = (0..dice.below(3)).map(|_| stray(dice)).collect();
+    let listing = Arc::new(Listing { snapshots, strays }.sorted());
+    let stored = if dice.one_in(8) { Reading::Stale(listing, NOW - HOUR) } else { Reading::Fresh(listing, NOW) };
+    w.seen.snapshots = SnapshotsView { stored, taking: None, taken: None };
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn age(dice: &mut Dice<'_>) -> Timestamp {
+    NOW - HOUR * *dice.pick(&[0, 1, 2, 7, 30, 31, 200, 201, 900])
+}
+
+fn stored(w: &World, dice: &mut Dice<'_>) -> Stored {
+    let me = &w.seen.me;
+    let at = age(dice);
+    let manifest = Manifest {
+        version: Manifest::VERSION,
+        account: me.account.clone(),
+        region: me.region.clone(),
+        cluster: me.cluster.clone(),
+        generation: Generation(1 + dice.below(3) as u64),
+        etcd_cluster: cluster(dice.below(2)),
+        record: 1,
+        voters: Vec::new(),
+        revision: 1 + dice.below(5) as u64,
+        size: 64,
+        sha256: "0".repeat(64),
+        etcd_version: "3.4.23".to_owned(),
+        taken_by: instance(dice.below(3)),
+        taken_at: at,
+        trigger: Trigger::Interval,
+    };
+    Stored { key: manifest.key(), manifest, stored_at: at }
+}
+
+fn stray(dice: &mut Dice<'_>) -> Stray {
+    let why = match dice.below(3) {
+        0 => StrayKind::Unfinished,
+        1 => StrayKind::Broken("it has another size".to_owned()),
+        _ => StrayKind::Foreign("it is of cluster other".to_owned()),
+    };
+    let at = age(dice);
+    Stray { at: format!("snapshots/{}-{why:?}", at.0), stored_at: at, why }
+}
