@@ -61,7 +61,7 @@ async fn an_untagged_group_is_refused_with_the_missing_tag() {
 #[tokio::test]
 async fn a_configuration_that_says_everything_needs_no_tags_and_no_call() {
     let lab = Lab::start([GroupSpec::new("etcd", 1)]).await;
-    let file = "[cluster]\nname = \"prod\"\nrole = \"etcd\"\nstore_url = \"file:///srv/store\"\n";
+    let file = "[cluster]\nname = \"prod\"\nrole = \"etcd\"\n[store]\nurl = \"file:///srv/store\"\n";
     assert_eq!(resolve(&lab, file).await.unwrap().store_url.as_deref(), Some("file:///srv/store"));
     assert_eq!(lab.calls(Call::DescribeAutoScalingGroups), 0);
 }

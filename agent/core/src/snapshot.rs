@@ -106,18 +106,19 @@ impl Manifest {
     /// The format that this code reads and writes.
     pub const VERSION: u32 = 1;
 
-    /// The manifest's key, from which [`data_key`] and [`manifest_key`] follow. It holds generation and revision first, so that keys sort as
-    /// the data grew, whatever anybody's clock said.
-    #[must_use]
-    pub fn key(&self) -> SnapshotKey {
-        let Self { generation, revision, taken_at, taken_by, .. } = self;
-        SnapshotKey::new(&format!("{FOLDER}/{:010}/{revision:020}-{:013}-{taken_by}", generation.0, taken_at.0))
-    }
-
     /// Whether it is of `me`'s account, region and cluster.
     #[must_use]
     pub fn belongs_to(&self, me: &Me) -> bool {
         self.account == me.account && self.region == me.region && self.cluster == me.cluster
+    }
+}
+
+impl SnapshotKey {
+    /// A name for a snapshot of this generation that holds at least this revision, taken by an instance at a moment. Generation and revision come
+    /// first, so that keys sort as the data grew, whatever anybody's clock said.
+    #[must_use]
+    pub fn of(generation: Generation, revision: u64, at: Timestamp, by: &InstanceId) -> Self {
+        Self::new(&format!("{FOLDER}/{:010}/{revision:020}-{:013}-{by}", generation.0, at.0))
     }
 }
 

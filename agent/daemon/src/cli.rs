@@ -56,6 +56,9 @@ pub enum Command {
     /// Write man pages or shell completions into a directory, for packages.
     #[command(hide = true)]
     Generate(GenerateArgs),
+    /// Take, show, prove and delete snapshots of etcd in the cluster's store; without the agent's help, as root.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Bring a cluster back that cannot come back by itself.
     Recover(RecoverArgs),
 }
@@ -106,6 +109,45 @@ pub struct KubeconfigArgs {
 pub enum AliasCommand {
     /// Rewrite our line of the hosts file, and no other.
     Apply,
+}
+
+/// `quorate snapshot`.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Take one of this node's member now.
+    Save,
+    /// Show what the store holds, and what in it is no snapshot.
+    List(SnapshotList),
+    /// Read one again, to the last byte, and compare it with its manifest and with etcd's own checksum. The newest, unless another is named.
+    Verify(SnapshotPick),
+    /// Delete those that need not be kept, by the settings of `[snapshot]`; the agent beside the leader does it by itself.
+    Prune(SnapshotPrune),
+}
+
+/// `quorate snapshot list`.
+#[derive(Debug, Args)]
+pub struct SnapshotList {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `quorate snapshot verify`.
+#[derive(Debug, Args)]
+pub struct SnapshotPick {
+    /// Its key, as `quorate snapshot list` shows it.
+    pub key: Option<String>,
+    /// All of them.
+    #[arg(long, conflicts_with = "key")]
+    pub all: bool,
+}
+
+/// `quorate snapshot prune`.
+#[derive(Debug, Args)]
+pub struct SnapshotPrune {
+    /// Say which, and delete none.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `quorate recover`.

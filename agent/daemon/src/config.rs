@@ -11,6 +11,7 @@ mod kubernetes;
 mod pattern;
 mod render;
 mod service;
+mod snapshot;
 mod target_groups;
 mod timing;
 
@@ -40,7 +41,7 @@ pub struct ClusterSettings {
     pub name: Option<ClusterName>,
     /// In place of the tag `quorate:role`.
     pub role: Option<Role>,
-    /// In place of the tag `quorate:store`.
+    /// In place of the tag `quorate:store`; `store.url`.
     pub store_url: Option<String>,
     /// Options of the object store, by the names that its library gives them (`endpoint`, `allow_http`).
     pub store_options: BTreeMap<String, String>,

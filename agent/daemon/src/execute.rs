@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use quorate_core::ids::Generation;
+use quorate_core::ids::{Generation, SnapshotKey};
 use quorate_core::plan::{Outcome, Start, Step, StopReason, peer_url};
 
 use crate::adapters::host::{DataDir, HostError, Label, RestoreOrder, RestoreTool};
+use crate::adapters::object_store::{SnapshotStore, StoreError};
 use crate::adapters::service_manager::ServiceError;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -84,6 +85,14 @@ impl Executor {
             Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
+            Step::TakeSnapshot(order) => match &world.snapshots {
+                Some(snapshots) => snapshots.begin(order),
+                None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
+            },
+            Step::PruneSnapshots { keys, abandoned } => match &world.snapshots {
+                Some(snapshots) => of(prune(snapshots.store(), keys, abandoned).await),
+                None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
+            },
             Step::DeregisterTarget { group } => match &world.load_balancing {
                 Some(load_balancing) => load_balancing.deregister(group, me).await,
                 None => Outcome::Refused(format!("no target group is configured, and so not {group}")),
@@ -144,6 +153,18 @@ impl Executor {
     fn label(&self, generation: Generation, token: Option<String>) -> Label {
         Label::new(self.world.me.instance.clone(), generation, token)
     }
+}
+
+const NO_SNAPSHOTS: &str = "snapshots are switched off here, or no store is configured";
+
+async fn prune(store: &SnapshotStore, keys: &[SnapshotKey], abandoned: &[String]) -> Result<(), StoreError> {
+    for key in keys {
+        store.delete(key).await?;
+    }
+    for remains in abandoned {
+        store.delete_remains(remains).await?;
+    }
+    Ok(())
 }
 
 fn of<T, E: std::error::Error>(result: Result<T, E>) -> Outcome {

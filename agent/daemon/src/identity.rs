@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_configuration_goes_before_the_tags_even_where_they_are_wrong() {
-        let file = "[cluster]\nname = \"other\"\nrole = \"etcd\"\nstore_url = \"file:///srv/store\"\n";
+        let file = "[cluster]\nname = \"other\"\nrole = \"etcd\"\n[store]\nurl = \"file:///srv/store\"\n";
         let chosen = with_settings(tags("//", "nonsense", "x"), file).unwrap();
         assert_eq!((chosen.cluster.as_str(), chosen.store_url.as_deref()), ("other", Some("file:///srv/store")));
     }

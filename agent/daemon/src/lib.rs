@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod notices;
 pub mod observe;
 pub mod rendered;
+pub mod snapshot;
 pub mod status;
 pub mod systemd;
 pub mod telemetry;

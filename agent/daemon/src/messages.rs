@@ -31,6 +31,15 @@ pub const NOTICE_RECEIVED: &str = "736b5d33a2c2447ea8bfd2425bc9c6f9";
 /// EC2 takes this spot instance back.
 pub const SPOT_NOTICE: &str = "c59c7ae0718f444089675b79bd654a48";
 
+/// A snapshot is in the store.
+pub const SNAPSHOT_TAKEN: &str = "32833106536e45df80b2d002cc92d33d";
+
+/// A snapshot could not be taken.
+pub const SNAPSHOT_FAILED: &str = "f08db22fd293456ab170fab23d90fbac";
+
+/// The newest snapshot is older than twice its interval.
+pub const SNAPSHOT_OVERDUE: &str = "f3faa8e879ea47238ad5cfbc1d74bd1c";
+
 /// What a report announces that is told after one of `before`'s phase; nothing for most.
 #[must_use]
 pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str> {
@@ -95,6 +104,9 @@ mod tests {
             ("member_broken", MEMBER_BROKEN),
             ("notice_received", NOTICE_RECEIVED),
             ("spot_notice", SPOT_NOTICE),
+            ("snapshot_taken", SNAPSHOT_TAKEN),
+            ("snapshot_failed", SNAPSHOT_FAILED),
+            ("snapshot_overdue", SNAPSHOT_OVERDUE),
         ] {
             assert!(TABLE.lines().any(|line| line == format!("{name} {id}")), "{name}");
             assert!(CATALOG.contains(&format!("-- {id}")), "{name}");

@@ -12,7 +12,7 @@ use crate::adapters::distribution::{self, Distribution};
 use crate::adapters::etcd::Etcd;
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
-use crate::adapters::object_store::CharterStore;
+use crate::adapters::object_store::{CharterStore, SnapshotStore, StoreError};
 use crate::adapters::peer::{PeerClient, PeerError};
 use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{DistributionServer, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Settings, UNIT};
 use crate::identity;
 use crate::kubernetes::Kubernetes;
+use crate::snapshot::Snapshots;
 use crate::systemd::{Bus, notify};
 use crate::telemetry::chain;
 
@@ -43,6 +44,8 @@ pub struct World {
     pub store: Arc<CharterStore>,
     /// A store is configured; without one the records live in the nodes' memories alone.
     pub has_store: bool,
+    /// The snapshots; none without a store, on a worker, or where they are switched off.
+    pub snapshots: Option<Arc<Snapshots>>,
     /// etcd.
     pub etcd: Arc<Etcd>,
     /// The other agents.
@@ -81,6 +84,8 @@ impl World {
             None if resolved.me.role == Role::Worker => {}
             None => info!("no store is configured: nothing is founded without an operator's order"),
         }
+        let etcd = Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock));
+        let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock)?;
         Ok(Self {
             imds,
             ec2,
@@ -88,7 +93,8 @@ impl World {
             load_balancing: (!settings.policy.target_groups.is_empty()).then(|| Arc::new(LoadBalancing::new(&aws))),
             store: Arc::new(store),
             has_store: store_url.is_some(),
-            etcd: Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock)),
+            etcd,
+            snapshots,
             peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
@@ -100,6 +106,18 @@ impl World {
             me: resolved.me,
         })
     }
+}
+
+fn snapshots(
+    settings: &Settings,
+    store_url: Option<&str>,
+    me: &Me,
+    etcd: &Arc<Etcd>,
+    clock: Clock,
+) -> Result<Option<Arc<Snapshots>>, StoreError> {
+    let Some(url) = store_url.filter(|_| settings.policy.snapshots.enabled) else { return Ok(None) };
+    let store = SnapshotStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?;
+    Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock))))
 }
 
 impl World {

@@ -25,7 +25,7 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     let options = format!("{{ endpoint = {:?} }}", s3.endpoint());
     let target_group = lab.operator(|api| api.create_target_group("clients", 2379));
     lab.change_settings(|settings| {
-        settings.raw("cluster.store_options", options).raw("aws.target_groups", format!("[{:?}]", target_group.as_str()))
+        settings.raw("store.options", options).raw("aws.target_groups", format!("[{:?}]", target_group.as_str()))
     });
     let mut spec = lab.group("etcd", CLUSTER, 3, HOOK).tag("quorate:store", STORE);
     spec.max = 7;

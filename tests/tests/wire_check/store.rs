@@ -11,7 +11,7 @@ const RECORD: &str = "quorate/prod/charter/00000000000000000001.json";
 /// A scene whose charter is in this bucket.
 async fn scene(bucket: &MiniS3) -> Scene {
     let options = format!(
-        "[cluster]\nstore_options = {{ endpoint = {:?}, access_key_id = \"x\", secret_access_key = \"y\" }}\n[timing]\ncall_timeout_s = 2\n",
+        "[store]\noptions = {{ endpoint = {:?}, access_key_id = \"x\", secret_access_key = \"y\" }}\n[timing]\ncall_timeout_s = 2\n",
         bucket.endpoint()
     );
     Scene::with(&options, |dir: &TempDir| {

@@ -22,9 +22,8 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     require(listing.snapshots.iter().filter(goes).count() == keys.len(), "one of them is not in the list")?;
     let named = matches!(&record.origin, Origin::Snapshot { key } if keys.contains(key));
     require(!named, "the charter rests on one of them")?;
-    let same = |a: &Stored, b: &Stored| {
-        a.manifest.generation == b.manifest.generation && a.manifest.etcd_cluster == b.manifest.etcd_cluster
-    };
+    let same =
+        |a: &Stored, b: &Stored| a.manifest.generation == b.manifest.generation && a.manifest.etcd_cluster == b.manifest.etcd_cluster;
     let newer_stays = |old: &Stored| {
         let stays = |s: &&Stored| !goes(s) && same(s, old) && s.manifest.revision >= old.manifest.revision;
         listing.snapshots.iter().any(|s| stays(&s))

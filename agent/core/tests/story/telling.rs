@@ -87,7 +87,9 @@ fn describe(step: &Step) -> String {
         Step::SetPause { via, pause } => format!("write the cluster's pause of {} through {}", pause.by, via.member),
         Step::Node(step) => step.to_string(),
         Step::DeregisterTarget { group } => format!("deregister this instance at target group {group}"),
-        Step::TakeSnapshot(order) => format!("take a snapshot ({}) of generation {} through {}", order.trigger, order.generation, order.via.member),
+        Step::TakeSnapshot(order) => {
+            format!("take a snapshot ({}) of generation {} through {}", order.trigger, order.generation, order.via.member)
+        }
         Step::PruneSnapshots { keys, abandoned } => format!("delete {} snapshots and {} remains", keys.len(), abandoned.len()),
         Step::ClearPause { via } => format!("delete the cluster's pause through {}", via.member),
     }

@@ -223,7 +223,7 @@ impl<'a> Here<'a> {
         let InstanceIdentity { instance, account, region, address, launched, .. } = self.identity.clone();
         let me = Me { instance, address, group: group.clone(), account, region, cluster: cluster.clone(), role: parts.role, launched };
         match CharterStore::open(Some(url), &self.settings.cluster.store_options, &me, self.settings.policy.call_timeout) {
-            Err(error) => vec![Finding::problem("store", chain(&error), "correct quorate:store or cluster.store_options")],
+            Err(error) => vec![Finding::problem("store", chain(&error), "correct quorate:store or store.options")],
             Ok(store) => {
                 let reach = async {
                     let endpoint = store.endpoint()?;

@@ -100,7 +100,7 @@ fn failed(parts: &Parts, action: &str, error: &StoreError) -> Finding {
     let remedy = match &**source {
         _ if is_denied(error) => denied(parts, action, &text),
         object_store::Error::NotFound { .. } => "create the bucket, or correct quorate:store".to_owned(),
-        _ => "see that the bucket exists, in this region or the one set by cluster.store_options, and can be reached".to_owned(),
+        _ => "see that the bucket exists, in this region or the one set by store.options, and can be reached".to_owned(),
     };
     Finding::problem(name(action), text, remedy)
 }

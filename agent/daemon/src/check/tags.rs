@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_configuration_cannot_stand_in_for_a_tag_that_is_searched_for() {
-        let file = "[cluster]\nname = \"other\"\nrole = \"etcd\"\nstore_url = \"file:///srv/store\"\n";
+        let file = "[cluster]\nname = \"other\"\nrole = \"etcd\"\n[store]\nurl = \"file:///srv/store\"\n";
         assert_eq!(verdicts(&good(), file), [Problem, Fine, Fine, Fine]);
         assert_eq!(verdicts(&[], file), [Problem, Problem, Fine, Skipped]);
     }

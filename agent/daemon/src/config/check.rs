@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
 
-use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer};
+use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer, Store};
 use super::{
-    AwsSettings, ClusterSettings, HookPattern, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service,
+    AwsSettings, ClusterSettings, HookPattern, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, snapshot,
     target_groups, timing,
 };
 use crate::identity::{self, Role};
@@ -24,13 +24,14 @@ pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
     let drain = kubernetes::drain(&file.kubernetes)?;
     let kubernetes = kubernetes::settings(file.kubernetes)?;
     let network_trusted = file.peer.i_trust_this_network_without_tls;
-    let mut policy = Policy { network_trusted, drain, target_groups, ..Policy::default() };
+    let snapshots = snapshot::policy(&file.snapshot)?;
+    let mut policy = Policy { network_trusted, drain, target_groups, snapshots, ..Policy::default() };
     timing::apply(&file.timing, &mut policy)?;
     timing::check(&policy, aws.call_timeout)?;
     limits(&file.limits, &mut policy)?;
     choices(&file.policy, &mut policy)?;
     Ok(Settings {
-        cluster: cluster(file.cluster)?,
+        cluster: cluster(file.cluster, file.store)?,
         policy,
         peer_port: peer_port(&file.peer)?,
         service: service::settings(file.service)?,
@@ -50,13 +51,13 @@ fn listener(key: &str, raw: &Listener) -> Result<Option<SocketAddr>, Refusal> {
     text.parse().map(Some).map_err(|_| Refusal::value(key, format!("{text:?}"), remedy))
 }
 
-fn cluster(raw: Cluster) -> Result<ClusterSettings, Refusal> {
-    let Cluster { name, role, store_url, store_options } = raw;
+fn cluster(raw: Cluster, store: Store) -> Result<ClusterSettings, Refusal> {
+    let Cluster { name, role } = raw;
     Ok(ClusterSettings {
         name: text("cluster.name", name, identity::cluster_name)?,
         role: text("cluster.role", role, Role::parse)?,
-        store_url: text("cluster.store_url", store_url, identity::store_url)?,
-        store_options,
+        store_url: text("store.url", store.url, identity::store_url)?,
+        store_options: store.options,
     })
 }
 

@@ -10,6 +10,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
     pub(super) cluster: Cluster,
+    pub(super) store: Store,
+    pub(super) snapshot: Snapshot,
     pub(super) timing: Timing,
     pub(super) limits: Limits,
     pub(super) policy: Choices,
@@ -37,8 +39,29 @@ pub(super) struct Listener {
 pub(super) struct Cluster {
     pub(super) name: Option<String>,
     pub(super) role: Option<String>,
-    pub(super) store_url: Option<String>,
-    pub(super) store_options: BTreeMap<String, String>,
+}
+
+/// `[store]`: where charter and snapshots are kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Store {
+    pub(super) url: Option<String>,
+    pub(super) options: BTreeMap<String, String>,
+}
+
+/// `[snapshot]`: when snapshots are taken, and which are kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Snapshot {
+    pub(super) enabled: Option<bool>,
+    pub(super) interval_s: Option<f64>,
+    pub(super) recent_s: Option<f64>,
+    pub(super) change_patience_s: Option<f64>,
+    pub(super) retry_s: Option<f64>,
+    pub(super) keep_all_hours: Option<i64>,
+    pub(super) keep_hourly_days: Option<i64>,
+    pub(super) keep_daily_weeks: Option<i64>,
+    pub(super) keep_at_least: Option<i64>,
 }
 
 /// `[timing]`: the durations of the core's policy, under the same names.

@@ -14,8 +14,21 @@ const EVERY_KEY: &str = r#"
 [cluster]
 name = "prod"
 role = "etcd"
-store_url = "s3://bucket/prefix"
-store_options = { endpoint = "http://127.0.0.1:9000", allow_http = "true" }
+
+[store]
+url = "s3://bucket/prefix"
+options = { endpoint = "http://127.0.0.1:9000", allow_http = "true" }
+
+[snapshot]
+enabled = false
+interval_s = 601
+recent_s = 61
+change_patience_s = 62
+retry_s = 63
+keep_all_hours = 7
+keep_hourly_days = 8
+keep_daily_weeks = 6
+keep_at_least = 11
 
 [timing]
 cycle_s = 1.5
@@ -325,7 +338,10 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("policy", "on_rebalance = \"go\"", "policy.on_rebalance = \"go\": use report or leave"),
         ("cluster", "name = \"a/b\"", "cluster.name = \"a/b\": use 1 to 64"),
         ("cluster", "role = \"server\"", "cluster.role = \"server\": use etcd"),
-        ("cluster", "store_url = \"bucket\"", "cluster.store_url = \"bucket\": use s3://"),
+        ("store", "url = \"bucket\"", "store.url = \"bucket\": use s3://"),
+        ("snapshot", "interval_s = 0", "snapshot.interval_s = 0"),
+        ("snapshot", "keep_at_least = 0", "snapshot.keep_at_least = 0"),
+        ("snapshot", "recent_s = 7200", "snapshot.recent_s"),
         ("etcd", "binary = \"bin/etcd\"", "etcd.binary = \"bin/etcd\": give a name"),
         ("etcd", "founding_address = \"10.0.0.1\"", "etcd.founding_address = \"10.0.0.1\": give an address of the loopback"),
         ("etcd", "quota_backend_mib = 0", "etcd.quota_backend_mib = 0: give"),

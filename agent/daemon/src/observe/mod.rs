@@ -7,6 +7,7 @@ mod kubernetes;
 mod last;
 mod local;
 mod peers;
+mod snapshots;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use kubernetes::KubernetesObserver;
 use last::Last;
 use local::LocalObserver;
 use peers::PeersObserver;
+use snapshots::SnapshotsObserver;
 
 /// The store is read so often while nothing changes: one LIST a minute costs little and shows a vanished record soon enough.
 const STORE_PAUSE_STEADY: Duration = Duration::from_secs(60);
@@ -48,6 +50,7 @@ pub struct Observer {
     local: LocalObserver,
     etcd: EtcdObserver,
     kubernetes: KubernetesObserver,
+    snapshots: SnapshotsObserver,
     /// The members at the last look: a change means that the charter was written too, most likely by another.
     members: Vec<MemberId>,
     /// The last look found a voter in an established cluster with nothing to do but serve.
@@ -69,6 +72,7 @@ impl Observer {
             local: LocalObserver::new(settings, world),
             etcd: EtcdObserver::new(settings, world),
             kubernetes: KubernetesObserver::new(world.kubernetes.clone(), world.me.instance.clone()),
+            snapshots: SnapshotsObserver::new(world.snapshots.clone()),
             members: Vec::new(),
             steady: false,
         }
@@ -90,6 +94,7 @@ impl Observer {
             look_at_store(&mut self.store, &self.world, memory, self.steady, now),
             self.peers.look(memory, now),
             self.etcd.look(&local, memory, now),
+            self.snapshots.look(self.steady, now),
         );
         let mut seen = self.assemble(local, now);
         seen.kubernetes = self.kubernetes.look(&seen, memory, &self.policy, now).await;
@@ -112,6 +117,7 @@ impl Observer {
     pub fn after(&mut self, step: &Step, now: Timestamp) {
         match step {
             Step::CreateRecord(_) => self.store.expire(),
+            Step::PruneSnapshots { .. } => self.snapshots.may_have_changed(),
             Step::CompleteHook { .. } => self.cloud.own_state_may_have_changed(now),
             _ => {}
         }
@@ -130,6 +136,7 @@ impl Observer {
             local,
             etcd: self.etcd.view(),
             kubernetes: KubernetesView::none(),
+            snapshots: self.snapshots.view(now),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, Me, Notices, Observation, PeerAnswer};
+use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, Me, Notices, Observation, PeerAnswer, SnapshotsView};
 use quorate_core::plan::Step;
 use quorate_core::reading::Reading;
 use quorate_core::report::Report;
@@ -135,6 +135,7 @@ fn nothing_seen(me: Me) -> Observation {
             shutdown: None,
         },
         kubernetes: KubernetesView::none(),
+        snapshots: SnapshotsView::none("the model's store keeps no snapshots"),
         etcd: EtcdView {
             membership: Reading::unknown(NOT_YET),
             local_list: Reading::unknown(NOT_YET),

@@ -46,7 +46,7 @@ fn aged(generation: u64, age: Duration) -> Stored {
         taken_at: at,
         trigger: Trigger::Interval,
     };
-    Stored { key: manifest.key(), manifest, stored_at: at }
+    Stored { key: SnapshotKey::of(manifest.generation, manifest.revision, at, &manifest.taken_by), manifest, stored_at: at }
 }
 
 fn listing(snapshots: Vec<Stored>) -> Listing {

@@ -26,7 +26,9 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
         let best = left.iter().filter(|s| history(&s.manifest) == history(&old.manifest)).map(|s| s.manifest.revision).max();
         must(best >= Some(old.manifest.revision), "the newest of its history would go")?;
     }
-    let of_now = |s: &&&quorate_core::snapshot::Stored| Some(s.manifest.etcd_cluster) == record.etcd_cluster && s.manifest.generation == record.generation;
+    let of_now = |s: &&&quorate_core::snapshot::Stored| {
+        Some(s.manifest.etcd_cluster) == record.etcd_cluster && s.manifest.generation == record.generation
+    };
     let touched = gone.iter().filter(of_now).count() > 0;
     must(!touched || left.iter().filter(of_now).count() >= f.w.policy.snapshots.retention.at_least, "too few would be left")?;
     let is_remains = |at: &String| listing.strays.iter().any(|s| s.at == *at && s.why == StrayKind::Unfinished);

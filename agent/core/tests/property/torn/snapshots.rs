@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_core::ids::Generation;
+use quorate_core::ids::{Generation, SnapshotKey};
 use quorate_core::observation::SnapshotsView;
 use quorate_core::reading::Reading;
 use quorate_core::snapshot::{Listing, Manifest, Stored, Stray, StrayKind, Trigger};
@@ -50,7 +50,7 @@ fn stored(w: &World, dice: &mut Dice<'_>) -> Stored {
         taken_at: at,
         trigger: Trigger::Interval,
     };
-    Stored { key: manifest.key(), manifest, stored_at: at }
+    Stored { key: SnapshotKey::of(manifest.generation, manifest.revision, at, &manifest.taken_by), manifest, stored_at: at }
 }
 
 fn stray(dice: &mut Dice<'_>) -> Stray {

@@ -107,5 +107,5 @@ fn snapshot(record: &Record, me: &Me, at: Timestamp) -> Stored {
         taken_at: at,
         trigger: Trigger::Interval,
     };
-    Stored { key: manifest.key(), manifest, stored_at: at }
+    Stored { key: SnapshotKey::of(manifest.generation, manifest.revision, at, &manifest.taken_by), manifest, stored_at: at }
 }

@@ -10,6 +10,7 @@ mod lock;
 mod membership;
 mod outcome;
 mod pause;
+mod snapshot;
 mod status;
 mod writes;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use credentials::CredentialFiles;
 pub use error::EtcdError;
 pub use membership::QuorumWord;
+pub use snapshot::{Blob, SnapshotStream, Source};
 
 use quorate_core::ids::InstanceId;
 

@@ -16,7 +16,7 @@ use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
 
 use super::StoreError;
-use super::place::{self, Options, Place};
+use super::home::Home;
 use crate::telemetry::chain;
 pub use probe::{Creation, Probe};
 
@@ -26,6 +26,8 @@ const TAIL: usize = 100;
 /// A record lists at most a few voters.
 const RECORD_LIMIT: u64 = 256 << 10;
 
+const RECORD: &str = "charter record";
+
 /// Records read at a time, when there are several.
 const AT_ONCE: usize = 8;
 
@@ -33,36 +35,23 @@ const AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub struct CharterStore(Option<Store>);
 
+#[derive(Debug)]
 struct Store {
-    url: String,
-    place: Place,
-    /// `<prefix>/<cluster>`: everything below is this cluster's.
-    home: Key,
-    limit: Duration,
+    home: Home,
     /// Records read before, each with the entry of the list that it was read by: as long as that is the same, so is the record.
     read: Mutex<BTreeMap<u64, (ObjectMeta, Record)>>,
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.url, self.home)
-    }
 }
 
 impl CharterStore {
     /// Opens the store at `url` for the cluster of `me`; without a URL none is configured. Nothing is read yet, but a directory is created.
     ///
-    /// For S3 the standard environment counts (`AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, ...), then `settings` by object_store's names
-    /// (`endpoint`, `access_key_id`, ...); without credentials the instance's role is used. `limit` bounds each look and each write.
+    /// `settings` are object_store's own, and go before the environment's `AWS_*`; `limit` bounds each look and each write.
     ///
     /// # Errors
     /// A URL that names no store, or settings that do not fit together.
     pub fn open(url: Option<&str>, settings: &BTreeMap<String, String>, me: &Me, limit: Duration) -> Result<Self, StoreError> {
         let Some(url) = url else { return Ok(Self(None)) };
-        let environment: Vec<_> = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-        let place = place::open(url, Options { settings, environment: &environment, region: &me.region, limit })?;
-        let home = place.prefix.clone().join(me.cluster.as_str());
-        Ok(Self(Some(Store { url: url.to_owned(), place, home, limit, read: Mutex::default() })))
+        Ok(Self(Some(Store { home: Home::open(url, settings, me, limit)?, read: Mutex::default() })))
     }
 
     /// Reads the charter from the record that the caller remembers, that one included, up to the highest. Where nothing has changed,
@@ -73,14 +62,14 @@ impl CharterStore {
     /// is kept for the next.
     pub async fn read(&self, remembered: Option<&Record>) -> Result<StoreView, StoreError> {
         let Some(store) = &self.0 else { return Ok(StoreView::NotConfigured) };
-        store.within(store.view(remembered.map(|r| r.number))).await
+        store.home.within(store.view(remembered.map(|r| r.number))).await
     }
 
     /// Creates this record, if its number is free. Done if the store holds this very record already, be it by an earlier call of ours
     /// whose answer was lost.
     pub async fn create(&self, record: &Record) -> Outcome {
         let Some(store) = &self.0 else { return Outcome::Refused("no store is configured".to_owned()) };
-        match store.within(store.put(record)).await {
+        match store.home.within(store.put(record)).await {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Unclear(chain(&error)),
         }
@@ -88,13 +77,8 @@ impl CharterStore {
 }
 
 impl Store {
-    async fn within<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let result = tokio::time::timeout(self.limit, work).await;
-        result.unwrap_or_else(|_| Err(StoreError::Timeout { url: self.url.clone(), limit: self.limit }))
-    }
-
     async fn view(&self, remembered: Option<u64>) -> Result<StoreView, StoreError> {
-        self.check_mounted().await?;
+        self.home.check_mounted().await?;
         let mut found = BTreeMap::new();
         if let Some(number) = remembered {
             found = self.list_after(number.saturating_sub(1)).await?;
@@ -127,35 +111,28 @@ impl Store {
     /// "nothing" must be said key by key too: of one that nobody ever writes, of the first record, and of the one that is remembered.
     async fn prove_empty(&self, remembered: Option<u64>) -> Result<StoreView, StoreError> {
         for key in [0, 1].into_iter().chain(remembered).map(|number| self.key(number)) {
-            match self.place.store.get(&key).await {
+            match self.home.place.store.get(&key).await {
                 Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(self.failed("read", &key, error)),
-                Ok(_) => return Err(StoreError::Impostor { url: self.url.clone(), key: key.to_string() }),
+                Err(error) => return Err(self.home.failed("read", &key, error)),
+                Ok(_) => return Err(StoreError::Impostor { url: self.home.url.clone(), key: key.to_string() }),
             }
         }
         Ok(StoreView::Absent)
     }
 
-    /// A directory that is not there is a mount that is missing, and not an empty store.
-    async fn check_mounted(&self) -> Result<(), StoreError> {
-        let Some(root) = &self.place.root else { return Ok(()) };
-        let looked = tokio::fs::metadata(root).await;
-        looked.map(|_| ()).map_err(|source| StoreError::Open { url: self.url.clone(), source: source.into() })
-    }
-
     /// The records with a number above `number`.
     async fn list_after(&self, number: u64) -> Result<BTreeMap<u64, ObjectMeta>, StoreError> {
         let folder = self.folder();
-        let listed = self.place.store.list_with_offset(Some(&folder), &self.key(number));
-        let metas: Vec<ObjectMeta> = listed.try_collect().await.map_err(|e| self.failed("list", &folder, e))?;
+        let listed = self.home.place.store.list_with_offset(Some(&folder), &self.key(number));
+        let metas: Vec<ObjectMeta> = listed.try_collect().await.map_err(|e| self.home.failed("list", &folder, e))?;
         Ok(metas.into_iter().filter_map(|meta| Some((self.number(&meta.location)?, meta))).collect())
     }
 
     /// All records, and one object of the cluster that is none.
     async fn list_all(&self) -> Result<(BTreeMap<u64, ObjectMeta>, Option<String>), StoreError> {
-        let mut listed = self.place.store.list(Some(&self.home));
+        let mut listed = self.home.place.store.list(Some(&self.home.path));
         let (mut records, mut other) = (BTreeMap::new(), None);
-        while let Some(meta) = listed.try_next().await.map_err(|e| self.failed("list", &self.home, e))? {
+        while let Some(meta) = listed.try_next().await.map_err(|e| self.home.failed("list", &self.home.path, e))? {
             match self.number(&meta.location) {
                 Some(number) => drop(records.insert(number, meta)),
                 None => other = other.or_else(|| Some(meta.location.to_string())),
@@ -170,7 +147,7 @@ impl Store {
             return Ok(record.clone());
         }
         if meta.size > RECORD_LIMIT {
-            return Err(self.malformed(&meta.location, format!("it has {} bytes", meta.size).into()));
+            return Err(self.home.malformed(&meta.location, RECORD, format!("it has {} bytes", meta.size).into()));
         }
         let record = self.get(number, &meta.location).await?;
         self.cache().insert(number, (meta, record.clone()));
@@ -178,26 +155,26 @@ impl Store {
     }
 
     async fn get(&self, number: u64, key: &Key) -> Result<Record, StoreError> {
-        let read = async { self.place.store.get(key).await?.bytes().await };
-        let bytes = read.await.map_err(|e| self.failed("read", key, e))?;
-        let record: Record = serde_json::from_slice(&bytes).map_err(|e| self.malformed(key, e.into()))?;
+        let read = async { self.home.place.store.get(key).await?.bytes().await };
+        let bytes = read.await.map_err(|e| self.home.failed("read", key, e))?;
+        let record: Record = serde_json::from_slice(&bytes).map_err(|e| self.home.malformed(key, RECORD, e.into()))?;
         if record.number != number {
-            return Err(self.malformed(key, format!("it says that its number is {}", record.number).into()));
+            return Err(self.home.malformed(key, RECORD, format!("it says that its number is {}", record.number).into()));
         }
         Ok(record)
     }
 
     async fn put(&self, record: &Record) -> Result<Outcome, StoreError> {
         let key = self.key(record.number);
-        let bytes = serde_json::to_vec(record).map_err(|e| self.malformed(&key, e.into()))?;
+        let bytes = serde_json::to_vec(record).map_err(|e| self.home.malformed(&key, RECORD, e.into()))?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.place.store.put_opts(&key, PutPayload::from(bytes), options).await {
+        match self.home.place.store.put_opts(&key, PutPayload::from(bytes), options).await {
             Ok(_) => Ok(Outcome::Done),
             Err(object_store::Error::AlreadyExists { .. }) => self.taken(record, &key).await,
             Err(error @ (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })) => {
-                Ok(Outcome::Refused(chain(&self.failed("create", &key, error))))
+                Ok(Outcome::Refused(chain(&self.home.failed("create", &key, error))))
             }
-            Err(error) => Err(self.failed("create", &key, error)),
+            Err(error) => Err(self.home.failed("create", &key, error)),
         }
     }
 
@@ -212,7 +189,7 @@ impl Store {
     }
 
     fn folder(&self) -> Key {
-        self.home.clone().join("charter")
+        self.home.path.clone().join("charter")
     }
 
     fn key(&self, number: u64) -> Key {
@@ -223,14 +200,6 @@ impl Store {
         let digits = key.filename()?.strip_suffix(".json")?;
         let number = digits.parse().ok()?;
         (self.key(number) == *key).then_some(number)
-    }
-
-    fn failed(&self, operation: &'static str, key: &Key, source: object_store::Error) -> StoreError {
-        StoreError::Call { url: self.url.clone(), operation, key: key.to_string(), source: Box::new(source) }
-    }
-
-    fn malformed(&self, key: &Key, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-        StoreError::Malformed { url: self.url.clone(), key: key.to_string(), source }
     }
 
     fn cache(&self) -> MutexGuard<'_, BTreeMap<u64, (ObjectMeta, Record)>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum StoreError {
     /// A URL that names no store.
-    #[error("`quorate:store` is {url:?}, and {why}: give s3://BUCKET/PREFIX or file:///DIRECTORY")]
+    #[error("the store is {url:?}, and {why}: give s3://BUCKET/PREFIX or file:///DIRECTORY")]
     Url {
         /// As configured.
         url: String,
@@ -52,13 +52,15 @@ pub enum StoreError {
         /// The key that a store without objects cannot have.
         key: String,
     },
-    /// A charter record that does not parse.
-    #[error("{key} in the store {url} is no charter record; restore the object from a backup or an older version, and do not delete it")]
+    /// An object that does not parse.
+    #[error("{key} in the store {url} is no {what}; restore the object from a backup or an older version, and do not delete it")]
     Malformed {
         /// As configured.
         url: String,
-        /// The record's key.
+        /// Its key.
         key: String,
+        /// What it should be.
+        what: &'static str,
         /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -1,8 +1,11 @@
-//! The object store: S3, or a directory that all members share.
+//! The object store: S3, or a directory that all members share. The charter and the snapshots lie in it side by side.
 
 mod charter;
 mod error;
+mod home;
 mod place;
+mod snapshots;
 
 pub use charter::{CharterStore, Creation, Probe};
 pub use error::StoreError;
+pub use snapshots::{SharedSnapshots, SnapshotStore, Upload, part_size};

@@ -12,8 +12,6 @@ const EXAMPLE: &str = "# an example";
 const WITHOUT_DEFAULT: [&str; 17] = [
     "cluster.name",
     "cluster.role",
-    "cluster.store_options",
-    "cluster.store_url",
     "etcd.restore_tool",
     "health.listen",
     "kubernetes.agent_token_file",
@@ -27,6 +25,8 @@ const WITHOUT_DEFAULT: [&str; 17] = [
     "render.reload_unit",
     "render.template",
     "service.unit",
+    "store.options",
+    "store.url",
 ];
 
 /// The reference with every key in force. The text of a comment is set off by a space, a key is not.

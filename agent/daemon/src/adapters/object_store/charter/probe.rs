@@ -33,7 +33,7 @@ impl CharterStore {
     /// The URL that requests go to, for a store that is reached over the network.
     #[must_use]
     pub fn endpoint(&self) -> Option<&str> {
-        self.0.as_ref()?.place.endpoint.as_deref()
+        self.0.as_ref()?.home.place.endpoint.as_deref()
     }
 
     /// Tries every operation; `None` if no store is configured.
@@ -44,15 +44,15 @@ impl CharterStore {
 
 impl Store {
     async fn probe(&self) -> Probe {
-        let listed = self.within(async {
-            self.check_mounted().await?;
+        let listed = self.home.within(async {
+            self.home.check_mounted().await?;
             self.list_all().await
         });
         let list = listed.await;
         let highest = list.as_ref().ok().and_then(|(records, _)| records.keys().next_back().copied());
         // S3 says 404 of an object that is missing only to those who may list, and 403 to all others.
-        let read = self.within(self.bytes(self.key(highest.unwrap_or_default()))).await;
-        let create = match (&self.place.root, highest, &read) {
+        let read = self.home.within(self.bytes(self.key(highest.unwrap_or_default()))).await;
+        let create = match (&self.home.place.root, highest, &read) {
             (Some(_), ..) => Creation::NotTried("it is a directory"),
             (_, Some(number), Ok(Some(bytes))) => self.create_again(self.key(number), bytes).await,
             _ => Creation::NotTried("there is no record yet that could be created a second time: the first claim tries it"),
@@ -61,11 +61,11 @@ impl Store {
     }
 
     async fn bytes(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = async { self.place.store.get(&key).await?.bytes().await };
+        let read = async { self.home.place.store.get(&key).await?.bytes().await };
         match read.await {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed("read", &key, error)),
+            Err(error) => Err(self.home.failed("read", &key, error)),
         }
     }
 
@@ -73,12 +73,12 @@ impl Store {
     async fn create_again(&self, key: Key, bytes: &[u8]) -> Creation {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let put = async {
-            match self.place.store.put_opts(&key, PutPayload::from(bytes.to_vec()), options).await {
+            match self.home.place.store.put_opts(&key, PutPayload::from(bytes.to_vec()), options).await {
                 Ok(_) => Ok(Creation::Overwritten),
                 Err(object_store::Error::AlreadyExists { .. }) => Ok(Creation::Exists),
-                Err(error) => Err(self.failed("create", &key, error)),
+                Err(error) => Err(self.home.failed("create", &key, error)),
             }
         };
-        self.within(put).await.unwrap_or_else(Creation::Failed)
+        self.home.within(put).await.unwrap_or_else(Creation::Failed)
     }
 }

@@ -1,0 +1,74 @@
+//! The part of a store that is one cluster's: everything below `<prefix>/<cluster>`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use object_store::path::Path as Key;
+use quorate_core::observation::Me;
+
+use super::StoreError;
+use super::place::{self, Options, Place};
+
+/// See the module.
+pub(super) struct Home {
+    pub(super) url: String,
+    pub(super) place: Place,
+    /// `<prefix>/<cluster>`.
+    pub(super) path: Key,
+    /// Longest time of one piece of work.
+    pub(super) limit: Duration,
+}
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.url, self.path)
+    }
+}
+
+impl Home {
+    /// Opens the store at `url` for the cluster of `me`. Nothing is read yet, but a directory is created.
+    ///
+    /// For S3 the standard environment counts (`AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, ...), then `settings` by object_store's names
+    /// (`endpoint`, `access_key_id`, ...); without credentials the instance's role is used. `limit` bounds each request, and each piece of work
+    /// that is done [`Home::within`] it.
+    ///
+    /// # Errors
+    /// A URL that names no store, or settings that do not fit together.
+    pub(super) fn open(url: &str, settings: &BTreeMap<String, String>, me: &Me, limit: Duration) -> Result<Self, StoreError> {
+        let environment: Vec<_> = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+        let place = place::open(url, Options { settings, environment: &environment, region: &me.region, limit })?;
+        let path = place.prefix.clone().join(me.cluster.as_str());
+        Ok(Self { url: url.to_owned(), place, path, limit })
+    }
+
+    pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let result = tokio::time::timeout(self.limit, work).await;
+        result.unwrap_or_else(|_| Err(StoreError::Timeout { url: self.url.clone(), limit: self.limit }))
+    }
+
+    /// A directory that is not there is a mount that is missing, and not an empty store.
+    pub(super) async fn check_mounted(&self) -> Result<(), StoreError> {
+        let Some(root) = &self.place.root else { return Ok(()) };
+        let looked = tokio::fs::metadata(root).await;
+        looked.map(|_| ()).map_err(|source| StoreError::Open { url: self.url.clone(), source: source.into() })
+    }
+
+    /// The whole key of what lies at `relative` below the cluster's prefix.
+    pub(super) fn key(&self, relative: &str) -> Key {
+        relative.split('/').fold(self.path.clone(), |key, part| key.join(part))
+    }
+
+    /// Where `key` lies below the cluster's prefix; none for a key outside of it.
+    pub(super) fn relative(&self, key: &Key) -> Option<String> {
+        let parts: Vec<String> = key.prefix_match(&self.path)?.map(|part| part.as_ref().to_owned()).collect();
+        Some(parts.join("/"))
+    }
+
+    pub(super) fn failed(&self, operation: &'static str, key: &Key, source: object_store::Error) -> StoreError {
+        StoreError::Call { url: self.url.clone(), operation, key: key.to_string(), source: Box::new(source) }
+    }
+
+    pub(super) fn malformed(&self, key: &Key, what: &'static str, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+        StoreError::Malformed { url: self.url.clone(), key: key.to_string(), what, source }
+    }
+}

@@ -1,0 +1,113 @@
+//! An upload in parts, of which a few are on their way at a time.
+
+use bytes::Bytes;
+use object_store::path::Path as Key;
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use tokio::task::JoinSet;
+
+use crate::adapters::object_store::StoreError;
+use crate::adapters::object_store::home::Home;
+
+/// S3 takes no smaller part but the last (UploadPart, "Amazon S3 multipart upload limits").
+const LEAST_PART: u64 = 5 << 20;
+/// S3 takes at most ten thousand parts; some are kept back, for a database may grow while it is measured.
+const MOST_PARTS: u64 = 9_000;
+/// So many parts are on their way at a time: with the one that is being filled they are all that is held in memory.
+const AT_ONCE: usize = 3;
+
+/// How large the parts of so many bytes are to be.
+#[must_use]
+pub fn part_size(bytes: u64) -> usize {
+    let least = bytes.div_ceil(MOST_PARTS).next_multiple_of(1 << 20);
+    usize::try_from(least.max(LEAST_PART)).unwrap_or(usize::MAX)
+}
+
+/// See the module. Dropped without [`Upload::complete`], nothing comes of it.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    home: &'a Home,
+    key: Key,
+    parts: Box<dyn MultipartUpload>,
+    under_way: JoinSet<Result<(), object_store::Error>>,
+    part_size: usize,
+    filling: Vec<u8>,
+}
+
+impl<'a> Upload<'a> {
+    pub(super) async fn begin(home: &'a Home, key: Key, part_size: usize) -> Result<Self, StoreError> {
+        let parts = home.place.store.put_multipart(&key).await.map_err(|e| home.failed("begin to write", &key, e))?;
+        Ok(Self { home, key, parts, under_way: JoinSet::new(), part_size, filling: Vec::with_capacity(part_size) })
+    }
+
+    /// Takes the next bytes; waits while as many parts are on their way as may be.
+    ///
+    /// # Errors
+    /// A part was refused or lost.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(self.part_size - self.filling.len()));
+            self.filling.extend_from_slice(now);
+            bytes = later;
+            if self.filling.len() == self.part_size {
+                let next = Vec::with_capacity(self.part_size);
+                let full = std::mem::replace(&mut self.filling, next);
+                self.send(full).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, part: Vec<u8>) -> Result<(), StoreError> {
+        while self.under_way.len() >= AT_ONCE {
+            self.arrival().await?;
+        }
+        self.under_way.spawn(self.parts.put_part(PutPayload::from(Bytes::from(part))));
+        Ok(())
+    }
+
+    async fn arrival(&mut self) -> Result<(), StoreError> {
+        match self.under_way.join_next().await {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            Some(Ok(Err(error))) => Err(self.home.failed("write a part of", &self.key, error)),
+            Some(Err(error)) => Err(self.home.malformed(&self.key, "part", error.into())),
+        }
+    }
+
+    /// Sends the rest, and has the store put it all together.
+    ///
+    /// # Errors
+    /// A part was refused or lost, or the whole.
+    pub async fn complete(mut self) -> Result<(), StoreError> {
+        let rest = std::mem::take(&mut self.filling);
+        if !rest.is_empty() {
+            self.send(rest).await?;
+        }
+        while !self.under_way.is_empty() {
+            self.arrival().await?;
+        }
+        self.parts.complete().await.map(drop).map_err(|e| self.home.failed("put together", &self.key, e))
+    }
+
+    /// Has the store forget what was written. Best effort: a bucket's own rule (AbortIncompleteMultipartUpload) cleans up after a node that died.
+    pub async fn abort(mut self) {
+        self.under_way.shutdown().await;
+        if let Err(error) = self.parts.abort().await {
+            tracing::debug!("the upload of {} could not be aborted: {error}", self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_so_that_ten_thousand_are_enough() {
+        assert_eq!(part_size(0), 5 << 20);
+        assert_eq!(part_size(40 << 30), 5 << 20);
+        for bytes in [50 << 30, 1 << 40, 5 << 40_u64] {
+            let size = part_size(bytes) as u64;
+            assert!(bytes.div_ceil(size) <= MOST_PARTS && size % (1 << 20) == 0, "{bytes}: {size}");
+        }
+    }
+}

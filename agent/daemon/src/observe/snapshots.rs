@@ -1,0 +1,55 @@
+//! Snapshots: what the store holds, and what is at work here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_core::observation::SnapshotsView;
+use quorate_core::snapshot::SharedListing;
+use quorate_core::time::Timestamp;
+
+use super::last::Last;
+use crate::snapshot::Snapshots;
+use crate::telemetry::chain;
+
+/// The list is read so often while nothing changes: a LIST a minute costs little, and only the leader's agent acts on it.
+const PAUSE_STEADY: Duration = Duration::from_secs(60);
+/// And so often otherwise.
+const PAUSE: Duration = Duration::from_secs(5);
+
+pub(super) struct SnapshotsObserver {
+    snapshots: Option<Arc<Snapshots>>,
+    stored: Last<SharedListing>,
+    /// When the last one ended that was taken here: the list is read anew after it.
+    ended: Option<Timestamp>,
+}
+
+impl SnapshotsObserver {
+    pub(super) fn new(snapshots: Option<Arc<Snapshots>>) -> Self {
+        Self { snapshots, stored: Last::default(), ended: None }
+    }
+
+    pub(super) async fn look(&mut self, steady: bool, now: Timestamp) {
+        let Some(snapshots) = &self.snapshots else { return };
+        let ended = snapshots.taken().map(|taken| taken.at);
+        if ended != self.ended {
+            self.ended = ended;
+            self.stored.expire();
+        }
+        let pause = if steady { PAUSE_STEADY } else { PAUSE };
+        if self.stored.is_due(now, pause) {
+            let listed = snapshots.store().list().await;
+            self.stored.take(listed.map(Arc::new).map_err(|error| chain(&error)), now);
+        }
+    }
+
+    /// Some were deleted.
+    pub(super) fn may_have_changed(&mut self) {
+        self.stored.expire();
+    }
+
+    pub(super) fn view(&self, now: Timestamp) -> SnapshotsView {
+        let Some(snapshots) = &self.snapshots else { return SnapshotsView::none("snapshots are switched off, or no store is configured") };
+        let stored = self.stored.reading(now, PAUSE_STEADY * 3 / 2, "the snapshots were not listed yet");
+        SnapshotsView { stored, taking: snapshots.taking(), taken: snapshots.taken() }
+    }
+}

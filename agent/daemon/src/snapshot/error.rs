@@ -1,0 +1,44 @@
+//! Why there is no snapshot, or why one is not to be trusted.
+
+use quorate_core::ids::{EtcdClusterId, SnapshotKey};
+
+use crate::adapters::etcd::EtcdError;
+use crate::adapters::object_store::StoreError;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// It could not be read from etcd.
+    #[error("the snapshot could not be read from etcd")]
+    Etcd(#[from] EtcdError),
+    /// The store failed.
+    #[error("the store failed the snapshot")]
+    Store(#[from] StoreError),
+    /// Another cluster answers than was meant.
+    #[error("etcd at {url} is of cluster {answered}, and the charter says {expected}: no snapshot is taken of it")]
+    AnotherCluster {
+        /// The endpoint.
+        url: String,
+        /// Whose answer came.
+        answered: EtcdClusterId,
+        /// Whose was wanted.
+        expected: EtcdClusterId,
+    },
+    /// What came from etcd is not what it sent.
+    #[error("the snapshot from etcd at {url} is not whole: {why}; it is not kept")]
+    Broken {
+        /// The endpoint.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// What is in the store is not what was written.
+    #[error("snapshot {key} is not to be trusted: {why}")]
+    Corrupt {
+        /// Which.
+        key: SnapshotKey,
+        /// What is wrong.
+        why: String,
+    },
+}

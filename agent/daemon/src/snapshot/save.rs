@@ -1,0 +1,118 @@
+//! Taking a snapshot: from a member's stream into the store, hashed on the way, never whole in memory nor on the disk.
+
+use quorate_core::ids::SnapshotKey;
+use quorate_core::observation::Me;
+use quorate_core::snapshot::{Manifest, SnapshotOrder};
+use quorate_core::time::Timestamp;
+use tokio::sync::watch;
+
+use super::{Checksum, SnapshotError, Sum};
+use crate::adapters::etcd::{Etcd, SnapshotStream, Source};
+use crate::adapters::object_store::{SnapshotStore, Upload, part_size};
+
+/// How far one has got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Of how many, once that is known.
+    pub of: Option<u64>,
+}
+
+/// A snapshot that is in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Its key.
+    pub key: SnapshotKey,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Takes the snapshot that `order` tells of.
+///
+/// # Flow
+/// 1. The member says whose it is and how far its data goes.
+/// 2. Its database is read to the stream's end and sent in parts, of which at most three are on their way.
+/// 3. etcd's own checksum at the end is compared, and the store puts the parts together.
+/// 4. The manifest is written: from then on the snapshot exists.
+///
+/// # Guarantees
+/// Memory does not grow with the database. Whatever fails, no manifest is left, and so no snapshot.
+///
+/// # Errors
+/// Which side failed, or that what came is not whole.
+pub async fn save(
+    (etcd, store): (&Etcd, &SnapshotStore),
+    order: &SnapshotOrder,
+    me: &Me,
+    now: Timestamp,
+    progress: &watch::Sender<Progress>,
+) -> Result<Saved, SnapshotError> {
+    let url = &*order.via.url;
+    let source = etcd.snapshot_source(url).await?;
+    if source.cluster != order.etcd_cluster {
+        return Err(SnapshotError::AnotherCluster { url: url.to_owned(), answered: source.cluster, expected: order.etcd_cluster });
+    }
+    let key = SnapshotKey::of(order.generation, source.revision, now, &me.instance);
+    let stream = etcd.snapshot(url).await?;
+    let sum = send(stream, store, &key, url, progress).await?;
+    let manifest = manifest(order, me, now, source, sum);
+    store.finish(&key, &manifest).await?;
+    Ok(Saved { key, manifest })
+}
+
+async fn send(
+    mut stream: SnapshotStream,
+    store: &SnapshotStore,
+    key: &SnapshotKey,
+    url: &str,
+    progress: &watch::Sender<Progress>,
+) -> Result<Sum, SnapshotError> {
+    let broken = |why: String| SnapshotError::Broken { url: url.to_owned(), why };
+    let Some(first) = stream.next().await? else { return Err(broken("nothing came".to_owned())) };
+    let announced = first.bytes().len() as u64 + first.remaining();
+    let mut upload = store.upload(key, part_size(announced)).await?;
+    let mut checksum = Checksum::default();
+    let mut next = Some(first);
+    let pumped = async {
+        while let Some(blob) = next {
+            checksum.update(blob.bytes());
+            upload.write(blob.bytes()).await?;
+            progress.send_replace(Progress { bytes: checksum.size(), of: Some(announced) });
+            next = stream.next().await?;
+        }
+        checksum.finish().map_err(broken)
+    };
+    match pumped.await {
+        Ok(sum) => complete(upload, sum).await,
+        Err(error) => {
+            upload.abort().await;
+            Err(error)
+        }
+    }
+}
+
+async fn complete(upload: Upload<'_>, sum: Sum) -> Result<Sum, SnapshotError> {
+    upload.complete().await?;
+    Ok(sum)
+}
+
+fn manifest(order: &SnapshotOrder, me: &Me, taken_at: Timestamp, source: Source, sum: Sum) -> Manifest {
+    Manifest {
+        version: Manifest::VERSION,
+        account: me.account.clone(),
+        region: me.region.clone(),
+        cluster: me.cluster.clone(),
+        generation: order.generation,
+        etcd_cluster: order.etcd_cluster,
+        record: order.record,
+        voters: order.voters.clone(),
+        revision: source.revision,
+        size: sum.size,
+        sha256: sum.sha256,
+        etcd_version: source.version,
+        taken_by: me.instance.clone(),
+        taken_at,
+        trigger: order.trigger,
+    }
+}
