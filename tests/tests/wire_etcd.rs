@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "wire_etcd/backend.rs"]
+mod backend;
 #[path = "wire_etcd/connection.rs"]
 mod connection;
 #[path = "wire_etcd/lock.rs"]

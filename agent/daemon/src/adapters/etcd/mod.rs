@@ -2,7 +2,10 @@
 //!
 //! Every call goes to one named endpoint: etcd judges health and knows status by the member that it asks, and etcd-client's balancer
 //! over several endpoints would keep picking a dead one. Nothing is retried here; the loop looks again.
+//!
+//! Beside it, etcd's own file as it lies on the disk or in a store: [`summary`] and [`latest_revision`].
 
+mod backend;
 mod credentials;
 mod endpoints;
 mod error;
@@ -16,6 +19,7 @@ mod writes;
 
 use std::time::Duration;
 
+pub use backend::{BackendError, Compaction, Flaw, Ranges, Summary, compaction, current_revision, latest_revision, summary, summary_after};
 pub use credentials::CredentialFiles;
 pub use error::EtcdError;
 pub use membership::QuorumWord;
