@@ -23,6 +23,8 @@ mod notices;
 mod permissions;
 #[path = "lab_etcd/smoke.rs"]
 mod smoke;
+#[path = "lab_etcd/snapshots.rs"]
+mod snapshots;
 #[path = "lab_etcd/targets.rs"]
 mod targets;
 #[path = "lab_etcd/traces.rs"]

@@ -2,6 +2,7 @@
 
 mod charter;
 mod departure;
+mod snapshots;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -264,6 +264,7 @@ impl Agent {
         let since = self.since(&plan, now);
         let cycle = Arc::new(Cycle { seen, memory: self.memory.clone(), policy: Arc::clone(&self.policy), plan, since, at: now });
         self.publish(&cycle);
+        self.journal.snapshots(&cycle);
         let Some(step) = &cycle.plan.step else { return cycle.plan.look_again };
         if let Err(problem) = self.store_memory() {
             error!("cannot store what must be remembered before the next step, and so does not take it: {problem}");

@@ -140,6 +140,12 @@ pub struct SnapshotPick {
     /// All of them.
     #[arg(long, conflicts_with = "key")]
     pub all: bool,
+    /// Restore it on trial too, with etcd's own tool, and compare revision and hash of all keys. What was restored is removed again.
+    #[arg(long)]
+    pub restore: bool,
+    /// Where to restore it, with room for twice its size; `trial` in the agent's state directory, unless another is named.
+    #[arg(long, value_name = "DIRECTORY", requires = "restore")]
+    pub scratch: Option<PathBuf>,
 }
 
 /// `quorate snapshot prune`.

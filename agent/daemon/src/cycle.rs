@@ -9,6 +9,7 @@ use quorate_core::memory::Memory;
 use quorate_core::observation::{Member, Observation};
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
+use quorate_core::situation::Situation;
 use quorate_core::time::Timestamp;
 use tokio::sync::watch;
 
@@ -33,6 +34,12 @@ pub struct Cycle {
 }
 
 impl Cycle {
+    /// The facts that were derived from it.
+    #[must_use]
+    pub fn situation(&self) -> Situation<'_> {
+        Situation::new(&self.seen, &self.memory, &self.policy, self.at)
+    }
+
     /// This node's member is the leader, by a quorum's word.
     #[must_use]
     pub fn leads(&self) -> bool {

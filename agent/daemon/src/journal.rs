@@ -10,6 +10,7 @@ use quorate_core::safety::Refusal;
 use quorate_core::time::Timestamp;
 use tracing::{debug, error, info, warn};
 
+use crate::cycle::Cycle;
 use crate::messages;
 
 /// What is tried again and again is told again after this.
@@ -25,6 +26,8 @@ pub struct Journal {
     /// The wait that was told last: it is no news until another was told.
     wait: String,
     told: BTreeMap<String, Timestamp>,
+    /// It was told that the newest snapshot is too old.
+    snapshot_overdue: bool,
 }
 
 impl Journal {
@@ -54,6 +57,24 @@ impl Journal {
         } else {
             tell!(info, "{report}");
         }
+    }
+
+    /// How old the newest snapshot is, if that is too old: told once, by the agent beside the leader, which should take them.
+    pub fn snapshots(&mut self, cycle: &Cycle) {
+        if !cycle.leads() {
+            return;
+        }
+        let overdue = cycle.situation().snapshot_overdue();
+        match overdue {
+            Some(age) if !self.snapshot_overdue => {
+                let interval = cycle.policy.snapshots.interval;
+                let reason = format!("the newest snapshot is {} min old, and one is wanted every {} min", minutes(age), minutes(interval));
+                error!(message_id = messages::SNAPSHOT_OVERDUE, quorate.reason = reason.as_str(), "{reason}");
+            }
+            None if self.snapshot_overdue => info!("there is a new snapshot again"),
+            _ => {}
+        }
+        self.snapshot_overdue = overdue.is_some();
     }
 
     /// A step that the gate refused.
@@ -110,6 +131,10 @@ impl Journal {
         }
         news
     }
+}
+
+fn minutes(duration: Duration) -> u64 {
+    duration.as_secs() / 60
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What an operator is told at 3 a.m.: who is here, who leads, what is awaited, since when and until when, and what would happen next.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -127,6 +127,9 @@ pub struct Status {
     pub servers: Vec<ServerLine>,
     /// The charter.
     pub record: Option<RecordLine>,
+    /// The newest snapshot of the current generation, and one that is being taken, in words; absent where none are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
     /// The last refusal or failure.
     pub last_trouble: Option<String>,
     /// What would happen if this instance were terminated now.
@@ -167,6 +170,7 @@ impl Status {
             node: node(seen),
             servers: servers(seen),
             record: record(memory),
+            snapshot: snapshot(cycle, now),
             last_trouble: memory.last_trouble.clone(),
             if_terminated: if_terminated(cycle),
             age_ms: millis(now.since(cycle.at)),
@@ -244,6 +248,39 @@ fn record(memory: &Memory) -> Option<RecordLine> {
     Some(RecordLine { number: record.number, generation: record.generation.0, state, voters })
 }
 
+fn snapshot(cycle: &Cycle, now: Timestamp) -> Option<String> {
+    let record = cycle.situation().record_to_snapshot()?;
+    let view = &cycle.seen.snapshots;
+    let mut says = match view.stored.last() {
+        None => format!("not known: {}", view.stored.why_not_fresh()),
+        Some(listing) => match record.etcd_cluster.and_then(|cluster| listing.newest_of(record.generation, cluster)) {
+            None => "none yet of this generation".to_owned(),
+            Some(newest) => {
+                let age = seconds(now.since(newest.stored_at));
+                format!("{} of revision {}, {age} old", newest.key, newest.manifest.revision)
+            }
+        },
+    };
+    if let Some(overdue) = cycle.situation().snapshot_overdue() {
+        let _ = write!(says, "; OVERDUE: there has been no newer one for {}", seconds(overdue));
+    }
+    if let Some(taking) = view.taking {
+        let of = taking.of.map_or_else(String::new, |of| format!(" of {} MiB", of >> 20));
+        let _ = write!(says, "; one is being taken ({} MiB{of})", taking.bytes >> 20);
+    }
+    if let Some(Err(why)) = view.taken.as_ref().map(|taken| &taken.result) {
+        let _ = write!(says, "; the last one failed: {why}");
+    }
+    Some(says)
+}
+
+fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..180 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
 /// The same planner on the altered observation. Target groups are left first and hold up nothing: what matters comes after them.
 fn if_terminated(cycle: &Cycle) -> String {
     let mut seen = cycle.seen.clone();
@@ -271,6 +308,9 @@ impl fmt::Display for Status {
         }
         if let Some(record) = &self.record {
             writeln!(f, "  charter: record {}, generation {}, {}", record.number, record.generation, record.state)?;
+        }
+        if let Some(snapshot) = &self.snapshot {
+            writeln!(f, "  snapshot: {snapshot}")?;
         }
         for m in &self.members {
             let leads = if m.leads { ", leads" } else { "" };

@@ -10,6 +10,7 @@ pub mod bare;
 pub mod binaries;
 pub mod check;
 pub mod clusters;
+mod command;
 pub mod distribution;
 pub mod etcd;
 pub mod kubernetes;
@@ -97,7 +98,7 @@ impl Lab {
     /// A group of this size whose instances form the cluster `cluster`, with the two hooks that Quorate asks for.
     #[must_use]
     pub fn group(&self, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
-        let store = format!("file://{}", self.root.path().join("store").join(cluster).display());
+        let store = format!("file://{}", self.store(cluster).display());
         site::group(name, cluster, &store, size, hook_timeout)
     }
 
@@ -123,7 +124,13 @@ impl Lab {
     /// # Errors
     /// One cannot be read.
     pub fn charter(&self, cluster: &str) -> anyhow::Result<Vec<serde_json::Value>> {
-        site::charter(&self.root.path().join("store").join(cluster).join(cluster))
+        site::charter(&self.store(cluster).join(cluster))
+    }
+
+    /// The directory that is the store of the cluster of this name.
+    #[must_use]
+    pub fn store(&self, cluster: &str) -> PathBuf {
+        self.root.path().join("store").join(cluster)
     }
 
     /// What goes wrong on the wire.

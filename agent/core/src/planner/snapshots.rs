@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::charter::{Record, State};
+use crate::charter::Record;
 use crate::observation::Taken;
 use crate::plan::{NodeStep, Step};
 use crate::report::Phase;
 use crate::situation::Situation;
 use crate::snapshot::{SnapshotOrder, Trigger, retention};
-use crate::time::Timestamp;
 
 use super::decision::Decision;
 use super::leave;
@@ -22,7 +21,7 @@ const PRUNED_AT_ONCE: usize = 8;
 pub(super) fn due(s: &Situation<'_>) -> Option<Decision> {
     let record = covered_record(s).filter(|_| s.leads())?;
     s.seen.snapshots.stored.fresh()?;
-    let last = newest_at(s);
+    let last = s.newest_snapshot_at();
     let is_due = last.is_none_or(|at| s.now.since(at) >= s.policy.snapshots.interval);
     if !is_due || s.seen.snapshots.taking.is_some() || has_just_failed(s).is_some() {
         return None;
@@ -98,7 +97,7 @@ fn changes_membership(step: &Step) -> bool {
 fn cover(s: &Situation<'_>) -> Cover {
     let policy = &s.policy.snapshots;
     let Some(record) = covered_record(s) else { return Cover::Is };
-    if newest_at(s).is_some_and(|at| s.now.since(at) <= policy.recent) {
+    if s.newest_snapshot_at().is_some_and(|at| s.now.since(at) <= policy.recent) {
         return Cover::Is;
     }
     if s.seen.snapshots.stored.fresh().is_none() {
@@ -134,14 +133,8 @@ fn take(s: &Situation<'_>, record: &Record, trigger: Trigger, says: Cow<'static,
 
 /// The record of the cluster that snapshots are taken of: established, and a quorum of it answers.
 fn covered_record<'a>(s: &Situation<'a>) -> Option<&'a Record> {
-    let record = s.record().filter(|r| r.state == State::Established && s.policy.snapshots.enabled && s.has_store())?;
+    let record = s.record_to_snapshot()?;
     s.membership().filter(|m| record.etcd_cluster == Some(m.cluster)).map(|_| record)
-}
-
-/// When the newest was there, by this node's own clock: what it took itself it need not read in the list first.
-fn newest_at(s: &Situation<'_>) -> Option<Timestamp> {
-    let own = s.seen.snapshots.taken.as_ref().filter(|t| t.result.is_ok()).map(|t| t.at);
-    s.memory.newest_snapshot.as_ref().map(|(_, at)| *at).max(own)
 }
 
 fn has_just_failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {

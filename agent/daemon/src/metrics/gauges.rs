@@ -33,7 +33,8 @@ impl Collector for Gauges {
         identity(&mut writer, &cycle)?;
         decision(&mut writer, &cycle)?;
         membership(&mut writer, &cycle)?;
-        charter(&mut writer, &cycle)
+        charter(&mut writer, &cycle)?;
+        snapshots(&mut writer, &cycle)
     }
 }
 
@@ -80,6 +81,27 @@ fn charter(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     w.flag("store_readable", "1 while the store of the charter can be read", cycle.seen.store.fresh().is_some())?;
     w.value("charter_record_number", "Number of the highest charter record known", record.map(|r| float(r.number)))?;
     w.value("charter_generation", "Generation of the cluster by that record", record.map(|r| float(r.generation.0)))
+}
+
+fn snapshots(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
+    let situation = cycle.situation();
+    let wanted = situation.record_to_snapshot();
+    let listing = cycle.seen.snapshots.stored.last();
+    let newest = wanted.and_then(|r| listing?.newest_of(r.generation, r.etcd_cluster?));
+    w.moment(
+        "snapshot_newest_timestamp_seconds",
+        "When the store got the newest snapshot of the current generation, by its own clock; absent if none is known",
+        newest.map(|s| s.stored_at),
+    )?;
+    w.value("snapshot_newest_revision", "The last revision in it", newest.map(|s| float(s.manifest.revision)))?;
+    w.value(
+        "snapshots_stored",
+        "Snapshots in the store, of all generations; absent while it was not listed",
+        listing.map(|l| number(l.snapshots.len())),
+    )?;
+    let interval = wanted.map(|_| cycle.policy.snapshots.interval.as_secs_f64());
+    w.value("snapshot_interval_seconds", "One snapshot so often; absent where none are taken", interval)?;
+    w.flag("snapshot_overdue", "1 while the newest snapshot is older than twice its interval", situation.snapshot_overdue().is_some())
 }
 
 fn wanted(cycle: &Cycle) -> Option<f64> {

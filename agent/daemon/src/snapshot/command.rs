@@ -1,6 +1,7 @@
 //! `quorate snapshot`: what an operator does with snapshots by hand. It asks the store and this node's etcd itself, and needs no agent.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use quorate_core::snapshot::{Listing, SnapshotOrder, Stored, StrayKind, Trigger,
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Progress, SnapshotError, Snapshots, save, verify};
+use super::{Progress, SnapshotError, Snapshots, restore_on_trial, save, verify};
+use crate::adapters::host::RestoreTool;
 use crate::cli::{SnapshotCommand, SnapshotPick};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -35,7 +37,7 @@ pub async fn run(command: SnapshotCommand, settings: &Settings) -> anyhow::Resul
     match command {
         SnapshotCommand::Save => take(&world, &snapshots, clock).await,
         SnapshotCommand::List(args) => list(&snapshots.store().list().await?, args.json),
-        SnapshotCommand::Verify(pick) => prove(&snapshots, &pick).await,
+        SnapshotCommand::Verify(pick) => prove(&snapshots, &pick, settings).await,
         SnapshotCommand::Prune(args) => prune(&world, &snapshots, settings, args.dry_run).await,
     }
 }
@@ -100,7 +102,8 @@ fn list(listing: &Listing, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn prove(snapshots: &Snapshots, pick: &SnapshotPick) -> anyhow::Result<ExitCode> {
+async fn prove(snapshots: &Snapshots, pick: &SnapshotPick, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let trial = trial(pick, settings)?;
     let listing = snapshots.store().list().await?;
     let chosen: Vec<&Stored> = match &pick.key {
         Some(key) => vec![listing.get(&SnapshotKey::new(key)).with_context(|| format!("the store holds no snapshot {key}"))?],
@@ -111,14 +114,20 @@ async fn prove(snapshots: &Snapshots, pick: &SnapshotPick) -> anyhow::Result<Exi
         bail!("the store holds no snapshot");
     }
     let mut bad = 0;
-    for Stored { key, manifest, .. } in chosen {
+    for stored @ Stored { key, manifest, .. } in chosen {
         let (tell, told) = watch::channel(Progress::default());
         let bar = show("reading", told);
-        let result = verify(snapshots.store(), key, manifest, &tell, async |_| Ok(())).await;
+        let result = match &trial {
+            Some((tool, scratch)) => restore_on_trial(snapshots.store(), stored, tool, scratch, &tell).await.map(Some),
+            None => verify(snapshots.store(), key, manifest, &tell, async |_| Ok(())).await.map(|_| None),
+        };
         drop(tell);
         bar.await?;
         match result {
-            Ok(_) => println!("{key}: whole, revision {}, {}", manifest.revision, size(manifest.size)),
+            Ok(trial) => {
+                let restored = trial.map_or_else(String::new, |trial| format!("; restored on trial with {} entries", trial.entries));
+                println!("{key}: whole, revision {}, {}{restored}", manifest.revision, size(manifest.size));
+            }
             Err(error @ SnapshotError::Corrupt { .. }) => {
                 bad += 1;
                 println!("{error}");
@@ -127,6 +136,18 @@ async fn prove(snapshots: &Snapshots, pick: &SnapshotPick) -> anyhow::Result<Exi
         }
     }
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// With what to restore, and where, if that was asked for.
+fn trial(pick: &SnapshotPick, settings: &Settings) -> anyhow::Result<Option<(RestoreTool, PathBuf)>> {
+    if !pick.restore {
+        return Ok(None);
+    }
+    let tool = match &settings.etcd.restore_tool {
+        Some(path) => RestoreTool::at(path),
+        None => RestoreTool::beside(&settings.etcd.binary)?,
+    };
+    Ok(Some((tool, pick.scratch.clone().unwrap_or_else(|| settings.paths.state_dir.join("trial")))))
 }
 
 async fn prune(world: &World, snapshots: &Snapshots, settings: &Settings, dry_run: bool) -> anyhow::Result<ExitCode> {

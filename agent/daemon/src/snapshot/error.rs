@@ -1,8 +1,11 @@
 //! Why there is no snapshot, or why one is not to be trusted.
 
+use std::path::PathBuf;
+
 use quorate_core::ids::{EtcdClusterId, SnapshotKey};
 
-use crate::adapters::etcd::EtcdError;
+use crate::adapters::etcd::{BackendError, EtcdError};
+use crate::adapters::host::HostError;
 use crate::adapters::object_store::StoreError;
 
 /// See the module.
@@ -32,6 +35,36 @@ pub enum SnapshotError {
         url: String,
         /// What is wrong.
         why: String,
+    },
+    /// The database in it could not be read.
+    #[error("the database in snapshot {key} could not be read")]
+    Backend {
+        /// Which.
+        key: SnapshotKey,
+        /// Why not.
+        #[source]
+        source: BackendError,
+    },
+    /// The disk failed a drill, or etcd's tool did.
+    #[error("snapshot {key} could not be restored on trial")]
+    Trial {
+        /// Which.
+        key: SnapshotKey,
+        /// Why not.
+        #[source]
+        source: HostError,
+    },
+    /// There is too little room for a trial.
+    #[error("{} has {free} bytes free, and a trial of snapshot {key} needs {needed}: make room, or give another directory", path.display())]
+    NoRoom {
+        /// Which.
+        key: SnapshotKey,
+        /// Where.
+        path: PathBuf,
+        /// What there is.
+        free: u64,
+        /// What it takes: the snapshot and what is restored from it.
+        needed: u64,
     },
     /// What is in the store is not what was written.
     #[error("snapshot {key} is not to be trusted: {why}")]

@@ -5,6 +5,7 @@ mod command;
 mod error;
 mod save;
 mod task;
+mod trial;
 mod verify;
 
 pub use checksum::{Checksum, Sum};
@@ -12,4 +13,5 @@ pub use command::run;
 pub use error::SnapshotError;
 pub use save::{Progress, Saved, save};
 pub use task::Snapshots;
+pub use trial::{Trial, restore_on_trial};
 pub use verify::{Verified, verify};

@@ -1,5 +1,8 @@
 //! Taking a snapshot: from a member's stream into the store, hashed on the way, never whole in memory nor on the disk.
 
+use std::io;
+
+use bytes::Bytes;
 use quorate_core::ids::SnapshotKey;
 use quorate_core::observation::Me;
 use quorate_core::snapshot::{Manifest, SnapshotOrder};
@@ -7,7 +10,7 @@ use quorate_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::{Checksum, SnapshotError, Sum};
-use crate::adapters::etcd::{Etcd, SnapshotStream, Source};
+use crate::adapters::etcd::{Etcd, Ranges, SnapshotStream, Source, current_revision};
 use crate::adapters::object_store::{SnapshotStore, Upload, part_size};
 
 /// How far one has got.
@@ -34,7 +37,8 @@ pub struct Saved {
 /// 1. The member says whose it is and how far its data goes.
 /// 2. Its database is read to the stream's end and sent in parts, of which at most three are on their way.
 /// 3. etcd's own checksum at the end is compared, and the store puts the parts together.
-/// 4. The manifest is written: from then on the snapshot exists.
+/// 4. A few pages are read back, which tell the exact revision; etcd itself says only one from before.
+/// 5. The manifest is written: from then on the snapshot exists.
 ///
 /// # Guarantees
 /// Memory does not grow with the database. Whatever fails, no manifest is left, and so no snapshot.
@@ -56,7 +60,12 @@ pub async fn save(
     let key = SnapshotKey::of(order.generation, source.revision, now, &me.instance);
     let stream = etcd.snapshot(url).await?;
     let sum = send(stream, store, &key, url, progress).await?;
-    let manifest = manifest(order, me, now, source, sum);
+    let revision = revision(store, &key).await?;
+    if revision < source.revision {
+        let why = format!("it ends at revision {revision}, and etcd stood at {} before", source.revision);
+        return Err(SnapshotError::Corrupt { key, why });
+    }
+    let manifest = Manifest { revision, ..manifest(order, me, now, source, sum) };
     store.finish(&key, &manifest).await?;
     Ok(Saved { key, manifest })
 }
@@ -90,6 +99,20 @@ async fn send(
             Err(error)
         }
     }
+}
+
+/// The pages of a snapshot in the store.
+struct Remote<'a>(&'a SnapshotStore, &'a SnapshotKey);
+
+impl Ranges for Remote<'_> {
+    async fn read(&mut self, offset: u64, len: u64) -> io::Result<Bytes> {
+        self.0.pages(self.1, offset..offset.saturating_add(len)).await.map_err(io::Error::other)
+    }
+}
+
+async fn revision(store: &SnapshotStore, key: &SnapshotKey) -> Result<u64, SnapshotError> {
+    let read = current_revision(&mut Remote(store, key)).await;
+    read.map_err(|source| SnapshotError::Backend { key: key.clone(), source })
 }
 
 async fn complete(upload: Upload<'_>, sum: Sum) -> Result<Sum, SnapshotError> {

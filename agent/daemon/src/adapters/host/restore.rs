@@ -2,44 +2,11 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use quorate_core::time::Timestamp;
-use tokio::process::Command;
 
-use super::{DataDir, HostError, Label, Trash, atomic, data_dir};
-
-/// etcd's offline restore tool.
-#[derive(Clone, Debug)]
-pub struct RestoreTool {
-    path: PathBuf,
-}
-
-impl RestoreTool {
-    /// The tool at this path, or of this name in `PATH`.
-    #[must_use]
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
-    }
-
-    /// The tool that belongs to this etcd binary: `etcdutl` where there is one, because from 3.6 on `etcdctl` restores no more; else
-    /// `etcdctl`, because 3.4 has no `etcdutl`.
-    ///
-    /// # Errors
-    /// Names the directories that were searched.
-    pub fn beside(etcd: &Path) -> Result<Self, HostError> {
-        let dirs = match etcd.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => vec![dir.to_owned()],
-            _ => std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect(),
-        };
-        let candidates = ["etcdutl", "etcdctl"].iter().flat_map(|name| dirs.iter().map(move |dir| dir.join(name)));
-        let found = candidates.into_iter().find(|path| path.is_file());
-        let searched = || dirs.iter().map(|d| d.display().to_string()).collect::<Vec<_>>().join(", ");
-        found.map(|path| Self { path }).ok_or_else(|| HostError::NoRestoreTool { searched: searched() })
-    }
-}
+use super::{DataDir, HostError, Label, Restore, RestoreTool, Trash, atomic, data_dir};
 
 /// What the restored data is to be.
 #[derive(Clone, Debug)]
@@ -99,7 +66,9 @@ impl DataDir {
         if !data_dir::exists(&db)? {
             return Err(HostError::NothingToRestore { db });
         }
-        run(tool, order, &db, &target).await?;
+        let name = order.label.instance.as_str();
+        let restore = Restore { source: &db, checksum: false, target: &target, name, peer_url: &order.peer_url, token: &order.token };
+        tool.restore(&restore, order.limit).await?;
         order.label.write(&target)?;
         // The tool need not have synced what it wrote, and the next rename declares it whole.
         let dir = fs::File::open(&target).map_err(HostError::io("open", &target))?;
@@ -108,47 +77,10 @@ impl DataDir {
     }
 }
 
-async fn run(tool: &RestoreTool, order: &RestoreOrder, db: &Path, target: &Path) -> Result<(), HostError> {
-    let output = tokio::time::timeout(order.limit, command(tool, order, db, target).output()).await;
-    let output = output.map_err(|_| HostError::RestoreTimeout { tool: tool.path.clone(), limit: order.limit })?;
-    let output = output.map_err(HostError::io("run", &tool.path))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(HostError::RestoreFailed { tool: tool.path.clone(), status: output.status.to_string(), says: tail(&output) })
-}
-
-fn command(tool: &RestoreTool, order: &RestoreOrder, db: &Path, target: &Path) -> Command {
-    let name = order.label.instance.as_str();
-    let mut command = Command::new(&tool.path);
-    // No ETCDCTL_* of the agent's environment may reach the tool; 3.3 and earlier spoke version 2 unless told otherwise.
-    command
-        .env_clear()
-        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .env("ETCDCTL_API", "3")
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    command.arg("snapshot").arg("restore").arg(db);
-    // A database file copied from a member has no checksum at its end, unlike one that `snapshot save` wrote.
-    command.arg("--skip-hash-check").arg("--data-dir").arg(target).arg("--name").arg(name);
-    command.arg("--initial-cluster").arg(format!("{name}={}", order.peer_url));
-    command.arg("--initial-cluster-token").arg(&order.token);
-    command.arg("--initial-advertise-peer-urls").arg(&order.peer_url);
-    command
-}
-
-/// The end of what the tool wrote: its complaint comes last.
-fn tail(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let last = lines.last().copied().unwrap_or("it wrote nothing");
-    last.chars().take(400).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
 
     use quorate_core::ids::Generation;
 
@@ -165,7 +97,7 @@ mod tests {
         fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).unwrap();
         // Copied by another process: a test that forks meanwhile would inherit our open file, and running it would be ETXTBSY.
         assert!(std::process::Command::new("cp").arg("-p").args([&source, &path]).status().unwrap().success());
-        RestoreTool { path }
+        RestoreTool::at(path)
     }
 
     fn order(generation: u64) -> RestoreOrder {
@@ -258,16 +190,5 @@ mod tests {
         assert!(matches!(error, HostError::RestoreTimeout { .. }), "{error}");
         assert_eq!(data.label().unwrap(), Some(order(1).label));
         assert_eq!(db(data.path()), "precious");
-    }
-
-    #[test]
-    fn the_tool_beside_etcd_is_found_or_the_place_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let etcd = dir.path().join("etcd");
-        assert!(RestoreTool::beside(&etcd).unwrap_err().to_string().contains(&dir.path().display().to_string()));
-        fs::write(dir.path().join("etcdctl"), "").unwrap();
-        assert!(RestoreTool::beside(&etcd).unwrap().path.ends_with("etcdctl"));
-        fs::write(dir.path().join("etcdutl"), "").unwrap();
-        assert!(RestoreTool::beside(&etcd).unwrap().path.ends_with("etcdutl"));
     }
 }

@@ -153,13 +153,22 @@ impl SnapshotStore {
         put.map(drop).map_err(|e| self.home.failed("create", &at, e))
     }
 
+    /// Some bytes of a snapshot's data; fewer where it ends before.
+    ///
+    /// # Errors
+    /// The store did not answer or refused.
+    pub async fn pages(&self, key: &SnapshotKey, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let at = self.home.key(&data_key(key));
+        self.home.place.store.get_range(&at, range).await.map_err(|e| self.home.failed("read", &at, e))
+    }
+
     /// Some bytes of a snapshot's data.
     ///
     /// # Errors
     /// The store did not answer or refused, or gave fewer bytes than there should be.
     pub async fn read(&self, key: &SnapshotKey, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let bytes = self.pages(key, range.clone()).await?;
         let at = self.home.key(&data_key(key));
-        let bytes = self.home.place.store.get_range(&at, range.clone()).await.map_err(|e| self.home.failed("read", &at, e))?;
         if bytes.len() as u64 == range.end - range.start {
             return Ok(bytes);
         }

@@ -1,0 +1,120 @@
+//! etcd's own offline tool, which makes a member's data out of a snapshot or a member's database file.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::HostError;
+
+/// etcd's offline restore tool.
+#[derive(Clone, Debug)]
+pub struct RestoreTool {
+    path: PathBuf,
+}
+
+impl RestoreTool {
+    /// The tool at this path, or of this name in `PATH`.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The tool that belongs to this etcd binary: `etcdutl` where there is one, because from 3.6 on `etcdctl` restores no more; else
+    /// `etcdctl`, because 3.4 has no `etcdutl`.
+    ///
+    /// # Errors
+    /// Names the directories that were searched.
+    pub fn beside(etcd: &Path) -> Result<Self, HostError> {
+        let dirs = match etcd.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => vec![dir.to_owned()],
+            _ => std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect(),
+        };
+        let candidates = ["etcdutl", "etcdctl"].iter().flat_map(|name| dirs.iter().map(move |dir| dir.join(name)));
+        let found = candidates.into_iter().find(|path| path.is_file());
+        let searched = || dirs.iter().map(|d| d.display().to_string()).collect::<Vec<_>>().join(", ");
+        found.map(|path| Self { path }).ok_or_else(|| HostError::NoRestoreTool { searched: searched() })
+    }
+}
+
+/// What the tool is to make of what.
+#[derive(Clone, Copy, Debug)]
+pub struct Restore<'a> {
+    /// A snapshot, or a stopped member's `member/snap/db`.
+    pub source: &'a Path,
+    /// The source ends with etcd's checksum, as a snapshot does and a copied file does not.
+    pub checksum: bool,
+    /// The directory to make; it must not be there.
+    pub target: &'a Path,
+    /// The name of the one member.
+    pub name: &'a str,
+    /// Its peer URL.
+    pub peer_url: &'a str,
+    /// The cluster's token. It makes the new etcd cluster id unique.
+    pub token: &'a str,
+}
+
+impl RestoreTool {
+    /// Restores.
+    ///
+    /// # Errors
+    /// The tool's own words, or that it did not end in time.
+    pub async fn restore(&self, restore: &Restore<'_>, limit: Duration) -> Result<(), HostError> {
+        let output = tokio::time::timeout(limit, self.command(restore).output()).await;
+        let output = output.map_err(|_| HostError::RestoreTimeout { tool: self.path.clone(), limit })?;
+        let output = output.map_err(HostError::io("run", &self.path))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(HostError::RestoreFailed { tool: self.path.clone(), status: output.status.to_string(), says: tail(&output) })
+    }
+
+    fn command(&self, restore: &Restore<'_>) -> Command {
+        let name = restore.name;
+        let mut command = Command::new(&self.path);
+        // No ETCDCTL_* of the agent's environment may reach the tool; 3.3 and earlier spoke version 2 unless told otherwise.
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("ETCDCTL_API", "3")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command.arg("snapshot").arg("restore").arg(restore.source);
+        if !restore.checksum {
+            command.arg("--skip-hash-check");
+        }
+        command.arg("--data-dir").arg(restore.target).arg("--name").arg(name);
+        command.arg("--initial-cluster").arg(format!("{name}={}", restore.peer_url));
+        command.arg("--initial-cluster-token").arg(restore.token);
+        command.arg("--initial-advertise-peer-urls").arg(restore.peer_url);
+        command
+    }
+}
+
+/// The end of what the tool wrote: its complaint comes last.
+fn tail(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let last = lines.last().copied().unwrap_or("it wrote nothing");
+    last.chars().take(400).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_tool_beside_etcd_is_found_or_the_place_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let etcd = dir.path().join("etcd");
+        assert!(RestoreTool::beside(&etcd).unwrap_err().to_string().contains(&dir.path().display().to_string()));
+        fs::write(dir.path().join("etcdctl"), "").unwrap();
+        assert!(RestoreTool::beside(&etcd).unwrap().path.ends_with("etcdctl"));
+        fs::write(dir.path().join("etcdutl"), "").unwrap();
+        assert!(RestoreTool::beside(&etcd).unwrap().path.ends_with("etcdutl"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The restore drill: a snapshot is restored on trial into a scratch directory with etcd's own tool, and what came of it is compared.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use quorate_core::ids::SnapshotKey;
+use quorate_core::snapshot::Stored;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+
+use super::{Progress, SnapshotError, verify};
+use crate::adapters::etcd::{BackendError, Summary, compaction, summary_after};
+use crate::adapters::host::{HostError, Restore, RestoreTool, atomic};
+use crate::adapters::object_store::SnapshotStore;
+
+/// How long etcd's tool may take: it copies the whole database.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// The snapshot, and what is restored from it with its log beside.
+const ROOM: u64 = 2;
+const ROOM_BESIDE: u64 = 64 << 20;
+
+/// What a trial showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The last revision in the restored data.
+    pub revision: u64,
+    /// Entries of keys in it, old revisions included.
+    pub entries: u64,
+}
+
+/// Reads the snapshot from the store into a directory of its own in `scratch`, restores it there with etcd's own tool, and compares revision and hash
+/// of all keys before and after. The directory is removed again, whatever comes of it.
+///
+/// # Errors
+/// The store, the disk or the tool failed, or the restored data is not what the snapshot holds.
+pub async fn restore_on_trial(
+    store: &SnapshotStore,
+    Stored { key, manifest, .. }: &Stored,
+    tool: &RestoreTool,
+    scratch: &Path,
+    progress: &watch::Sender<Progress>,
+) -> Result<Trial, SnapshotError> {
+    let failed = |source| SnapshotError::Trial { key: key.clone(), source };
+    let place = Place::make(scratch, key).map_err(failed)?;
+    let needed = manifest.size * ROOM + ROOM_BESIDE;
+    let free = place.free().map_err(failed)?;
+    if free < needed {
+        return Err(SnapshotError::NoRoom { key: key.clone(), path: place.0.clone(), free, needed });
+    }
+    let (snapshot, target) = (place.0.join("snapshot.db"), place.0.join("data"));
+    let io = |operation, path: &Path| {
+        let path = path.to_owned();
+        move |source| SnapshotError::Trial { key: key.clone(), source: HostError::Io { operation, path, source } }
+    };
+    let mut file = tokio::fs::File::create(&snapshot).await.map_err(io("create", &snapshot))?;
+    let write = async |bytes: &[u8]| file.write_all(bytes).await.map_err(io("write", &snapshot));
+    verify(store, key, manifest, progress, write).await?;
+    file.flush().await.map_err(io("write", &snapshot))?;
+    let url = "http://127.0.0.1:2380";
+    let restore = Restore { source: &snapshot, checksum: true, target: &target, name: "trial", peer_url: url, token: "trial" };
+    tool.restore(&restore, LIMIT).await.map_err(failed)?;
+    let (before, after) =
+        compared(snapshot, target.join("member/snap/db")).await.map_err(|source| SnapshotError::Backend { key: key.clone(), source })?;
+    if before != after || after.revision > manifest.revision {
+        let why = format!("{before:?} was restored as {after:?}, and its manifest says revision {}", manifest.revision);
+        return Err(SnapshotError::Corrupt { key: key.clone(), why });
+    }
+    Ok(Trial { revision: manifest.revision, entries: after.keys })
+}
+
+/// The same part of both: 3.4's tool goes on with a compaction that the snapshot caught at work.
+async fn compared(snapshot: PathBuf, restored: PathBuf) -> Result<(Summary, Summary), BackendError> {
+    let work = move || {
+        let begun = compaction(&snapshot)?;
+        let from = if begun.is_unfinished() { begun.scheduled } else { 0 };
+        Ok((summary_after(&snapshot, from)?, summary_after(&restored, from)?))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(BackendError::Waiting))
+}
+
+/// A directory of our own, removed when it is let go.
+struct Place(PathBuf);
+
+impl Place {
+    fn make(scratch: &Path, key: &SnapshotKey) -> Result<Self, HostError> {
+        atomic::create_private_dir(scratch)?;
+        let name = key.as_str().rsplit('/').next().unwrap_or("snapshot");
+        let path = scratch.join(format!("trial-{}-{name}", std::process::id()));
+        atomic::create_private_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    fn free(&self) -> Result<u64, HostError> {
+        let stat = rustix::fs::statvfs(&self.0).map_err(|error| HostError::Io {
+            operation: "look at",
+            path: self.0.clone(),
+            source: error.into(),
+        })?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!("{} is left over from a trial: {error}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Snapshots of real etcd: taken by themselves, before changes, whole in the store, and no reason to keep a dead member.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::{Lab, LabOptions};
+use serde_json::Value;
+
+use super::group::{CLUSTER, Group, LIMIT};
+
+/// Every snapshot in the store, as `quorate snapshot list --json` tells them.
+async fn listed(group: &Group) -> anyhow::Result<Vec<Value>> {
+    let first = group.live().first().context("nobody lives")?.clone();
+    let printed = group.lab.type_in(&first, "snapshot", &["list", "--json"]).await?;
+    serde_json::from_str(&printed.out).with_context(|| format!("no JSON: {printed:?}"))
+}
+
+async fn until_listed(group: &Group, what: &str, enough: impl Fn(&[Value]) -> bool) -> anyhow::Result<Vec<Value>> {
+    let probe = || async {
+        let snapshots = listed(group).await.map_err(|error| format!("{error:#}"))?;
+        if enough(&snapshots) { Ok(()) } else { Err(format!("{snapshots:#?}")) }
+    };
+    group.lab.until(LIMIT, what, probe).await?;
+    listed(group).await
+}
+
+fn triggers(snapshots: &[Value]) -> Vec<&str> {
+    snapshots.iter().filter_map(|s| s["trigger"].as_str()).collect()
+}
+
+/// The file of a snapshot's data, in the lab's directory.
+fn data(group: &Group, snapshot: &Value) -> anyhow::Result<PathBuf> {
+    let key = snapshot["key"].as_str().context("a snapshot without a key")?;
+    Ok(group.lab.store(CLUSTER).join(CLUSTER).join(format!("{key}.db")))
+}
+
+async fn typed(group: &Group, instance: &InstanceId, args: &[&str]) -> anyhow::Result<(bool, String)> {
+    let printed = group.lab.type_in(instance, "snapshot", args).await?;
+    Ok((printed.succeeded, format!("{}{}", printed.out, printed.err)))
+}
+
+#[tokio::test]
+async fn snapshots_are_taken_and_can_be_proved_and_restored() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let writer = group.write()?;
+    group.until_written(&writer, 200).await?;
+    writer.stop().await;
+    let first = group.live()[0].clone();
+    let (saved, says) = typed(&group, &first, &["save"]).await?;
+    assert!(saved, "{says}");
+    let snapshots = listed(&group).await?;
+    let newest = snapshots.last().context("none is listed")?;
+    assert_eq!(newest["trigger"], "operator", "the list goes by revision: {snapshots:#?}");
+    assert!(newest["revision"].as_u64() > Some(200), "{newest:#}");
+    assert_eq!(triggers(&snapshots)[0], "interval", "the leader's agent takes the first as soon as the cluster stands: {snapshots:#?}");
+
+    let (whole, says) = typed(&group, &first, &["verify", "--all"]).await?;
+    assert!(whole && says.matches("whole").count() == snapshots.len(), "{says}");
+    let (restores, says) = typed(&group, &first, &["verify", "--restore"]).await?;
+    assert!(restores && says.contains("restored on trial"), "{says}");
+
+    // One flipped bit is found, and which snapshot has it.
+    let path = data(&group, newest)?;
+    let good = std::fs::read(&path)?;
+    let mut wrong = good.clone();
+    wrong[good.len() / 2] ^= 1;
+    std::fs::write(&path, &wrong)?;
+    let (whole, says) = typed(&group, &first, &["verify"]).await?;
+    assert!(!whole && says.contains("checksum") && says.contains(newest["key"].as_str().unwrap()), "{says}");
+    // One that is cut short is no snapshot at all, and is said to be none.
+    std::fs::write(&path, &good[..good.len() - 512])?;
+    assert_eq!(listed(&group).await?.len(), snapshots.len() - 1);
+    let (_, says) = typed(&group, &first, &["list"]).await?;
+    assert!(says.contains("no snapshot:") && says.contains("bytes, not"), "{says}");
+    group.settled(3, None).await
+}
+
+#[tokio::test]
+async fn a_change_of_the_membership_is_preceded_by_a_snapshot() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = options.settings.number("snapshot.recent_s", 1);
+    let group = Group::launched(Lab::start(options).await?, 3)?;
+    group.settled(3, None).await?;
+    let before = until_listed(&group, "the snapshots before the joins", |s| triggers(s).contains(&"change")).await?;
+    let writer = group.write()?;
+    group.until_written(&writer, 50).await?;
+    group.replace(&group.live()[0])?;
+    group.settled(3, None).await?;
+    let written = writer.stop().await;
+    group.settled(3, Some(&written)).await?;
+    let after = listed(&group).await?;
+    let count = |s: &[Value]| triggers(s).iter().filter(|t| **t == "change").count();
+    assert!(count(&after) >= count(&before) + 2, "one before the join and one before the leave at least: {after:#?}");
+    let revisions: Vec<_> = after.iter().filter_map(|s| s["revision"].as_u64()).collect();
+    assert!(revisions.is_sorted() && revisions.len() == after.len(), "{revisions:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_keeps_no_dead_member() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = options.settings.number("snapshot.recent_s", 1).number("snapshot.change_patience_s", 3);
+    let group = Group::launched(Lab::start(options).await?, 3)?;
+    group.settled(3, None).await?;
+    let victim = group.lab.followers(&group.name).await?.remove(0);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (store, away) = (group.lab.store(CLUSTER), group.lab.store("away"));
+    std::fs::rename(&store, &away)?;
+    group.lab.hard_kill(&victim);
+    group.lab.until_gone(&victim, LIMIT).await?;
+    let voters = || async {
+        let leader = group.lab.leader(&group.name).await.map_err(|error| format!("{error:#}"))?;
+        let status = group.lab.status(&leader).await.map_err(|error| format!("{error:#}"))?;
+        let voters = status["voters"].as_array().map_or(0, Vec::len);
+        if voters == 2 { Ok(()) } else { Err(format!("{voters} voters: {}", status["says"])) }
+    };
+    group.lab.until(LIMIT, "the dead member to be removed", voters).await?;
+    let told: String = group.live().iter().map(|instance| group.lab.log(instance)).collect();
+    assert!(told.contains("without a snapshot before"), "{told}");
+    std::fs::rename(&away, &store)?;
+    group.settled(3, None).await
+}
+
+/// A directory that was made by hand is not emptied by pruning, and neither is another cluster's snapshot.
+#[tokio::test]
+async fn pruning_keeps_to_what_is_ours_and_old() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = ["keep_all_hours", "keep_hourly_days", "keep_daily_weeks"]
+        .iter()
+        .fold(options.settings, |s, key| s.number(&format!("snapshot.{key}"), 0));
+    options.settings = options.settings.number("snapshot.keep_at_least", 2).number("snapshot.interval_s", 1).number("snapshot.recent_s", 1);
+    let group = Group::launched(Lab::start(options).await?, 1)?;
+    group.settled(1, None).await?;
+    let folder = group.lab.store(CLUSTER).join(CLUSTER).join("snapshots");
+    std::fs::write(folder.join("note.txt"), "by hand")?;
+    let foreign = folder.join("0000000001");
+    let stranger = copy_as_anothers(&group, &foreign).await?;
+    // The first, which only pruning deletes.
+    let first = until_listed(&group, "a snapshot", |s| !s.is_empty()).await?.remove(0);
+    let gone = until_listed(&group, "the first to be deleted", |s| !s.is_empty() && s[0]["key"] != first["key"] && s.len() <= 3).await?;
+    assert!(gone.len() >= 2, "{gone:#?}");
+    assert!(!data(&group, &first)?.exists());
+    assert!(folder.join("note.txt").exists() && stranger.exists());
+    let (_, says) = typed(&group, &group.live()[0], &["list"]).await?;
+    assert!(says.contains("it is of cluster other") && says.contains("it is not named as a snapshot"), "{says}");
+    Ok(())
+}
+
+/// The manifest and data of a snapshot once more, as another cluster's.
+async fn copy_as_anothers(group: &Group, folder: &Path) -> anyhow::Result<PathBuf> {
+    let snapshot = until_listed(group, "a snapshot to copy", |s| !s.is_empty()).await?.remove(0);
+    let path = data(group, &snapshot)?;
+    let manifest = std::fs::read_to_string(path.with_extension("json"))?.replace("\"cluster\": \"test\"", "\"cluster\": \"other\"");
+    let stranger = folder.join("00000000000000000001-0000000000001-i-stranger.json");
+    std::fs::write(&stranger, manifest)?;
+    std::fs::copy(&path, stranger.with_extension("db"))?;
+    Ok(stranger)
+}
