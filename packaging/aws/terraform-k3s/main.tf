@@ -135,7 +135,9 @@ resource "aws_autoscaling_group" "node" {
   # The first instance acts as soon as it boots.
   depends_on = [
     aws_iam_role_policy.node,
+    aws_iam_role_policy.kms,
     aws_iam_role_policy.token,
+    aws_s3_bucket_server_side_encryption_configuration.store,
     aws_s3_bucket_versioning.store,
     aws_vpc_security_group_ingress_rule.nodes,
     aws_vpc_security_group_ingress_rule.servers,

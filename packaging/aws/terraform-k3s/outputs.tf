@@ -14,3 +14,8 @@ output "nodes_security_group" {
 output "store" {
   value = local.store
 }
+
+output "snapshots" {
+  value       = "${local.store}/${var.cluster}/snapshots/"
+  description = "Where this cluster's snapshots lie. Another lifecycle rule of the bucket may name this and nothing above it."
+}

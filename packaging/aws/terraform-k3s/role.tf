@@ -36,7 +36,7 @@ resource "aws_iam_role_policy" "node" {
     account   = data.aws_caller_identity.here.account_id
     cluster   = var.cluster
     bucket    = aws_s3_bucket.store.id
-    charter   = "${local.prefix}/${var.cluster}"
+    prefix    = local.prefix
   })
 }
 
@@ -53,6 +53,15 @@ resource "aws_iam_role_policy" "token" {
     cluster   = var.cluster
     token     = each.value
   })
+}
+
+# Without it nothing can be read from a bucket that is encrypted with that key, or, by servers, written to it.
+resource "aws_iam_role_policy" "kms" {
+  for_each = var.kms_key_arn == null ? {} : { control-plane = "kms.json", worker = "kms-worker.json" }
+
+  name   = "quorate-kms"
+  role   = aws_iam_role.node[each.key].id
+  policy = templatefile("${path.module}/../iam/${each.value}", { kms_key = var.kms_key_arn })
 }
 
 resource "aws_iam_role_policy" "target_group" {

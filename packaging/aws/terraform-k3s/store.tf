@@ -1,5 +1,6 @@
-# The charter: small numbered records, created once and never changed, that say what this cluster is. Losing them halts the cluster's next
-# founding or recovery, so they are versioned, and no lifecycle rule may expire them: there is none here on purpose.
+# What outlives the nodes, below PREFIX/CLUSTER: the charter (charter/), small numbered records, created once and never changed, that say what this
+# cluster is; and snapshots of etcd (snapshots/). Losing the charter halts the cluster's next founding or recovery, so no lifecycle rule may ever
+# touch it.
 resource "aws_s3_bucket" "store" {
   bucket = var.bucket
 
@@ -16,14 +17,54 @@ resource "aws_s3_bucket_versioning" "store" {
   }
 }
 
+# Whatever is written without a word of its own is encrypted so; Quorate needs no setting for it. A key of your own lies with you: who deletes it
+# has deleted charter and snapshots.
 resource "aws_s3_bucket_server_side_encryption_configuration" "store" {
   bucket = aws_s3_bucket.store.id
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.kms_key_arn == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.kms_key_arn
+    }
+
+    # One key of the bucket in place of one request to KMS for each object.
+    bucket_key_enabled = var.kms_key_arn != null
+  }
+}
+
+# The agents delete the snapshots that need not be kept ([snapshot] of their configuration), so nothing that counts expires here. With versioning
+# "deleted" means "not current any more": those are what ends here, and what an upload that broke off left behind. The prefix is that of this
+# cluster's snapshots alone: another cluster in this bucket needs a rule of its own, and never one rule for the whole bucket.
+resource "aws_s3_bucket_lifecycle_configuration" "store" {
+  bucket = aws_s3_bucket.store.id
+
+  rule {
+    id     = "snapshots-${var.cluster}"
+    status = "Enabled"
+
+    filter {
+      prefix = "${local.prefix}/${var.cluster}/snapshots/"
+    }
+
+    # An upload takes minutes.
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+
+    # For so long a snapshot that was deleted, by whomever, can be had back.
+    noncurrent_version_expiration {
+      noncurrent_days = var.deleted_snapshot_days
+    }
+
+    # The marker that a deletion leaves, once there is no version below it. It is no snapshot.
+    expiration {
+      expired_object_delete_marker = true
     }
   }
+
+  # S3 takes a rule on versions only where there are some.
+  depends_on = [aws_s3_bucket_versioning.store]
 }
 
 resource "aws_s3_bucket_public_access_block" "store" {

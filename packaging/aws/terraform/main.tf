@@ -110,6 +110,8 @@ resource "aws_autoscaling_group" "etcd" {
   # The first instance acts as soon as it boots.
   depends_on = [
     aws_iam_role_policy.member,
+    aws_iam_role_policy.kms,
+    aws_s3_bucket_server_side_encryption_configuration.store,
     aws_s3_bucket_versioning.store,
     aws_vpc_security_group_ingress_rule.members,
     aws_vpc_security_group_egress_rule.all,

@@ -9,3 +9,8 @@ output "members_security_group" {
 output "store" {
   value = local.tags["quorate:store"]
 }
+
+output "snapshots" {
+  value       = "${local.tags["quorate:store"]}/${var.cluster}/snapshots/"
+  description = "Where this cluster's snapshots lie. Another lifecycle rule of the bucket may name this and nothing above it."
+}

@@ -26,8 +26,17 @@ resource "aws_iam_role_policy" "member" {
     account   = data.aws_caller_identity.here.account_id
     cluster   = var.cluster
     bucket    = aws_s3_bucket.store.id
-    charter   = "${local.prefix}/${var.cluster}"
+    prefix    = local.prefix
   })
+}
+
+# Without it nothing can be read from a bucket that is encrypted with that key, or written to it.
+resource "aws_iam_role_policy" "kms" {
+  count = var.kms_key_arn == null ? 0 : 1
+
+  name   = "quorate-kms"
+  role   = aws_iam_role.member.id
+  policy = templatefile("${path.module}/../iam/kms.json", { kms_key = var.kms_key_arn })
 }
 
 resource "aws_iam_role_policy" "target_group" {

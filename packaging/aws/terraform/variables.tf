@@ -56,7 +56,24 @@ variable "target_groups" {
 
 variable "bucket" {
   type        = string
-  description = "A bucket to create for the charters of this and other clusters."
+  description = "A bucket to create for the charters and snapshots of this and other clusters."
+}
+
+variable "deleted_snapshot_days" {
+  type        = number
+  default     = 7
+  description = "A snapshot that was deleted stays in the bucket, as an old version, for so many days more. Each takes as much room as etcd's database."
+
+  validation {
+    condition     = var.deleted_snapshot_days >= 1
+    error_message = "Use 1 or more: S3 counts whole days."
+  }
+}
+
+variable "kms_key_arn" {
+  type        = string
+  default     = null
+  description = "A key of KMS (its ARN, no alias) to encrypt the bucket with, in place of S3's own. Its own policy has to let this account's IAM decide. Null: AES256."
 }
 
 variable "data_volume_gib" {
