@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::S3Error;
 
+/// At a time (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>).
+const MOST_DELETED: usize = 1000;
+
 #[derive(Debug, Deserialize)]
 struct CompleteMultipartUpload {
     #[serde(rename = "Part", default)]
@@ -47,7 +50,8 @@ pub(super) fn completed_parts(document: &[u8]) -> Result<Vec<(u32, String)>, S3E
 }
 
 pub(super) fn delete(document: &[u8]) -> Result<Delete, S3Error> {
-    parse(document)
+    let delete: Delete = parse(document)?;
+    if (1..=MOST_DELETED).contains(&delete.objects.len()) { Ok(delete) } else { Err(S3Error::new("MalformedXML")) }
 }
 
 fn parse<'de, T: Deserialize<'de>>(document: &'de [u8]) -> Result<T, S3Error> {

@@ -122,6 +122,18 @@ async fn keys_are_deleted_one_by_one_and_many_at_once() {
 }
 
 #[tokio::test]
+async fn more_than_a_thousand_keys_at_once_are_refused() {
+    let server = served().await;
+    for (keys, status) in [(0, 400), (1000, 200), (1001, 400)] {
+        let objects: String = (0..keys).map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
+        let body = format!("<Delete>{objects}<Quiet>true</Quiet></Delete>");
+        let answer = raw(&server, Method::POST, "/bucket?delete", &[], &body).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{keys}");
+        assert!(!answer.text().await.unwrap().contains("<Deleted>"), "it is to be quiet");
+    }
+}
+
+#[tokio::test]
 async fn encryption_and_attributes_stay_with_an_object() {
     let server = served().await;
     let encrypting = builder(&server, "caller", 0).with_sse_kms_encryption("arn:aws:kms:eu-central-1:1:key/k").build().unwrap();
