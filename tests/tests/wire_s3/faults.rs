@@ -87,9 +87,12 @@ async fn what_is_slow_comes_true_though_the_client_gave_up() {
     assert!(put(&client(&server), "new", "late").await.is_err());
     assert_eq!(server.keys(), ["key"], "not yet");
     let mut turns = tokio::time::interval(Duration::from_millis(20));
-    while server.keys().len() < 2 {
-        turns.tick().await;
-    }
+    let written = async {
+        while server.keys().len() < 2 {
+            turns.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), written).await.expect("what had come was not done");
     assert_eq!(server.read("new").unwrap(), b"late");
 }
 
