@@ -6,6 +6,7 @@ pub mod kubernetes;
 pub mod lab;
 pub mod machine;
 pub mod region;
+pub mod s3;
 pub mod simulator;
 pub mod up;
 pub mod wire;

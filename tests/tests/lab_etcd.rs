@@ -14,9 +14,6 @@ mod group;
 mod kill;
 #[path = "lab_etcd/life.rs"]
 mod life;
-#[allow(dead_code, clippy::unwrap_used, reason = "the store's own tests use the rest, and fail by panicking")]
-#[path = "wire_charter/mini_s3.rs"]
-mod mini_s3;
 #[path = "lab_etcd/notices.rs"]
 mod notices;
 #[path = "lab_etcd/permissions.rs"]
@@ -25,6 +22,8 @@ mod permissions;
 mod smoke;
 #[path = "lab_etcd/snapshots.rs"]
 mod snapshots;
+#[path = "lab_etcd/store.rs"]
+mod store;
 #[path = "lab_etcd/targets.rs"]
 mod targets;
 #[path = "lab_etcd/traces.rs"]

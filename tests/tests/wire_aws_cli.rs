@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "wire_aws_cli/s3.rs"]
+mod s3;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -34,23 +37,25 @@ async fn served() -> RegionServer {
     server
 }
 
-/// Runs `aws` with an environment of its own: no profile, no real credentials, one attempt.
-async fn aws_as(server: &RegionServer, key: &str, command: &str) -> Answer {
+/// Runs `aws` with an environment of its own: no profile, no real credentials, one attempt. What it said, or its complaint.
+async fn run(url: &str, key: &str, command: &str) -> Result<String, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let home = std::env::temp_dir();
     let variables = [("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_DEFAULT_REGION", "eu-central-1")];
     let mut process = Command::new("aws");
     process.args(command.split_whitespace()).env_clear().env("PATH", path).env("HOME", home).envs(variables);
-    process
-        .env("AWS_ENDPOINT_URL", server.url())
-        .env("AWS_PAGER", "")
-        .env("AWS_MAX_ATTEMPTS", "1")
-        .env("AWS_EC2_METADATA_DISABLED", "true");
+    process.env("AWS_ENDPOINT_URL", url).env("AWS_PAGER", "").env("AWS_MAX_ATTEMPTS", "1").env("AWS_EC2_METADATA_DISABLED", "true");
     let output = process.args(["--output", "json"]).output().await.unwrap();
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    }
-    Ok(if output.stdout.is_empty() { Value::Null } else { serde_json::from_slice(&output.stdout).unwrap() })
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+fn parsed(said: Result<String, String>) -> Answer {
+    said.map(|text| if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
+}
+
+async fn aws_as(server: &RegionServer, key: &str, command: &str) -> Answer {
+    parsed(run(&server.url(), key, command).await)
 }
 
 async fn aws(server: &RegionServer, command: &str) -> Answer {

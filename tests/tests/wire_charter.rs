@@ -2,21 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
-#[allow(dead_code, reason = "the test of the permissions uses the rest")]
-#[path = "wire_charter/mini_s3.rs"]
-mod mini_s3;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use mini_s3::{Fault, MiniS3};
 use quorate::adapters::object_store::{CharterStore, StoreError};
 use quorate_core::charter::{ListedVoter, Origin, Record, State, StoreView};
 use quorate_core::ids::{Generation, MemberId};
 use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
 use quorate_core::time::Timestamp;
+use quorate_lab::s3::{Fault, Operation, Rule, S3Config, S3Server, Scope};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -71,8 +67,13 @@ fn directory(dir: &Path) -> CharterStore {
     open(&format!("file://{}", dir.display()))
 }
 
-fn s3(server: &MiniS3, limit: Duration) -> CharterStore {
-    let settings = [("endpoint", server.endpoint()), ("access_key_id", "AKIA".into()), ("secret_access_key", "secret".into())];
+/// Its pages are small, so that every longer list has several.
+async fn served() -> S3Server {
+    S3Server::start(S3Config { page: 7, ..S3Config::default() }, ([127, 0, 0, 1], 0).into()).await.unwrap()
+}
+
+fn s3(server: &S3Server, limit: Duration) -> CharterStore {
+    let settings = [("endpoint", server.url()), ("access_key_id", "AKIA".into()), ("secret_access_key", "secret".into())];
     let settings = settings.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
     CharterStore::open(Some("s3://bucket/some/prefix"), &settings, &me(), limit).unwrap()
 }
@@ -108,7 +109,7 @@ async fn a_directory_keeps_the_contract() {
 
 #[tokio::test]
 async fn s3_keeps_the_contract() {
-    let server = MiniS3::start("127.77.2.1").await;
+    let server = served().await;
     keeps_the_contract(s3(&server, LIMIT)).await;
     assert!(server.keys().contains(&"some/prefix/prod/charter/00000000000000000012.json".to_owned()), "{:?}", server.keys());
 }
@@ -189,11 +190,11 @@ async fn a_directory_that_is_not_mounted_is_unreadable_and_not_empty() {
 
 #[tokio::test]
 async fn a_newcomer_gets_the_end_of_a_long_charter() {
-    let server = MiniS3::start("127.77.2.2").await;
+    let server = served().await;
     let mut previous = record(1);
     for number in 1..=250 {
         let next = Record { number, previous: (number > 1).then(|| previous.digest()), ..record(1) };
-        server.put(&format!("some/prefix/prod/charter/{number:020}.json"), &serde_json::to_vec(&next).unwrap());
+        server.write(&format!("some/prefix/prod/charter/{number:020}.json"), &serde_json::to_vec(&next).unwrap()).unwrap();
         previous = next;
     }
     let StoreView::Charter(log) = s3(&server, LIMIT).read(None).await.unwrap() else { panic!("no charter") };
@@ -203,75 +204,71 @@ async fn a_newcomer_gets_the_end_of_a_long_charter() {
 
 #[tokio::test]
 async fn in_steady_state_one_list_is_all() {
-    let server = MiniS3::start("127.77.2.3").await;
+    let server = served().await;
     let store = s3(&server, LIMIT);
     for number in 1..=5 {
         store.create(&record(number)).await;
     }
     store.read(None).await.unwrap();
-    server.forget_requests();
+    server.log().forget();
     for _ in 0..3 {
         assert_eq!(numbers(&store.read(Some(&record(5))).await.unwrap()), [5]);
     }
-    assert_eq!(server.requests(), ["LIST", "LIST", "LIST"]);
+    assert_eq!(server.log().operations(), [Operation::List; 3]);
     store.create(&record(6)).await;
-    server.forget_requests();
+    server.log().forget();
     assert_eq!(numbers(&store.read(Some(&record(5))).await.unwrap()), [5, 6]);
-    assert_eq!(server.requests(), ["LIST", "GET"]);
+    assert_eq!(server.log().operations(), [Operation::List, Operation::Get]);
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_found_out() {
-    let server = MiniS3::start("127.77.2.4").await;
+    let server = served().await;
     let store = s3(&server, Duration::from_millis(600));
-    server.fail_next("PUT", Fault::AfterTheEffect(500));
+    server.faults().add(Rule::new(Operation::Put, Fault::StatusAfterwards(500)).times(1));
     assert_eq!(store.create(&record(1)).await, Outcome::Done, "retried, taken, and found to be its own");
-    server.fail_next("PUT", Fault::HangAfterTheEffect);
+    server.faults().add(Rule::new(Operation::Put, Fault::HangAfterwards).times(1));
     assert!(matches!(store.create(&record(2)).await, Outcome::Unclear(_)));
     assert_eq!(store.create(&record(2)).await, Outcome::Done);
-    server.fail_next("PUT", Fault::HangAfterTheEffect);
+    server.faults().add(Rule::new(Operation::Put, Fault::HangAfterwards).times(1));
     assert!(matches!(store.create(&record(3)).await, Outcome::Unclear(_)));
     assert!(matches!(store.create(&other(3)).await, Outcome::Refused(_)), "another's record is not taken for ours");
 }
 
 #[tokio::test]
 async fn a_conflict_without_an_object_is_unclear() {
-    let server = MiniS3::start("127.77.2.5").await;
-    server.fail_next("PUT", Fault::Status(409));
+    let server = served().await;
+    server.faults().add(Rule::new(Operation::Put, Fault::Status(409)).times(1));
     let outcome = s3(&server, LIMIT).create(&record(1)).await;
     assert!(matches!(outcome, Outcome::Unclear(_)), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn refusals_are_refusals_and_trouble_is_never_an_empty_store() {
-    let server = MiniS3::start("127.77.2.6").await;
+    let server = served().await;
     let store = s3(&server, Duration::from_millis(900));
     store.create(&record(1)).await;
-    server.fail_always("PUT", Fault::Status(403));
+    let denied = server.faults().add(Rule::new(Operation::Put, Fault::Status(403)));
     assert!(matches!(store.create(&record(2)).await, Outcome::Refused(_)));
-    server.fail_always("PUT", Fault::Status(503));
+    server.faults().remove(denied);
+    server.faults().add(Rule::new(Operation::Put, Fault::Status(503)));
     assert!(matches!(store.create(&record(2)).await, Outcome::Unclear(_)));
-    for fault in [Fault::Status(403), Fault::Status(404), Fault::Status(503), Fault::Truncated, Fault::Hang, Fault::Garbage] {
-        server.fail_always("LIST", fault);
-        let seen = tokio::time::timeout(PATIENCE, store.read(None)).await.expect("it hung");
-        assert!(seen.is_err(), "{fault:?}: {seen:?}");
+    for scope in [Scope::from(Operation::List), Scope::of([Operation::Get, Operation::Head])] {
+        for fault in [Fault::Status(403), Fault::Status(404), Fault::Status(503), Fault::Truncate, Fault::Hang, Fault::Impostor] {
+            let rule = server.faults().add(Rule::new(scope.clone(), fault.clone()));
+            let seen = tokio::time::timeout(PATIENCE, store.read(None)).await.expect("it hung");
+            assert!(seen.is_err(), "{scope:?} {fault:?}: {seen:?}");
+            assert!(server.faults().struck(rule) > 0, "{scope:?} {fault:?}");
+            server.faults().remove(rule);
+        }
     }
-    server.heal("LIST");
-    for fault in [Fault::Status(403), Fault::Status(404), Fault::Status(503), Fault::Truncated, Fault::Hang, Fault::Garbage] {
-        server.fail_always("GET", fault);
-        let seen = store.read(None).await;
-        assert!(seen.is_err(), "{fault:?}: {seen:?}");
-    }
-    server.heal("GET");
     assert_eq!(numbers(&store.read(None).await.unwrap()), [1]);
 }
 
 #[tokio::test]
 async fn a_captive_portal_is_no_empty_store() {
-    let server = MiniS3::start("127.77.2.7").await;
-    for kind in ["LIST", "GET"] {
-        server.fail_always(kind, Fault::Garbage);
-    }
+    let server = served().await;
+    server.faults().add(Rule::new(Scope::everything(), Fault::Impostor));
     let error = s3(&server, LIMIT).read(None).await.unwrap_err();
     assert!(matches!(error, StoreError::Impostor { .. }), "{error}");
 }

@@ -6,9 +6,6 @@
 mod faults;
 #[path = "wire_aws/lab.rs"]
 mod lab;
-#[path = "wire_charter/mini_s3.rs"]
-#[allow(dead_code, reason = "each test file uses its own part")]
-mod mini_s3;
 #[path = "wire_check/missing.rs"]
 mod missing;
 #[path = "wire_check/node.rs"]

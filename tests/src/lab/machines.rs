@@ -54,7 +54,7 @@ struct Slot {
 
 impl Machines {
     pub(super) fn new(server: RegionServer, options: LabOptions, root: &Path) -> Self {
-        let LabOptions { etcd, quorate, k3s, pace, region, boot, settings, mut environment } = options;
+        let LabOptions { etcd, quorate, k3s, pace, region, boot, settings, mut environment, .. } = options;
         environment.insert("AWS_ENDPOINT_URL".to_owned(), server.url());
         environment.insert("NO_PROXY".to_owned(), server.address().ip().to_string());
         environment.insert("AWS_REGION".to_owned(), region.region.to_string());

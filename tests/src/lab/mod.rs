@@ -21,6 +21,7 @@ pub mod root;
 pub mod settings;
 pub mod settled;
 pub mod site;
+pub mod store;
 pub mod subnet;
 pub mod until;
 pub mod witness;
@@ -44,12 +45,15 @@ use tokio::task::JoinHandle;
 
 pub use options::LabOptions;
 pub use settings::{AgentSettings, LISTEN};
+pub use store::Store;
 
 use crate::region::{GroupSpec, Region, RegionConfig};
+use crate::s3::S3Server;
 use crate::wire::{Asked, Faults, RegionServer};
 use machines::Machines;
 use root::Root;
 use site::Site;
+use store::Storage;
 use subnet::Subnet;
 
 /// A lab at work.
@@ -58,6 +62,7 @@ pub struct Lab {
     site: Site,
     machines: Arc<Machines>,
     events: JoinHandle<()>,
+    storage: Storage,
     subnet: Subnet,
     /// Dropped last: it clears up.
     root: Root,
@@ -83,23 +88,24 @@ impl Lab {
     ///
     /// # Errors
     /// No network or directory is to be had.
-    pub async fn start(options: LabOptions) -> anyhow::Result<Self> {
+    pub async fn start(mut options: LabOptions) -> anyhow::Result<Self> {
         let subnet = Subnet::claim().context("cannot find a network for the lab")?;
         let root = Root::create()?;
+        let storage = Storage::open(options.store, root.path(), subnet.api().ip()).await?;
+        options.environment.extend(storage.environment());
         let region = Region::new(RegionConfig { addresses: subnet.instances(), ..options.region.clone() });
         let mut server = RegionServer::start(region, subnet.api()).await.context("cannot serve the region")?;
         let events = server.take_events();
         let machines = Arc::new(Machines::new(server, options, root.path()));
         let events = tokio::spawn(events::follow(machines.clone(), events));
         let site = Site::new(machines.server.region().clone(), machines.clone(), machines.clusters.clone());
-        Ok(Self { site, machines, events, subnet, root })
+        Ok(Self { site, machines, events, storage, subnet, root })
     }
 
     /// A group of this size whose instances form the cluster `cluster`, with the two hooks that Quorate asks for.
     #[must_use]
     pub fn group(&self, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
-        let store = format!("file://{}", self.store(cluster).display());
-        site::group(name, cluster, &store, size, hook_timeout)
+        site::group(name, cluster, &self.storage.url(cluster), size, hook_timeout)
     }
 
     /// The same of another role: Kubernetes servers or workers.
@@ -114,7 +120,7 @@ impl Lab {
     /// What AWS would say.
     pub fn create_group(&self, spec: GroupSpec) -> anyhow::Result<GroupName> {
         let name = spec.name.clone();
-        std::fs::create_dir_all(self.root.path().join("store")).context("cannot make a directory for the store")?;
+        self.storage.prepare()?;
         self.region().with(|region, now| region.create_group(spec, now)).map_err(|error| anyhow::anyhow!("{error}"))?;
         Ok(name)
     }
@@ -124,13 +130,21 @@ impl Lab {
     /// # Errors
     /// One cannot be read.
     pub fn charter(&self, cluster: &str) -> anyhow::Result<Vec<serde_json::Value>> {
-        site::charter(&self.store(cluster).join(cluster))
+        self.storage.charter(cluster)
     }
 
-    /// The directory that is the store of the cluster of this name.
+    /// The directory that is the store of the cluster of this name, in a lab whose store is a directory.
     #[must_use]
     pub fn store(&self, cluster: &str) -> PathBuf {
         self.root.path().join("store").join(cluster)
+    }
+
+    /// The store of a lab that was made with [`Store::S3`].
+    ///
+    /// # Errors
+    /// This lab's store is a directory.
+    pub fn s3(&self) -> anyhow::Result<&S3Server> {
+        self.storage.s3().context("the store of this lab is a directory: start it with Store::S3")
     }
 
     /// What goes wrong on the wire.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::binaries;
 use super::settings::AgentSettings;
+use super::store::Store;
 use crate::k3s::Pace;
 use crate::region::{Delays, RegionConfig};
 
@@ -26,6 +27,8 @@ pub struct LabOptions {
     pub boot: Duration,
     /// The agents' settings.
     pub settings: AgentSettings,
+    /// Where the clusters keep their charters.
+    pub store: Store,
     /// Further environment of the agents.
     pub environment: BTreeMap<String, String>,
 }
@@ -44,6 +47,7 @@ impl LabOptions {
             region: RegionConfig { delays: Delays::lab(), shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() },
             boot: Duration::from_millis(500),
             settings: AgentSettings::defaults(),
+            store: Store::default(),
             environment: BTreeMap::new(),
         })
     }

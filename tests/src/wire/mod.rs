@@ -29,8 +29,8 @@ mod pages;
 mod query;
 mod server;
 mod session;
-mod when;
-mod xml;
+pub(crate) mod when;
+pub(crate) mod xml;
 
 pub use asked::Asked;
 pub use clock::Clock;

@@ -8,7 +8,7 @@ fn moment(at: Timestamp) -> Moment {
 }
 
 /// `2021-01-02T03:04:05.678Z`
-pub(super) fn millis(at: Timestamp) -> String {
+pub(crate) fn millis(at: Timestamp) -> String {
     format!("{:.3}", moment(at))
 }
 
@@ -20,4 +20,9 @@ pub(super) fn seconds(at: Timestamp) -> String {
 /// `21 Jan 2019 09:00:43 GMT`, as in scheduled events.
 pub(super) fn scheduled(at: Timestamp) -> String {
     moment(at).strftime("%-d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// `Sat, 02 Jan 2021 03:04:05 GMT`, as in HTTP's headers.
+pub(crate) fn http(at: Timestamp) -> String {
+    moment(at).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -4,11 +4,11 @@ use std::fmt::{self, Display, Write as _};
 
 /// XML under construction.
 #[derive(Debug, Default)]
-pub(super) struct Xml(String);
+pub(crate) struct Xml(String);
 
 impl Xml {
     /// A whole document with one root element in a namespace.
-    pub(super) fn document(root: &str, namespace: &str, fill: impl FnOnce(&mut Self)) -> String {
+    pub(crate) fn document(root: &str, namespace: &str, fill: impl FnOnce(&mut Self)) -> String {
         let mut xml = Self::declared();
         let _ = write!(xml.0, "<{root} xmlns=\"{namespace}\">");
         fill(&mut xml);
@@ -17,7 +17,7 @@ impl Xml {
     }
 
     /// A whole document with one root element in no namespace, as EC2 refuses.
-    pub(super) fn plain(root: &str, fill: impl FnOnce(&mut Self)) -> String {
+    pub(crate) fn plain(root: &str, fill: impl FnOnce(&mut Self)) -> String {
         let mut xml = Self::declared();
         xml.node(root, fill);
         xml.0
@@ -28,7 +28,7 @@ impl Xml {
     }
 
     /// An element with a text.
-    pub(super) fn leaf(&mut self, name: &str, value: impl Display) -> &mut Self {
+    pub(crate) fn leaf(&mut self, name: &str, value: impl Display) -> &mut Self {
         let _ = write!(self.0, "<{name}>");
         let _ = write!(Escaped(&mut self.0), "{value}");
         let _ = write!(self.0, "</{name}>");
@@ -36,7 +36,7 @@ impl Xml {
     }
 
     /// An element with a text, where there is one.
-    pub(super) fn maybe(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
+    pub(crate) fn maybe(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
         if let Some(value) = value {
             self.leaf(name, value);
         }
@@ -44,7 +44,7 @@ impl Xml {
     }
 
     /// An element with others in it.
-    pub(super) fn node(&mut self, name: &str, fill: impl FnOnce(&mut Self)) -> &mut Self {
+    pub(crate) fn node(&mut self, name: &str, fill: impl FnOnce(&mut Self)) -> &mut Self {
         let _ = write!(self.0, "<{name}>");
         fill(self);
         let _ = write!(self.0, "</{name}>");
@@ -52,7 +52,7 @@ impl Xml {
     }
 
     /// A list of elements of one name.
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         name: &str,
         item: &str,
@@ -67,7 +67,7 @@ impl Xml {
     }
 
     /// The text of the element being filled.
-    pub(super) fn text(&mut self, value: impl Display) {
+    pub(crate) fn text(&mut self, value: impl Display) {
         let _ = write!(Escaped(&mut self.0), "{value}");
     }
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::group::{CLUSTER, Group, HOOK, LIMIT};
-use super::mini_s3::MiniS3;
 use anyhow::Context;
-use quorate_lab::lab::{AgentSettings, Lab, LabOptions, binaries};
+use quorate_lab::lab::{AgentSettings, Lab, LabOptions, Store, binaries};
 use serde_json::Value;
 
 type Actions = BTreeSet<String>;
@@ -17,28 +16,24 @@ const EXPLAINED: &[(&str, &str)] = &[
     ("s3:DeleteObject", "every snapshot is kept for longer than this test lives"),
 ];
 
-/// The store, and what the policy's `${prefix}/${cluster}` stands for then.
-const STORE: &str = "s3://bucket/some/prefix";
-const HOME: &str = "some/prefix/test";
+/// What the policy's `${prefix}/${cluster}` stands for: the cluster's folder in the lab's bucket.
+const HOME: &str = "clusters/test";
 
 #[tokio::test]
 async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result<()> {
-    let lab = Lab::start(LabOptions::quick()?).await?;
-    let s3 = MiniS3::start(&lab.subnet().api().ip().to_string()).await;
-    let options = format!("{{ endpoint = {:?} }}", s3.endpoint());
+    let lab = Lab::start(LabOptions { store: Store::S3, ..LabOptions::quick()? }).await?;
     let target_group = lab.operator(|api| api.create_target_group("clients", 2379));
-    lab.change_settings(|settings| {
-        settings.raw("store.options", options).raw("aws.target_groups", format!("[{:?}]", target_group.as_str()))
-    });
-    let mut spec = lab.group("etcd", CLUSTER, 3, HOOK).tag("quorate:store", STORE);
+    lab.change_settings(|settings| settings.raw("aws.target_groups", format!("[{:?}]", target_group.as_str())));
+    let mut spec = lab.group("etcd", CLUSTER, 3, HOOK);
     spec.max = 7;
     let name = lab.create_group(spec)?;
     let group = Group { lab, name };
     live_through_everything(&group).await?;
 
-    let outside: Vec<_> = s3.about().into_iter().filter(|(_, key)| !key.starts_with(&format!("{HOME}/"))).collect();
+    let used = group.lab.s3()?.log().permissions();
+    let outside: Vec<_> = used.iter().filter(|(_, key)| !key.starts_with(&format!("{HOME}/"))).collect();
     assert!(outside.is_empty(), "asked outside of the cluster's folder, which the policy allows alone: {outside:?}");
-    let asked: Actions = group.lab.asked().by_agents().into_iter().chain(s3.about().iter().map(|(kind, _)| of_s3(kind))).collect();
+    let asked: Actions = group.lab.asked().by_agents().into_iter().chain(used.iter().map(|(action, _)| (*action).to_owned())).collect();
     let (member, worker) = (allowed("member.json")?, allowed("worker.json")?);
     // What only some need is a policy of its own.
     let all: Actions = member.union(&allowed("target-group.json")?).cloned().collect();
@@ -75,17 +70,6 @@ async fn asks_to_be_replaced(group: &Group) -> anyhow::Result<()> {
     });
     group.lab.until_gone(&sick, LIMIT).await?;
     group.settled(3, None).await
-}
-
-/// A key's reading needs the same permission whether its body is wanted or not.
-fn of_s3(kind: &str) -> String {
-    let action = match kind {
-        "LIST" => "ListBucket",
-        "GET" => "GetObject",
-        "PUT" => "PutObject",
-        other => other,
-    };
-    format!("s3:{action}")
 }
 
 fn allowed(file: &str) -> anyhow::Result<Actions> {

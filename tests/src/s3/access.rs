@@ -1,0 +1,52 @@
+//! Who may do what, told apart by the access key id.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A permission that a caller has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    permission: String,
+    prefix: String,
+}
+
+impl Grant {
+    /// A permission by IAM's name, such as `s3:GetObject`, for keys that begin so. For lists it is the listed prefix that has to begin so.
+    #[must_use]
+    pub fn new(permission: &str, prefix: &str) -> Self {
+        Self { permission: permission.to_owned(), prefix: prefix.to_owned() }
+    }
+}
+
+/// What the callers may do; clones share it. Whoever was never restricted may do everything.
+#[derive(Clone, Debug, Default)]
+pub struct Access(Arc<Mutex<BTreeMap<String, Vec<Grant>>>>);
+
+impl Access {
+    /// From now on whoever signs with this access key id may do this and nothing else.
+    pub fn restrict(&self, caller: &str, grants: impl IntoIterator<Item = Grant>) {
+        self.lock().insert(caller.to_owned(), grants.into_iter().collect());
+    }
+
+    /// From now on this caller may do everything again.
+    pub fn release(&self, caller: &str) {
+        self.lock().remove(caller);
+    }
+
+    pub(super) fn allows(&self, caller: &str, permission: &str, key: &str) -> bool {
+        let restricted = self.lock();
+        let admits = |grant: &Grant| grant.permission == permission && key.starts_with(&grant.prefix);
+        restricted.get(caller).is_none_or(|grants| grants.iter().any(admits))
+    }
+
+    /// Whether this caller is told that an object is missing: who may not list is told that access is denied
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"). A grant that holds for listing one prefix
+    /// alone does not count, as a request for an object lists none.
+    pub(super) fn shows_missing(&self, caller: &str) -> bool {
+        self.allows(caller, "s3:ListBucket", "")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Grant>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,41 @@
+//! An object store that speaks S3: real HTTP in front of a pure model of one bucket, in real time.
+//!
+//! It answers `object_store`'s client and the AWS CLI, path style (`/bucket/key`). What it does not model it refuses with
+//! `NotImplemented`, as a fake that takes what AWS would refuse hides bugs.
+//!
+//! # Flow
+//!
+//! A request's body is taken in first, then the fault rules strike, then the model decides under its lock. What arrived is done, whether or
+//! not the client still waits: that is how a write can come true long after its author gave up.
+//!
+//! # Not here
+//!
+//! Signatures are not verified: the access key id only says who calls, and [`Access`] what the caller may do. Versions, tags, copies, and
+//! lists of version 1 are refused.
+
+mod access;
+mod answers;
+mod ask;
+mod digest;
+mod disk;
+mod endpoint;
+mod error;
+mod faults;
+mod log;
+mod model;
+mod operation;
+mod range;
+mod receive;
+mod server;
+mod shelf;
+mod spoil;
+mod xml;
+
+pub use access::{Access, Grant};
+pub use error::S3Error;
+pub use faults::{Fault, Faults, Rule, RuleId, Scope};
+pub use log::{Line, Log};
+pub use model::content::Blob;
+pub use model::{Condition, Listing, Model, Object, Page, Part, Upload};
+pub use operation::Operation;
+pub use server::{S3Config, S3Server};
