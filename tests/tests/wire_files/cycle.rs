@@ -11,6 +11,7 @@ use quorate_core::ids::{Generation, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
 use quorate_core::observation::{
     Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, Server,
+    SnapshotsView,
 };
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
@@ -87,6 +88,7 @@ fn seen(role: Role) -> Observation {
         peers: BTreeMap::new(),
         callers: [].into(),
         local: Local { data: unknown(), ran_this_boot: true, superseded: false, process: unknown(), shutdown: None },
+        snapshots: SnapshotsView::none("nothing is known"),
         etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
         kubernetes: KubernetesView::none(),
     }

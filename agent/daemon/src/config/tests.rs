@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 
 use quorate_core::drain::Escalation;
-use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Recovery};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Recovery, SnapshotPolicy};
+use quorate_core::snapshot::retention::Retention;
 
 use super::*;
 use crate::adapters::host::hosts::HostName;
@@ -260,6 +261,14 @@ fn every_value_arrives_where_it_belongs() {
         on_rebalance: OnRebalance::Leave,
         network_trusted: true,
         target_groups: vec!["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/0123456789abcdef".into()],
+        snapshots: SnapshotPolicy {
+            enabled: false,
+            interval: secs(601),
+            recent: secs(61),
+            change_patience: secs(62),
+            retry: secs(63),
+            retention: Retention { all: secs(7 * 3600), hourly: secs(8 * 86_400), daily: secs(6 * 7 * 86_400), at_least: 11 },
+        },
     };
     assert_eq!(settings.policy, policy);
     assert_eq!(settings.cluster.name, Some(ClusterName::new("prod")));
