@@ -28,6 +28,9 @@ const MANIFEST_LIMIT: u64 = 64 << 10;
 const AT_ONCE: usize = 8;
 const MANIFEST: &str = "manifest of a snapshot";
 
+/// Manifests read before, or why they count for nothing, each with the entry of the list that it was read by.
+type Manifests = BTreeMap<SnapshotKey, (ObjectMeta, Result<Manifest, StrayKind>)>;
+
 /// The snapshots of one cluster.
 #[derive(Debug)]
 pub struct SnapshotStore {
@@ -35,8 +38,7 @@ pub struct SnapshotStore {
     me: Me,
     /// Longest time of one look at the list.
     look: Duration,
-    /// Manifests read before, each with the entry of the list that it was read by.
-    read: Mutex<BTreeMap<SnapshotKey, (ObjectMeta, Result<Manifest, StrayKind>)>>,
+    read: Mutex<Manifests>,
 }
 
 impl SnapshotStore {
@@ -223,7 +225,7 @@ impl SnapshotStore {
         Stray { at, stored_at: stored_at(meta), why }
     }
 
-    fn cache(&self) -> MutexGuard<'_, BTreeMap<SnapshotKey, (ObjectMeta, Result<Manifest, StrayKind>)>> {
+    fn cache(&self) -> MutexGuard<'_, Manifests> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

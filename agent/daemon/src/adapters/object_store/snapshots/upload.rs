@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(part_size(40 << 30), 5 << 20);
         for bytes in [50 << 30, 1 << 40, 5 << 40_u64] {
             let size = part_size(bytes) as u64;
-            assert!(bytes.div_ceil(size) <= MOST_PARTS && size % (1 << 20) == 0, "{bytes}: {size}");
+            assert!(bytes.div_ceil(size) <= MOST_PARTS && size.is_multiple_of(1 << 20), "{bytes}: {size}");
         }
     }
 }
