@@ -55,7 +55,7 @@ enum Cover {
     /// A recent one is there.
     Is,
     /// It has to be taken, or is being taken.
-    Lacks(Decision),
+    Lacks(Box<Decision>),
     /// There is none, for this reason, and the change goes on without it.
     GoesWithout(Cow<'static, str>),
 }
@@ -75,7 +75,7 @@ pub(super) fn before_change(s: &Situation<'_>, decision: Decision) -> Decision {
             lock: decision.lock.filter(|_| s.holds_lock() && s.memory.admission.is_some()),
             phase: decision.phase,
             until: snapshot.until.or(decision.until),
-            ..snapshot
+            ..*snapshot
         },
     }
 }
@@ -84,7 +84,7 @@ pub(super) fn before_change(s: &Situation<'_>, decision: Decision) -> Decision {
 pub(super) fn before_admission(s: &Situation<'_>) -> Option<Decision> {
     match cover(s) {
         Cover::Is | Cover::GoesWithout(_) => None,
-        Cover::Lacks(snapshot) => Some(snapshot),
+        Cover::Lacks(snapshot) => Some(*snapshot),
     }
 }
 
@@ -110,11 +110,11 @@ fn cover(s: &Situation<'_>) -> Cover {
     if let Some(taking) = s.seen.snapshots.taking {
         let until = taking.since + policy.change_patience;
         return match s.now < until {
-            true => Cover::Lacks(
+            true => Cover::Lacks(Box::new(
                 Decision::wait(Phase::Voter, format!("waits for the snapshot{}", progress(taking.bytes, taking.of)))
                     .again_in(s.policy.retry / 5)
                     .until(Some(until)),
-            ),
+            )),
             false => Cover::GoesWithout(format!("it takes longer than {} s", policy.change_patience.as_secs()).into()),
         };
     }
@@ -122,7 +122,7 @@ fn cover(s: &Situation<'_>) -> Cover {
         return Cover::GoesWithout(why);
     }
     match take(s, record, Trigger::Change, "takes a snapshot".into()) {
-        Some(decision) => Cover::Lacks(decision),
+        Some(decision) => Cover::Lacks(Box::new(decision)),
         None => Cover::GoesWithout("no voter answers that it could be read from".into()),
     }
 }
