@@ -17,6 +17,11 @@ impl Bits {
         self.0.get((number / 64) as usize).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 
+    /// How many numbers there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
     /// The numbers of this set that are not in `other`.
     pub(crate) fn minus<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = u32> + 'a {
         let word = move |i: usize| self.0[i] & !other.0.get(i).copied().unwrap_or(0);
@@ -41,6 +46,7 @@ mod tests {
         some.insert(64);
         assert_eq!(all.minus(&some).collect::<Vec<_>>(), [0, 63, 200]);
         assert_eq!(some.minus(&all).count(), 0);
+        assert_eq!((all.count(), some.count(), Bits::default().count()), (5, 2, 0));
         assert!(all.contains(200) && !all.contains(199) && !all.contains(5000));
     }
 }

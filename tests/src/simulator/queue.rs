@@ -18,6 +18,8 @@ pub(crate) enum Event {
     Act { node: usize, epoch: u32 },
     /// A machine's operating system has shut down.
     Off { node: usize, epoch: u32 },
+    /// The snapshot that an agent takes is over.
+    Upload { node: usize, epoch: u32 },
     /// A suspended machine goes on.
     Thaw { node: usize },
     /// A fault of the schedule sets in.

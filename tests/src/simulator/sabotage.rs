@@ -39,6 +39,10 @@ pub enum Sabotage {
     DeleteLivingNode,
     /// A leaver does not drain its node.
     LeaveUndrained,
+    /// A membership change waits for no snapshot.
+    ChangeWithoutSnapshot,
+    /// The newest snapshot is deleted.
+    PruneNewest,
 }
 
 impl Sabotage {
@@ -62,5 +66,7 @@ impl Sabotage {
         Self::NameNoServer,
         Self::DeleteLivingNode,
         Self::LeaveUndrained,
+        Self::ChangeWithoutSnapshot,
+        Self::PruneNewest,
     ];
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Policy};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Policy, SnapshotPolicy};
 use quorate_core::role::Role;
+use quorate_core::snapshot::retention::Retention;
 use quorate_core::time::Timestamp;
 
 use super::etcd_model::Rule;
@@ -154,6 +155,8 @@ pub(crate) struct Schedule {
     /// How likely the client writes in each beat, in a thousand.
     pub(crate) writes: u64,
     pub(crate) policy: Policy,
+    /// How often the store's snapshots are listed while nothing changes.
+    pub(crate) listing: Duration,
     pub(crate) weather: Weather,
     /// When each fault strikes and how long it lasts.
     pub(crate) faults: Vec<(Timestamp, Fault, Duration)>,
@@ -170,6 +173,9 @@ pub const SEVERAL_GROUPS: u64 = 1_000_000_000;
 /// Seeds from here on are control planes, whose etcd k3s runs; every fourth in several groups.
 pub const CONTROL_PLANE: u64 = 2_000_000_000;
 
+/// A seed with this bit is the same as without it, but that no snapshots are taken: those that tests know by number are older than these.
+pub const WITHOUT_SNAPSHOTS: u64 = 1 << 40;
+
 /// Time to settle after the faults: several patiences, graces and timeouts one after the other. A server's leave takes a drain longer, so that a refresh
 /// takes twice the time.
 const TO_SETTLE: Duration = Duration::from_secs(400);
@@ -177,6 +183,8 @@ const TO_SETTLE: Duration = Duration::from_secs(400);
 impl Schedule {
     /// The schedule of a seed.
     pub(crate) fn of(seed: u64) -> Self {
+        let takes_none = seed & WITHOUT_SNAPSHOTS != 0;
+        let seed = seed & !WITHOUT_SNAPSHOTS;
         let mut rng = Rng::new(seed ^ 0x5eed);
         let role = if seed < CONTROL_PLANE { Role::Etcd } else { Role::ControlPlane };
         let several = if seed < CONTROL_PLANE { seed >= SEVERAL_GROUPS } else { seed.is_multiple_of(4) };
@@ -208,11 +216,14 @@ impl Schedule {
             catch_up: 5 + usize::try_from(rng.below(60)).unwrap_or(0),
             writes: 300,
             policy: policy(&mut rng),
+            listing: seconds(60),
             weather: Weather::of(&mut rng),
             faults,
             calm,
             end: calm + if role.has_node() { TO_SETTLE * 2 } else { TO_SETTLE },
         };
+        (schedule.policy.snapshots, schedule.listing) = snapshots(seed);
+        schedule.policy.snapshots.enabled &= !takes_none;
         if heeds_rebalance {
             schedule.policy.on_rebalance = OnRebalance::Leave;
         }
@@ -284,6 +295,25 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         ..Policy::default()
     }
 }
+
+/// When snapshots are taken and kept, and how often they are listed at rest. Drawn apart, as what EC2 announces is.
+fn snapshots(seed: u64) -> (SnapshotPolicy, Duration) {
+    let mut rng = Rng::new(seed ^ SNAPSHOTS);
+    let (enabled, often) = (rng.chance(850), rng.chance(350));
+    let at_least = 1 + rng.index(3).unwrap_or(0);
+    let few = Retention { all: seconds(rng.between(5, 20)), hourly: Duration::ZERO, daily: Duration::ZERO, at_least };
+    let policy = SnapshotPolicy {
+        enabled,
+        interval: seconds(if often { 8 } else { 60 }),
+        recent: seconds(*rng.pick(&[2, 6, 6, 15]).unwrap_or(&6)),
+        change_patience: seconds(*rng.pick(&[1, 6, 6, 25]).unwrap_or(&6)),
+        retry: seconds(6),
+        retention: if often { few } else { Retention::default() },
+    };
+    (policy, seconds(*rng.pick(&[15, 60]).unwrap_or(&60)))
+}
+
+const SNAPSHOTS: u64 = 0xdb << 24;
 
 fn delays(rng: &mut Rng) -> Delays {
     Delays {

@@ -109,6 +109,20 @@ counts! {
     own_nodes_deleted,
     /// Nodes of the dead that another agent deleted.
     dead_nodes_deleted,
+    /// Snapshots taken.
+    snapshots_taken,
+    /// Those of them that lack a write which was acknowledged before: their member was behind its leader.
+    snapshots_behind,
+    /// Those that came to nothing.
+    snapshots_failed,
+    /// Those that died with the agent that took them.
+    snapshots_broken_off,
+    /// Those that were deleted.
+    snapshots_deleted,
+    /// Membership changes with a snapshot from just before.
+    changes_with_snapshot,
+    /// Those with a reason to go without.
+    changes_without_snapshot,
     /// Calls to the AWS control plane.
     aws_calls,
     /// Seconds of virtual time.

@@ -40,6 +40,7 @@ fn quiet(hours: u32) -> Schedule {
         rule: Rule::QuorumOfMore,
         catch_up: 1000,
         writes: 0,
+        listing: Duration::from_secs(60),
         policy: Policy { network_trusted: true, ..Policy::default() },
         weather: Weather::fair(),
         faults: Vec::new(),

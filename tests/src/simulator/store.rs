@@ -1,9 +1,11 @@
-//! The charter's object store: create-if-absent is exact, lists may lag, objects may vanish.
+//! The object store: of the charter create-if-absent is exact, lists may lag, objects may vanish; the snapshots lie beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::charter::{Log, Record, State, StoreView};
-use quorate_core::ids::{EtcdClusterId, MemberId};
+use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
+
+use super::snapshots::Snapshots;
 
 /// The store, and what was ever in it.
 #[derive(Debug, Default)]
@@ -17,8 +19,12 @@ pub(crate) struct Store {
     pub(crate) version: u64,
     /// Every etcd cluster that a record ever called established, for the invariants.
     pub(crate) ever_established: Vec<EtcdClusterId>,
+    /// The generation of each of them.
+    generations: BTreeMap<EtcdClusterId, Generation>,
     /// Every member that a record ever named, for the invariants.
     pub(crate) ever_listed: BTreeSet<MemberId>,
+    /// What lies beside the charter.
+    snapshots: Snapshots,
 }
 
 impl Store {
@@ -29,6 +35,7 @@ impl Store {
         }
         if let Some(cluster) = record.etcd_cluster.filter(|c| record.state == State::Established && !self.ever_established.contains(c)) {
             self.ever_established.push(cluster);
+            self.generations.insert(cluster, record.generation);
         }
         self.ever_listed.extend(record.voters.iter().map(|v| v.member));
         self.records.insert(record.number, record.clone());
@@ -41,15 +48,32 @@ impl Store {
         let shown = self.lag.unwrap_or(u64::MAX);
         let visible = || self.records.range(..=shown).map(|(_, record)| record);
         let Some(highest) = visible().next_back().map(|r| r.number) else {
-            return if self.foreign { StoreView::Foreign { example: "backup.tar".into() } } else { StoreView::Absent };
+            let example = if self.foreign { Some("backup.tar") } else { (!self.snapshots.is_empty()).then_some("snapshots") };
+            return example.map_or(StoreView::Absent, |example| StoreView::Foreign { example: example.into() });
         };
         let from = known.unwrap_or(1).min(highest);
         StoreView::Charter(Log { records: visible().filter(|r| r.number >= from).cloned().collect() })
     }
 
+    /// The snapshots: beside them no charter is merely absent.
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    /// The same, to change them.
+    pub(crate) fn snapshots_mut(&mut self) -> &mut Snapshots {
+        self.version += 1;
+        &mut self.snapshots
+    }
+
     /// The truth: the highest record.
     pub(crate) fn highest(&self) -> Option<&Record> {
         self.records.values().next_back()
+    }
+
+    /// The truth: the generation that this cluster was established as.
+    pub(crate) fn generation_of(&self, cluster: EtcdClusterId) -> Option<Generation> {
+        self.generations.get(&cluster).copied()
     }
 
     /// The truth: whether the record of that number is there.
@@ -79,5 +103,23 @@ impl Store {
         let (number, _) = self.records.pop_last()?;
         self.version += 1;
         Some(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_core::ids::SnapshotKey;
+    use quorate_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn beside_snapshots_no_charter_is_merely_absent() {
+        let mut store = Store::default();
+        let read = store.version;
+        assert_eq!(store.view(None), StoreView::Absent);
+        store.snapshots_mut().leave_remains(&SnapshotKey::new("snapshots/1/2"), Timestamp(0));
+        assert_eq!(store.view(None), StoreView::Foreign { example: "snapshots".into() });
+        assert_ne!(store.version, read, "who has read it before reads it again");
     }
 }

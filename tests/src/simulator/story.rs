@@ -1,6 +1,8 @@
 //! How a run is told.
 
 use quorate_core::plan::{Start, Step};
+use quorate_core::policy::{Policy, SnapshotPolicy};
+use quorate_core::snapshot::retention::Retention;
 
 use super::schedule::Schedule;
 
@@ -8,7 +10,7 @@ use super::schedule::Schedule;
 pub(crate) fn head(seed: u64, s: &Schedule) -> String {
     format!(
         "seed {seed}: {}{}, {}, at most {} voters, {:?}, EC2 tells a death after {:?}, lists a launch after {:?}, \
-         forgets after {:?}{}{}; weather {:?}; calm from {}\n",
+         forgets after {:?}{}{}; weather {:?}; {}; calm from {}\n",
         if s.role.has_node() { "a control plane, " } else { "" },
         groups(&s.sizes),
         if s.hooks { format!("hooks {:?}/{:?}", s.launch_timeout, s.terminate_timeout) } else { "no hooks".to_owned() },
@@ -20,8 +22,20 @@ pub(crate) fn head(seed: u64, s: &Schedule) -> String {
         if s.reuse_addresses { ", addresses are reused" } else { "" },
         if s.retain_on_abandon { ", abandoned are retained" } else { "" },
         s.weather,
+        snapshots(&s.policy),
         s.calm
     )
+}
+
+fn snapshots(policy: &Policy) -> String {
+    let SnapshotPolicy { enabled, interval, recent, change_patience, retention, .. } = policy.snapshots;
+    let Retention { all, at_least, .. } = retention;
+    match enabled {
+        true => format!(
+            "a snapshot each {interval:?} and {recent:?} before a change, which waits {change_patience:?}; kept {all:?}, at least {at_least}"
+        ),
+        false => "no snapshots".to_owned(),
+    }
 }
 
 fn groups(sizes: &[u32]) -> String {

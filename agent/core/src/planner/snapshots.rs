@@ -68,10 +68,11 @@ pub(super) fn before_change(s: &Situation<'_>, decision: Decision) -> Decision {
     match cover(s) {
         Cover::Is => decision,
         Cover::GoesWithout(why) => Decision { says: format!("{}; without a snapshot before: {why}", decision.says).into(), ..decision },
-        // A lock that is held is kept: what it was taken for goes on in a moment. None is taken for a snapshot.
+        // The lock is neither taken for a snapshot nor kept: it takes as long as the store does, and the agent beside the leader may need the lock
+        // meanwhile. Only a server that was let in adds its member under it just now.
         Cover::Lacks(snapshot) => Decision {
             says: format!("{}; {} before", decision.says, snapshot.says).into(),
-            lock: decision.lock.filter(|_| s.holds_lock()),
+            lock: decision.lock.filter(|_| s.holds_lock() && s.memory.admission.is_some()),
             phase: decision.phase,
             until: snapshot.until.or(decision.until),
             ..*snapshot
@@ -111,7 +112,9 @@ fn cover(s: &Situation<'_>) -> Cover {
         return match s.now < until {
             true => {
                 let wait = Decision::wait(Phase::Voter, format!("waits for the snapshot{}", progress(taking.bytes, taking.of)));
-                Cover::Lacks(Box::new(wait.again_in(s.policy.retry / 5).until(Some(until))))
+                // A small database is there in no time.
+                let pause = if s.now.since(taking.since) < s.policy.cycle { s.policy.retry / 5 } else { s.policy.retry };
+                Cover::Lacks(Box::new(wait.again_in(pause).until(Some(until))))
             }
             false => Cover::GoesWithout(format!("it takes longer than {} s", policy.change_patience.as_secs()).into()),
         };

@@ -67,6 +67,9 @@ async fn take(world: &World, snapshots: &Snapshots, clock: Clock) -> anyhow::Res
     drop(tell);
     bar.await?;
     let saved = saved?;
+    if let Some(doubt) = &saved.doubt {
+        eprintln!("no quorum confirmed that this member has every acknowledged write, so that some may be missing: {doubt}");
+    }
     println!("{} (revision {}, {})", saved.key, saved.manifest.revision, size(saved.manifest.size));
     Ok(ExitCode::SUCCESS)
 }

@@ -5,13 +5,14 @@ use std::io;
 use bytes::Bytes;
 use quorate_core::ids::SnapshotKey;
 use quorate_core::observation::Me;
-use quorate_core::snapshot::{Manifest, SnapshotOrder};
+use quorate_core::snapshot::{Manifest, SnapshotOrder, Trigger};
 use quorate_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::{Checksum, SnapshotError, Sum};
 use crate::adapters::etcd::{Etcd, Ranges, SnapshotStream, Source, current_revision};
 use crate::adapters::object_store::{SnapshotStore, Upload, part_size};
+use crate::telemetry::chain;
 
 /// How far one has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,12 +30,14 @@ pub struct Saved {
     pub key: SnapshotKey,
     /// Its manifest.
     pub manifest: Manifest,
+    /// Why no quorum confirmed that it has every acknowledged write; never with one that an agent takes by itself.
+    pub doubt: Option<String>,
 }
 
 /// Takes the snapshot that `order` tells of.
 ///
 /// # Flow
-/// 1. The member says whose it is and how far its data goes.
+/// 1. A quorum confirms that the member lags behind in nothing that was acknowledged; the member says whose it is and how far its data goes.
 /// 2. Its database is read to the stream's end and sent in parts, of which at most three are on their way.
 /// 3. etcd's own checksum at the end is compared, and the store puts the parts together.
 /// 4. A few pages are read back, which tell the exact revision; etcd itself says only one from before.
@@ -53,6 +56,12 @@ pub async fn save(
     progress: &watch::Sender<Progress>,
 ) -> Result<Saved, SnapshotError> {
     let url = &*order.via.url;
+    let doubt = match etcd.confirm_up_to_date(url).await {
+        Ok(()) => None,
+        // What an operator can get may be all that is left.
+        Err(error) if order.trigger == Trigger::Operator => Some(chain(&error)),
+        Err(error) => return Err(error.into()),
+    };
     let source = etcd.snapshot_source(url).await?;
     if source.cluster != order.etcd_cluster {
         return Err(SnapshotError::AnotherCluster { url: url.to_owned(), answered: source.cluster, expected: order.etcd_cluster });
@@ -67,7 +76,7 @@ pub async fn save(
     }
     let manifest = Manifest { revision, ..manifest(order, me, now, source, sum) };
     store.finish(&key, &manifest).await?;
-    Ok(Saved { key, manifest })
+    Ok(Saved { key, manifest, doubt })
 }
 
 async fn send(

@@ -85,7 +85,7 @@ impl Snapshots {
         let since = work.taking.take().map_or(at, |(taking, _)| taking.since);
         let (trigger, took) = (order.trigger, at.since(since));
         match &result {
-            Ok(Saved { key, manifest }) => info!(
+            Ok(Saved { key, manifest, .. }) => info!(
                 message_id = messages::SNAPSHOT_TAKEN,
                 quorate.snapshot = %key,
                 "snapshot {key} is in the store: revision {}, {} bytes, after {took:.1?}", manifest.revision, manifest.size

@@ -93,6 +93,16 @@ impl Data {
         (self.log.last().map_or(0, |e| e.term), self.log.len())
     }
 
+    /// The last revision that is applied: each write makes one.
+    pub(crate) fn revision(&self) -> u64 {
+        1 + self.writes.count()
+    }
+
+    /// Bytes of a snapshot of it: a database's first page, and more with each write.
+    pub(crate) fn size(&self) -> u64 {
+        4096 * self.revision()
+    }
+
     pub(crate) fn entry(&self, id: MemberId) -> Option<&Member> {
         self.members.iter().find(|m| m.id == id)
     }

@@ -6,7 +6,7 @@ use quorate_core::ids::MemberId;
 use quorate_core::observation::{Member, MemberStatus, Membership};
 use quorate_core::time::Timestamp;
 
-use super::{CallError, Change, Etcd, Host, Links};
+use super::{CallError, Change, Etcd, HEALTH_INTERVAL, Host, Links};
 
 const FOR_LEARNER: CallError = CallError::Refused("etcdserver: rpc not supported for learner");
 
@@ -79,6 +79,16 @@ impl Etcd {
         let leader = self.leader_near(host, links).ok_or(CallError::Timeout)?;
         self.propose(host, Change::Put(number), now, links)?;
         Ok(leader)
+    }
+
+    /// Whether this member holds whatever was acknowledged until a moment ago: it has applied an entry of the term of a leader with quorum, and so all
+    /// from before, and has followed that leader for a while, or is it.
+    pub(crate) fn is_level(&self, host: Host, now: Timestamp, links: &impl Links) -> bool {
+        let Some(leader) = self.leader_near(host, links).filter(|l| self.has_quorum(*l, links)) else { return false };
+        let (Some((own, _)), Some((theirs, _))) = (self.servers[host].live(), self.servers[leader].live()) else { return false };
+        let of_this_term = own.log[..own.applied].last().is_some_and(|e| e.term == theirs.term);
+        let follows = |since: Timestamp| now.since(since) >= HEALTH_INTERVAL;
+        of_this_term && (leader == host || self.connected_since(leader, host).is_some_and(follows))
     }
 
     /// Hosts that lead a cluster with quorum, as it is now.

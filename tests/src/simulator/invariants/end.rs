@@ -21,6 +21,7 @@ impl World {
             .or_else(|| self.charter_unsettled())
             .or_else(|| self.nodes_unsettled())
             .or_else(|| self.agents_unsettled())
+            .or_else(|| self.snapshots_unsettled())
     }
 
     fn groups_unsettled(&self) -> Option<String> {

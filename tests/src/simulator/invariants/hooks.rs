@@ -52,7 +52,13 @@ impl World {
     /// When EC2 takes its machine, as it has told it.
     fn taken_at(&self, instance: &InstanceId) -> Option<Timestamp> {
         let said = self.region.metadata(instance)?;
-        let events = said.maintenance.iter().filter(|event| event.state == "active").map(|event| event.not_before);
+        // What is canceled at the last moment the node does not know in time.
+        let just_canceled = |at: Timestamp| self.now >= at && self.now.since(at) < NEAR;
+        let events = said
+            .maintenance
+            .iter()
+            .filter(|event| event.state == "active" || just_canceled(event.not_before))
+            .map(|event| event.not_before);
         said.spot.iter().map(|spot| spot.time).chain(events).min()
     }
 

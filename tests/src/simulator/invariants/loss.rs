@@ -59,7 +59,7 @@ impl World {
     }
 
     /// Every copy of a member's data that still exists, data kept by a recovery included.
-    fn copies(&self) -> impl Iterator<Item = &Data> {
+    pub(crate) fn copies(&self) -> impl Iterator<Item = &Data> {
         let kept = self.nodes.iter().filter_map(|n| n.disk.superseded.as_deref());
         self.etcd.servers.iter().filter_map(|s| s.data.as_ref()).chain(kept)
     }

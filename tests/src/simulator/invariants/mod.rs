@@ -6,6 +6,7 @@ mod end;
 mod hooks;
 mod loss;
 mod servers;
+mod snapshots;
 
 use std::fmt;
 
@@ -37,6 +38,8 @@ impl fmt::Display for Violation {
 pub(crate) struct Checks {
     /// The client's acknowledged writes.
     pub(crate) acknowledged: Bits,
+    /// When each write was made, acknowledged or not.
+    pub(crate) written_at: Vec<Timestamp>,
     /// Those of them that a recovery was allowed to lose.
     pub(crate) forgiven: Bits,
     pub(crate) next_write: u32,

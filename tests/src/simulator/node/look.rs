@@ -36,6 +36,7 @@ impl World {
         node.agent = None;
         node.answer = None;
         node.able_since = self.now;
+        self.break_off_upload(n);
     }
 
     /// Looks and decides; the step, if there is one, takes effect a little later.
@@ -55,6 +56,7 @@ impl World {
         agent.report = Some(plan.report.clone());
         agent.answer(&mut self.nodes[n].answer, self.now);
         self.sabotage_answer(n, &agent);
+        self.check_cover_of_admission(n, &agent);
         self.note_admission(&agent);
         let pause = self.take_up(n, &mut agent, plan, slow);
         self.nodes[n].agent = Some(agent);
@@ -78,6 +80,7 @@ impl World {
             self.tell(n, || refusal.to_string());
             return Some(self.policy.retry);
         }
+        self.check_cover(n, agent, &step);
         agent.pending = Some(step);
         let lag = self.lag(slow);
         let epoch = self.nodes[n].epoch;
@@ -131,6 +134,9 @@ impl World {
 
     fn note(&mut self, n: usize, mut agent: Box<Agent>, step: &Step, outcome: &Outcome) {
         agent.memory.note(step, outcome, &self.policy, self.now);
+        if matches!(step, Step::PruneSnapshots { .. }) {
+            agent.listed.tried = None;
+        }
         self.persist(n, &agent);
         agent.steps += 1;
         let pause = match outcome {

@@ -7,6 +7,7 @@ pub(crate) mod look;
 pub(crate) mod observe;
 pub(crate) mod readings;
 mod sabotage;
+pub(crate) mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use quorate_core::time::Timestamp;
 use crate::region::Caller;
 use crate::simulator::k3s::Unit;
 use disk::Disk;
+use uploads::{Listed, Uploads};
 
 /// What ails an instance's IMDS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub(crate) struct Node {
     pub(crate) wiped: bool,
     /// Its k3s, where a distribution runs the members.
     pub(crate) k3s: Unit,
+    /// The snapshots that its agent takes.
+    pub(crate) uploads: Uploads,
 }
 
 /// What an agent tells its peers; the count spares readers from copying the record each time.
@@ -90,6 +94,8 @@ pub(crate) struct Agent {
     pub(crate) store_read: Option<(u64, Option<u64>)>,
     /// The drain that it has begun.
     pub(crate) drain: Option<observe::Drain>,
+    /// The store's snapshots as it read them last.
+    pub(crate) listed: Listed,
 }
 
 impl Agent {
@@ -106,6 +112,7 @@ impl Agent {
             heard: BTreeMap::new(),
             store_read: None,
             drain: None,
+            listed: Listed::default(),
         }
     }
 }
@@ -135,7 +142,7 @@ fn nothing_seen(me: Me) -> Observation {
             shutdown: None,
         },
         kubernetes: KubernetesView::none(),
-        snapshots: SnapshotsView::none("the model's store keeps no snapshots"),
+        snapshots: SnapshotsView::none("snapshots are switched off, or were not listed yet"),
         etcd: EtcdView {
             membership: Reading::unknown(NOT_YET),
             local_list: Reading::unknown(NOT_YET),
@@ -167,6 +174,7 @@ impl Node {
             ran_this_boot: false,
             wiped: false,
             k3s: Unit::default(),
+            uploads: Uploads::default(),
         }
     }
 

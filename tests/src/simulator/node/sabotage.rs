@@ -1,9 +1,12 @@
 //! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
 
-use quorate_core::observation::{ControlPlane, DataClaim, Draining, Ec2Answer, Ec2State, Notices, PeerAnswer};
+use quorate_core::ids::SnapshotKey;
+use quorate_core::observation::{ControlPlane, DataClaim, Draining, Ec2Answer, Ec2State, Notices, PeerAnswer, Taken};
 use quorate_core::plan::{HookResult, NodeStep, Plan, Start, Step, StopReason, Via};
+use quorate_core::planner;
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
+use quorate_core::snapshot::{SnapshotOrder, Trigger};
 
 use super::Agent;
 use crate::simulator::sabotage::Sabotage;
@@ -59,6 +62,8 @@ impl World {
             Sabotage::NameNoServer => without_server(plan),
             Sabotage::DeleteLivingNode if plan.step.is_none() => deletion_of_another(agent),
             Sabotage::RemoveTheSilent => forced_removal(agent),
+            Sabotage::ChangeWithoutSnapshot => self.change_at_once(agent, plan),
+            Sabotage::PruneNewest if plan.step.is_none() => deletion_of_newest(agent),
             Sabotage::StopWithoutLeaving if plan.report.phase == Phase::Leaving && self.etcd.servers[n].run.is_some() => {
                 Some(Step::StopMember(StopReason::Left))
             }
@@ -92,6 +97,17 @@ impl World {
         }
     }
 
+    /// What it would do if it had taken a snapshot just now.
+    fn change_at_once(&self, agent: &Agent, plan: &Plan) -> Option<Step> {
+        if !matches!(plan.step, None | Some(Step::TakeSnapshot(SnapshotOrder { trigger: Trigger::Change, .. }))) {
+            return None;
+        }
+        let mut seen = agent.seen.clone();
+        seen.snapshots.taken = Some(Taken { trigger: Trigger::Change, at: self.now, result: Ok(SnapshotKey::new("none")) });
+        let step = planner::plan(&seen, &agent.memory, &self.policy, self.now).step;
+        step.filter(|s| matches!(s, Step::AcquireLock { .. } | Step::AddLearner { .. } | Step::Promote { .. } | Step::RemoveMember { .. }))
+    }
+
     fn forced_completion(&self, n: usize, agent: &Agent, launch: bool) -> Option<Step> {
         use quorate_core::observation::{LifecycleState, Transition};
         let me = &self.nodes[n].me;
@@ -117,6 +133,11 @@ fn forced_removal(agent: &Agent) -> Option<Step> {
     let membership = agent.seen.etcd.membership.fresh()?;
     let silent = membership.voters().find(|m| agent.seen.etcd.statuses.get(&m.id).is_none_or(|s| s.fresh().is_none()))?;
     Some(Step::RemoveMember { via: via(agent)?, member: silent.id })
+}
+
+fn deletion_of_newest(agent: &Agent) -> Option<Step> {
+    let newest = agent.seen.snapshots.stored.fresh()?.snapshots.last()?;
+    Some(Step::PruneSnapshots { keys: vec![newest.key.clone()], abandoned: Vec::new() })
 }
 
 fn via(agent: &Agent) -> Option<Via> {

@@ -11,6 +11,7 @@ impl World {
         let Some(host) = self.rng.pick(&serving).copied() else { return };
         let number = self.checks.next_write;
         self.checks.next_write += 1;
+        self.checks.written_at.push(self.now);
         let Ok(leader) = self.etcd.put(host, number, self.now, &self.network) else { return };
         self.check_written(leader);
         if !self.rng.chance(self.weather.lost_answers) {

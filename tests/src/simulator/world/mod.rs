@@ -38,6 +38,8 @@ const SETTLING: Duration = Duration::from_secs(2);
 pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) rng: Rng,
+    /// What concerns snapshots is drawn apart, so that schedules are much as they were before there were any.
+    pub(crate) luck: Rng,
     pub(crate) queue: Queue,
     pub(crate) region: Region,
     pub(crate) etcd: Etcd,
@@ -120,11 +122,15 @@ impl World {
                     None => self.look(node),
                 }
             }
+            Event::Upload { node, epoch } if self.nodes[node].epoch == epoch => match self.nodes[node].frozen_until {
+                Some(until) => self.queue.set(until.max(self.now) + Duration::from_millis(1), event),
+                None => self.end_upload(node),
+            },
             Event::Off { node, epoch } if self.nodes[node].epoch == epoch => self.os_is_down(node),
             Event::Thaw { node } => self.thaw(node),
             Event::Fault(index) => self.strike(index),
             Event::Ease(index) => self.ease(index),
-            Event::Start { .. } | Event::Look { .. } | Event::Act { .. } | Event::Off { .. } => {}
+            Event::Start { .. } | Event::Look { .. } | Event::Act { .. } | Event::Off { .. } | Event::Upload { .. } => {}
         }
     }
 

@@ -12,7 +12,7 @@ use crate::simulator::network::Network;
 use crate::simulator::queue::Queue;
 use crate::simulator::rng::Rng;
 use crate::simulator::sabotage::Sabotage;
-use crate::simulator::schedule::Schedule;
+use crate::simulator::schedule::{Schedule, WITHOUT_SNAPSHOTS};
 use crate::simulator::stats::Stats;
 use crate::simulator::store::Store;
 
@@ -23,8 +23,12 @@ pub(crate) const TERMINATE_HOOK: &str = "quorate-terminate";
 pub(crate) const CLUSTER_TAG: &str = "quorate:cluster";
 pub(crate) const CLUSTER: &str = "prod";
 
+/// What becomes of snapshots is drawn apart.
+const LUCK: u64 = 0x51 << 32;
+
 impl World {
     pub(crate) fn new(seed: u64, schedule: Schedule, sabotage: Option<Sabotage>, tells: bool) -> Self {
+        let seed = seed & !WITHOUT_SNAPSHOTS;
         let mut rng = Rng::new(seed);
         let region = Region::new(RegionConfig {
             seed: rng.next(),
@@ -37,6 +41,7 @@ impl World {
         let mut world = Self {
             now: Timestamp(0),
             rng,
+            luck: Rng::new(seed ^ LUCK),
             queue: Queue::default(),
             region,
             etcd,

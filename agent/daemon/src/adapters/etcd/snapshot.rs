@@ -61,6 +61,17 @@ impl Etcd {
         Ok(Source { cluster: EtcdClusterId(header.cluster_id()), version: StatusResponse::version(&response).to_owned(), revision })
     }
 
+    /// Returns once a quorum has confirmed that the member at `url` has all that was acknowledged when it was called: a snapshot of one that lags behind
+    /// the leader would lack writes.
+    ///
+    /// # Errors
+    /// No quorum, or no answer in time.
+    pub async fn confirm_up_to_date(&self, url: &str) -> Result<(), EtcdError> {
+        // Linearizable, as every Get is that does not say otherwise; it asks for one key that need not be there.
+        let read = async |c: &etcd_client::Client| c.kv_client().get("/quorate/", None).await;
+        self.endpoints.call(url, "Get", self.call_timeout, read).await.map(drop)
+    }
+
     /// Begins to read the member's database.
     ///
     /// # Errors

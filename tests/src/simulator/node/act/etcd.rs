@@ -16,13 +16,18 @@ impl World {
         if !self.has_credentials(n) {
             return None;
         }
+        let host = self.listening(n, &via.url)?;
+        (fate != Fate::LostBefore).then_some((host, fate))
+    }
+
+    /// Whose client port `n` reaches at that URL.
+    pub(super) fn listening(&self, n: usize, url: &Arc<str>) -> Option<usize> {
         let there = |h: &usize| {
             let server = &self.etcd.servers[*h];
             let serves = if *h == n { self.etcd.serves(*h) } else { self.etcd.serves_remote(*h) };
-            server.client_url == via.url && serves && self.reaches(n, *h)
+            server.client_url == *url && serves && self.reaches(n, *h)
         };
-        let host = (0..self.nodes.len()).find(there)?;
-        (fate != Fate::LostBefore).then_some((host, fate))
+        (0..self.nodes.len()).find(there)
     }
 
     pub(super) fn acquire_lock(&mut self, n: usize, via: &Via, purpose: &'static str) -> Outcome {

@@ -4,6 +4,7 @@ mod aws;
 mod disk;
 mod etcd;
 mod kubernetes;
+mod snapshots;
 
 use quorate_core::plan::{Outcome, Step};
 
@@ -41,7 +42,8 @@ impl World {
             Step::MoveLeader { via, to } => self.move_leader(n, via, *to),
             // No target groups are configured, and nothing else hangs on one.
             Step::ForgetOrder | Step::DeregisterTarget { .. } => Outcome::Done,
-            Step::TakeSnapshot(_) | Step::PruneSnapshots { .. } => self.refused("the model's store keeps no snapshots"),
+            Step::TakeSnapshot(order) => self.take_snapshot(n, order),
+            Step::PruneSnapshots { keys, abandoned } => self.prune_snapshots(n, keys, abandoned),
             Step::Node(step) => self.node_step(n, step),
             Step::SetPause { via, pause } => self.set_pause(n, via, Some(pause)),
             Step::ClearPause { via } => self.set_pause(n, via, None),

@@ -5,6 +5,7 @@ mod etcd;
 mod kubernetes;
 mod local;
 mod peers;
+mod snapshots;
 
 use quorate_core::observation::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 use quorate_core::reading::Reading;
@@ -23,10 +24,12 @@ impl World {
         let mut slow = self.observe_local(n, agent);
         slow |= self.observe_target(n, agent);
         slow |= self.observe_store(n, agent);
+        slow |= self.observe_snapshots(n, agent);
         slow |= self.observe_peers(n, agent);
         slow |= self.observe_etcd(n, agent);
         slow |= self.observe_kubernetes(n, agent);
         slow |= self.ask_aws(n, agent);
+        agent.listed.steady = snapshots::is_steady(agent);
         slow
     }
 
