@@ -26,6 +26,8 @@ mod snapshots;
 mod store;
 #[path = "lab_etcd/targets.rs"]
 mod targets;
+#[path = "lab_etcd/total_loss.rs"]
+mod total_loss;
 #[path = "lab_etcd/traces.rs"]
 mod traces;
 #[path = "lab_etcd/writer.rs"]

@@ -47,6 +47,7 @@ fn record(number: u64) -> Record {
         ever_established: Some(Generation(1)),
         etcd_cluster: None,
         voters: vec![ListedVoter { instance: "i-1".into(), member: MemberId(number) }],
+        ancestors: Vec::new(),
     }
 }
 

@@ -59,10 +59,23 @@ pub struct ListedVoter {
     pub member: MemberId,
 }
 
+/// A generation that a later one's data descends from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ancestor {
+    /// Its number.
+    pub generation: Generation,
+    /// Its etcd cluster.
+    pub etcd_cluster: EtcdClusterId,
+}
+
 /// The digest of a record's bytes, in hex; the next record names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecordDigest(pub String);
+
+/// So many ancestors are remembered: a record stays small, and older snapshots than that are no recovery's first choice.
+const ANCESTORS: usize = 16;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +103,10 @@ pub struct Record {
     pub etcd_cluster: Option<EtcdClusterId>,
     /// Voters, sorted by instance; a learner about to be promoted counts as one.
     pub voters: Vec<ListedVoter>,
+    /// Whose data this generation's goes on from, the nearest last; none where it began empty. A snapshot of none of them, nor of this generation
+    /// itself, is another history's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<Ancestor>,
 }
 
 impl Record {
@@ -117,6 +134,14 @@ impl Record {
         let linked = next.number == self.number + 1 && next.previous.as_ref() == Some(&self.digest());
         let fresh = next.number > self.number && next.origin == Origin::Fresh && next.founder().is_some();
         linked || fresh
+    }
+
+    /// The ancestors of a generation that goes on from this one's data: itself too, if it was ever established.
+    #[must_use]
+    pub fn lineage(&self) -> Vec<Ancestor> {
+        let own = self.etcd_cluster.map(|etcd_cluster| Ancestor { generation: self.generation, etcd_cluster });
+        let all: Vec<Ancestor> = self.ancestors.iter().copied().chain(own).collect();
+        all[all.len().saturating_sub(ANCESTORS)..].to_vec()
     }
 
     /// Whether this record lists `instance` as a voter.

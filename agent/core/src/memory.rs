@@ -211,6 +211,8 @@ pub struct Memory {
     pub api_answered: Option<Timestamp>,
     /// The newest snapshot of the current generation, and since when it has been there, by this node's own clock.
     pub newest_snapshot: Option<(SnapshotKey, Timestamp)>,
+    /// Snapshots that turned out not to be what their manifests say, and why.
+    pub refused_snapshots: BTreeMap<SnapshotKey, String>,
     /// The store's snapshots have been listed.
     pub snapshots_listed: bool,
     /// When each kind of question was last put to AWS.
@@ -259,6 +261,7 @@ impl Memory {
             removal_asked: None,
             api_answered: None,
             newest_snapshot: None,
+            refused_snapshots: BTreeMap::new(),
             snapshots_listed: false,
             asked: Asked::default(),
             hurry: None,

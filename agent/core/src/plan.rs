@@ -152,6 +152,20 @@ pub enum Step {
         /// The new cluster's token.
         token: String,
     },
+    /// Begin to read a snapshot from the store onto this disk, beside the data, and prove it on the way; beside the loop.
+    FetchSnapshot {
+        /// Which.
+        key: SnapshotKey,
+    },
+    /// Restore the snapshot that was fetched, on an empty disk, as a new one-member generation.
+    RestoreSnapshot {
+        /// Which.
+        key: SnapshotKey,
+        /// The new generation.
+        generation: Generation,
+        /// The new cluster's token.
+        token: String,
+    },
     /// Move the old data of a recovery to the trash, now that the new generation is established.
     DropSuperseded,
     /// Take the cluster-wide lock.
@@ -245,6 +259,8 @@ impl Step {
             Self::StopMember(_) => "stop-member",
             Self::PutDataAside { .. } => "put-data-aside",
             Self::RestoreOwnData { .. } => "restore-own-data",
+            Self::FetchSnapshot { .. } => "fetch-snapshot",
+            Self::RestoreSnapshot { .. } => "restore-snapshot",
             Self::DropSuperseded => "drop-superseded",
             Self::AcquireLock { .. } => "acquire-lock",
             Self::RenewLock { .. } => "renew-lock",

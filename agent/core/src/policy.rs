@@ -15,6 +15,15 @@ pub enum Recovery {
     Halt,
 }
 
+/// What to do by itself when the data of every voter is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTotalLoss {
+    /// Restore the newest snapshot that verifies.
+    Restore,
+    /// Never act.
+    Halt,
+}
+
 /// How a termination hook is completed when leaving safely was impossible before its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailedLeave {
@@ -85,6 +94,8 @@ pub struct Policy {
     pub retry: Duration,
     /// See [`Recovery`].
     pub recovery: Recovery,
+    /// See [`OnTotalLoss`].
+    pub on_total_loss: OnTotalLoss,
     /// See [`OnFailedLeave`].
     pub on_failed_leave: OnFailedLeave,
     /// See [`OnRebalance`].
@@ -182,6 +193,7 @@ impl Default for Policy {
             call_timeout: secs(5),
             retry: Duration::from_millis(500),
             recovery: Recovery::Safe,
+            on_total_loss: OnTotalLoss::Restore,
             on_failed_leave: OnFailedLeave::Continue,
             on_rebalance: OnRebalance::Report,
             network_trusted: false,

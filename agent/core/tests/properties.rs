@@ -184,6 +184,49 @@ fn a_survivor_claims_only_as_a_listed_voter_and_over_nobody() {
     assert_eq!(void, Some("acknowledged writes could be missing"));
 }
 
+/// Torn worlds hardly ever let a snapshot be restored: what stands in its way is shown on one that may be, and then with one thing changed.
+#[test]
+fn a_snapshot_is_restored_only_where_nothing_newer_is_left() {
+    let why_not = |change: &str| {
+        let mut teller = story::Teller::new("restore");
+        let world = ["me i-d", "policy network-trusted", "hooks none", "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3"];
+        let lost = ["listed i-d, i-e", "own-state InService", "ec2 i-a terminated", "ec2 i-b terminated", "ec2 i-c terminated"];
+        world.iter().chain(&lost).for_each(|line| teller.line(line));
+        ["peer i-e waiting no-data", "snapshots aged 5min, 40min", "decide", "done", "snapshots fetched"]
+            .iter()
+            .for_each(|line| teller.line(line));
+        teller.line(change);
+        let w = teller.world.as_mut().unwrap();
+        let seen = w.look();
+        let before = w.store.newest().cloned().unwrap();
+        let claim = Record {
+            number: before.number + 1,
+            previous: Some(before.digest()),
+            generation: before.generation.next(),
+            origin: Origin::Snapshot { key: w.snapshots.fetched().unwrap() },
+            state: State::Founding { founder: w.me.instance.clone() },
+            etcd_cluster: None,
+            ancestors: before.lineage(),
+            voters: Vec::new(),
+            ..before
+        };
+        safety::check(&Step::CreateRecord(claim), &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+    };
+    assert_eq!(why_not("#"), None);
+    assert_eq!(why_not("policy no-restore"), Some("the policy lets nobody restore by itself"));
+    assert_eq!(why_not("disk generation 1 member d4"), Some("this disk holds data"));
+    assert_eq!(why_not("listed i-d, i-e, i-f"), Some("somebody is silent who is not known to be gone"));
+    assert_eq!(why_not("peer i-e waiting holds e5"), Some("somebody holds data that counts"));
+    assert_eq!(why_not("peer i-e waiting data-unknown"), Some("somebody holds data that counts"));
+    assert_eq!(why_not("peer i-e waiting no-data sees-quorum"), Some("somebody sees a quorum"));
+    assert_eq!(why_not("snapshots unlisted"), Some("the store's snapshots were not listed"));
+    assert_eq!(why_not("snapshots aged 1min, 5min"), Some("the snapshot is not of this cluster's history"), "its key is another by now");
+    assert_eq!(why_not("snapshots added 1min"), Some("a newer snapshot is passed over"));
+    assert_eq!(why_not("store unreadable"), Some("the store was not read"));
+    assert_eq!(why_not("store founding generation 2 origin snapshots/x by i-e"), Some("another's claim stands"));
+    assert_eq!(why_not("store founding generation 2 origin fresh by i-d"), Some("another's claim stands"));
+}
+
 /// Walks that never come past a rule would say nothing of it.
 #[test]
 fn walks_come_past_nearly_every_rule() {

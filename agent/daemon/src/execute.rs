@@ -1,5 +1,6 @@
 //! Doing the one step that was decided. Nothing here looks at the cluster's state to choose: each step says all that it needs.
 
+use std::path::Path;
 use std::time::Duration;
 
 use quorate_core::ids::{Generation, SnapshotKey};
@@ -59,7 +60,7 @@ impl Executor {
     /// How long this step may take, if that is longer than any other's.
     #[must_use]
     pub fn may_take(step: &Step) -> Option<Duration> {
-        matches!(step, Step::RestoreOwnData { .. }).then_some(RESTORE_LIMIT)
+        matches!(step, Step::RestoreOwnData { .. } | Step::RestoreSnapshot { .. }).then_some(RESTORE_LIMIT)
     }
 
     async fn act(&self, step: &Step) -> Outcome {
@@ -75,6 +76,14 @@ impl Executor {
             Step::StopMember(reason) => of(self.stop(*reason).await),
             Step::PutDataAside { why } => self.put_aside(why).await,
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
+            Step::FetchSnapshot { key } => match &world.snapshots {
+                Some(snapshots) => snapshots.begin_fetch(key),
+                None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
+            },
+            Step::RestoreSnapshot { key, generation, token } => match &world.snapshots {
+                Some(snapshots) => of(self.restore_snapshot(&snapshots.place(key), *generation, token).await),
+                None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
+            },
             Step::DropSuperseded => of(self.data_dir.drop_superseded(&world.trash, self.clock.now())),
             Step::AcquireLock { via, purpose } => world.etcd.acquire(&via.url, me, purpose, self.policy.lock_ttl).await,
             Step::RenewLock { via } => world.etcd.renew(&via.url).await,
@@ -137,17 +146,29 @@ impl Executor {
     }
 
     async fn restore(&self, generation: Generation, token: &str) -> Result<(), HostError> {
-        let tool = match &self.restore_tool {
-            Some(path) => RestoreTool::at(path),
-            None => RestoreTool::beside(&self.binary)?,
-        };
-        let order = RestoreOrder {
+        let (tool, order) = (self.tool()?, self.restore_order(generation, token));
+        self.data_dir.restore_own(&tool, &order, &self.world.trash, self.clock.now()).await
+    }
+
+    async fn restore_snapshot(&self, snapshot: &Path, generation: Generation, token: &str) -> Result<(), HostError> {
+        let (tool, order) = (self.tool()?, self.restore_order(generation, token));
+        self.data_dir.restore_snapshot(&tool, &order, snapshot, &self.world.trash, self.clock.now()).await
+    }
+
+    fn tool(&self) -> Result<RestoreTool, HostError> {
+        match &self.restore_tool {
+            Some(path) => Ok(RestoreTool::at(path)),
+            None => RestoreTool::beside(&self.binary),
+        }
+    }
+
+    fn restore_order(&self, generation: Generation, token: &str) -> RestoreOrder {
+        RestoreOrder {
             label: self.label(generation, Some(token.to_owned())),
             token: token.to_owned(),
             peer_url: peer_url(self.world.me.address).to_string(),
             limit: RESTORE_LIMIT,
-        };
-        self.data_dir.restore_own(&tool, &order, &self.world.trash, self.clock.now()).await
+        }
     }
 
     fn label(&self, generation: Generation, token: Option<String>) -> Label {

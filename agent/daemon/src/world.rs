@@ -117,7 +117,8 @@ fn snapshots(
 ) -> Result<Option<Arc<Snapshots>>, StoreError> {
     let Some(url) = store_url.filter(|_| settings.policy.snapshots.enabled) else { return Ok(None) };
     let store = SnapshotStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?;
-    Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock))))
+    let fetched = DataDir::new(&settings.paths.data_dir).fetched();
+    Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, fetched))))
 }
 
 impl World {

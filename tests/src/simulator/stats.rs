@@ -83,6 +83,8 @@ counts! {
     machine_crashes,
     /// Writes acknowledged to the client.
     writes,
+    /// Generations restored from a snapshot after every voter's data was lost.
+    restored,
     /// Acknowledged writes that a recovery lost, as it may.
     lost_in_recovery,
     /// Runs in which quorum was lost for good.

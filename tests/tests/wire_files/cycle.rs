@@ -66,6 +66,7 @@ pub(crate) fn record(state: State) -> Record {
         ever_established: Some(Generation(3)),
         etcd_cluster: None,
         voters: Vec::new(),
+        ancestors: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::cadence;
 use crate::charter::{Record, StoreView};
 use crate::ids::InstanceId;
-use crate::observation::{Ec2Answer, Ec2State, Observation, Process};
+use crate::observation::{Ec2Answer, Ec2State, FetchFailure, Observation, Process};
 use crate::planner;
 use crate::policy::Policy;
 use crate::reading::Reading;
@@ -149,6 +149,9 @@ impl Memory {
     /// Since when the newest snapshot has been there. What the store's clock says of it counts only at the first look, and never as later than now: a
     /// node whose clock is a day off would else take none for a day, or one after the other.
     fn absorb_snapshots(&mut self, seen: &Observation, now: Timestamp) {
+        if let Some((key, _, FetchFailure::Corrupt(why))) = &seen.snapshots.fetch_failed {
+            self.refused_snapshots.insert(key.clone(), why.clone());
+        }
         let Some(listing) = seen.snapshots.stored.fresh() else { return };
         let current = self.kept.record.as_ref().and_then(|r| Some((r.generation, r.etcd_cluster?)));
         let newest = current.and_then(|(generation, cluster)| listing.newest_of(generation, cluster));

@@ -29,6 +29,26 @@ pub struct Taken {
     pub result: Result<SnapshotKey, String>,
 }
 
+/// A snapshot on its way from the store onto this disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetching {
+    /// Which.
+    pub key: SnapshotKey,
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Of how many.
+    pub of: u64,
+}
+
+/// Why a snapshot did not get onto this disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchFailure {
+    /// It is not what its manifest says: it can never be used.
+    Corrupt(String),
+    /// The store or the disk failed: it may come another time.
+    Failed(String),
+}
+
 /// All that is seen of snapshots.
 #[derive(Clone, Debug)]
 pub struct SnapshotsView {
@@ -38,12 +58,18 @@ pub struct SnapshotsView {
     pub taking: Option<Taking>,
     /// What it took last, since it started.
     pub taken: Option<Taken>,
+    /// What is being fetched just now, beside the loop.
+    pub fetching: Option<Fetching>,
+    /// What lies on this disk, whole and proved.
+    pub fetched: Option<SnapshotKey>,
+    /// What came of the last fetch, if it failed, and when.
+    pub fetch_failed: Option<(SnapshotKey, Timestamp, FetchFailure)>,
 }
 
 impl SnapshotsView {
     /// Nothing, for want of a store or of a member.
     #[must_use]
     pub fn none(why: &'static str) -> Self {
-        Self { stored: Reading::unknown(why), taking: None, taken: None }
+        Self { stored: Reading::unknown(why), taking: None, taken: None, fetching: None, fetched: None, fetch_failed: None }
     }
 }

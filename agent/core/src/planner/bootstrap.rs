@@ -6,11 +6,13 @@ use crate::memory::Order;
 use crate::observation::{DataClaim, LifecycleState, Transition};
 use crate::plan::{Start, Step, StopReason};
 use crate::report::Phase;
+use crate::role::Role;
 use crate::situation::{Charter, Situation};
 use crate::time::Timestamp;
 
 use super::charter::successor;
 use super::decision::Decision;
+use super::restore::{self, Restorable};
 use super::{hooks, serve};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
@@ -35,6 +37,9 @@ fn found_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
     if s.data().is_some() {
         return put_old_data_aside(s, record);
     }
+    if matches!(&record.origin, Origin::Snapshot { key } if s.memory.refused_snapshots.contains_key(key)) {
+        return None;
+    }
     let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map(|(_, at)| at)?;
     Some(start_alone(s, record, claimed_at))
 }
@@ -46,6 +51,9 @@ fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Dec
     }
     if s.memory.waits("start", s.now) {
         return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
+    }
+    if let Origin::Snapshot { key } = &record.origin {
+        return restore::restore(s, record, key);
     }
     let start = Start::Found { generation: record.generation, token: record.token() };
     Decision::act(Phase::Founding, Step::StartMember(start), format!("founds generation {} alone", record.generation))
@@ -149,7 +157,7 @@ fn claimable(s: &Situation<'_>) -> Option<Claimable> {
         Charter::Known(record) if ordered(Order::RecoverFresh) && s.membership().is_none() && !fresh_is_under_way(s, record) => {
             Some(fresh())
         }
-        Charter::Known(record) => take_over(s, record),
+        Charter::Known(record) => take_over(s, record).or_else(|| restores(s)),
         Charter::Vanished(_) | Charter::Broken(_) if ordered(Order::RecoverFresh) && s.membership().is_none() => Some(fresh()),
         Charter::NoStore | Charter::Unreadable(..) | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,
     }
@@ -168,6 +176,14 @@ fn take_over(s: &Situation<'_>, record: &Record) -> Option<Claimable> {
         generation,
         unsigned_will_do: ordered,
     })
+}
+
+/// Every voter's data is lost, and a snapshot is there.
+fn restores(s: &Situation<'_>) -> Option<Claimable> {
+    // A distribution restores its etcd itself.
+    let Restorable::From(stored) = restore::restorable(s) else { return None };
+    let origin = Origin::Snapshot { key: stored.key.clone() };
+    (s.seen.me.role == Role::Etcd).then(|| Claimable { origin, generation: next_generation(s), unsigned_will_do: false })
 }
 
 /// The operator's fresh start is claimed by this node already, or the cluster is this node's alone and only has to be started.
@@ -216,17 +232,30 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
         let says = "may found the cluster, but others come before it by launch time";
         return Some(Decision::wait(Phase::Waiting, says).until(Some(at)).again_in(s.policy.retry));
     }
+    if let Origin::Snapshot { key } = &claimable.origin
+        && let Err(fetch) = restore::fetch(s, key, Phase::Recovering)
+    {
+        return Some(fetch);
+    }
     if s.memory.waits("record", s.now) {
         return Some(Decision::wait(Phase::Waiting, "the store refused the claim a moment ago").again_in(s.policy.retry));
     }
     let record = first_record(s, claimable);
-    let says = format!("claims the founding of generation {}", record.generation);
-    Some(Decision::act(Phase::Waiting, Step::CreateRecord(record), says))
+    let (phase, says) = match &record.origin {
+        Origin::Snapshot { key } => (Phase::Recovering, format!("claims generation {}, to restore snapshot {key}", record.generation)),
+        Origin::Empty | Origin::Fresh | Origin::Survivor { .. } => {
+            (Phase::Waiting, format!("claims the founding of generation {}", record.generation))
+        }
+    };
+    Some(Decision::act(phase, Step::CreateRecord(record), says))
 }
 
 fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
     let me = &s.seen.me;
     let number = known_records(s).map(|r| r.number).max().unwrap_or(0) + 1;
+    // What begins empty has no ancestors: no older snapshot is ever restored over it.
+    let goes_on = matches!(claimable.origin, Origin::Snapshot { .. });
+    let ancestors = s.last_record().filter(|_| goes_on).map(Record::lineage).unwrap_or_default();
     Record {
         number,
         previous: s.last_record().filter(|r| r.number + 1 == number).map(Record::digest),
@@ -239,6 +268,7 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
         ever_established: own_records(s).filter_map(|r| r.ever_established).max(),
         etcd_cluster: None,
         voters: Vec::new(),
+        ancestors,
     }
 }
 

@@ -16,6 +16,7 @@ mod pause;
 mod prune;
 mod reboot;
 mod recover;
+mod restore;
 mod serve;
 mod snapshots;
 mod targets;

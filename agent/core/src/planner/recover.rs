@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 use super::bootstrap::{WITHOUT_A_STORE, counts, objector};
 use super::charter::successor;
 use super::decision::Decision;
+use super::restore::{self, Restorable};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if s.order() == Some(Order::RecoverFresh) {
@@ -216,6 +217,7 @@ fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, 
         origin: Origin::Survivor { instance: s.me().clone() },
         state: State::Founding { founder: s.me().clone() },
         etcd_cluster: None,
+        ancestors: record.lineage(),
         ..successor(record)
     };
     let says = format!(
@@ -282,9 +284,9 @@ fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Op
     })
 }
 
-/// Established, and no listed voter's data is left: snapshots are not built yet, so an operator decides.
+/// Established, and no listed voter's data is left. Where a snapshot can be restored, the rule that founds does it.
 fn total_loss(s: &Situation<'_>) -> Option<Decision> {
-    let record = s.record().filter(|r| r.ever_established.is_some() && !matches!(r.state, State::Retired { .. }))?;
+    let record = s.record().filter(|r| r.ever_established.is_some())?;
     let stuck = match &record.state {
         State::Founding { founder } => claim_is_void(s, record) || (founder == s.me() && matches!(record.origin, Origin::Survivor { .. })),
         State::Established | State::Retired { .. } => true,
@@ -296,10 +298,17 @@ fn total_loss(s: &Situation<'_>) -> Option<Decision> {
         let says = format!("the cluster does not answer, and is not founded again: {who} {why}");
         return Some(Decision::wait(Phase::Waiting, says).again_in(s.policy.retry));
     }
+    let why = match restore::restorable(s) {
+        Restorable::From(_) if s.seen.me.role == Role::Etcd => return None,
+        Restorable::Waits(why) => return Some(Decision::wait(Phase::Recovering, why).again_in(s.policy.retry)),
+        Restorable::Halts(why) => why,
+        Restorable::From(stored) => format!("snapshot {} is restored by an operator, as docs/k3s.md says", stored.key),
+        Restorable::No => "a claim stands in the way".to_owned(),
+    };
     Some(Decision::halt(
         Phase::Halted,
         format!(
-            "every voter of the established cluster is gone, and its data with them ({record}); nothing is founded over it by itself. `quorate recover --fresh --cluster {}` on one node founds an empty cluster",
+            "every voter of the established cluster is gone, and its data with them ({record}); {why}. `quorate recover --fresh --cluster {}` on one node founds an empty cluster",
             s.seen.me.cluster
         ),
     ))

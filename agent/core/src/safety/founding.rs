@@ -7,7 +7,7 @@ use crate::policy::Recovery;
 use crate::quorum;
 
 use super::facts::Facts;
-use super::{Verdict, require};
+use super::{Verdict, require, snapshots};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
@@ -140,7 +140,7 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
             require(void, "another's claim stands")?;
             survivors(f, before)
         }
-        Origin::Snapshot { .. } => Err("restoring from a snapshot is not built yet"),
+        Origin::Snapshot { key } => snapshots::claim(f, record, highest, key),
     }
 }
 
@@ -159,7 +159,7 @@ fn survivors(f: &Facts<'_>, before: &Record) -> Verdict {
     require(quorum::meets_every_quorum(own.len(), left), "acknowledged writes could be missing")
 }
 
-fn takeover(f: &Facts<'_>, record: &Record) -> bool {
+pub(super) fn takeover(f: &Facts<'_>, record: &Record) -> bool {
     record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
 }
 

@@ -28,6 +28,12 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
 }
 
 fn found(f: &Facts<'_>, generation: Generation, token: &str) -> Verdict {
+    let record = begun_claim(f, generation, token)?;
+    require(!matches!(record.origin, Origin::Snapshot { .. }), "its claim is to restore a snapshot, and not to begin empty")
+}
+
+/// The disk is empty, and this node's own claim of this generation stands, to which everybody has consented since it was made.
+pub(super) fn begun_claim<'a>(f: &Facts<'a>, generation: Generation, token: &str) -> Result<&'a Record, &'static str> {
     let record = f.highest()?.ok_or("nothing was claimed")?;
     require(
         f.founds(record) && record.generation == generation && record.token() == token,
@@ -38,7 +44,7 @@ fn found(f: &Facts<'_>, generation: Generation, token: &str) -> Verdict {
     require(number == record.number, "the claim is not of this run of the agent")?;
     let asked_since = |id| f.seen.peers.get(id).and_then(|p| p.at()).is_some_and(|at| at > claimed_at);
     require(f.everybody_else().iter().all(|id| f.has_ended(id) || asked_since(id)), "not everybody was asked again after the claim")?;
-    everyone_consents(f, record)
+    everyone_consents(f, record).map(|()| record)
 }
 
 fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {

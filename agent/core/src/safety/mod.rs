@@ -51,6 +51,8 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::StopMember(reason) => local::stop(f, *reason),
         Step::PutDataAside { .. } => local::put_aside(f),
         Step::RestoreOwnData { generation, .. } => local::restore(f, *generation),
+        Step::FetchSnapshot { key } => snapshots::fetch(f, key),
+        Step::RestoreSnapshot { key, generation, token } => snapshots::restore(f, key, *generation, token),
         Step::DropSuperseded => local::drop_superseded(f),
         Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
         // Whether an operator wants it was asked above.

@@ -1,10 +1,13 @@
 //! Snapshots: taken of the charter's own cluster alone, and deleted only where a newer one of the same data is left.
 
-use crate::charter::{Origin, State};
-use crate::ids::SnapshotKey;
+use crate::charter::{Origin, Record, State};
+use crate::ids::{Generation, SnapshotKey};
+use crate::policy::OnTotalLoss;
 use crate::snapshot::{SnapshotOrder, Stored, StrayKind};
 
 use super::facts::Facts;
+use super::founding::takeover;
+use super::local::begun_claim;
 use super::{Verdict, require};
 
 pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
@@ -35,4 +38,46 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     require(going == 0 || all - going >= f.policy.snapshots.retention.at_least, "fewer than the operator wants would be left")?;
     let is_remains = |at: &String| listing.strays.iter().any(|s| s.at == *at && s.why == StrayKind::Unfinished);
     require(abandoned.iter().all(is_remains), "it is no remains of an upload")
+}
+
+/// Reading one changes nothing but this disk's free space; it is not done while a cluster lives.
+pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
+    require(f.membership().is_err(), "a quorum is alive")?;
+    require(f.disk_is_empty(), "its disk holds data")?;
+    let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
+    require(listing.get(key).is_some(), "it is not in the list")
+}
+
+/// A claim to restore this snapshot: of this history, proved on this disk, and the newest that is not known to be bad. Whether everybody consents, that
+/// nobody who stands there holds data, is asked of every claim.
+pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, key: &SnapshotKey) -> Verdict {
+    require(f.policy.on_total_loss == OnTotalLoss::Restore, "the policy lets nobody restore by itself")?;
+    require(f.has_store(), "without a store there is no snapshot")?;
+    require(f.disk_is_empty(), "this disk holds data")?;
+    let before = highest.ok_or("nothing was established")?;
+    require(before.ever_established.is_some(), "nothing was established")?;
+    let open = match &before.state {
+        State::Established | State::Retired { .. } => true,
+        State::Founding { .. } => matches!(before.origin, Origin::Snapshot { .. } | Origin::Survivor { .. }) && takeover(f, before),
+    };
+    require(open, "another's claim stands")?;
+    let histories: Vec<_> = record.ancestors.iter().map(|a| (a.generation, a.etcd_cluster)).collect();
+    let own = before.etcd_cluster.map(|cluster| (before.generation, cluster));
+    let known = |h: &(Generation, _)| before.ancestors.iter().any(|a| (a.generation, a.etcd_cluster) == *h) || own == Some(*h);
+    require(!histories.is_empty() && histories.iter().all(known), "it names ancestors that the charter does not know")?;
+    let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
+    let of_this_history = |s: &&Stored| histories.contains(&(s.manifest.generation, s.manifest.etcd_cluster));
+    let chosen = listing.get(key).filter(of_this_history).ok_or("the snapshot is not of this cluster's history")?;
+    require(f.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved on this disk")?;
+    let better = |s: &&Stored| (s.manifest.generation, s.manifest.revision) > (chosen.manifest.generation, chosen.manifest.revision);
+    let passed_over = |s: &Stored| f.memory.refused_snapshots.contains_key(&s.key);
+    require(listing.snapshots.iter().filter(of_this_history).filter(better).all(passed_over), "a newer snapshot is passed over")
+}
+
+pub(super) fn restore(f: &Facts<'_>, key: &SnapshotKey, generation: Generation, token: &str) -> Verdict {
+    require(f.is_stopped(), "etcd is not known to be stopped")?;
+    let record = begun_claim(f, generation, token)?;
+    require(record.origin == Origin::Snapshot { key: key.clone() }, "its claim is not to restore that snapshot")?;
+    require(f.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved on this disk")?;
+    require(f.membership().is_err(), "a quorum is alive")
 }

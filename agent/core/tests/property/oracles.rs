@@ -27,6 +27,8 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
         Step::StopMember(reason) => stop_member(&f, *reason),
         Step::PutDataAside { .. } => put_aside(&f),
         Step::RestoreOwnData { generation, .. } => founding::restore(&f, *generation),
+        Step::FetchSnapshot { .. } => must(f.disk_is_empty() && f.cluster().is_none(), "there is data, or a quorum"),
+        Step::RestoreSnapshot { key, generation, token } => snapshots::restore(&f, key, *generation, token),
         Step::DropSuperseded => {
             must(f.healthy_is_quorum_of(&f.voters()?), "the new generation has no quorum yet")?;
             must(f.stored().is_some_and(|r| r.etcd_cluster == f.cluster()), "the new generation is not established")

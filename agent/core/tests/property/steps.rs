@@ -1,6 +1,6 @@
 //! Every step that one can think of in a world, wise or not.
 
-use quorate_core::charter::{ListedVoter, Origin, Record, State};
+use quorate_core::charter::{Ancestor, ListedVoter, Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId, SnapshotKey};
 use quorate_core::plan::{HookResult, Start, Step, StopReason, Via, peer_url};
 use quorate_core::snapshot::{SnapshotOrder, Trigger};
@@ -55,6 +55,10 @@ fn snapshots(w: &World) -> Vec<Step> {
     all.extend((0..keys.len()).map(|index| prune(&keys[index..=index], Vec::new())));
     all.extend((1..=keys.len()).map(|count| prune(&keys[..count], Vec::new())));
     all.push(prune(&["snapshots/unheard-of".into()], Vec::new()));
+    let (fetch, restore) =
+        (|key| Step::FetchSnapshot { key }, |key, r: &Record| Step::RestoreSnapshot { key, generation: r.generation, token: r.token() });
+    all.extend(keys.iter().cloned().map(fetch));
+    all.extend(known_records(w).iter().flat_map(|r| keys.iter().map(move |key| restore(key.clone(), r))));
     all.extend(listing.strays.iter().map(|stray| prune(&[], vec![stray.at.clone()])));
     all
 }
@@ -126,6 +130,7 @@ fn blank(w: &World, base: Option<&Record>) -> Record {
         ever_established: base.and_then(|r| r.ever_established),
         etcd_cluster: base.and_then(|r| r.etcd_cluster),
         voters: base.map_or(Vec::new(), |r| r.voters.clone()),
+        ancestors: base.map_or(Vec::new(), |r| r.ancestors.clone()),
     }
 }
 
@@ -143,6 +148,12 @@ fn claims(w: &World, base: Option<&Record>) -> Vec<Record> {
     all.push(claim(Origin::Empty, instance(1)));
     all.push(claim(Origin::Survivor { instance: instance(1) }, me()));
     all.push(Record { ever_established: None, ..claim(Origin::Empty, me()) });
+    for stored in w.seen.snapshots.stored.last().iter().flat_map(|l| &l.snapshots) {
+        let own = Ancestor { generation: stored.manifest.generation, etcd_cluster: stored.manifest.etcd_cluster };
+        let restored = || claim(Origin::Snapshot { key: stored.key.clone() }, me());
+        all.push(Record { voters: Vec::new(), ancestors: base.map_or(Vec::new(), Record::lineage), ..restored() });
+        all.push(Record { voters: Vec::new(), ancestors: vec![own], ..restored() });
+    }
     all.push(Record { number: 99, previous: None, ..claim(Origin::Fresh, me()) });
     all
 }

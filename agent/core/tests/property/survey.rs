@@ -14,6 +14,7 @@ use super::{oracles, steps, torn, walk};
 pub(crate) const KINDS: &[&str] = &[
     "snapshot",
     "prune snapshots",
+    "fetch snapshot",
     "heartbeat",
     "complete own CONTINUE",
     "complete own ABANDON",
@@ -146,6 +147,7 @@ fn kind(step: &Step) -> String {
         Step::CreateRecord(record) => match (&record.state, &record.origin) {
             (State::Founding { .. }, Origin::Empty) => "claim empty".to_owned(),
             (State::Founding { .. }, Origin::Fresh) => "claim fresh".to_owned(),
+            (State::Founding { .. }, Origin::Snapshot { .. }) => "claim snapshot".to_owned(),
             (State::Founding { .. }, _) => "claim survivor".to_owned(),
             (State::Established, _) => "record established".to_owned(),
             (State::Retired { .. }, _) => "record retired".to_owned(),
@@ -158,6 +160,8 @@ fn kind(step: &Step) -> String {
         Step::StopMember(reason) => format!("stop {reason:?}"),
         Step::PutDataAside { .. } => "put aside".to_owned(),
         Step::RestoreOwnData { .. } => "restore".to_owned(),
+        Step::FetchSnapshot { .. } => "fetch snapshot".to_owned(),
+        Step::RestoreSnapshot { .. } => "restore snapshot".to_owned(),
         Step::DropSuperseded => "drop superseded".to_owned(),
         Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => "lock".to_owned(),
         Step::AddLearner { .. } => "add".to_owned(),

@@ -1,5 +1,6 @@
 //! What a step does to the world when it is done. Lines of the story may change it further.
 
+use quorate_core::ids::{EtcdClusterId, MemberId};
 use quorate_core::observation::Member;
 use quorate_core::plan::{Outcome, Start, Step, client_url};
 
@@ -49,6 +50,9 @@ fn apply(world: &mut World, step: &Step) {
             world.machine.hold(*generation, None);
             world.machine.keep_superseded(true);
         }
+        Step::FetchSnapshot { key } => world.snapshots.fetch(key),
+        // Another etcd cluster begins.
+        Step::RestoreSnapshot { generation, .. } => world.machine.hold(*generation, Some((EtcdClusterId(0xe9), MemberId(0x99)))),
         Step::DropSuperseded => world.machine.keep_superseded(false),
         Step::AcquireLock { .. } | Step::RenewLock { .. } => world.etcd.hold_lock(world.policy.lock_ttl),
         Step::ReleaseLock { .. } => world.etcd.free_lock(),
@@ -63,7 +67,7 @@ fn apply(world: &mut World, step: &Step) {
         Step::Node(step) => world.kubernetes.apply(step),
         Step::ClearPause { .. } => world.etcd.pause(None),
         Step::TakeSnapshot(order) => world.snapshots.begin(order, world.now),
-        Step::PruneSnapshots { keys, .. } => world.snapshots.delete(keys, world.store.newest(), &world.me),
+        Step::PruneSnapshots { keys, .. } => world.snapshots.delete(keys, world.store.with_data(), &world.me),
         Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder | Step::DeregisterTarget { .. } => {}
     }
 }

@@ -42,6 +42,11 @@ impl Store {
         self.archive.iter().max_by_key(|r| r.number)
     }
 
+    /// The highest record of a generation that was established: whose snapshots there are.
+    pub(crate) fn with_data(&self) -> Option<&Record> {
+        self.archive.iter().filter(|r| r.etcd_cluster.is_some()).max_by_key(|r| r.number)
+    }
+
     pub(crate) fn ever(&self, number: u64) -> Option<&Record> {
         self.archive.iter().rev().find(|r| r.number == number)
     }
@@ -99,8 +104,16 @@ impl Store {
             generation,
             origin,
             ever_established: if established { Some(generation) } else { ever },
-            etcd_cluster: established.then(|| cluster(words, before, generation)),
+            etcd_cluster: match &state {
+                State::Established => Some(cluster(words, before, generation)),
+                State::Retired { .. } => before.and_then(|r| r.etcd_cluster),
+                State::Founding { .. } => None,
+            },
             voters: voters(words).unwrap_or_else(|| before.map_or(Vec::new(), |r| r.voters.clone())),
+            ancestors: match before {
+                Some(r) if r.generation < generation => r.lineage(),
+                _ => before.map_or(Vec::new(), |r| r.ancestors.clone()),
+            },
             state,
         };
         self.write(record);
@@ -111,6 +124,7 @@ fn origin(words: &Words<'_>, before: Option<&Record>) -> Origin {
     match words.after("origin") {
         Some("fresh") => Origin::Fresh,
         Some("empty") => Origin::Empty,
+        Some(key) if key.starts_with("snapshots/") => Origin::Snapshot { key: key.into() },
         Some(survivor) => Origin::Survivor { instance: InstanceId::new(survivor) },
         None => before.map_or(Origin::Empty, |r| r.origin.clone()),
     }

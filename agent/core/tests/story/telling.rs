@@ -74,6 +74,8 @@ fn describe(step: &Step) -> String {
         Step::StopMember(reason) => format!("stop etcd ({reason:?})"),
         Step::PutDataAside { why } => format!("put the data aside ({why})"),
         Step::RestoreOwnData { generation, token } => format!("restore its own data as generation {generation} with token {token}"),
+        Step::FetchSnapshot { key } => format!("fetch snapshot {key}"),
+        Step::RestoreSnapshot { key, generation, token } => format!("restore snapshot {key} as generation {generation} with token {token}"),
         Step::DropSuperseded => "move the superseded data to the trash".to_owned(),
         Step::AcquireLock { via, purpose } => format!("take the lock through {} to {purpose}", via.member),
         Step::RenewLock { via } => format!("renew the lock through {}", via.member),

@@ -17,7 +17,7 @@ use quorate_core::observation::{Me, Observation};
 use quorate_core::pausing::Pause;
 use quorate_core::plan::Step;
 use quorate_core::planner;
-use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery};
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 use quorate_core::safety::Refusal;
@@ -160,7 +160,7 @@ impl World {
             local: self.machine.observe(now),
             etcd: self.etcd.observe(own, now),
             kubernetes: self.kubernetes.observe(now),
-            snapshots: self.snapshots.observe(self.store.newest(), &self.me, now),
+            snapshots: self.snapshots.observe(self.store.with_data(), &self.me, now),
         }
     }
 
@@ -217,6 +217,7 @@ fn order(words: &Words<'_>) -> Option<Order> {
 fn set_policy(policy: &mut Policy, words: &Words<'_>) {
     match words.nth(0) {
         "network-trusted" => policy.network_trusted = true,
+        "no-restore" => policy.on_total_loss = OnTotalLoss::Halt,
         "halt" => policy.recovery = Recovery::Halt,
         "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,
         "rebalance-leaves" => policy.on_rebalance = OnRebalance::Leave,

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quorate_core::policy::{OnFailedLeave, OnRebalance, Policy, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery};
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer, Store};
 use super::{
@@ -101,6 +101,12 @@ fn choices(raw: &Choices, policy: &mut Policy) -> Result<(), Refusal> {
         Some("safe") => Recovery::Safe,
         Some("halt") => Recovery::Halt,
         Some(other) => return Err(Refusal::value("policy.recovery", format!("{other:?}"), "use safe or halt")),
+    };
+    policy.on_total_loss = match raw.on_total_loss.as_deref() {
+        None => policy.on_total_loss,
+        Some("restore") => OnTotalLoss::Restore,
+        Some("halt") => OnTotalLoss::Halt,
+        Some(other) => return Err(Refusal::value("policy.on_total_loss", format!("{other:?}"), "use restore or halt")),
     };
     policy.on_failed_leave = match raw.on_failed_leave.as_deref() {
         None => policy.on_failed_leave,

@@ -106,6 +106,7 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Choices {
     pub(super) recovery: Option<String>,
+    pub(super) on_total_loss: Option<String>,
     pub(super) on_failed_leave: Option<String>,
     pub(super) on_rebalance: Option<String>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 
 use quorate_core::drain::Escalation;
-use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Recovery, SnapshotPolicy};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, OnTotalLoss, Recovery, SnapshotPolicy};
 use quorate_core::snapshot::retention::Retention;
 
 use super::*;
@@ -66,6 +66,7 @@ broken_restarts = 2
 
 [policy]
 recovery = "halt"
+on_total_loss = "halt"
 on_failed_leave = "abandon"
 on_rebalance = "leave"
 
@@ -257,6 +258,7 @@ fn every_value_arrives_where_it_belongs() {
         caught_up_readings: 4,
         broken_restarts: 2,
         recovery: Recovery::Halt,
+        on_total_loss: OnTotalLoss::Halt,
         on_failed_leave: OnFailedLeave::Abandon,
         on_rebalance: OnRebalance::Leave,
         network_trusted: true,

@@ -50,6 +50,14 @@ impl SnapshotsObserver {
     pub(super) fn view(&self, now: Timestamp) -> SnapshotsView {
         let Some(snapshots) = &self.snapshots else { return SnapshotsView::none("snapshots are switched off, or no store is configured") };
         let stored = self.stored.reading(now, PAUSE_STEADY * 3 / 2, "the snapshots were not listed yet");
-        SnapshotsView { stored, taking: snapshots.taking(), taken: snapshots.taken() }
+        let (fetched, fetch_failed) = snapshots.fetched();
+        SnapshotsView {
+            stored,
+            taking: snapshots.taking(),
+            taken: snapshots.taken(),
+            fetching: snapshots.fetching(),
+            fetched,
+            fetch_failed,
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod checksum;
 mod command;
 mod error;
+mod fetch;
 mod save;
 mod task;
 mod trial;

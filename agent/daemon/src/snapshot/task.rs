@@ -1,14 +1,17 @@
 //! The snapshot that is being taken beside the loop: at most one at a time.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quorate_core::observation::{Me, Taken, Taking};
+use quorate_core::ids::SnapshotKey;
+use quorate_core::observation::{FetchFailure, Fetching, Me, Taken, Taking};
 use quorate_core::plan::Outcome;
 use quorate_core::snapshot::SnapshotOrder;
+use quorate_core::time::Timestamp;
 use tokio::sync::watch;
 use tracing::{Instrument, info, warn};
 
-use super::{Progress, Saved, SnapshotError, save};
+use super::{Progress, Saved, SnapshotError, fetch, save};
 use crate::adapters::etcd::Etcd;
 use crate::adapters::object_store::SharedSnapshots;
 use crate::clock::Clock;
@@ -22,6 +25,8 @@ pub struct Snapshots {
     etcd: Arc<Etcd>,
     me: Me,
     clock: Clock,
+    /// Where a snapshot is put that is to be restored.
+    fetched_dir: PathBuf,
     work: Mutex<Work>,
 }
 
@@ -29,13 +34,17 @@ pub struct Snapshots {
 struct Work {
     taking: Option<(Taking, watch::Receiver<Progress>)>,
     taken: Option<Taken>,
+    fetching: Option<(SnapshotKey, watch::Receiver<Progress>)>,
+    fetched: Option<SnapshotKey>,
+    fetch_failed: Option<(SnapshotKey, Timestamp, FetchFailure)>,
 }
 
 impl Snapshots {
     /// Nothing at work yet.
     #[must_use]
-    pub fn new(store: SharedSnapshots, etcd: Arc<Etcd>, me: Me, clock: Clock) -> Self {
-        Self { store, etcd, me, clock, work: Mutex::default() }
+    pub fn new(store: SharedSnapshots, etcd: Arc<Etcd>, me: Me, clock: Clock, fetched_dir: PathBuf) -> Self {
+        let work = Work { fetched: fetch::found(&fetched_dir), ..Work::default() };
+        Self { store, etcd, me, clock, fetched_dir, work: Mutex::new(work) }
     }
 
     /// The store.
@@ -62,6 +71,62 @@ impl Snapshots {
         };
         tokio::spawn(work.in_current_span());
         Outcome::Done
+    }
+
+    /// Begins to fetch one; how it gets on is seen by [`Snapshots::fetching`].
+    pub fn begin_fetch(self: &Arc<Self>, key: &SnapshotKey) -> Outcome {
+        let (tell, told) = watch::channel(Progress::default());
+        {
+            let mut work = self.lock();
+            if work.fetching.is_some() {
+                return Outcome::Done;
+            }
+            work.fetching = Some((key.clone(), told));
+        }
+        let (this, key) = (Arc::clone(self), key.clone());
+        let work = async move {
+            let result = fetch::fetch(&this.store, &key, &this.fetched_dir, &tell).await;
+            this.end_fetch(&key, result);
+        };
+        tokio::spawn(work.in_current_span());
+        Outcome::Done
+    }
+
+    fn end_fetch(&self, key: &SnapshotKey, result: Result<(), SnapshotError>) {
+        let mut work = self.lock();
+        work.fetching = None;
+        match result {
+            Ok(()) => {
+                info!(quorate.snapshot = %key, "snapshot {key} is on this disk, and every byte of it is proved");
+                (work.fetched, work.fetch_failed) = (Some(key.clone()), None);
+            }
+            Err(error) => {
+                warn!(message_id = messages::SNAPSHOT_FAILED, quorate.snapshot = %key, "snapshot {key} cannot be used: {}", chain(&error));
+                work.fetch_failed = Some((key.clone(), self.clock.now(), fetch::failure(&error)));
+            }
+        }
+    }
+
+    /// Where the snapshot lies that was fetched.
+    #[must_use]
+    pub fn place(&self, key: &SnapshotKey) -> PathBuf {
+        fetch::place(&self.fetched_dir, key)
+    }
+
+    /// The one that is being fetched.
+    #[must_use]
+    pub fn fetching(&self) -> Option<Fetching> {
+        let work = self.lock();
+        let (key, told) = work.fetching.as_ref()?;
+        let Progress { bytes, of } = *told.borrow();
+        Some(Fetching { key: key.clone(), bytes, of: of.unwrap_or_default() })
+    }
+
+    /// The one that lies on this disk, proved; and what came of the last fetch, if it failed.
+    #[must_use]
+    pub fn fetched(&self) -> (Option<SnapshotKey>, Option<(SnapshotKey, Timestamp, FetchFailure)>) {
+        let work = self.lock();
+        (work.fetched.clone().filter(|key| self.place(key).exists()), work.fetch_failed.clone())
     }
 
     /// The one that is being taken.

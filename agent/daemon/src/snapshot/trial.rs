@@ -8,7 +8,7 @@ use quorate_core::snapshot::Stored;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
-use super::{Progress, SnapshotError, verify};
+use super::{Progress, SnapshotError, fetch, verify};
 use crate::adapters::etcd::{BackendError, Summary, compaction, summary_after};
 use crate::adapters::host::{HostError, Restore, RestoreTool, atomic};
 use crate::adapters::object_store::SnapshotStore;
@@ -42,11 +42,7 @@ pub async fn restore_on_trial(
 ) -> Result<Trial, SnapshotError> {
     let failed = |source| SnapshotError::Trial { key: key.clone(), source };
     let place = Place::make(scratch, key).map_err(failed)?;
-    let needed = manifest.size * ROOM + ROOM_BESIDE;
-    let free = place.free().map_err(failed)?;
-    if free < needed {
-        return Err(SnapshotError::NoRoom { key: key.clone(), path: place.0.clone(), free, needed });
-    }
+    fetch::room(&place.0, key, manifest.size * ROOM + ROOM_BESIDE)?;
     let (snapshot, target) = (place.0.join("snapshot.db"), place.0.join("data"));
     let io = |operation, path: &Path| {
         let path = path.to_owned();
@@ -88,15 +84,6 @@ impl Place {
         let path = scratch.join(format!("trial-{}-{name}", std::process::id()));
         atomic::create_private_dir(&path)?;
         Ok(Self(path))
-    }
-
-    fn free(&self) -> Result<u64, HostError> {
-        let stat = rustix::fs::statvfs(&self.0).map_err(|error| HostError::Io {
-            operation: "look at",
-            path: self.0.clone(),
-            source: error.into(),
-        })?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }
 

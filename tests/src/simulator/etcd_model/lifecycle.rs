@@ -38,6 +38,14 @@ impl Etcd {
         Some(old)
     }
 
+    /// Makes a new one-member cluster of a snapshot's data, on an empty disk.
+    pub(crate) fn restore_from(&mut self, host: Host, token: &str, snapshot: &Data) {
+        let mut new = self.first_member(host, token);
+        new.base = Arc::new(snapshot.writes.clone());
+        new.writes = snapshot.writes.clone();
+        self.servers[host].data = Some(new);
+    }
+
     fn first_member(&self, host: Host, token: &str) -> Data {
         let server = &self.servers[host];
         let cluster = EtcdClusterId(hash(&server.peer_url, hash(token, 1)));

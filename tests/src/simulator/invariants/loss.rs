@@ -64,6 +64,19 @@ impl World {
         self.etcd.servers.iter().filter_map(|s| s.data.as_ref()).chain(kept)
     }
 
+    /// A snapshot is restored only once no voter's data of the established generation is left; then what was written after it is lost.
+    pub(crate) fn forgive_what_the_snapshot_lacks(&mut self, n: usize, snapshot: &Data) {
+        let cluster = self.store.ever_established.last().copied();
+        if let Some(copy) = self.copies().find(|d| Some(d.cluster) == cluster && d.is_voter()) {
+            self.violate("I2", format!("node {n} restores a snapshot although the data of voter {} is left", copy.member));
+        }
+        let missing: Vec<u32> = self.checks.acknowledged.minus(&snapshot.writes).filter(|w| !self.checks.forgiven.contains(*w)).collect();
+        for write in missing {
+            self.checks.forgiven.insert(write);
+            self.stats.lost_in_recovery += 1;
+        }
+    }
+
     /// A restore keeps only what was applied. An acknowledged write may be missing only if it lies in the unapplied tail of a survivor.
     pub(crate) fn forgive_after_restore(&mut self, n: usize) {
         let Some(restored) = &self.etcd.servers[n].data else { return };

@@ -1,6 +1,6 @@
 //! What lies on an instance's disk besides etcd's own data, which the etcd model keeps.
 
-use quorate_core::ids::Generation;
+use quorate_core::ids::{Generation, SnapshotKey};
 use quorate_core::memory::Kept;
 
 use crate::simulator::etcd_model::Data;
@@ -16,6 +16,8 @@ pub(crate) struct Disk {
     pub(crate) started_in_vain: bool,
     /// Data of an older generation kept by a recovery.
     pub(crate) superseded: Option<Box<Data>>,
+    /// The snapshot that was fetched to be restored.
+    pub(crate) fetched: Option<SnapshotKey>,
     /// How often data was put aside.
     pub(crate) trash: u32,
 }

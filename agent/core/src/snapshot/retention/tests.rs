@@ -22,6 +22,7 @@ fn record(origin: Origin) -> Record {
         ever_established: Some(Generation(2)),
         etcd_cluster: Some(EtcdClusterId(2)),
         voters: Vec::new(),
+        ancestors: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use quorate_core::observation::{DataClaim, LifecycleState, Transition, Warmed};
 use quorate_core::policy::Recovery;
 
 use super::facts::Facts;
-use super::{Judgement, must};
+use super::{Judgement, must, snapshots};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
     let known = f.charters();
@@ -77,7 +77,7 @@ fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
         }
         Origin::Fresh => must(ordered || (takes_over && before.is_some_and(|r| r.origin == Origin::Fresh)), "nobody ordered it")?,
         Origin::Survivor { .. } => survives(f, record)?,
-        Origin::Snapshot { .. } => return Err("snapshots are not built yet"),
+        Origin::Snapshot { key } => snapshots::claim(f, record, before, key)?,
     }
     everyone_agrees(f, record, None)
 }

@@ -1,11 +1,12 @@
 //! What must be true where a snapshot is taken, or some are deleted.
 
-use quorate_core::charter::{Origin, State};
+use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::SnapshotKey;
+use quorate_core::policy::OnTotalLoss;
 use quorate_core::snapshot::{SnapshotOrder, StrayKind};
 
 use super::facts::Facts;
-use super::{Judgement, must};
+use super::{Judgement, founding, must};
 
 pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Judgement {
     let record = f.stored().ok_or("there is no record")?;
@@ -33,4 +34,35 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     must(!touched || left.iter().filter(of_now).count() >= f.w.policy.snapshots.retention.at_least, "too few would be left")?;
     let is_remains = |at: &String| listing.strays.iter().any(|s| s.at == *at && s.why == StrayKind::Unfinished);
     must(abandoned.iter().all(is_remains), "it would delete another's object")
+}
+
+/// The best that is left of this cluster's own data, once nobody has any other; that nobody has is asked of every claim.
+pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key: &SnapshotKey) -> Judgement {
+    must(f.w.policy.on_total_loss == OnTotalLoss::Restore, "the operator forbade it")?;
+    must(f.disk_is_empty(), "there is data here")?;
+    let before = before.ok_or("there was nothing to lose")?;
+    let (me, origin) = (&f.w.seen.me.instance, &before.origin);
+    let open = match &before.state {
+        State::Established | State::Retired { .. } => before.ever_established.is_some(),
+        State::Founding { founder } => !matches!(origin, Origin::Empty | Origin::Fresh) && (founder == me || f.is_gone(founder)),
+    };
+    must(open, "another may found yet, or there was nothing to lose")?;
+    let listing = f.w.seen.snapshots.stored.fresh().ok_or("nobody listed them")?;
+    must(f.w.seen.snapshots.fetched.as_ref() == Some(key), "it was not proved here")?;
+    let was = |generation, cluster| {
+        let own = before.generation == generation && before.etcd_cluster == Some(cluster);
+        own || before.ancestors.iter().any(|a| a.generation == generation && a.etcd_cluster == cluster)
+    };
+    let ours: Vec<_> = listing.snapshots.iter().filter(|s| was(s.manifest.generation, s.manifest.etcd_cluster)).collect();
+    let chosen = ours.iter().find(|s| s.key == *key).ok_or("it is another history's")?;
+    must(record.ancestors.iter().all(|a| was(a.generation, a.etcd_cluster)), "it makes up ancestors")?;
+    let worth = |s: &quorate_core::snapshot::Stored| (s.manifest.generation, s.manifest.revision);
+    let better = ours.iter().filter(|s| worth(s) > worth(chosen));
+    must(better.clone().all(|s| f.w.memory.refused_snapshots.contains_key(&s.key)), "a better one is passed over")
+}
+
+pub(super) fn restore(f: &Facts<'_>, key: &SnapshotKey, generation: quorate_core::ids::Generation, token: &str) -> Judgement {
+    founding::start(f, generation, token)?;
+    must(f.stored().is_some_and(|r| r.origin == Origin::Snapshot { key: key.clone() }), "another was claimed")?;
+    must(f.w.seen.snapshots.fetched.as_ref() == Some(key), "it was not proved here")
 }

@@ -63,6 +63,7 @@ fn founding(dice: &mut Dice<'_>, size: usize, last: Option<&Record>) -> Record {
         ever_established: ever,
         etcd_cluster: None,
         voters: last.map_or(Vec::new(), |r| r.voters.clone()),
+        ancestors: last.map_or(Vec::new(), Record::lineage),
     }
 }
 

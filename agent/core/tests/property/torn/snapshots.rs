@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{Generation, SnapshotKey};
 use quorate_core::observation::SnapshotsView;
+use quorate_core::policy::OnTotalLoss;
 use quorate_core::reading::Reading;
 use quorate_core::snapshot::{Listing, Manifest, Stored, Stray, StrayKind, Trigger};
 use quorate_core::time::Timestamp;
@@ -21,7 +22,15 @@ pub(super) fn snapshots(w: &mut World, dice: &mut Dice<'_>) {
     let strays = (0..dice.below(3)).map(|_| stray(dice)).collect();
     let listing = Arc::new(Listing { snapshots, strays }.sorted());
     let stored = if dice.one_in(8) { Reading::Stale(listing, NOW - HOUR) } else { Reading::Fresh(listing, NOW) };
-    w.seen.snapshots = SnapshotsView { stored, taking: None, taken: None };
+    let keys: Vec<_> = stored.last().iter().flat_map(|l| &l.snapshots).map(|s| s.key.clone()).collect();
+    let pick = |dice: &mut Dice<'_>| keys.get(dice.below(keys.len().max(1))).cloned();
+    let fetched = pick(dice).filter(|_| !dice.one_in(4));
+    if dice.one_in(3) {
+        let refused = pick(dice).map(|key| (key, "its bytes differ".to_owned()));
+        w.memory.refused_snapshots.extend(refused);
+    }
+    w.policy.on_total_loss = if dice.one_in(6) { OnTotalLoss::Halt } else { OnTotalLoss::Restore };
+    w.seen.snapshots = SnapshotsView { stored, fetched, ..SnapshotsView::none("") };
 }
 
 const HOUR: Duration = Duration::from_secs(3600);

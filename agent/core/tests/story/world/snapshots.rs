@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_core::charter::Record;
 use quorate_core::ids::{EtcdClusterId, InstanceId, SnapshotKey};
-use quorate_core::observation::{Me, SnapshotsView, Taken, Taking};
+use quorate_core::observation::{FetchFailure, Fetching, Me, SnapshotsView, Taken, Taking};
 use quorate_core::reading::Reading;
 use quorate_core::snapshot::{Listing, Manifest, SnapshotOrder, Stored, Stray, StrayKind, Trigger};
 use quorate_core::time::Timestamp;
@@ -17,6 +17,9 @@ pub(crate) struct SnapshotsWorld {
     stored: Mode,
     taking: Option<(Trigger, Timestamp)>,
     taken: Option<Taken>,
+    fetching: Option<SnapshotKey>,
+    fetched: Option<SnapshotKey>,
+    fetch_failed: Option<(SnapshotKey, Timestamp, FetchFailure)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -35,10 +38,20 @@ impl SnapshotsWorld {
             "unlisted" => self.stored = Mode::Unlisted,
             "none" => self.stored = Mode::At(Vec::new(), Vec::new()),
             "aged" => self.stored = Mode::At(ages(words.rest().trim_start_matches("aged"), words, now), Vec::new()),
+            "added" => self.add(now - words.duration(words.nth(1))),
             "remains" => self.remains(now - words.duration(words.nth(1))),
             "taken" => self.end(now, None),
+            "fetched" => self.fetched = self.fetching.take(),
+            "corrupt" => self.fetch_ends(now, FetchFailure::Corrupt(words.rest().trim_start_matches("corrupt").trim().to_owned())),
+            "unread" => self.fetch_ends(now, FetchFailure::Failed(words.rest().trim_start_matches("unread").trim().to_owned())),
             "failed" => self.end(now, Some(words.rest().trim_start_matches("failed").trim().to_owned())),
             _ => words.fail("no such snapshots"),
+        }
+    }
+
+    fn add(&mut self, at: Timestamp) {
+        if let Mode::At(stored, _) = &mut self.stored {
+            stored.push(at);
         }
     }
 
@@ -55,6 +68,18 @@ impl SnapshotsWorld {
             stored.push(now);
         }
         self.taken = Some(Taken { trigger, at: now, result });
+    }
+
+    fn fetch_ends(&mut self, now: Timestamp, failure: FetchFailure) {
+        self.fetch_failed = self.fetching.take().map(|key| (key, now, failure));
+    }
+
+    pub(crate) fn fetched(&self) -> Option<SnapshotKey> {
+        self.fetched.clone()
+    }
+
+    pub(crate) fn fetch(&mut self, key: &SnapshotKey) {
+        self.fetching = Some(key.clone());
     }
 
     pub(crate) fn begin(&mut self, order: &SnapshotOrder, now: Timestamp) {
@@ -77,7 +102,9 @@ impl SnapshotsWorld {
         };
         let stored = listing.map_or_else(|| Reading::unknown("the store did not answer"), |l| Reading::Fresh(Arc::new(l.sorted()), now));
         let taking = self.taking.map(|(trigger, since)| Taking { trigger, since, bytes: 3 << 20, of: Some(7 << 20) });
-        SnapshotsView { stored, taking, taken: self.taken.clone() }
+        let fetching = self.fetching.clone().map(|key| Fetching { key, bytes: 5 << 20, of: 7 << 20 });
+        let (fetched, fetch_failed) = (self.fetched.clone(), self.fetch_failed.clone());
+        SnapshotsView { stored, taking, taken: self.taken.clone(), fetching, fetched, fetch_failed }
     }
 }
 

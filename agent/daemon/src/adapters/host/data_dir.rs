@@ -127,19 +127,26 @@ impl DataDir {
         trash.put_together(&all, why, now)
     }
 
-    /// Whether data from before a recovery is still kept.
+    /// Whether data from before a recovery is still kept, or the snapshot that it was made from.
     ///
     /// # Errors
     /// Names the path that could not be looked at.
     pub fn superseded_exists(&self) -> Result<bool, HostError> {
-        exists(&self.superseded())
+        Ok(exists(&self.superseded())? || exists(&self.fetched())?)
     }
 
-    /// Moves the data from before a recovery to the trash.
+    /// Where a snapshot is put that is to be restored: on the same file system.
+    #[must_use]
+    pub fn fetched(&self) -> PathBuf {
+        atomic::with_suffix(&self.path, ".fetched")
+    }
+
+    /// Moves the data from before a recovery to the trash, and the snapshot that was restored.
     ///
     /// # Errors
     /// Names both paths.
     pub fn drop_superseded(&self, trash: &Trash, now: Timestamp) -> Result<Option<PathBuf>, HostError> {
+        trash.put(&self.fetched(), "restored-snapshot", now)?;
         trash.put(&self.superseded(), "superseded", now)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use quorate_core::time::Timestamp;
@@ -55,19 +56,55 @@ impl DataDir {
         self.settle()
     }
 
+    /// Restores the snapshot at `snapshot` as a new cluster of this one member, on a disk that holds no member.
+    ///
+    /// # Guarantees
+    /// The data appears whole and labelled, by one rename, or not at all: after a crash the same call begins anew. Done twice, it does nothing.
+    ///
+    /// # Errors
+    /// The tool's own words, or the operation and path that failed; and a disk that holds a member.
+    pub async fn restore_snapshot(
+        &self,
+        tool: &RestoreTool,
+        order: &RestoreOrder,
+        snapshot: &Path,
+        trash: &Trash,
+        now: Timestamp,
+    ) -> Result<(), HostError> {
+        self.require_mount()?;
+        if self.holds_member()? {
+            let same = self.label()?.as_ref() == Some(&order.label);
+            let taken = std::io::Error::new(ErrorKind::AlreadyExists, "it holds a member's data");
+            return if same {
+                Ok(())
+            } else {
+                Err(HostError::Io { operation: "restore into", path: self.path().to_owned(), source: taken })
+            };
+        }
+        trash.put(&self.restored(), "unused-restore", now)?;
+        self.make(tool, order, snapshot, true).await?;
+        // An empty directory that tmpfiles.d made is replaced by the rename.
+        atomic::rename(&self.restored(), self.path())
+    }
+
     async fn build(&self, tool: &RestoreTool, order: &RestoreOrder) -> Result<(), HostError> {
+        let db = self.path().join("member").join("snap").join("db");
+        if !data_dir::exists(&db)? {
+            return Err(HostError::NothingToRestore { db });
+        }
+        self.make(tool, order, &db, false).await
+    }
+
+    /// Makes `<data_dir>.restored` of a database file.
+    async fn make(&self, tool: &RestoreTool, order: &RestoreOrder, source: &Path, checksum: bool) -> Result<(), HostError> {
         let target = self.restoring();
         // Output of a restore that a crash cut short: a copy, and the tool refuses to write over it.
         match fs::remove_dir_all(&target) {
             Err(source) if source.kind() != ErrorKind::NotFound => return Err(HostError::Io { operation: "remove", path: target, source }),
             _ => {}
         }
-        let db = self.path().join("member").join("snap").join("db");
-        if !data_dir::exists(&db)? {
-            return Err(HostError::NothingToRestore { db });
-        }
         let name = order.label.instance.as_str();
-        let restore = Restore { source: &db, checksum: false, target: &target, name, peer_url: &order.peer_url, token: &order.token };
+        let restore = Restore { source, checksum, target: &target, name, peer_url: &order.peer_url, token: &order.token };
         tool.restore(&restore, order.limit).await?;
         order.label.write(&target)?;
         // The tool need not have synced what it wrote, and the next rename declares it whole.
@@ -80,7 +117,6 @@ impl DataDir {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     use quorate_core::ids::Generation;
 

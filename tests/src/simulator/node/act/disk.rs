@@ -1,7 +1,7 @@
 //! Steps on this machine and in the store: the charter, the process, the data directory.
 
 use quorate_core::charter::{Origin, Record, State};
-use quorate_core::ids::Generation;
+use quorate_core::ids::{Generation, SnapshotKey};
 use quorate_core::plan::{Outcome, Start, StopReason};
 
 use super::{Fate, no_answer};
@@ -95,9 +95,33 @@ impl World {
         Outcome::Done
     }
 
+    pub(super) fn fetch_snapshot(&mut self, n: usize, key: &SnapshotKey) -> Outcome {
+        if self.nodes[n].store_down || self.fate() != Fate::Delivered {
+            return no_answer();
+        }
+        if self.store.snapshots().data(key).is_none() {
+            return self.refused("the store holds no such snapshot");
+        }
+        self.nodes[n].disk.fetched = Some(key.clone());
+        Outcome::Done
+    }
+
+    pub(super) fn restore_snapshot(&mut self, n: usize, key: &SnapshotKey, generation: Generation, token: &str) -> Outcome {
+        if self.etcd.servers[n].run.is_some() || self.etcd.servers[n].data.is_some() {
+            return self.refused("there is data, or etcd runs on it");
+        }
+        let data = self.store.snapshots().data(key).cloned().filter(|_| self.nodes[n].disk.fetched.as_ref() == Some(key));
+        let Some(data) = data else { return self.refused("it was not fetched") };
+        self.forgive_what_the_snapshot_lacks(n, &data);
+        self.etcd.restore_from(n, token, &data);
+        self.nodes[n].disk.generation = Some(generation);
+        self.stats.restored += 1;
+        Outcome::Done
+    }
+
     pub(super) fn drop_superseded(&mut self, n: usize) -> Outcome {
         let disk = &mut self.nodes[n].disk;
-        disk.trash += u32::from(disk.superseded.take().is_some());
+        disk.trash += u32::from(disk.superseded.take().is_some()) + u32::from(disk.fetched.take().is_some());
         Outcome::Done
     }
 }

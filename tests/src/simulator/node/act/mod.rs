@@ -44,6 +44,8 @@ impl World {
             Step::ForgetOrder | Step::DeregisterTarget { .. } => Outcome::Done,
             Step::TakeSnapshot(order) => self.take_snapshot(n, order),
             Step::PruneSnapshots { keys, abandoned } => self.prune_snapshots(n, keys, abandoned),
+            Step::FetchSnapshot { key } => self.fetch_snapshot(n, key),
+            Step::RestoreSnapshot { key, generation, token } => self.restore_snapshot(n, key, *generation, token),
             Step::Node(step) => self.node_step(n, step),
             Step::SetPause { via, pause } => self.set_pause(n, via, Some(pause)),
             Step::ClearPause { via } => self.set_pause(n, via, None),

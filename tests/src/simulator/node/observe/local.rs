@@ -10,7 +10,8 @@ use crate::simulator::world::World;
 impl World {
     pub(super) fn observe_local(&mut self, n: usize, agent: &mut Agent) -> bool {
         let (now, limit) = (self.now, self.policy.stale_after);
-        agent.seen.local.superseded = self.nodes[n].disk.superseded.is_some();
+        let disk = &self.nodes[n].disk;
+        agent.seen.local.superseded = disk.superseded.is_some() || disk.fetched.is_some();
         agent.seen.local.ran_this_boot = self.nodes[n].ran_this_boot;
         agent.seen.local.process = Reading::Fresh(self.process(n), now);
         if self.nodes[n].disk_unproven {

@@ -25,6 +25,7 @@ impl World {
             return false;
         }
         self.observe_upload(n, agent);
+        agent.seen.snapshots.fetched.clone_from(&self.nodes[n].disk.fetched);
         let (now, listed) = (self.now, &mut agent.listed);
         let pause = if listed.steady { self.schedule.listing } else { PAUSE };
         let is_due = listed.tried.is_none_or(|at| now.since(at) >= pause);

@@ -1,0 +1,115 @@
+//! Total loss: the newest snapshot that verifies is restored, under the charter's claim, exactly once.
+//!
+//! A would-be founder first fetches it and so proves every byte, then claims, then restores: nobody claims what cannot be restored, and only one restores.
+
+use crate::charter::{Origin, Record, State};
+use crate::ids::SnapshotKey;
+use crate::observation::FetchFailure;
+use crate::plan::Step;
+use crate::policy::OnTotalLoss;
+use crate::report::Phase;
+use crate::situation::Situation;
+use crate::snapshot::Stored;
+
+use super::bootstrap::objector;
+use super::decision::Decision;
+
+/// What a total loss permits.
+pub(super) enum Restorable<'a> {
+    /// It is no total loss, or not the time to restore.
+    No,
+    /// This snapshot, by everybody's consent.
+    From(&'a Stored),
+    /// Nothing can be done by itself, for this reason.
+    Halts(String),
+    /// Not yet, for this reason.
+    Waits(String),
+}
+
+/// Whether every voter's data is lost, everybody consents, and what is to be restored then.
+pub(super) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
+    let Some(record) = s.record().filter(|r| r.ever_established.is_some() && is_open(s, r)) else { return Restorable::No };
+    if !s.disk_is_empty() || s.membership().is_some() || objector(s, record.number, None).is_some() {
+        return Restorable::No;
+    }
+    if s.policy.on_total_loss == OnTotalLoss::Halt {
+        return Restorable::Halts("policy `halt` lets nobody restore a snapshot by itself".to_owned());
+    }
+    if !s.policy.snapshots.enabled || !s.has_store() {
+        return Restorable::Halts("there are no snapshots here".to_owned());
+    }
+    let Some(listing) = s.seen.snapshots.stored.fresh() else {
+        return Restorable::Waits(format!("waits to read which snapshots the store holds: {}", s.seen.snapshots.stored.why_not_fresh()));
+    };
+    match candidates(s, record, &listing.snapshots).next() {
+        Some(stored) => Restorable::From(stored),
+        None => Restorable::Halts(nothing_verifies(s, record, listing.snapshots.len())),
+    }
+}
+
+/// Nobody founds on this record any more but who may take it over: an established or retired generation, or a claim whose founder has nothing.
+fn is_open(s: &Situation<'_>, record: &Record) -> bool {
+    match (&record.state, &record.origin) {
+        (State::Established | State::Retired { .. }, _) => true,
+        (State::Founding { .. }, Origin::Empty | Origin::Fresh) => false,
+        (State::Founding { founder }, Origin::Snapshot { .. } | Origin::Survivor { .. }) => founder == s.me() || s.is_gone(founder),
+    }
+}
+
+/// Those of this history, newest first, but for those that turned out to be bad.
+fn candidates<'a>(s: &Situation<'a>, record: &Record, all: &'a [Stored]) -> impl Iterator<Item = &'a Stored> {
+    let (lineage, refused) = (record.lineage(), &s.memory.refused_snapshots);
+    let belongs =
+        move |m: &Stored| lineage.iter().any(|a| a.generation == m.manifest.generation && a.etcd_cluster == m.manifest.etcd_cluster);
+    all.iter().rev().filter(move |m| belongs(m) && !refused.contains_key(&m.key))
+}
+
+fn nothing_verifies(s: &Situation<'_>, record: &Record, listed: usize) -> String {
+    let refused: Vec<String> = s.memory.refused_snapshots.iter().map(|(key, why)| format!("{key}: {why}")).collect();
+    let refused = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
+    format!("none of the {listed} snapshots in the store is of this cluster's generation {} and verifies{refused}", record.generation)
+}
+
+/// The snapshot is on this disk, proved; else what is to be done for it, or awaited.
+pub(super) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Phase) -> Result<(), Decision> {
+    let view = &s.seen.snapshots;
+    if view.fetched.as_ref() == Some(key) {
+        return Ok(());
+    }
+    if let Some(fetching) = &view.fetching {
+        let says = format!(
+            "reads snapshot {} from the store, and proves it ({} of {} MiB)",
+            fetching.key,
+            fetching.bytes >> 20,
+            fetching.of >> 20
+        );
+        return Err(Decision::wait(phase, says).again_in(s.policy.retry));
+    }
+    if let Some((failed, at, FetchFailure::Failed(why))) = &view.fetch_failed
+        && s.now.since(*at) < s.policy.cycle
+    {
+        let says = format!("could not read snapshot {failed} from the store, and tries again: {why}");
+        return Err(Decision::wait(phase, says).again_in(s.policy.retry));
+    }
+    if s.memory.waits("fetch", s.now) {
+        return Err(Decision::wait(phase, format!("could not begin to read snapshot {key} a moment ago")).again_in(s.policy.retry));
+    }
+    let step = Step::FetchSnapshot { key: key.clone() };
+    Err(Decision::act(phase, step, format!("every voter's data is lost; reads snapshot {key} from the store, and proves it")))
+}
+
+/// The claim stands, everybody was asked again: the snapshot is restored.
+pub(super) fn restore(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> Decision {
+    if let Err(fetch) = fetch(s, key, Phase::Founding) {
+        return fetch;
+    }
+    if s.memory.waits("restore", s.now) {
+        let why = s.memory.last_trouble.clone().unwrap_or_default();
+        return Decision::wait(Phase::Founding, format!("could not restore snapshot {key}, and tries again: {why}"))
+            .again_in(s.policy.retry);
+    }
+    let step = Step::RestoreSnapshot { key: key.clone(), generation: record.generation, token: record.token() };
+    let revision = s.seen.snapshots.stored.last().and_then(|l| l.get(key)).map(|m| m.manifest.revision);
+    let revision = revision.map_or_else(String::new, |revision| format!(" of revision {revision}: every later write is lost"));
+    Decision::act(Phase::Founding, step, format!("restores snapshot {key} as generation {}{revision}", record.generation))
+}

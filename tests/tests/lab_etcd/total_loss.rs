@@ -1,0 +1,113 @@
+//! Every voter dies with its disk: the newest snapshot that verifies comes back, and never an empty cluster.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use etcd_client::{Client, GetOptions};
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::{Lab, LabOptions};
+
+use super::group::{CLUSTER, Group, LIMIT};
+
+/// So many keys, each with its number for a value.
+async fn put(group: &Group, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
+    let client = client(group, &group.live()[0]).await?;
+    for index in keys {
+        client.kv_client().put(format!("/kept/{index:04}"), index.to_string(), None).await?;
+    }
+    Ok(())
+}
+
+async fn client(group: &Group, instance: &InstanceId) -> anyhow::Result<Client> {
+    Ok(Client::connect([format!("http://{}:2379", group.lab.address(instance)?)], None).await?)
+}
+
+/// What is there, as every member says it.
+async fn kept(group: &Group) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut all = Vec::new();
+    for instance in group.live() {
+        let response = client(group, &instance).await?.kv_client().get("/kept/", Some(GetOptions::new().with_prefix())).await?;
+        let pair = |kv: &etcd_client::KeyValue| Ok((kv.key_str()?.to_owned(), kv.value_str()?.to_owned()));
+        all.push(response.kvs().iter().map(pair).collect::<anyhow::Result<BTreeMap<_, _>>>()?);
+    }
+    anyhow::ensure!(all.windows(2).all(|two| two[0] == two[1]), "the members differ: {all:#?}");
+    all.pop().context("nobody lives")
+}
+
+fn numbered(keys: std::ops::Range<usize>) -> BTreeMap<String, String> {
+    keys.map(|index| (format!("/kept/{index:04}"), index.to_string())).collect()
+}
+
+async fn save(group: &Group) -> anyhow::Result<String> {
+    group.lab.quorate(&group.live()[0], &["snapshot", "save"]).await
+}
+
+/// All machines die at once, and their group replaces them.
+async fn all_die(group: &Group) -> anyhow::Result<()> {
+    let dead = group.live();
+    dead.iter().for_each(|instance| group.lab.hard_kill(instance));
+    for instance in &dead {
+        group.lab.until_gone(instance, LIMIT).await?;
+    }
+    Ok(())
+}
+
+async fn restored(size: u32) -> anyhow::Result<()> {
+    let group = Group::of(size).await?;
+    put(&group, 0..100).await?;
+    save(&group).await?;
+    put(&group, 100..120).await?;
+    all_die(&group).await?;
+    group.settled(size as usize, None).await?;
+    let kept = kept(&group).await?;
+    assert_eq!(kept, numbered(0..100), "the snapshot's keys, and none of the 20 after it");
+    assert_eq!(group.generation()?, 2);
+    let origin = group.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == 2).context("no second generation")?;
+    assert_eq!(origin["origin"]["from"], "snapshot", "{origin:#}");
+    // It lives on: snapshots of the new generation are taken, and the old one's last stays.
+    put(&group, 200..210).await?;
+    let saved = save(&group).await?;
+    assert!(saved.contains("snapshots/0000000002/"), "{saved}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_of_one_that_dies_comes_back_from_its_snapshot() -> anyhow::Result<()> {
+    restored(1).await
+}
+
+#[tokio::test]
+async fn three_of_three_that_die_come_back_as_one_cluster_from_one_snapshot() -> anyhow::Result<()> {
+    restored(3).await
+}
+
+#[tokio::test]
+async fn a_snapshot_that_rotted_is_passed_over_for_the_one_before_it() -> anyhow::Result<()> {
+    let group = Group::of(1).await?;
+    put(&group, 0..10).await?;
+    save(&group).await?;
+    put(&group, 10..20).await?;
+    let rotten = save(&group).await?;
+    let key = rotten.split_whitespace().next().context("no key")?;
+    let path = group.lab.store(CLUSTER).join(CLUSTER).join(format!("{key}.db"));
+    let mut bytes = std::fs::read(&path)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes)?;
+    all_die(&group).await?;
+    group.settled(1, None).await?;
+    assert_eq!(kept(&group).await?, numbered(0..10));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_any_snapshot_that_verifies_nothing_is_founded() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = options.settings.raw("snapshot.enabled", "false");
+    let group = Group::launched(Lab::start(options).await?, 1)?;
+    group.settled(1, None).await?;
+    all_die(&group).await?;
+    group.until_halted().await?;
+    assert_eq!(group.generation()?, 1);
+    Ok(())
+}
