@@ -39,7 +39,9 @@ fn numbered(keys: std::ops::Range<usize>) -> BTreeMap<String, String> {
 }
 
 async fn save(group: &Group) -> anyhow::Result<String> {
-    group.lab.quorate(&group.live()[0], &["snapshot", "save"]).await
+    let printed = group.lab.type_in(&group.live()[0], "snapshot", &["save"]).await?;
+    anyhow::ensure!(printed.succeeded, "{printed:?}");
+    Ok(printed.out)
 }
 
 /// All machines die at once, and their group replaces them.

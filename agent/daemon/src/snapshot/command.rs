@@ -122,7 +122,7 @@ async fn prove(snapshots: &Snapshots, pick: &SnapshotPick, settings: &Settings) 
         let bar = show("reading", told);
         let result = match &trial {
             Some((tool, scratch)) => restore_on_trial(snapshots.store(), stored, tool, scratch, &tell).await.map(Some),
-            None => verify(snapshots.store(), key, manifest, &tell, async |_| Ok(())).await.map(|_| None),
+            None => verify(snapshots.store(), key, manifest, &tell, None).await.map(|_| None),
         };
         drop(tell);
         bar.await?;

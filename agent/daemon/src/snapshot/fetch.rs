@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use quorate_core::ids::SnapshotKey;
 use quorate_core::observation::FetchFailure;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
-use super::{Progress, SnapshotError, verify};
+use super::{Copy, Progress, SnapshotError, verify};
 use crate::adapters::host::{HostError, atomic};
 use crate::adapters::object_store::SnapshotStore;
 use crate::telemetry::chain;
@@ -18,13 +17,13 @@ const ROOM_BESIDE: u64 = 64 << 20;
 
 /// Where a fetched snapshot lies.
 #[must_use]
-pub fn place(dir: &Path, key: &SnapshotKey) -> PathBuf {
+pub(super) fn place(dir: &Path, key: &SnapshotKey) -> PathBuf {
     dir.join(format!("{}.db", key.as_str().replace('/', "_")))
 }
 
 /// The snapshot that lies in the directory whole, if any: it got its name only once it was proved.
 #[must_use]
-pub fn found(dir: &Path) -> Option<SnapshotKey> {
+pub(super) fn found(dir: &Path) -> Option<SnapshotKey> {
     let names = std::fs::read_dir(dir).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut keys: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(".db")?.replace('_', "/"))).collect();
     keys.sort();
@@ -35,7 +34,12 @@ pub fn found(dir: &Path) -> Option<SnapshotKey> {
 ///
 /// # Errors
 /// The store or the disk failed, there is too little room, or it is not what its manifest says.
-pub async fn fetch(store: &SnapshotStore, key: &SnapshotKey, dir: &Path, tell: &watch::Sender<Progress>) -> Result<(), SnapshotError> {
+pub(super) async fn fetch(
+    store: &SnapshotStore,
+    key: &SnapshotKey,
+    dir: &Path,
+    tell: &watch::Sender<Progress>,
+) -> Result<(), SnapshotError> {
     let listing = store.list().await?;
     let gone = || SnapshotError::Corrupt { key: key.clone(), why: "the store holds it no more".to_owned() };
     let manifest = &listing.get(key).ok_or_else(gone)?.manifest;
@@ -43,14 +47,9 @@ pub async fn fetch(store: &SnapshotStore, key: &SnapshotKey, dir: &Path, tell: &
     atomic::create_private_dir(dir).map_err(failed)?;
     room(dir, key, manifest.size * ROOM + ROOM_BESIDE)?;
     let (part, whole) = (dir.join("part"), place(dir, key));
-    let io = |operation| {
-        let path = part.clone();
-        move |source| SnapshotError::Trial { key: key.clone(), source: HostError::Io { operation, path, source } }
-    };
-    let mut file = tokio::fs::File::create(&part).await.map_err(io("create"))?;
-    verify(store, key, manifest, tell, async |bytes: &[u8]| file.write_all(bytes).await.map_err(io("write"))).await?;
-    file.flush().await.map_err(io("write"))?;
-    file.sync_all().await.map_err(io("sync"))?;
+    let mut copy = Copy::create(&part, key).await?;
+    verify(store, key, manifest, tell, Some(&mut copy)).await?;
+    copy.finish().await?;
     atomic::rename(&part, &whole).map_err(failed)
 }
 
@@ -58,7 +57,7 @@ pub async fn fetch(store: &SnapshotStore, key: &SnapshotKey, dir: &Path, tell: &
 ///
 /// # Errors
 /// There is too little room, or that cannot be read.
-pub fn room(dir: &Path, key: &SnapshotKey, needed: u64) -> Result<(), SnapshotError> {
+pub(super) fn room(dir: &Path, key: &SnapshotKey, needed: u64) -> Result<(), SnapshotError> {
     let looked =
         rustix::fs::statvfs(dir).map_err(|error| HostError::Io { operation: "look at", path: dir.to_owned(), source: error.into() });
     let stat = looked.map_err(|source| SnapshotError::Trial { key: key.clone(), source })?;
@@ -71,7 +70,7 @@ pub fn room(dir: &Path, key: &SnapshotKey, needed: u64) -> Result<(), SnapshotEr
 
 /// Whether it may come another time.
 #[must_use]
-pub fn failure(error: &SnapshotError) -> FetchFailure {
+pub(super) fn failure(error: &SnapshotError) -> FetchFailure {
     match error {
         SnapshotError::Corrupt { .. } | SnapshotError::Backend { .. } => FetchFailure::Corrupt(chain(error)),
         _ => FetchFailure::Failed(chain(error)),

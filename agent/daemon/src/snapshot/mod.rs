@@ -2,6 +2,7 @@
 
 mod checksum;
 mod command;
+mod copy;
 mod error;
 mod fetch;
 mod save;
@@ -11,6 +12,7 @@ mod verify;
 
 pub use checksum::{Checksum, Sum};
 pub use command::run;
+pub use copy::Copy;
 pub use error::SnapshotError;
 pub use save::{Progress, Saved, save};
 pub use task::Snapshots;

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use quorate_core::ids::SnapshotKey;
 use quorate_core::snapshot::Stored;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
-use super::{Progress, SnapshotError, fetch, verify};
+use super::{Copy, Progress, SnapshotError, fetch, verify};
 use crate::adapters::etcd::{BackendError, Summary, compaction, summary_after};
 use crate::adapters::host::{HostError, Restore, RestoreTool, atomic};
 use crate::adapters::object_store::SnapshotStore;
@@ -44,14 +43,9 @@ pub async fn restore_on_trial(
     let place = Place::make(scratch, key).map_err(failed)?;
     fetch::room(&place.0, key, manifest.size * ROOM + ROOM_BESIDE)?;
     let (snapshot, target) = (place.0.join("snapshot.db"), place.0.join("data"));
-    let io = |operation, path: &Path| {
-        let path = path.to_owned();
-        move |source| SnapshotError::Trial { key: key.clone(), source: HostError::Io { operation, path, source } }
-    };
-    let mut file = tokio::fs::File::create(&snapshot).await.map_err(io("create", &snapshot))?;
-    let write = async |bytes: &[u8]| file.write_all(bytes).await.map_err(io("write", &snapshot));
-    verify(store, key, manifest, progress, write).await?;
-    file.flush().await.map_err(io("write", &snapshot))?;
+    let mut copy = Copy::create(&snapshot, key).await?;
+    verify(store, key, manifest, progress, Some(&mut copy)).await?;
+    copy.finish().await?;
     let url = "http://127.0.0.1:2380";
     let restore = Restore { source: &snapshot, checksum: true, target: &target, name: "trial", peer_url: url, token: "trial" };
     tool.restore(&restore, LIMIT).await.map_err(failed)?;

@@ -4,7 +4,7 @@ use quorate_core::ids::SnapshotKey;
 use quorate_core::snapshot::Manifest;
 use tokio::sync::watch;
 
-use super::{Checksum, Progress, SnapshotError};
+use super::{Checksum, Copy, Progress, SnapshotError};
 use crate::adapters::object_store::SnapshotStore;
 
 /// Read at a time: each read is a request of its own, bounded in time, and a download of any size needs no more memory.
@@ -14,23 +14,25 @@ const PIECE: u64 = 4 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified(pub SnapshotKey);
 
-/// Reads the snapshot through `sink`, and compares size, SHA-256 and etcd's own checksum with what its manifest says.
+/// Reads the snapshot, into `copy` if there is one, and compares size, SHA-256 and etcd's own checksum with what its manifest says.
 ///
 /// # Errors
-/// The store or the sink failed, or the bytes are others than were written.
+/// The store or the disk failed, or the bytes are others than were written.
 pub async fn verify(
     store: &SnapshotStore,
     key: &SnapshotKey,
     manifest: &Manifest,
     progress: &watch::Sender<Progress>,
-    mut sink: impl AsyncFnMut(&[u8]) -> Result<(), SnapshotError>,
+    mut copy: Option<&mut Copy>,
 ) -> Result<Verified, SnapshotError> {
     let mut checksum = Checksum::default();
     while checksum.size() < manifest.size {
         let at = checksum.size();
         let bytes = store.read(key, at..manifest.size.min(at + PIECE)).await?;
         checksum.update(&bytes);
-        sink(&bytes).await?;
+        if let Some(copy) = &mut copy {
+            copy.write(&bytes).await?;
+        }
         progress.send_replace(Progress { bytes: checksum.size(), of: Some(manifest.size) });
     }
     let corrupt = |why: String| SnapshotError::Corrupt { key: key.clone(), why };

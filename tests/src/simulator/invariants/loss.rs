@@ -67,8 +67,9 @@ impl World {
     /// A snapshot is restored only once no voter's data of the established generation is left; then what was written after it is lost.
     pub(crate) fn forgive_what_the_snapshot_lacks(&mut self, n: usize, snapshot: &Data) {
         let cluster = self.store.ever_established.last().copied();
-        if let Some(copy) = self.copies().find(|d| Some(d.cluster) == cluster && d.is_voter()) {
-            self.violate("I2", format!("node {n} restores a snapshot although the data of voter {} is left", copy.member));
+        let left = self.copies().find(|d| Some(d.cluster) == cluster && d.is_voter()).map(|d| d.member);
+        if let Some(member) = left {
+            self.violate("I2", format!("node {n} restores a snapshot although the data of voter {member} is left"));
         }
         let missing: Vec<u32> = self.checks.acknowledged.minus(&snapshot.writes).filter(|w| !self.checks.forgiven.contains(*w)).collect();
         for write in missing {
