@@ -97,7 +97,7 @@ mod tests {
         snapshots.put(late.clone(), Arc::clone(&data));
         let before = Arc::clone(snapshots.listing());
         snapshots.put(early.clone(), data);
-        assert_eq!(before.snapshots, [late.clone()], "who has read the list keeps what was in it");
+        assert_eq!(before.snapshots, std::slice::from_ref(&late), "who has read the list keeps what was in it");
         assert_eq!(snapshots.listing().snapshots, [early.clone(), late.clone()], "by revision");
         assert!(snapshots.data(&late.key).is_some());
         snapshots.delete(&late.key);
