@@ -35,6 +35,13 @@ pub(super) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     if s.policy.on_total_loss == OnTotalLoss::Halt {
         return Restorable::Halts("policy `halt` lets nobody restore a snapshot by itself".to_owned());
     }
+    if !s.policy.network_trusted && s.others().iter().any(|id| !s.is_gone(id)) {
+        return Restorable::Halts(
+            "the others say that they hold no data, but their answers are unsigned, and without TLS nothing is restored on them: declare the network \
+             trusted (peer.i_trust_this_network_without_tls), or let one instance alone live"
+                .to_owned(),
+        );
+    }
     if !s.policy.snapshots.enabled || !s.has_store() {
         return Restorable::Halts("there are no snapshots here".to_owned());
     }
