@@ -207,7 +207,6 @@ fn a_snapshot_is_restored_only_where_nothing_newer_is_left() {
             state: State::Founding { founder: w.me.instance.clone() },
             etcd_cluster: None,
             ancestors: before.lineage(),
-            voters: Vec::new(),
             ..before
         };
         safety::check(&Step::CreateRecord(claim), &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)

@@ -20,6 +20,9 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long the restore tool may take; it copies the whole database.
 const RESTORE_LIMIT: Duration = Duration::from_secs(600);
 
+/// How long deletions may take: the watchdog of `quorate.service` waits for a minute.
+const PRUNE_LIMIT: Duration = Duration::from_secs(20);
+
 /// Executes steps.
 pub struct Executor {
     world: World,
@@ -77,7 +80,11 @@ impl Executor {
             Step::PutDataAside { why } => self.put_aside(why).await,
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
             Step::FetchSnapshot { key } => match &world.snapshots {
-                Some(snapshots) => snapshots.begin_fetch(key),
+                // Who could not restore it afterwards does not begin.
+                Some(snapshots) => match self.tool() {
+                    Ok(_) => snapshots.begin_fetch(key),
+                    Err(error) => Outcome::Refused(chain(&error)),
+                },
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
             Step::RestoreSnapshot { key, generation, token } => match &world.snapshots {
@@ -99,7 +106,10 @@ impl Executor {
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
             Step::PruneSnapshots { keys, abandoned } => match &world.snapshots {
-                Some(snapshots) => of(prune(snapshots.store(), keys, abandoned).await),
+                Some(snapshots) => match tokio::time::timeout(PRUNE_LIMIT, prune(snapshots.store(), keys, abandoned)).await {
+                    Ok(result) => of(result),
+                    Err(_) => Outcome::Unclear(format!("the store did not answer within {} s", PRUNE_LIMIT.as_secs())),
+                },
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
             Step::DeregisterTarget { group } => match &world.load_balancing {
@@ -152,7 +162,12 @@ impl Executor {
 
     async fn restore_snapshot(&self, snapshot: &Path, generation: Generation, token: &str) -> Result<(), HostError> {
         let (tool, order) = (self.tool()?, self.restore_order(generation, token));
-        self.data_dir.restore_snapshot(&tool, &order, snapshot, &self.world.trash, self.clock.now()).await
+        let restored = self.data_dir.restore_snapshot(&tool, &order, snapshot, &self.world.trash, self.clock.now()).await;
+        if let Err(HostError::RestoreFailed { .. }) = &restored {
+            // It was proved when it came, perhaps by another run of the agent: the next one proves it anew.
+            let _ = std::fs::remove_file(snapshot);
+        }
+        restored
     }
 
     fn tool(&self) -> Result<RestoreTool, HostError> {

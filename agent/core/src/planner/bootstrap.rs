@@ -255,7 +255,10 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
     let number = known_records(s).map(|r| r.number).max().unwrap_or(0) + 1;
     // What begins empty has no ancestors: no older snapshot is ever restored over it.
     let goes_on = matches!(claimable.origin, Origin::Snapshot { .. });
-    let ancestors = s.last_record().filter(|_| goes_on).map(Record::lineage).unwrap_or_default();
+    let before = s.last_record().filter(|_| goes_on);
+    let ancestors = before.map(Record::lineage).unwrap_or_default();
+    // Whoever takes this claim over asks the lost voters too.
+    let voters = before.map(|r| r.voters.clone()).unwrap_or_default();
     Record {
         number,
         previous: s.last_record().filter(|r| r.number + 1 == number).map(Record::digest),
@@ -267,7 +270,7 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
         state: State::Founding { founder: s.me().clone() },
         ever_established: own_records(s).filter_map(|r| r.ever_established).max(),
         etcd_cluster: None,
-        voters: Vec::new(),
+        voters,
         ancestors,
     }
 }

@@ -284,11 +284,24 @@ fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Op
     })
 }
 
+/// A survivor's claim of this node, whose data is gone; or one to restore a snapshot whose founder is gone, or is this node and cannot carry it out.
+fn rests_with_nobody(s: &Situation<'_>, record: &Record, founder: &InstanceId) -> bool {
+    let mine = founder == s.me();
+    match &record.origin {
+        Origin::Survivor { .. } => mine,
+        Origin::Snapshot { key } => {
+            let of_this_run = s.memory.claimed.is_some_and(|(number, _)| number == record.number);
+            s.is_gone(founder) || (mine && (!of_this_run || s.memory.refused_snapshots.contains_key(key)))
+        }
+        Origin::Empty | Origin::Fresh => false,
+    }
+}
+
 /// Established, and no listed voter's data is left. Where a snapshot can be restored, the rule that founds does it.
 fn total_loss(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.ever_established.is_some())?;
     let stuck = match &record.state {
-        State::Founding { founder } => claim_is_void(s, record) || (founder == s.me() && matches!(record.origin, Origin::Survivor { .. })),
+        State::Founding { founder } => claim_is_void(s, record) || rests_with_nobody(s, record, founder),
         State::Established | State::Retired { .. } => true,
     };
     if !stuck || !s.disk_is_empty() || s.membership().is_some() {

@@ -9,7 +9,7 @@ use crate::plan::Step;
 use crate::policy::OnTotalLoss;
 use crate::report::Phase;
 use crate::situation::Situation;
-use crate::snapshot::Stored;
+use crate::snapshot::{Stored, StrayKind};
 
 use super::bootstrap::objector;
 use super::decision::Decision;
@@ -102,7 +102,23 @@ pub(super) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Phase) -> Resul
         return Err(Decision::wait(phase, format!("could not begin to read snapshot {key} a moment ago")).again_in(s.policy.retry));
     }
     let step = Step::FetchSnapshot { key: key.clone() };
-    Err(Decision::act(phase, step, format!("every voter's data is lost; reads snapshot {key} from the store, and proves it")))
+    let says = format!("every voter's data is lost; reads snapshot {key} from the store, and proves it{}", passed_over(s, key));
+    Err(Decision::act(phase, step, says))
+}
+
+/// What lies in the store under a later name and cannot be used: another version's, another cluster's, or half of one.
+fn passed_over(s: &Situation<'_>, key: &SnapshotKey) -> String {
+    let strays = s.seen.snapshots.stored.last().into_iter().flat_map(|l| &l.strays);
+    let later = strays.filter(|stray| stray.at.as_str() > key.as_str() && stray.at.ends_with(".json"));
+    let named: Vec<String> = later.filter_map(|stray| Some(format!("{}: {}", stray.at, reason(&stray.why)?))).collect();
+    if named.is_empty() { String::new() } else { format!("; PASSES OVER {}", named.join("; ")) }
+}
+
+fn reason(why: &StrayKind) -> Option<&str> {
+    match why {
+        StrayKind::Unfinished => None,
+        StrayKind::Broken(why) | StrayKind::Foreign(why) => Some(why),
+    }
 }
 
 /// The claim stands, everybody was asked again: the snapshot is restored.
@@ -112,7 +128,7 @@ pub(super) fn restore(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
     }
     if s.memory.waits("restore", s.now) {
         let why = s.memory.last_trouble.clone().unwrap_or_default();
-        return Decision::wait(Phase::Founding, format!("could not restore snapshot {key}, and tries again: {why}"))
+        return Decision::halt(Phase::Founding, format!("could not restore snapshot {key}, and tries again: {why}"))
             .again_in(s.policy.retry);
     }
     let step = Step::RestoreSnapshot { key: key.clone(), generation: record.generation, token: record.token() };

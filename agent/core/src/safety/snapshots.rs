@@ -65,6 +65,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
     let own = before.etcd_cluster.map(|cluster| (before.generation, cluster));
     let known = |h: &(Generation, _)| before.ancestors.iter().any(|a| (a.generation, a.etcd_cluster) == *h) || own == Some(*h);
     require(!histories.is_empty() && histories.iter().all(known), "it names ancestors that the charter does not know")?;
+    require(record.voters == before.voters, "it forgets who voted")?;
     let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
     let of_this_history = |s: &&Stored| histories.contains(&(s.manifest.generation, s.manifest.etcd_cluster));
     let chosen = listing.get(key).filter(of_this_history).ok_or("the snapshot is not of this cluster's history")?;

@@ -151,7 +151,7 @@ fn claims(w: &World, base: Option<&Record>) -> Vec<Record> {
     for stored in w.seen.snapshots.stored.last().iter().flat_map(|l| &l.snapshots) {
         let own = Ancestor { generation: stored.manifest.generation, etcd_cluster: stored.manifest.etcd_cluster };
         let restored = || claim(Origin::Snapshot { key: stored.key.clone() }, me());
-        all.push(Record { voters: Vec::new(), ancestors: base.map_or(Vec::new(), Record::lineage), ..restored() });
+        all.push(Record { ancestors: base.map_or(Vec::new(), Record::lineage), ..restored() });
         all.push(Record { voters: Vec::new(), ancestors: vec![own], ..restored() });
     }
     all.push(Record { number: 99, previous: None, ..claim(Origin::Fresh, me()) });

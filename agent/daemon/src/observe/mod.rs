@@ -136,7 +136,7 @@ impl Observer {
             local,
             etcd: self.etcd.view(),
             kubernetes: KubernetesView::none(),
-            snapshots: self.snapshots.view(now),
+            snapshots: self.snapshots.view(self.steady, now),
         }
     }
 }

@@ -47,9 +47,11 @@ impl SnapshotsObserver {
         self.stored.expire();
     }
 
-    pub(super) fn view(&self, now: Timestamp) -> SnapshotsView {
+    pub(super) fn view(&self, steady: bool, now: Timestamp) -> SnapshotsView {
         let Some(snapshots) = &self.snapshots else { return SnapshotsView::none("snapshots are switched off, or no store is configured") };
-        let stored = self.stored.reading(now, PAUSE_STEADY * 3 / 2, "the snapshots were not listed yet");
+        // Which one a lost cluster comes back from is not decided on an old list.
+        let limit = if steady { PAUSE_STEADY } else { PAUSE * 2 } * 3 / 2;
+        let stored = self.stored.reading(now, limit, "the snapshots were not listed yet");
         let (fetched, fetch_failed) = snapshots.fetched();
         SnapshotsView {
             stored,

@@ -36,6 +36,12 @@ pub enum SnapshotError {
         /// What is wrong.
         why: String,
     },
+    /// The list does not have it any more.
+    #[error("the store does not list snapshot {key} any more")]
+    Gone {
+        /// Which.
+        key: SnapshotKey,
+    },
     /// The database in it could not be read.
     #[error("the database in snapshot {key} could not be read")]
     Backend {
@@ -46,7 +52,7 @@ pub enum SnapshotError {
         source: BackendError,
     },
     /// The disk failed a drill, or etcd's tool did.
-    #[error("snapshot {key} could not be restored on trial")]
+    #[error("snapshot {key} could not be put on this disk")]
     Trial {
         /// Which.
         key: SnapshotKey,
@@ -55,7 +61,7 @@ pub enum SnapshotError {
         source: HostError,
     },
     /// There is too little room for a trial.
-    #[error("{} has {free} bytes free, and a trial of snapshot {key} needs {needed}: make room, or give another directory", path.display())]
+    #[error("{} has {free} bytes free, and to restore snapshot {key} takes {needed}: make room, or give another directory", path.display())]
     NoRoom {
         /// Which.
         key: SnapshotKey,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use quorate_core::ids::SnapshotKey;
 use quorate_core::observation::FetchFailure;
+use quorate_core::snapshot::Manifest;
 use tokio::sync::watch;
 
 use super::{Copy, Progress, SnapshotError, verify};
@@ -41,16 +42,46 @@ pub(super) async fn fetch(
     tell: &watch::Sender<Progress>,
 ) -> Result<(), SnapshotError> {
     let listing = store.list().await?;
-    let gone = || SnapshotError::Corrupt { key: key.clone(), why: "the store holds it no more".to_owned() };
+    let gone = || SnapshotError::Gone { key: key.clone() };
     let manifest = &listing.get(key).ok_or_else(gone)?.manifest;
     let failed = |source| SnapshotError::Trial { key: key.clone(), source };
     atomic::create_private_dir(dir).map_err(failed)?;
+    clear(dir, key).map_err(failed)?;
     room(dir, key, manifest.size * ROOM + ROOM_BESIDE)?;
+    match read(store, key, manifest, dir, tell).await {
+        // One bad read must not decide which snapshot a whole cluster comes back from.
+        Err(SnapshotError::Corrupt { .. }) => read(store, key, manifest, dir, tell).await,
+        result => result,
+    }
+}
+
+async fn read(
+    store: &SnapshotStore,
+    key: &SnapshotKey,
+    manifest: &Manifest,
+    dir: &Path,
+    tell: &watch::Sender<Progress>,
+) -> Result<(), SnapshotError> {
     let (part, whole) = (dir.join("part"), place(dir, key));
     let mut copy = Copy::create(&part, key).await?;
     verify(store, key, manifest, tell, Some(&mut copy)).await?;
     copy.finish().await?;
-    atomic::rename(&part, &whole).map_err(failed)
+    atomic::rename(&part, &whole).map_err(|source| SnapshotError::Trial { key: key.clone(), source })
+}
+
+/// Takes back the room of copies that broke off or turned out to be bad, and of other snapshots'.
+fn clear(dir: &Path, key: &SnapshotKey) -> Result<(), HostError> {
+    let failed = |operation, path: &Path| {
+        let path = path.to_owned();
+        move |source| HostError::Io { operation, path, source }
+    };
+    for entry in std::fs::read_dir(dir).map_err(failed("read", dir))? {
+        let path = entry.map_err(failed("read", dir))?.path();
+        if path != place(dir, key) {
+            std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to fill a disk.

@@ -47,7 +47,7 @@ pub async fn restore_on_trial(
     verify(store, key, manifest, progress, Some(&mut copy)).await?;
     copy.finish().await?;
     let url = "http://127.0.0.1:2380";
-    let restore = Restore { source: &snapshot, checksum: true, target: &target, name: "trial", peer_url: url, token: "trial" };
+    let restore = Restore { source: &snapshot, checksum: true, target: &target, name: "trial", peer_url: url, token: "trial", bump: false };
     tool.restore(&restore, LIMIT).await.map_err(failed)?;
     let (before, after) =
         compared(snapshot, target.join("member/snap/db")).await.map_err(|source| SnapshotError::Backend { key: key.clone(), source })?;

@@ -141,12 +141,18 @@ impl DataDir {
         atomic::with_suffix(&self.path, ".fetched")
     }
 
-    /// Moves the data from before a recovery to the trash, and the snapshot that was restored.
+    /// Moves the data from before a recovery to the trash, and removes the copy of the snapshot that was restored.
     ///
     /// # Errors
     /// Names both paths.
     pub fn drop_superseded(&self, trash: &Trash, now: Timestamp) -> Result<Option<PathBuf>, HostError> {
-        trash.put(&self.fetched(), "restored-snapshot", now)?;
+        // A copy of what the store holds.
+        match fs::remove_dir_all(self.fetched()) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(HostError::Io { operation: "remove", path: self.fetched(), source });
+            }
+            _ => {}
+        }
         trash.put(&self.superseded(), "superseded", now)
     }
 

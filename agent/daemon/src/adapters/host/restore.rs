@@ -82,6 +82,10 @@ impl DataDir {
             };
         }
         trash.put(&self.restored(), "unused-restore", now)?;
+        if data_dir::exists(self.path())? && fs::read_dir(self.path()).map_err(HostError::io("read", self.path()))?.next().is_some() {
+            // A label without a member; no rename replaces a directory that is not empty.
+            trash.put(self.path(), "never-started", now)?;
+        }
         self.make(tool, order, snapshot, true).await?;
         // An empty directory that tmpfiles.d made is replaced by the rename.
         atomic::rename(&self.restored(), self.path())
@@ -104,7 +108,7 @@ impl DataDir {
             _ => {}
         }
         let name = order.label.instance.as_str();
-        let restore = Restore { source, checksum, target: &target, name, peer_url: &order.peer_url, token: &order.token };
+        let restore = Restore { source, checksum, target: &target, name, peer_url: &order.peer_url, token: &order.token, bump: checksum };
         tool.restore(&restore, order.limit).await?;
         order.label.write(&target)?;
         // The tool need not have synced what it wrote, and the next rename declares it whole.

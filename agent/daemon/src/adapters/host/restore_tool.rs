@@ -53,7 +53,14 @@ pub struct Restore<'a> {
     pub peer_url: &'a str,
     /// The cluster's token. It makes the new etcd cluster id unique.
     pub token: &'a str,
+    /// Have revisions go on far above the restored one, and mark the rest as compacted, if this tool can (3.4.27, 3.5.10 and 3.6 can): who watches from a
+    /// revision that is lost is told so then, and does not wait for it in silence (etcd's recovery guide).
+    pub bump: bool,
 }
+
+/// Further than any cluster gets between two snapshots; the guide's own number for Kubernetes.
+const BUMP: &str = "1000000000";
+const HELP_LIMIT: Duration = Duration::from_secs(10);
 
 impl RestoreTool {
     /// Restores.
@@ -61,7 +68,8 @@ impl RestoreTool {
     /// # Errors
     /// The tool's own words, or that it did not end in time.
     pub async fn restore(&self, restore: &Restore<'_>, limit: Duration) -> Result<(), HostError> {
-        let output = tokio::time::timeout(limit, self.command(restore).output()).await;
+        let bump = restore.bump && self.can_bump().await;
+        let output = tokio::time::timeout(limit, self.command(restore, bump).output()).await;
         let output = output.map_err(|_| HostError::RestoreTimeout { tool: self.path.clone(), limit })?;
         let output = output.map_err(HostError::io("run", &self.path))?;
         if output.status.success() {
@@ -70,8 +78,13 @@ impl RestoreTool {
         Err(HostError::RestoreFailed { tool: self.path.clone(), status: output.status.to_string(), says: tail(&output) })
     }
 
-    fn command(&self, restore: &Restore<'_>) -> Command {
-        let name = restore.name;
+    async fn can_bump(&self) -> bool {
+        let help = tokio::time::timeout(HELP_LIMIT, self.bare().args(["snapshot", "restore", "--help"]).output()).await;
+        let said = |output: Output| [output.stdout, output.stderr].concat();
+        matches!(help, Ok(Ok(output)) if String::from_utf8_lossy(&said(output)).contains("--bump-revision"))
+    }
+
+    fn bare(&self) -> Command {
         let mut command = Command::new(&self.path);
         // No ETCDCTL_* of the agent's environment may reach the tool; 3.3 and earlier spoke version 2 unless told otherwise.
         command
@@ -80,6 +93,11 @@ impl RestoreTool {
             .env("ETCDCTL_API", "3")
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        command
+    }
+
+    fn command(&self, restore: &Restore<'_>, bump: bool) -> Command {
+        let (name, mut command) = (restore.name, self.bare());
         command.arg("snapshot").arg("restore").arg(restore.source);
         if !restore.checksum {
             command.arg("--skip-hash-check");
@@ -88,6 +106,9 @@ impl RestoreTool {
         command.arg("--initial-cluster").arg(format!("{name}={}", restore.peer_url));
         command.arg("--initial-cluster-token").arg(restore.token);
         command.arg("--initial-advertise-peer-urls").arg(restore.peer_url);
+        if bump {
+            command.args(["--bump-revision", BUMP, "--mark-compacted"]);
+        }
         command
     }
 }
