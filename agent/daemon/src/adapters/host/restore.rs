@@ -231,4 +231,59 @@ mod tests {
         assert_eq!(data.label().unwrap(), Some(order(1).label));
         assert_eq!(db(data.path()), "precious");
     }
+
+    /// One that takes a snapshot, notes its arguments beside itself, and says in its help that it bumps revisions, or does not.
+    fn snapshot_tool(dir: &Path, help: &str) -> RestoreTool {
+        let path = dir.join("etcdutl");
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in *--help*) echo '{help}'; exit 0;; esac\necho \"$*\" >{0}/arguments\n\
+             /bin/mkdir -p \"$5/member/snap\" && /bin/cp \"$3\" \"$5/member/snap/db\"\n",
+            dir.display()
+        );
+        let source = dir.join("tool.sh");
+        fs::write(&source, script).unwrap();
+        fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(std::process::Command::new("cp").arg("-p").args([&source, &path]).status().unwrap().success());
+        RestoreTool::at(path)
+    }
+
+    async fn restored(dir: &Path, data: &DataDir, help: &str, generation: u64) -> Result<String, HostError> {
+        let (snapshot, trash) = (dir.join("snapshot.db"), Trash::new(dir.join("trash")));
+        fs::write(&snapshot, "saved").unwrap();
+        data.restore_snapshot(&snapshot_tool(dir, help), &order(generation), &snapshot, &trash, NOW).await?;
+        Ok(fs::read_to_string(dir.join("arguments")).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_is_restored_once_onto_an_empty_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path().join("etcd"));
+        let arguments = restored(dir.path(), &data, "--data-dir", 2).await.unwrap();
+        assert!(!arguments.contains("--bump-revision") && !arguments.contains("--skip-hash-check"), "{arguments}");
+        assert_eq!((db(data.path()), data.label().unwrap()), ("saved".into(), Some(order(2).label)));
+        fs::write(data.path().join("member/snap/db"), "written since").unwrap();
+        restored(dir.path(), &data, "--data-dir", 2).await.unwrap();
+        assert_eq!(db(data.path()), "written since", "done twice, it does nothing");
+        let error = restored(dir.path(), &data, "--data-dir", 3).await.unwrap_err();
+        assert!(error.to_string().contains("restore into"), "{error}");
+        assert_eq!(db(data.path()), "written since");
+    }
+
+    #[tokio::test]
+    async fn revisions_are_bumped_where_the_tool_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path().join("etcd"));
+        let arguments = restored(dir.path(), &data, "--bump-revision uint", 2).await.unwrap();
+        assert!(arguments.contains("--bump-revision 1000000000 --mark-compacted"), "{arguments}");
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_holds_a_label_and_no_member_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path().join("etcd"));
+        data.prepare(&order(2).label).unwrap();
+        fs::create_dir_all(data.restoring().join("member")).unwrap();
+        restored(dir.path(), &data, "", 2).await.unwrap();
+        assert_eq!((db(data.path()), data.label().unwrap()), ("saved".into(), Some(order(2).label)));
+    }
 }

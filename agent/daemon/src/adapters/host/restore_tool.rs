@@ -80,8 +80,8 @@ impl RestoreTool {
 
     async fn can_bump(&self) -> bool {
         let help = tokio::time::timeout(HELP_LIMIT, self.bare().args(["snapshot", "restore", "--help"]).output()).await;
-        let said = |output: Output| [output.stdout, output.stderr].concat();
-        matches!(help, Ok(Ok(output)) if String::from_utf8_lossy(&said(output)).contains("--bump-revision"))
+        let Ok(Ok(Output { stdout, stderr, .. })) = help else { return false };
+        String::from_utf8_lossy(&[stdout, stderr].concat()).contains("--bump-revision")
     }
 
     fn bare(&self) -> Command {
