@@ -105,7 +105,7 @@ async fn memory_keeps_the_contract() {
 #[tokio::test]
 async fn a_directory_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
-    keeps_the_contract(directory(&dir.path().join("not/there/yet"))).await;
+    keeps_the_contract(directory(dir.path())).await;
 }
 
 #[tokio::test]
@@ -179,14 +179,22 @@ async fn a_record_that_was_tampered_with_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_not_mounted_is_unreadable_and_not_empty() {
+async fn a_directory_that_is_not_there_is_unreadable_and_not_empty_and_nobody_makes_it() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("mount");
     let store = directory(&root);
-    store.create(&record(1)).await;
+    for remembered in [None, Some(&record(1))] {
+        let error = store.read(remembered).await.unwrap_err();
+        assert!(matches!(error, StoreError::Absent { .. }), "{error}");
+    }
+    assert!(matches!(store.create(&record(1)).await, Outcome::Unclear(_)));
+    assert!(!root.exists(), "the store was made");
+    // What was mounted late is used, and what goes again is missed.
+    std::fs::create_dir(&root).unwrap();
+    assert_eq!((store.read(None).await.unwrap(), store.create(&record(1)).await), (StoreView::Absent, Outcome::Done));
     std::fs::rename(&root, dir.path().join("gone")).unwrap();
     let error = store.read(Some(&record(1))).await.unwrap_err();
-    assert!(matches!(error, StoreError::Open { .. }), "{error}");
+    assert!(matches!(error, StoreError::Absent { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::charter::Record;
+use crate::charter::{Record, State};
 use crate::ids::{GroupName, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
-use crate::observation::HookRef;
+use crate::observation::{HookRef, Saved};
 use crate::pausing::Pausing;
 use crate::time::Timestamp;
 
@@ -192,6 +192,10 @@ pub struct Memory {
     pub local_answered: Option<Timestamp>,
     /// This agent stopped its member as the last voter, which is to stay down.
     pub rests: bool,
+    /// This agent has begun to retire its cluster: it goes on with that to the end, unless it is not to leave any more.
+    pub retiring: bool,
+    /// The snapshot that holds all of this node's data, taken after its clients were stopped.
+    pub final_snapshot: Option<Saved>,
     /// This instance has asked its group to replace it.
     pub reported_unhealthy: bool,
     /// Whose data lies on this disk, and when that was first seen: only a list that was read later can prove a member removed that its distribution
@@ -252,6 +256,8 @@ impl Memory {
             local_silent: None,
             local_answered: None,
             rests: false,
+            retiring: false,
+            final_snapshot: None,
             reported_unhealthy: false,
             holds: None,
             seeks: false,
@@ -280,6 +286,13 @@ impl Memory {
     #[must_use]
     pub fn hook_waits(&self, hook: &HookRef, instance: &InstanceId, now: Timestamp) -> bool {
         self.hook_not_before.get(&(hook.clone(), instance.clone())).is_some_and(|at| now < *at)
+    }
+
+    /// Its member is stopped as the last voter, and all that was to be saved and written down is.
+    #[must_use]
+    pub fn has_ended_its_cluster(&self) -> bool {
+        let retired = |r: &Record| matches!(r.state, State::Retired { .. }) && r.lists(&self.kept.instance);
+        self.kept.record.as_ref().is_some_and(retired) || (self.rests && !self.retiring)
     }
 
     /// Whether a step of this kind was refused so recently that it waits.

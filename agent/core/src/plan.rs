@@ -92,6 +92,8 @@ pub enum StopReason {
     Left,
     /// It is the last voter and its instance goes: its clients must see no further acknowledgement.
     LastVoterLeaves,
+    /// The same, for a moment: it is started again for this node alone, so that all that it holds can be saved.
+    Retire,
     /// Its data was superseded or its member removed: proven by a quorum read.
     PutAside,
     /// Its data is about to be restored into a new generation.
@@ -112,7 +114,7 @@ impl StopReason {
     pub fn is_final(self) -> bool {
         match self {
             Self::Left | Self::LastVoterLeaves | Self::PutAside | Self::NotPermitted | Self::GiveUp => true,
-            Self::OpenToClients | Self::Recover | Self::NotAnswering | Self::Reboot => false,
+            Self::OpenToClients | Self::Retire | Self::Recover | Self::NotAnswering | Self::Reboot => false,
         }
     }
 }

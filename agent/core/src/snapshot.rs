@@ -47,6 +47,10 @@ pub struct SnapshotOrder {
     pub via: Via,
     /// Why.
     pub trigger: Trigger,
+    /// The member serves this node alone just now: it is asked on loopback, and not at its own address.
+    pub on_loopback: bool,
+    /// No quorum can confirm any more that the member has every acknowledged write: what it has is all that is left.
+    pub unconfirmed: bool,
     /// The generation, by the charter's highest record.
     pub generation: Generation,
     /// The etcd cluster that must answer.
@@ -62,7 +66,9 @@ impl SnapshotOrder {
     #[must_use]
     pub fn of(record: &Record, via: Via, trigger: Trigger) -> Option<Self> {
         let (generation, voters) = (record.generation, record.voters.clone());
-        Some(Self { via, trigger, generation, etcd_cluster: record.etcd_cluster?, record: record.number, voters })
+        let (on_loopback, unconfirmed, record_number) = (false, false, record.number);
+        let etcd_cluster = record.etcd_cluster?;
+        Some(Self { via, trigger, on_loopback, unconfirmed, generation, etcd_cluster, record: record_number, voters })
     }
 }
 

@@ -237,7 +237,9 @@ impl Agent {
         // While paused nothing is done before: the member stops with the machine.
         let done = self.memory.kept.pausing.in_force().is_some()
             || match shutdown.kind {
-                ShutdownKind::PowerOff => (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.rests,
+                ShutdownKind::PowerOff => {
+                    (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.has_ended_its_cluster()
+                }
                 ShutdownKind::Reboot => phase == Some(Phase::Resting),
             };
         let ready = done || self.clock.now() >= shutdown.deadline;

@@ -1,10 +1,12 @@
 //! Doing the one step that was decided. Nothing here looks at the cluster's state to choose: each step says all that it needs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{Generation, SnapshotKey};
-use quorate_core::plan::{Outcome, Start, Step, StopReason, peer_url};
+use quorate_core::plan::{Outcome, Start, Step, StopReason, Via, peer_url};
+use quorate_core::snapshot::SnapshotOrder;
 
 use crate::adapters::host::{DataDir, HostError, Label, RestoreOrder, RestoreTool};
 use crate::adapters::object_store::{SnapshotStore, StoreError};
@@ -31,6 +33,8 @@ pub struct Executor {
     restore_tool: Option<std::path::PathBuf>,
     binary: std::path::PathBuf,
     data_dir: DataDir,
+    /// Where this node's etcd serves while it serves nobody else.
+    founding_url: Arc<str>,
     crash: Option<CrashPoint>,
 }
 
@@ -39,6 +43,7 @@ impl Executor {
     #[must_use]
     pub fn new(settings: &Settings, world: World, clock: Clock) -> Self {
         Self {
+            founding_url: world.founding_url(settings),
             data_dir: world.data_dir(settings),
             world,
             clock,
@@ -102,6 +107,10 @@ impl Executor {
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
             Step::TakeSnapshot(order) => match &world.snapshots {
+                Some(snapshots) if order.on_loopback => {
+                    let via = Via { url: self.founding_url.clone(), ..order.via.clone() };
+                    snapshots.begin(&SnapshotOrder { via, ..order.clone() })
+                }
                 Some(snapshots) => snapshots.begin(order),
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },

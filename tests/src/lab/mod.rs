@@ -120,7 +120,9 @@ impl Lab {
     /// What AWS would say.
     pub fn create_group(&self, spec: GroupSpec) -> anyhow::Result<GroupName> {
         let name = spec.name.clone();
-        self.storage.prepare()?;
+        if let Some(cluster) = spec.tags.iter().find(|tag| &*tag.key == "quorate:cluster") {
+            self.storage.prepare(&cluster.value)?;
+        }
         self.region().with(|region, now| region.create_group(spec, now)).map_err(|error| anyhow::anyhow!("{error}"))?;
         Ok(name)
     }

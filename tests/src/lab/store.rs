@@ -60,9 +60,9 @@ impl Storage {
     }
 
     /// Makes what has to be there before a cluster can use it.
-    pub(super) fn prepare(&self) -> anyhow::Result<()> {
+    pub(super) fn prepare(&self, cluster: &str) -> anyhow::Result<()> {
         match self {
-            Self::Directory(directory) => std::fs::create_dir_all(directory).context("cannot make a directory for the store"),
+            Self::Directory(directory) => std::fs::create_dir_all(directory.join(cluster)).context("cannot make a directory for the store"),
             Self::S3(_) => Ok(()),
         }
     }

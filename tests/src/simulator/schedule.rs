@@ -101,6 +101,8 @@ pub(crate) enum Fault {
     /// Every machine of one group dies, and none can be launched there.
     ZoneLost,
     Resize(i32),
+    /// All groups are scaled to nothing, and back to their sizes when this is over.
+    Empty,
     Refresh {
         launch_first: bool,
     },
@@ -196,6 +198,9 @@ impl Schedule {
         if role.has_node() {
             faults.extend(of_servers(&mut rng));
         }
+        if role == Role::Etcd && !takes_none {
+            faults.extend(emptied(seed));
+        }
         let announced = notices(seed);
         let heeds_rebalance = announced.len() > 1;
         faults.extend(announced);
@@ -244,6 +249,15 @@ fn several_groups(rng: &mut Rng) -> Vec<u32> {
     let count = rng.between(1, 2);
     [1 + size(rng).min(2)].into_iter().chain((0..count).map(|_| size(rng))).collect()
 }
+
+/// In one of twelve seeds everything is scaled to nothing for a while. Drawn apart, as what EC2 announces is.
+fn emptied(seed: u64) -> Option<(Timestamp, Fault, Duration)> {
+    let mut rng = Rng::new(seed ^ EMPTIED);
+    let at = Timestamp(40_000 + rng.below(60_000));
+    rng.chance(83).then(|| (at, Fault::Empty, seconds(rng.between(20, 120))))
+}
+
+const EMPTIED: u64 = 0xe0 << 28;
 
 /// Most often once the cluster has formed.
 fn lost_zone(rng: &mut Rng) -> Option<(Timestamp, Fault, Duration)> {

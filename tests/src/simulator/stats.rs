@@ -83,6 +83,8 @@ counts! {
     machine_crashes,
     /// Writes acknowledged to the client.
     writes,
+    /// Clusters that their last voter retired to a final snapshot.
+    retired,
     /// Generations restored from a snapshot after every voter's data was lost.
     restored,
     /// Acknowledged writes that a recovery lost, as it may.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::charter::{Log, Record, State, StoreView};
-use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
+use quorate_core::ids::{EtcdClusterId, Generation, MemberId, SnapshotKey};
 
 use super::snapshots::Snapshots;
 
@@ -76,6 +76,12 @@ impl Store {
         self.generations.get(&cluster).copied()
     }
 
+    /// The truth: whether the last voter of all retired its cluster to this snapshot, and nothing was established since.
+    pub(crate) fn was_retired_to(&self, key: &SnapshotKey) -> bool {
+        let last = self.records.values().rev().find(|r| r.founder().is_none());
+        last.is_some_and(|r| matches!(&r.state, State::Retired { key: to, .. } if to == key))
+    }
+
     /// The truth: whether the record of that number is there.
     pub(crate) fn holds(&self, number: u64) -> bool {
         self.records.contains_key(&number)
@@ -108,7 +114,6 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use quorate_core::ids::SnapshotKey;
     use quorate_core::time::Timestamp;
 
     use super::*;

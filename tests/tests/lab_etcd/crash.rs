@@ -46,7 +46,8 @@ async fn joins_despite(point: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn revive(group: &Group, died: &mut usize) -> anyhow::Result<()> {
+/// Starts whatever agent has ended by itself again, and counts them.
+pub(crate) async fn revive(group: &Group, died: &mut usize) -> anyhow::Result<()> {
     loop {
         *died += group.lab.revive().await?.len();
         sleep(Duration::from_millis(100)).await;

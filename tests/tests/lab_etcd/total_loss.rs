@@ -7,7 +7,7 @@ use etcd_client::{Client, GetOptions};
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::{Lab, LabOptions};
 
-use super::group::{CLUSTER, Group, LIMIT};
+use super::group::{CLUSTER, CRASH, Group, LIMIT, LONG_HOOK};
 
 /// So many keys, each with its number for a value.
 async fn put(group: &Group, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
@@ -111,5 +111,52 @@ async fn without_any_snapshot_that_verifies_nothing_is_founded() -> anyhow::Resu
     all_die(&group).await?;
     group.until_halted().await?;
     assert_eq!(group.generation()?, 1);
+    Ok(())
+}
+
+/// The first agent that comes to this point of the restore dies there. Whoever is then started again on the same machine, or launched in place of that
+/// machine, finishes what was begun.
+async fn restores_despite(point: &str, machine_dies_too: bool) -> anyhow::Result<()> {
+    let group = Group::launched_with(Lab::start(LabOptions::quick()?).await?, 1, LONG_HOOK)?;
+    group.settled(1, None).await?;
+    put(&group, 0..50).await?;
+    save(&group).await?;
+    group.lab.agent_environment(CRASH, Some(point));
+    let first = group.live().pop().context("nobody lives")?;
+    // Nobody completes its hook before there is a cluster again, so that it is not waited for here.
+    group.lab.hard_kill(&first);
+    let started = || async {
+        let restorer = group.live().into_iter().find(|id| *id != first).ok_or("nobody is launched yet")?;
+        if group.lab.agent_started(&restorer).is_some() { Ok(restorer) } else { Err("its agent was not started yet".to_owned()) }
+    };
+    let restorer = group.lab.until(LIMIT, "the restorer's agent to be started", started).await?;
+    group.lab.agent_environment(CRASH, None);
+    group.lab.agent_ended(&restorer, LIMIT).await?;
+    if machine_dies_too {
+        group.lab.hard_kill(&restorer);
+    } else {
+        group.lab.start_agent(&restorer).await?;
+    }
+    group.settled(1, None).await?;
+    assert_eq!(kept(&group).await?, numbered(0..50));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_restorer_that_dies_at_any_step_finishes_when_it_is_back() -> anyhow::Result<()> {
+    for step in ["fetch-snapshot", "create-record", "restore-snapshot", "start-member"] {
+        for when in ["before", "after"] {
+            let point = format!("{when}:{step}");
+            restores_despite(&point, false).await.context(point)?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_restorer_that_dies_with_its_machine_is_followed_by_another() -> anyhow::Result<()> {
+    for point in ["after:create-record", "before:restore-snapshot", "after:restore-snapshot", "after:start-member"] {
+        restores_despite(point, true).await.context(point)?;
+    }
     Ok(())
 }

@@ -150,7 +150,9 @@ async fn a_zone_is_added_and_another_is_closed() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_group_that_names_another_store_founds_nothing_beside_the_cluster() -> anyhow::Result<()> {
     let zones = Zones::settled().await?;
-    let store = format!("file://{}", zones.lab.directory().join("another-store").display());
+    let store = zones.lab.directory().join("another-store");
+    std::fs::create_dir(&store)?;
+    let store = format!("file://{}", store.display());
     let stray = zones.lab.group("etcd-stray", CLUSTER, 1, HOOK).zone("eu-central-1d").tag("quorate:store", &store);
     let stray = zones.lab.create_group(stray)?;
     let refuses = || async {

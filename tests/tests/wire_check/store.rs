@@ -78,7 +78,7 @@ async fn what_is_no_charter_under_the_clusters_prefix_is_named() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_not_mounted_yet_is_not_made() {
+async fn a_directory_that_is_not_there_is_a_problem_and_not_made() {
     let scene = Scene::of(|dir| {
         let mut group = group(dir);
         group.tags.retain(|tag| &*tag.key != "quorate:store");
@@ -86,6 +86,6 @@ async fn a_directory_that_is_not_mounted_yet_is_not_made() {
     })
     .await;
     let report = scene.check().await;
-    assert_eq!(finding(&report, "store").verdict, Verdict::Warning, "{report}");
+    assert_eq!(finding(&report, "store").verdict, Verdict::Problem, "{report}");
     assert!(!scene.dir.path().join("absent").exists());
 }

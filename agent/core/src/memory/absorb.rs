@@ -3,11 +3,12 @@
 use crate::cadence;
 use crate::charter::{Record, StoreView};
 use crate::ids::InstanceId;
-use crate::observation::{Ec2Answer, Ec2State, FetchFailure, Observation, Process};
+use crate::observation::{Ec2Answer, Ec2State, FetchFailure, Observation, Process, Taken};
 use crate::planner;
 use crate::policy::Policy;
 use crate::reading::Reading;
 use crate::situation::{Charter, Situation};
+use crate::snapshot::Trigger;
 use crate::time::Timestamp;
 
 use super::{Beat, Caller, Memory, Seen};
@@ -22,6 +23,7 @@ impl Memory {
         self.absorb_record(seen, policy, now);
         self.absorb_pause(seen);
         self.absorb_snapshots(seen, now);
+        self.absorb_final_snapshot(seen, policy, now);
         self.absorb_lasting(seen, policy, now);
         self.absorbed = Some(now);
     }
@@ -163,6 +165,15 @@ impl Memory {
         self.snapshots_listed = true;
     }
 
+    /// The snapshot that holds all: begun after the last client was stopped, and valid until one may be served again.
+    fn absorb_final_snapshot(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        let Some(Process::Running { since, .. }) = seen.local.process.fresh() else { return };
+        let nobody_is_served = planner::nobody_is_served(&Situation::new(seen, self, policy, now));
+        let covers = |t: &&Taken| t.trigger == Trigger::Final && t.since >= *since;
+        let saved = seen.snapshots.taken.as_ref().filter(covers).and_then(|t| t.result.as_ref().ok());
+        self.final_snapshot = saved.filter(|_| nobody_is_served).cloned();
+    }
+
     pub(super) fn remember(&mut self, record: Record) {
         if self.kept.record.as_ref().is_none_or(|known| known.number < record.number) {
             self.kept.record = Some(record);
@@ -174,6 +185,7 @@ impl Memory {
         self.leaving = departing.then(|| self.leaving.unwrap_or(now));
         if self.leaving.is_none() {
             self.deregistrations.clear();
+            self.retiring = false;
         }
         let elapsed = self.absorbed.map_or(std::time::Duration::ZERO, |at| now.since(at));
         let s = Situation::new(seen, self, policy, now);

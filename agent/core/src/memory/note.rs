@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::cadence::Query;
-use crate::plan::{NodeStep, Outcome, Step, StopReason};
+use crate::charter::State;
+use crate::plan::{NodeStep, Outcome, Start, Step, StopReason};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -49,8 +50,12 @@ impl Memory {
                     self.remember(record.clone());
                 }
             }
-            Step::StartMember(_) => {
+            Step::StartMember(start) => {
                 self.rests = false;
+                // An established generation runs on loopback for its end alone. Whoever is served again may write what the snapshot lacks.
+                let alone = matches!(start, Start::Resume { loopback_only: true, .. });
+                self.retiring = alone && self.kept.record.as_ref().is_some_and(|r| r.state == State::Established);
+                self.final_snapshot = None;
                 self.starts.push(now);
                 // A start that ends at once must not be tried in a tight loop: each one waits longer.
                 let count = u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
@@ -60,6 +65,7 @@ impl Memory {
                 self.starts.clear();
                 self.not_before.remove("start");
                 self.rests = *reason == StopReason::LastVoterLeaves;
+                self.retiring = *reason == StopReason::Retire || (self.rests && self.retiring && self.final_snapshot.is_some());
             }
             Step::StopMember(_) if done => self.local_silent = None,
             Step::Node(NodeStep::AnnotateRemoval { .. }) if done => self.removal_asked = Some(self.removal_asked.unwrap_or(now)),

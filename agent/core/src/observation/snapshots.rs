@@ -18,15 +18,26 @@ pub struct Taking {
     pub of: Option<u64>,
 }
 
+/// A snapshot that is in the store, as the agent knows it that took it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Its key.
+    pub key: SnapshotKey,
+    /// The last revision in it.
+    pub revision: u64,
+}
+
 /// What became of the last one that this agent took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// Why.
     pub trigger: Trigger,
+    /// When it was begun.
+    pub since: Timestamp,
     /// When it ended.
     pub at: Timestamp,
-    /// Its key, or why there is none.
-    pub result: Result<SnapshotKey, String>,
+    /// The snapshot, or why there is none.
+    pub result: Result<Saved, String>,
 }
 
 /// A snapshot on its way from the store onto this disk.

@@ -425,14 +425,7 @@ fn wait_for_founder(s: &Situation<'_>) -> Option<Decision> {
                 Decision::wait(Phase::Waiting, format!("waits for {founder} to found generation {}", record.generation))
                     .again_in(s.policy.retry),
             ),
-            State::Retired { key, revision } => Some(Decision::halt(
-                Phase::Halted,
-                format!(
-                    "the cluster was retired to {key} at revision {revision}; restoring is not built yet: `quorate recover --fresh --cluster {}` founds an empty one",
-                    s.seen.me.cluster
-                ),
-            )),
-            State::Founding { .. } | State::Established => None,
+            State::Founding { .. } | State::Established | State::Retired { .. } => None,
         },
         Charter::Absent | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,
     }

@@ -14,12 +14,15 @@ use crate::situation::{Departure, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{admission, bootstrap, charter, hooks, learner, no_quorum, node, recover, serve, targets};
+use super::{admission, bootstrap, charter, hooks, learner, no_quorum, node, recover, retire, serve, targets};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let departure = s.departure()?;
     if s.seen.local.data.fresh().is_none() || s.seen.local.process.fresh().is_none() {
         return Some(out_of_time(s, &departure).unwrap_or_else(|| waits(&departure, "its own disk and process are not known yet".into())));
+    }
+    if let Some(retiring) = retire::go_on(s, &departure).filter(|_| !is_overdue(s, &departure)) {
+        return Some(out_of_time(s, &departure).filter(|_| s.memory.final_snapshot.is_none()).unwrap_or(retiring));
     }
     if holds_nothing(s) {
         if let Some(node) = node::delete_own(s) {
@@ -190,7 +193,10 @@ fn out_of_time(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     }
     // Where its group keeps what is abandoned, its etcd runs on there.
     let decision = match result {
-        HookResult::Continue => end_data(s, departure, "could not hand over before its deadline, and no other voter is left"),
+        HookResult::Continue => {
+            let why = "could not hand over before its deadline, and no other voter is left";
+            retire::without_saving(s, departure, why, "no time is left for it")
+        }
         HookResult::Abandon => complete(s, departure, result, "could not hand over before its deadline, and holds all that is left"),
     };
     Some(Decision { needs_operator: true, ..decision })
@@ -210,19 +216,6 @@ fn other_voters_are_gone(s: &Situation<'_>) -> bool {
     let is_over = |v: &ListedVoter| v.instance == *s.me() || s.voter_is_gone(v);
     let by_record = s.last_record().map(|r| r.lists(s.me()) && r.voters.iter().all(is_over));
     (by_list.is_some() || by_record.is_some()) && by_list != Some(false) && by_record != Some(false)
-}
-
-/// Clients are stopped first, so that none sees another acknowledgement; then the hook is completed.
-fn end_data(s: &Situation<'_>, departure: &Departure, why: &'static str) -> Decision {
-    if s.runs() {
-        let says = format!("{why}: stops etcd. No snapshot is taken, so THE DATA ENDS WITH THIS INSTANCE");
-        return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
-    }
-    let decision = complete(s, departure, HookResult::Continue, why);
-    if s.disk_is_empty() {
-        return decision;
-    }
-    Decision { says: format!("{}; THE DATA ENDS WITH THIS INSTANCE", decision.says).into(), ..decision }
 }
 
 fn leave_cluster(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
@@ -356,19 +349,30 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
         .until(departure.deadline)
 }
 
-/// The last voter cannot be removed: its clients are stopped and its data ends with the instance.
+/// The last voter cannot be removed: its clients are stopped, and what it holds is saved.
 fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership) -> Decision {
     if !departure.instance_goes || is_overdue(s, departure) {
         return last_but_running_on(s, departure);
     }
+    // Its list may be older than its end: it is asked again.
+    if s.is_stopped() && !s.memory.rests {
+        return waits(departure, "is the last voter, and its etcd is stopped".into()).again_in(s.policy.retry);
+    }
     // What another takes at its own time is served from until then: a replacement may come yet, and nothing is gained by ending sooner.
     let patient = is_patient(s, departure) || (!departure.held_up && has_time(s, departure, reserve(s)));
-    // A learner that lives is waited for to the last moment: its promotion takes a second, and the data would end beside it.
-    let heir = has_time(s, departure, s.policy.leave_margin) && membership.learner().is_some_and(|l| s.is_healthy(l.id));
-    if heir || (patient && (is_replaced(s) || membership.learner().is_some())) {
+    if has_heir(s, departure) || (patient && (is_replaced(s) || membership.learner().is_some())) {
         return waits(departure, "is the last voter; waits for its replacement".into()).again_in(s.policy.retry);
     }
-    end_data(s, departure, "is the last voter and no replacement comes")
+    retire::end(s, departure, "is the last voter and no replacement comes")
+}
+
+/// A learner that follows is waited for to the last moment, because its promotion takes a second; one whose agent alone answers for as long as there
+/// is time for the rest.
+pub(super) fn has_heir(s: &Situation<'_>, departure: &Departure) -> bool {
+    let Some(learner) = s.membership().and_then(Membership::learner) else { return false };
+    let follows = s.is_healthy(learner.id) && has_time(s, departure, s.policy.leave_margin);
+    let comes = || s.instance_of(learner).is_some_and(|id| s.peer(&id).is_some_and(|p| !p.leaving));
+    follows || (has_time(s, departure, reserve(s)) && comes())
 }
 
 /// The cluster ends with this instance, and nobody wants another.
@@ -407,7 +411,7 @@ fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
         return complete(s, departure, HookResult::Continue, "was the last voter, and its etcd is stopped");
     }
     if ends_here(s, departure) {
-        return end_data(s, departure, "every other voter is gone, and no replacement comes");
+        return retire::end(s, departure, "every other voter is gone, and no replacement comes");
     }
     waits(departure, format!("no quorum answers: {}", no_quorum::why(s))).again_in(s.policy.retry)
 }

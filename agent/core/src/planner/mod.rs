@@ -17,6 +17,7 @@ mod prune;
 mod reboot;
 mod recover;
 mod restore;
+mod retire;
 mod serve;
 mod snapshots;
 mod targets;
@@ -37,6 +38,7 @@ use decision::Decision;
 pub(crate) use join::is_up_to_this_node;
 pub(crate) use learner::watched_learner;
 pub(crate) use recover::loses_quorum_for_good;
+pub(crate) use retire::nobody_is_served;
 pub(crate) use worker::lacks_server;
 
 /// One rule: a name for reports and tests, and what it decides when it applies.

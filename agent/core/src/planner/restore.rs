@@ -9,7 +9,7 @@ use crate::plan::Step;
 use crate::policy::OnTotalLoss;
 use crate::report::Phase;
 use crate::situation::Situation;
-use crate::snapshot::{Stored, StrayKind};
+use crate::snapshot::{Stored, StrayKind, Trigger};
 
 use super::bootstrap::objector;
 use super::decision::Decision;
@@ -32,7 +32,12 @@ pub(super) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     if !s.disk_is_empty() || s.membership().is_some() || objector(s, record.number, None).is_some() {
         return Restorable::No;
     }
-    if s.policy.on_total_loss == OnTotalLoss::Halt {
+    let retired_to = match &record.state {
+        State::Retired { key, .. } => Some(key),
+        State::Founding { .. } | State::Established => None,
+    };
+    // What was retired was not lost: the policy is not about it.
+    if s.policy.on_total_loss == OnTotalLoss::Halt && retired_to.is_none() {
         return Restorable::Halts("policy `halt` lets nobody restore a snapshot by itself".to_owned());
     }
     if !s.policy.network_trusted && s.others().iter().any(|id| !s.is_gone(id)) {
@@ -48,6 +53,14 @@ pub(super) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     let Some(listing) = s.seen.snapshots.stored.fresh() else {
         return Restorable::Waits(format!("waits to read which snapshots the store holds: {}", s.seen.snapshots.stored.why_not_fresh()));
     };
+    if let Some(key) = retired_to.filter(|key| !s.memory.refused_snapshots.contains_key(*key)) {
+        return match listing.get(key) {
+            Some(stored) => Restorable::From(stored),
+            None => Restorable::Halts(format!(
+                "the cluster was retired to snapshot {key}, which is not in the store: put it back, as any other lacks what was written last"
+            )),
+        };
+    }
     match candidates(s, record, &listing.snapshots).next() {
         Some(stored) => Restorable::From(stored),
         None => Restorable::Halts(nothing_verifies(s, record, listing.snapshots.len())),
@@ -102,7 +115,9 @@ pub(super) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Phase) -> Resul
         return Err(Decision::wait(phase, format!("could not begin to read snapshot {key} a moment ago")).again_in(s.policy.retry));
     }
     let step = Step::FetchSnapshot { key: key.clone() };
-    let says = format!("every voter's data is lost; reads snapshot {key} from the store, and proves it{}", passed_over(s, key));
+    let retired = s.record().is_some_and(|r| matches!(&r.state, State::Retired { key: to, .. } if to == key));
+    let why = if retired { "the cluster was retired to it" } else { "every voter's data is lost" };
+    let says = format!("{why}; reads snapshot {key} from the store, and proves it{}", passed_over(s, key));
     Err(Decision::act(phase, step, says))
 }
 
@@ -132,7 +147,10 @@ pub(super) fn restore(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
             .again_in(s.policy.retry);
     }
     let step = Step::RestoreSnapshot { key: key.clone(), generation: record.generation, token: record.token() };
-    let revision = s.seen.snapshots.stored.last().and_then(|l| l.get(key)).map(|m| m.manifest.revision);
-    let revision = revision.map_or_else(String::new, |revision| format!(" of revision {revision}: every later write is lost"));
+    let stored = s.seen.snapshots.stored.last().and_then(|l| l.get(key));
+    let revision = stored.map_or_else(String::new, |stored| match stored.manifest.trigger {
+        Trigger::Final => format!(" of revision {}, the last voter's final one", stored.manifest.revision),
+        _ => format!(" of revision {}: every later write is lost", stored.manifest.revision),
+    });
     Decision::act(Phase::Founding, step, format!("restores snapshot {key} as generation {}{revision}", record.generation))
 }

@@ -11,8 +11,8 @@ use crate::role::Role;
 use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
-use super::no_quorum;
 use super::prune::removal;
+use super::{no_quorum, retire};
 
 /// Said of data without Quorate's label: nothing is known of its age, so nothing is decided about it.
 pub(super) const NOT_OURS: &str =
@@ -48,6 +48,9 @@ pub(super) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     if data.cluster.is_none() && s.is_stopped() {
         let says = "puts its data directory aside: etcd never got so far as to write its log there, so it holds no member";
         return Some(Decision::act(Phase::Joining, Step::PutDataAside { why: "never-started" }, says));
+    }
+    if let Some(retired) = s.record().and_then(|record| retire::put_aside(s, record)) {
+        return Some(Decision { phase: Phase::Joining, ..retired });
     }
     let membership = s.membership()?;
     let why = if data.cluster == Some(membership.cluster) {

@@ -1,13 +1,15 @@
 //! Charter records: whether this one may be written now.
 
 use crate::charter::{ListedVoter, Origin, Record, State, StoreView};
+use crate::ids::SnapshotKey;
 use crate::memory::Order;
-use crate::observation::{DataClaim, Hook, LifecycleState, Transition, Warmed};
+use crate::observation::{DataClaim, Hook, LifecycleState, Saved, Transition, Warmed};
 use crate::policy::Recovery;
 use crate::quorum;
+use crate::snapshot::Trigger;
 
 use super::facts::Facts;
-use super::{Verdict, require, snapshots};
+use super::{Verdict, local, require, snapshots};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
@@ -31,7 +33,8 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
         }
         (State::Established, Some(before)) if before.generation == record.generation => established(f, record, before),
         (State::Established, _) => Err("a generation is established only by its founder, after its own founding record"),
-        (State::Retired { .. }, _) => Err("retiring needs a verified snapshot"),
+        (State::Retired { key, revision }, Some(before)) => retired(f, record, before, (key, *revision)),
+        (State::Retired { .. }, None) => Err("nothing was established"),
     }
 }
 
@@ -216,6 +219,19 @@ fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &crate::id
         }
         (_, DataClaim::Holds { .. }) => true,
     }
+}
+
+/// The last voter's end: its etcd is stopped, and all that it held is in the snapshot that the record names, taken when nobody could write any more.
+fn retired(f: &Facts<'_>, record: &Record, before: &Record, (key, revision): (&SnapshotKey, u64)) -> Verdict {
+    let (number, previous, state) = (record.number, record.previous.clone(), record.state.clone());
+    require(*record == Record { number, previous, state, ..before.clone() }, "it changes more than the state")?;
+    local::retires(f, before)?;
+    require(f.is_stopped(), "etcd is not known to be stopped")?;
+    local::last_voter_leaves(f)?;
+    let names = |saved: &Saved| saved.key == *key && saved.revision == revision;
+    let taken = f.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
+    require(taken.is_some_and(names), "it names no final snapshot of this agent")?;
+    require(f.memory.final_snapshot.as_ref().is_some_and(names), "somebody could write after the snapshot was taken")
 }
 
 fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {

@@ -106,6 +106,12 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             require(record.state == State::Established && record.voters.iter().all(|v| v.instance == *f.me()), "others vote already")
         }
         StopReason::LastVoterLeaves => last_voter_leaves(f),
+        StopReason::Retire => {
+            last_voter_leaves(f)?;
+            let record = f.highest()?.ok_or("there is no charter")?;
+            retires(f, record)?;
+            require(f.has_store() && f.policy.snapshots.enabled, "nothing could be saved")
+        }
         StopReason::Recover => survivor_claim(f).map(|_| ()),
         StopReason::NotAnswering => {
             let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
@@ -152,6 +158,15 @@ pub(super) fn last_voter_leaves(f: &Facts<'_>) -> Verdict {
     require(!heir || hooks::little_time_is_left(f), "a learner that lives could take over")
 }
 
+/// An established generation whose only voter this is, and whose data lies on this disk.
+pub(super) fn retires(f: &Facts<'_>, record: &Record) -> Verdict {
+    require(record.state == State::Established, "nothing is established")?;
+    let is_over = |v: &ListedVoter| v.instance == *f.me() || f.has_ended(&v.instance);
+    require(record.voters.iter().all(is_over) && record.lists(f.me()), "others vote, or this node does not")?;
+    let mine = f.data().is_some_and(|d| d.generation == Some(record.generation) && d.cluster.is_some() && d.cluster == record.etcd_cluster);
+    require(mine, "its data is not the record's")
+}
+
 pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
     data_is_dead(f)
@@ -166,6 +181,13 @@ fn data_is_dead(f: &Facts<'_>) -> Verdict {
         return Ok(());
     }
     let record = f.highest().ok().flatten();
+    let is_saved = |r: &Record| {
+        let same = data.generation == Some(r.generation) && data.cluster == r.etcd_cluster;
+        matches!(r.state, State::Retired { .. }) && same && f.membership().is_err()
+    };
+    if record.is_some_and(is_saved) {
+        return Ok(());
+    }
     let Ok(membership) = f.membership() else {
         let ordered = record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && data.generation.is_some_and(|g| g < r.generation));
         return require(ordered, "no quorum has spoken, and no fresh start of this node's stands in the store");

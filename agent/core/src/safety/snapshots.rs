@@ -2,19 +2,33 @@
 
 use crate::charter::{Origin, Record, State};
 use crate::ids::{Generation, SnapshotKey};
+use crate::observation::Process;
 use crate::policy::OnTotalLoss;
-use crate::snapshot::{SnapshotOrder, Stored, StrayKind};
+use crate::snapshot::{SnapshotOrder, Stored, StrayKind, Trigger};
 
 use super::facts::Facts;
 use super::founding::takeover;
-use super::local::begun_claim;
+use super::local::{begun_claim, last_voter_leaves};
 use super::{Verdict, require};
 
 pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
     require(record.number == order.record && record.generation == order.generation, "it is of another record than the highest")?;
     require(record.etcd_cluster == Some(order.etcd_cluster), "it is of another etcd cluster than the charter's")?;
+    if order.unconfirmed {
+        return take_what_is_left(f, order);
+    }
+    let on_loopback = matches!(f.seen.local.process.fresh(), Some(Process::Running { loopback_only: true, .. }));
+    require(!order.on_loopback || on_loopback, "etcd is not on loopback")?;
     require(f.membership()?.cluster == order.etcd_cluster, "another etcd cluster answers")
+}
+
+/// No quorum is left: the last voter saves what it has of its own, and only when it goes.
+fn take_what_is_left(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
+    require(order.trigger == Trigger::Final && f.membership().is_err(), "a quorum could confirm it")?;
+    last_voter_leaves(f)?;
+    let own = f.data().is_some_and(|d| d.member == Some(order.via.member) && d.cluster == Some(order.etcd_cluster));
+    require(own, "it is not of its own data")
 }
 
 pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -> Verdict {
@@ -51,7 +65,14 @@ pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
 /// A claim to restore this snapshot: of this history, proved on this disk, and the newest that is not known to be bad. Whether everybody consents, that
 /// nobody who stands there holds data, is asked of every claim.
 pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, key: &SnapshotKey) -> Verdict {
-    require(f.policy.on_total_loss == OnTotalLoss::Restore, "the policy lets nobody restore by itself")?;
+    let retired_to = match highest.map(|r| &r.state) {
+        Some(State::Retired { key, .. }) => Some(key),
+        _ => None,
+    };
+    let ends = retired_to.is_some() || f.policy.on_total_loss == OnTotalLoss::Restore;
+    require(ends, "the policy lets nobody restore by itself")?;
+    let other = retired_to.filter(|to| *to != key);
+    require(other.is_none_or(|to| f.memory.refused_snapshots.contains_key(to)), "the cluster was retired to another snapshot")?;
     require(f.has_store(), "without a store there is no snapshot")?;
     require(f.disk_is_empty(), "this disk holds data")?;
     let before = highest.ok_or("nothing was established")?;

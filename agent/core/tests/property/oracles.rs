@@ -131,6 +131,12 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
         StopReason::OpenToClients => must(f.stored().is_some_and(|r| r.voters.len() <= 1), "others vote"),
         StopReason::PutAside => is_dead(f),
         StopReason::Left | StopReason::GiveUp => must(!votes, "it votes"),
+        StopReason::Retire => {
+            stop_member(f, StopReason::LastVoterLeaves)?;
+            let record = f.stored().filter(|r| f.is_established(r)).ok_or("nothing is established that could be retired")?;
+            must(f.can_trust() && founding::is_alone_in(f, record), "the record is not of this node's data alone")?;
+            must(f.w.policy.snapshots.enabled, "clients would be stopped for nothing")
+        }
         StopReason::LastVoterLeaves => {
             must(f.is_leaving() && f.is_told_to_leave(), "it is not leaving, or nobody told it to")?;
             must(f.nobody_else_votes(), "others vote")?;
@@ -164,6 +170,9 @@ fn put_aside(f: &Facts<'_>) -> Judgement {
 fn is_dead(f: &Facts<'_>) -> Judgement {
     must(!f.is_member_still(), "a quorum still lists the member whose data it is")?;
     if f.data().is_some_and(|d| d.cluster.is_none()) && f.is_stopped() {
+        return Ok(());
+    }
+    if f.can_trust() && f.stored().is_some_and(|r| founding::is_retired_from(f, r)) && f.cluster().is_none() {
         return Ok(());
     }
     let ordered = f.stored().is_some_and(|r| f.founds(r) && r.origin == quorate_core::charter::Origin::Fresh);

@@ -11,6 +11,7 @@ const REASONS: &[StopReason] = &[
     StopReason::OpenToClients,
     StopReason::Left,
     StopReason::LastVoterLeaves,
+    StopReason::Retire,
     StopReason::PutAside,
     StopReason::Recover,
     StopReason::NotPermitted,
@@ -47,8 +48,15 @@ pub(crate) fn thinkable(w: &World) -> Vec<Step> {
 }
 
 fn snapshots(w: &World) -> Vec<Step> {
-    let take = |r: &Record| SnapshotOrder::of(r, via(), Trigger::Interval).map(Step::TakeSnapshot);
-    let mut all: Vec<Step> = known_records(w).iter().filter_map(take).collect();
+    let order = |r: &Record, trigger| SnapshotOrder::of(r, via(), trigger);
+    let own = |r: &Record| SnapshotOrder::of(r, Via { member: member(0, 0), url: "http://10.0.0.1:2379".into() }, Trigger::Final);
+    let take = |r: &Record| {
+        let alone = own(r).map(|o| SnapshotOrder { on_loopback: true, ..o });
+        let unconfirmed =
+            [own(r), order(r, Trigger::Final), order(r, Trigger::Interval)].map(|o| o.map(|o| SnapshotOrder { unconfirmed: true, ..o }));
+        [order(r, Trigger::Interval), alone].into_iter().chain(unconfirmed).flatten().map(Step::TakeSnapshot).collect::<Vec<_>>()
+    };
+    let mut all: Vec<Step> = known_records(w).iter().flat_map(take).collect();
     let Some(listing) = w.seen.snapshots.stored.last() else { return all };
     let keys: Vec<_> = listing.snapshots.iter().map(|s| s.key.clone()).collect();
     let prune = |keys: &[SnapshotKey], abandoned: Vec<String>| Step::PruneSnapshots { keys: keys.to_vec(), abandoned };
@@ -111,6 +119,7 @@ fn records(w: &World) -> Vec<Record> {
     for base in bases {
         all.extend(claims(w, base));
         all.extend(base.into_iter().flat_map(|b| establishments(w, b)));
+        all.extend(base.into_iter().flat_map(|b| retirements(w, b)));
     }
     all.extend(known);
     all
@@ -179,6 +188,15 @@ fn establishments(w: &World, base: &Record) -> Vec<Record> {
     if let Some(swapped) = swapped_names(&listed(false)) {
         all.extend(clusters.iter().map(|c| record(&swapped, *c)));
     }
+    all
+}
+
+fn retirements(w: &World, base: &Record) -> Vec<Record> {
+    let to = |key: &SnapshotKey, revision| Record { state: State::Retired { key: key.clone(), revision }, ..blank(w, Some(base)) };
+    let saved = w.seen.snapshots.taken.iter().filter_map(|t| t.result.as_ref().ok()).chain(&w.memory.final_snapshot);
+    let mut all: Vec<Record> = saved.flat_map(|s| [to(&s.key, s.revision), to(&s.key, s.revision + 1)]).collect();
+    all.push(to(&"final".into(), 7));
+    all.extend(all.first().cloned().map(|record| Record { voters: Vec::new(), ..record }));
     all
 }
 

@@ -29,6 +29,8 @@ pub(crate) const KINDS: &[&str] = &[
     "stop OpenToClients",
     "stop Left",
     "stop LastVoterLeaves",
+    "stop Retire",
+    "record retired",
     "stop PutAside",
     "stop Recover",
     "stop NotPermitted",

@@ -184,6 +184,7 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let since = |dice: &mut Dice<'_>| dice.flip().then(|| ago(*dice.pick(&[1, 299, 301, 700])));
     (w.memory.leaving, w.memory.quorum_lost, w.memory.local_silent) = (since(dice), since(dice), since(dice));
     w.memory.rests = dice.one_in(4);
+    w.memory.retiring = dice.one_in(4);
     if dice.one_in(12) {
         pausing(w, dice);
     }

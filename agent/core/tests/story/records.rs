@@ -69,7 +69,10 @@ impl Store {
             "differs" => self.differ(words.number(words.nth(1))),
             "founding" => self.append(words, me, State::Founding { founder: InstanceId::new(required(words, "by")) }),
             "established" => self.append(words, me, State::Established),
-            "retired" => self.append(words, me, State::Retired { key: "final.db".into(), revision: 100 }),
+            "retired" => {
+                let key = words.after("to").unwrap_or("snapshots/final");
+                self.append(words, me, State::Retired { key: key.into(), revision: 100 });
+            }
             _ => words.fail("no such word about the store"),
         }
     }

@@ -90,7 +90,14 @@ fn describe(step: &Step) -> String {
         Step::Node(step) => step.to_string(),
         Step::DeregisterTarget { group } => format!("deregister this instance at target group {group}"),
         Step::TakeSnapshot(order) => {
-            format!("take a snapshot ({}) of generation {} through {}", order.trigger, order.generation, order.via.member)
+            let how = if order.unconfirmed {
+                ", unconfirmed"
+            } else if order.on_loopback {
+                ", on loopback"
+            } else {
+                ""
+            };
+            format!("take a snapshot ({}{how}) of generation {} through {}", order.trigger, order.generation, order.via.member)
         }
         Step::PruneSnapshots { keys, abandoned } => format!("delete {} snapshots and {} remains", keys.len(), abandoned.len()),
         Step::ClearPause { via } => format!("delete the cluster's pause through {}", via.member),
@@ -101,7 +108,7 @@ fn describe_record(record: &Record) -> String {
     let state = match &record.state {
         State::Founding { founder } => format!("founding by {founder}"),
         State::Established => "established".to_owned(),
-        State::Retired { .. } => "retired".to_owned(),
+        State::Retired { key, revision } => format!("retired to {key} at revision {revision}"),
     };
     let origin = match &record.origin {
         Origin::Empty => "empty".to_owned(),

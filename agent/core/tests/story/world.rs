@@ -217,6 +217,7 @@ fn order(words: &Words<'_>) -> Option<Order> {
 fn set_policy(policy: &mut Policy, words: &Words<'_>) {
     match words.nth(0) {
         "network-trusted" => policy.network_trusted = true,
+        "no-snapshots" => policy.snapshots.enabled = false,
         "no-restore" => policy.on_total_loss = OnTotalLoss::Halt,
         "halt" => policy.recovery = Recovery::Halt,
         "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,

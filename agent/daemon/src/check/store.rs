@@ -11,11 +11,11 @@ use super::permissions::denied;
 
 const NAME: &str = "store";
 
-/// Why a store of files is not even opened: opening it would create the directory.
+/// A store of files that is not there.
 pub(super) fn missing_directory(url: &str) -> Option<Finding> {
     let directory = Path::new(url.strip_prefix("file://")?);
-    let remedy = "mount the file system that all members share before quorate starts: it would create an empty directory in its place";
-    (!directory.is_dir()).then(|| Finding::warning(NAME, format!("there is no directory {}", directory.display()), remedy))
+    let remedy = "mount the file system that all members share; for a new store create the directory in it once. Until then nothing is founded or joined";
+    (!directory.is_dir()).then(|| Finding::problem(NAME, format!("there is no directory {}", directory.display()), remedy))
 }
 
 /// Tries what the agent does with it.
@@ -108,14 +108,14 @@ fn failed(parts: &Parts, action: &str, error: &StoreError) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::finding::Verdict::{Ok as Fine, Problem, Skipped, Warning};
+    use crate::check::finding::Verdict::{Ok as Fine, Problem, Skipped};
     use crate::identity::Role;
 
     #[test]
     fn a_directory_that_is_not_there_is_told_and_not_made() {
         let dir = tempfile::tempdir().unwrap();
         let url = |name: &str| format!("file://{}", dir.path().join(name).display());
-        assert_eq!(missing_directory(&url("absent")).unwrap().verdict, Warning);
+        assert_eq!(missing_directory(&url("absent")).unwrap().verdict, Problem);
         assert!(!dir.path().join("absent").exists());
         assert_eq!(missing_directory(&url("")), None);
         assert_eq!(missing_directory("s3://bucket"), None);

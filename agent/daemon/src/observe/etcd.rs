@@ -44,11 +44,7 @@ impl EtcdObserver {
         Self {
             world: world.clone(),
             own_url: world.me.role.client_url(world.me.address),
-            founding_url: match world.me.role {
-                Role::Etcd => client_url(settings.etcd.founding_address),
-                // A distribution's etcd listens on the node's own address, and takes nobody without its credentials.
-                Role::ControlPlane | Role::Worker => world.me.role.client_url(world.me.address),
-            },
+            founding_url: world.founding_url(settings),
             membership: Reading::unknown("etcd was not asked yet"),
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),

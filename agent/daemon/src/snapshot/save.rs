@@ -30,7 +30,8 @@ pub struct Saved {
     pub key: SnapshotKey,
     /// Its manifest.
     pub manifest: Manifest,
-    /// Why no quorum confirmed that it has every acknowledged write; never with one that an agent takes by itself.
+    /// Why no quorum confirmed that it has every acknowledged write. Of those that an agent takes by itself only the last voter's can lack that, where
+    /// the quorum went with the others.
     pub doubt: Option<String>,
 }
 
@@ -58,8 +59,8 @@ pub async fn save(
     let url = &*order.via.url;
     let doubt = match etcd.confirm_up_to_date(url).await {
         Ok(()) => None,
-        // What an operator can get may be all that is left.
-        Err(error) if order.trigger == Trigger::Operator => Some(chain(&error)),
+        // What an operator can get may be all that is left, and what the last voter has is.
+        Err(error) if order.trigger == Trigger::Operator || order.unconfirmed => Some(chain(&error)),
         Err(error) => return Err(error.into()),
     };
     let source = etcd.snapshot_source(url).await?;

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_core::ids::SnapshotKey;
-use quorate_core::observation::{FetchFailure, Fetching, Me, Taken, Taking};
+use quorate_core::observation::{FetchFailure, Fetching, Me, Saved as InStore, Taken, Taking};
 use quorate_core::plan::Outcome;
-use quorate_core::snapshot::SnapshotOrder;
+use quorate_core::snapshot::{SnapshotOrder, Trigger};
 use quorate_core::time::Timestamp;
 use tokio::sync::watch;
 use tracing::{Instrument, info, warn};
 
-use super::{Progress, Saved, SnapshotError, fetch, save};
+use super::{Progress, Saved, SnapshotError, fetch, save, verify};
 use crate::adapters::etcd::Etcd;
 use crate::adapters::object_store::SharedSnapshots;
 use crate::clock::Clock;
@@ -66,11 +66,20 @@ impl Snapshots {
         }
         let (this, order) = (Arc::clone(self), order.clone());
         let work = async move {
-            let result = save((&this.etcd, &this.store), &order, &this.me, this.clock.now(), &tell).await;
+            let result = this.take(&order, &tell).await;
             this.end(&order, result);
         };
         tokio::spawn(work.in_current_span());
         Outcome::Done
+    }
+
+    /// The last voter's is all that will be left of its cluster, so that it is read again, every byte of it, before it counts.
+    async fn take(&self, order: &SnapshotOrder, tell: &watch::Sender<Progress>) -> Result<Saved, SnapshotError> {
+        let saved = save((&self.etcd, &self.store), order, &self.me, self.clock.now(), tell).await?;
+        if order.trigger == Trigger::Final {
+            verify(&self.store, &saved.key, &saved.manifest, tell, None).await?;
+        }
+        Ok(saved)
     }
 
     /// Begins to fetch one; how it gets on is seen by [`Snapshots::fetching`].
@@ -157,7 +166,8 @@ impl Snapshots {
             ),
             Err(error) => warn!(message_id = messages::SNAPSHOT_FAILED, "no snapshot ({trigger}) after {took:.1?}: {}", chain(error)),
         }
-        work.taken = Some(Taken { trigger, at, result: result.map(|saved| saved.key).map_err(|error| chain(&error)) });
+        let saved = |saved: Saved| InStore { key: saved.key, revision: saved.manifest.revision };
+        work.taken = Some(Taken { trigger, since, at, result: result.map(saved).map_err(|error| chain(&error)) });
     }
 
     fn lock(&self) -> MutexGuard<'_, Work> {

@@ -12,7 +12,7 @@ impl World {
     /// Before a step that takes this node's voter out of service: whether the quorum hangs on it.
     pub(crate) fn check_before(&mut self, n: usize, step: &Step) {
         match step {
-            Step::StopMember(StopReason::LastVoterLeaves | StopReason::OpenToClients | StopReason::Recover) => {}
+            Step::StopMember(StopReason::LastVoterLeaves | StopReason::Retire | StopReason::OpenToClients | StopReason::Recover) => {}
             Step::StopMember(_) | Step::ReportUnhealthy if self.quorum_hangs_on(n) => {
                 let text = format!("{} does this, and the quorum goes with it: {}", self.nodes[n].me.instance, describe(step));
                 self.violate("I4", text);

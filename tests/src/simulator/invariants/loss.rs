@@ -1,6 +1,7 @@
 //! When data is really lost, and which acknowledged writes a recovery may lose with it.
 
-use quorate_core::charter::Record;
+use quorate_core::charter::{Record, State};
+use quorate_core::ids::SnapshotKey;
 
 use crate::simulator::etcd_model::{Change, Data};
 use crate::simulator::world::World;
@@ -8,6 +9,10 @@ use crate::simulator::world::World;
 impl World {
     /// Looks whether quorum dies with this node's disk.
     pub(crate) fn before_data_is_lost(&mut self, n: usize) {
+        // What was retired is in its snapshot.
+        if self.store.highest().is_some_and(|r| matches!(r.state, State::Retired { .. })) {
+            return;
+        }
         let Some(cluster) = self.store.ever_established.last().copied() else { return };
         let copies = || self.copies().filter(|d| d.cluster == cluster);
         let Some(newest) = copies().max_by_key(|d| d.applied) else { return };
@@ -65,13 +70,16 @@ impl World {
     }
 
     /// A snapshot is restored only once no voter's data of the established generation is left; then what was written after it is lost.
-    pub(crate) fn forgive_what_the_snapshot_lacks(&mut self, n: usize, snapshot: &Data) {
-        let cluster = self.store.ever_established.last().copied();
+    pub(crate) fn forgive_what_the_snapshot_lacks(&mut self, n: usize, key: &SnapshotKey, snapshot: &Data) {
+        let cluster = self.store.ever_established.last().copied().filter(|_| !self.store.was_retired_to(key));
         let left = self.copies().find(|d| Some(d.cluster) == cluster && d.is_voter()).map(|d| d.member);
         if let Some(member) = left {
             self.violate("I2", format!("node {n} restores a snapshot although the data of voter {member} is left"));
         }
         let missing: Vec<u32> = self.checks.acknowledged.minus(&snapshot.writes).filter(|w| !self.checks.forgiven.contains(*w)).collect();
+        if let Some(write) = missing.first().filter(|_| self.store.was_retired_to(key)) {
+            self.violate("I2", format!("the cluster was retired to {key}, which lacks write {write}"));
+        }
         for write in missing {
             self.checks.forgiven.insert(write);
             self.stats.lost_in_recovery += 1;

@@ -1,7 +1,7 @@
 //! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
 
 use quorate_core::ids::SnapshotKey;
-use quorate_core::observation::{ControlPlane, DataClaim, Draining, Ec2Answer, Ec2State, Notices, PeerAnswer, Taken};
+use quorate_core::observation::{ControlPlane, DataClaim, Draining, Ec2Answer, Ec2State, Notices, PeerAnswer, Saved, Taken};
 use quorate_core::plan::{HookResult, NodeStep, Plan, Start, Step, StopReason, Via};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
@@ -103,7 +103,12 @@ impl World {
             return None;
         }
         let mut seen = agent.seen.clone();
-        seen.snapshots.taken = Some(Taken { trigger: Trigger::Change, at: self.now, result: Ok(SnapshotKey::new("none")) });
+        seen.snapshots.taken = Some(Taken {
+            trigger: Trigger::Change,
+            since: self.now,
+            at: self.now,
+            result: Ok(Saved { key: SnapshotKey::new("none"), revision: 1 }),
+        });
         let step = planner::plan(&seen, &agent.memory, &self.policy, self.now).step;
         step.filter(|s| matches!(s, Step::AcquireLock { .. } | Step::AddLearner { .. } | Step::Promote { .. } | Step::RemoveMember { .. }))
     }

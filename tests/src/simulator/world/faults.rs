@@ -41,6 +41,7 @@ impl World {
             Fault::CapacityShort => self.short_of_capacity(true),
             Fault::ZoneLost => self.lose_zone(),
             Fault::Resize(by) => self.resize(*by),
+            Fault::Empty => self.resize_all(|_| 0),
             Fault::Refresh { launch_first } => self.refresh(*launch_first),
             Fault::ExpireLock => self.etcd.expire_locks(),
             Fault::Storm(weather) => self.weather = *weather,
@@ -102,6 +103,10 @@ impl World {
             Fault::Unmount => self.some_again(struck, |w, n| w.nodes[n].disk_unproven = false),
             Fault::StoreLag => self.store.set_lag(false),
             Fault::Foreign => self.store.set_foreign(false),
+            Fault::Empty => {
+                let sizes = self.schedule.sizes.clone();
+                self.resize_all(|index| sizes.get(index).copied().unwrap_or(1));
+            }
             Fault::CapacityShort | Fault::ZoneLost => self.short_of_capacity(false),
             Fault::Storm(_) if !self.checks.calm => self.weather = self.schedule.weather,
             other => self.carry_out(index, &other),
@@ -281,6 +286,14 @@ impl World {
         let wanted = desired.saturating_add_signed(by).clamp(1, 5);
         if let Err(error) = self.region.api(&OPERATOR, self.now).set_desired_capacity(&group, wanted) {
             self.tell_all(|| error.to_string());
+        }
+    }
+
+    fn resize_all(&mut self, size: impl Fn(usize) -> u32) {
+        for (index, group) in self.groups().iter().enumerate() {
+            if let Err(error) = self.region.api(&OPERATOR, self.now).set_desired_capacity(group, size(index)) {
+                self.tell_all(|| error.to_string());
+            }
         }
     }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use quorate_core::charter::{Origin, Record, State, StoreView};
-use quorate_core::ids::{Generation, InstanceId, MemberId};
+use quorate_core::ids::{Generation, InstanceId, MemberId, SnapshotKey};
 use quorate_core::memory::Order;
-use quorate_core::observation::{DataClaim, LifecycleState, Transition, Warmed};
+use quorate_core::observation::{DataClaim, LifecycleState, Saved, Transition, Warmed};
 use quorate_core::policy::Recovery;
+use quorate_core::snapshot::Trigger;
 
 use super::facts::Facts;
 use super::{Judgement, must, snapshots};
@@ -27,8 +28,38 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
             claim(f, record)
         }
         State::Established => established(f, record),
-        State::Retired { .. } => Err("nothing is retired yet"),
+        State::Retired { key, revision } => retired(f, record, key, *revision),
     }
+}
+
+/// Nobody is left who could write or vote, and what the record names was taken since then.
+fn retired(f: &Facts<'_>, record: &Record, key: &SnapshotKey, revision: u64) -> Judgement {
+    let before = f.stored().filter(|r| f.is_established(r)).ok_or("nothing is established")?;
+    must(f.can_trust() && is_alone_in(f, before), "its data is not the record's, or others vote")?;
+    must(
+        before.voters == record.voters && before.generation == record.generation && before.origin == record.origin,
+        "it tells another story",
+    )?;
+    must(before.etcd_cluster == record.etcd_cluster && before.ancestors == record.ancestors, "it tells another story")?;
+    must(f.is_stopped() && f.is_leaving() && f.is_told_to_leave(), "it serves on")?;
+    must(f.nobody_else_votes(), "others vote")?;
+    let names = |s: &Saved| s.key == *key && s.revision == revision;
+    let taken = f.w.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
+    must(taken.is_some_and(names) && f.w.memory.final_snapshot.as_ref().is_some_and(names), "it names what may lack a write")
+}
+
+/// The record's one voter that has not ended is this node, and its data lies here.
+pub(super) fn is_alone_in(f: &Facts<'_>, record: &Record) -> bool {
+    let me = &f.w.seen.me.instance;
+    let others = record.voters.iter().filter(|v| v.instance != *me);
+    let data = f.data().is_some_and(|d| d.generation == Some(record.generation) && d.cluster.is_some() && d.cluster == record.etcd_cluster);
+    data && record.lists(me) && others.into_iter().all(|v| f.is_gone(&v.instance))
+}
+
+/// All that lies here is in the snapshot that the record names.
+pub(super) fn is_retired_from(f: &Facts<'_>, record: &Record) -> bool {
+    let same = f.data().is_some_and(|d| d.generation == Some(record.generation) && d.cluster == record.etcd_cluster);
+    same && matches!(record.state, State::Retired { .. })
 }
 
 /// There is a gap for it, directly after the highest, directly before another, or at the very beginning.

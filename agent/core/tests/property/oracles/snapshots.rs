@@ -3,14 +3,21 @@
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::SnapshotKey;
 use quorate_core::policy::OnTotalLoss;
-use quorate_core::snapshot::{SnapshotOrder, StrayKind};
+use quorate_core::snapshot::{SnapshotOrder, StrayKind, Trigger};
 
 use super::facts::Facts;
 use super::{Judgement, founding, must};
 
 pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Judgement {
     let record = f.stored().ok_or("there is no record")?;
-    must(f.cluster() == Some(order.etcd_cluster), "it would be of an etcd cluster that does not answer")?;
+    if order.unconfirmed {
+        let own = f.own_member() == Some(order.via.member) && f.data().and_then(|d| d.cluster) == Some(order.etcd_cluster);
+        must(own && order.trigger == Trigger::Final, "it would be of another's data")?;
+        must(f.cluster().is_none() && f.is_leaving() && f.is_told_to_leave(), "a quorum could confirm it")?;
+        must(f.nobody_else_votes(), "others are left who may know more")?;
+    } else {
+        must(f.cluster() == Some(order.etcd_cluster), "it would be of an etcd cluster that does not answer")?;
+    }
     must(record.etcd_cluster == Some(order.etcd_cluster) && record.generation == order.generation, "its manifest would not be true")
 }
 
@@ -38,7 +45,13 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
 
 /// The best that is left of this cluster's own data, once nobody has any other; that nobody has is asked of every claim.
 pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key: &SnapshotKey) -> Judgement {
-    must(f.w.policy.on_total_loss == OnTotalLoss::Restore, "the operator forbade it")?;
+    let retired_to = before.and_then(|r| match &r.state {
+        State::Retired { key, .. } => Some(key),
+        _ => None,
+    });
+    must(retired_to.is_some() || f.w.policy.on_total_loss == OnTotalLoss::Restore, "the operator forbade it")?;
+    let refused = |to: &SnapshotKey| f.w.memory.refused_snapshots.contains_key(to);
+    must(retired_to.is_none_or(|to| to == key || refused(to)), "it was retired to another")?;
     must(f.disk_is_empty(), "there is data here")?;
     let before = before.ok_or("there was nothing to lose")?;
     let (me, origin) = (&f.w.seen.me.instance, &before.origin);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{Generation, SnapshotKey};
-use quorate_core::observation::SnapshotsView;
+use quorate_core::observation::{Saved, SnapshotsView, Taken};
 use quorate_core::policy::OnTotalLoss;
 use quorate_core::reading::Reading;
 use quorate_core::snapshot::{Listing, Manifest, Stored, Stray, StrayKind, Trigger};
@@ -30,10 +30,19 @@ pub(super) fn snapshots(w: &mut World, dice: &mut Dice<'_>) {
         w.memory.refused_snapshots.extend(refused);
     }
     w.policy.on_total_loss = if dice.one_in(6) { OnTotalLoss::Halt } else { OnTotalLoss::Restore };
-    w.seen.snapshots = SnapshotsView { stored, fetched, ..SnapshotsView::none("") };
+    let taken = dice.flip().then(|| taken(dice));
+    w.memory.final_snapshot = taken.as_ref().and_then(|t: &Taken| t.result.clone().ok()).filter(|_| dice.flip());
+    w.seen.snapshots = SnapshotsView { stored, fetched, taken, ..SnapshotsView::none("") };
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+fn taken(dice: &mut Dice<'_>) -> Taken {
+    let saved = Saved { key: "final".into(), revision: 7 };
+    let trigger = *dice.pick(&[Trigger::Final, Trigger::Final, Trigger::Interval]);
+    let result = if dice.one_in(5) { Err("the store did not answer".to_owned()) } else { Ok(saved) };
+    Taken { trigger, since: NOW - Duration::from_secs(3), at: NOW - Duration::from_secs(1), result }
+}
 
 fn age(dice: &mut Dice<'_>) -> Timestamp {
     NOW - HOUR * *dice.pick(&[0, 1, 2, 7, 30, 31, 200, 201, 900])

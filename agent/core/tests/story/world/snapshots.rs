@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_core::charter::Record;
 use quorate_core::ids::{EtcdClusterId, InstanceId, SnapshotKey};
-use quorate_core::observation::{FetchFailure, Fetching, Me, SnapshotsView, Taken, Taking};
+use quorate_core::observation::{FetchFailure, Fetching, Me, Saved, SnapshotsView, Taken, Taking};
 use quorate_core::reading::Reading;
 use quorate_core::snapshot::{Listing, Manifest, SnapshotOrder, Stored, Stray, StrayKind, Trigger};
 use quorate_core::time::Timestamp;
@@ -62,12 +62,12 @@ impl SnapshotsWorld {
     }
 
     fn end(&mut self, now: Timestamp, failure: Option<String>) {
-        let Some((trigger, _)) = self.taking.take() else { return };
-        let result = failure.map_or_else(|| Ok(SnapshotKey::new("snapshots/new")), Err);
+        let Some((trigger, since)) = self.taking.take() else { return };
+        let result = failure.map_or_else(|| Ok(Saved { key: SnapshotKey::new("snapshots/new"), revision: 100 }), Err);
         if let (Mode::At(stored, _), true) = (&mut self.stored, result.is_ok()) {
             stored.push(now);
         }
-        self.taken = Some(Taken { trigger, at: now, result });
+        self.taken = Some(Taken { trigger, since, at: now, result });
     }
 
     fn fetch_ends(&mut self, now: Timestamp, failure: FetchFailure) {

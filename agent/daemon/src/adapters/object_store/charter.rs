@@ -43,7 +43,7 @@ struct Store {
 }
 
 impl CharterStore {
-    /// Opens the store at `url` for the cluster of `me`; without a URL none is configured. Nothing is read yet, but a directory is created.
+    /// Opens the store at `url` for the cluster of `me`; without a URL none is configured. Nothing is read yet, and nothing is created.
     ///
     /// `settings` are object_store's own, and go before the environment's `AWS_*`; `limit` bounds each look and each write.
     ///
@@ -114,7 +114,7 @@ impl Store {
             match self.home.place.store.get(&key).await {
                 Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(self.home.failed("read", &key, error)),
-                Ok(_) => return Err(StoreError::Impostor { url: self.home.url.clone(), key: key.to_string() }),
+                Ok(_) => return Err(StoreError::Impostor { url: self.home.url.clone(), key: self.home.told(&key) }),
             }
         }
         Ok(StoreView::Absent)
@@ -135,7 +135,7 @@ impl Store {
         while let Some(meta) = listed.try_next().await.map_err(|e| self.home.failed("list", &self.home.path, e))? {
             match self.number(&meta.location) {
                 Some(number) => drop(records.insert(number, meta)),
-                None => other = other.or_else(|| Some(meta.location.to_string())),
+                None => other = other.or_else(|| Some(self.home.told(&meta.location))),
             }
         }
         Ok((records, other))
@@ -165,6 +165,7 @@ impl Store {
     }
 
     async fn put(&self, record: &Record) -> Result<Outcome, StoreError> {
+        self.home.check_mounted().await?;
         let key = self.key(record.number);
         let bytes = serde_json::to_vec(record).map_err(|e| self.home.malformed(&key, RECORD, e.into()))?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };

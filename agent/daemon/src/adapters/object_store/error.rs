@@ -23,6 +23,15 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The directory that is the store is not there.
+    #[error("the store {url} is not there: mount its file system, or, for a new store, create the directory once")]
+    Absent {
+        /// As configured.
+        url: String,
+        /// What the file system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// A list or read was refused or failed.
     #[error("cannot {operation} {key} in the store {url}")]
     Call {

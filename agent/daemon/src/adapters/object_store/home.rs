@@ -26,7 +26,7 @@ impl std::fmt::Debug for Home {
 }
 
 impl Home {
-    /// Opens the store at `url` for the cluster of `me`. Nothing is read yet, but a directory is created.
+    /// Opens the store at `url` for the cluster of `me`. Nothing is read yet, and nothing is created.
     ///
     /// For S3 the standard environment counts (`AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, ...), then `settings` by object_store's names
     /// (`endpoint`, `access_key_id`, ...); without credentials the instance's role is used. `limit` bounds each request, and each piece of work
@@ -46,11 +46,15 @@ impl Home {
         result.unwrap_or_else(|_| Err(StoreError::Timeout { url: self.url.clone(), limit: self.limit }))
     }
 
-    /// A directory that is not there is a mount that is missing, and not an empty store.
+    /// A directory that is not there is a mount that is missing, and not an empty store: nobody but the operator makes it.
     pub(super) async fn check_mounted(&self) -> Result<(), StoreError> {
         let Some(root) = &self.place.root else { return Ok(()) };
-        let looked = tokio::fs::metadata(root).await;
-        looked.map(|_| ()).map_err(|source| StoreError::Open { url: self.url.clone(), source: source.into() })
+        let refuse = |source| StoreError::Absent { url: self.url.clone(), source };
+        match tokio::fs::metadata(root).await {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(refuse(std::io::ErrorKind::NotADirectory.into())),
+            Err(source) => Err(refuse(source)),
+        }
     }
 
     /// The whole key of what lies at `relative` below the cluster's prefix.
@@ -64,11 +68,17 @@ impl Home {
         Some(parts.join("/"))
     }
 
+    /// A key as it is told: below the directory that is the store, for an operator knows that one by the URL.
+    pub(super) fn told(&self, key: &Key) -> String {
+        let below = self.place.root.as_ref().and_then(|_| key.prefix_match(&self.place.prefix));
+        below.map_or_else(|| key.to_string(), |parts| parts.collect::<Key>().to_string())
+    }
+
     pub(super) fn failed(&self, operation: &'static str, key: &Key, source: object_store::Error) -> StoreError {
-        StoreError::Call { url: self.url.clone(), operation, key: key.to_string(), source: Box::new(source) }
+        StoreError::Call { url: self.url.clone(), operation, key: self.told(key), source: Box::new(source) }
     }
 
     pub(super) fn malformed(&self, key: &Key, what: &'static str, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-        StoreError::Malformed { url: self.url.clone(), key: key.to_string(), what, source }
+        StoreError::Malformed { url: self.url.clone(), key: self.told(key), what, source }
     }
 }

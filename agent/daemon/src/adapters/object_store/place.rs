@@ -53,13 +53,11 @@ pub(super) fn open(url: &str, options: Options<'_>) -> Result<Place, StoreError>
 }
 
 fn files(url: &str, root: &Path) -> Result<Place, StoreError> {
-    let open = || -> Result<LocalFileSystem, Box<dyn std::error::Error + Send + Sync>> {
-        std::fs::create_dir_all(root)?;
-        // Without it a record could be lost with the power although its number counts as taken.
-        Ok(LocalFileSystem::new_with_prefix(root)?.with_fsync(true))
-    };
-    let store = open().map_err(|source| StoreError::Open { url: url.to_owned(), source })?;
-    Ok(Place { store: Arc::new(store), prefix: Key::default(), root: Some(root.to_owned()), endpoint: None })
+    // Not `new_with_prefix`, which asks for the directory now: a mount may come later, and nobody but the operator makes it.
+    let prefix = Key::from_absolute_path(root).map_err(|source| StoreError::Open { url: url.to_owned(), source: source.into() })?;
+    // Without it a record could be lost with the power although its number counts as taken.
+    let store = LocalFileSystem::new().with_fsync(true);
+    Ok(Place { store: Arc::new(store), prefix, root: Some(root.to_owned()), endpoint: None })
 }
 
 fn s3(url: &str, rest: &str, options: Options<'_>) -> Result<Place, StoreError> {

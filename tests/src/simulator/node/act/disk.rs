@@ -22,6 +22,7 @@ impl World {
     }
 
     fn count_record(&mut self, n: usize, record: &Record) {
+        self.stats.retired += u64::from(matches!(record.state, State::Retired { .. }));
         self.stats.rewritten += u64::from(self.nodes[n].disk.kept.as_ref().and_then(|k| k.record.as_ref()) == Some(record));
         if matches!(record.state, State::Founding { .. }) && matches!(record.origin, Origin::Empty | Origin::Fresh) {
             self.stats.founded += 1;
@@ -112,7 +113,7 @@ impl World {
         }
         let data = self.store.snapshots().data(key).cloned().filter(|_| self.nodes[n].disk.fetched.as_ref() == Some(key));
         let Some(data) = data else { return self.refused("it was not fetched") };
-        self.forgive_what_the_snapshot_lacks(n, &data);
+        self.forgive_what_the_snapshot_lacks(n, key, &data);
         self.etcd.restore_from(n, token, &data);
         self.nodes[n].disk.generation = Some(generation);
         self.stats.restored += 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::SnapshotKey;
-use quorate_core::observation::Taken;
+use quorate_core::observation::{Saved, Taken};
 use quorate_core::plan::Outcome;
 use quorate_core::snapshot::{Manifest, SnapshotOrder, Stored};
 use quorate_core::time::Timestamp;
@@ -74,16 +74,16 @@ impl World {
         let trigger = upload.order.trigger;
         let result = upload.source.clone().and_then(|source| self.store_snapshot(n, &upload, source));
         match &result {
-            Ok(key) => self.tell(n, || format!("snapshot {key} ({trigger}) is in the store")),
+            Ok(Saved { key, .. }) => self.tell(n, || format!("snapshot {key} ({trigger}) is in the store")),
             Err(why) => {
                 self.stats.snapshots_failed += 1;
                 self.tell(n, || format!("no snapshot ({trigger}) after {:?}: {why}", upload.end.since(upload.since)));
             }
         }
-        self.nodes[n].uploads.taken = Some(Taken { trigger, at: self.now, result: result.map_err(str::to_owned) });
+        self.nodes[n].uploads.taken = Some(Taken { trigger, since: upload.since, at: self.now, result: result.map_err(str::to_owned) });
     }
 
-    fn store_snapshot(&mut self, n: usize, upload: &Upload, source: Source) -> Result<SnapshotKey, &'static str> {
+    fn store_snapshot(&mut self, n: usize, upload: &Upload, source: Source) -> Result<Saved, &'static str> {
         let process = self.etcd.servers[source.host].run.as_ref().filter(|_| self.etcd.serves(source.host)).map(|run| run.since);
         if process != Some(source.process) || !self.reaches(n, source.host) {
             return Err(NO_MEMBER);
@@ -97,7 +97,8 @@ impl World {
         self.stats.snapshots_taken += 1;
         self.check_stored(&key, source.level);
         // The manifest was written, and its writer does not know.
-        if self.luck.chance(self.weather.lost_answers) { Err(NO_STORE) } else { Ok(key) }
+        let revision = self.store.snapshots().listing().get(&key).map_or(0, |s| s.manifest.revision);
+        if self.luck.chance(self.weather.lost_answers) { Err(NO_STORE) } else { Ok(Saved { key, revision }) }
     }
 
     fn manifest(&self, n: usize, upload: &Upload, source: &Source) -> Manifest {

@@ -1,0 +1,115 @@
+//! Scaled to nothing and back: the last voter saves all that there is, and nothing is lost.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::{Lab, LabOptions, Store};
+
+use super::crash::revive;
+use super::group::{CLUSTER, Group, LIMIT};
+
+/// Down to nothing, and waits until nobody is left.
+async fn emptied(group: &Group) -> anyhow::Result<()> {
+    let before = group.live();
+    group.resize(0)?;
+    for instance in &before {
+        group.lab.until_gone(instance, LIMIT * 2).await?;
+    }
+    Ok(())
+}
+
+fn last_record(group: &Group) -> anyhow::Result<serde_json::Value> {
+    group.lab.charter(CLUSTER)?.pop().context("there is no charter")
+}
+
+/// The snapshot that the charter's last record names, which must be a final one.
+fn retired_to(group: &Group) -> anyhow::Result<String> {
+    let record = last_record(group)?;
+    anyhow::ensure!(record["state"]["is"] == "retired", "{record:#}");
+    record["state"]["key"].as_str().map(str::to_owned).context("it names no snapshot")
+}
+
+async fn down_and_up(size: u32, store: Store) -> anyhow::Result<()> {
+    let group = Group::launched(Lab::start(LabOptions { store, ..LabOptions::quick()? }).await?, size)?;
+    group.settled(size as usize, None).await?;
+    let writer = group.write()?;
+    group.until_written(&writer, 50).await?;
+    emptied(&group).await?;
+    let written = writer.stop().await;
+    let key = retired_to(&group)?;
+    group.resize(size)?;
+    group.settled(size as usize, Some(&written)).await?;
+    assert_eq!(group.generation()?, 2);
+    let claim = group.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == 2).context("no second generation")?;
+    assert_eq!(claim["origin"]["key"], key.as_str(), "{claim:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_scaled_to_nothing_and_back_has_every_acknowledged_write() -> anyhow::Result<()> {
+    down_and_up(1, Store::Directory).await
+}
+
+#[tokio::test]
+async fn three_scaled_to_nothing_and_back_have_every_acknowledged_write() -> anyhow::Result<()> {
+    down_and_up(3, Store::S3).await
+}
+
+/// The last voter's agent dies at this point, and is started again as a service manager would.
+async fn retires_despite(point: &str) -> anyhow::Result<()> {
+    let group = Group::of(1).await?;
+    let writer = group.write()?;
+    group.until_written(&writer, 20).await?;
+    let instance = group.live().pop().context("nobody lives")?;
+    group.arm(&instance, point).await?;
+    let mut died = 0;
+    tokio::select! {
+        emptied = emptied(&group) => emptied,
+        error = revive(&group, &mut died) => error,
+    }?;
+    anyhow::ensure!(died > 0, "no agent ever came to {point}");
+    let written = writer.stop().await;
+    retired_to(&group)?;
+    group.resize(1)?;
+    group.settled(1, Some(&written)).await
+}
+
+#[tokio::test]
+async fn a_last_voter_that_dies_at_any_step_of_its_end_finishes_when_it_is_back() -> anyhow::Result<()> {
+    for step in ["stop-member", "start-member", "take-snapshot", "create-record", "put-data-aside"] {
+        for when in ["before", "after"] {
+            let point = format!("{when}:{step}");
+            retires_despite(&point).await.context(point)?;
+        }
+    }
+    Ok(())
+}
+
+/// The store fails while the last voter goes: it serves until the deadline is near, and says what is lost.
+#[tokio::test]
+async fn without_its_store_the_last_voter_waits_and_its_end_is_told() -> anyhow::Result<()> {
+    let group = Group::of(1).await?;
+    let store = group.lab.store(CLUSTER);
+    let away = store.with_extension("away");
+    std::fs::rename(&store, &away)?;
+    let instance = group.live().pop().context("nobody lives")?;
+    group.resize(0)?;
+    said(&group, &instance, "what it holds is to be saved, but the charter cannot be read").await?;
+    anyhow::ensure!(group.lab.etcd_process(&instance).is_some(), "it serves no more");
+    std::fs::rename(&away, &store)?;
+    group.lab.until_gone(&instance, LIMIT).await?;
+    retired_to(&group)?;
+    let restored: BTreeSet<u64> = group.established()?;
+    assert_eq!(restored, BTreeSet::from([1]));
+    Ok(())
+}
+
+async fn said(group: &Group, instance: &InstanceId, words: &str) -> anyhow::Result<()> {
+    let says = || async {
+        let status = group.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
+        let says = status["says"].to_string();
+        if says.contains(words) { Ok(()) } else { Err(says) }
+    };
+    group.lab.until(LIMIT, words, says).await
+}
