@@ -18,6 +18,8 @@ mod life;
 mod notices;
 #[path = "lab_etcd/permissions.rs"]
 mod permissions;
+#[path = "lab_etcd/recover.rs"]
+mod recover;
 #[path = "lab_etcd/retired.rs"]
 mod retired;
 #[path = "lab_etcd/smoke.rs"]

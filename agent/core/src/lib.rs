@@ -17,6 +17,7 @@ pub mod planner;
 pub mod policy;
 pub mod quorum;
 pub mod reading;
+pub mod recovery;
 pub mod report;
 pub mod role;
 pub mod safety;

@@ -16,7 +16,7 @@ use crate::pausing::Pausing;
 use crate::time::Timestamp;
 
 /// An operator's order, kept until it is carried out or taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// `quorate leave`: leave and stay away, until `quorate join`.
@@ -25,6 +25,25 @@ pub enum Order {
     Bootstrap,
     /// `quorate recover --fresh --cluster NAME`: found an empty cluster although one was established.
     RecoverFresh,
+    /// `quorate recover --snapshot KEY|newest --cluster NAME`: restore a snapshot here although policy halts, and give up what members still hold
+    /// that can never have quorum again.
+    RecoverSnapshot {
+        /// Which; absent for the newest that verifies.
+        key: Option<SnapshotKey>,
+    },
+    /// `quorate recover --survivor --cluster NAME`: go on from this node's own data although policy forbids it.
+    RecoverSurvivor {
+        /// Although this member's own list of voters differs from the charter's: the operator has seen both.
+        although_voters_differ: bool,
+    },
+}
+
+impl Order {
+    /// It brings the cluster back by giving something up: void where a quorum is alive.
+    #[must_use]
+    pub fn recovers(&self) -> bool {
+        matches!(self, Self::RecoverFresh | Self::RecoverSnapshot { .. } | Self::RecoverSurvivor { .. })
+    }
 }
 
 /// An instance that this node once saw: listed by a group, bearing the cluster's tag, or known to EC2 by the id that a record names.

@@ -63,7 +63,8 @@ fn servers(seen: &Observation, memory: &Memory) -> Vec<Server> {
     all
 }
 
-fn data_claim(seen: &Observation) -> DataClaim {
+/// What this node says of its own data.
+pub(crate) fn data_claim(seen: &Observation) -> DataClaim {
     let identity = match seen.local.data.fresh() {
         None => return DataClaim::Unknown,
         Some(LocalData::Empty) => return without_log(seen),
@@ -78,6 +79,7 @@ fn data_claim(seen: &Observation) -> DataClaim {
         voter: status.map(|s| !s.learner),
         term: status.map(|s| s.term),
         applied: status.map(|s| s.applied),
+        revision: status.and_then(|s| s.revision),
     }
 }
 

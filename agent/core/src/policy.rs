@@ -11,6 +11,9 @@ use crate::snapshot::retention::Retention;
 pub enum Recovery {
     /// Act only when the survivors meet every possible quorum, so that no acknowledged write can be missing.
     Safe,
+    /// Act otherwise too, from the newer of the best survivor's data and the newest snapshot that verifies: acknowledged writes may be missing, which is
+    /// said.
+    Any,
     /// Never act.
     Halt,
 }

@@ -353,7 +353,7 @@ impl<'a> Situation<'a> {
     /// An operator's order.
     #[must_use]
     pub fn order(&self) -> Option<Order> {
-        self.memory.kept.order
+        self.memory.kept.order.clone()
     }
 
     /// This instance's own group, by the last reading that had it: a view without it is no view.

@@ -34,3 +34,14 @@ fn an_empty_disk_holds_nothing_only_while_nothing_runs_on_it() {
 fn a_disk_that_cannot_be_read_says_nothing() {
     assert_eq!(claim(&["me i-a", "hooks none", "disk unknown", "process stopped"]), DataClaim::Unknown);
 }
+
+#[test]
+fn an_answer_of_before_there_were_revisions_is_read_and_says_none() {
+    let before = r#"{"data":"holds","cluster":225,"member":161,"generation":1,"voter":true,"term":2,"applied":90}"#;
+    let read: DataClaim = serde_json::from_str(before).unwrap();
+    assert!(matches!(read, DataClaim::Holds { applied: Some(90), revision: None, .. }), "{read:?}");
+    // And who does not know of revisions yet reads ours: it takes no notice of what it does not know.
+    let ours = before.replace("90}", "90,\"revision\":80,\"later\":1}");
+    let read: DataClaim = serde_json::from_str(&ours).unwrap();
+    assert!(matches!(read, DataClaim::Holds { revision: Some(80), .. }), "{read:?}");
+}

@@ -11,6 +11,7 @@ use quorate_core::observation::{PeerAnswer, Shutdown, ShutdownKind};
 use quorate_core::plan::{Outcome, Plan, Step};
 use quorate_core::planner;
 use quorate_core::policy::Policy;
+use quorate_core::recovery;
 use quorate_core::report::Phase;
 use quorate_core::safety;
 use quorate_core::time::Timestamp;
@@ -344,13 +345,11 @@ impl Agent {
         if let Some(pause) = &request.pause {
             return self.pause(pause);
         }
-        let cluster = &self.observer.me().cluster;
-        if request.order == Some(Order::RecoverFresh) && request.cluster.as_deref() != Some(cluster.as_str()) {
-            let says = format!("refused: this node belongs to cluster {cluster}; type exactly `--cluster {cluster}`");
-            return OrderAnswer { taken: false, says };
+        if let Some(why) = request.order.as_ref().filter(|order| order.recovers()).and_then(|order| self.why_not(order, request)) {
+            return OrderAnswer { taken: false, says: format!("refused: {why}") };
         }
         let before = self.memory.kept.clone();
-        self.memory.kept.order = request.order;
+        self.memory.kept.order.clone_from(&request.order);
         if request.order == Some(Order::Leave) {
             self.memory.kept.pausing.leave();
         }
@@ -358,13 +357,34 @@ impl Agent {
             self.memory.kept = before;
             return OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") };
         }
-        let says = match request.order {
-            Some(Order::Leave) => "leaves, and stays away until `quorate join`",
-            Some(Order::Bootstrap) => "founds the cluster here as soon as every other instance consents, or recovers it from its data here",
-            Some(Order::RecoverFresh) => "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard",
-            None => "joins, if it is not a member already",
+        let says = match &request.order {
+            Some(Order::Leave) => "leaves, and stays away until `quorate join`".to_owned(),
+            Some(Order::Bootstrap) => {
+                "founds the cluster here as soon as every other instance consents, or recovers it from its data here".to_owned()
+            }
+            Some(Order::RecoverFresh) => {
+                "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard".to_owned()
+            }
+            Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. })) => self.first_of(order),
+            None => "joins, if it is not a member already".to_owned(),
         };
-        OrderAnswer { taken: true, says: says.to_owned() }
+        OrderAnswer { taken: true, says }
+    }
+
+    /// Why an order to recover is not taken. The planner and the gate ask for the same again at each step.
+    fn why_not(&self, order: &Order, request: &OrderRequest) -> Option<String> {
+        let cluster = &self.observer.me().cluster;
+        if request.cluster.as_deref() != Some(cluster.as_str()) {
+            return Some(format!("this node belongs to cluster {cluster}; type exactly `--cluster {cluster}`"));
+        }
+        let cycle = self.cycles.borrow().clone()?;
+        recovery::refusal(order, &cycle.seen, &cycle.memory, &cycle.policy, cycle.at)
+    }
+
+    /// What is done first, or awaited, now that the order is taken.
+    fn first_of(&self, order: &Order) -> String {
+        let first = self.cycles.borrow().as_ref().map(|c| recovery::under(order.clone(), &c.seen, &c.memory, &c.policy, c.at));
+        format!("taken, and remembered until it is carried out or `quorate join` takes it back: {}", first.unwrap_or_default())
     }
 
     fn pause(&mut self, request: &PauseRequest) -> OrderAnswer {

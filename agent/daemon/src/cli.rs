@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use quorate_core::memory::Order;
 
 /// Keeps the etcd cluster of an EC2 Auto Scaling group whole, from every instance of it.
 #[derive(Debug, Parser)]
@@ -59,7 +60,12 @@ pub enum Command {
     /// Take, show, prove and delete snapshots of etcd in the cluster's store; without the agent's help, as root.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Bring a cluster back that cannot come back by itself.
+    /// Show what is known of a cluster that cannot come back by itself, and what each way to bring it back would keep and lose; or order one.
+    ///
+    /// Nothing is done without --survivor, --snapshot or --fresh, which must name the cluster. Never beside a quorum that is alive, and never while
+    /// an instance is silent that EC2 does not call terminated: such an order waits, and says for whom. An order is remembered until it is carried
+    /// out, a quorum is seen, or `quorate join` takes it back. Exit status: 0 if the order was taken, or, where none is given, if no operator is
+    /// needed; 1 if it was refused or the agent does not answer; 3 if no order is given and one is needed; 64 for a configuration that cannot be read.
     Recover(RecoverArgs),
 }
 
@@ -159,15 +165,46 @@ pub struct SnapshotPrune {
 /// `quorate recover`.
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
+    /// Go on from this node's own data as a new generation, although policy forbids it.
+    #[arg(long, requires = "cluster", group = "way")]
+    pub survivor: bool,
+    /// With --survivor: although etcd's list of voters here differs from the charter's.
+    #[arg(long, requires = "survivor")]
+    pub although_voters_differ: bool,
+    /// Restore this snapshot here, or the newest that verifies; what members still hold without quorum is given up, and kept in the trash.
+    #[arg(long, value_name = "KEY|newest", requires = "cluster", group = "way")]
+    pub snapshot: Option<String>,
     /// Found an EMPTY cluster in place of the lost one.
-    #[arg(long, requires = "cluster")]
+    #[arg(long, requires = "cluster", group = "way")]
     pub fresh: bool,
     /// The cluster's name, typed out, so that no other is meant.
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
+    /// Do not ask on a terminal.
+    #[arg(long)]
+    pub yes: bool,
     /// Show what is known and what would be done, and do nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "way")]
+    pub json: bool,
+}
+
+impl RecoverArgs {
+    /// What is ordered, if anything.
+    #[must_use]
+    pub fn order(&self) -> Option<Order> {
+        let key = self.snapshot.as_deref();
+        match (self.survivor, key, self.fresh) {
+            _ if self.dry_run => None,
+            (true, ..) => Some(Order::RecoverSurvivor { although_voters_differ: self.although_voters_differ }),
+            (_, Some("newest"), _) => Some(Order::RecoverSnapshot { key: None }),
+            (_, Some(key), _) => Some(Order::RecoverSnapshot { key: Some(key.into()) }),
+            (.., true) => Some(Order::RecoverFresh),
+            (false, None, false) => None,
+        }
+    }
 }
 
 /// `quorate generate`.

@@ -1,5 +1,6 @@
 //! The `quorate` binary: reads the command line, and runs the agent or talks to the one that runs.
 
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use quorate::cli::{AliasCommand, CheckArgs, Cli, Command, KubeconfigArgs, Recove
 use quorate::config::Settings;
 use quorate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, client};
 use quorate::{kubeconfig, telemetry};
+use quorate_core::ids::ClusterName;
 use quorate_core::memory::Order;
 
 /// A usage or configuration error, as sysexits(3) numbers it.
@@ -120,16 +122,31 @@ fn apply_alias(wish: &Path, hosts_file: &Path) -> anyhow::Result<ExitCode> {
 }
 
 async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
-    let status = client::status(socket).await?;
-    println!("{status}");
-    if !args.fresh || args.dry_run {
-        println!(
-            "nothing was done; `quorate recover --fresh --cluster {}` would found an EMPTY cluster here once no quorum answers",
-            status.cluster
-        );
-        return Ok(ExitCode::SUCCESS);
+    let known = client::recovery(socket).await?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&known)?);
+    } else {
+        print!("{known}");
     }
-    give(&client::order(socket, &OrderRequest { order: Some(Order::RecoverFresh), cluster: args.cluster, pause: None }).await?)
+    let Some(order) = args.order() else {
+        return Ok(if known.needs_operator && !known.quorum_lives { ExitCode::from(NEEDS_OPERATOR) } else { ExitCode::SUCCESS });
+    };
+    if !args.yes && std::io::stdin().is_terminal() && !confirmed(&known.cluster)? {
+        println!("nothing was done");
+        return Ok(ExitCode::FAILURE);
+    }
+    give(&client::order(socket, &OrderRequest { order: Some(order), cluster: args.cluster, pause: None }).await?)
+}
+
+/// An operator has to choose, and has not yet.
+const NEEDS_OPERATOR: u8 = 3;
+
+fn confirmed(cluster: &ClusterName) -> anyhow::Result<bool> {
+    print!("cluster {cluster}: what is lost by this way is lost for good. Type `yes` to order it: ");
+    std::io::stdout().flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim() == "yes")
 }
 
 /// The name is for people: whoever reaches the socket is root.

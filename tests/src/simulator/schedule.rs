@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Policy, SnapshotPolicy};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Policy, Recovery, SnapshotPolicy};
 use quorate_core::role::Role;
 use quorate_core::snapshot::retention::Retention;
 use quorate_core::time::Timestamp;
@@ -178,6 +178,9 @@ pub const CONTROL_PLANE: u64 = 2_000_000_000;
 /// A seed with this bit is the same as without it, but that no snapshots are taken: those that tests know by number are older than these.
 pub const WITHOUT_SNAPSHOTS: u64 = 1 << 40;
 
+/// A seed with this bit is the same as without it, but that policy `any` lets the best survivor act where too few are left for `safe`.
+pub const POLICY_ANY: u64 = 1 << 41;
+
 /// Time to settle after the faults: several patiences, graces and timeouts one after the other. A server's leave takes a drain longer, so that a refresh
 /// takes twice the time.
 const TO_SETTLE: Duration = Duration::from_secs(400);
@@ -186,7 +189,8 @@ impl Schedule {
     /// The schedule of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let takes_none = seed & WITHOUT_SNAPSHOTS != 0;
-        let seed = seed & !WITHOUT_SNAPSHOTS;
+        let by_any = seed & POLICY_ANY != 0;
+        let seed = seed & !(WITHOUT_SNAPSHOTS | POLICY_ANY);
         let mut rng = Rng::new(seed ^ 0x5eed);
         let role = if seed < CONTROL_PLANE { Role::Etcd } else { Role::ControlPlane };
         let several = if seed < CONTROL_PLANE { seed >= SEVERAL_GROUPS } else { seed.is_multiple_of(4) };
@@ -229,6 +233,9 @@ impl Schedule {
         };
         (schedule.policy.snapshots, schedule.listing) = snapshots(seed);
         schedule.policy.snapshots.enabled &= !takes_none;
+        if by_any {
+            schedule.policy.recovery = Recovery::Any;
+        }
         if heeds_rebalance {
             schedule.policy.on_rebalance = OnRebalance::Leave;
         }

@@ -33,6 +33,11 @@ impl Snapshots {
         self.data.get(key)
     }
 
+    /// What is in all of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Data>> {
+        self.data.values()
+    }
+
     /// The manifest is written: from now on the snapshot exists.
     pub(crate) fn put(&mut self, stored: Stored, data: Arc<Data>) {
         self.data.insert(stored.key.clone(), data);

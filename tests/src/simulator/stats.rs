@@ -89,6 +89,8 @@ counts! {
     restored,
     /// Acknowledged writes that a recovery lost, as it may.
     lost_in_recovery,
+    /// Those of them that nothing had any more that was left, under policy `any`.
+    lost_by_any,
     /// Runs in which quorum was lost for good.
     quorum_lost,
     /// Runs in which every voter's data was lost.

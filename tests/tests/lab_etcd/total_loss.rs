@@ -10,7 +10,7 @@ use quorate_lab::lab::{Lab, LabOptions};
 use super::group::{CLUSTER, CRASH, Group, LIMIT, LONG_HOOK};
 
 /// So many keys, each with its number for a value.
-async fn put(group: &Group, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
+pub(crate) async fn put(group: &Group, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
     let client = client(group, &group.live()[0]).await?;
     for index in keys {
         client.kv_client().put(format!("/kept/{index:04}"), index.to_string(), None).await?;
@@ -23,7 +23,7 @@ async fn client(group: &Group, instance: &InstanceId) -> anyhow::Result<Client> 
 }
 
 /// What is there, as every member says it.
-async fn kept(group: &Group) -> anyhow::Result<BTreeMap<String, String>> {
+pub(crate) async fn kept(group: &Group) -> anyhow::Result<BTreeMap<String, String>> {
     let mut all = Vec::new();
     for instance in group.live() {
         let response = client(group, &instance).await?.kv_client().get("/kept/", Some(GetOptions::new().with_prefix())).await?;
@@ -34,11 +34,11 @@ async fn kept(group: &Group) -> anyhow::Result<BTreeMap<String, String>> {
     all.pop().context("nobody lives")
 }
 
-fn numbered(keys: std::ops::Range<usize>) -> BTreeMap<String, String> {
+pub(crate) fn numbered(keys: std::ops::Range<usize>) -> BTreeMap<String, String> {
     keys.map(|index| (format!("/kept/{index:04}"), index.to_string())).collect()
 }
 
-async fn save(group: &Group) -> anyhow::Result<String> {
+pub(crate) async fn save(group: &Group) -> anyhow::Result<String> {
     let printed = group.lab.type_in(&group.live()[0], "snapshot", &["save"]).await?;
     anyhow::ensure!(printed.succeeded, "{printed:?}");
     Ok(printed.out)

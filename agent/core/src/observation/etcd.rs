@@ -91,6 +91,8 @@ pub struct MemberStatus {
     pub index: u64,
     /// Its applied raft index.
     pub applied: u64,
+    /// The last revision of its keys, which it says with or without quorum.
+    pub revision: Option<u64>,
     /// Alarms that it reports.
     pub alarms: Vec<Alarm>,
 }

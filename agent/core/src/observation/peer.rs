@@ -30,6 +30,10 @@ pub enum DataClaim {
         term: Option<u64>,
         /// Applied raft index, which is all that a restore keeps; absent while its etcd does not answer.
         applied: Option<u64>,
+        /// The last revision of its keys, which tells how it stands to a snapshot; absent while its etcd does not answer, and from an agent that does
+        /// not know of it.
+        #[serde(default)]
+        revision: Option<u64>,
     },
 }
 

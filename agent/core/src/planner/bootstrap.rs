@@ -1,7 +1,7 @@
 //! Founding a generation: the claim, the one-member start, and `established`.
 
 use crate::charter::{ListedVoter, Origin, Record, State};
-use crate::ids::{Generation, InstanceId};
+use crate::ids::{Generation, InstanceId, SnapshotKey};
 use crate::memory::Order;
 use crate::observation::{DataClaim, LifecycleState, Transition};
 use crate::plan::{Start, Step, StopReason};
@@ -13,10 +13,15 @@ use crate::time::Timestamp;
 use super::charter::successor;
 use super::decision::Decision;
 use super::restore::{self, Restorable};
-use super::{hooks, serve};
+use super::{hooks, ordered, serve};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
-    found_what_i_claimed(s).or_else(|| forget_order(s)).or_else(|| open_to_clients(s)).or_else(|| claim(s)).or_else(|| wait_for_founder(s))
+    found_what_i_claimed(s)
+        .or_else(|| forget_order(s))
+        .or_else(|| open_to_clients(s))
+        .or_else(|| ordered::snapshot(s))
+        .or_else(|| claim(s))
+        .or_else(|| wait_for_founder(s))
 }
 
 /// What this node has begun to found, as far as there is data of it: it goes on with that even while it leaves.
@@ -86,20 +91,43 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
     Decision::act(Phase::Founding, Step::CreateRecord(next), says)
 }
 
-/// Data older than an operator's `recover --fresh` goes to the trash; a survivor's is restored instead, by the rule before this one.
+/// Data older than an operator's `recover --fresh` goes to the trash, and so does what a snapshot is restored in place of; a survivor's is restored
+/// instead, by the rule before this one.
 fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
-    if record.origin != Origin::Fresh {
-        return None;
-    }
+    let (says, why) = match &record.origin {
+        Origin::Fresh => {
+            ("puts the data of an older generation aside, as the operator's `recover --fresh` says".to_owned(), "recover-fresh")
+        }
+        Origin::Snapshot { key } => {
+            if let Some(first) = before_it_gives_up(s, record, key)? {
+                return Some(first);
+            }
+            (format!("puts its own data aside, in whose place snapshot {key} is restored"), "recover-snapshot")
+        }
+        Origin::Empty | Origin::Survivor { .. } => return None,
+    };
     if s.data_generation().is_none() {
         return Some(Decision::halt(Phase::Halted, serve::NOT_OURS));
     }
-    let says = "puts the data of an older generation aside, as the operator's `recover --fresh` says";
     Some(if s.runs() {
         Decision::act(Phase::Founding, Step::StopMember(StopReason::PutAside), says)
     } else {
-        Decision::act(Phase::Founding, Step::PutDataAside { why: "recover-fresh" }, says)
+        Decision::act(Phase::Founding, Step::PutDataAside { why }, says)
     })
+}
+
+/// What comes before this node's own data is given up: everybody was asked again since the claim, and the snapshot is proved on this disk. None where the
+/// claim is not to be carried out.
+fn before_it_gives_up(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> Option<Option<Decision>> {
+    let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map(|(_, at)| at)?;
+    if s.memory.refused_snapshots.contains_key(key) || !ordered::gives_up_data(s) {
+        return None;
+    }
+    if let Some((who, why)) = objector(s, record.number, Some(claimed_at)) {
+        let says = format!("claimed generation {}; before it gives up its own data, {who} {why}", record.generation);
+        return Some(Some(Decision::wait(Phase::Founding, says).again_in(s.policy.retry / 4)));
+    }
+    Some(restore::fetch(s, key, Phase::Founding).err())
 }
 
 /// The founder served loopback only until the record said `established`; now its client port is opened by a restart.
@@ -112,19 +140,24 @@ fn open_to_clients(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Founding, Step::StopMember(StopReason::OpenToClients), says))
 }
 
-fn forget_order(s: &Situation<'_>) -> Option<Decision> {
+pub(super) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
     let done = match s.order() {
         // On a survivor without a store it is the order to recover, which is carried out when a quorum answers.
         Some(Order::Bootstrap) => (s.data_generation() == Some(record.generation) && s.membership().is_some()) || s.disk_is_empty(),
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh && s.data_generation() == Some(record.generation),
+        // A generation of the same origin may be the one that was lost: only a quorum's word tells.
+        Some(Order::RecoverSnapshot { .. }) => matches!(record.origin, Origin::Snapshot { .. }) && is_founder_of_living(s, record),
+        Some(Order::RecoverSurvivor { .. }) => {
+            record.origin == (Origin::Survivor { instance: s.me().clone() }) && is_founder_of_living(s, record)
+        }
         Some(Order::Leave) | None => false,
     };
     let phase = serve::phase_of_member(s);
     if done {
         return Some(Decision::act(phase, Step::ForgetOrder, "the operator's order is carried out"));
     }
-    if s.order() != Some(Order::RecoverFresh) {
+    if !s.order().is_some_and(|order| order.recovers()) {
         return None;
     }
     let void = |says: String| Some(Decision::act(phase, Step::ForgetOrder, format!("forgets the order to recover: {says}")));
@@ -134,6 +167,11 @@ fn forget_order(s: &Situation<'_>) -> Option<Decision> {
     // An order that waited for that quorum to end would strike when nobody thinks of it any more.
     let witness = s.seen.peers.iter().find_map(|(id, p)| p.fresh()?.quorum.map(|cluster| (id, cluster)));
     witness.and_then(|(id, cluster)| void(format!("{id} sees a quorum of etcd cluster {cluster}")))
+}
+
+/// This node's data is of the record's generation, and a quorum of it answers.
+fn is_founder_of_living(s: &Situation<'_>, record: &Record) -> bool {
+    s.data_generation() == Some(record.generation) && s.membership().is_some()
 }
 
 /// What a claim would found, if the charter permits one at all.
@@ -183,7 +221,8 @@ fn restores(s: &Situation<'_>) -> Option<Claimable> {
     // A distribution restores its etcd itself.
     let Restorable::From(stored) = restore::restorable(s) else { return None };
     let origin = Origin::Snapshot { key: stored.key.clone() };
-    (s.seen.me.role == Role::Etcd).then(|| Claimable { origin, generation: next_generation(s), unsigned_will_do: false })
+    let unsigned_will_do = ordered::snapshot_wanted(s).is_some();
+    (s.seen.me.role == Role::Etcd).then(|| Claimable { origin, generation: next_generation(s), unsigned_will_do })
 }
 
 /// The operator's fresh start is claimed by this node already, or the cluster is this node's alone and only has to be started.
@@ -213,7 +252,7 @@ fn next_generation(s: &Situation<'_>) -> Generation {
 
 fn claim(s: &Situation<'_>) -> Option<Decision> {
     let claimable = claimable(s)?;
-    if s.data().is_some() && s.order() != Some(Order::RecoverFresh) {
+    if s.data().is_some() && s.order() != Some(Order::RecoverFresh) && ordered::snapshot_wanted(s).is_none() {
         return None;
     }
     // It would claim what it could never found: the gate judges no data whose generation is not known.
@@ -227,7 +266,9 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
         return Some(unseen);
     }
     let since = s.memory.may_claim.unwrap_or(s.now);
-    let at = since + s.policy.rank_delay * rank(s);
+    // Who an operator has chosen is first.
+    let rank = if ordered::snapshot_wanted(s).is_some() { 0 } else { rank(s) };
+    let at = since + s.policy.rank_delay * rank;
     if s.now < at {
         let says = "may found the cluster, but others come before it by launch time";
         return Some(Decision::wait(Phase::Waiting, says).until(Some(at)).again_in(s.policy.retry));
@@ -242,7 +283,9 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
     }
     let record = first_record(s, claimable);
     let (phase, says) = match &record.origin {
-        Origin::Snapshot { key } => (Phase::Recovering, format!("claims generation {}, to restore snapshot {key}", record.generation)),
+        Origin::Snapshot { key } => {
+            (Phase::Recovering, format!("claims generation {}, to restore snapshot {key}{}", record.generation, ordered::given_up(s)))
+        }
         Origin::Empty | Origin::Fresh | Origin::Survivor { .. } => {
             (Phase::Waiting, format!("claims the founding of generation {}", record.generation))
         }
@@ -277,7 +320,7 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
 
 /// Since when a claim is open to this node, for its rank to count from; asked by [`crate::memory::Memory::absorb`].
 pub(crate) fn may_claim(s: &Situation<'_>) -> bool {
-    let no_data = s.disk_is_empty() || s.order() == Some(Order::RecoverFresh);
+    let no_data = s.disk_is_empty() || s.order() == Some(Order::RecoverFresh) || ordered::snapshot_wanted(s).is_some();
     let ready = |c: &Claimable| ready_to_claim(s, c).is_ok() && unseen_by_tag(s, c).is_none();
     no_data && s.departure().is_none() && claimable(s).is_some_and(|c| ready(&c))
 }
@@ -375,7 +418,7 @@ fn objection(s: &Situation<'_>, id: &InstanceId, number: u64, since: Option<Time
 /// Whether data counts: not that of a generation older than the highest established one, and not a copy that never became a voter's.
 pub(super) fn counts(s: &Situation<'_>, claim: &DataClaim) -> bool {
     let DataClaim::Holds { generation, voter, .. } = claim else { return false };
-    if s.order() == Some(Order::RecoverFresh) {
+    if s.order() == Some(Order::RecoverFresh) || ordered::gives_up_data(s) {
         return false;
     }
     let established = s.last_record().and_then(|r| r.ever_established);

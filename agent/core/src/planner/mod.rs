@@ -3,6 +3,7 @@
 //! An ordered table of rules; the first that applies wins. The lock is declared by a rule, and taken, renewed and given back here.
 
 mod admission;
+mod any;
 mod bootstrap;
 mod charter;
 mod decision;
@@ -12,6 +13,7 @@ mod learner;
 mod leave;
 mod no_quorum;
 mod node;
+mod ordered;
 mod pause;
 mod prune;
 mod reboot;
@@ -37,7 +39,8 @@ pub(crate) use bootstrap::{awaits_tagged, may_claim};
 use decision::Decision;
 pub(crate) use join::is_up_to_this_node;
 pub(crate) use learner::watched_learner;
-pub(crate) use recover::loses_quorum_for_good;
+pub(crate) use recover::{facts_of_recovery, loses_quorum_for_good};
+pub(crate) use restore::{of_lineage, why_not};
 pub(crate) use retire::nobody_is_served;
 pub(crate) use worker::lacks_server;
 

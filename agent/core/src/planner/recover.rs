@@ -1,6 +1,6 @@
 //! Quorum lost for good, and total loss: recognised exactly; acted on only where nothing acknowledged can be missing.
 
-use crate::charter::{Origin, Record, State};
+use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::ids::{InstanceId, MemberId};
 use crate::memory::Order;
 use crate::observation::{DataClaim, Member};
@@ -16,9 +16,10 @@ use super::bootstrap::{WITHOUT_A_STORE, counts, objector};
 use super::charter::successor;
 use super::decision::Decision;
 use super::restore::{self, Restorable};
+use super::{any, ordered};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
-    if s.order() == Some(Order::RecoverFresh) {
+    if s.order() == Some(Order::RecoverFresh) || ordered::snapshot_wanted(s).is_some() {
         return None;
     }
     if s.seen.me.role == Role::ControlPlane {
@@ -29,6 +30,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     }
     restore_what_i_claimed(s)
         .or_else(|| drop_superseded(s))
+        .or_else(|| ordered::survivor(s))
         .or_else(|| quorum_lost(s))
         .or_else(|| lost_and_mute(s))
         .or_else(|| total_loss(s))
@@ -75,26 +77,15 @@ pub(crate) fn loses_quorum_for_good(s: &Situation<'_>) -> bool {
     if s.membership().is_some() {
         return false;
     }
-    let Some(list) = s.seen.etcd.local_list.fresh() else { return false };
     let Some(me) = s.data().and_then(|d| d.member) else { return false };
-    if s.status(me).is_none_or(|status| status.leader.is_some()) {
-        return false;
-    }
-    let voters: Vec<&Member> = list.iter().filter(|m| !m.learner).collect();
-    let left = voters.iter().filter(|m| m.id == me || !s.member_is_gone(m)).count();
-    quorum::lost(voters.len(), left)
+    s.status(me).is_some_and(|status| status.leader.is_none()) && own_list_is_lost(s, me)
 }
 
 fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     let since = s.memory.quorum_lost?;
     let record = s.record()?;
-    let acts = match &record.state {
-        State::Established => s.data_generation() == Some(record.generation),
-        State::Founding { .. } => claim_is_void(s, record),
-        State::Retired { .. } => false,
-    };
-    if !acts {
-        return waits_for_survivor(s, record);
+    if !acts(s, record) {
+        return waits_for_founder(s, record);
     }
     let halt = |why: String| Some(Decision::halt(Phase::Recovering, format!("quorum is lost for good; {why}")));
     let survivors = match survivors(s, record) {
@@ -102,23 +93,24 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
         Err(why) => return halt(why),
     };
     let voters = record.voters.len();
-    if s.policy.recovery == Recovery::Halt || !quorum::meets_every_quorum(voters, survivors.len()) {
+    let enough = quorum::meets_every_quorum(voters, survivors.len()) || s.policy.recovery == Recovery::Any;
+    if s.policy.recovery == Recovery::Halt || !enough {
         return halt(format!(
-            "{} of {voters} voters survive, and policy {:?} does not let them act: acknowledged writes could be missing. Restoring one of them is not built; `quorate recover --fresh --cluster {}` founds an empty cluster",
+            "{} of {voters} voters survive, and policy {:?} does not let them act: acknowledged writes could be missing. {REMEDY}",
             survivors.len(),
             s.policy.recovery,
-            s.seen.me.cluster
         ));
     }
     if !s.has_store() && s.order() != Some(Order::Bootstrap) {
         return halt(format!(
-            "{WITHOUT_A_STORE}, nor recovered: `quorate bootstrap` on one survivor has it recover from its own data, and `quorate recover --fresh --cluster {}` founds an empty cluster",
-            s.seen.me.cluster
+            "{WITHOUT_A_STORE}, nor recovered: `quorate bootstrap` on one survivor has it recover from its own data; `quorate recover` shows what else could be done"
         ));
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     if !s.policy.network_trusted && rests_on_answers {
-        return halt("the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted, or found an empty cluster by `quorate recover --fresh`".to_owned());
+        return halt(format!(
+            "the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted (peer.i_trust_this_network_without_tls). {REMEDY}"
+        ));
     }
     let at = since + s.policy.quorum_loss_grace;
     if s.now < at {
@@ -128,9 +120,30 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     Some(claim_recovery(s, record, &survivors))
 }
 
-/// Another survivor recovers, and answers: nobody has to act here.
-fn waits_for_survivor(s: &Situation<'_>, record: &Record) -> Option<Decision> {
-    let founder = record.founder().filter(|f| *f != s.me() && matches!(record.origin, Origin::Survivor { .. }))?;
+/// What every halt of a recovery ends with.
+const REMEDY: &str =
+    "`quorate recover` shows what would be kept and lost by each way: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
+
+/// This generation is lost, or whoever claimed to bring it back never will.
+fn acts(s: &Situation<'_>, record: &Record) -> bool {
+    match &record.state {
+        State::Established => s.data_generation() == Some(record.generation),
+        State::Founding { .. } => is_open(s, record),
+        State::Retired { .. } => false,
+    }
+}
+
+/// Nobody carries the record's claim out, or there is none: a recovery may be decided on it.
+pub(super) fn is_open(s: &Situation<'_>, record: &Record) -> bool {
+    let Some(founder) = record.founder() else { return record.state == State::Established };
+    let left_behind = matches!(record.origin, Origin::Snapshot { .. }) && rests_with_nobody(s, record, founder);
+    claim_is_void(s, record) || left_behind
+}
+
+/// Another recovers, and answers: nobody has to act here.
+fn waits_for_founder(s: &Situation<'_>, record: &Record) -> Option<Decision> {
+    let founder =
+        record.founder().filter(|f| *f != s.me() && matches!(record.origin, Origin::Survivor { .. } | Origin::Snapshot { .. }))?;
     s.peer(founder)?;
     let says = format!("quorum is lost for good; waits for {founder}, which has claimed the recovery as generation {}", record.generation);
     Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry))
@@ -173,18 +186,43 @@ fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
     ))
 }
 
+/// What the record and the local member's own list say of the voters, for an operator to see.
+pub(crate) struct Facts {
+    /// By the record's voters quorum is lost for good.
+    pub(crate) is_lost: bool,
+    /// So many of them are not gone.
+    pub(crate) left: usize,
+    /// The local list and the charter's, where they differ.
+    pub(crate) voters_differ: Option<(Vec<MemberId>, Vec<MemberId>)>,
+}
+
+/// What the record and the local member's own list say of the voters.
+pub(crate) fn facts_of_recovery(s: &Situation<'_>, record: &Record) -> Facts {
+    let charter = charter_voters(record);
+    let own = own_voters(s).filter(|own| *own != charter && s.data_generation() == Some(record.generation));
+    Facts { is_lost: too_few_are_left(s, record), left: left_of(s, record), voters_differ: own.map(|own| (own, charter)) }
+}
+
 /// By the record's voters quorum is lost for good.
 pub(super) fn too_few_are_left(s: &Situation<'_>, record: &Record) -> bool {
     quorum::lost(record.voters.len(), left_of(s, record))
 }
 
 fn left_of(s: &Situation<'_>, record: &Record) -> usize {
-    record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v)).count()
+    left(s, record).count()
+}
+
+/// The listed voters whose data is there still, or may be: not gone, and of this node what its own disk says.
+pub(super) fn left<'a>(s: &Situation<'a>, record: &'a Record) -> impl Iterator<Item = &'a ListedVoter> {
+    let mine = !s.disk_is_empty();
+    let gone: Vec<&ListedVoter> = record.voters.iter().filter(|v| v.instance != *s.me() && s.voter_is_gone(v)).collect();
+    let me = s.me();
+    record.voters.iter().filter(move |v| if v.instance == *me { mine } else { !gone.contains(v) })
 }
 
 /// Why the group's list does not let it claim. A detached survivor holds the data all the same and is not gone, so nobody else may act while
 /// it lives; but one that its group lists no more without having detached it does not know whom else it should ask.
-fn is_cut_out(s: &Situation<'_>) -> Option<Decision> {
+pub(super) fn is_cut_out(s: &Situation<'_>) -> Option<Decision> {
     let Some(listed) = s.seen.cloud.listed.fresh() else {
         let says = format!("quorum is lost for good; waits to read whom its group lists: {}", s.seen.cloud.listed.why_not_fresh());
         return Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry));
@@ -212,45 +250,88 @@ fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, 
     if s.memory.waits("record", s.now) {
         return Decision::wait(Phase::Recovering, "the store refused the recovery's claim a moment ago").again_in(s.policy.retry);
     }
-    let next = Record {
-        generation: record.generation.next(),
-        origin: Origin::Survivor { instance: s.me().clone() },
-        state: State::Founding { founder: s.me().clone() },
-        etcd_cluster: None,
-        ancestors: record.lineage(),
-        ..successor(record)
+    let by_any = any::acts(s, record.voters.len(), survivors.len());
+    if let Some(other) = by_any.then(|| any::newer_snapshot(s, record)).flatten() {
+        return other;
+    }
+    let missing = match by_any {
+        true => any::may_be_missing(s, survivors.len(), record.voters.len()),
+        false => "only writes that were in flight when the others died can be missing".to_owned(),
     };
+    let next = claim_of_survivor(s, record);
     let says = format!(
-        "quorum is lost for good; claims the recovery as generation {} from its own data, applied up to index {}: only writes that were in flight when the others died can be missing",
+        "quorum is lost for good; claims the recovery as generation {} from its own data, applied up to index {}: {missing}",
         next.generation,
         applied(s, s.me()).unwrap_or_default()
     );
     Decision::act(Phase::Recovering, Step::CreateRecord(next), says)
 }
 
+/// The record by which this node's own data becomes the next generation.
+pub(super) fn claim_of_survivor(s: &Situation<'_>, record: &Record) -> Record {
+    Record {
+        generation: record.generation.next(),
+        origin: Origin::Survivor { instance: s.me().clone() },
+        state: State::Founding { founder: s.me().clone() },
+        etcd_cluster: None,
+        ancestors: record.lineage(),
+        ..successor(record)
+    }
+}
+
 /// The listed voters that are not gone, with their applied index; only if this member's own list equals the charter's.
 fn survivors(s: &Situation<'_>, record: &Record) -> Result<Vec<(InstanceId, Option<u64>)>, String> {
-    let list = s.seen.etcd.local_list.fresh().ok_or("this member's own list could not be read")?;
-    let mut mine: Vec<_> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
-    let mut charter: Vec<_> = record.voters.iter().map(|v| v.member).collect();
-    mine.sort();
-    charter.sort();
+    let mine = own_voters(s).ok_or("this member's own list could not be read")?;
+    let charter = charter_voters(record);
     if mine != charter {
         return Err(format!(
-            "this member's voters ({}) differ from the charter's ({}), so nobody acts by itself",
+            "this member's voters ({}) differ from the charter's ({}), so nobody acts by itself. {REMEDY}",
             ids(&mine),
             ids(&charter)
         ));
     }
-    let left = record.voters.iter().filter(|v| v.instance == *s.me() || !s.voter_is_gone(v));
-    Ok(left.map(|v| (v.instance.clone(), applied(s, &v.instance))).collect())
+    Ok(left(s, record).map(|v| (v.instance.clone(), applied(s, &v.instance))).collect())
 }
 
-fn ids(members: &[MemberId]) -> String {
+/// The voters by the local member's own list, sorted; none where it does not say.
+pub(super) fn own_voters(s: &Situation<'_>) -> Option<Vec<MemberId>> {
+    let list = s.seen.etcd.local_list.fresh()?;
+    let mut mine: Vec<_> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
+    mine.sort();
+    Some(mine)
+}
+
+/// The voters by the charter, sorted.
+pub(super) fn charter_voters(record: &Record) -> Vec<MemberId> {
+    let mut charter: Vec<_> = record.voters.iter().map(|v| v.member).collect();
+    charter.sort();
+    charter
+}
+
+/// By the local member's own list too few voters are left; not where it does not say.
+pub(super) fn own_list_is_lost(s: &Situation<'_>, me: MemberId) -> bool {
+    let Some(list) = s.seen.etcd.local_list.fresh() else { return false };
+    let voters: Vec<&Member> = list.iter().filter(|m| !m.learner).collect();
+    quorum::lost(voters.len(), voters.iter().filter(|m| m.id == me || !s.member_is_gone(m)).count())
+}
+
+pub(super) fn ids(members: &[MemberId]) -> String {
     members.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-fn applied(s: &Situation<'_>, instance: &InstanceId) -> Option<u64> {
+/// The last revision of its keys, as its own etcd says.
+pub(super) fn revision(s: &Situation<'_>, instance: &InstanceId) -> Option<u64> {
+    if instance == s.me() {
+        return s.data().and_then(|d| d.member).and_then(|id| s.status(id)).and_then(|status| status.revision);
+    }
+    match s.peer(instance).map(|p| &p.data) {
+        Some(DataClaim::Holds { revision, .. }) => *revision,
+        Some(DataClaim::Unknown | DataClaim::None) | None => None,
+    }
+}
+
+/// How far its data has been applied, as its own etcd says.
+pub(super) fn applied(s: &Situation<'_>, instance: &InstanceId) -> Option<u64> {
     if instance == s.me() {
         return s.data().and_then(|d| d.member).and_then(|id| s.status(id)).map(|status| status.applied);
     }
@@ -261,7 +342,7 @@ fn applied(s: &Situation<'_>, instance: &InstanceId) -> Option<u64> {
 }
 
 /// An instance that stands in the way of a recovery: silent, remembering more, or a survivor whose applied index is not known.
-fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Option<(InstanceId, String)> {
+pub(super) fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Option<(InstanceId, String)> {
     s.others().into_iter().filter(|id| !s.is_gone(id)).find_map(|id| {
         let Some(answer) = s.peer(&id) else { return Some((id, "has not answered".to_owned())) };
         if since.is_some_and(|moment| !s.heard_since(&id, moment)) {
@@ -274,14 +355,31 @@ fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Op
             let why = format!("remembers {theirs}");
             return Some((id, why));
         }
-        let vague = match &answer.data {
-            DataClaim::None => false,
-            DataClaim::Unknown => true,
-            // Every promotion is preceded by a record that names the member: who is not listed never voted.
-            claim => record.lists(&id) && counts(s, claim) && applied(s, &id).is_none(),
-        };
-        vague.then(|| (id, "does not say how far its data has been applied".to_owned()))
+        doubt(s, record, &id, &answer.data).map(|why| (id, why))
     })
+}
+
+/// Why a survivor's own data stands in the way. An operator's choice needs no comparison, but never takes the data that is known to be the lesser.
+fn doubt(s: &Situation<'_>, record: &Record, id: &InstanceId, data: &DataClaim) -> Option<String> {
+    let vague = "does not say how far its data has been applied".to_owned();
+    match data {
+        DataClaim::None => return None,
+        DataClaim::Unknown => return Some(vague),
+        // Every promotion is preceded by a record that names the member: who is not listed never voted.
+        claim if !record.lists(id) || !counts(s, claim) => return None,
+        DataClaim::Holds { .. } => {}
+    }
+    if ordered::survivor_wanted(s).is_some() {
+        let (theirs, mine) = applied(s, id).zip(applied(s, s.me())).filter(|(theirs, mine)| theirs > mine)?;
+        return Some(format!("has applied its data up to index {theirs}, and this node only up to {mine}: give the order there"));
+    }
+    let no_revision = s.policy.recovery == Recovery::Any && revision(s, id).is_none();
+    let too_few = || any::acts(s, record.voters.len(), left_of(s, record));
+    match applied(s, id) {
+        None => Some(vague),
+        Some(_) if no_revision && too_few() => Some("does not say at which revision its data ends".to_owned()),
+        Some(_) => None,
+    }
 }
 
 /// A survivor's claim of this node, whose data is gone; or one to restore a snapshot whose founder is gone, or is this node and cannot carry it out.
@@ -321,7 +419,7 @@ fn total_loss(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::halt(
         Phase::Halted,
         format!(
-            "every voter of the established cluster is gone, and its data with them ({record}); {why}. `quorate recover --fresh --cluster {}` on one node founds an empty cluster",
+            "every voter of the established cluster is gone, and its data with them ({record}); {why}. `quorate recover` shows what could be restored; `quorate recover --fresh --cluster {}` on one node founds an EMPTY cluster",
             s.seen.me.cluster
         ),
     ))

@@ -13,6 +13,7 @@ use crate::snapshot::{Stored, StrayKind, Trigger};
 
 use super::bootstrap::objector;
 use super::decision::Decision;
+use super::ordered;
 
 /// What a total loss permits.
 pub(super) enum Restorable<'a> {
@@ -29,6 +30,9 @@ pub(super) enum Restorable<'a> {
 /// Whether every voter's data is lost, everybody consents, and what is to be restored then.
 pub(super) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     let Some(record) = s.record().filter(|r| r.ever_established.is_some() && is_open(s, r)) else { return Restorable::No };
+    if let Some(key) = ordered::snapshot_wanted(s) {
+        return as_ordered(s, record, key.as_ref());
+    }
     if !s.disk_is_empty() || s.membership().is_some() || objector(s, record.number, None).is_some() {
         return Restorable::No;
     }
@@ -67,6 +71,43 @@ pub(super) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     }
 }
 
+/// The newest, or the one that an operator has named, whatever policy says. Whether everybody consents is asked before the claim.
+fn as_ordered<'a>(s: &Situation<'a>, record: &Record, key: Option<&SnapshotKey>) -> Restorable<'a> {
+    if s.membership().is_some() {
+        return Restorable::No;
+    }
+    if !s.disk_is_empty() && !ordered::gives_up_data(s) {
+        return Restorable::Halts(ordered::who_is_left(s, record));
+    }
+    if !s.policy.snapshots.enabled || !s.has_store() {
+        return Restorable::Halts("there are no snapshots here".to_owned());
+    }
+    let Some(listing) = s.seen.snapshots.stored.fresh() else {
+        return Restorable::Waits(format!("waits to read which snapshots the store holds: {}", s.seen.snapshots.stored.why_not_fresh()));
+    };
+    match candidates(s, record, &listing.snapshots).find(|stored| key.is_none_or(|key| *key == stored.key)) {
+        Some(stored) => Restorable::From(stored),
+        None => Restorable::Halts(match key {
+            Some(key) => why_not(s, record, key),
+            None => nothing_verifies(s, record, listing.snapshots.len()),
+        }),
+    }
+}
+
+/// Why this snapshot can never be restored in place of `record`'s data.
+pub(crate) fn why_not(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> String {
+    let Some(stored) = s.seen.snapshots.stored.last().and_then(|l| l.get(key)) else {
+        return format!("the store holds no snapshot {key}: `quorate snapshot list` shows what it holds");
+    };
+    match s.memory.refused_snapshots.get(key) {
+        Some(why) => format!("snapshot {key} is not what its manifest says: {why}"),
+        None => format!(
+            "snapshot {key} is of generation {} of etcd cluster {}, which is not of the history of {record}: what is another's is never restored here",
+            stored.manifest.generation, stored.manifest.etcd_cluster
+        ),
+    }
+}
+
 /// Nobody founds on this record any more but who may take it over: an established or retired generation, or a claim whose founder has nothing.
 fn is_open(s: &Situation<'_>, record: &Record) -> bool {
     match (&record.state, &record.origin) {
@@ -77,11 +118,17 @@ fn is_open(s: &Situation<'_>, record: &Record) -> bool {
 }
 
 /// Those of this history, newest first, but for those that turned out to be bad.
-fn candidates<'a>(s: &Situation<'a>, record: &Record, all: &'a [Stored]) -> impl Iterator<Item = &'a Stored> {
-    let (lineage, refused) = (record.lineage(), &s.memory.refused_snapshots);
+pub(crate) fn candidates<'a>(s: &Situation<'a>, record: &Record, all: &'a [Stored]) -> impl Iterator<Item = &'a Stored> {
+    let refused = &s.memory.refused_snapshots;
+    of_lineage(record, all).filter(move |m| !refused.contains_key(&m.key))
+}
+
+/// Those of this history, newest first.
+pub(crate) fn of_lineage<'a>(record: &Record, all: &'a [Stored]) -> impl Iterator<Item = &'a Stored> + use<'a> {
+    let lineage = record.lineage();
     let belongs =
         move |m: &Stored| lineage.iter().any(|a| a.generation == m.manifest.generation && a.etcd_cluster == m.manifest.etcd_cluster);
-    all.iter().rev().filter(move |m| belongs(m) && !refused.contains_key(&m.key))
+    all.iter().rev().filter(move |m| belongs(m))
 }
 
 fn nothing_verifies(s: &Situation<'_>, record: &Record, listed: usize) -> String {
@@ -116,7 +163,12 @@ pub(super) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Phase) -> Resul
     }
     let step = Step::FetchSnapshot { key: key.clone() };
     let retired = s.record().is_some_and(|r| matches!(&r.state, State::Retired { key: to, .. } if to == key));
-    let why = if retired { "the cluster was retired to it" } else { "every voter's data is lost" };
+    let why = match ordered::snapshot_wanted(s) {
+        Some(_) => "an operator has ordered it",
+        None if retired => "the cluster was retired to it",
+        None if s.disk_is_empty() => "every voter's data is lost",
+        None => "quorum is lost for good",
+    };
     let says = format!("{why}; reads snapshot {key} from the store, and proves it{}", passed_over(s, key));
     Err(Decision::act(phase, step, says))
 }

@@ -1,14 +1,17 @@
 //! Charter records: whether this one may be written now.
 
+use std::collections::BTreeSet;
+
 use crate::charter::{ListedVoter, Origin, Record, State, StoreView};
-use crate::ids::SnapshotKey;
+use crate::ids::{InstanceId, SnapshotKey};
 use crate::memory::Order;
 use crate::observation::{DataClaim, Hook, LifecycleState, Saved, Transition, Warmed};
 use crate::policy::Recovery;
 use crate::quorum;
-use crate::snapshot::Trigger;
+use crate::snapshot::{Stored, Trigger};
 
 use super::facts::Facts;
+use super::giving_up::{gives_up_data, has_waited, is_lost, orders_snapshot, orders_survivor, own_list_is_lost, own_status};
 use super::{Verdict, local, require, snapshots};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
@@ -44,18 +47,29 @@ fn is_ordered_fresh(f: &Facts<'_>, record: &Record) -> bool {
 
 /// The operator has ordered this node to found, or to start afresh.
 fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
-    let order = f.memory.kept.order;
-    order == Some(Order::Bootstrap) || (order == Some(Order::RecoverFresh) && record.origin == Origin::Fresh)
+    match &f.memory.kept.order {
+        Some(Order::Bootstrap) => true,
+        Some(Order::RecoverFresh) => record.origin == Origin::Fresh,
+        Some(Order::RecoverSurvivor { .. }) => matches!(record.origin, Origin::Survivor { .. }),
+        Some(Order::RecoverSnapshot { .. } | Order::Leave) | None => false,
+    }
 }
 
 /// An order is forgotten when it is carried out, or when a living quorum makes it void.
 pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
-    match f.memory.kept.order {
+    let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
+    match &f.memory.kept.order {
         Some(Order::Bootstrap) => require(f.highest()?.is_some_and(|r| r.state == State::Established), "nothing is established yet"),
         Some(Order::RecoverFresh) => {
             let done = f.highest()?.is_some_and(|r| r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) == Some(r.generation));
-            let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
             if done || seen_by_others { Ok(()) } else { f.membership().map(|_| ()) }
+        }
+        Some(Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. }) => {
+            if seen_by_others {
+                Ok(())
+            } else {
+                f.membership().map(|_| ())
+            }
         }
         Some(Order::Leave) | None => Err("only the operator takes it back"),
     }
@@ -135,8 +149,9 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
             require(instance == f.me(), "a survivor recovers from its own data alone")?;
             let mine = f.data().and_then(|d| d.generation);
             require(mine.is_some() && mine == ever, "its data is not of the established generation")?;
-            let status = f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh());
-            require(status.is_some_and(|s| s.leader.is_none()), "its own member does not say that it has no leader")?;
+            // After a restart without quorum etcd answers nothing: there an operator's word stands for it.
+            let leaderless = own_status(f).map_or(orders_survivor(f).is_some(), |s| s.leader.is_none());
+            require(leaderless, "its own member does not say that it has no leader")?;
             let before = highest.ok_or("nothing was established")?;
             require(before.lists(f.me()), "only a listed voter's data goes on")?;
             let void = before.state == State::Established || takeover(f, before) || founder_lost_its_data(f, before);
@@ -149,7 +164,10 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
 
 /// Quorum is lost by this member's own list, which is the charter's, and those that are left meet every possible quorum.
 fn survivors(f: &Facts<'_>, before: &Record) -> Verdict {
-    require(f.policy.recovery == Recovery::Safe, "the policy lets nobody recover by itself")?;
+    if let Some(although_voters_differ) = orders_survivor(f) {
+        return chosen_survivor(f, before, although_voters_differ);
+    }
+    require(f.policy.recovery != Recovery::Halt, "the policy lets nobody recover by itself")?;
     let list = f.seen.etcd.local_list.fresh().ok_or("its own member's list is not known")?;
     let mut own: Vec<_> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
     let mut charter: Vec<_> = before.voters.iter().map(|v| v.member).collect();
@@ -159,16 +177,48 @@ fn survivors(f: &Facts<'_>, before: &Record) -> Verdict {
     let left =
         before.voters.iter().filter(|v| v.instance == *f.me() || !(f.has_ended(&v.instance) || f.denies(&v.instance, v.member))).count();
     require(quorum::lost(own.len(), left), "quorum is not lost for good")?;
+    if f.policy.recovery == Recovery::Any && !quorum::meets_every_quorum(own.len(), left) {
+        return best_survivor(f, before);
+    }
     require(quorum::meets_every_quorum(own.len(), left), "acknowledged writes could be missing")
+}
+
+/// Policy `any`: after the grace, and only if no snapshot goes further than this node's data. That no other survivor's does is asked of each.
+fn best_survivor(f: &Facts<'_>, before: &Record) -> Verdict {
+    require(has_waited(f), "quorum has not been lost for the grace")?;
+    let mine = own_status(f).and_then(|s| s.revision).ok_or("its own revision is not known")?;
+    let told = |id: &InstanceId| !matches!(f.peer(id).map(|p| &p.data), Some(DataClaim::Holds { revision: None, .. }));
+    let others = before.voters.iter().filter(|v| v.instance != *f.me() && !f.has_ended(&v.instance));
+    require(others.into_iter().all(|v| told(&v.instance)), "a survivor's revision is not known")?;
+    if !f.has_store() || !f.policy.snapshots.enabled {
+        return Ok(());
+    }
+    let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
+    let own = f.data().and_then(|d| d.generation.zip(d.cluster));
+    let newer = |s: &&Stored| Some((s.manifest.generation, s.manifest.etcd_cluster)) == own && s.manifest.revision > mine;
+    let passed_over = |s: &Stored| f.memory.refused_snapshots.contains_key(&s.key);
+    require(listing.snapshots.iter().filter(newer).all(passed_over), "a newer snapshot is passed over")
+}
+
+/// An operator has chosen this node's data: of a listed voter, where quorum can never come back.
+fn chosen_survivor(f: &Facts<'_>, before: &Record, although_voters_differ: bool) -> Verdict {
+    let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
+    require(before.voters.iter().any(|v| v.instance == *f.me() && v.member == mine), "only a listed voter's data goes on")?;
+    if let Some(list) = f.seen.etcd.local_list.fresh() {
+        let own: BTreeSet<_> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
+        let charter: BTreeSet<_> = before.voters.iter().map(|v| v.member).collect();
+        require(own == charter || although_voters_differ, "its own list of voters is not the charter's")?;
+    }
+    require(is_lost(f, &before.voters) && own_list_is_lost(f), "quorum is not lost for good")
 }
 
 pub(super) fn takeover(f: &Facts<'_>, record: &Record) -> bool {
     record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
 }
 
-/// It says itself that it holds neither what it is listed with nor what it claimed.
+/// It says itself that it holds neither what it is listed with nor what it claimed. Who restores a snapshot holds nothing on the way.
 fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
-    let Some(founder) = record.founder() else { return false };
+    let Some(founder) = record.founder().filter(|_| matches!(record.origin, Origin::Survivor { .. })) else { return false };
     let lost = match f.peer(founder).map(|p| &p.data) {
         Some(DataClaim::None) => true,
         Some(DataClaim::Holds { member, generation: Some(g), .. }) => {
@@ -197,14 +247,16 @@ pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
 
 /// Without TLS an answer permits founding `empty` on an absent charter and nothing else, unless an operator decides.
 fn unsigned_will_do(f: &Facts<'_>, record: &Record) -> bool {
-    match (&record.origin, f.memory.kept.order) {
-        (Origin::Empty, order) => record.number == 1 || order == Some(Order::Bootstrap),
-        (Origin::Fresh, order) => order == Some(Order::RecoverFresh),
-        (Origin::Survivor { .. } | Origin::Snapshot { .. }, _) => false,
+    let order = f.memory.kept.order.as_ref();
+    match &record.origin {
+        Origin::Empty => record.number == 1 || order == Some(&Order::Bootstrap),
+        Origin::Fresh => order == Some(&Order::RecoverFresh),
+        Origin::Survivor { .. } => orders_survivor(f).is_some(),
+        Origin::Snapshot { .. } => orders_snapshot(f, record),
     }
 }
 
-fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &crate::ids::InstanceId) -> bool {
+fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceId) -> bool {
     match (&record.origin, data) {
         (Origin::Fresh, _) if f.memory.kept.order == Some(Order::RecoverFresh) => false,
         (_, DataClaim::None) => false,
@@ -215,8 +267,10 @@ fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &crate::id
         (Origin::Survivor { .. }, DataClaim::Holds { applied, .. }) => {
             let status = f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.last());
             let ahead = |theirs: u64| status.is_some_and(|mine| (theirs, f.me()) > (mine.applied, id));
-            applied.is_none_or(ahead)
+            let further = |theirs: u64| status.is_some_and(|mine| theirs > mine.applied);
+            if orders_survivor(f).is_some() { applied.is_some_and(further) } else { applied.is_none_or(ahead) }
         }
+        (Origin::Snapshot { .. }, DataClaim::Holds { .. }) => !gives_up_data(f, record),
         (_, DataClaim::Holds { .. }) => true,
     }
 }

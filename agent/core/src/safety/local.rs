@@ -9,6 +9,7 @@ use crate::role::Role;
 
 use super::facts::Facts;
 use super::founding::everyone_consents;
+use super::giving_up::gives_up_data;
 use super::membership::without_me;
 use super::{Verdict, hooks, node, notices, require};
 
@@ -40,11 +41,16 @@ pub(super) fn begun_claim<'a>(f: &Facts<'a>, generation: Generation, token: &str
         "the highest record is not this node's own claim",
     )?;
     require(f.disk_is_empty(), "the disk is not empty")?;
+    consented_since(f, record).map(|()| record)
+}
+
+/// The claim is of this run of the agent, and everybody has consented since it was made.
+fn consented_since(f: &Facts<'_>, record: &Record) -> Verdict {
     let (number, claimed_at) = f.memory.claimed.ok_or("the claim is not of this run of the agent")?;
     require(number == record.number, "the claim is not of this run of the agent")?;
     let asked_since = |id| f.seen.peers.get(id).and_then(|p| p.at()).is_some_and(|at| at > claimed_at);
     require(f.everybody_else().iter().all(|id| f.has_ended(id) || asked_since(id)), "not everybody was asked again after the claim")?;
-    everyone_consents(f, record).map(|()| record)
+    everyone_consents(f, record)
 }
 
 fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
@@ -189,6 +195,9 @@ fn data_is_dead(f: &Facts<'_>) -> Verdict {
         return Ok(());
     }
     let Ok(membership) = f.membership() else {
+        if record.is_some_and(|r| matches!(r.origin, Origin::Snapshot { .. })) {
+            return snapshot_takes_its_place(f, data);
+        }
         let ordered = record.is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh && data.generation.is_some_and(|g| g < r.generation));
         return require(ordered, "no quorum has spoken, and no fresh start of this node's stands in the store");
     };
@@ -197,6 +206,17 @@ fn data_is_dead(f: &Facts<'_>) -> Verdict {
     }
     let newer = |r: &Record| r.state == State::Established && r.etcd_cluster == Some(membership.cluster) && is_of_another_cluster(data, r);
     require(data.cluster != Some(membership.cluster) && record.is_some_and(newer), "no quorum read proves the data dead")
+}
+
+/// This node's claim to restore a snapshot stands, which is proved on this disk; everybody has consented since, and what is left of the claim's voters
+/// can never have quorum again.
+fn snapshot_takes_its_place(f: &Facts<'_>, data: &DataIdentity) -> Verdict {
+    let record = f.highest()?.filter(|r| f.founds(r)).ok_or("the claim is another's")?;
+    let Origin::Snapshot { key } = &record.origin else { return Err("it claims no snapshot") };
+    require(data.generation.is_some_and(|g| g < record.generation), "its data is not older than the claim")?;
+    require(gives_up_data(f, record), "neither an operator nor the policy gives its data up")?;
+    require(f.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved on this disk")?;
+    consented_since(f, record)
 }
 
 /// The data is of an older generation than the record's; or, should two ever have got one number, of another etcd cluster of that number. Data

@@ -3,6 +3,7 @@
 
 mod facts;
 mod founding;
+mod giving_up;
 mod hooks;
 mod local;
 mod membership;

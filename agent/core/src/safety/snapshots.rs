@@ -2,12 +2,14 @@
 
 use crate::charter::{Origin, Record, State};
 use crate::ids::{Generation, SnapshotKey};
+use crate::memory::Order;
 use crate::observation::Process;
-use crate::policy::OnTotalLoss;
+use crate::policy::{OnTotalLoss, Recovery};
 use crate::snapshot::{SnapshotOrder, Stored, StrayKind, Trigger};
 
 use super::facts::Facts;
 use super::founding::takeover;
+use super::giving_up::{gives_up_data, orders_snapshot};
 use super::local::{begun_claim, last_voter_leaves};
 use super::{Verdict, require};
 
@@ -57,7 +59,9 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
 /// Reading one changes nothing but this disk's free space; it is not done while a cluster lives.
 pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     require(f.membership().is_err(), "a quorum is alive")?;
-    require(f.disk_is_empty(), "its disk holds data")?;
+    let ordered = matches!(f.memory.kept.order, Some(Order::RecoverSnapshot { .. }));
+    let by_policy = f.policy.recovery == Recovery::Any && (f.memory.quorum_lost.is_some() || f.highest()?.is_some_and(|r| f.founds(r)));
+    require(f.disk_is_empty() || ordered || by_policy, "its disk holds data")?;
     let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
     require(listing.get(key).is_some(), "it is not in the list")
 }
@@ -69,12 +73,16 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
         Some(State::Retired { key, .. }) => Some(key),
         _ => None,
     };
-    let ends = retired_to.is_some() || f.policy.on_total_loss == OnTotalLoss::Restore;
-    require(ends, "the policy lets nobody restore by itself")?;
-    let other = retired_to.filter(|to| *to != key);
+    let gives_up = gives_up_data(f, record);
+    let chosen = orders_snapshot(f, record) || gives_up;
+    let permitted = chosen || retired_to.is_some() || f.policy.on_total_loss == OnTotalLoss::Restore;
+    require(permitted, "the policy lets nobody restore by itself")?;
+    let other = retired_to.filter(|to| *to != key && !chosen);
     require(other.is_none_or(|to| f.memory.refused_snapshots.contains_key(to)), "the cluster was retired to another snapshot")?;
     require(f.has_store(), "without a store there is no snapshot")?;
-    require(f.disk_is_empty(), "this disk holds data")?;
+    require(f.disk_is_empty() || gives_up, "this disk holds data")?;
+    let unknown = f.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none_or(|g| g >= record.generation));
+    require(!unknown, "its data is of no generation that could be given up")?;
     let before = highest.ok_or("nothing was established")?;
     require(before.ever_established.is_some(), "nothing was established")?;
     let open = match &before.state {
@@ -91,8 +99,9 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
     let of_this_history = |s: &&Stored| histories.contains(&(s.manifest.generation, s.manifest.etcd_cluster));
     let chosen = listing.get(key).filter(of_this_history).ok_or("the snapshot is not of this cluster's history")?;
     require(f.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved on this disk")?;
+    let named = matches!(&f.memory.kept.order, Some(Order::RecoverSnapshot { key: Some(named) }) if named == key);
     let better = |s: &&Stored| (s.manifest.generation, s.manifest.revision) > (chosen.manifest.generation, chosen.manifest.revision);
-    let passed_over = |s: &Stored| f.memory.refused_snapshots.contains_key(&s.key);
+    let passed_over = |s: &Stored| named || f.memory.refused_snapshots.contains_key(&s.key);
     require(listing.snapshots.iter().filter(of_this_history).filter(better).all(passed_over), "a newer snapshot is passed over")
 }
 

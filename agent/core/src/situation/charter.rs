@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::charter::{Log, Origin, Record, StoreView};
 use crate::memory::Memory;
 use crate::observation::Observation;
+use crate::snapshot::FOLDER;
 
 /// How the store and this node's memory of it fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +32,23 @@ pub(super) fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<
         reading if reading.fresh().is_none() => Charter::Unreadable(remembered, reading.why_not_fresh()),
         reading => match reading.fresh() {
             Some(StoreView::Charter(log)) => charter_in_store(log, remembered, seen),
-            Some(StoreView::Foreign { example }) => Charter::Foreign(format!(
-                "the store holds {example} under this cluster's prefix but no charter: move foreign objects away, or correct `quorate:store`"
-            )),
+            Some(StoreView::Foreign { example }) => Charter::Foreign(beside_no_charter(example)),
             Some(StoreView::NotConfigured) => remembered.map_or(Charter::NoStore, Charter::Known),
             Some(StoreView::Absent) | None => nothing_stored(remembered),
         },
     }
+}
+
+/// What an operator can do where objects lie without a charter: an order to found afresh would be refused there too.
+fn beside_no_charter(example: &str) -> String {
+    let found = format!("the store holds {example} under this cluster's prefix but no charter");
+    // Generations are numbers with leading zeros.
+    if !example.contains(&format!("{FOLDER}/0")) {
+        return format!("{found}: move foreign objects away, or correct `quorate:store`");
+    }
+    format!(
+        "{found}: it was deleted beside its snapshots. Put its objects back (a bucket with versions keeps them), or correct `quorate:store`; to begin EMPTY, move the snapshots away first: until then `quorate recover --fresh` is refused too"
+    )
 }
 
 fn nothing_stored(remembered: Option<&Record>) -> Charter<'_> {

@@ -4,10 +4,12 @@ mod facts;
 mod founding;
 mod snapshots;
 
+use quorate_core::charter::{Origin, Record};
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Order;
 use quorate_core::observation::{LifecycleState, ShutdownKind, Transition};
 use quorate_core::plan::{HookResult, Start, Step, StopReason, peer_url};
+use quorate_core::policy::Recovery;
 
 use super::world::World;
 use facts::Facts;
@@ -27,7 +29,11 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
         Step::StopMember(reason) => stop_member(&f, *reason),
         Step::PutDataAside { .. } => put_aside(&f),
         Step::RestoreOwnData { generation, .. } => founding::restore(&f, *generation),
-        Step::FetchSnapshot { .. } => must(f.disk_is_empty() && f.cluster().is_none(), "there is data, or a quorum"),
+        Step::FetchSnapshot { .. } => {
+            let ordered = matches!(w.memory.kept.order, Some(Order::RecoverSnapshot { .. }));
+            must(f.disk_is_empty() || ordered || w.policy.recovery == Recovery::Any, "there is data")?;
+            must(f.cluster().is_none(), "there is a quorum")
+        }
         Step::RestoreSnapshot { key, generation, token } => snapshots::restore(&f, key, *generation, token),
         Step::DropSuperseded => {
             must(f.healthy_is_quorum_of(&f.voters()?), "the new generation has no quorum yet")?;
@@ -175,7 +181,11 @@ fn is_dead(f: &Facts<'_>) -> Judgement {
     if f.can_trust() && f.stored().is_some_and(|r| founding::is_retired_from(f, r)) && f.cluster().is_none() {
         return Ok(());
     }
-    let ordered = f.stored().is_some_and(|r| f.founds(r) && r.origin == quorate_core::charter::Origin::Fresh);
+    let restores = |r: &Record| matches!(r.origin, Origin::Snapshot { .. });
+    if f.cluster().is_none() && f.stored().is_some_and(restores) {
+        return snapshots::takes_its_place(f);
+    }
+    let ordered = f.stored().is_some_and(|r| f.founds(r) && r.origin == Origin::Fresh);
     must(ordered || f.cluster().is_some(), "no quorum has proved the data dead")?;
     let removed = f.cluster().is_some() && f.data().and_then(|d| d.cluster) == f.cluster();
     must(removed || f.stored().is_some_and(|r| f.replaces_data(r)), "its generation is not known to be older than the store's record")

@@ -40,7 +40,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     let disks = (0..size).map(|index| disk(dice, &records, index)).collect();
     let plot = Plot { records, size, disks, calm };
     w.policy.network_trusted = !dice.one_in(4);
-    w.policy.recovery = if dice.one_in(5) { Recovery::Halt } else { Recovery::Safe };
+    w.policy.recovery = *dice.pick(&[Recovery::Safe, Recovery::Safe, Recovery::Any, Recovery::Halt]);
     w.policy.on_failed_leave = if dice.one_in(5) { OnFailedLeave::Abandon } else { OnFailedLeave::Continue };
     w.policy.max_voters = *dice.pick(&[7, 3, 2, 1]);
     w.policy.target_groups = vec!["a".into()];
@@ -115,6 +115,7 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
             voter: *dice.pick(&[Some(true), Some(true), Some(false), None]),
             term: Some(2),
             applied: *dice.pick(&[Some(1000), Some(999), Some(1001), None]),
+            revision: *dice.pick(&[Some(1000), Some(999), Some(1001), None]),
         },
     };
     let heard = plot.records.len().saturating_sub(dice.below(2));
@@ -147,12 +148,23 @@ fn pausing(w: &mut World, dice: &mut Dice<'_>) {
     w.seen.etcd.pause = if dice.flip() { Reading::Fresh(read, NOW) } else { Reading::unknown("no quorum") };
 }
 
+fn order(dice: &mut Dice<'_>) -> Option<Order> {
+    match dice.below(12) {
+        0 | 1 => Some(Order::Leave),
+        2 | 3 => Some(Order::RecoverFresh),
+        4 => Some(Order::Bootstrap),
+        5 => Some(Order::RecoverSnapshot { key: None }),
+        6 => Some(Order::RecoverSurvivor { although_voters_differ: dice.flip() }),
+        _ => None,
+    }
+}
+
 /// A memory that this node could have, given another past; then it takes in what it sees, unless that has been forgotten.
 fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let ago = |secs: usize| NOW - Duration::from_secs(secs as u64);
     let known = plot.records.len().saturating_sub(dice.below(3));
     w.memory.kept.record = plot.records.get(known.wrapping_sub(1)).filter(|_| !dice.one_in(4)).cloned();
-    w.memory.kept.order = *dice.pick(&[None, None, None, None, Some(Order::Leave), Some(Order::RecoverFresh), Some(Order::Bootstrap)]);
+    w.memory.kept.order = order(dice);
     for index in 0..NAMES.len() {
         if dice.one_in(3) {
             let seen = Seen { group: Some("g".into()), address: Some(address(index)), launched: Some(ago(1000)) };

@@ -90,6 +90,7 @@ fn perform(world: &mut Option<World>, words: &Words<'_>) -> Vec<String> {
             let world = world.as_mut().unwrap_or_else(|| words.fail("a story starts with `me INSTANCE`"));
             match verb {
                 "decide" => return telling::decide(world),
+                "recover" => return telling::recover(world),
                 "go" => return telling::go(world, words),
                 "done" => effects::done(world, words),
                 "refused" | "unclear" => effects::failed(world, words),

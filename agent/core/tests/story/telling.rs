@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::plan::{Plan, Start, Step};
 use quorate_core::time::Timestamp;
-use quorate_core::{planner, safety};
+use quorate_core::{planner, recovery, safety};
 
 use super::effects;
 use super::words::Words;
@@ -29,6 +29,13 @@ pub(crate) fn decide(world: &mut World) -> Vec<String> {
     }
     told.extend(times(&plan, world.now));
     told
+}
+
+/// `recover`: what the command of that name would show.
+pub(crate) fn recover(world: &mut World) -> Vec<String> {
+    let seen = world.look();
+    let shown = recovery::of(&seen, &world.memory, &world.policy, world.now).to_string();
+    shown.lines().map(|line| format!("    {line}")).collect()
 }
 
 /// `go`: decides and does until there is nothing to do, or for `go N` at most N steps.

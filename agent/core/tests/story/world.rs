@@ -209,6 +209,8 @@ fn order(words: &Words<'_>) -> Option<Order> {
         "leave" => Some(Order::Leave),
         "bootstrap" => Some(Order::Bootstrap),
         "recover-fresh" => Some(Order::RecoverFresh),
+        "recover-snapshot" => Some(Order::RecoverSnapshot { key: Some(words.nth(1)).filter(|key| *key != "newest").map(Into::into) }),
+        "recover-survivor" => Some(Order::RecoverSurvivor { although_voters_differ: words.has("although-voters-differ") }),
         "none" => None,
         _ => words.fail("no such order"),
     }
@@ -220,6 +222,7 @@ fn set_policy(policy: &mut Policy, words: &Words<'_>) {
         "no-snapshots" => policy.snapshots.enabled = false,
         "no-restore" => policy.on_total_loss = OnTotalLoss::Halt,
         "halt" => policy.recovery = Recovery::Halt,
+        "any" => policy.recovery = Recovery::Any,
         "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,
         "rebalance-leaves" => policy.on_rebalance = OnRebalance::Leave,
         "max-voters" => policy.max_voters = usize::try_from(words.number(words.nth(1))).unwrap(),

@@ -99,8 +99,9 @@ fn choices(raw: &Choices, policy: &mut Policy) -> Result<(), Refusal> {
     policy.recovery = match raw.recovery.as_deref() {
         None => policy.recovery,
         Some("safe") => Recovery::Safe,
+        Some("any") => Recovery::Any,
         Some("halt") => Recovery::Halt,
-        Some(other) => return Err(Refusal::value("policy.recovery", format!("{other:?}"), "use safe or halt")),
+        Some(other) => return Err(Refusal::value("policy.recovery", format!("{other:?}"), "use safe, any or halt")),
     };
     policy.on_total_loss = match raw.on_total_loss.as_deref() {
         None => policy.on_total_loss,

@@ -344,7 +344,7 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("limits", "caught_up_lag = -5", "limits.caught_up_lag = -5: give"),
         ("peer", "port = 70000", "peer.port = 70000: give"),
         ("peer", "port = 2379", "peer.port = 2379: use another port"),
-        ("policy", "recovery = \"any\"", "policy.recovery = \"any\": use safe or halt"),
+        ("policy", "recovery = \"never\"", "policy.recovery = \"never\": use safe, any or halt"),
         ("policy", "on_failed_leave = \"\"", "policy.on_failed_leave = \"\": use"),
         ("policy", "on_rebalance = \"go\"", "policy.on_rebalance = \"go\": use report or leave"),
         ("cluster", "name = \"a/b\"", "cluster.name = \"a/b\": use 1 to 64"),

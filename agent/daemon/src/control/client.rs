@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use quorate_core::recovery::Recovery;
 use quorate_core::report::Phase;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,6 +41,15 @@ pub enum ControlError {
 /// The agent cannot be reached, or answered nonsense.
 pub async fn status(socket: &Path) -> Result<Status, ControlError> {
     let request = client(socket)?.get("http://agent/v1/status");
+    answer(socket, request).await
+}
+
+/// What is known for a recovery, and what each way would do.
+///
+/// # Errors
+/// The agent cannot be reached, or answered nonsense.
+pub async fn recovery(socket: &Path) -> Result<Recovery, ControlError> {
+    let request = client(socket)?.get("http://agent/v1/recovery");
     answer(socket, request).await
 }
 

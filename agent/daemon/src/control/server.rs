@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::routing::{get, post};
+use quorate_core::recovery::Recovery;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,6 +50,7 @@ pub fn serve(path: &Path, sources: Sources) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     let router = Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/recovery", get(recovery))
         .route("/v1/order", post(order))
         .with_state(sources.clone())
         .merge(metrics(sources.metrics));
@@ -65,6 +67,11 @@ pub fn metrics(metrics: Arc<Metrics>) -> Router {
 async fn status(State(mut sources): State<Sources>) -> Result<Json<Status>, StatusCode> {
     let cycle = cycle::last(&mut sources.cycles).await.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     Ok(Json(Status::of(&cycle, sources.clock.now())))
+}
+
+async fn recovery(State(mut sources): State<Sources>) -> Result<Json<Recovery>, StatusCode> {
+    let cycle = cycle::last(&mut sources.cycles).await.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(quorate_core::recovery::of(&cycle.seen, &cycle.memory, &cycle.policy, cycle.at)))
 }
 
 async fn order(State(sources): State<Sources>, Json(request): Json<OrderRequest>) -> Result<Json<OrderAnswer>, StatusCode> {

@@ -12,9 +12,7 @@ use quorate_core::ids::{EtcdClusterId, MemberId};
 use quorate_core::memory::Memory;
 use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
 use quorate_core::pausing::Pause;
-use quorate_core::plan::client_url;
 use quorate_core::reading::Reading;
-use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
 use super::of_this_cycle;

@@ -32,6 +32,7 @@ impl Etcd {
             term: data.term,
             index: data.log.len() as u64,
             applied: data.applied as u64,
+            revision: Some(data.revision()),
             alarms: Vec::new(),
         })
     }

@@ -2,6 +2,7 @@
 
 use quorate_core::charter::{Record, State};
 use quorate_core::ids::SnapshotKey;
+use quorate_core::policy::Recovery;
 
 use crate::simulator::etcd_model::{Change, Data};
 use crate::simulator::world::World;
@@ -69,10 +70,12 @@ impl World {
         self.etcd.servers.iter().filter_map(|s| s.data.as_ref()).chain(kept)
     }
 
-    /// A snapshot is restored only once no voter's data of the established generation is left; then what was written after it is lost.
+    /// A snapshot is restored only once no voter's data of the established generation is left, or under policy `any` none that goes as far; then what was
+    /// written after it is lost.
     pub(crate) fn forgive_what_the_snapshot_lacks(&mut self, n: usize, key: &SnapshotKey, snapshot: &Data) {
         let cluster = self.store.ever_established.last().copied().filter(|_| !self.store.was_retired_to(key));
-        let left = self.copies().find(|d| Some(d.cluster) == cluster && d.is_voter()).map(|d| d.member);
+        let counts = |d: &&Data| !self.acts_by_any() || d.revision() >= snapshot.revision();
+        let left = self.copies().filter(|d| Some(d.cluster) == cluster && d.is_voter()).find(counts).map(|d| d.member);
         if let Some(member) = left {
             self.violate("I2", format!("node {n} restores a snapshot although the data of voter {member} is left"));
         }
@@ -86,11 +89,28 @@ impl World {
         }
     }
 
+    fn acts_by_any(&self) -> bool {
+        self.policy.recovery == Recovery::Any
+    }
+
+    /// Some voter's copy of the lost generation has applied the write, or a snapshot of it that is in the store holds it.
+    fn anything_left_has(&self, write: u32) -> bool {
+        let cluster = self.store.ever_established.last().copied();
+        let in_a_copy = self.copies().filter(|d| Some(d.cluster) == cluster && d.is_voter()).any(|d| d.writes.contains(write));
+        in_a_copy || self.store.snapshots().all().filter(|d| Some(d.cluster) == cluster).any(|d| d.writes.contains(write))
+    }
+
     /// A restore keeps only what was applied. An acknowledged write may be missing only if it lies in the unapplied tail of a survivor.
     pub(crate) fn forgive_after_restore(&mut self, n: usize) {
         let Some(restored) = &self.etcd.servers[n].data else { return };
         let missing: Vec<u32> = self.checks.acknowledged.minus(&restored.writes).filter(|w| !self.checks.forgiven.contains(*w)).collect();
         for write in missing {
+            if self.acts_by_any() && !self.anything_left_has(write) {
+                self.checks.forgiven.insert(write);
+                self.stats.lost_in_recovery += 1;
+                self.stats.lost_by_any += 1;
+                continue;
+            }
             let in_a_tail = self.copies().any(|d| d.log[d.applied..].iter().any(|e| matches!(e.change, Change::Put(w) if w == write)));
             if in_a_tail {
                 self.checks.forgiven.insert(write);

@@ -12,7 +12,7 @@ use crate::simulator::network::Network;
 use crate::simulator::queue::Queue;
 use crate::simulator::rng::Rng;
 use crate::simulator::sabotage::Sabotage;
-use crate::simulator::schedule::{Schedule, WITHOUT_SNAPSHOTS};
+use crate::simulator::schedule::{POLICY_ANY, Schedule, WITHOUT_SNAPSHOTS};
 use crate::simulator::stats::Stats;
 use crate::simulator::store::Store;
 
@@ -28,7 +28,7 @@ const LUCK: u64 = 0x51 << 32;
 
 impl World {
     pub(crate) fn new(seed: u64, schedule: Schedule, sabotage: Option<Sabotage>, tells: bool) -> Self {
-        let seed = seed & !WITHOUT_SNAPSHOTS;
+        let seed = seed & !(WITHOUT_SNAPSHOTS | POLICY_ANY);
         let mut rng = Rng::new(seed);
         let region = Region::new(RegionConfig {
             seed: rng.next(),

@@ -92,8 +92,9 @@ fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
     let ever = f.charters().iter().any(|r| r.ever_established.is_some());
     let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh);
     let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
+    let survivor = matches!((&f.w.memory.kept.order, &record.origin), (Some(Order::RecoverSurvivor { .. }), Origin::Survivor { .. }));
     let stored = !matches!(f.w.seen.store.fresh(), Some(StoreView::NotConfigured));
-    must(stored || bootstrap || (ordered && record.origin == Origin::Fresh), "there is no store, and nobody ordered it")?;
+    must(stored || bootstrap || survivor || (ordered && record.origin == Origin::Fresh), "there is no store, and nobody ordered it")?;
     let before = f.stored();
     let takes_over = before.is_none_or(|r| match &r.state {
         State::Founding { founder } => *founder == f.w.seen.me.instance || f.is_gone(founder),
@@ -129,26 +130,89 @@ pub(super) fn restore(f: &Facts<'_>, generation: Generation) -> Judgement {
 
 /// Quorum is lost for good, policy allows it, and what survives meets every majority of the charter's voters.
 fn survives(f: &Facts<'_>, record: &Record) -> Judgement {
-    must(f.w.policy.recovery == Recovery::Safe, "policy forbids it")?;
+    let ordered = survivor_order(f);
+    must(ordered.is_some() || f.w.policy.recovery != Recovery::Halt, "policy forbids it")?;
     must(f.generation().is_some() && f.generation() == record.ever_established, "its data is of another generation")?;
     let own = f.own_member().ok_or("its member is not known")?;
     let status = f.w.seen.etcd.statuses.get(&own).and_then(|s| s.fresh());
-    must(status.is_some_and(|s| s.leader.is_none()), "its member knows a leader, or does not answer")?;
+    must(status.map_or(ordered.is_some(), |s| s.leader.is_none()), "its member knows a leader, or does not answer")?;
     let before = f.stored().ok_or("there is no charter")?;
     must(before.lists(&f.w.seen.me.instance), "the charter does not list it")?;
     let claimed_by = before.founder().filter(|founder| **founder != f.w.seen.me.instance);
     must(claimed_by.is_none_or(|other| f.is_gone(other) || lost_all(f, before, other)), "another has claimed, and may restore yet")?;
+    if let Some(although_they_differ) = ordered {
+        return survives_by_order(f, before, although_they_differ);
+    }
     let list = f.w.seen.etcd.local_list.fresh().ok_or("its own list is not known")?;
     let ids = |all: &mut dyn Iterator<Item = MemberId>| all.collect::<BTreeSet<_>>();
     let mine = ids(&mut list.iter().filter(|m| !m.learner).map(|m| m.id));
     must(mine == ids(&mut before.voters.iter().map(|v| v.member)), "its list differs from the charter's")?;
     let left = list.iter().filter(|m| !m.learner && (m.id == own || !f.is_lost(m))).count();
     must(2 * left <= mine.len(), "quorum is not lost")?;
+    if f.w.policy.recovery == Recovery::Any && !every_majority_has_a_survivor(mine.len(), left) {
+        return survives_by_any(f, before, status.and_then(|s| s.revision));
+    }
     must(every_majority_has_a_survivor(mine.len(), left), "an acknowledged write may be missing")
+}
+
+/// Whether the order to go on from its own data says that the voters may differ.
+fn survivor_order(f: &Facts<'_>) -> Option<bool> {
+    match &f.w.memory.kept.order {
+        Some(Order::RecoverSurvivor { although_voters_differ }) => Some(*although_voters_differ),
+        _ => None,
+    }
+}
+
+/// The operator chose: but a voter's data, and only where no quorum can come back, by the charter and by its own list.
+fn survives_by_order(f: &Facts<'_>, before: &Record, although_they_differ: bool) -> Judgement {
+    let own = f.own_member();
+    must(before.voters.iter().any(|v| Some(v.member) == own && v.instance == f.w.seen.me.instance), "its data never voted")?;
+    must(can_never_come_back(f, before), "quorum may come back")?;
+    let Some(list) = f.w.seen.etcd.local_list.fresh() else { return Ok(()) };
+    let mine: BTreeSet<MemberId> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
+    let charter: BTreeSet<MemberId> = before.voters.iter().map(|v| v.member).collect();
+    must(mine == charter || although_they_differ, "its list differs from the charter's, and nobody has chosen")?;
+    let left = list.iter().filter(|m| !m.learner && (Some(m.id) == own || !f.is_lost(m))).count();
+    must(2 * left <= mine.len(), "by its own list quorum may come back")
+}
+
+/// The charter's voters that may still have their data are no majority.
+pub(super) fn can_never_come_back(f: &Facts<'_>, record: &Record) -> bool {
+    let lost = |v: &quorate_core::charter::ListedVoter| match v.instance == f.w.seen.me.instance {
+        true => f.disk_is_empty(),
+        false => f.is_gone(&v.instance) || (f.w.policy.network_trusted && f.disowns(&v.instance, v.member)),
+    };
+    2 * record.voters.iter().filter(|v| !lost(v)).count() <= record.voters.len()
+}
+
+/// After ten minutes, from data that no survivor and no snapshot is known to surpass.
+fn survives_by_any(f: &Facts<'_>, before: &Record, mine: Option<u64>) -> Judgement {
+    let mine = mine.ok_or("its own revision is not known")?;
+    must(waited(f), "it has not waited")?;
+    for id in before.voters.iter().map(|v| &v.instance).filter(|id| **id != f.w.seen.me.instance && !f.is_gone(id)) {
+        let data = f.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data);
+        must(!matches!(data, Some(DataClaim::Holds { revision: None, .. })), "nobody knows how far a survivor goes")?;
+    }
+    if !f.w.policy.snapshots.enabled || matches!(f.w.seen.store.fresh(), Some(StoreView::NotConfigured)) {
+        return Ok(());
+    }
+    let listing = f.w.seen.snapshots.stored.fresh().ok_or("nobody listed the snapshots")?;
+    let data = f.data().ok_or("there is no data")?;
+    let same = |m: &quorate_core::snapshot::Manifest| Some(m.generation) == data.generation && Some(m.etcd_cluster) == data.cluster;
+    let further = listing.snapshots.iter().filter(|s| same(&s.manifest) && s.manifest.revision > mine);
+    must(further.clone().all(|s| f.w.memory.refused_snapshots.contains_key(&s.key)), "a snapshot goes further")
+}
+
+/// Quorum has been lost for ten minutes.
+pub(super) fn waited(f: &Facts<'_>) -> bool {
+    f.w.memory.quorum_lost.is_some_and(|since| f.w.now.0 - since.0 >= 600_000)
 }
 
 /// The founder's own word, to be believed, that it has neither its old data nor its new.
 fn lost_all(f: &Facts<'_>, before: &Record, founder: &InstanceId) -> bool {
+    if matches!(before.origin, Origin::Snapshot { .. }) {
+        return false;
+    }
     let old = before.voters.iter().filter(|v| v.instance == *founder).all(|v| f.disowns(founder, v.member));
     let data = f.w.seen.peers.get(founder).and_then(|p| p.fresh()).map(|p| &p.data);
     let new = match data {
@@ -187,7 +251,7 @@ fn established(f: &Facts<'_>, record: &Record) -> Judgement {
 }
 
 /// Nobody is silent, nobody remembers more, and nobody holds data that the new generation would lose.
-fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgement {
+pub(super) fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgement {
     let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh) && record.origin == Origin::Fresh;
     for id in everybody_else(f).iter().filter(|id| !f.is_gone(id)) {
         let reading = f.w.seen.peers.get(id).ok_or("somebody is silent")?;
@@ -196,7 +260,11 @@ fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgem
         must(answer.quorum.is_none(), "somebody sees a quorum")?;
         let first = record.origin == Origin::Empty && record.number == 1;
         let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
-        must(f.w.policy.network_trusted || first || ordered || bootstrap, "it rests on an unsigned answer")?;
+        let chosen = matches!(
+            (&f.w.memory.kept.order, &record.origin),
+            (Some(Order::RecoverSurvivor { .. }), Origin::Survivor { .. }) | (Some(Order::RecoverSnapshot { .. }), Origin::Snapshot { .. })
+        );
+        must(f.w.policy.network_trusted || first || ordered || bootstrap || chosen, "it rests on an unsigned answer")?;
         let more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
         must(!more, "somebody remembers more")?;
         must(ordered || !forbids(f, record, &answer.data, id), "somebody holds data that counts")?;
@@ -213,9 +281,12 @@ fn forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceId) ->
     let survivor = matches!(record.origin, Origin::Survivor { .. });
     let mine = f.own_member().and_then(|m| f.w.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh()).map(|s| s.applied);
     match (*applied, mine) {
+        _ if matches!(record.origin, Origin::Snapshot { .. }) => !snapshots::may_give_up(f, record),
         _ if !survivor => true,
         // Among survivors the charter's voters alone are compared.
         _ if !record.lists(id) => false,
+        (Some(theirs), Some(mine)) if survivor_order(f).is_some() => theirs > mine,
+        _ if survivor_order(f).is_some() => false,
         (None, _) => true,
         (Some(theirs), Some(mine)) => theirs > mine || (theirs == mine && *id < f.w.seen.me.instance),
         // Once its etcd is stopped the claim stands for the comparison that was made before it.

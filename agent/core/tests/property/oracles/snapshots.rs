@@ -2,7 +2,9 @@
 
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::SnapshotKey;
-use quorate_core::policy::OnTotalLoss;
+use quorate_core::memory::Order;
+use quorate_core::observation::DataClaim;
+use quorate_core::policy::{OnTotalLoss, Recovery};
 use quorate_core::snapshot::{SnapshotOrder, StrayKind, Trigger};
 
 use super::facts::Facts;
@@ -49,10 +51,16 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key
         State::Retired { key, .. } => Some(key),
         _ => None,
     });
-    must(retired_to.is_some() || f.w.policy.on_total_loss == OnTotalLoss::Restore, "the operator forbade it")?;
+    let named = match &f.w.memory.kept.order {
+        Some(Order::RecoverSnapshot { key: Some(named) }) => named == key,
+        _ => false,
+    };
+    let gives_up = may_give_up(f, record);
+    let chosen = gives_up || is_ordered(f, key);
+    must(chosen || retired_to.is_some() || f.w.policy.on_total_loss == OnTotalLoss::Restore, "the operator forbade it")?;
     let refused = |to: &SnapshotKey| f.w.memory.refused_snapshots.contains_key(to);
-    must(retired_to.is_none_or(|to| to == key || refused(to)), "it was retired to another")?;
-    must(f.disk_is_empty(), "there is data here")?;
+    must(chosen || retired_to.is_none_or(|to| to == key || refused(to)), "it was retired to another")?;
+    must(gives_up || f.disk_is_empty(), "there is data here")?;
     let before = before.ok_or("there was nothing to lose")?;
     let (me, origin) = (&f.w.seen.me.instance, &before.origin);
     let open = match &before.state {
@@ -71,7 +79,48 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key
     must(record.ancestors.iter().all(|a| was(a.generation, a.etcd_cluster)), "it makes up ancestors")?;
     let worth = |s: &quorate_core::snapshot::Stored| (s.manifest.generation, s.manifest.revision);
     let better = ours.iter().filter(|s| worth(s) > worth(chosen));
-    must(better.clone().all(|s| f.w.memory.refused_snapshots.contains_key(&s.key)), "a better one is passed over")
+    must(named || better.clone().all(|s| f.w.memory.refused_snapshots.contains_key(&s.key)), "a better one is passed over")
+}
+
+fn is_ordered(f: &Facts<'_>, key: &SnapshotKey) -> bool {
+    matches!(&f.w.memory.kept.order, Some(Order::RecoverSnapshot { key: wanted }) if wanted.as_ref().is_none_or(|wanted| wanted == key))
+}
+
+/// What is left of the data can never have quorum again, and an operator has chosen, or the policy by what everybody says.
+pub(super) fn may_give_up(f: &Facts<'_>, record: &Record) -> bool {
+    let Origin::Snapshot { key } = &record.origin else { return false };
+    let policy = f.w.policy.recovery == Recovery::Any && (f.stored() == Some(record) || goes_further_than_all(f, record, key));
+    founding::can_never_come_back(f, record) && (is_ordered(f, key) || policy)
+}
+
+/// Its revision is above that of every survivor, each of which says so, and above this node's own.
+fn goes_further_than_all(f: &Facts<'_>, record: &Record, key: &SnapshotKey) -> bool {
+    let listing = f.w.seen.snapshots.stored.fresh();
+    let Some(revision) = listing.and_then(|l| l.snapshots.iter().find(|s| s.key == *key)).map(|s| s.manifest.revision) else {
+        return false;
+    };
+    let own = f.own_member().and_then(|m| f.w.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh()).and_then(|s| s.revision);
+    let others = record.voters.iter().map(|v| &v.instance).filter(|id| **id != f.w.seen.me.instance && !f.is_gone(id));
+    let data = |id| f.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data);
+    let less = |id| match data(id) {
+        Some(DataClaim::Holds { revision: Some(theirs), .. }) => *theirs < revision,
+        Some(DataClaim::None) => true,
+        _ => false,
+    };
+    founding::waited(f) && own.is_some_and(|own| own < revision) && others.into_iter().all(less)
+}
+
+/// In whose place a snapshot comes: older data, once the snapshot is proved here and everybody was asked again.
+pub(super) fn takes_its_place(f: &Facts<'_>) -> Judgement {
+    let record = f.stored().filter(|r| f.founds(r)).ok_or("nothing is claimed here")?;
+    let Origin::Snapshot { key } = &record.origin else { return Err("no snapshot is claimed") };
+    must(f.can_trust(), "the charter cannot be trusted")?;
+    must(f.generation().is_some_and(|g| g < record.generation), "it is not older")?;
+    must(may_give_up(f, record), "nobody gave it up")?;
+    must(f.w.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved here")?;
+    let (number, at) = f.w.memory.claimed.ok_or("the claim is another run's")?;
+    must(number == record.number, "the claim is another run's")?;
+    founding::everyone_agrees(f, record, Some(at.0))
 }
 
 pub(super) fn restore(f: &Facts<'_>, key: &SnapshotKey, generation: quorate_core::ids::Generation, token: &str) -> Judgement {

@@ -31,6 +31,7 @@ pub(crate) struct EtcdWorld {
     no_quorum: bool,
     local: Option<Vec<Member>>,
     statuses: BTreeMap<MemberId, Status>,
+    revisions: BTreeMap<MemberId, u64>,
     lock: Option<Lock>,
     pause: Option<Pause>,
     added: u64,
@@ -64,6 +65,10 @@ impl EtcdWorld {
         let status = match words.nth(1) {
             "fine" => {
                 self.statuses.remove(&id);
+                return;
+            }
+            "revision" => {
+                self.revisions.insert(id, words.number(words.nth(2)));
                 return;
             }
             "silent" => Status::Silent,
@@ -186,6 +191,7 @@ impl EtcdWorld {
             term: 2,
             index: applied,
             applied,
+            revision: Some(self.revisions.get(&id).copied().unwrap_or(applied)),
             alarms: Vec::new(),
         };
         Reading::Fresh(status, now)

@@ -18,7 +18,14 @@ use crate::story::words::{Words, address_of};
 enum Data {
     Unknown,
     None,
-    Holds { member: MemberId, cluster: Option<EtcdClusterId>, generation: Option<Generation>, voter: Option<bool>, applied: Option<u64> },
+    Holds {
+        member: MemberId,
+        cluster: Option<EtcdClusterId>,
+        generation: Option<Generation>,
+        voter: Option<bool>,
+        applied: Option<u64>,
+        revision: Option<u64>,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,13 +89,14 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
     let data = match peer.data {
         Data::Unknown => DataClaim::Unknown,
         Data::None => DataClaim::None,
-        Data::Holds { member, cluster, generation, voter, applied } => DataClaim::Holds {
+        Data::Holds { member, cluster, generation, voter, applied, revision } => DataClaim::Holds {
             cluster: cluster.unwrap_or_else(|| world.etcd.cluster()),
             member,
             generation: generation.or_else(|| record.as_ref().map(|r| r.generation)),
             voter,
             term: voter.map(|_| 2),
             applied,
+            revision,
         },
     };
     let quorum = peer.sees_quorum.then(|| world.etcd.cluster());
@@ -122,7 +130,7 @@ fn phase(words: &Words<'_>) -> Phase {
     }
 }
 
-/// `no-data` (the default), `data-unknown`, or `holds b2`, which may add `generation 1`, `cluster e2`, `applied 90`, `copy` for a learner's
+/// `no-data` (the default), `data-unknown`, or `holds b2`, which may add `generation 1`, `cluster e2`, `applied 90`, `revision 90` (as applied, if nothing is said; none from an agent that does not know of it: `no-revision`), `copy` for a learner's
 /// copy that never became a voter's, and `mute` when its etcd does not answer.
 fn data(words: &Words<'_>) -> Data {
     if words.has("data-unknown") {
@@ -130,12 +138,15 @@ fn data(words: &Words<'_>) -> Data {
     }
     let Some(member) = words.after("holds").map(|word| words.member_id(word)) else { return Data::None };
     let mute = words.has("mute");
+    let applied = (!mute).then(|| words.after("applied").map_or(INDEX, |word| words.number(word)));
+    let revision = words.after("revision").map(|word| words.number(word)).or(applied).filter(|_| !mute && !words.has("no-revision"));
     Data::Holds {
         member,
         cluster: words.after("cluster").map(|word| words.cluster_id(word)),
         generation: words.generation(),
         voter: (!mute).then(|| !words.has("copy")),
-        applied: (!mute).then(|| words.after("applied").map_or(INDEX, |word| words.number(word))),
+        applied,
+        revision,
     }
 }
 

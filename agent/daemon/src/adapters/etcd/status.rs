@@ -34,6 +34,8 @@ impl Etcd {
             term: response.raft_term(),
             index: response.raft_index(),
             applied: response.raft_applied_index(),
+            // Every answer's header bears it; no cluster's is below 1.
+            revision: u64::try_from(header.revision()).ok().filter(|revision| *revision > 0),
             alarms: alarms(response.errors()),
         })
     }

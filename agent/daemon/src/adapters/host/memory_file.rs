@@ -99,6 +99,24 @@ mod tests {
     }
 
     #[test]
+    fn orders_to_recover_are_kept_and_those_of_before_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        let orders = [
+            (Order::RecoverFresh, r#""recover_fresh""#),
+            (Order::RecoverSnapshot { key: None }, r#"{"recover_snapshot":{"key":null}}"#),
+            (Order::RecoverSnapshot { key: Some("snapshots/1/a".into()) }, r#"{"recover_snapshot":{"key":"snapshots/1/a"}}"#),
+            (Order::RecoverSurvivor { although_voters_differ: true }, r#"{"recover_survivor":{"although_voters_differ":true}}"#),
+        ];
+        for (order, written) in orders {
+            let kept = Kept { order: Some(order), ..Kept::new("i-1".into()) };
+            store(&path, &kept).unwrap();
+            assert!(fs::read_to_string(&path).unwrap().contains(&format!("\"order\":{written},")));
+            assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::Kept(Box::new(kept)));
+        }
+    }
+
+    #[test]
     fn another_instances_memory_is_not_ours_whatever_its_format() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memory.json");

@@ -1,0 +1,112 @@
+//! Quorum lost for good where policy does nothing by itself: what `quorate recover` shows, refuses and does.
+
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::{Lab, LabOptions};
+
+use super::group::{CLUSTER, Group, LIMIT};
+use super::total_loss::{kept, numbered, put, save};
+
+/// Three with a snapshot after 50 keys and 30 more after it, all applied everywhere; then two die at once. The one that is left.
+async fn two_of_three_die(recovery: Option<&str>) -> anyhow::Result<(Group, InstanceId)> {
+    let mut options = LabOptions::quick()?;
+    if let Some(policy) = recovery {
+        options.settings = options.settings.raw("policy.recovery", policy);
+    }
+    let group = Group::launched(Lab::start(options).await?, 3)?;
+    group.settled(3, None).await?;
+    put(&group, 0..50).await?;
+    save(&group).await?;
+    put(&group, 50..80).await?;
+    // Read through each of them: whoever survives has applied it.
+    assert_eq!(kept(&group).await?, numbered(0..80));
+    let [first, second, survivor]: [InstanceId; 3] = group.live().try_into().unwrap();
+    for dead in [&first, &second] {
+        group.lab.hard_kill(dead);
+    }
+    for dead in [&first, &second] {
+        group.lab.until_gone(dead, LIMIT).await?;
+    }
+    Ok((group, survivor))
+}
+
+/// Until `quorate recover` says that this way would be begun at once.
+async fn until_possible(group: &Group, instance: &InstanceId, way: &str) -> anyhow::Result<()> {
+    let possible = || async {
+        let printed = group.lab.type_in(instance, "recover", &["--json"]).await.map_err(|error| error.to_string())?;
+        let known: serde_json::Value = serde_json::from_str(&printed.out).map_err(|error| format!("{error}: {printed:?}"))?;
+        let ways = known["ways"].as_array().cloned().unwrap_or_default();
+        let is_possible = |w: &serde_json::Value| w["command"].as_str().is_some_and(|c| c.contains(way)) && w["possible"] == true;
+        if ways.iter().any(is_possible) { Ok(()) } else { Err(format!("{known:#}")) }
+    };
+    group.lab.until(LIMIT, "the way to be possible", possible).await
+}
+
+fn origin(group: &Group) -> anyhow::Result<String> {
+    let records = group.lab.charter(CLUSTER)?;
+    let last = records.iter().filter(|record| record["state"]["is"] == "established").next_back();
+    Ok(last.and_then(|record| record["origin"]["from"].as_str()).unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn one_of_three_goes_on_from_its_own_data_when_an_operator_says_so() -> anyhow::Result<()> {
+    let (group, survivor) = two_of_three_die(None).await?;
+    group.until_halted().await?;
+    until_possible(&group, &survivor, "--survivor").await?;
+    let shown = group.lab.type_in(&survivor, "recover", &["--dry-run", "--survivor", "--cluster", CLUSTER]).await?;
+    assert!(!shown.succeeded, "an operator is needed: {shown:?}");
+    for line in
+        ["quorum    lost for good", "this node; data of generation 1", "gone for good", "recover --snapshot newest", "loses  EVERYTHING"]
+    {
+        assert!(shown.out.contains(line), "{line} is not in {}", shown.out);
+    }
+    assert_eq!(group.generation()?, 1, "a dry run does nothing");
+    let wrong = group.lab.type_in(&survivor, "recover", &["--survivor", "--cluster", "another"]).await?;
+    assert!(!wrong.succeeded && wrong.out.contains("belongs to cluster test"), "{wrong:?}");
+    group.lab.quorate(&survivor, &["recover", "--survivor", "--cluster", CLUSTER]).await?;
+    group.settled(3, None).await?;
+    assert_eq!(kept(&group).await?, numbered(0..80));
+    assert_eq!((group.generation()?, origin(&group)?.as_str()), (2, "survivor"));
+    assert!(group.live().contains(&survivor));
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_of_three_gives_its_data_up_for_a_snapshot_when_an_operator_says_so() -> anyhow::Result<()> {
+    let (group, survivor) = two_of_three_die(None).await?;
+    group.until_halted().await?;
+    until_possible(&group, &survivor, "--snapshot").await?;
+    let unknown = group.lab.type_in(&survivor, "recover", &["--snapshot", "snapshots/none", "--cluster", CLUSTER]).await?;
+    assert!(!unknown.succeeded && unknown.out.contains("the store holds no snapshot snapshots/none"), "{unknown:?}");
+    group.lab.quorate(&survivor, &["recover", "--snapshot", "newest", "--cluster", CLUSTER]).await?;
+    group.settled(3, None).await?;
+    let kept = kept(&group).await?;
+    assert!(kept == numbered(0..50) || kept == numbered(0..80), "a snapshot's keys: {}", kept.len());
+    assert_eq!((group.generation()?, origin(&group)?.as_str()), (2, "snapshot"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_recovered_beside_a_living_quorum() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let instance = &group.live()[0];
+    for way in [&["--survivor"][..], &["--snapshot", "newest"], &["--fresh"]] {
+        let refused = group.lab.type_in(instance, "recover", &[way, &["--cluster", CLUSTER]].concat()).await?;
+        assert!(!refused.succeeded && refused.out.contains("refused: a quorum is alive"), "{refused:?}");
+    }
+    let shown = group.lab.type_in(instance, "recover", &[]).await?;
+    assert!(shown.succeeded && shown.out.contains("a quorum is alive: there is nothing to recover"), "{shown:?}");
+    group.settled(3, None).await?;
+    assert_eq!(group.generation()?, 1);
+    Ok(())
+}
+
+/// Policy `any`: no operator is asked, and the survivor's data goes as far as any snapshot.
+#[tokio::test]
+async fn one_of_three_goes_on_by_itself_under_policy_any() -> anyhow::Result<()> {
+    let (group, survivor) = two_of_three_die(Some("\"any\"")).await?;
+    group.settled(3, None).await?;
+    assert_eq!(kept(&group).await?, numbered(0..80));
+    assert_eq!((group.generation()?, origin(&group)?.as_str()), (2, "survivor"));
+    assert!(group.live().contains(&survivor));
+    Ok(())
+}
