@@ -37,7 +37,7 @@ fn a_disk_that_cannot_be_read_says_nothing() {
 
 #[test]
 fn an_answer_of_before_there_were_revisions_is_read_and_says_none() {
-    let before = r#"{"data":"holds","cluster":"e1","member":"a1","generation":1,"voter":true,"term":2,"applied":90}"#;
+    let before = r#"{"data":"holds","cluster":225,"member":161,"generation":1,"voter":true,"term":2,"applied":90}"#;
     let read: DataClaim = serde_json::from_str(before).unwrap();
     assert!(matches!(read, DataClaim::Holds { applied: Some(90), revision: None, .. }), "{read:?}");
     // And who does not know of revisions yet reads ours: it takes no notice of what it does not know.

@@ -104,9 +104,8 @@ impl<'a, 'b> Walk<'a, 'b> {
             1 => self.line("policy no-restore"),
             _ => {}
         }
-        if self.dice.flip() {
-            self.line("snapshots aged 5min");
-        }
+        // What is fetched must be the newest at the next look too.
+        self.line("snapshots aged 5min");
         let hooks = *self.dice.pick(&["hooks launching 300s, terminating 300s", "hooks none"]);
         self.line(hooks);
         let size = 1 + self.dice.below(4);
