@@ -96,7 +96,7 @@ fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
 
 pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
     if f.seen.me.role == Role::Worker {
-        return node::stop_worker(f);
+        return if reason == StopReason::Reattach { node::reattach(f) } else { node::stop_worker(f) };
     }
     match reason {
         StopReason::Left => require(is_removed(f, f.membership()?), "a quorum does not say that its member is removed"),
@@ -106,6 +106,7 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             require(record.state == State::Established && record.voters.iter().all(|v| v.instance == *f.me()), "others vote already")
         }
         StopReason::LastVoterLeaves => last_voter_leaves(f),
+        StopReason::Reattach => Err("only a worker turns to another server"),
         StopReason::Recover => survivor_claim(f).map(|_| ()),
         StopReason::NotAnswering => {
             let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;
