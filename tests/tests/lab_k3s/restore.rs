@@ -170,6 +170,6 @@ async fn without_its_token_a_snapshot_is_not_restored_and_nothing_is_founded() -
     };
     plane.lab.until(LIMIT, "the refusal", refused).await?;
     let records = plane.lab.charter(CLUSTER)?;
-    assert!(records.iter().all(|record| record["generation"] == 1 || record["state"]["state"] != "established"), "{records:#?}");
+    assert!(records.iter().all(|record| record["generation"] == 1 || record["state"]["is"] != "established"), "{records:#?}");
     Ok(())
 }
