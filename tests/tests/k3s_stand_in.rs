@@ -10,6 +10,8 @@ mod join;
 mod leave;
 #[path = "k3s_stand_in/quorum.rs"]
 mod quorum;
+#[path = "k3s_stand_in/reset.rs"]
+mod reset;
 #[path = "k3s_stand_in/worker.rs"]
 mod worker;
 #[path = "k3s_stand_in/world.rs"]

@@ -106,6 +106,8 @@ pub enum StopReason {
     GiveUp,
     /// The machine reboots: the member comes back with it.
     Reboot,
+    /// A worker's kubelet turns to servers that are no more, and starts again through one that answers. Its pods run on.
+    Reattach,
 }
 
 impl StopReason {
@@ -114,7 +116,7 @@ impl StopReason {
     pub fn is_final(self) -> bool {
         match self {
             Self::Left | Self::LastVoterLeaves | Self::PutAside | Self::NotPermitted | Self::GiveUp => true,
-            Self::OpenToClients | Self::Retire | Self::Recover | Self::NotAnswering | Self::Reboot => false,
+            Self::OpenToClients | Self::Retire | Self::Recover | Self::NotAnswering | Self::Reboot | Self::Reattach => false,
         }
     }
 }

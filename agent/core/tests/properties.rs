@@ -12,7 +12,7 @@ mod story;
 use proptest::prelude::*;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::memory::Memory;
-use quorate_core::plan::{Start, Step};
+use quorate_core::plan::{Start, Step, StopReason};
 use quorate_core::{planner, safety};
 
 use property::config::cases;
@@ -187,9 +187,16 @@ fn a_survivor_claims_only_as_a_listed_voter_and_over_nobody() {
 /// Torn worlds hardly ever let a snapshot be restored: what stands in its way is shown on one that may be, and then with one thing changed.
 #[test]
 fn a_snapshot_is_restored_only_where_nothing_newer_is_left() {
+    // A distribution's server by the same rules.
+    for me in ["me i-d", "me i-d role control-plane"] {
+        restored_only_where_nothing_newer_is_left(me);
+    }
+}
+
+fn restored_only_where_nothing_newer_is_left(me: &str) {
     let why_not = |change: &str| {
         let mut teller = story::Teller::new("restore");
-        let world = ["me i-d", "policy network-trusted", "hooks none", "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3"];
+        let world = [me, "policy network-trusted", "hooks none", "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3"];
         let lost = ["listed i-d, i-e", "own-state InService", "ec2 i-a terminated", "ec2 i-b terminated", "ec2 i-c terminated"];
         world.iter().chain(&lost).for_each(|line| teller.line(line));
         ["peer i-e waiting no-data", "snapshots aged 5min, 40min", "decide", "done", "snapshots fetched"]
@@ -331,6 +338,26 @@ fn policy_any_goes_on_from_what_goes_furthest() {
     {
         assert_eq!(snapshot(change), Some("this disk holds data"), "{change}");
     }
+}
+
+/// A worker's kubelet is touched for one reason while its instance stays: another server, which answers, says that the node is not ready.
+#[test]
+fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
+    let why_not = |change: &str| {
+        let mut teller = story::Teller::new("reattach");
+        let world = ["me i-w role worker", "hooks none", "own-state InService", "process running", "points-at i-a"];
+        world.iter().chain(&["servers i-a silent, i-d", "node i-w notready", change]).for_each(|line| teller.line(line));
+        let w = teller.world.as_mut().unwrap();
+        let seen = w.look();
+        safety::check(&Step::StopMember(StopReason::Reattach), &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+    };
+    assert_eq!(why_not("#"), None);
+    assert_eq!(why_not("servers i-a silent, i-d silent"), Some("no server answers"));
+    assert_eq!(why_not("servers i-a, i-d"), Some("the server that its kubelet knows answers, or is not known"));
+    assert_eq!(why_not("points-at none"), Some("the server that its kubelet knows answers, or is not known"));
+    assert_eq!(why_not("node i-w ready"), Some("no server says that its node is not ready"));
+    assert_eq!(why_not("node unknown"), Some("no server says that its node is not ready"));
+    assert_eq!(why_not("node none"), None, "a restored cluster may never have heard of it");
 }
 
 /// Walks that never come past a rule would say nothing of it.

@@ -21,6 +21,8 @@ use crate::world::World;
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long the restore tool may take; it copies the whole database.
 const RESTORE_LIMIT: Duration = Duration::from_secs(600);
+/// The same of a distribution that restores itself: before and after it there are other things to do.
+const DISTRIBUTION_LIMIT: Duration = Duration::from_secs(540);
 
 /// How long deletions may take: the watchdog of `quorate.service` waits for a minute.
 const PRUNE_LIMIT: Duration = Duration::from_secs(20);
@@ -85,14 +87,15 @@ impl Executor {
             Step::PutDataAside { why } => self.put_aside(why).await,
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
             Step::FetchSnapshot { key } => match &world.snapshots {
-                // Who could not restore it afterwards does not begin.
+                // Who could not restore it afterwards does not begin. A distribution restores with its own binary.
                 Some(snapshots) => match self.tool() {
-                    Ok(_) => snapshots.begin_fetch(key),
-                    Err(error) => Outcome::Refused(chain(&error)),
+                    Err(error) if world.distribution.is_none() => Outcome::Refused(chain(&error)),
+                    _ => snapshots.begin_fetch(key),
                 },
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
             Step::RestoreSnapshot { key, generation, token } => match &world.snapshots {
+                Some(snapshots) if world.distribution.is_some() => self.have_restored(&snapshots.place(key), *generation, token).await,
                 Some(snapshots) => of(self.restore_snapshot(&snapshots.place(key), *generation, token).await),
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
@@ -141,9 +144,11 @@ impl Executor {
             Start::Join { generation, .. } | Start::JoinServer { generation, .. } => Some(self.label(*generation, None)),
             Start::Worker { .. } | Start::Resume { .. } => None,
         };
-        if let Some(label) = label
-            && let Err(error) = self.data_dir.prepare(&label)
-        {
+        let prepare = |label: &Label| {
+            self.data_dir.clear_half_restored(&self.world.trash, self.clock.now())?;
+            self.data_dir.prepare(label)
+        };
+        if let Some(Err(error)) = label.as_ref().map(prepare) {
             return Outcome::Refused(chain(&error));
         }
         of(self.world.service.start(start).await)
@@ -177,6 +182,24 @@ impl Executor {
             let _ = std::fs::remove_file(snapshot);
         }
         restored
+    }
+
+    /// The distribution restores the snapshot itself. Done twice, it does nothing; cut short, it is done anew.
+    async fn have_restored(&self, snapshot: &Path, generation: Generation, token: &str) -> Outcome {
+        let label = self.label(generation, Some(token.to_owned()));
+        // An agent that ended in the middle may have left one at work.
+        if let Err(error) = self.world.service.stop(STOP_GRACE).await {
+            return Outcome::Refused(chain(&error));
+        }
+        match self.data_dir.begin_restore(&label, &self.world.trash, self.clock.now()) {
+            Ok(true) => {}
+            done => return of(done),
+        }
+        match self.world.service.restore(snapshot, DISTRIBUTION_LIMIT).await {
+            Ok(()) => of(self.data_dir.finish_restore(&label)),
+            // What lies there stays marked as half done, and counts for nothing.
+            Err(error) => Outcome::Refused(chain(&error)),
+        }
     }
 
     fn tool(&self) -> Result<RestoreTool, HostError> {

@@ -1,5 +1,6 @@
 //! Everything outside that the agent reaches, opened once at start: adapters by their plain names.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,7 +87,8 @@ impl World {
             None => info!("no store is configured: nothing is founded without an operator's order"),
         }
         let etcd = Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock));
-        let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock)?;
+        let fetched = data_dir(distribution.as_deref(), settings).fetched();
+        let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock, fetched)?;
         Ok(Self {
             imds,
             ec2,
@@ -115,10 +117,10 @@ fn snapshots(
     me: &Me,
     etcd: &Arc<Etcd>,
     clock: Clock,
+    fetched: PathBuf,
 ) -> Result<Option<Arc<Snapshots>>, StoreError> {
     let Some(url) = store_url.filter(|_| settings.policy.snapshots.enabled) else { return Ok(None) };
     let store = SnapshotStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?;
-    let fetched = DataDir::new(&settings.paths.data_dir).fetched();
     Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, fetched))))
 }
 
@@ -136,13 +138,16 @@ impl World {
     /// The member's data directory, with what is put aside with it.
     #[must_use]
     pub fn data_dir(&self, settings: &Settings) -> DataDir {
-        let place = self.distribution.as_ref().map(|distribution| distribution.data());
-        let data = match place {
-            Some(place) => DataDir::new(place.etcd).with(place.beside),
-            None => DataDir::new(&settings.paths.data_dir),
-        };
-        data.below(settings.paths.data_mount.clone())
+        data_dir(self.distribution.as_deref(), settings)
     }
+}
+
+fn data_dir(distribution: Option<&dyn Distribution>, settings: &Settings) -> DataDir {
+    let data = match distribution.map(Distribution::data) {
+        Some(place) => DataDir::new(place.etcd).with(place.beside),
+        None => DataDir::new(&settings.paths.data_dir),
+    };
+    data.below(settings.paths.data_mount.clone())
 }
 
 /// Asks until there is an answer; a failure is told when it is a new one. Nothing else can be done without knowing who this is.

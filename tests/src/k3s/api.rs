@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
@@ -26,10 +26,12 @@ impl Api {
         Self { servers, user }
     }
 
-    pub(super) async fn nodes(&self) -> anyhow::Result<Vec<Value>> {
+    /// All Nodes, and the version of all objects.
+    pub(super) async fn nodes(&self) -> anyhow::Result<(Vec<Value>, String)> {
         let (status, mut list) = self.call(Method::GET, NODES, "", None).await?;
+        let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
         match (status, list["items"].take()) {
-            (StatusCode::OK, Value::Array(nodes)) => Ok(nodes),
+            (StatusCode::OK, Value::Array(nodes)) => Ok((nodes, version)),
             _ => bail!("cannot list the Nodes: {status} {list}"),
         }
     }
@@ -57,6 +59,13 @@ impl Api {
             (StatusCode::OK, _) => Ok(()),
             (status, why) => bail!("cannot change Node {name}: {status} {}", why["message"]),
         }
+    }
+
+    /// Has the lab's API server go back to what it held at a version.
+    pub(super) async fn go_back(&self, version: &str) -> anyhow::Result<()> {
+        let (status, _) = self.call(Method::POST, &format!("/stand-in/back-to/{version}"), "", None).await?;
+        ensure!(status == StatusCode::OK, "the objects' version {version} is not known any more: {status}");
+        Ok(())
     }
 
     async fn call(&self, method: Method, path: &str, kind: &'static str, body: Option<&Value>) -> anyhow::Result<(StatusCode, Value)> {

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct Beside {
     /// The etcd binary.
     pub etcd: PathBuf,
+    /// etcd's tool that restores snapshots, where none is beside the binary: k3s has it in itself.
+    #[serde(default)]
+    pub restore_tool: Option<PathBuf>,
     /// The URL of the lab's API server for this cluster, which stands for the API server inside k3s.
     pub kubernetes: String,
     /// Where the node password is kept; k3s: `/etc/rancher/node/password`.

@@ -1,4 +1,4 @@
-//! What the servers of a cluster share: the certificate authorities. k3s keeps them in etcd, encrypted with the token; here a server hands them over.
+//! What the servers of a cluster share: the certificate authorities. A server hands them over to those that join, and keeps them in etcd: `vault`.
 
 use std::net::IpAddr;
 
@@ -46,7 +46,7 @@ impl Bootstrap {
             disk::write(&disk.tls(&format!("{place}.crt")), &authority.certificate, 0o644)?;
             disk::write(&disk.tls(&format!("{place}.key")), &authority.key, 0o600)?;
         }
-        let addresses = [config.node_ip, IpAddr::from([127, 0, 0, 1])];
+        let addresses = [config.node_ip, config.bind, IpAddr::from([127, 0, 0, 1])];
         let names = ["localhost".to_owned(), config.node_name.clone()];
         keep(disk, "etcd/server-client", &self.etcd_server.issue("etcd-server", &addresses, &names)?)?;
         keep(disk, "etcd/client", &self.etcd_server.issue("etcd-client", &[], &[])?)?;

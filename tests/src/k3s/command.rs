@@ -10,7 +10,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::beside::Beside;
 use super::config::{Config, Kind};
-use super::{agent, log, server};
+use super::{agent, log, reset, server};
 
 /// Lightweight Kubernetes, as far as a node of the lab needs it.
 #[derive(Debug, Parser)]
@@ -23,7 +23,19 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Sub {
     /// Run management server.
-    Server(Options),
+    Server {
+        #[command(flatten)]
+        options: Options,
+        /// Forget all peers and become sole member of a new cluster.
+        #[arg(long)]
+        cluster_reset: bool,
+        /// Path to snapshot file to be restored.
+        #[arg(long, value_name = "FILE", default_value = None)]
+        cluster_reset_restore_path: Option<PathBuf>,
+        /// Enable backup to S3, where a snapshot to be restored is looked for too.
+        #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+        etcd_s3: bool,
+    },
     /// Run node agent.
     Agent(Options),
     /// Becomes etcd, and dies with the process that started it: k3s' etcd is a part of k3s itself.
@@ -51,9 +63,12 @@ pub async fn main() -> ExitCode {
 
 async fn act(command: Sub) -> anyhow::Result<()> {
     match command {
-        Sub::Server(options) => {
+        Sub::Server { options, cluster_reset, cluster_reset_restore_path: path, etcd_s3 } => {
             log::info("Starting k3s v1.33.5+k3s1 (5ab06565)");
-            server::run(Config::read(&options.config, Kind::Server)?, Beside::of(&options.config)?).await
+            let (config, beside) = (Config::read(&options.config, Kind::Server)?, Beside::of(&options.config)?);
+            ensure!(!etcd_s3, "the stand-in knows no S3");
+            ensure!(cluster_reset || path.is_none(), "invalid flag use; --cluster-reset required with --cluster-reset-restore-path");
+            if cluster_reset { reset::run(&config, &beside, path.as_deref()).await } else { server::run(config, beside).await }
         }
         Sub::Agent(options) => {
             log::info("Starting k3s agent v1.33.5+k3s1 (5ab06565)");

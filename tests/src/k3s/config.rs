@@ -28,6 +28,8 @@ pub(super) struct Config {
     /// Without a slash at its end.
     pub(super) server: Option<String>,
     pub(super) token: Option<String>,
+    /// By the key `token`, and not by `token-file`.
+    pub(super) token_given: bool,
     pub(super) agent_token: Option<String>,
     pub(super) node_name: String,
     pub(super) node_ip: IpAddr,
@@ -67,6 +69,7 @@ impl Config {
             cluster_init: keys.flag("cluster-init")?,
             server: keys.text("server").map(|url| url.trim_end_matches('/').to_owned()),
             token: keys.secret("token", "token-file")?,
+            token_given: keys.text("token").is_some(),
             agent_token: keys.secret("agent-token", "agent-token-file")?,
             node_name: keys.text("node-name").map_or_else(host_name, Ok)?,
             node_ip,

@@ -28,6 +28,11 @@ impl Disk {
         self.etcd().join("tombstone")
     }
 
+    /// There since a reset, until k3s starts normally.
+    pub(super) fn reset_flag(&self) -> PathBuf {
+        self.0.join("server/db/reset-flag")
+    }
+
     /// The name of the etcd member.
     pub(super) fn name(&self) -> PathBuf {
         self.etcd().join("name")

@@ -1,6 +1,7 @@
 //! What the stand-in beside etcd's leader does for the others (k3s `pkg/etcd/etcd.go` `manageLearners`, `pkg/etcd/member_controller.go`).
 
 mod learners;
+pub(super) mod objects;
 mod removal;
 mod voters;
 
@@ -52,7 +53,8 @@ impl Duties {
     }
 
     async fn turn(&self, client: &mut Client, learners: &mut Learners, tick: bool) -> anyhow::Result<()> {
-        let nodes = self.api.nodes().await?;
+        let (nodes, version) = self.api.nodes().await?;
+        objects::keep(client, &version).await?;
         removal::handle(&self.api, client, &nodes).await?;
         if tick {
             learners.manage(client, &self.disk, self.pace.stalled()).await?;

@@ -29,6 +29,17 @@ pub(super) struct Initial {
     pub(super) state: &'static str,
 }
 
+/// How etcd begins.
+#[derive(Clone, Debug)]
+pub(super) enum Begin {
+    /// Without a WAL.
+    With(Initial),
+    /// On its WAL.
+    Resume,
+    /// On its WAL, as the only member, and reached from this computer alone. k3s: 127.0.0.1, which many nodes of the lab share, so it is `bind-address`.
+    Alone,
+}
+
 /// etcd at work. It ends with this process, whatever ends it.
 #[derive(Debug)]
 pub(super) struct Etcd {
@@ -36,9 +47,9 @@ pub(super) struct Etcd {
 }
 
 impl Etcd {
-    pub(super) fn start(beside: &Beside, disk: &Disk, config: &Config, name: &str, initial: Option<&Initial>) -> anyhow::Result<Self> {
+    pub(super) fn start(beside: &Beside, disk: &Disk, config: &Config, name: &str, begin: &Begin) -> anyhow::Result<Self> {
         let file = disk.etcd().join("config");
-        disk::write(&file, &configuration(beside, disk, config, name, initial).to_string(), 0o600)?;
+        disk::write(&file, &configuration(beside, disk, config, name, begin).to_string(), 0o600)?;
         let own = std::env::current_exe().context("cannot find the stand-in itself")?;
         let mut command = Command::new(own);
         command.arg("etcd").arg(std::process::id().to_string()).arg(&beside.etcd).arg(&file);
@@ -76,8 +87,9 @@ impl Etcd {
 }
 
 /// As k3s writes it to `server/db/etcd/config`; JSON is YAML. There is no `initial-cluster-token`: k3s gives none.
-fn configuration(beside: &Beside, disk: &Disk, config: &Config, name: &str, initial: Option<&Initial>) -> serde_json::Value {
+fn configuration(beside: &Beside, disk: &Disk, config: &Config, name: &str, begin: &Begin) -> serde_json::Value {
     let (client, peer) = (client_url(config.node_ip), peer_url(config.node_ip));
+    let listen = if matches!(begin, Begin::Alone) { config.bind } else { config.node_ip };
     let tls = |pair: &str, authority: &str| {
         json!({
             "cert-file": disk.tls(&format!("etcd/{pair}.crt")), "key-file": disk.tls(&format!("etcd/{pair}.key")),
@@ -87,9 +99,9 @@ fn configuration(beside: &Beside, disk: &Disk, config: &Config, name: &str, init
     let mut file = json!({
         "name": name,
         "data-dir": disk.etcd(),
-        "listen-client-urls": client,
+        "listen-client-urls": client_url(listen),
         "advertise-client-urls": client,
-        "listen-peer-urls": peer,
+        "listen-peer-urls": peer_url(listen),
         "heartbeat-interval": beside.pace.heartbeat_ms,
         "election-timeout": beside.pace.election_ms,
         "experimental-initial-corrupt-check": true,
@@ -97,12 +109,13 @@ fn configuration(beside: &Beside, disk: &Disk, config: &Config, name: &str, init
         "peer-transport-security": tls("peer-server-client", "peer-ca"),
         "initial-advertise-peer-urls": peer,
     });
-    if let Some(initial) = initial {
+    if let Begin::With(initial) = begin {
         file["initial-cluster"] = initial.cluster.as_str().into();
         file["initial-cluster-state"] = initial.state.into();
     } else {
         // With a WAL etcd reads none of this, but checks that its own name is in it.
         file["initial-cluster"] = format!("{name}={peer}").into();
+        file["force-new-cluster"] = matches!(begin, Begin::Alone).into();
     }
     file
 }

@@ -9,12 +9,15 @@
 //! 1. `config` and `token`; `start` decides by the disk first: with a WAL, `cluster-init` and `server` are ignored.
 //! 2. `bootstrap`: the certificate authorities, made, read, or fetched from `server`.
 //! 3. `supervisor` listens on 6443; `join` adds a learner through the other servers; `etcd` starts etcd.
-//! 4. `server` runs until etcd ends or SIGTERM comes: `gate`, `duties` (promotion, removal), `role` (labels and annotations), `kubelet`.
+//! 4. `server` runs until etcd ends or SIGTERM comes: `gate`, `duties` (promotion, removal), `role` (labels and annotations), `kubelet`. `vault` keeps the
+//!    authorities in etcd, encrypted with the token.
+//!
+//! `server --cluster-reset [--cluster-reset-restore-path=FILE]` is `reset`: it ends when etcd is one member, on loopback until then.
 //!
 //! # Not here
 //!
-//! Snapshots, `cluster-reset`, bootstrap data inside etcd, the check of critical configuration values, pods' containers, kubelet client certificates
-//! (bearer tokens of the double stand for them).
+//! Snapshots of k3s' own, the check of critical configuration values, pods' containers, kubelet client certificates (bearer tokens of the double stand for
+//! them). Of the double's objects but their version lies in etcd (`duties/objects`): a restore has the double go back to it.
 
 mod agent;
 mod api;
@@ -33,6 +36,7 @@ mod listen;
 mod log;
 mod member;
 mod password;
+mod reset;
 mod role;
 mod server;
 mod start;
@@ -40,6 +44,7 @@ mod supervisor;
 mod tls;
 mod token;
 mod upstream;
+mod vault;
 
 pub use beside::{Beside, Pace};
 pub use command::main;

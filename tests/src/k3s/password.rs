@@ -28,7 +28,7 @@ pub(super) fn own(path: &Path) -> anyhow::Result<String> {
 /// # Errors
 /// It is another one than was used; or etcd or the API does not answer.
 pub(super) async fn verify(client: &mut Client, api: &Api, node: &str, password: &str) -> anyhow::Result<()> {
-    let key = format!("/registry/secrets/kube-system/{node}.node-password.k3s");
+    let key = key(node);
     let hash = hex(&Sha256::digest(password.as_bytes()));
     let kept = client.get(key.as_str(), None).await.context("cannot read the node password")?;
     let known = kept.kvs().first().map(|kv| kv.value().to_vec());
@@ -37,4 +37,16 @@ pub(super) async fn verify(client: &mut Client, api: &Api, node: &str, password:
         Some(_) if api.node(node).await?.is_some() => bail!(REJECTED),
         _ => client.put(key, hash, None).await.map(drop).context("cannot keep the node password"),
     }
+}
+
+/// Forgets a node's password.
+///
+/// # Errors
+/// etcd does not answer.
+pub(super) async fn forget(client: &mut Client, node: &str) -> anyhow::Result<()> {
+    client.delete(key(node), None).await.map(drop).context("failed to delete old node password secret")
+}
+
+fn key(node: &str) -> String {
+    format!("/registry/secrets/kube-system/{node}.node-password.k3s")
 }

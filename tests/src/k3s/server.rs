@@ -15,14 +15,14 @@ use super::bootstrap::Bootstrap;
 use super::config::Config;
 use super::disk::{self, Disk};
 use super::duties::Duties;
-use super::etcd::{self, Etcd, Initial};
+use super::etcd::{self, Begin, Etcd, Initial};
 use super::gate::Gate;
 use super::kubelet::Kubelet;
 use super::start::{self, Start};
 use super::supervisor::{EtcdClient, Supervisor};
 use super::token::{self, Token};
 use super::upstream::Servers;
-use super::{join, listen, log, role};
+use super::{join, listen, log, password, role, vault};
 use crate::kubernetes::{User, kubeconfig_trusting};
 
 const PORT: u16 = 6443;
@@ -36,7 +36,9 @@ struct Server {
     disk: Disk,
     /// etcd's name of this member.
     name: String,
-    initial: Option<Initial>,
+    begin: Begin,
+    /// It is the first start after a reset.
+    was_reset: bool,
     bootstrap: Arc<Bootstrap>,
     token: Token,
     gate: Gate,
@@ -54,7 +56,7 @@ pub(super) async fn run(config: Config, beside: Beside) -> anyhow::Result<()> {
         server = prepare(config, beside) => server?,
         _ = stop.recv() => return Ok(()),
     };
-    let mut etcd = Etcd::start(&server.beside, &server.disk, &server.config, &server.name, server.initial.as_ref())?;
+    let mut etcd = Etcd::start(&server.beside, &server.disk, &server.config, &server.name, &server.begin)?;
     let ended = tokio::select! {
         ended = etcd.ended(&server.disk) => ended,
         failed = server.live() => failed,
@@ -84,12 +86,13 @@ async fn prepare(config: Config, beside: Beside) -> anyhow::Result<Server> {
     let supervisor =
         Supervisor { bootstrap: answers.0, token: answers.1, agent_token, gate: answers.2, api: answers.3, kubernetes, etcd: answers.4 };
     listen::serve(SocketAddr::new(config.bind, PORT), &bootstrap.serving(&config)?, supervisor.router()).await?;
-    let initial = match (&start, others) {
-        (Start::Found, _) => Some(Initial { cluster: format!("{name}={}", etcd::peer_url(config.node_ip)), state: "new" }),
-        (Start::Join(_), Some(servers)) => Some(join::admitted(&servers, &token, &disk, &config, &name).await?),
-        _ => None,
+    let begin = match (&start, others) {
+        (Start::Found, _) => Begin::With(Initial { cluster: format!("{name}={}", etcd::peer_url(config.node_ip)), state: "new" }),
+        (Start::Join(_), Some(servers)) => Begin::With(join::admitted(&servers, &token, &disk, &config, &name).await?),
+        _ => Begin::Resume,
     };
-    Ok(Server { config, beside, disk, name, initial, bootstrap, token, gate, api, etcd })
+    let was_reset = std::fs::remove_file(disk.reset_flag()).is_ok();
+    Ok(Server { config, beside, disk, name, begin, was_reset, bootstrap, token, gate, api, etcd })
 }
 
 /// The token and the authorities, and for a joiner the server that it got them from.
@@ -133,6 +136,7 @@ impl Server {
             () = self.gate.watch(self.etcd.0.clone()) => Ok(()),
             () = duties.run(self.etcd.0.clone()) => Ok(()),
             () = self.tell_systemd() => Ok(()),
+            failed = self.keep_bootstrap() => failed,
             () = role::keep(&self.api, &self.gate, &self.config, &self.name) => Ok(()),
             failed = self.kubelet() => failed,
         }
@@ -145,6 +149,22 @@ impl Server {
         }
         log::info("k3s is up and running");
         let _ = sd_notify::notify(&[NotifyState::Ready]);
+        std::future::pending().await
+    }
+
+    /// What a later restore needs lies in etcd, encrypted with the token. After one this node's password may be another than etcd knows.
+    async fn keep_bootstrap(&self) -> anyhow::Result<()> {
+        while !self.gate.is_open() {
+            tokio::time::sleep(READY_LOOK).await;
+        }
+        let mut client = self.etcd.0.clone();
+        if self.was_reset {
+            password::forget(&mut client, &self.config.node_name).await?;
+        }
+        while let Err(error) = vault::keep(&mut client, &self.token, &self.bootstrap).await {
+            log::error(&format!("{error:#}"));
+            tokio::time::sleep(READY_LOOK).await;
+        }
         std::future::pending().await
     }
 

@@ -153,6 +153,18 @@ impl Cluster {
         self.store.compact();
     }
 
+    /// etcd was restored: everything is as it was at that version of the objects, and each kubelet has a grace to report again. Says whether the version
+    /// is still known.
+    pub fn go_back(&mut self, version: u64, now: Timestamp) -> bool {
+        self.advance(now);
+        let known = self.store.go_back(version);
+        for (node, last) in self.heartbeats.clone() {
+            self.after(self.node_grace, Due::Silent(node, last));
+        }
+        self.reconcile_soon();
+        known
+    }
+
     pub(super) fn after(&mut self, delay: Duration, due: Due) {
         self.counter += 1;
         self.due.insert((self.now + delay, self.counter), due);

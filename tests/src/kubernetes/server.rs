@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request as HttpRequest, State};
+use axum::extract::{Path, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use futures::stream;
 use quorate_core::time::Timestamp;
 use serde_json::Value;
@@ -23,6 +24,7 @@ use crate::wire::{Clock, Fault, Faults, Running, Subject, listen};
 
 /// How often a watch looks for news.
 const TURN: Duration = Duration::from_millis(20);
+const BACK_TO: &str = "/stand-in/back-to/{version}";
 /// Whose rights the asker assumes: <https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/>.
 const IMPERSONATED: HeaderName = HeaderName::from_static("impersonate-user");
 /// The text of the real server's priority and fairness, which is no `Status`.
@@ -84,7 +86,7 @@ impl ApiServer {
     pub async fn start(cluster: &ClusterHandle, bind: SocketAddr) -> io::Result<Self> {
         let (faults, alive) = (Faults::default(), Arc::new(()));
         let front = Front { cluster: cluster.clone(), faults: faults.clone(), alive: Arc::downgrade(&alive) };
-        let (address, running) = listen(bind, Router::new().fallback(serve).with_state(front)).await?;
+        let (address, running) = listen(bind, Router::new().route(BACK_TO, post(back_to)).fallback(serve).with_state(front)).await?;
         Ok(Self { address, faults, _alive: alive, _running: running })
     }
 
@@ -105,6 +107,12 @@ impl ApiServer {
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
+}
+
+/// For the stand-in for k3s, whose etcd holds but the version of the objects: it was restored to what it was.
+async fn back_to(State(front): State<Front>, Path(version): Path<u64>) -> StatusCode {
+    let known = front.cluster.with(|cluster, now| cluster.go_back(version, now));
+    if known { StatusCode::OK } else { StatusCode::GONE }
 }
 
 async fn serve(State(front): State<Front>, request: HttpRequest) -> Response {

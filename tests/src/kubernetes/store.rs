@@ -89,6 +89,19 @@ impl Store {
         (version >= self.oldest).then(|| self.changes.range(from..))
     }
 
+    /// Makes everything as it was at a version, under new ones; says whether that version is still known.
+    pub(super) fn go_back(&mut self, version: u64) -> bool {
+        let Some(then) = self.at(version) else { return false };
+        let later: Vec<Key> = self.objects.keys().filter(|key| !then.contains_key(key)).cloned().collect();
+        later.iter().for_each(|key| drop(self.remove(key)));
+        for (key, object) in then {
+            if self.objects.get(&key) != Some(&object) {
+                self.put(&key, object);
+            }
+        }
+        true
+    }
+
     /// Everything as it was at a version; nothing if that is too old.
     pub(super) fn at(&self, version: u64) -> Option<BTreeMap<Key, Value>> {
         let mut objects = self.objects.clone();

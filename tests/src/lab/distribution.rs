@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use quorate_core::role::Role;
 
+use super::binaries;
 use super::settings::AgentSettings;
 use crate::k3s::{Beside, Pace};
 use crate::region::Tag;
@@ -84,8 +85,13 @@ impl Layout {
         }
         let config = config_dir.join("config.yaml");
         fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
-        let beside =
-            Beside { etcd: etcd.to_owned(), kubernetes: purpose.kubernetes.clone(), node_password: self.node_password.clone(), pace };
+        let beside = Beside {
+            etcd: etcd.to_owned(),
+            restore_tool: binaries::restore_tool(etcd),
+            kubernetes: purpose.kubernetes.clone(),
+            node_password: self.node_password.clone(),
+            pace,
+        };
         beside.write(&config)?;
         let token = disk.token_file;
         fs::write(&token, format!("lab-{}\n", purpose.cluster)).with_context(|| format!("cannot write {}", token.display()))?;

@@ -59,8 +59,8 @@ impl World {
         let log = self.root.path().join("logs").join(format!("{name}.log"));
         let machine = Machine { name, address, disk, log, child: None };
         let etcd = binaries::etcd(None).unwrap();
-        let password = machine.disk.join("password");
-        let beside = Beside { etcd, kubernetes: self.url.clone(), node_password: password, pace: Pace::quick() };
+        let (password, restore_tool) = (machine.disk.join("password"), binaries::restore_tool(&etcd));
+        let beside = Beside { etcd, restore_tool, kubernetes: self.url.clone(), node_password: password, pace: Pace::quick() };
         beside.write(&machine.disk.join("config.yaml")).unwrap();
         machine
     }
@@ -148,9 +148,14 @@ impl Machine {
     }
 
     pub(crate) fn start(&mut self, kind: &str) {
+        self.start_with(kind, &[]);
+    }
+
+    /// The same, with further arguments.
+    pub(crate) fn start_with(&mut self, kind: &str, arguments: &[&str]) {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new(PROGRAM);
-        command.arg(kind).arg("--config").arg(self.disk.join("config.yaml"));
+        command.arg(kind).arg("--config").arg(self.disk.join("config.yaml")).args(arguments);
         command.env_clear().env(processes::MARK, &self.disk).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.process_group(0).kill_on_drop(true).spawn().unwrap());
     }

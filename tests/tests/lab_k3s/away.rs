@@ -32,7 +32,7 @@ async fn a_worker_does_nothing_while_the_control_plane_is_away() -> anyhow::Resu
 }
 
 /// Of each worker: its k3s process, its rendered configuration, its Node's spec and what an agent marks on it.
-fn state(plane: &Plane) -> BTreeMap<String, (Option<i32>, String, String)> {
+pub(crate) fn state(plane: &Plane) -> BTreeMap<String, (Option<i32>, String, String)> {
     let of = |worker: &quorate_core::ids::InstanceId| {
         let disk = plane.lab.disk(worker);
         let rendered = std::fs::read_to_string(disk.join("k3s/config/config.yaml.d/90-quorate.yaml")).unwrap_or_default();

@@ -57,9 +57,21 @@ impl Plane {
 
     /// What has to hold at the end of every test: all in service, Ready and voting, one generation, and no Node of anybody else.
     pub(crate) async fn settled(&self, servers: usize, workers: usize, written: Option<&Written>) -> anyhow::Result<()> {
+        self.settled_as(1, servers, workers, written).await
+    }
+
+    /// The same, as this generation.
+    pub(crate) async fn settled_as(
+        &self,
+        generation: u64,
+        servers: usize,
+        workers: usize,
+        written: Option<&Written>,
+    ) -> anyhow::Result<()> {
         self.lab.until_plane(&self.groups, servers, workers, LIMIT).await?;
         self.lab.settled(&self.servers, servers, LIMIT, written).await?;
-        ensure!(self.generation()? == 1, "there was a second generation");
+        let found = self.generation()?;
+        ensure!(found == generation, "it is generation {found}, and not {generation}");
         Ok(())
     }
 

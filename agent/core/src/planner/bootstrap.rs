@@ -6,7 +6,6 @@ use crate::memory::Order;
 use crate::observation::{DataClaim, LifecycleState, Transition};
 use crate::plan::{Start, Step, StopReason};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::{Charter, Situation};
 use crate::time::Timestamp;
 
@@ -218,11 +217,10 @@ fn take_over(s: &Situation<'_>, record: &Record) -> Option<Claimable> {
 
 /// Every voter's data is lost, and a snapshot is there.
 fn restores(s: &Situation<'_>) -> Option<Claimable> {
-    // A distribution restores its etcd itself.
     let Restorable::From(stored) = restore::restorable(s) else { return None };
     let origin = Origin::Snapshot { key: stored.key.clone() };
     let unsigned_will_do = ordered::snapshot_wanted(s).is_some();
-    (s.seen.me.role == Role::Etcd).then(|| Claimable { origin, generation: next_generation(s), unsigned_will_do })
+    Some(Claimable { origin, generation: next_generation(s), unsigned_will_do })
 }
 
 /// The operator's fresh start is claimed by this node already, or the cluster is this node's alone and only has to be started.

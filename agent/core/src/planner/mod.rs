@@ -94,6 +94,7 @@ const WORKER_RULES: &[Rule] = &[
     Rule { name: "unknown-process", decide: worker::unknown_process },
     Rule { name: "give-up-join", decide: worker::give_up },
     Rule { name: "start", decide: worker::start },
+    Rule { name: "reattach", decide: worker::reattach },
     Rule { name: "launch-hook", decide: worker::complete_launch },
     Rule { name: "uncordon", decide: node::uncordon },
     Rule { name: "serve", decide: worker::idle },

@@ -23,10 +23,8 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     if s.seen.me.role == Role::ControlPlane {
-        // A joiner cannot read etcd, so that only the halt counts: what it merely waits for is told by the rule that lets it join.
-        let total = || total_loss(s).filter(|d| d.needs_operator);
         let mute = || lost_and_mute(s).filter(|_| s.data().is_some_and(|d| d.cluster.is_some()));
-        return not_built(s).or_else(mute).or_else(total);
+        return drop_superseded(s).or_else(|| not_built(s)).or_else(mute).or_else(|| total_loss(s));
     }
     restore_what_i_claimed(s)
         .or_else(|| drop_superseded(s))
@@ -36,7 +34,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         .or_else(|| total_loss(s))
 }
 
-/// Of a distribution's etcd nothing is restored by this agent yet.
+/// A distribution's survivor does not recover from its own data by itself yet.
 fn not_built(s: &Situation<'_>) -> Option<Decision> {
     s.memory.quorum_lost?;
     let says = "quorum is lost for good, and a control plane is not recovered by itself yet: `k3s server --cluster-reset` on the survivor with the newest data \
@@ -406,14 +404,17 @@ fn total_loss(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     if let Some((who, why)) = objector(s, record.number, None) {
+        if s.seen.me.role == Role::ControlPlane {
+            // A joiner cannot read etcd: what it waits for is told by the rule that lets it join.
+            return None;
+        }
         let says = format!("the cluster does not answer, and is not founded again: {who} {why}");
         return Some(Decision::wait(Phase::Waiting, says).again_in(s.policy.retry));
     }
     let why = match restore::restorable(s) {
-        Restorable::From(_) if s.seen.me.role == Role::Etcd => return None,
+        Restorable::From(_) => return None,
         Restorable::Waits(why) => return Some(Decision::wait(Phase::Recovering, why).again_in(s.policy.retry)),
         Restorable::Halts(why) => why,
-        Restorable::From(stored) => format!("snapshot {} is restored by an operator, as docs/k3s.md says", stored.key),
         Restorable::No => "a claim stands in the way".to_owned(),
     };
     Some(Decision::halt(

@@ -60,6 +60,17 @@ pub(super) fn start(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server }), format!("joins through {server}")))
 }
 
+/// Every server that its kubelet knew is gone, and others have come in their place: it does not find them by itself. Its pods run on while it starts
+/// again. A server's own word that the node is not ready comes first: as long as one answers that the kubelet knows, it is.
+pub(super) fn reattach(s: &Situation<'_>) -> Option<Decision> {
+    // A restored cluster may never have heard of it.
+    let unready = s.seen.kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|node| !node.ready));
+    let known = s.seen.kubernetes.points_at?;
+    let server = living_server(s).filter(|server| *server != known && unready && s.runs())?;
+    let says = format!("stops its kubelet, which turned to {known}, to start it again through {server}: its pods run on");
+    Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::Reattach), says))
+}
+
 /// The one that its configuration names, as long as it lives; else any.
 pub(super) fn living_server(s: &Situation<'_>) -> Option<IpAddr> {
     let servers = &s.seen.kubernetes.servers;

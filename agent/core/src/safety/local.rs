@@ -102,7 +102,7 @@ fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
 
 pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
     if f.seen.me.role == Role::Worker {
-        return node::stop_worker(f);
+        return if reason == StopReason::Reattach { node::reattach(f) } else { node::stop_worker(f) };
     }
     match reason {
         StopReason::Left => require(is_removed(f, f.membership()?), "a quorum does not say that its member is removed"),
@@ -118,6 +118,7 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             retires(f, record)?;
             require(f.has_store() && f.policy.snapshots.enabled, "nothing could be saved")
         }
+        StopReason::Reattach => Err("only a worker turns to another server"),
         StopReason::Recover => survivor_claim(f).map(|_| ()),
         StopReason::NotAnswering => {
             let mine = f.data().and_then(|d| d.member).ok_or("its own member is not known")?;

@@ -92,6 +92,17 @@ pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr) -> Verdict {
     require(answers, "that server does not answer")
 }
 
+/// Its kubelet may start again through another server once one answers and says itself that the node is not ready; not while the one that it knows answers.
+pub(super) fn reattach(f: &Facts<'_>) -> Verdict {
+    let kubernetes = &f.seen.kubernetes;
+    let healthy = |address: IpAddr| kubernetes.servers.iter().any(|one| one.healthy && one.server.address == address);
+    require(kubernetes.servers.iter().any(|one| one.healthy), "no server answers")?;
+    require(kubernetes.points_at.is_some_and(|address| !healthy(address)), "the server that its kubelet knows answers, or is not known")?;
+    // A restored cluster may never have heard of it.
+    let unready = kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|node| !node.ready));
+    require(unready, "no server says that its node is not ready")
+}
+
 /// Workloads outlive the control plane's troubles: a kubelet is stopped only once its instance was told to go, and after its drain.
 pub(super) fn stop_worker(f: &Facts<'_>) -> Verdict {
     require(notices::is_told_to_leave(f), "nobody told this node to go")?;

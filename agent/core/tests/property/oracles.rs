@@ -149,6 +149,7 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
             must(!f.has_an_heir() || f.is_late(), "a learner lives that could take over")
         }
         StopReason::Recover => founding::survivor(f),
+        StopReason::Reattach => must(false, "no member turns to another server"),
         StopReason::NotPermitted => {
             must(f.stored().is_some_and(|r| f.is_established(r) && f.replaces_data(r)), "nothing newer is established")
         }

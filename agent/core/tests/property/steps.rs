@@ -18,6 +18,7 @@ const REASONS: &[StopReason] = &[
     StopReason::NotAnswering,
     StopReason::GiveUp,
     StopReason::Reboot,
+    StopReason::Reattach,
 ];
 
 pub(crate) fn via() -> Via {

@@ -7,11 +7,13 @@ use quorate_core::observation::Member;
 use quorate_core::plan::Start;
 
 use super::{Config, Joining};
-use crate::simulator::etcd_model::{CallError, REMOVED};
+use crate::simulator::etcd_model::{CallError, Data, REMOVED};
 use crate::simulator::world::World;
 
 /// The token of every cluster that k3s founds: it passes none to etcd.
 const TOKEN: &str = "etcd-cluster";
+/// Its restore passes an empty one.
+const RESET_TOKEN: &str = "";
 /// k3s tries again so often to add its member.
 const RETRY: Duration = Duration::from_secs(1);
 /// Refusals that k3s waits out; any other ends it.
@@ -50,6 +52,18 @@ impl World {
             node.disk.started_in_vain = true;
         }
         self.start_as_configured(n, TOKEN);
+    }
+
+    /// `--cluster-reset` with a snapshot. Its Nodes come with it; the file is a founder's.
+    pub(crate) fn reset_server(&mut self, n: usize, snapshot: &Data) {
+        self.etcd.restore_from(n, RESET_TOKEN, snapshot);
+        let nodes = self.kubernetes.nodes.get(&snapshot.cluster).cloned().unwrap_or_default();
+        if let Some(data) = &self.etcd.servers[n].data {
+            self.kubernetes.nodes.insert(data.cluster, nodes);
+        }
+        let unit = &mut self.nodes[n].k3s;
+        unit.config = Some(Config { server: None, loopback_only: true });
+        (unit.credentials, unit.kubeconfig, unit.tombstone) = (true, None, false);
     }
 
     /// Somebody restarts the process, or starts it again: the file is what the agent wrote last. Without anything in its data directory no

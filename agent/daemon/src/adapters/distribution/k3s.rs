@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Configured, DataPlace, Distribution, NodeSpec, Probe};
 use crate::adapters::etcd::CredentialFiles;
 use crate::adapters::host::hosts::HostName;
-use crate::adapters::service_manager::ServiceError;
+use crate::adapters::service_manager::{ServiceError, read};
 use crate::config::KubernetesSettings;
 
 /// The API and the supervisor, through which servers and workers join, are one port.
@@ -139,6 +139,16 @@ impl Distribution for K3s {
         vec![self.command().into(), "--config".into(), self.main_file().into()]
     }
 
+    /// <https://docs.k3s.io/cli/etcd-snapshot>: k3s moves away what lies there, has etcd's own library restore, starts that etcd alone and for itself, takes
+    /// the cluster's certificates out of it, for which it needs the token that they are encrypted with, and ends with 0. A file given by its path is
+    /// looked for on S3 where the operator has k3s keep its own snapshots there.
+    fn restore_arguments(&self, snapshot: &Path) -> Vec<OsString> {
+        let mut path = OsString::from("--cluster-reset-restore-path=");
+        path.push(snapshot);
+        let reset = ["--cluster-reset".into(), path, "--etcd-s3=false".into()];
+        self.arguments().into_iter().chain(reset).collect()
+    }
+
     /// k3s hides its arguments once it runs: its title is then its program's name and `server` or `agent`, in one word
     /// (`pkg/proctitle` in k3s). Where they are still to be seen, the configuration must be ours.
     fn is_command_line(&self, words: &[Vec<u8>]) -> bool {
@@ -160,6 +170,16 @@ impl Distribution for K3s {
         Ok(entries.fold(head, |text, (key, value)| text + &yaml::line(key, &value)))
     }
 
+    /// k3s takes `token-file` for no token here, and on a new disk there is no other: "please pass --token to complete the restoration"
+    /// (`pkg/cli/server/server.go`). In this file, which is root's alone and written anew at the next start, it is seen by nobody.
+    fn restore_configuration(&self) -> Result<String, ServiceError> {
+        let founds = self.configuration(&Start::Resume { loopback_only: true, server: None })?;
+        let Some(path) = &self.settings.token_file else { return Ok(founds) };
+        let token = read(path)?.unwrap_or_default();
+        let rest: String = founds.split_inclusive('\n').filter(|line| !line.starts_with("token-file:")).collect();
+        Ok(rest + &yaml::line("token", &json!(token.trim())))
+    }
+
     fn check_others(&self) -> Result<(), ServiceError> {
         others::check(&self.main_file(), &self.configuration_file())
     }
@@ -174,11 +194,12 @@ impl Distribution for K3s {
         Configured { server: server.map(|at| at.ip()), loopback_only: bound.is_some_and(|address| address.is_loopback()) }
     }
 
-    /// Beside etcd's data lie the certificates and passwords that k3s makes for the cluster: with another cluster's it does not join.
+    /// Beside etcd's data lie the certificates and passwords that k3s makes for the cluster: with another cluster's it does not join. A flag tells of a
+    /// reset after which it has not started yet, and forbids another.
     fn data(&self) -> DataPlace {
         DataPlace {
             etcd: self.below("server/db/etcd"),
-            beside: vec![self.below("server/tls"), self.below("server/cred")],
+            beside: vec![self.below("server/tls"), self.below("server/cred"), self.below("server/db/reset-flag")],
             trash: self.below("quorate-trash"),
         }
     }

@@ -73,6 +73,9 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// The arguments of a child.
     fn arguments(&self) -> Vec<OsString>;
 
+    /// The arguments with which it restores this snapshot into its empty data directory, and ends. Its configuration file is a founder's then.
+    fn restore_arguments(&self, snapshot: &Path) -> Vec<OsString>;
+
     /// Whether these words of a command line are it.
     fn is_command_line(&self, words: &[Vec<u8>]) -> bool;
 
@@ -84,6 +87,12 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// # Errors
     /// No node of this role starts like this.
     fn configuration(&self, how: &Start) -> Result<String, ServiceError>;
+
+    /// That file's text for a restore: a founder's, and what a restore needs besides.
+    ///
+    /// # Errors
+    /// A secret that it needs cannot be read.
+    fn restore_configuration(&self) -> Result<String, ServiceError>;
 
     /// Makes sure that no file of the operator's sets what must be the agent's: a stray `server:` or `cluster-init:` decides between one
     /// cluster and two.
@@ -125,7 +134,14 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// # Errors
     /// No node of this role starts like this, the operator's files contradict, or it cannot be written.
     fn write(&self, how: &Start) -> Result<(), ServiceError> {
-        let text = self.configuration(how)?;
+        self.put(&self.configuration(how)?)
+    }
+
+    /// Writes the file as it has to be.
+    ///
+    /// # Errors
+    /// The operator's files contradict, or it cannot be written.
+    fn put(&self, text: &str) -> Result<(), ServiceError> {
         self.check_others()?;
         let file = self.configuration_file();
         atomic::create_private_dir(atomic::parent(&file))?;

@@ -1,7 +1,8 @@
 //! The member's data directory: whose data lies there, and how it is put aside.
 //!
 //! Beside `<data_dir>` there may be `<data_dir>.superseded`, the data from before a recovery, and, while a restore is under way,
-//! `<data_dir>.restoring` and `<data_dir>.restored`: see [`DataDir::restore_own`].
+//! `<data_dir>.restoring` and `<data_dir>.restored`: see [`DataDir::restore_own`]; or `<data_dir>.unproved`, while a distribution restores: see
+//! [`DataDir::begin_restore`].
 
 use std::fs;
 use std::io::ErrorKind;
@@ -66,7 +67,7 @@ impl DataDir {
     pub fn inspect(&self, me: &InstanceId) -> Result<LocalData, HostError> {
         self.require_mount()?;
         self.settle()?;
-        if !self.holds_member()? {
+        if !self.holds_member()? || self.is_half_restored()? {
             return Ok(LocalData::Empty);
         }
         let label = Label::read(&self.path)?;
@@ -123,8 +124,14 @@ impl DataDir {
         if self.beside.is_empty() {
             return trash.put(&self.path, why, now);
         }
-        let all: Vec<&Path> = self.beside.iter().map(PathBuf::as_path).chain([self.path.as_path()]).collect();
-        trash.put_together(&all, why, now)
+        let put = trash.put_together(&self.all(), why, now)?;
+        self.forget_half_restored()?;
+        Ok(put)
+    }
+
+    /// Everything that is put aside together, the data last.
+    pub(super) fn all(&self) -> Vec<&Path> {
+        self.beside.iter().map(PathBuf::as_path).chain([self.path.as_path()]).collect()
     }
 
     /// Whether data from before a recovery is still kept, or the snapshot that it was made from.

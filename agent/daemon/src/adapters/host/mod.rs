@@ -6,6 +6,7 @@ pub mod atomic;
 mod crc32c;
 mod data_dir;
 mod error;
+mod half_restored;
 pub mod hosts;
 mod label;
 pub mod memory_file;

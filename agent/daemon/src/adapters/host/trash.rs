@@ -75,6 +75,19 @@ impl Trash {
         self.finish(&part).map(Some)
     }
 
+    /// Removes what was put here for this reason before `newest`: of what can be had again one is enough, and a disk is soon full of them.
+    ///
+    /// # Errors
+    /// Names the path that could not be listed or removed.
+    pub(super) fn keep_only(&self, newest: &Path, why: &str) -> Result<(), HostError> {
+        let ending = format!("-{}", slug(why));
+        let is_older = |path: &PathBuf| put_at(path).is_some() && path != newest && path.to_string_lossy().ends_with(&ending);
+        self.list()?
+            .iter()
+            .filter(|path| is_older(path))
+            .try_for_each(|path| fs::remove_dir_all(path).map_err(HostError::io("remove", path)))
+    }
+
     /// The directory of a move that was cut short.
     fn begun(&self) -> Result<Option<PathBuf>, HostError> {
         let is_part = |path: &PathBuf| path.as_os_str().as_bytes().ends_with(PART.as_bytes());

@@ -83,6 +83,12 @@ impl Program for DistributionServer {
         Ok(atomic::write(&self.permit, b"The agent has started this unit. It removes this file before it stops it.\n")?)
     }
 
+    /// The file says what a founder's says: no other server, and loopback only.
+    async fn for_restore(&self, snapshot: &Path) -> Result<Vec<OsString>, ServiceError> {
+        self.distribution.put(&self.distribution.restore_configuration()?)?;
+        Ok(self.distribution.restore_arguments(snapshot))
+    }
+
     fn forbid_unit(&self) -> Result<(), ServiceError> {
         remove(&self.permit)
     }

@@ -81,6 +81,16 @@ pub enum ServiceError {
         /// systemd's account of it.
         why: String,
     },
+    /// The program restores snapshots itself, and failed to.
+    #[error("{program} did not restore {}: {why}", snapshot.display())]
+    NotRestored {
+        /// The program.
+        program: &'static str,
+        /// The snapshot's file.
+        snapshot: PathBuf,
+        /// How it ended, and its last words.
+        why: String,
+    },
     /// Not even SIGKILL ended it: it hangs in the kernel, most likely on a dead disk.
     #[error("process {pid} is still there {waited:?} after SIGKILL: its disk hangs; terminate the instance")]
     Unkillable {

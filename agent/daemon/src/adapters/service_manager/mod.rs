@@ -47,6 +47,10 @@ pub trait ServiceManager: Send + Sync {
     /// The data directory has been labelled ([`super::host::DataDir::prepare`]) where `how` is on an empty one.
     async fn start(&self, how: &Start) -> Result<(), ServiceError>;
 
+    /// Has the program itself restore this snapshot into its own, empty data directory, and end, within `limit`. Nothing of it runs any more when this
+    /// returns, whatever came of it. What an earlier, cut off one left running is ended by [`ServiceManager::stop`].
+    async fn restore(&self, snapshot: &Path, limit: Duration) -> Result<(), ServiceError>;
+
     /// Sees to it that nobody but this agent starts it again, whatever becomes of the machine. Undone by the next start.
     async fn keep_down(&self) -> Result<(), ServiceError>;
 

@@ -33,6 +33,9 @@ pub trait Program: fmt::Debug + Send + Sync {
     /// Writes everything that its unit reads for a start like this.
     async fn for_unit(&self, how: &Start) -> Result<(), ServiceError>;
 
+    /// Makes everything ready for the program to restore this snapshot itself and end, and gives the arguments with which it does.
+    async fn for_restore(&self, snapshot: &Path) -> Result<Vec<OsString>, ServiceError>;
+
     /// Takes back what permitted its unit to start.
     fn forbid_unit(&self) -> Result<(), ServiceError>;
 

@@ -189,3 +189,20 @@ fn a_role_has_its_files() {
     assert_eq!(server.etcd_credentials().key, Path::new("/var/lib/rancher/k3s/server/tls/etcd/client.key"));
     assert!(server.data().beside.iter().all(|path| path.starts_with("/var/lib/rancher/k3s/server")));
 }
+
+#[test]
+fn a_restore_is_a_founders_start_with_the_token_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    fs::write(&token, "secret\n").unwrap();
+    let node = k3s("", false).node;
+    let server = K3s::new(Settings::parse(&format!("[kubernetes]\ntoken_file = {token:?}\n")).unwrap().kubernetes, node);
+    let text = server.restore_configuration().unwrap();
+    let membership = "cluster-init: true\nbind-address: \"127.0.0.1\"\n";
+    assert!(text.contains(membership) && !text.contains("token-file") && text.ends_with("token: \"secret\"\n"), "{text}");
+    let arguments = server.restore_arguments(Path::new("/var/lib/snapshot.db"));
+    let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+    let config = ["server", "--config", "/etc/rancher/k3s/config.yaml"];
+    let reset = ["--cluster-reset", "--cluster-reset-restore-path=/var/lib/snapshot.db", "--etcd-s3=false"];
+    assert_eq!(words, [config, reset].concat());
+}

@@ -90,6 +90,11 @@ impl Program for EtcdServer {
         Ok(atomic::write(&self.environment_file, text.as_bytes())?)
     }
 
+    /// etcd's own tools restore, not etcd.
+    async fn for_restore(&self, snapshot: &Path) -> Result<Vec<OsString>, ServiceError> {
+        Err(ServiceError::Unfit { program: "etcd", how: format!("to restore {}", snapshot.display()) })
+    }
+
     /// Its unit is enabled by nobody: it has no `[Install]`.
     fn forbid_unit(&self) -> Result<(), ServiceError> {
         Ok(())

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quorate_core::plan::Start;
 use rustix::fs::{FlockOperation, flock};
@@ -33,6 +34,22 @@ pub(super) fn lock(run_dir: &Path, name: &str) -> Result<File, ServiceError> {
 
 /// Starts the program, records it, and watches for its end.
 pub(super) fn spawn(exec: &Exec, how: &Start, arguments: &[OsString]) -> Result<(), ServiceError> {
+    register(exec, how, child(exec, arguments, false)?)
+}
+
+/// Runs the program until it ends by itself, or is ended at the limit; why it came to nothing.
+pub(super) async fn run_to_end(exec: &Exec, arguments: &[OsString], limit: Duration) -> Result<Result<(), String>, ServiceError> {
+    let mut child = child(exec, arguments, true)?;
+    let Ok(ended) = tokio::time::timeout(limit, child.wait()).await else {
+        child.kill().await.map_err(|source| io("end", exec.program.binary(), source))?;
+        return Ok(Err(format!("it did not end within {limit:?}, and was killed")));
+    };
+    let status = ended.map_err(|source| io("wait for", exec.program.binary(), source))?;
+    let why = || format!("{status}; its last line: {}", last_line(&exec.paths.log_file));
+    Ok(if status.success() { Ok(()) } else { Err(why()) })
+}
+
+fn child(exec: &Exec, arguments: &[OsString], dies_with_us: bool) -> Result<Child, ServiceError> {
     let binary = exec.program.binary();
     let log = open_log(&exec.paths.log_file)?;
     let mut command = Command::new(binary);
@@ -43,9 +60,9 @@ pub(super) fn spawn(exec: &Exec, how: &Start, arguments: &[OsString]) -> Result<
         .stdout(log.try_clone().map_err(|source| io("share", &exec.paths.log_file, source))?)
         .stderr(log)
         // Its own group: neither a Ctrl-C in the agent's terminal nor the agent's end reaches it.
-        .process_group(0);
-    let child = command.spawn().map_err(|source| io("start", binary, source))?;
-    register(exec, how, child)
+        .process_group(0)
+        .kill_on_drop(dies_with_us);
+    command.spawn().map_err(|source| io("start", binary, source))
 }
 
 fn register(exec: &Exec, how: &Start, child: Child) -> Result<(), ServiceError> {

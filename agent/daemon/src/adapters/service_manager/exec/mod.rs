@@ -6,7 +6,7 @@ mod launch;
 pub(super) mod proc;
 mod record;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -147,6 +147,13 @@ impl ServiceManager for Exec {
         }
         let arguments = self.program.for_child(how).await?;
         launch::spawn(self, how, &arguments)
+    }
+
+    async fn restore(&self, snapshot: &Path, limit: Duration) -> Result<(), ServiceError> {
+        let _lock = launch::lock(&self.paths.run_dir, self.program.name())?;
+        let arguments = self.program.for_restore(snapshot).await?;
+        let failed = |why| ServiceError::NotRestored { program: self.program.name(), snapshot: snapshot.to_owned(), why };
+        launch::run_to_end(self, &arguments, limit).await?.map_err(failed)
     }
 
     /// Nothing but the agent starts it.

@@ -4,6 +4,7 @@
 //! `ConditionPathExists=!` names, and not by masking, which would be left behind when the package is removed.
 
 mod bus;
+mod restore;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Systemd {
     program: Arc<dyn Program>,
     clock: Clock,
     units: Units,
+    /// The unit in which a program restores a snapshot itself.
+    restorer: Units,
 }
 
 const POLL: Duration = Duration::from_millis(50);
@@ -59,8 +62,9 @@ impl Systemd {
     /// Nothing is read or started yet.
     #[must_use]
     pub fn new(paths: SystemdPaths, program: Arc<dyn Program>, bus: Bus, clock: Clock) -> Self {
-        let units = Units::new(bus, paths.unit.clone());
-        Self { paths, program, clock, units }
+        let units = Units::new(bus.clone(), paths.unit.clone());
+        let restorer = Units::new(bus, restore::unit(program.name()));
+        Self { paths, program, clock, units, restorer }
     }
 
     fn process(&self, unit: &Unit) -> Result<Process, ServiceError> {
@@ -110,6 +114,17 @@ impl ServiceManager for Systemd {
         Err(ServiceError::NotStarted { unit: self.paths.unit.clone(), why })
     }
 
+    /// As its own unit: the agent's may write nowhere and do nothing that the program needs.
+    async fn restore(&self, snapshot: &Path, limit: Duration) -> Result<(), ServiceError> {
+        let arguments = self.program.for_restore(snapshot).await?;
+        let file = self.paths.run_dir.join(format!("{}-restore.env", self.program.name()));
+        atomic::write(&file, restore::environment(self.program.binary(), &arguments)?.as_bytes())?;
+        let failed = |why| ServiceError::NotRestored { program: self.program.name(), snapshot: snapshot.to_owned(), why };
+        let done = restore::run(&self.restorer, limit).await;
+        remove(&file)?;
+        done?.map_err(failed)
+    }
+
     async fn keep_down(&self) -> Result<(), ServiceError> {
         self.program.forbid_unit()?;
         let says = b"This node's member has left. The agent removes this file when it joins again.\n";
@@ -118,6 +133,7 @@ impl ServiceManager for Systemd {
 
     async fn stop(&self, grace: Duration) -> Result<(), ServiceError> {
         self.program.forbid_unit()?;
+        restore::end(&self.restorer).await?;
         if !self.units.look().await?.runs() {
             return Ok(());
         }

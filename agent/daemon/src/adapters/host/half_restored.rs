@@ -1,0 +1,189 @@
+//! A restore that a distribution does itself, in its own data directory: between its beginning and its proven end what lies there is nobody's data.
+//!
+//! k3s moves the directory away, makes a new one, starts an etcd on it and ends (`k3s server --cluster-reset`): nothing of that is one rename. So
+//! `<data_dir>.unproved` is made first and removed last, and while it is there the disk counts as empty.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use quorate_core::time::Timestamp;
+
+use super::{DataDir, HostError, Label, Trash, atomic, data_dir};
+
+const WHY: &str = "half-restored";
+
+impl DataDir {
+    /// Makes the directory ready for a distribution to restore into it, and moves to the trash whatever an earlier one left there half done. `false`:
+    /// it was restored already, with this very label.
+    ///
+    /// # Errors
+    /// The disk holds a member's data; or the operation and path that failed.
+    pub fn begin_restore(&self, label: &Label, trash: &Trash, now: Timestamp) -> Result<bool, HostError> {
+        self.require_mount()?;
+        if self.holds_member()? && !self.is_half_restored()? {
+            let taken = std::io::Error::new(ErrorKind::AlreadyExists, "it holds a member's data");
+            return if self.label()?.as_ref() == Some(label) {
+                Ok(false)
+            } else {
+                Err(HostError::Io { operation: "restore into", path: self.path().to_owned(), source: taken })
+            };
+        }
+        atomic::create_private_dir(&self.unproved())?;
+        self.move_away(trash, now)?;
+        Ok(true)
+    }
+
+    /// What the distribution restored is whole: it is labelled, and counts from now on.
+    ///
+    /// # Errors
+    /// No member's data lies there; or the operation and path that failed.
+    pub fn finish_restore(&self, label: &Label) -> Result<(), HostError> {
+        let db = self.path().join("member").join("snap").join("db");
+        if !data_dir::exists(&db)? || self.wal_identity()?.is_none() {
+            return Err(HostError::NothingToRestore { db });
+        }
+        label.write(self.path())?;
+        // The distribution need not have synced what it wrote, and the next step declares it whole.
+        let dir = fs::File::open(self.path()).map_err(HostError::io("open", self.path()))?;
+        rustix::fs::syncfs(&dir).map_err(|e| HostError::io("sync", self.path())(e.into()))?;
+        self.forget_half_restored()
+    }
+
+    /// Moves what a restore left half done to the trash, so that something else may begin here.
+    ///
+    /// # Errors
+    /// The operation and path that failed.
+    pub fn clear_half_restored(&self, trash: &Trash, now: Timestamp) -> Result<(), HostError> {
+        if self.is_half_restored()? {
+            self.move_away(trash, now)?;
+            self.forget_half_restored()?;
+        }
+        Ok(())
+    }
+
+    /// It is a copy of what the store holds, and a restore that fails is tried again and again: the last one is enough to look at.
+    fn move_away(&self, trash: &Trash, now: Timestamp) -> Result<(), HostError> {
+        match trash.put_together(&self.all(), WHY, now)? {
+            Some(newest) => trash.keep_only(&newest, WHY),
+            None => Ok(()),
+        }
+    }
+
+    /// A restore was begun here and did not come to its end.
+    pub(super) fn is_half_restored(&self) -> Result<bool, HostError> {
+        data_dir::exists(&self.unproved())
+    }
+
+    pub(super) fn forget_half_restored(&self) -> Result<(), HostError> {
+        let mark = self.unproved();
+        match fs::remove_dir(&mark) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(HostError::Io { operation: "remove", path: mark, source }),
+            Ok(()) => atomic::sync_dir(atomic::parent(&mark)),
+        }
+    }
+
+    fn unproved(&self) -> PathBuf {
+        atomic::with_suffix(self.path(), ".unproved")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use quorate_core::ids::Generation;
+    use quorate_core::observation::LocalData;
+
+    use super::*;
+    use crate::adapters::host::wal::tests::segment;
+
+    const NOW: Timestamp = Timestamp(1_763_682_131_000);
+
+    fn label(generation: u64) -> Label {
+        Label::new("i-1".into(), Generation(generation), Some(format!("g{generation}")))
+    }
+
+    fn server(dir: &Path) -> (DataDir, Trash) {
+        (DataDir::new(dir.join("db/etcd")).with(vec![dir.join("tls")]), Trash::new(dir.join("trash")))
+    }
+
+    /// What a distribution makes, as far as it got.
+    fn restored(dir: &Path, data: &DataDir, whole: bool) {
+        fs::create_dir_all(dir.join("tls")).unwrap();
+        fs::create_dir_all(data.path().join("member/snap")).unwrap();
+        fs::write(data.path().join("member/snap/db"), "saved").unwrap();
+        fs::create_dir_all(data.path().join("member/wal")).unwrap();
+        if whole {
+            fs::write(data.path().join("member/wal/0000000000000000-0000000000000000.wal"), segment(7, 8)).unwrap();
+        }
+    }
+
+    fn trashed(dir: &Path) -> usize {
+        fs::read_dir(dir.join("trash")).map_or(0, Iterator::count)
+    }
+
+    fn is_empty(data: &DataDir) -> bool {
+        data.inspect(&"i-1".into()).unwrap() == LocalData::Empty
+    }
+
+    #[test]
+    fn it_counts_once_it_is_labelled_and_is_not_done_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, trash) = server(dir.path());
+        assert!(data.begin_restore(&label(2), &trash, NOW).unwrap());
+        restored(dir.path(), &data, true);
+        assert!(is_empty(&data), "it is not whole yet");
+        data.finish_restore(&label(2)).unwrap();
+        assert!(!is_empty(&data));
+        assert_eq!(data.label().unwrap(), Some(label(2)));
+        assert!(!data.begin_restore(&label(2), &trash, NOW).unwrap());
+        let error = data.begin_restore(&label(3), &trash, NOW).unwrap_err().to_string();
+        assert!(error.contains("restore into"), "{error}");
+        assert_eq!(trashed(dir.path()), 0);
+    }
+
+    #[test]
+    fn what_was_cut_short_is_moved_away_and_never_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, trash) = server(dir.path());
+        data.begin_restore(&label(2), &trash, NOW).unwrap();
+        restored(dir.path(), &data, true);
+        // Labelled, even: the mark goes last.
+        label(2).write(data.path()).unwrap();
+        assert!(data.begin_restore(&label(3), &trash, NOW).unwrap());
+        assert!(!data.path().exists() && !dir.path().join("tls").exists() && trashed(dir.path()) == 1);
+        restored(dir.path(), &data, true);
+        assert!(data.begin_restore(&label(4), &trash, Timestamp(NOW.0 + 5000)).unwrap());
+        assert_eq!(trashed(dir.path()), 1, "one is enough");
+        restored(dir.path(), &data, true);
+        data.finish_restore(&label(4)).unwrap();
+        assert_eq!(data.label().unwrap(), Some(label(4)));
+    }
+
+    #[test]
+    fn whatever_else_begins_here_clears_it_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, trash) = server(dir.path());
+        data.clear_half_restored(&trash, NOW).unwrap();
+        data.begin_restore(&label(2), &trash, NOW).unwrap();
+        restored(dir.path(), &data, true);
+        data.clear_half_restored(&trash, NOW).unwrap();
+        assert!(!data.path().exists() && trashed(dir.path()) == 1);
+        data.prepare(&label(3)).unwrap();
+        restored(dir.path(), &data, true);
+        assert!(!is_empty(&data), "its mark is gone");
+    }
+
+    #[test]
+    fn a_distribution_that_made_no_member_has_restored_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, trash) = server(dir.path());
+        data.begin_restore(&label(2), &trash, NOW).unwrap();
+        assert!(matches!(data.finish_restore(&label(2)), Err(HostError::NothingToRestore { .. })));
+        restored(dir.path(), &data, false);
+        assert!(matches!(data.finish_restore(&label(2)), Err(HostError::NothingToRestore { .. })));
+        assert!(is_empty(&data));
+    }
+}
