@@ -78,13 +78,12 @@ async fn until_running(plane: &Plane, count: usize) -> anyhow::Result<()> {
     plane.lab.until(LIMIT, "the pods", running).await
 }
 
-/// All servers die at once, with everything on their disks.
+/// All servers die at once, with everything on their disks. Their group has begun to replace them when this returns.
 async fn servers_die(plane: &Plane) -> anyhow::Result<Vec<InstanceId>> {
     let dead = plane.lab.live(&plane.servers);
     dead.iter().for_each(|instance| plane.lab.hard_kill(instance));
-    for instance in &dead {
-        plane.lab.until_gone(instance, LIMIT).await?;
-    }
+    let replaced = || async { if plane.lab.live(&plane.servers).iter().all(|one| dead.contains(one)) { Err("not yet") } else { Ok(()) } };
+    plane.lab.until(LIMIT, "a replacement", || async { replaced().await.map_err(str::to_owned) }).await?;
     Ok(dead)
 }
 
@@ -103,6 +102,9 @@ async fn comes_back(servers: usize, generation: u64, during: impl AsyncFnOnce(&P
     let dead = servers_die(&plane).await?;
     let meanwhile = state(&plane);
     during(&plane).await?;
+    for instance in &dead {
+        plane.lab.until_gone(instance, LIMIT).await?;
+    }
     plane.settled_as(generation, servers, 2, None).await?;
     assert_eq!(meanwhile, before, "a worker was touched while no API server answered");
     assert_eq!(kept(&plane).await?, 30, "the snapshot's keys, and none of the 10 after it");
@@ -144,9 +146,9 @@ async fn three_servers_that_die_come_back_as_one_cluster_from_one_snapshot() -> 
 async fn a_restore_that_is_cut_short_is_done_anew() -> anyhow::Result<()> {
     comes_back(1, 3, async |plane| {
         let half = || async {
-            let server = plane.lab.live(&plane.servers).into_iter().next().ok_or("none lives")?;
-            let db = distribution::data_dir(&plane.lab.disk(&server)).join("server/db");
-            if db.join("etcd.unproved").exists() && db.join("etcd/member").exists() { Ok(server) } else { Err("not yet".to_owned()) }
+            let db = |server: &InstanceId| distribution::data_dir(&plane.lab.disk(server)).join("server/db");
+            let restores = |server: &InstanceId| db(server).join("etcd.unproved").exists() && db(server).join("etcd/member").exists();
+            plane.lab.live(&plane.servers).into_iter().find(restores).ok_or("not yet".to_owned())
         };
         let server = plane.lab.until(LIMIT, "a restore to be under way", half).await?;
         plane.lab.kill_agent(&server, Signal::KILL).await?;
