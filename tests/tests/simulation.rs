@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
 use quorate_lab::simulator::{
-    CONTROL_PLANE, POLICY_ANY, SEVERAL_GROUPS, Sabotage, Summary, WITHOUT_SNAPSHOTS, replay, run_seed, simulate, simulate_sabotaged, steady_aws_calls,
+    CONTROL_PLANE, POLICY_ANY, SEVERAL_GROUPS, Sabotage, Summary, WITHOUT_SNAPSHOTS, replay, run_seed, simulate, simulate_sabotaged,
+    steady_aws_calls,
 };
 
 /// As many as a test run affords; `quorate-lab simulate --seeds N` runs more.
@@ -124,7 +125,12 @@ fn no_schedule_of_policy_any_breaks_an_invariant() {
     let (safe, any) = (simulate(0..SEEDS / 4, threads()), simulate(POLICY_ANY..POLICY_ANY + SEEDS / 4, threads()));
     println!("{any}");
     assert_clean(&any);
-    assert!(any.stats.recovered > safe.stats.recovered, "{} recoveries under `any`, {} under `safe`", any.stats.recovered, safe.stats.recovered);
+    assert!(
+        any.stats.recovered > safe.stats.recovered,
+        "{} recoveries under `any`, {} under `safe`",
+        any.stats.recovered,
+        safe.stats.recovered
+    );
     assert!(any.stats.lost_by_any > 0, "nothing was ever lost that only a dead majority had");
 }
 

@@ -123,7 +123,9 @@ pub fn of(seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) 
         says: report.says.into_owned(),
         needs_operator: report.needs_operator,
         quorum_lives: sees_quorum,
-        record: record.map(|r| if s.record() == Some(r) { r.to_string() } else { format!("{r}, as this node remembers: the store does not show it") }),
+        record: record.map(|r| {
+            if s.record() == Some(r) { r.to_string() } else { format!("{r}, as this node remembers: the store does not show it") }
+        }),
         quorum_is_lost: !sees_quorum && facts.as_ref().is_some_and(|f| f.is_lost),
         voters_differ: facts.and_then(|f| f.voters_differ),
         ways: ways(&s, record, &holders, &snapshots),
@@ -265,9 +267,11 @@ fn snapshot(s: &Situation<'_>, holders: &[Holder], snapshots: &[Kept]) -> Option
         DataClaim::Holds { revision: Some(theirs), .. } if theirs > revision => Some((h.instance.clone(), theirs - revision)),
         _ => None,
     };
-    let known: Vec<String> = holders.iter().filter_map(further).map(|(id, more)| format!("{more} revisions that {id} still holds")).collect();
+    let known: Vec<String> =
+        holders.iter().filter_map(further).map(|(id, more)| format!("{more} revisions that {id} still holds")).collect();
     let mute = |h: &&Holder| matches!(h.data, DataClaim::Holds { revision: None, .. }) && h.listed.is_some();
-    let mute: Vec<String> = holders.iter().filter(mute).map(|h| format!("whatever more {} holds, which is not known", h.instance)).collect();
+    let mute: Vec<String> =
+        holders.iter().filter(mute).map(|h| format!("whatever more {} holds, which is not known", h.instance)).collect();
     let known: Vec<String> = known.into_iter().chain(mute).collect();
     let known = if known.is_empty() { String::new() } else { format!(", among them {}", known.join(", ")) };
     let keeps = format!("snapshot {}, up to revision {revision}", newest.key);

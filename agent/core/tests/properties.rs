@@ -326,7 +326,9 @@ fn policy_any_goes_on_from_what_goes_furthest() {
         verdict(&[&lines("time +11min", "#")[..], &fetched].concat(), |w| Origin::Snapshot { key: w.snapshots.fetched().unwrap() })
     };
     assert_eq!(snapshot("#"), None);
-    for change in ["status a1 revision 99990", "peer i-b recovering holds b2 applied 10007", "peer i-b recovering holds b2 mute", "policy halt"] {
+    for change in
+        ["status a1 revision 99990", "peer i-b recovering holds b2 applied 10007", "peer i-b recovering holds b2 mute", "policy halt"]
+    {
         assert_eq!(snapshot(change), Some("this disk holds data"), "{change}");
     }
 }

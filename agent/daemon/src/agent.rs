@@ -357,8 +357,12 @@ impl Agent {
         }
         let says = match &request.order {
             Some(Order::Leave) => "leaves, and stays away until `quorate join`".to_owned(),
-            Some(Order::Bootstrap) => "founds the cluster here as soon as every other instance consents, or recovers it from its data here".to_owned(),
-            Some(Order::RecoverFresh) => "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard".to_owned(),
+            Some(Order::Bootstrap) => {
+                "founds the cluster here as soon as every other instance consents, or recovers it from its data here".to_owned()
+            }
+            Some(Order::RecoverFresh) => {
+                "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard".to_owned()
+            }
             Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. })) => self.first_of(order),
             None => "joins, if it is not a member already".to_owned(),
         };

@@ -54,7 +54,9 @@ async fn one_of_three_goes_on_from_its_own_data_when_an_operator_says_so() -> an
     until_possible(&group, &survivor, "--survivor").await?;
     let shown = group.lab.type_in(&survivor, "recover", &["--dry-run", "--survivor", "--cluster", CLUSTER]).await?;
     assert!(!shown.succeeded, "an operator is needed: {shown:?}");
-    for line in ["quorum    lost for good", "this node; data of generation 1", "gone for good", "recover --snapshot newest", "loses  EVERYTHING"] {
+    for line in
+        ["quorum    lost for good", "this node; data of generation 1", "gone for good", "recover --snapshot newest", "loses  EVERYTHING"]
+    {
         assert!(shown.out.contains(line), "{line} is not in {}", shown.out);
     }
     assert_eq!(group.generation()?, 1, "a dry run does nothing");

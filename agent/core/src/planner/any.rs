@@ -21,7 +21,10 @@ pub(super) fn acts(s: &Situation<'_>, voters: usize, survivors: usize) -> bool {
 /// survivor wins ties.
 pub(super) fn newer_snapshot(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     let Some(mine) = recover::revision(s, s.me()) else {
-        return Some(Decision::halt(Phase::Recovering, "quorum is lost for good, and this member does not say at which revision its data ends"));
+        return Some(Decision::halt(
+            Phase::Recovering,
+            "quorum is lost for good, and this member does not say at which revision its data ends",
+        ));
     };
     if !s.has_store() || !s.policy.snapshots.enabled {
         return None;
@@ -60,5 +63,7 @@ fn claim(s: &Situation<'_>, record: &Record, stored: &Stored, mine: u64) -> Deci
 /// What may be missing when the best survivor's own data goes on.
 pub(super) fn may_be_missing(s: &Situation<'_>, survivors: usize, voters: usize) -> String {
     let revision = recover::revision(s, s.me()).unwrap_or_default();
-    format!("{survivors} of {voters} voters survive and policy `any` acts: writes after revision {revision} can be missing that the lost voters had acknowledged")
+    format!(
+        "{survivors} of {voters} voters survive and policy `any` acts: writes after revision {revision} can be missing that the lost voters had acknowledged"
+    )
 }

@@ -95,7 +95,9 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
 /// instead, by the rule before this one.
 fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     let (says, why) = match &record.origin {
-        Origin::Fresh => ("puts the data of an older generation aside, as the operator's `recover --fresh` says".to_owned(), "recover-fresh"),
+        Origin::Fresh => {
+            ("puts the data of an older generation aside, as the operator's `recover --fresh` says".to_owned(), "recover-fresh")
+        }
         Origin::Snapshot { key } => {
             if let Some(first) = before_it_gives_up(s, record, key)? {
                 return Some(first);
@@ -146,7 +148,9 @@ pub(super) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh && s.data_generation() == Some(record.generation),
         // A generation of the same origin may be the one that was lost: only a quorum's word tells.
         Some(Order::RecoverSnapshot { .. }) => matches!(record.origin, Origin::Snapshot { .. }) && is_founder_of_living(s, record),
-        Some(Order::RecoverSurvivor { .. }) => record.origin == (Origin::Survivor { instance: s.me().clone() }) && is_founder_of_living(s, record),
+        Some(Order::RecoverSurvivor { .. }) => {
+            record.origin == (Origin::Survivor { instance: s.me().clone() }) && is_founder_of_living(s, record)
+        }
         Some(Order::Leave) | None => false,
     };
     let phase = serve::phase_of_member(s);
@@ -279,7 +283,9 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
     }
     let record = first_record(s, claimable);
     let (phase, says) = match &record.origin {
-        Origin::Snapshot { key } => (Phase::Recovering, format!("claims generation {}, to restore snapshot {key}{}", record.generation, ordered::given_up(s))),
+        Origin::Snapshot { key } => {
+            (Phase::Recovering, format!("claims generation {}, to restore snapshot {key}{}", record.generation, ordered::given_up(s)))
+        }
         Origin::Empty | Origin::Fresh | Origin::Survivor { .. } => {
             (Phase::Waiting, format!("claims the founding of generation {}", record.generation))
         }

@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 use super::bootstrap::{WITHOUT_A_STORE, counts, objector};
 use super::charter::successor;
 use super::decision::Decision;
-use super::{any, ordered};
 use super::restore::{self, Restorable};
+use super::{any, ordered};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if s.order() == Some(Order::RecoverFresh) || ordered::snapshot_wanted(s).is_some() {
@@ -108,7 +108,9 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     if !s.policy.network_trusted && rests_on_answers {
-        return halt(format!("the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted (peer.i_trust_this_network_without_tls). {REMEDY}"));
+        return halt(format!(
+            "the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted (peer.i_trust_this_network_without_tls). {REMEDY}"
+        ));
     }
     let at = since + s.policy.quorum_loss_grace;
     if s.now < at {
@@ -119,7 +121,8 @@ fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
 }
 
 /// What every halt of a recovery ends with.
-const REMEDY: &str = "`quorate recover` shows what would be kept and lost by each way: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
+const REMEDY: &str =
+    "`quorate recover` shows what would be kept and lost by each way: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
 
 /// This generation is lost, or whoever claimed to bring it back never will.
 fn acts(s: &Situation<'_>, record: &Record) -> bool {
@@ -139,7 +142,8 @@ pub(super) fn is_open(s: &Situation<'_>, record: &Record) -> bool {
 
 /// Another recovers, and answers: nobody has to act here.
 fn waits_for_founder(s: &Situation<'_>, record: &Record) -> Option<Decision> {
-    let founder = record.founder().filter(|f| *f != s.me() && matches!(record.origin, Origin::Survivor { .. } | Origin::Snapshot { .. }))?;
+    let founder =
+        record.founder().filter(|f| *f != s.me() && matches!(record.origin, Origin::Survivor { .. } | Origin::Snapshot { .. }))?;
     s.peer(founder)?;
     let says = format!("quorum is lost for good; waits for {founder}, which has claimed the recovery as generation {}", record.generation);
     Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry))

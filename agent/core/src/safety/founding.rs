@@ -64,7 +64,11 @@ pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
             if done || seen_by_others { Ok(()) } else { f.membership().map(|_| ()) }
         }
         Some(Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. }) => {
-            if seen_by_others { Ok(()) } else { f.membership().map(|_| ()) }
+            if seen_by_others {
+                Ok(())
+            } else {
+                f.membership().map(|_| ())
+            }
         }
         Some(Order::Leave) | None => Err("only the operator takes it back"),
     }

@@ -12,7 +12,9 @@ use super::facts::Facts;
 
 /// An operator has ordered this node to restore the snapshot that the claim names.
 pub(super) fn orders_snapshot(f: &Facts<'_>, record: &Record) -> bool {
-    let (Some(Order::RecoverSnapshot { key: wanted }), Origin::Snapshot { key }) = (&f.memory.kept.order, &record.origin) else { return false };
+    let (Some(Order::RecoverSnapshot { key: wanted }), Origin::Snapshot { key }) = (&f.memory.kept.order, &record.origin) else {
+        return false;
+    };
     f.seen.me.role == Role::Etcd && wanted.as_ref().is_none_or(|wanted| wanted == key)
 }
 

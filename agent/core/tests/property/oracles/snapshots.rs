@@ -82,7 +82,9 @@ pub(super) fn may_give_up(f: &Facts<'_>, record: &Record) -> bool {
 /// Its revision is above that of every survivor, each of which says so, and above this node's own.
 fn goes_further_than_all(f: &Facts<'_>, record: &Record, key: &SnapshotKey) -> bool {
     let listing = f.w.seen.snapshots.stored.fresh();
-    let Some(revision) = listing.and_then(|l| l.snapshots.iter().find(|s| s.key == *key)).map(|s| s.manifest.revision) else { return false };
+    let Some(revision) = listing.and_then(|l| l.snapshots.iter().find(|s| s.key == *key)).map(|s| s.manifest.revision) else {
+        return false;
+    };
     let own = f.own_member().and_then(|m| f.w.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh()).and_then(|s| s.revision);
     let others = record.voters.iter().map(|v| &v.instance).filter(|id| **id != f.w.seen.me.instance && !f.is_gone(id));
     let data = |id| f.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data);
