@@ -3,7 +3,7 @@
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::{Lab, LabOptions};
 
-use super::group::{CLUSTER, Group, LIMIT};
+use super::group::{CLUSTER, Group, LIMIT, LONG_HOOK};
 use super::total_loss::{kept, numbered, put, save};
 
 /// Three with a snapshot after 50 keys and 30 more after it, all applied everywhere; then two die at once. The one that is left.
@@ -12,7 +12,8 @@ async fn two_of_three_die(recovery: Option<&str>) -> anyhow::Result<(Group, Inst
     if let Some(policy) = recovery {
         options.settings = options.settings.raw("policy.recovery", policy);
     }
-    let group = Group::launched(Lab::start(options).await?, 3)?;
+    // The dead are not let go of before somebody leads again.
+    let group = Group::launched_with(Lab::start(options).await?, 3, LONG_HOOK)?;
     group.settled(3, None).await?;
     put(&group, 0..50).await?;
     save(&group).await?;
