@@ -3,6 +3,9 @@
 SIZE  ?= 3
 ROLE  ?= etcd
 SEEDS ?= 200
+MIB   ?= 1024
+ROUNDS ?= 5
+STORE ?= file
 ETCD  ?= target/tools/etcd/usr/bin/etcd
 export ETCD
 
@@ -15,7 +18,7 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-build setup-etcd setup-lint binaries demo test lint simulate bench golden etcd-3.5 \
+.PHONY: help setup setup-build setup-etcd setup-lint binaries demo test lint simulate bench bench-snapshot golden etcd-3.5 \
 	test-etcd-3.5 test-machine test-kube package check-packaging clean
 
 help: ## This list
@@ -38,6 +41,12 @@ bench: setup-etcd binaries ## The demo's timings, into target/bench/demo.json
 	@mkdir -p target/bench
 	@$(LAB) demo --size $(SIZE) --etcd $(abspath $(ETCD)) --json > target/bench/demo.json
 	@echo target/bench/demo.json
+
+bench-snapshot: setup-etcd binaries ## Snapshots of 1 GiB against etcdctl's, into target/bench/snapshot.json (MIB=1024, ROUNDS=5, STORE=file; 10 GiB of disk)
+	@mkdir -p target/bench
+	@$(LAB) bench snapshot --mib $(MIB) --rounds $(ROUNDS) --store $(STORE) --etcd $(abspath $(ETCD)) \
+		--directory target/bench --json target/bench/snapshot.json
+	@echo target/bench/snapshot.json
 
 golden: setup-build ## Rewrite the golden files; read the difference before you commit it
 	@QUORATE_UPDATE_GOLDEN=1 $(CARGO) test --profile lab -p quorate-core $(LOCKED)

@@ -1,5 +1,6 @@
 //! The simulated region.
 
+pub mod bench;
 pub mod demo;
 pub mod k3s;
 pub mod kubernetes;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use quorate_core::role::Role;
+use quorate_lab::bench::{self, BenchOptions};
 use quorate_lab::demo::{self, DemoOptions};
+use quorate_lab::lab::Store;
 use quorate_lab::{lab, simulator, up};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,6 +38,11 @@ enum Command {
         /// Also the figures as JSON, into a file; to standard output without a name.
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
         json: Option<PathBuf>,
+    },
+    /// Measures one thing against the tool that an operator would use instead; exit 0 if what is promised of it held.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
     },
     /// Keep a region with a group running, for the unmodified AWS CLI; ctrl-C ends it.
     Up {
@@ -69,6 +76,31 @@ enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// `quorate snapshot save`, and the agent's own snapshots, against `etcdctl snapshot save` to the same disk.
+    Snapshot {
+        /// How large the database is made, in MiB.
+        #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(16..=65_536))]
+        mib: u64,
+        /// How often each side takes one; the medians are compared.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+        rounds: u8,
+        /// file, or s3: then the two write to different places, and nothing is promised.
+        #[arg(long, default_value = "file", value_parser = store)]
+        store: Store,
+        /// etcd, 3.4 or later, with etcdctl beside it.
+        #[arg(long, value_name = "PATH")]
+        etcd: Option<PathBuf>,
+        /// On the disk that is written to; it needs room for 4 times the database, and for one more with each round.
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: PathBuf,
+        /// Also the figures as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let done = tokio::select! {
@@ -99,6 +131,10 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
             let held = demo::run(&DemoOptions { size, role, etcd, json }).await?;
             Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Bench { what: Bench::Snapshot { mib, rounds, store, etcd, directory, json } } => {
+            let held = bench::run(BenchOptions { mib, rounds, store, etcd, directory, json }).await?;
+            Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Up { size, etcd } => up::run(size, etcd.as_deref()).await.map(|()| ExitCode::SUCCESS),
         Command::Simulate { seed: Some(seed), .. } => Ok(replay(seed)),
         Command::Simulate { seeds, from, role, seed: None } => Ok(simulate(&ranges(from, seeds, role))),
@@ -112,6 +148,14 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
 /// Workers play along with servers, and not by themselves.
 fn played(text: &str) -> Result<Role, &'static str> {
     Role::parse(text).and_then(|role| if role == Role::Worker { Err("use etcd or control-plane") } else { Ok(role) })
+}
+
+fn store(text: &str) -> Result<Store, &'static str> {
+    match text {
+        "file" => Ok(Store::Directory),
+        "s3" => Ok(Store::S3),
+        _ => Err("use file or s3"),
+    }
 }
 
 /// The seeds to play: a number from there on of one role, or of both.

@@ -6,6 +6,8 @@
 mod access;
 #[path = "wire_s3/directory.rs"]
 mod directory;
+#[path = "wire_s3/encryption.rs"]
+mod encryption;
 #[path = "wire_s3/faults.rs"]
 mod faults;
 #[path = "wire_s3/lists.rs"]

@@ -40,6 +40,16 @@ pub fn restore_tool(etcd: &Path) -> Option<PathBuf> {
     beside.or_else(|| std::env::var_os("QUORATE_ETCDCTL").map(PathBuf::from))
 }
 
+/// etcd's own client, with which the agent's work is compared.
+///
+/// # Errors
+/// It is not there.
+pub fn etcdctl(etcd: &Path) -> anyhow::Result<PathBuf> {
+    let beside = etcd.with_file_name("etcdctl");
+    let found = if beside.is_file() { Some(beside) } else { std::env::var_os("QUORATE_ETCDCTL").map(PathBuf::from) };
+    found.with_context(|| format!("there is no etcdctl beside {}: put it there, or set QUORATE_ETCDCTL to its path", etcd.display()))
+}
+
 /// The agent.
 ///
 /// # Errors

@@ -1,7 +1,10 @@
 //! A command of `quorate` on a machine of the lab, typed beside its agent.
 
+use std::process::Stdio;
+
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
+use tokio::process::{Child, Command};
 
 use super::Lab;
 
@@ -22,10 +25,25 @@ impl Lab {
     /// # Errors
     /// It cannot be run.
     pub async fn type_in(&self, instance: &InstanceId, what: &str, args: &[&str]) -> anyhow::Result<Printed> {
-        let machine = self.machines.machine(instance)?;
-        let mut command = machine.lock().await.command(&self.machines.programs(), what);
-        let output = command.args(args).output().await.with_context(|| format!("cannot run quorate {what}"))?;
+        let output = self.command(instance, what, args).await?.output().await.with_context(|| format!("cannot run quorate {what}"))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Printed { succeeded: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) })
+    }
+
+    /// Starts the same and returns at once; what it prints can be read from it.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub async fn begin(&self, instance: &InstanceId, what: &str, args: &[&str]) -> anyhow::Result<Child> {
+        let mut command = self.command(instance, what, args).await?;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().with_context(|| format!("cannot run quorate {what}"))
+    }
+
+    async fn command(&self, instance: &InstanceId, what: &str, args: &[&str]) -> anyhow::Result<Command> {
+        let machine = self.machines.machine(instance)?;
+        let mut command = machine.lock().await.command(&self.machines.programs(), what);
+        command.args(args);
+        Ok(command)
     }
 }

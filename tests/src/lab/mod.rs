@@ -90,7 +90,7 @@ impl Lab {
     /// No network or directory is to be had.
     pub async fn start(mut options: LabOptions) -> anyhow::Result<Self> {
         let subnet = Subnet::claim().context("cannot find a network for the lab")?;
-        let root = Root::create()?;
+        let root = options.directory.as_deref().map_or_else(Root::create, Root::create_in)?;
         let storage = Storage::open(options.store, root.path(), subnet.api().ip()).await?;
         options.environment.extend(storage.environment());
         let region = Region::new(RegionConfig { addresses: subnet.instances(), ..options.region.clone() });

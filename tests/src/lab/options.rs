@@ -27,6 +27,8 @@ pub struct LabOptions {
     pub boot: Duration,
     /// The agents' settings.
     pub settings: AgentSettings,
+    /// Where the lab's directory is made, if not where temporary files go.
+    pub directory: Option<PathBuf>,
     /// Where the clusters keep their charters.
     pub store: Store,
     /// Further environment of the agents.
@@ -47,6 +49,7 @@ impl LabOptions {
             region: RegionConfig { delays: Delays::lab(), shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() },
             boot: Duration::from_millis(500),
             settings: AgentSettings::defaults(),
+            directory: None,
             store: Store::default(),
             environment: BTreeMap::new(),
         })

@@ -21,13 +21,21 @@ pub struct Root {
 }
 
 impl Root {
-    /// Makes the directory, and sets a warden beside it.
+    /// Makes the directory where temporary files go, and sets a warden beside it.
     ///
     /// # Errors
     /// The directory cannot be made.
     pub fn create() -> anyhow::Result<Self> {
-        let made = tempfile::Builder::new().prefix("quorate-lab-").tempdir();
-        let directory = made.context("cannot make a directory for the lab: check TMPDIR")?.keep();
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    /// The same in a directory of one's choice.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn create_in(place: &Path) -> anyhow::Result<Self> {
+        let made = tempfile::Builder::new().prefix("quorate-lab-").tempdir_in(place);
+        let directory = made.with_context(|| format!("cannot make a directory for the lab in {}", place.display()))?.keep();
         let warden = warden(&directory);
         std::fs::create_dir(directory.join("logs")).context("cannot make a directory for the logs")?;
         Ok(Self { directory, warden })

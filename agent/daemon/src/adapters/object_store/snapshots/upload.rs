@@ -1,6 +1,8 @@
 //! An upload in parts, of which a few are on their way at a time.
 
-use bytes::Bytes;
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
 use object_store::path::Path as Key;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
@@ -30,13 +32,24 @@ pub struct Upload<'a> {
     parts: Box<dyn MultipartUpload>,
     under_way: JoinSet<Result<(), object_store::Error>>,
     part_size: usize,
-    filling: Vec<u8>,
+    filling: BytesMut,
+    /// The parts that were sent last, to be filled again once nobody else has them. Memory that is given back and asked for anew with each part is
+    /// scattered by what is asked for in between: measured with a database of 1.3 GiB, that made 34 MiB of what should be 20.
+    lent: VecDeque<Bytes>,
 }
 
 impl<'a> Upload<'a> {
     pub(super) async fn begin(home: &'a Home, key: Key, part_size: usize) -> Result<Self, StoreError> {
         let parts = home.place.store.put_multipart(&key).await.map_err(|e| home.failed("begin to write", &key, e))?;
-        Ok(Self { home, key, parts, under_way: JoinSet::new(), part_size, filling: Vec::with_capacity(part_size) })
+        Ok(Self {
+            home,
+            key,
+            parts,
+            under_way: JoinSet::new(),
+            part_size,
+            filling: BytesMut::with_capacity(part_size),
+            lent: VecDeque::new(),
+        })
     }
 
     /// Takes the next bytes; waits while as many parts are on their way as may be.
@@ -49,20 +62,31 @@ impl<'a> Upload<'a> {
             self.filling.extend_from_slice(now);
             bytes = later;
             if self.filling.len() == self.part_size {
-                let next = Vec::with_capacity(self.part_size);
-                let full = std::mem::replace(&mut self.filling, next);
-                self.send(full).await?;
+                let full = std::mem::take(&mut self.filling);
+                self.send(full.freeze()).await?;
+                self.filling = self.empty();
             }
         }
         Ok(())
     }
 
-    async fn send(&mut self, part: Vec<u8>) -> Result<(), StoreError> {
+    async fn send(&mut self, part: Bytes) -> Result<(), StoreError> {
         while self.under_way.len() >= AT_ONCE {
             self.arrival().await?;
         }
-        self.under_way.spawn(self.parts.put_part(PutPayload::from(Bytes::from(part))));
+        self.lent.push_back(part.clone());
+        self.under_way.spawn(self.parts.put_part(PutPayload::from(part)));
         Ok(())
+    }
+
+    /// Room for a part, that of one that has arrived if there is one.
+    fn empty(&mut self) -> BytesMut {
+        let back = self.lent.iter().position(Bytes::is_unique).and_then(|at| self.lent.remove(at));
+        // A store that holds on to what it was given (the one in memory does) must not be held on to in turn.
+        self.lent.drain(..self.lent.len().saturating_sub(AT_ONCE));
+        let Some(mut room) = back.and_then(|part| part.try_into_mut().ok()) else { return BytesMut::with_capacity(self.part_size) };
+        room.clear();
+        room
     }
 
     async fn arrival(&mut self) -> Result<(), StoreError> {
@@ -80,7 +104,7 @@ impl<'a> Upload<'a> {
     pub async fn complete(mut self) -> Result<(), StoreError> {
         let rest = std::mem::take(&mut self.filling);
         if !rest.is_empty() {
-            self.send(rest).await?;
+            self.send(rest.freeze()).await?;
         }
         while !self.under_way.is_empty() {
             self.arrival().await?;
@@ -99,7 +123,47 @@ impl<'a> Upload<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use quorate_core::ids::SnapshotKey;
+    use quorate_core::observation::Me;
+    use quorate_core::role::Role;
+    use quorate_core::time::Timestamp;
+
     use super::*;
+    use crate::adapters::object_store::SnapshotStore;
+
+    fn me() -> Me {
+        Me {
+            instance: "i-0a".into(),
+            address: [10, 0, 0, 1].into(),
+            group: "etcd".into(),
+            account: "1".into(),
+            region: "eu-central-1".into(),
+            cluster: "prod".into(),
+            role: Role::Etcd,
+            launched: Timestamp(0),
+        }
+    }
+
+    /// A store that lets go of a part once it is written, and one that keeps every part.
+    #[tokio::test]
+    async fn parts_are_filled_again_and_nothing_of_them_is_mixed_up() {
+        let dir = tempfile::tempdir().unwrap();
+        for url in [format!("file://{}", dir.path().display()), "memory://".to_owned()] {
+            let store = SnapshotStore::open(&url, &BTreeMap::new(), &me(), Duration::from_secs(5)).unwrap();
+            let key = SnapshotKey::new("snapshots/0000000001/1-1-i-0a");
+            let mut upload = store.upload(&key, 1000).await.unwrap();
+            let bytes: Vec<u8> = (0..25_500_u32).map(|i| u8::try_from(i % 251).unwrap()).collect();
+            for piece in bytes.chunks(333) {
+                upload.write(piece).await.unwrap();
+                assert!(upload.lent.len() <= AT_ONCE && upload.filling.capacity() >= 1000, "{url}: {upload:?}");
+            }
+            upload.complete().await.unwrap();
+            assert!(store.pages(&key, 0..30_000).await.unwrap() == bytes, "{url}");
+        }
+    }
 
     #[test]
     fn parts_grow_so_that_ten_thousand_are_enough() {
