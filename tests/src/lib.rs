@@ -1,6 +1,7 @@
 //! The simulated region.
 
 pub mod demo;
+pub mod disasters;
 pub mod k3s;
 pub mod kubernetes;
 pub mod lab;

@@ -1,0 +1,17 @@
+//! The seven disasters, with real agents and real etcd: each scenario is a region of its own, and records its row of one table.
+//!
+//! `make disasters` runs them and prints the table; `cargo test` does not. `QUORATE_LAB_LOGS=DIR` keeps the logs of agents and etcd.
+
+#[path = "disasters/all.rs"]
+mod all;
+#[allow(dead_code, reason = "shared with lab_etcd, which uses the rest")]
+#[path = "lab_etcd/group.rs"]
+mod group;
+#[path = "disasters/one_of_three.rs"]
+mod one_of_three;
+#[path = "disasters/only_one.rs"]
+mod only_one;
+#[path = "disasters/several.rs"]
+mod several;
+#[path = "disasters/stage.rs"]
+mod stage;
