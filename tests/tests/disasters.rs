@@ -4,6 +4,8 @@
 
 #[path = "disasters/all.rs"]
 mod all;
+#[path = "disasters/disk.rs"]
+mod disk;
 #[allow(dead_code, reason = "shared with lab_etcd, which uses the rest")]
 #[path = "lab_etcd/group.rs"]
 mod group;
@@ -11,7 +13,11 @@ mod group;
 mod one_of_three;
 #[path = "disasters/only_one.rs"]
 mod only_one;
+#[path = "disasters/seeds.rs"]
+mod seeds;
 #[path = "disasters/several.rs"]
 mod several;
 #[path = "disasters/stage.rs"]
 mod stage;
+#[path = "disasters/store.rs"]
+mod store;

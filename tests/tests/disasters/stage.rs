@@ -1,15 +1,22 @@
 //! What the scenarios share: a cluster, somebody who looks on, its snapshots, and what has to hold at the end.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use quorate_core::ids::InstanceId;
 use quorate_lab::disasters::Took;
 use quorate_lab::lab::witness::{Sightings, Witness};
 use quorate_lab::lab::writer::{Writer, Written};
 use quorate_lab::lab::{Lab, LabOptions};
+use quorate_lab::region::{LifecycleAction, Transition};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::group::{CLUSTER, Group, LIMIT};
+
+/// Long enough for agents with these settings to do what they should not.
+const WATCHED: Duration = Duration::from_secs(12);
 
 /// A cluster that somebody looks at.
 pub(crate) struct Stage {
@@ -109,6 +116,52 @@ impl Stage {
             if answer == size { Ok(()) } else { Err(format!("{answer} answer")) }
         };
         self.lab().until(LIMIT, &format!("{size} agents to answer"), answering).await
+    }
+
+    /// The file of a snapshot's data, where the store is a directory.
+    pub(crate) fn data(&self, snapshot: &Value) -> anyhow::Result<PathBuf> {
+        let key = snapshot["key"].as_str().context("a snapshot without a key")?;
+        Ok(self.lab().store(CLUSTER).join(CLUSTER).join(format!("{key}.db")))
+    }
+
+    /// Waits until every live agent's sentence has all these words; returns one of them.
+    pub(crate) async fn until_all_say(&self, words: &[&str]) -> anyhow::Result<String> {
+        let what = format!("everybody to say {words:?}");
+        let said = || async {
+            let mut says = Vec::new();
+            for instance in self.group.live() {
+                let status = self.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
+                says.push(status["says"].as_str().unwrap_or_default().to_owned());
+            }
+            let all = !says.is_empty() && says.iter().all(|one| words.iter().all(|word| one.contains(word)));
+            if all { Ok(says.remove(0)) } else { Err(format!("they say {says:?}")) }
+        };
+        self.lab().until(LIMIT, &what, said).await
+    }
+
+    /// For a while nobody runs an etcd, no launch hook is completed or times out, and nothing is claimed.
+    pub(crate) async fn nothing_starts(&self) -> anyhow::Result<()> {
+        let records = self.lab().charter(CLUSTER)?.len();
+        let until = Instant::now() + WATCHED;
+        while Instant::now() < until {
+            for instance in self.group.live() {
+                ensure!(self.lab().etcd_process(&instance).is_none(), "{instance} runs an etcd\n{}", self.lab().logs());
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+        ensure!(self.lab().charter(CLUSTER)?.len() == records, "somebody wrote to the charter");
+        self.launches_are_kept_open(&self.group.live())
+    }
+
+    /// The launch hooks of these are neither completed nor overdue, and have had heartbeats.
+    pub(crate) fn launches_are_kept_open(&self, instances: &[InstanceId]) -> anyhow::Result<()> {
+        let region = self.lab().region().lock();
+        for instance in instances {
+            let launch = |action: &&LifecycleAction| action.instance == *instance && action.transition == Transition::Launching;
+            let action = region.actions().iter().find(launch).with_context(|| format!("{instance} has no launch hook"))?;
+            ensure!(action.open() && action.heartbeats > 0, "the launch hook of {instance} is not kept open: {action:?}");
+        }
+        Ok(())
     }
 
     /// Waits until those that replace the dead take writes, which they must keep, and until they are whole.
