@@ -13,8 +13,13 @@ mod group;
 mod one_of_three;
 #[path = "disasters/only_one.rs"]
 mod only_one;
+#[allow(dead_code, reason = "shared with lab_k3s, which uses the rest")]
+#[path = "lab_k3s/plane.rs"]
+mod plane;
 #[path = "disasters/seeds.rs"]
 mod seeds;
+#[path = "disasters/servers.rs"]
+mod servers;
 #[path = "disasters/several.rs"]
 mod several;
 #[path = "disasters/stage.rs"]

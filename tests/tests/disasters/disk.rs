@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use etcd_client::{AlarmAction, AlarmType, Client};
-use quorate_lab::disasters::Row;
+use quorate_core::ids::InstanceId;
+use quorate_lab::disasters::{Row, Took};
 use quorate_lab::lab::Lab;
 use quorate_lab::lab::writer::Label;
-use tokio::time::Instant;
+use quorate_lab::region::Transition;
+use tokio::time::{Instant, sleep};
 
-use super::group::{Group, LIMIT};
+use super::group::{Group, HOOK, LIMIT};
 use super::stage::{Stage, options};
 
 /// A small file system in memory. Dropping it takes it away.
@@ -147,9 +150,9 @@ async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> 
     let leaver = stage.lab().followers(&stage.group.name).await?.remove(0);
     writer.label(Label::Kill);
     stage.group.replace(&leaver)?;
-    tokio::time::sleep(std::time::Duration::from_secs(25)).await;
-    let status = stage.lab().status(&leaver).await;
-    println!("out of space the leaver says: {status:?}");
+    // Longer than its hook's timeout.
+    sleep(HOOK + Duration::from_secs(5)).await;
+    out_of_space(&stage, &leaver).await?;
     let since = Instant::now();
     make_room(&stage).await?;
     stage.group.until_written(&writer, 20).await?;
@@ -165,9 +168,27 @@ async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> 
         "etcd's quota (NOSPACE): no writes, no leases",
         "the leave waited, its hook kept open; it went on when an operator had made room",
     )
-    .took(quorate_lab::disasters::Took { writes, whole })
+    .took(Took { writes, whole })
     .lost(0, written.acked())
     .record()
+}
+
+/// The alarm is on, the replacement was refused for it, and the leaver is still a member whose hook is kept open.
+async fn out_of_space(stage: &Stage, leaver: &InstanceId) -> anyhow::Result<()> {
+    let alarms = client(&stage.group).await?.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?;
+    ensure!(!alarms.alarms().is_empty(), "there is no alarm");
+    let joiner = stage.group.live().pop().context("nobody lives")?;
+    ensure!(
+        stage.lab().log(&joiner).contains("database space exceeded"),
+        "{joiner} does not say why it waits: {}",
+        stage.lab().log(&joiner)
+    );
+    let status = stage.lab().status(leaver).await?;
+    ensure!(status["phase"] == "leaving" && status["voters"].as_array().is_some_and(|voters| voters.len() == 3), "{status:#}");
+    let region = stage.lab().region().lock();
+    let mut hooks = region.actions().iter().filter(|one| one.instance == *leaver && one.transition == Transition::Terminating);
+    ensure!(hooks.all(|one| one.open() && one.heartbeats > 0), "its hook was not kept open");
+    Ok(())
 }
 
 /// What an operator does: deletes, compacts, defragments every member, and disarms.

@@ -24,7 +24,9 @@ fn a_hundred_schedules_with_a_total_loss() -> anyhow::Result<()> {
     }
     ensure!(met == WANTED, "only {met} of {played} schedules had a total loss");
     ensure!(restored > 0, "nothing was ever restored");
-    let came_back = format!("no invariant broke in any of {played} schedules, of which {met} lost every voter's data; {restored} times a snapshot was restored");
+    let came_back = format!(
+        "no invariant broke in any of {played} schedules, of which {met} lost every voter's data; {restored} times a snapshot was restored"
+    );
     Row::new("D4c: simulated, 100 schedules with a total loss", "all data at once, amid whatever else a schedule brings", came_back)
         .record()
 }

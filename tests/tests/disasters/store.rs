@@ -106,32 +106,95 @@ async fn the_store_fails_half_way_through_every_step_of_a_restore() -> anyhow::R
     .record()
 }
 
-/// A lifecycle rule of the bucket has expired the charter: who remembers it writes it again.
-#[tokio::test]
-async fn the_charter_expires_below_a_living_cluster() -> anyhow::Result<()> {
-    let stage = in_s3(3).await?;
-    let writer = stage.load(100).await?;
-    let highest = stage.lab().charter(CLUSTER)?.pop().context("there is no charter")?;
-    let since = Instant::now();
-    let expired = stage.lab().s3()?.expire(&format!("{FOLDER}charter/"))?;
-    ensure!(!expired.is_empty(), "there was no charter to expire");
-    let again = || async {
-        let found = stage.lab().charter(CLUSTER).map_err(|error| format!("{error:#}"))?.pop();
-        if found.as_ref() == Some(&highest) { Ok(()) } else { Err(format!("the highest record is {found:?}")) }
-    };
-    stage.lab().until(LIMIT, "the charter to be written again", again).await?;
-    let rewritten = since.elapsed();
+/// The keys of the charter's records, oldest first.
+fn records(stage: &Stage) -> anyhow::Result<Vec<String>> {
+    let folder = format!("{FOLDER}charter/");
+    Ok(stage.lab().s3()?.keys().into_iter().filter(|key| key.starts_with(&folder)).collect())
+}
+
+async fn one_dies(stage: &Stage) -> anyhow::Result<()> {
     let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
     stage.lab().hard_kill(&victim);
-    stage.until_gone(std::slice::from_ref(&victim)).await?;
+    stage.until_gone(&[victim]).await?;
+    stage.group.settled(3, None).await
+}
+
+/// By age a lifecycle rule takes the oldest records first; then the newest is deleted by hand.
+#[tokio::test]
+async fn records_of_the_charter_expire_below_a_living_cluster() -> anyhow::Result<()> {
+    let stage = in_s3(3).await?;
+    let writer = stage.load(100).await?;
+    let since = Instant::now();
+    let (newest, old) = records(&stage)?.split_last().map(|(newest, old)| (newest.clone(), old.to_vec())).context("no charter")?;
+    for key in &old {
+        stage.lab().s3()?.expire(key)?;
+    }
+    one_dies(&stage).await?;
+    let now = records(&stage)?;
+    ensure!(now.first() == Some(&newest) && now.len() > 1, "the log did not go on from {newest}: {now:?}");
+    let newest = now.last().context("no charter")?;
+    let content = stage.lab().s3()?.read(newest).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    stage.lab().s3()?.expire(newest)?;
+    one_dies(&stage).await?;
+    let whole = since.elapsed();
+    let again = stage.lab().s3()?.read(newest).map_err(|error| anyhow::anyhow!("{newest} was not written again: {error:?}"))?;
+    ensure!(again == content, "{newest} is another one");
     let written = writer.stop().await;
     stage.kept_all(3, &written).await?;
     Row::new(
-        "Store: a lifecycle rule expires the charter",
-        "every record, while the cluster lives; then one of three dies",
-        "its highest record was written again from the nodes' memory, and the dead one replaced",
+        "Store: a lifecycle rule expires records of the charter",
+        "all records but the newest; one of three dies; then the newest, and one of three dies",
+        "the log went on from what was left, and the newest record was written again from the nodes' memory",
     )
-    .whole_after(rewritten)
+    .whole_after(whole)
+    .lost(0, written.acked())
+    .record()
+}
+
+/// All records at once: what a node remembers does not make a chain again, so that nobody writes it. The cluster serves on, and says what to do.
+#[tokio::test]
+async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()> {
+    let stage = in_s3(3).await?;
+    let writer = stage.load(100).await?;
+    let s3 = stage.lab().s3()?;
+    let kept: Vec<_> = records(&stage)?
+        .into_iter()
+        .map(|key| s3.read(&key).map(|bytes| (key, bytes)))
+        .collect::<Result<_, _>>()
+        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    s3.expire(&format!("{FOLDER}charter/"))?;
+    // A replacement finds no charter.
+    let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
+    stage.lab().hard_kill(&victim);
+    stage.group.until_halted().await?;
+    let halts = || async {
+        for instance in stage.group.live() {
+            let status = stage.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
+            let says = status["says"].as_str().unwrap_or_default().to_owned();
+            if says.contains("but no charter") {
+                return Ok(());
+            }
+        }
+        Err("nobody says what to do".to_owned())
+    };
+    stage.lab().until(LIMIT, "somebody to say what to do", halts).await?;
+    stage.group.until_written(&writer, 100).await?;
+    ensure!(records(&stage)?.is_empty(), "somebody began a charter anew: {:?}", records(&stage)?);
+    let since = Instant::now();
+    for (key, bytes) in &kept {
+        s3.write(key, bytes).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    }
+    stage.until_gone(&[victim]).await?;
+    stage.group.settled(3, None).await?;
+    let whole = since.elapsed();
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    Row::new(
+        "Store: a lifecycle rule expires the whole charter",
+        "every record, while the cluster lives; then one of three dies",
+        "it served on, halted every change and said what to put back; from then on the dead one was replaced",
+    )
+    .whole_after(whole)
     .lost(0, written.acked())
     .record()
 }
@@ -147,6 +210,7 @@ async fn the_charter_expires_and_everybody_dies() -> anyhow::Result<()> {
     stage.until_replaced(3).await?;
     stage.group.until_halted().await?;
     let halted = since.elapsed();
+    stage.until_all_say(&["but no charter"]).await?;
     stage.nothing_starts().await?;
     ensure!(stage.lab().charter(CLUSTER)?.is_empty(), "somebody founded anew: {:#?}", stage.lab().charter(CLUSTER)?);
     Row::new(
