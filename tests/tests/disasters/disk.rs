@@ -5,11 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use etcd_client::{AlarmAction, AlarmType, Client};
+use etcd_client::{AlarmAction, AlarmType, Client, CompactionOptions};
 use quorate_core::ids::InstanceId;
 use quorate_lab::disasters::{Row, Took};
-use quorate_lab::lab::Lab;
 use quorate_lab::lab::writer::Label;
+use quorate_lab::lab::{Lab, LabOptions};
 use quorate_lab::region::Transition;
 use tokio::time::{Instant, sleep};
 
@@ -141,7 +141,7 @@ async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
 /// etcd's quota is exceeded, so that no lease and no lock are to be had, while a member is told to go.
 #[tokio::test]
 async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> {
-    let mut options = options()?;
+    let mut options = LabOptions::quick()?;
     options.settings = options.settings.number("etcd.quota_backend_mib", 16);
     let stage = Stage::with(options, 3).await?;
     let writer = stage.load(100).await?;
@@ -196,11 +196,13 @@ async fn make_room(stage: &Stage) -> anyhow::Result<()> {
     let mut client = client(&stage.group).await?;
     let deleted = client.delete("/fill/", Some(etcd_client::DeleteOptions::new().with_prefix())).await?;
     let revision = deleted.header().context("an answer without a header")?.revision();
-    client.compact(revision, None).await?;
-    for instance in stage.group.live() {
-        if let Ok(mut member) = Client::connect([format!("http://{}:2379", stage.lab().address(&instance)?)], None).await {
-            let _ = member.defragment().await;
-        }
+    // Without `physical` it is answered before the space can be given back.
+    client.compact(revision, Some(CompactionOptions::new().with_physical())).await?;
+    for instance in stage.lab().lists().await.into_keys() {
+        let mut member = Client::connect([format!("http://{}:2379", stage.lab().address(&instance)?)], None).await?;
+        member.defragment().await?;
+        let size = member.status().await?.db_size();
+        ensure!(size < 1 << 20, "the database of {instance} still has {size} bytes");
     }
     for alarm in client.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?.alarms() {
         let mut options = etcd_client::AlarmOptions::new();
