@@ -4,6 +4,8 @@
 
 #[path = "disasters/all.rs"]
 mod all;
+#[path = "disasters/clock.rs"]
+mod clock;
 #[path = "disasters/disk.rs"]
 mod disk;
 #[allow(dead_code, reason = "shared with lab_etcd, which uses the rest")]

@@ -28,9 +28,9 @@ pub struct Row {
     /// From the fault until a client's write was acknowledged again; none where that is not the point.
     #[serde(rename = "writes_after_ms", serialize_with = "table::ms")]
     pub writes_after: Option<Duration>,
-    /// From the fault until the voters were the live instances again, all in service.
-    #[serde(rename = "whole_after_ms", serialize_with = "table::ms")]
-    pub whole_after: Option<Duration>,
+    /// From the fault until the voters were the live instances again, all in service; or until an agent said why not.
+    #[serde(rename = "settled_after_ms", serialize_with = "table::ms")]
+    pub settled_after: Option<Duration>,
     /// The last revision of the snapshot that was restored.
     pub revision: Option<u64>,
     /// Acknowledged writes that are not there any more, of how many.
@@ -60,13 +60,13 @@ impl Row {
     #[must_use]
     pub fn new(scenario: &'static str, failed: &'static str, came_back: impl Into<String>) -> Self {
         let came_back = came_back.into();
-        Self { scenario, failed, came_back, writes_after: None, whole_after: None, revision: None, lost: None }
+        Self { scenario, failed, came_back, writes_after: None, settled_after: None, revision: None, lost: None }
     }
 
     /// The same, with the times from the fault until writes went on, and until all was whole.
     #[must_use]
     pub fn took(self, took: Took) -> Self {
-        Self { writes_after: Some(took.writes), whole_after: Some(took.whole), ..self }
+        Self { writes_after: Some(took.writes), settled_after: Some(took.whole), ..self }
     }
 
     /// The same, where only the first is the point.
@@ -77,8 +77,8 @@ impl Row {
 
     /// The same, where writes are not the point.
     #[must_use]
-    pub fn whole_after(self, took: Duration) -> Self {
-        Self { whole_after: Some(took), ..self }
+    pub fn settled_after(self, took: Duration) -> Self {
+        Self { settled_after: Some(took), ..self }
     }
 
     /// The same, with what was restored.

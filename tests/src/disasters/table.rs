@@ -7,7 +7,7 @@ use serde::Serializer;
 use super::{Lost, Row};
 
 const HEAD: &str = "\
-| Scenario | What failed | How it came back | Writes after | Whole after | Revision restored | Lost writes |
+| Scenario | What failed | How it came back | Writes after | Settled after | Revision restored | Lost writes |
 |---|---|---|---:|---:|---:|---:|
 ";
 
@@ -22,10 +22,10 @@ pub(super) fn markdown(rows: &[&Row]) -> String {
 fn line(row: &Row) -> String {
     let cell = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
     let Row { scenario, failed, came_back, .. } = row;
-    let (writes, whole) = (cell(row.writes_after.map(seconds)), cell(row.whole_after.map(seconds)));
+    let (writes, settled) = (cell(row.writes_after.map(seconds)), cell(row.settled_after.map(seconds)));
     let revision = cell(row.revision.map(|revision| revision.to_string()));
     let lost = cell(row.lost.map(|Lost { lost, acknowledged }| format!("{lost} of {acknowledged}")));
-    format!("| {scenario} | {failed} | {came_back} | {writes} | {whole} | {revision} | {lost} |\n")
+    format!("| {scenario} | {failed} | {came_back} | {writes} | {settled} | {revision} | {lost} |\n")
 }
 
 fn seconds(took: Duration) -> String {

@@ -129,7 +129,7 @@ async fn two_groups_that_come_up_at_once_found_one_cluster() -> anyhow::Result<(
         "nothing: a fresh name, groups of 2 and 1 launched together",
         "one founded, by conditional put, and the others joined it",
     )
-    .whole_after(took)
+    .settled_after(took)
     .record()
 }
 
@@ -182,7 +182,7 @@ async fn a_charter_without_snapshots_founds_nothing() -> anyhow::Result<()> {
         "all machines and disks; the charter is there, no snapshot is",
         "it halts and says what is missing; nothing starts, no launch hook is completed",
     )
-    .whole_after(halted)
+    .settled_after(halted)
     .record()
 }
 
@@ -212,7 +212,7 @@ async fn one_of_one_dies_and_no_snapshot_verifies() -> anyhow::Result<()> {
         "the machine, its disk, and one bit of every snapshot",
         "it halts and names them; nothing starts, the launch hook is not completed",
     )
-    .whole_after(halted)
+    .settled_after(halted)
     .record()
 }
 

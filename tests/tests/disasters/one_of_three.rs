@@ -220,7 +220,7 @@ async fn a_replacement_comes_while_one_of_three_is_merely_silent() -> anyhow::Re
         "nothing but its network or its scheduler, for 20 s; a fourth instance comes",
         "silence is no death: nobody was removed, the fourth joined when it answered again",
     )
-    .whole_after(whole)
+    .settled_after(whole)
     .lost(0, written.acked())
     .record()
 }

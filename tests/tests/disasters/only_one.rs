@@ -100,7 +100,7 @@ async fn the_volume_of_one_of_one_comes_back_on_another_machine() -> anyhow::Res
         "the machine; the volume with its data is attached to the replacement",
         "nothing older is restored over it, and nothing starts: it says whose data it is, for an operator",
     )
-    .whole_after(said)
+    .settled_after(said)
     .record()
 }
 

@@ -48,7 +48,7 @@ async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> 
         "two machines and their disks",
         "it halts and says so: the survivor keeps its data, and founds, restores and changes nothing",
     )
-    .whole_after(halted)
+    .settled_after(halted)
     .record()
 }
 

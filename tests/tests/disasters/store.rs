@@ -62,7 +62,7 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
         "upload begun, part, completion, read back, manifest; then one of three dies",
         "no half snapshot was ever listed, and the dead member was replaced without one",
     )
-    .whole_after(whole)
+    .settled_after(whole)
     .lost(0, written.acked())
     .record()
 }
@@ -167,7 +167,7 @@ async fn records_of_the_charter_expire_below_a_living_cluster() -> anyhow::Resul
         "all records but the newest; one of three dies; then the newest, and one of three dies",
         "the log went on from what was left, and the newest record was written again from the nodes' memory",
     )
-    .whole_after(whole)
+    .settled_after(whole)
     .lost(0, written.acked())
     .record()
 }
@@ -185,7 +185,7 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
         .collect::<Result<_, _>>()
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
     s3.expire(&format!("{FOLDER}charter/"))?;
-    stage.until_all_say(&["but no charter"]).await?;
+    stage.until_all_say(&["put the objects of `charter/` back", "leave the snapshots where they are"]).await?;
     stage.group.until_written(&writer, 100).await?;
     ensure!(records(&stage)?.is_empty(), "somebody began a charter anew: {:?}", records(&stage)?);
     let since = Instant::now();
@@ -211,7 +211,7 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
         "every record, while the cluster lives; they are put back; then one of three dies",
         "it served on and halted every change until they were back; then the dead one was replaced",
     )
-    .whole_after(whole)
+    .settled_after(whole)
     .lost(0, written.acked())
     .record()
 }
@@ -235,7 +235,7 @@ async fn the_charter_expires_and_everybody_dies() -> anyhow::Result<()> {
         "every record, all machines and disks",
         "it halts: a store with snapshots and no charter is no empty store; nothing starts",
     )
-    .whole_after(halted)
+    .settled_after(halted)
     .record()
 }
 
@@ -263,7 +263,7 @@ async fn the_same_store_and_name_are_used_from_elsewhere() -> anyhow::Result<()>
         "nothing: another account, then another region, names this cluster's store",
         "its agents halt and say whose charter it is; the cluster never notices",
     )
-    .whole_after(halted)
+    .settled_after(halted)
     .lost(0, written.acked())
     .record()
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::charter::{Log, Origin, Record, StoreView};
 use crate::memory::Memory;
 use crate::observation::Observation;
+use crate::snapshot::FOLDER;
 
 /// How the store and this node's memory of it fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +32,22 @@ pub(super) fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<
         reading if reading.fresh().is_none() => Charter::Unreadable(remembered, reading.why_not_fresh()),
         reading => match reading.fresh() {
             Some(StoreView::Charter(log)) => charter_in_store(log, remembered, seen),
-            Some(StoreView::Foreign { example }) => Charter::Foreign(format!(
-                "the store holds {example} under this cluster's prefix but no charter: move foreign objects away, or correct `quorate:store`"
-            )),
+            Some(StoreView::Foreign { example }) => Charter::Foreign(without_charter(example)),
             Some(StoreView::NotConfigured) => remembered.map_or(Charter::NoStore, Charter::Known),
             Some(StoreView::Absent) | None => nothing_stored(remembered),
         },
     }
+}
+
+/// Snapshots outlive a charter that a lifecycle rule expired. Whoever moved them away as foreign would make the store pass for an empty one.
+fn without_charter(example: &str) -> String {
+    if example.contains(&format!("/{FOLDER}/")) {
+        return format!(
+            "the store holds {example} but no charter any more, as if a lifecycle rule had expired it: put the objects of `charter/` back (a bucket with \
+             versions has them), and leave the snapshots where they are"
+        );
+    }
+    format!("the store holds {example} under this cluster's prefix but no charter: move foreign objects away, or correct `quorate:store`")
 }
 
 fn nothing_stored(remembered: Option<&Record>) -> Charter<'_> {
