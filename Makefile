@@ -18,7 +18,7 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-build setup-etcd setup-lint binaries demo test lint simulate bench bench-snapshot golden etcd-3.5 \
+.PHONY: help setup setup-build setup-etcd setup-lint binaries demo disasters test lint simulate bench bench-snapshot golden etcd-3.5 \
 	test-etcd-3.5 test-machine test-kube package check-packaging clean
 
 help: ## This list
@@ -26,6 +26,9 @@ help: ## This list
 
 demo: setup-etcd binaries ## A cluster on this machine, in a simulated region (SIZE=3, ROLE=etcd, JSON=1, ETCD=/path/to/etcd)
 	@$(LAB) demo --size $(SIZE) --role $(ROLE) --etcd $(abspath $(ETCD)) $(if $(JSON),--json)
+
+disasters: setup-etcd binaries ## The seven disasters with real agents and real etcd, and a table of them (ONLY=name plays some, README=1 rewrites README's)
+	@$(STAGE) disasters scripts/disasters $(ONLY)
 
 test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
 	@$(STAGE) tests scripts/run-tests $(LOCKED)

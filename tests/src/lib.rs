@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod disasters;
 pub mod k3s;
 pub mod kubernetes;
 pub mod lab;

@@ -5,6 +5,9 @@ use std::time::Duration;
 use quorate_core::time::Timestamp;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+/// For tests: by so many seconds this node's wall clock is off, as if it had been set wrong.
+const VARIABLE: &str = "QUORATE_CLOCK_OFF_S";
+
 /// The wall clock as it was at the start, carried on by `CLOCK_BOOTTIME`.
 ///
 /// It never steps back or jumps when the wall clock is set, and it counts the time that a machine was suspended: leases and
@@ -19,7 +22,8 @@ impl Clock {
     /// Anchors the clock. Call it once; two clocks of one process may differ by what the wall clock was set in between.
     #[must_use]
     pub fn start() -> Self {
-        Self { wall_at_start: read(ClockId::Realtime), boot_at_start: read(ClockId::Boottime) }
+        let off = std::env::var(VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+        Self { wall_at_start: moved(read(ClockId::Realtime), off), boot_at_start: read(ClockId::Boottime) }
     }
 
     /// The time now.
@@ -39,6 +43,11 @@ impl Clock {
     }
 }
 
+fn moved(time: Duration, by_seconds: i64) -> Duration {
+    let by = Duration::from_secs(by_seconds.unsigned_abs());
+    if by_seconds < 0 { time.saturating_sub(by) } else { time + by }
+}
+
 /// Negative parts exist only for a wall clock before 1970, which is as good as 1970.
 fn read(clock: ClockId) -> Duration {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
@@ -54,6 +63,12 @@ mod tests {
         let clock = Clock { wall_at_start: Duration::from_secs(1_000_000), boot_at_start: Duration::from_secs(50) };
         assert_eq!(clock.at(Duration::from_secs(50)), Timestamp(1_000_000_000));
         assert_eq!(clock.at(Duration::from_millis(51_250)), Timestamp(1_000_001_250));
+    }
+
+    #[test]
+    fn a_clock_may_be_off_in_either_direction() {
+        let day = Duration::from_secs(86_400);
+        assert_eq!((moved(day * 2, -86_400), moved(day, 86_400), moved(day, -100_000)), (day, day * 2, Duration::ZERO));
     }
 
     #[test]

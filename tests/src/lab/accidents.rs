@@ -74,6 +74,21 @@ impl Lab {
         self.machines.set_environment(name, value);
     }
 
+    /// The machines that are launched next take so long to boot, each the next of these; those after them as long as ever.
+    pub fn boot_takes(&self, delays: impl IntoIterator<Item = Duration>) {
+        self.machines.boot_takes(delays);
+    }
+
+    /// The whole machine stands still: its agent, its etcd, and whatever they have called.
+    pub fn freeze_machine(&self, instance: &InstanceId) {
+        processes::under(&self.disk(instance)).iter().for_each(|process| process.signal(Signal::STOP));
+    }
+
+    /// Lets a frozen machine go on.
+    pub fn thaw_machine(&self, instance: &InstanceId) {
+        processes::under(&self.disk(instance)).iter().for_each(|process| process.signal(Signal::CONT));
+    }
+
     /// Stops etcd in its tracks.
     ///
     /// # Errors

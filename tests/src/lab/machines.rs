@@ -1,6 +1,6 @@
 //! All the machines of a lab, and what they are started with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub(super) struct Machines {
     pub(super) clusters: Arc<Clusters>,
     root: PathBuf,
     boot: Duration,
+    /// How long the next boots take, where a test has said so.
+    boots: Mutex<VecDeque<Duration>>,
     programs: Mutex<Programs>,
     slots: Mutex<BTreeMap<InstanceId, Slot>>,
     /// What the lab itself failed to do.
@@ -68,6 +70,7 @@ impl Machines {
             clusters: Arc::new(Clusters::at(api)),
             root: root.to_owned(),
             boot,
+            boots: Mutex::default(),
             programs,
             slots: Mutex::default(),
             troubles: Mutex::default(),
@@ -121,6 +124,10 @@ impl Machines {
             Some(value) => environment.insert(name.to_owned(), value.to_owned()),
             None => environment.remove(name),
         };
+    }
+
+    pub(super) fn boot_takes(&self, delays: impl IntoIterator<Item = Duration>) {
+        lock(&self.boots).extend(delays);
     }
 
     /// The machine of an instance, which is made when it is first asked for.
@@ -194,7 +201,8 @@ impl Machinery for Machines {
         if machine.purpose.role.has_node() {
             machine.purpose.kubernetes = self.clusters.serve(&machine.purpose.cluster).await?.0;
         }
-        tokio::time::sleep(self.boot).await;
+        let boot = lock(&self.boots).pop_front().unwrap_or(self.boot);
+        tokio::time::sleep(boot).await;
         self.start_agent(&mut machine)
     }
 

@@ -47,7 +47,7 @@ pub use options::LabOptions;
 pub use settings::{AgentSettings, LISTEN};
 pub use store::Store;
 
-use crate::region::{GroupSpec, Region, RegionConfig};
+use crate::region::{AddressRange, GroupSpec, Region, RegionConfig};
 use crate::s3::S3Server;
 use crate::wire::{Asked, Faults, RegionServer};
 use machines::Machines;
@@ -93,7 +93,10 @@ impl Lab {
         let root = options.directory.as_deref().map_or_else(Root::create, Root::create_in)?;
         let storage = Storage::open(options.store, root.path(), subnet.api().ip()).await?;
         options.environment.extend(storage.environment());
-        let region = Region::new(RegionConfig { addresses: subnet.instances(), ..options.region.clone() });
+        let region = Region::new(RegionConfig {
+            addresses: AddressRange { reuse: options.region.addresses.reuse, ..subnet.instances() },
+            ..options.region.clone()
+        });
         let mut server = RegionServer::start(region, subnet.api()).await.context("cannot serve the region")?;
         let events = server.take_events();
         let machines = Arc::new(Machines::new(server, options, root.path()));

@@ -21,7 +21,7 @@ pub struct LabOptions {
     pub k3s: PathBuf,
     /// How fast it works; [`Pace::default`] is k3s' own.
     pub pace: Pace,
-    /// The region; its addresses are replaced by the lab's own network.
+    /// The region; its addresses are those of the lab's own network, given out again if it says so.
     pub region: RegionConfig,
     /// From power on until the agent starts: kernel and service manager.
     pub boot: Duration,

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_millis(400);
 pub struct Sightings {
     /// Every cluster id that any member ever stated.
     pub clusters: BTreeSet<EtcdClusterId>,
+    /// The most clusters that had a leader in one and the same look: with two of them there would be two histories.
+    pub most_clusters: usize,
     /// When an instance was first listed as a voter.
     pub voting_since: BTreeMap<InstanceId, Timestamp>,
     /// When the leader's list first lacked an instance that had voted.
@@ -99,6 +101,8 @@ async fn look(clients: &mut Clients, site: &Site) -> Vec<View> {
 impl Sightings {
     fn take(&mut self, views: &[View], now: Timestamp) {
         self.clusters.extend(views.iter().map(|view| view.cluster));
+        let led: BTreeSet<_> = views.iter().filter(|view| view.leads()).map(|view| view.cluster).collect();
+        self.most_clusters = self.most_clusters.max(led.len());
         for voter in views.iter().flat_map(View::voters).filter(|voter| !voter.name.is_empty()) {
             self.voting_since.entry(InstanceId::new(&voter.name)).or_insert(now);
         }

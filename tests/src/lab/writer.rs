@@ -129,6 +129,13 @@ impl Written {
         self.book.acked.len()
     }
 
+    /// The numbers of the writes that were acknowledged at a later revision than this one.
+    #[must_use]
+    pub fn after(&self, revision: u64) -> Vec<u64> {
+        let later = |at: i64| u64::try_from(at).is_ok_and(|at| at > revision);
+        self.book.acked.iter().filter(|(_, at)| later(**at)).map(|(number, _)| *number).collect()
+    }
+
     /// How many tries failed; each was made again until it was acknowledged.
     #[must_use]
     pub fn failed(&self) -> u64 {

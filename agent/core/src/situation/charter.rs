@@ -39,7 +39,8 @@ pub(super) fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<
     }
 }
 
-/// What an operator can do where objects lie without a charter: an order to found afresh would be refused there too.
+/// What an operator can do where objects lie without a charter: an order to found afresh would be refused there too. Snapshots outlive a charter that a
+/// lifecycle rule expired; whoever moved them away as foreign would make the store pass for an empty one.
 fn beside_no_charter(example: &str) -> String {
     let found = format!("the store holds {example} under this cluster's prefix but no charter");
     // Generations are numbers with leading zeros.
@@ -47,7 +48,7 @@ fn beside_no_charter(example: &str) -> String {
         return format!("{found}: move foreign objects away, or correct `quorate:store`");
     }
     format!(
-        "{found}: it was deleted beside its snapshots. Put its objects back (a bucket with versions keeps them), or correct `quorate:store`; to begin EMPTY, move the snapshots away first: until then `quorate recover --fresh` is refused too"
+        "{found}: it was deleted beside its snapshots, or a lifecycle rule expired it. Put the objects of `charter/` back (a bucket with versions has them), and leave the snapshots where they are; or correct `quorate:store`. To begin EMPTY, move the snapshots away first: until then `quorate recover --fresh` is refused too"
     )
 }
 

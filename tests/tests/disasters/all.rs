@@ -1,0 +1,260 @@
+//! D6 and D7: everything is gone; what comes back, and what must not.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use quorate_core::ids::InstanceId;
+use quorate_lab::disasters::Row;
+use quorate_lab::lab::witness::Witness;
+use quorate_lab::lab::{Lab, LabOptions, Store};
+use quorate_lab::region::{ActionResult, Process, Transition};
+use quorate_lab::s3::{Fault, Operation, Rule, Scope};
+use tokio::time::{Instant, sleep_until};
+
+use super::group::{CLUSTER, Group, LIMIT, LONG_HOOK};
+use super::stage::{Stage, options};
+
+#[tokio::test]
+async fn three_of_three_with_a_truncated_snapshot_and_a_late_instance() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let writer = stage.load(50).await?;
+    stage.save().await?;
+    stage.group.until_written(&writer, 50).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 50).await?;
+    stage.save().await?;
+    let newest = stage.snapshots().await?.pop().context("there is no snapshot")?;
+    let file = std::fs::OpenOptions::new().write(true).open(stage.data(&newest)?)?;
+    file.set_len(newest["size"].as_u64().context("a snapshot without a size")? / 2)?;
+    let (dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    // One that is on the list and silent would be waited for: silence is never consent.
+    stage.group.resize(2)?;
+    let took = stage.comes_back(&dead, since, 2).await?;
+    sleep_until(since + Duration::from_secs(30)).await;
+    stage.group.resize(3)?;
+    stage.group.settled(3, None).await?;
+    let restored = stage.restored(revision, &written).await?;
+    let key = newest["key"].as_str().unwrap_or_default();
+    let logs: String = stage.group.live().iter().map(|one| stage.lab().log(one)).collect();
+    ensure!(logs.contains(&format!("PASSES OVER {key}")), "nobody says that {key} is no snapshot\n{}", stage.lab().logs());
+    Row::new(
+        "D6: three of three, the newest snapshot truncated, one instance 30 s late",
+        "all machines, disks and half of a snapshot",
+        "the snapshot before it was restored by one of two; the late one joined them as a learner",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
+/// Every machine dies and the group ends; a group of another name, in another zone, goes on with the same cluster.
+#[tokio::test]
+async fn everything_is_destroyed_and_a_group_of_another_name_comes_up() -> anyhow::Result<()> {
+    let group = Group::launched_with(Lab::start(options()?).await?, 3, LONG_HOOK)?;
+    let mut stage = Stage::whole(group, 3).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    let old = stage.group.name.clone();
+    stage.lab().operator(|api| api.suspend_processes(&old, &[Process::Launch])).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let (dead, _) = stage.all_die();
+    let written = writer.stop().await;
+    stage.group.resize(0)?;
+    let since = Instant::now();
+    let next = stage.lab().group("etcd-next", CLUSTER, 3, LONG_HOOK).zone("eu-central-1b");
+    stage.group.name = stage.lab().create_group(next)?;
+    let took = stage.comes_back(&dead, since, 3).await?;
+    let restored = stage.restored(revision, &written).await?;
+    ensure!(stage.lab().live(&old).is_empty(), "the old group has instances");
+    Row::new(
+        "D7: everything, and the group's name too",
+        "all machines and disks; the group is at 0, another one in another zone comes up",
+        "the new group's first restored the newest snapshot",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
+fn in_s3() -> anyhow::Result<LabOptions> {
+    Ok(LabOptions { store: Store::S3, ..options()? })
+}
+
+#[tokio::test]
+async fn a_bucket_that_cannot_be_reached_is_no_empty_bucket() -> anyhow::Result<()> {
+    let stage = Stage::with(in_s3()?, 3).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    let out = stage.lab().s3()?.faults().add(Rule::new(Scope::everything(), Fault::HangUp));
+    let (dead, _) = stage.all_die();
+    let written = writer.stop().await;
+    stage.until_replaced(3).await?;
+    let says = stage.until_all_say(&["store"]).await?;
+    stage.nothing_starts().await?;
+    let since = Instant::now();
+    stage.lab().s3()?.faults().remove(out);
+    let took = stage.comes_back(&dead, since, 3).await?;
+    let restored = stage.restored(revision, &written).await?;
+    println!("without its store an agent says: {says}");
+    Row::new(
+        "D7: everything, and the bucket cannot be reached",
+        "all machines and disks, and the way to the bucket",
+        "everybody waited; from the moment it answered the newest snapshot was restored",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
+#[tokio::test]
+async fn two_groups_that_come_up_at_once_found_one_cluster() -> anyhow::Result<()> {
+    let lab = Lab::start(in_s3()?).await?;
+    let witness = Witness::of(&lab);
+    let since = Instant::now();
+    let groups = [("etcd-a", 2), ("etcd-b", 1)].map(|(name, size)| lab.create_group(lab.group(name, CLUSTER, size, LONG_HOOK)));
+    let groups = groups.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    lab.until_in_service(&groups[..], 3, LIMIT).await?;
+    lab.settled(&groups[..], 3, LIMIT, None).await?;
+    let took = since.elapsed();
+    let charter = lab.charter(CLUSTER)?;
+    let claims: Vec<_> = charter.iter().filter(|record| record["state"]["is"] == "founding").collect();
+    ensure!(claims.len() == 1 && claims[0]["origin"]["from"] == "empty", "{claims:#?}");
+    ensure!(witness.sightings().clusters.len() == 1, "{:?}", witness.sightings().clusters);
+    Row::new(
+        "D7: an empty bucket, two groups at once",
+        "nothing: a fresh name, groups of 2 and 1 launched together",
+        "one founded, by conditional put, and the others joined it",
+    )
+    .settled_after(took)
+    .record()
+}
+
+/// Both see an absent record and try to create it: the bucket lets one of them.
+#[tokio::test]
+async fn of_two_claimants_at_once_one_restores() -> anyhow::Result<()> {
+    let mut options = in_s3()?;
+    options.settings = options.settings.number("timing.rank_delay_s", 0.01);
+    let stage = Stage::with(options, 3).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    let s3 = stage.lab().s3()?;
+    let charter = Scope::from(Operation::Put).prefix(&format!("clusters/{CLUSTER}/charter/"));
+    // So long that everybody has decided before the first hears of it.
+    let slow = s3.faults().add(Rule::new(charter, Fault::Delay(Duration::from_millis(1500))).times(3));
+    s3.log().forget();
+    let (dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    let took = stage.comes_back(&dead, since, 3).await?;
+    ensure!(stage.lab().s3()?.faults().struck(slow) == 3, "nobody was slow to claim");
+    let restored = stage.restored(revision, &written).await?;
+    let refused: Vec<_> =
+        s3.log().of(Operation::Put).into_iter().filter(|line| line.key.contains("/charter/") && line.status == Some(412)).collect();
+    ensure!(!refused.is_empty(), "no claim met another: {:?}", s3.log().of(Operation::Put));
+    Row::new(
+        "D7: two claimants at once",
+        "all machines and disks; every replacement claims in the same second",
+        "the bucket took one claim and refused the others; one restored",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
+#[tokio::test]
+async fn a_charter_without_snapshots_founds_nothing() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    stage.load(50).await?.stop().await;
+    let (dead, since) = stage.all_die();
+    std::fs::remove_dir_all(stage.lab().store(CLUSTER).join(CLUSTER).join("snapshots"))?;
+    stage.until_replaced(3).await?;
+    stage.group.until_halted().await?;
+    let halted = since.elapsed();
+    stage.nothing_starts().await?;
+    refuses(&stage, &dead, &["none of the 0 snapshots", "recover --fresh"]).await?;
+    Row::new(
+        "D7: everything, and the snapshots too",
+        "all machines and disks; the charter is there, no snapshot is",
+        "it halts and says what is missing; nothing starts, no launch hook is completed",
+    )
+    .settled_after(halted)
+    .record()
+}
+
+/// D1d: they are all there, and none is what it was.
+#[tokio::test]
+async fn one_of_one_dies_and_no_snapshot_verifies() -> anyhow::Result<()> {
+    let stage = Stage::of(1).await?;
+    stage.load(50).await?.stop().await;
+    stage.save().await?;
+    let snapshots = stage.snapshots().await?;
+    for snapshot in &snapshots {
+        let path = stage.data(snapshot)?;
+        let mut bytes = std::fs::read(&path)?;
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes)?;
+    }
+    let (dead, since) = stage.all_die();
+    stage.until_replaced(1).await?;
+    stage.group.until_halted().await?;
+    let halted = since.elapsed();
+    stage.nothing_starts().await?;
+    let newest = snapshots.last().and_then(|one| one["key"].as_str()).context("there is no snapshot")?;
+    refuses(&stage, &dead, &["every voter of the established cluster is gone", newest, "recover --fresh"]).await?;
+    Row::new(
+        "D1d: one of one, and no snapshot verifies",
+        "the machine, its disk, and one bit of every snapshot",
+        "it halts and names them; nothing starts, the launch hook is not completed",
+    )
+    .settled_after(halted)
+    .record()
+}
+
+/// `quorate status` says all that is missing, and what an operator can do.
+async fn refuses(stage: &Stage, dead: &[InstanceId], words: &[&str]) -> anyhow::Result<()> {
+    let instance = stage.group.live().into_iter().find(|one| !dead.contains(one)).context("nobody was launched")?;
+    let told = stage.lab().type_in(&instance, "status", &[]).await?;
+    let missing: Vec<_> = words.iter().filter(|word| !told.out.contains(**word)).collect();
+    ensure!(missing.is_empty(), "`quorate status` says nothing of {missing:?}: {told:?}");
+    let region = stage.lab().region().lock();
+    let mut launches = region.actions().iter().filter(|one| one.transition == Transition::Launching && one.instance == instance);
+    ensure!(launches.all(|one| one.completed() != Some(ActionResult::Continue)), "a launch hook was completed");
+    Ok(())
+}
+
+/// Another cluster's snapshot lies in the folder, with a later name than any of its own.
+#[tokio::test]
+async fn another_clusters_snapshot_is_passed_over_by_name() -> anyhow::Result<()> {
+    let stage = Stage::of(1).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    let newest = stage.snapshots().await?.pop().context("there is no snapshot")?;
+    let own = stage.data(&newest)?;
+    let stranger = own.with_file_name("00000000000099999999-0000000000001-i-stranger.json");
+    let manifest = std::fs::read_to_string(own.with_extension("json"))?;
+    std::fs::write(&stranger, manifest.replace(&format!("\"cluster\": \"{CLUSTER}\""), "\"cluster\": \"other\""))?;
+    std::fs::copy(&own, stranger.with_extension("db"))?;
+    let (dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    let took = stage.comes_back(&dead, since, 1).await?;
+    let restored = stage.restored(revision, &written).await?;
+    let log = stage.lab().log(&stage.group.live()[0]);
+    let line = log.lines().find(|line| line.contains("PASSES OVER")).unwrap_or_default();
+    ensure!(line.contains("i-stranger.json") && line.contains("cluster other"), "it is not passed over by name: {line}");
+    Row::new(
+        "D7: a snapshot of another cluster",
+        "the machine and its disk; a later snapshot in the folder is another cluster's",
+        "it was passed over by name, and the own one restored",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}

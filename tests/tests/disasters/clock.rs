@@ -1,0 +1,64 @@
+//! Clocks that are wrong by a day, in either direction.
+
+use anyhow::{Context, ensure};
+use quorate_core::ids::InstanceId;
+use quorate_lab::disasters::Row;
+use rustix::process::Signal;
+
+use super::stage::Stage;
+
+/// The agent's own offset, in seconds.
+const CLOCK: &str = "QUORATE_CLOCK_OFF_S";
+const DAY: i64 = 86_400;
+
+/// Starts this instance's agent again, with its clock off by so much.
+async fn set(stage: &Stage, instance: &InstanceId, seconds: i64) -> anyhow::Result<()> {
+    stage.lab().kill_agent(instance, Signal::TERM).await?;
+    stage.lab().agent_environment(CLOCK, Some(&seconds.to_string()));
+    let started = stage.lab().start_agent(instance).await;
+    stage.lab().agent_environment(CLOCK, None);
+    started
+}
+
+/// The leader's agent lives tomorrow, a follower's yesterday; the third dies, then all do.
+#[tokio::test]
+async fn two_clocks_are_off_by_a_day() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let leader = stage.lab().leader(&stage.group.name).await?;
+    let [behind, victim]: [InstanceId; 2] =
+        stage.lab().followers(&stage.group.name).await?.try_into().map_err(|_| anyhow::anyhow!("not three"))?;
+    set(&stage, &leader, DAY).await?;
+    set(&stage, &behind, -DAY).await?;
+    let writer = stage.load(100).await?;
+    stage.lab().hard_kill(&victim);
+    stage.until_gone(&[victim]).await?;
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    tomorrows(&stage, &leader).await?;
+    let writer = stage.load(50).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    let (dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    let took = stage.comes_back(&dead, since, 3).await?;
+    let restored = stage.restored(revision, &written).await?;
+    Row::new(
+        "Clock: two of three off by a day",
+        "the clocks of two agents, one ahead and one behind; one of three dies, then all",
+        "replaced without loss; then the newest snapshot by revision was restored, not the one that is dated tomorrow",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
+/// The leader's agent did take a snapshot that is dated tomorrow, or the scenario would show nothing.
+async fn tomorrows(stage: &Stage, leader: &InstanceId) -> anyhow::Result<()> {
+    let now = stage.lab().now();
+    let snapshots = stage.snapshots().await?;
+    let taken = snapshots.iter().filter(|one| one["taken_by"] == leader.as_str()).filter_map(|one| one["taken_at"].as_u64()).max();
+    let taken = taken.context("the leader's agent took no snapshot")?;
+    ensure!(taken > now.0 + 80_000_000, "its newest snapshot is dated {taken}, and now is {now:?}");
+    Ok(())
+}

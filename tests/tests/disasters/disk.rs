@@ -1,0 +1,223 @@
+//! Disks that are full: the store's, the one to restore on, and etcd's own quota.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use etcd_client::{AlarmAction, AlarmType, Client, CompactionOptions};
+use quorate_core::ids::InstanceId;
+use quorate_lab::disasters::{Row, Took};
+use quorate_lab::lab::writer::Label;
+use quorate_lab::lab::{Lab, LabOptions};
+use quorate_lab::region::Transition;
+use tokio::time::{Instant, sleep};
+
+use super::group::{Group, HOOK, LIMIT};
+use super::stage::{Stage, options};
+
+/// A small file system in memory. Dropping it takes it away.
+struct Small(PathBuf);
+
+impl Small {
+    /// One of so many MiB; none where this process may not mount.
+    fn mounted(mib: u32, test: &str) -> anyhow::Result<Option<Self>> {
+        let small = Self(tempfile_in_tmp()?);
+        let mounted = mount(&["-t", "tmpfs", "-o", &format!("size={mib}m"), "quorate-disasters"], &small.0)?;
+        if mounted {
+            return Ok(Some(small));
+        }
+        println!("SKIPPED {test}: mounting a small file system takes root");
+        Ok(None)
+    }
+
+    /// Room is made.
+    fn grow(&self, mib: u32) -> anyhow::Result<()> {
+        ensure!(mount(&["-o", &format!("remount,size={mib}m")], &self.0)?, "cannot make {} larger", self.0.display());
+        Ok(())
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+fn tempfile_in_tmp() -> anyhow::Result<PathBuf> {
+    let made = Command::new("mktemp").args(["--directory", "--tmpdir", "quorate-disasters-XXXXXX"]).output()?;
+    ensure!(made.status.success(), "mktemp: {}", String::from_utf8_lossy(&made.stderr));
+    Ok(PathBuf::from(String::from_utf8(made.stdout)?.trim()))
+}
+
+fn mount(arguments: &[&str], place: &Path) -> anyhow::Result<bool> {
+    let mounted = Command::new("mount").args(arguments).arg(place).output().context("cannot run mount")?;
+    Ok(mounted.status.success())
+}
+
+async fn client(group: &Group) -> anyhow::Result<Client> {
+    let leader = group.lab.leader(&group.name).await?;
+    Ok(Client::connect([format!("http://{}:2379", group.lab.address(&leader)?)], None).await?)
+}
+
+/// Values of one MiB under numbered keys, until there are so many, or etcd takes no more.
+async fn fill(group: &Group, mib: usize) -> anyhow::Result<()> {
+    let client = client(group).await?;
+    for index in 0..mib {
+        let put = client.kv_client().put(format!("/fill/{index}"), vec![b'x'; 1 << 20], None).await;
+        if put.is_err_and(|error| error.to_string().contains("database space exceeded")) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_stores_disk_is_full_while_snapshots_are_taken() -> anyhow::Result<()> {
+    let Some(small) = Small::mounted(8, "the_stores_disk_is_full_while_snapshots_are_taken")? else { return Ok(()) };
+    let lab = Lab::start(options()?).await?;
+    std::os::unix::fs::symlink(&small.0, lab.directory().join("store"))?;
+    let stage = Stage::whole(Group::launched(lab, 3)?, 3).await?;
+    fill(&stage.group, 16).await?;
+    let writer = stage.load(50).await?;
+    let first = stage.group.live()[0].clone();
+    let before = stage.snapshots().await?.len();
+    let printed = stage.lab().type_in(&first, "snapshot", &["save"]).await?;
+    ensure!(!printed.succeeded && printed.err.contains("No space left"), "{printed:?}");
+    ensure!(stage.snapshots().await?.len() == before, "half a snapshot is listed");
+    let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
+    writer.label(Label::Kill);
+    let since = Instant::now();
+    stage.lab().hard_kill(&victim);
+    stage.until_gone(std::slice::from_ref(&victim)).await?;
+    stage.group.settled(3, None).await?;
+    let whole = since.elapsed();
+    small.grow(256)?;
+    stage.save().await?;
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    Row::new(
+        "Disk: the store's is full",
+        "no room for a snapshot; then one of three dies",
+        "the dead one was replaced without a snapshot before; with room again the next was whole",
+    )
+    .settled_after(whole)
+    .lost(0, written.acked())
+    .record()
+}
+
+#[tokio::test]
+async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
+    let Some(small) = Small::mounted(24, "the_disk_to_restore_on_is_full")? else { return Ok(()) };
+    let stage = Stage::of(1).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    let data = small.0.join("etcd");
+    stage.lab().change_settings(|settings| settings.text("paths.data_dir", data.display()));
+    let (dead, _) = stage.all_die();
+    let written = writer.stop().await;
+    stage.until_replaced(1).await?;
+    let says = stage.until_all_say(&["bytes free", "make room"]).await?;
+    stage.nothing_starts().await?;
+    println!("on a full disk an agent says: {says}");
+    let since = Instant::now();
+    small.grow(512)?;
+    let took = stage.comes_back(&dead, since, 1).await?;
+    let restored = stage.restored(revision, &written).await?;
+    ensure!(data.join("member").is_dir(), "it was restored elsewhere");
+    Row::new(
+        "Disk: the one to restore on is full",
+        "the machine and its disk; the new one has no room",
+        "it said how much was missing; from the moment there was room the newest snapshot was restored",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
+/// etcd's quota is exceeded, so that no lease and no lock are to be had, while a member is told to go.
+///
+/// No other comes in its place: a new member replays the log, and with it all that had filled the others, which raises the alarm anew.
+#[tokio::test]
+async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = options.settings.number("etcd.quota_backend_mib", 16);
+    let stage = Stage::with(options, 3).await?;
+    let writer = stage.load(100).await?;
+    stage.witness.count_voters();
+    fill(&stage.group, 32).await?;
+    stage.group.resize(2)?;
+    let leaver = leaver_held_up(&stage).await?;
+    // Longer than its hook's timeout.
+    sleep(HOOK + Duration::from_secs(5)).await;
+    ensure!(hook_is_open(&stage, &leaver), "its hook was not kept open");
+    ensure!(leaver_held_up(&stage).await? == leaver, "it left without the lock");
+    let since = Instant::now();
+    make_room(&stage).await?;
+    stage.group.until_written(&writer, 20).await?;
+    let writes = since.elapsed();
+    stage.lab().until_gone(&leaver, LIMIT).await?;
+    stage.group.settled(2, None).await?;
+    let whole = since.elapsed();
+    let written = writer.stop().await;
+    stage.kept_all(2, &written).await?;
+    ensure!(stage.seen().fewest_voters >= Some(2), "{:?}", stage.seen());
+    Row::new(
+        "Disk: etcd is out of space while a member must leave",
+        "etcd's quota (NOSPACE): no writes, no leases, so no lock",
+        "the leave waited and said for what, its hook kept open; it went on when an operator had made room",
+    )
+    .took(Took { writes, whole })
+    .lost(0, written.acked())
+    .record()
+}
+
+/// The alarm is on, and who is to leave is still a member and says that the lock is refused.
+async fn leaver_held_up(stage: &Stage) -> anyhow::Result<InstanceId> {
+    let alarms = client(&stage.group).await?.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?;
+    ensure!(!alarms.alarms().is_empty(), "there is no alarm");
+    let held_up = || async {
+        for instance in stage.group.live() {
+            let status = stage.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
+            let votes = status["voters"].as_array().is_some_and(|voters| voters.len() == 3);
+            let says = status["says"].as_str().unwrap_or_default();
+            if status["phase"] == "leaving" && votes && says.contains("the lock was refused") {
+                return Ok(instance);
+            }
+        }
+        Err("nobody says that the lock is refused".to_owned())
+    };
+    let leaver = stage.lab().until(LIMIT, "the leaver to be held up", held_up).await?;
+    ensure!(stage.lab().log(&leaver).contains("database space exceeded"), "it does not say why: {}", stage.lab().log(&leaver));
+    Ok(leaver)
+}
+
+fn hook_is_open(stage: &Stage, leaver: &InstanceId) -> bool {
+    let region = stage.lab().region().lock();
+    let mut hooks = region.actions().iter().filter(|one| one.instance == *leaver && one.transition == Transition::Terminating);
+    hooks.any(|one| one.open() && one.heartbeats > 0)
+}
+
+/// What an operator does: deletes, compacts, defragments every member, and disarms.
+async fn make_room(stage: &Stage) -> anyhow::Result<()> {
+    let mut client = client(&stage.group).await?;
+    let deleted = client.delete("/fill/", Some(etcd_client::DeleteOptions::new().with_prefix())).await?;
+    let revision = deleted.header().context("an answer without a header")?.revision();
+    // Without `physical` it is answered before the space can be given back.
+    client.compact(revision, Some(CompactionOptions::new().with_physical())).await?;
+    for instance in stage.lab().lists().await.into_keys() {
+        let mut member = Client::connect([format!("http://{}:2379", stage.lab().address(&instance)?)], None).await?;
+        member.defragment().await?;
+        let size = member.status().await?.db_size();
+        ensure!(size < 1 << 20, "the database of {instance} still has {size} bytes");
+    }
+    for alarm in client.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?.alarms() {
+        let mut options = etcd_client::AlarmOptions::new();
+        options.with_member(alarm.member_id());
+        client.alarm(AlarmAction::Deactivate, AlarmType::Nospace, Some(options)).await?;
+    }
+    Ok(())
+}

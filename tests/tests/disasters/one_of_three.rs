@@ -1,0 +1,226 @@
+//! D3b: one of three dies, and the other two go on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::time::Timestamp;
+use quorate_lab::disasters::{Row, Took};
+use quorate_lab::lab::LabOptions;
+use quorate_lab::lab::writer::{Label, Writer};
+use tokio::time::{Instant, sleep};
+
+use super::group::{CRASH, LIMIT};
+use super::stage::{Stage, options};
+
+/// Two election timeouts of etcd, and what a shared machine of two cores adds.
+const WRITES_AGAIN: Duration = Duration::from_secs(5);
+
+/// Kills the machine of one of three and waits until it is replaced.
+async fn replaced(stage: &Stage, victim: &InstanceId, writer: &Writer) -> anyhow::Result<Took> {
+    let (died, since) = (stage.lab().now(), Instant::now());
+    stage.witness.count_voters();
+    writer.label(Label::Kill);
+    stage.lab().hard_kill(victim);
+    stage.group.until_written(writer, 50).await?;
+    stage.until_gone(std::slice::from_ref(victim)).await?;
+    stage.group.settled(3, None).await?;
+    let whole = since.elapsed();
+    let writes = writer.longest(Label::Kill).context("no write came after the kill")?.length;
+    ensure!(writes < WRITES_AGAIN, "no write was acknowledged for {} ms", writes.as_millis());
+    removed_first(stage, victim, died).await?;
+    Ok(Took { writes, whole })
+}
+
+/// The dead member went before the new one came, and a snapshot was taken before that.
+async fn removed_first(stage: &Stage, victim: &InstanceId, died: Timestamp) -> anyhow::Result<()> {
+    let seen = stage.seen();
+    ensure!(seen.fewest_voters == Some(2) && seen.most_members == 3, "voters 3, 2, 3, and never 4: {seen:?}");
+    let removed = *seen.removed_at.get(victim).context("it was never removed")?;
+    let replacement = stage.group.live().pop().context("nobody lives")?;
+    ensure!(removed < seen.voting_since[&replacement], "{replacement} was added before {victim} was removed");
+    let snapshots = stage.snapshots().await?;
+    let before = |at: u64| (died.0..=removed.0).contains(&at);
+    let taken = snapshots.iter().any(|one| one["trigger"] == "change" && one["taken_at"].as_u64().is_some_and(before));
+    ensure!(taken, "no snapshot was taken between the death at {died:?} and the removal at {removed:?}: {snapshots:#?}");
+    Ok(())
+}
+
+async fn dies(row: Row, options: LabOptions, pick: impl AsyncFn(&Stage) -> anyhow::Result<InstanceId>) -> anyhow::Result<()> {
+    let stage = Stage::with(options, 3).await?;
+    let victim = pick(&stage).await?;
+    let writer = stage.load(100).await?;
+    let took = replaced(&stage, &victim, &writer).await?;
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    row.took(took).lost(0, written.acked()).record()
+}
+
+async fn follower(stage: &Stage) -> anyhow::Result<InstanceId> {
+    Ok(stage.lab().followers(&stage.group.name).await?.remove(0))
+}
+
+#[tokio::test]
+async fn the_leader_of_three_dies() -> anyhow::Result<()> {
+    let row = Row::new(
+        "D3b: one of three, the leader",
+        "the machine and its disk",
+        "removed after a snapshot, then its replacement joined as a learner",
+    );
+    dies(row, options()?, async |stage: &Stage| stage.lab().leader(&stage.group.name).await).await
+}
+
+#[tokio::test]
+async fn a_follower_of_three_dies() -> anyhow::Result<()> {
+    let row = Row::new(
+        "D3b: one of three, a follower",
+        "the machine and its disk",
+        "removed after a snapshot, then its replacement joined as a learner",
+    );
+    dies(row, options()?, async |stage: &Stage| follower(stage).await).await
+}
+
+/// With addresses that are given out again, the replacement gets the dead one's.
+#[tokio::test]
+async fn the_replacement_has_the_address_of_the_dead() -> anyhow::Result<()> {
+    let mut options = options()?;
+    options.region.addresses.reuse = true;
+    let stage = Stage::with(options, 3).await?;
+    let victim = follower(&stage).await?;
+    let address = stage.lab().address(&victim)?;
+    let writer = stage.load(100).await?;
+    let took = replaced(&stage, &victim, &writer).await?;
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    let replacement = stage.group.live().pop().context("nobody lives")?;
+    ensure!(stage.lab().address(&replacement)? == address, "{replacement} has another address than {victim}");
+    Row::new(
+        "D3b: one of three, the same address again",
+        "the machine and its disk; its replacement has its address",
+        "removed after a snapshot; nobody took the replacement for the dead",
+    )
+    .took(took)
+    .lost(0, written.acked())
+    .record()
+}
+
+/// The replacement's agent dies at this point, its machine does not, and a service manager starts it again.
+async fn joiner_dies(point: &str, row: Row) -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let victim = follower(&stage).await?;
+    let writer = stage.load(100).await?;
+    stage.lab().agent_environment(CRASH, Some(point));
+    stage.witness.count_voters();
+    writer.label(Label::Kill);
+    let since = Instant::now();
+    stage.lab().hard_kill(&victim);
+    let joiner = stage.lab().until(LIMIT, "the joiner to die", || async { stage.agentless().ok_or("nobody died".to_owned()) }).await?;
+    stage.lab().agent_environment(CRASH, None);
+    let added = member_at(&stage, &joiner).await?.with_context(|| format!("{joiner} was not added before it died"))?;
+    // Long enough for the others to have added another, or to have promoted what does not run.
+    sleep(Duration::from_secs(2)).await;
+    stage.lab().start_agent(&joiner).await?;
+    stage.until_gone(std::slice::from_ref(&victim)).await?;
+    stage.group.settled(3, None).await?;
+    let whole = since.elapsed();
+    let writes = writer.longest(Label::Kill).context("no write came after the kill")?.length;
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    ensure!(member_at(&stage, &joiner).await? == Some(added), "it joined as another member");
+    ensure!(stage.seen().most_members == 3, "there were {} members", stage.seen().most_members);
+    row.took(Took { writes, whole }).lost(0, written.acked()).record()
+}
+
+/// The member at the address of this instance, whether or not it ever started.
+async fn member_at(stage: &Stage, instance: &InstanceId) -> anyhow::Result<Option<MemberId>> {
+    let url = format!("http://{}:2380", stage.lab().address(instance)?);
+    let lists = stage.lab().lists().await;
+    let view = lists.values().find(|view| view.leads()).context("nobody leads")?;
+    Ok(view.members.iter().find(|member| member.peer_urls.contains(&url)).map(|member| member.id))
+}
+
+#[tokio::test]
+async fn the_agent_of_the_replacement_dies_between_add_and_start() -> anyhow::Result<()> {
+    let row = Row::new(
+        "D3b: one of three, its replacement's agent dies between add and start",
+        "the machine and its disk, then the agent that joins",
+        "the next agent started the member that was added",
+    );
+    joiner_dies("before:start-member", row).await
+}
+
+#[tokio::test]
+async fn the_agent_of_the_replacement_dies_between_start_and_promote() -> anyhow::Result<()> {
+    let row = Row::new(
+        "D3b: one of three, its replacement's agent dies between start and promote",
+        "the machine and its disk, then the agent that joins",
+        "the next agent adopted the learner that ran",
+    );
+    joiner_dies("after:start-member", row).await
+}
+
+async fn member_ids(stage: &Stage, size: usize) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
+    let lists = stage.lab().until_whole(&stage.group.name, size, LIMIT).await?;
+    Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
+}
+
+#[tokio::test]
+async fn one_of_three_reboots() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let before = member_ids(&stage, 3).await?;
+    let writer = stage.load(100).await?;
+    stage.witness.count_voters();
+    let leader = stage.lab().leader(&stage.group.name).await?;
+    let pid = stage.lab().etcd_process(&leader).map(|etcd| etcd.pid);
+    writer.label(Label::Kill);
+    let since = Instant::now();
+    stage.lab().operator(|api| api.reboot_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let restarted = || async {
+        let now = stage.lab().etcd_process(&leader).map(|etcd| etcd.pid);
+        if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
+    };
+    stage.lab().until(LIMIT, "etcd to be started again", restarted).await?;
+    stage.group.settled(3, None).await?;
+    let whole = since.elapsed();
+    let writes = writer.longest(Label::Kill).context("no write came after the reboot")?.length;
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    ensure!(member_ids(&stage, 3).await? == before && stage.seen().fewest_voters == Some(3), "the membership changed: {:?}", stage.seen());
+    Row::new("D3b: one of three reboots", "the leader's machine, but not its disk", "no leave: the same member came back with its data")
+        .took(Took { writes, whole })
+        .lost(0, written.acked())
+        .record()
+}
+
+/// A new instance comes while one of three stands still but is in service: nobody takes that for a death, and the new one waits.
+#[tokio::test]
+async fn a_replacement_comes_while_one_of_three_is_merely_silent() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let before = member_ids(&stage, 3).await?;
+    let writer = stage.load(100).await?;
+    stage.witness.count_voters();
+    let silent = follower(&stage).await?;
+    stage.lab().freeze_machine(&silent);
+    stage.group.resize(4)?;
+    // Ten times the grace for the departed, and longer than a silent instance needs to be looked up.
+    sleep(Duration::from_secs(20)).await;
+    let seen = stage.seen();
+    ensure!(seen.fewest_voters == Some(3), "the silent one was removed: {seen:?}");
+    let since = Instant::now();
+    stage.lab().thaw_machine(&silent);
+    stage.group.settled(4, None).await?;
+    let whole = since.elapsed();
+    let written = writer.stop().await;
+    stage.kept_all(4, &written).await?;
+    let after = member_ids(&stage, 4).await?;
+    ensure!(before.iter().all(|(instance, member)| after.get(instance) == Some(member)), "{before:?} became {after:?}");
+    Row::new(
+        "D3b: one of three is silent and in service",
+        "nothing but its network or its scheduler, for 20 s; a fourth instance comes",
+        "silence is no death: nobody was removed, the fourth joined when it answered again",
+    )
+    .settled_after(whole)
+    .lost(0, written.acked())
+    .record()
+}

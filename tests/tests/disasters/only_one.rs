@@ -1,0 +1,111 @@
+//! D1 and D3a: a cluster of one loses its only machine.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::ensure;
+use quorate_lab::disasters::Row;
+use quorate_lab::lab::writer::Label;
+use quorate_lab::lab::{LabOptions, Store};
+use quorate_lab::s3::Operation;
+use tokio::time::Instant;
+
+use super::group::LIMIT;
+use super::stage::{Stage, options};
+
+#[tokio::test]
+async fn one_of_one_dies_with_its_disk() -> anyhow::Result<()> {
+    let stage = Stage::of(1).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    let (dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    let took = stage.comes_back(&dead, since, 1).await?;
+    let restored = stage.restored(revision, &written).await?;
+    ensure!(restored.lost >= 20, "20 writes came after the snapshot, and {} are lost", restored.lost);
+    Row::new("D1a, D3a: one of one", "the machine and its disk", "its replacement restored the newest snapshot, once")
+        .took(took)
+        .revision(restored.revision)
+        .lost(restored.lost, written.acked())
+        .record()
+}
+
+async fn in_s3() -> anyhow::Result<Stage> {
+    Stage::with(LabOptions { store: Store::S3, ..options()? }, 1).await
+}
+
+/// Nobody read the data of a snapshot since the log was last forgotten, but for the pages of one's own that are read back.
+fn no_snapshot_was_read(stage: &Stage) -> anyhow::Result<()> {
+    let log = stage.lab().s3()?.log();
+    let written: Vec<_> = [Operation::Put, Operation::Complete].into_iter().flat_map(|one| log.of(one)).map(|line| line.key).collect();
+    let read: Vec<_> =
+        log.of(Operation::Get).into_iter().filter(|line| line.key.ends_with(".db") && !written.contains(&line.key)).collect();
+    ensure!(read.is_empty(), "a snapshot was read: {read:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_of_one_reboots() -> anyhow::Result<()> {
+    let stage = in_s3().await?;
+    let writer = stage.load(100).await?;
+    stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    let only = stage.group.live().remove(0);
+    let before = stage.lab().until_whole(&stage.group.name, 1, LIMIT).await?;
+    stage.lab().s3()?.log().forget();
+    writer.label(Label::Kill);
+    let since = Instant::now();
+    stage.lab().operator(|api| api.reboot_instances(std::slice::from_ref(&only))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let down = || async { stage.lab().etcd_process(&only).map_or(Ok(()), |etcd| Err(format!("etcd is process {}", etcd.pid))) };
+    stage.lab().until(LIMIT, "etcd to stop", down).await?;
+    stage.group.until_written(&writer, 20).await?;
+    let writes = since.elapsed();
+    let written = writer.stop().await;
+    stage.kept_all(1, &written).await?;
+    ensure!(stage.lab().until_whole(&stage.group.name, 1, LIMIT).await? == before, "it is another member");
+    no_snapshot_was_read(&stage)?;
+    Row::new("D1c: one of one reboots", "the machine, but not its disk", "its own data won: the same member, and no snapshot was read")
+        .writes_after(writes)
+        .lost(0, written.acked())
+        .record()
+}
+
+/// The volume with the newest data is attached to the replacement: the snapshot, which is older, must not win over it.
+#[tokio::test]
+async fn the_volume_of_one_of_one_comes_back_on_another_machine() -> anyhow::Result<()> {
+    let stage = in_s3().await?;
+    stage.load(100).await?.stop().await;
+    stage.save().await?;
+    let only = stage.group.live().remove(0);
+    let volume = stage.lab().directory().join("volume");
+    stage.lab().freeze_machine(&only);
+    copy(&stage.lab().disk(&only).join("data"), &volume)?;
+    stage.lab().s3()?.log().forget();
+    // Time to attach it before the agent starts.
+    stage.lab().boot_takes([Duration::from_secs(3)]);
+    let (dead, since) = stage.all_die();
+    let launched = || async { stage.group.live().pop().filter(|one| !dead.contains(one)).ok_or("not launched yet".to_owned()) };
+    let next = stage.lab().until(LIMIT, "the replacement to be launched", launched).await?;
+    std::fs::create_dir_all(stage.lab().disk(&next))?;
+    std::fs::rename(&volume, stage.lab().disk(&next).join("data"))?;
+    let says = stage.until_all_say(&["holds the member data of", only.as_str()]).await?;
+    let said = since.elapsed();
+    stage.nothing_starts().await?;
+    no_snapshot_was_read(&stage)?;
+    stage.one_history(1)?;
+    println!("on another's volume an agent says: {says}");
+    Row::new(
+        "D1c: one of one, its volume on another machine",
+        "the machine; the volume with its data is attached to the replacement",
+        "nothing older is restored over it, and nothing starts: it says whose data it is, for an operator",
+    )
+    .settled_after(said)
+    .record()
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status()?;
+    ensure!(copied.success(), "cp: {copied}");
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! D4: more than a minority dies or falls silent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::ensure;
+use quorate_core::ids::{InstanceId, MemberId};
+use quorate_lab::disasters::Row;
+use quorate_lab::lab::writer::Label;
+use quorate_lab::region::{Service, View, ViewRule};
+use tokio::time::{Instant, sleep};
+
+use super::group::{CRASH, LIMIT};
+use super::stage::{Stage, options};
+
+/// Ten times the grace after which these agents act, and longer than EC2's silence lasts until an instance counts as gone.
+const LONG: Duration = Duration::from_secs(35);
+
+/// The members' ids, and the processes that they are.
+async fn members(stage: &Stage, size: usize) -> anyhow::Result<BTreeMap<InstanceId, (MemberId, Option<i32>)>> {
+    let lists = stage.lab().until_whole(&stage.group.name, size, LIMIT).await?;
+    let process = |instance: &InstanceId| stage.lab().etcd_process(instance).map(|etcd| etcd.pid);
+    Ok(lists.into_iter().map(|(instance, view)| (instance.clone(), (view.member, process(&instance)))).collect())
+}
+
+#[tokio::test]
+async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let writer = stage.load(100).await?;
+    let survivor = stage.lab().leader(&stage.group.name).await?;
+    let dead: Vec<_> = stage.group.live().into_iter().filter(|one| *one != survivor).collect();
+    let etcd = stage.lab().etcd_process(&survivor).map(|etcd| etcd.pid);
+    dead.iter().for_each(|instance| stage.lab().hard_kill(instance));
+    let since = Instant::now();
+    writer.stop().await;
+    stage.group.until_halted().await?;
+    let halted = since.elapsed();
+    // Long enough for everybody to have done what they should not.
+    sleep(Duration::from_secs(15)).await;
+    let status = stage.lab().status(&survivor).await?;
+    let says = status["says"].as_str().unwrap_or_default();
+    ensure!(status["needs_operator"] == true && says.contains("1 of 3 voters survive"), "the survivor says {says}");
+    ensure!(stage.lab().etcd_process(&survivor).map(|etcd| etcd.pid) == etcd, "the survivor's etcd was touched");
+    replacements_wait(&stage, &survivor)?;
+    stage.one_history(1)?;
+    Row::new(
+        "D4a: two of three",
+        "two machines and their disks",
+        "it halts and says so: the survivor keeps its data, and founds, restores and changes nothing",
+    )
+    .settled_after(halted)
+    .record()
+}
+
+/// They run no etcd, and their launch hooks are kept open and not completed.
+fn replacements_wait(stage: &Stage, survivor: &InstanceId) -> anyhow::Result<()> {
+    let replacements: Vec<_> = stage.group.live().into_iter().filter(|one| one != survivor).collect();
+    ensure!(replacements.len() == 2, "there are {} replacements", replacements.len());
+    let started = replacements.iter().find(|one| stage.lab().etcd_process(one).is_some());
+    ensure!(started.is_none(), "{started:?} runs an etcd");
+    stage.launches_are_kept_open(&replacements)
+}
+
+#[tokio::test]
+async fn two_of_three_stand_still_and_nobody_acts_on_it() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let writer = stage.load(100).await?;
+    let before = members(&stage, 3).await?;
+    let records = stage.lab().charter(super::group::CLUSTER)?.len();
+    let silent = stage.group.live().split_off(1);
+    writer.label(Label::Kill);
+    silent.iter().for_each(|instance| stage.lab().freeze_machine(instance));
+    sleep(LONG).await;
+    let thawed = Instant::now();
+    silent.iter().for_each(|instance| stage.lab().thaw_machine(instance));
+    stage.group.until_written(&writer, 50).await?;
+    let again = thawed.elapsed();
+    stage.group.settled(3, None).await?;
+    let written = writer.stop().await;
+    stage.kept_all(3, &written).await?;
+    ensure!(members(&stage, 3).await? == before, "the members, or their processes, are others: {before:?}");
+    ensure!(stage.lab().charter(super::group::CLUSTER)?.len() == records, "somebody wrote to the charter");
+    Row::new(
+        "D4b: two of three",
+        "two machines stand still for 35 s",
+        "nobody acted: the same members and processes went on when the two did",
+    )
+    .writes_after(again)
+    .lost(0, written.acked())
+    .record()
+}
+
+/// What differs from one run of the same disaster to the next; SplitMix64, for the order and not for secrets.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+/// All three die; their replacements boot within six seconds in any order, and what AWS tells is up to three seconds old.
+async fn three_of_three(seed: u64, scenario: &'static str) -> anyhow::Result<()> {
+    let mut dice = Dice(seed);
+    let stage = Stage::of(3).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    stage.lab().boot_takes((0..3).map(|_| Duration::from_millis(dice.below(6000))));
+    for service in [Service::Ec2, Service::AutoScaling] {
+        let view = View::Lag(Duration::from_millis(dice.below(3000)));
+        stage.lab().region().lock().add_view(ViewRule { service, caller: None, view });
+    }
+    let (dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    let took = stage.comes_back(&dead, since, 3).await?;
+    let restored = stage.restored(revision, &written).await?;
+    ensure!(restorers(&stage).len() == 1, "{:?} restored", restorers(&stage));
+    Row::new(scenario, "all machines and disks at once", "one replacement restored the newest snapshot, two joined it")
+        .took(took)
+        .revision(restored.revision)
+        .lost(restored.lost, written.acked())
+        .record()
+}
+
+/// Who began to restore.
+fn restorers(stage: &Stage) -> Vec<InstanceId> {
+    let restored = |instance: &InstanceId| stage.lab().log(instance).contains("restores snapshot");
+    stage.group.live().into_iter().filter(restored).collect()
+}
+
+#[tokio::test]
+async fn three_of_three_die_seed_1() -> anyhow::Result<()> {
+    three_of_three(1, "D4c: three of three, boot order 1").await
+}
+
+#[tokio::test]
+async fn three_of_three_die_seed_2() -> anyhow::Result<()> {
+    three_of_three(2, "D4c: three of three, boot order 2").await
+}
+
+#[tokio::test]
+async fn three_of_three_die_seed_3() -> anyhow::Result<()> {
+    three_of_three(3, "D4c: three of three, boot order 3").await
+}
+
+#[tokio::test]
+async fn three_of_three_die_seed_4() -> anyhow::Result<()> {
+    three_of_three(4, "D4c: three of three, boot order 4").await
+}
+
+#[tokio::test]
+async fn three_of_three_die_seed_5() -> anyhow::Result<()> {
+    three_of_three(5, "D4c: three of three, boot order 5").await
+}
+
+/// All three die; of their replacements the one that claimed dies at this point of its restore, with its machine.
+async fn claimant_dies(point: &str, scenario: &'static str) -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.group.until_written(&writer, 20).await?;
+    stage.lab().agent_environment(CRASH, Some(point));
+    let (mut dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    let claimant = stage.lab().until(LIMIT, "the claimant to die", || async { stage.agentless().ok_or("nobody died".to_owned()) }).await?;
+    stage.lab().agent_environment(CRASH, None);
+    // Nobody else is to die there.
+    for other in stage.group.live().into_iter().filter(|one| *one != claimant) {
+        let _ = stage.lab().kill_agent(&other, rustix::process::Signal::KILL).await;
+        stage.lab().start_agent(&other).await?;
+    }
+    stage.lab().hard_kill(&claimant);
+    dead.push(claimant);
+    let took = stage.comes_back(&dead, since, 3).await?;
+    let restored = stage.restored(revision, &written).await?;
+    Row::new(
+        scenario,
+        "all machines and disks, then the one that restores",
+        "another one claimed anew and restored the same snapshot from the store",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
+#[tokio::test]
+async fn the_claimant_dies_before_it_restores() -> anyhow::Result<()> {
+    claimant_dies("before:restore-snapshot", "D4d: the claimant dies before it restores").await
+}
+
+#[tokio::test]
+async fn the_claimant_dies_after_it_restored() -> anyhow::Result<()> {
+    claimant_dies("after:restore-snapshot", "D4d: the claimant dies after it restored").await
+}
+
+/// The machine stays, with a directory that is half of a restore: its own agent finishes.
+#[tokio::test]
+async fn the_claimants_agent_dies_while_it_restores() -> anyhow::Result<()> {
+    let stage = Stage::with(options()?, 1).await?;
+    let writer = stage.load(100).await?;
+    let revision = stage.save().await?;
+    stage.lab().agent_environment(CRASH, Some("before:restore-snapshot"));
+    let (dead, since) = stage.all_die();
+    let written = writer.stop().await;
+    let claimant = stage.lab().until(LIMIT, "the claimant to die", || async { stage.agentless().ok_or("nobody died".to_owned()) }).await?;
+    for point in [Some("after:restore-snapshot"), None] {
+        stage.lab().agent_ended(&claimant, LIMIT).await?;
+        stage.lab().agent_environment(CRASH, point);
+        stage.lab().start_agent(&claimant).await?;
+    }
+    let took = stage.comes_back(&dead, since, 1).await?;
+    let restored = stage.restored(revision, &written).await?;
+    Row::new(
+        "D4d: the claimant's agent dies twice",
+        "one of one, then the agent before and after its restore",
+        "the same agent went on where it had been",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
