@@ -19,8 +19,8 @@ pub(crate) struct Store {
     pub(crate) version: u64,
     /// Every etcd cluster that a record ever called established, for the invariants.
     pub(crate) ever_established: Vec<EtcdClusterId>,
-    /// The generation of each of them.
-    generations: BTreeMap<EtcdClusterId, Generation>,
+    /// The generations of each of them: k3s names no token, so that one restored at the same address has the same id.
+    generations: BTreeSet<(EtcdClusterId, Generation)>,
     /// Every member that a record ever named, for the invariants.
     pub(crate) ever_listed: BTreeSet<MemberId>,
     /// What lies beside the charter.
@@ -35,7 +35,9 @@ impl Store {
         }
         if let Some(cluster) = record.etcd_cluster.filter(|c| record.state == State::Established && !self.ever_established.contains(c)) {
             self.ever_established.push(cluster);
-            self.generations.insert(cluster, record.generation);
+        }
+        if let Some(cluster) = record.etcd_cluster.filter(|_| record.state == State::Established) {
+            self.generations.insert((cluster, record.generation));
         }
         self.ever_listed.extend(record.voters.iter().map(|v| v.member));
         self.records.insert(record.number, record.clone());
@@ -71,9 +73,9 @@ impl Store {
         self.records.values().next_back()
     }
 
-    /// The truth: the generation that this cluster was established as.
-    pub(crate) fn generation_of(&self, cluster: EtcdClusterId) -> Option<Generation> {
-        self.generations.get(&cluster).copied()
+    /// The truth: whether this cluster was established as this generation.
+    pub(crate) fn was_generation(&self, cluster: EtcdClusterId, generation: Generation) -> bool {
+        self.generations.contains(&(cluster, generation))
     }
 
     /// The truth: whether the last voter of all retired its cluster to this snapshot, and nothing was established since.

@@ -116,8 +116,10 @@ pub(super) fn nodes_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
     let is_member = |name: &str| members.iter().any(|m| s.instance_of(m).is_some_and(|i| i.as_str() == name));
     let nodes = s.seen.kubernetes.nodes.fresh()?;
     let (instance, uid) = nodes.iter().filter(|n| !n.ready && !is_member(&n.name)).find_map(|node| {
-        let ended = s.memory.terminated.iter().find(|id| id.as_str() == node.name)?;
-        Some((ended.clone(), node.uid.clone()))
+        // That it is there shows that EC2 knew it once: a Node may have come back with a snapshot, and nobody be left who saw its instance.
+        let forgotten = s.memory.not_found.iter().filter(|(_, (first, last))| last.since(*first) >= s.policy.unknown_is_gone_after);
+        let mut ended = s.memory.terminated.iter().chain(forgotten.map(|(id, _)| id));
+        Some((ended.find(|id| id.as_str() == node.name)?.clone(), node.uid.clone()))
     })?;
     let says = format!("deletes the Node of {instance}, which has ended");
     Some(Decision::act(Phase::Voter, Step::Node(NodeStep::Delete { instance, uid }), says))

@@ -44,7 +44,7 @@ impl World {
 
     fn mislabelled(&self, stored: &Stored, data: &Data) -> Option<String> {
         let manifest = &stored.manifest;
-        let right = data.cluster == manifest.etcd_cluster && self.store.generation_of(data.cluster) == Some(manifest.generation);
+        let right = data.cluster == manifest.etcd_cluster && self.store.was_generation(data.cluster, manifest.generation);
         (!right).then(|| {
             format!("is of etcd cluster {}, and called generation {} of {}", data.cluster, manifest.generation, manifest.etcd_cluster)
         })
