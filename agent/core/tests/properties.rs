@@ -363,7 +363,7 @@ fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
 /// Walks that never come past a rule would say nothing of it.
 #[test]
 fn walks_come_past_nearly_every_rule() {
-    let told: String = (0..800).map(|seed| walk::tell(&mut Dice::new(&property::survey::bytes(seed)))).collect();
+    let told: String = (0..1600).map(|seed| walk::tell(&mut Dice::new(&property::survey::bytes(seed)))).collect();
     let rules = story::rules_told(&told);
     for rule in [
         "heartbeat",

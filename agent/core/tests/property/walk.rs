@@ -99,6 +99,13 @@ impl<'a, 'b> Walk<'a, 'b> {
         if !self.dice.one_in(4) {
             self.line("policy network-trusted");
         }
+        match self.dice.below(6) {
+            0 => self.line("policy any"),
+            1 => self.line("policy no-restore"),
+            _ => {}
+        }
+        // What is fetched must be the newest at the next look too.
+        self.line("snapshots aged 5min");
         let hooks = *self.dice.pick(&["hooks launching 300s, terminating 300s", "hooks none"]);
         self.line(hooks);
         let size = 1 + self.dice.below(4);
@@ -235,7 +242,9 @@ impl<'a, 'b> Walk<'a, 'b> {
     /// What etcd and AWS make of a step by themselves.
     fn follow(&mut self, step: &Step) {
         match step {
-            Step::StartMember(Start::Found { .. }) | Step::RestoreOwnData { .. } => self.found(),
+            Step::StartMember(Start::Found { .. }) | Step::RestoreOwnData { .. } | Step::RestoreSnapshot { .. } => self.found(),
+            Step::FetchSnapshot { .. } => self.line("snapshots fetched"),
+            Step::TakeSnapshot(_) => self.line("snapshots taken"),
             Step::CompleteHook { instance, .. } if instance.as_str() == self.me => {
                 let leaving = self.world().memory.leaving.is_some();
                 self.line(if leaving { "own-state Terminating:Proceed" } else { "own-state InService" });
@@ -433,7 +442,8 @@ impl<'a, 'b> Walk<'a, 'b> {
             let order = *self.dice.pick(&["pause node", "pause cluster", "resume node", "resume cluster"]);
             return self.line(order);
         }
-        let order = *self.dice.pick(&["none", "leave", "recover-fresh"]);
+        let ways = ["recover-fresh", "recover-snapshot newest", "recover-survivor", "recover-survivor although-voters-differ"];
+        let order = if self.dice.flip() { *self.dice.pick(&ways) } else { *self.dice.pick(&["none", "leave"]) };
         self.line(format!("order {order}"));
     }
 }
