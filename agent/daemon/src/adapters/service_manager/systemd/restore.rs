@@ -32,7 +32,7 @@ pub(super) fn environment(binary: &Path, arguments: &[OsString]) -> Result<Strin
 
 fn plain(word: &std::ffi::OsStr) -> Result<&str, ServiceError> {
     let is_plain = |b: &u8| !b.is_ascii_control() && !b"'\"\\$".contains(b);
-    let text = word.to_str().filter(|text| text.as_bytes().iter().all(|b| is_plain(b)));
+    let text = word.to_str().filter(|text| text.as_bytes().iter().all(is_plain));
     let how = || format!("{:?} cannot be said to systemd", String::from_utf8_lossy(word.as_bytes()));
     text.ok_or_else(|| ServiceError::Unfit { program: "a restore", how: how() })
 }
