@@ -161,6 +161,11 @@ impl Cluster {
         for (node, last) in self.heartbeats.clone() {
             self.after(self.node_grace, Due::Silent(node, last));
         }
+        // Their kubelets run what had only been bound then.
+        let pods: Vec<Value> = self.all(Resource::Pods).cloned().collect();
+        for pod in pods {
+            self.pod_created(&Key::new(Resource::Pods, text(&pod, "/metadata/namespace"), super::object::name(&pod)), &pod);
+        }
         self.reconcile_soon();
         known
     }

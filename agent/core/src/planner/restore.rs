@@ -85,6 +85,11 @@ fn as_ordered<'a>(s: &Situation<'a>, record: &Record, key: Option<&SnapshotKey>)
     let Some(listing) = s.seen.snapshots.stored.fresh() else {
         return Restorable::Waits(format!("waits to read which snapshots the store holds: {}", s.seen.snapshots.stored.why_not_fresh()));
     };
+    // While there was a quorum, newer ones may have come.
+    let read = s.seen.snapshots.stored.at();
+    if s.memory.quorumless.is_some_and(|since| read.is_none_or(|at| at < since)) {
+        return Restorable::Waits("waits to list the store's snapshots once more, now that no quorum takes any".to_owned());
+    }
     match candidates(s, record, &listing.snapshots).find(|stored| key.is_none_or(|key| *key == stored.key)) {
         Some(stored) => Restorable::From(stored),
         None => Restorable::Halts(match key {
