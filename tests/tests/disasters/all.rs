@@ -79,6 +79,33 @@ async fn everything_is_destroyed_and_a_group_of_another_name_comes_up() -> anyho
     .record()
 }
 
+/// No disaster: the last voter saves all that there is before it goes, and nothing is lost.
+#[tokio::test]
+async fn a_group_is_scaled_to_nothing_and_back() -> anyhow::Result<()> {
+    let stage = Stage::with(in_s3()?, 3).await?;
+    let writer = stage.load(100).await?;
+    let gone = stage.group.live();
+    stage.group.resize(0)?;
+    stage.until_gone(&gone).await?;
+    let written = writer.stop().await;
+    let last = stage.lab().charter(CLUSTER)?.pop().context("there is no charter")?;
+    let revision = last["state"]["revision"].as_u64().with_context(|| format!("the cluster was not retired: {last:#}"))?;
+    let since = Instant::now();
+    stage.group.resize(3)?;
+    let took = stage.comes_back(&gone, since, 3).await?;
+    let restored = stage.restored(revision, &written).await?;
+    ensure!(restored.lost == 0, "{} acknowledged writes are lost", restored.lost);
+    Row::new(
+        "D7: scaled to nothing, and back",
+        "nothing: all instances left, one after the other",
+        "the last voter's final snapshot was restored, to which it had retired the cluster",
+    )
+    .took(took)
+    .revision(restored.revision)
+    .lost(restored.lost, written.acked())
+    .record()
+}
+
 fn in_s3() -> anyhow::Result<LabOptions> {
     Ok(LabOptions { store: Store::S3, ..options()? })
 }
