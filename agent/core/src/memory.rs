@@ -36,13 +36,15 @@ pub enum Order {
         /// Although this member's own list of voters differs from the charter's: the operator has seen both.
         although_voters_differ: bool,
     },
+    /// `quorate recover --moved-volume --cluster NAME`: go on from the data of the only voter, whose volume was moved to this instance.
+    RecoverMovedVolume,
 }
 
 impl Order {
     /// It brings the cluster back by giving something up: void where a quorum is alive.
     #[must_use]
     pub fn recovers(&self) -> bool {
-        matches!(self, Self::RecoverFresh | Self::RecoverSnapshot { .. } | Self::RecoverSurvivor { .. })
+        matches!(self, Self::RecoverFresh | Self::RecoverSnapshot { .. } | Self::RecoverSurvivor { .. } | Self::RecoverMovedVolume)
     }
 }
 

@@ -149,6 +149,13 @@ pub enum Step {
         /// Why, for the name in the trash and for the journal.
         why: &'static str,
     },
+    /// Label the data of a moved volume as this instance's. Nothing else of it changes.
+    AdoptData {
+        /// The instance that the label names.
+        owner: InstanceId,
+        /// The member whose data it is.
+        member: MemberId,
+    },
     /// Restore this instance's own, stopped data as a new one-member generation, and keep the old data.
     RestoreOwnData {
         /// The new generation.
@@ -210,6 +217,15 @@ pub enum Step {
         /// Whom.
         member: MemberId,
     },
+    /// MemberUpdate of this instance's own member, whose volume was moved here: it is at this address now.
+    UpdatePeerUrl {
+        /// Through which voter.
+        via: Via,
+        /// The member.
+        member: MemberId,
+        /// This instance's peer URL.
+        peer_url: Arc<str>,
+    },
     /// MoveLeader; the call must reach the leader itself, which is this member.
     MoveLeader {
         /// The leader's own endpoint.
@@ -262,6 +278,7 @@ impl Step {
             Self::StartMember(_) => "start-member",
             Self::StopMember(_) => "stop-member",
             Self::PutDataAside { .. } => "put-data-aside",
+            Self::AdoptData { .. } => "adopt-data",
             Self::RestoreOwnData { .. } => "restore-own-data",
             Self::FetchSnapshot { .. } => "fetch-snapshot",
             Self::RestoreSnapshot { .. } => "restore-snapshot",
@@ -272,6 +289,7 @@ impl Step {
             Self::AddLearner { .. } => "add-learner",
             Self::Promote { .. } => "promote",
             Self::RemoveMember { .. } => "remove-member",
+            Self::UpdatePeerUrl { .. } => "update-peer-url",
             Self::MoveLeader { .. } => "move-leader",
             Self::ReportUnhealthy => "report-unhealthy",
             Self::ForgetOrder => "forget-order",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::charter::Record;
 use crate::ids::{ClusterName, InstanceId, MemberId, SnapshotKey};
 use crate::memory::{Memory, Order};
-use crate::observation::{DataClaim, Observation};
+use crate::observation::{DataClaim, MovedVolume, Observation};
 use crate::plan::Step;
 use crate::planner;
 use crate::policy::Policy;
@@ -145,7 +145,10 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
         return Some("a quorum is alive, and nothing is recovered beside it".to_owned());
     }
     match order {
-        Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } if seen.me.role != Role::Etcd => {
+        Order::RecoverMovedVolume if seen.local.moved.is_none() => {
+            Some("no other instance's data lies in the data directory: `quorate status` says what does".to_owned())
+        }
+        Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverMovedVolume if seen.me.role != Role::Etcd => {
             Some("a distribution of Kubernetes keeps its etcd itself: see docs/k3s.md".to_owned())
         }
         Order::RecoverSurvivor { although_voters_differ: false } => known.voters_differ.map(|(own, charter)| {
@@ -180,6 +183,7 @@ fn in_words(order: &Order) -> String {
         Order::RecoverSnapshot { key: Some(key) } => format!("recover --snapshot {key}"),
         Order::RecoverSurvivor { although_voters_differ: false } => "recover --survivor".to_owned(),
         Order::RecoverSurvivor { although_voters_differ: true } => "recover --survivor --although-voters-differ".to_owned(),
+        Order::RecoverMovedVolume => "recover --moved-volume".to_owned(),
     }
 }
 
@@ -224,6 +228,7 @@ fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<Kept> {
 fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshots: &[Kept]) -> Vec<Way> {
     let mut all = Vec::new();
     if s.seen.me.role == Role::Etcd {
+        all.extend(s.seen.local.moved.as_ref().map(|moved| moved_volume(s, moved)));
         all.extend(record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders)));
         all.extend(snapshot(s, holders, snapshots));
     }
@@ -237,8 +242,15 @@ fn way(s: &Situation<'_>, order: Order, keeps: String, loses: String) -> Way {
     let mut memory = s.memory.clone();
     memory.kept.order = Some(order);
     let plan = planner::plan(s.seen, &memory, s.policy, s.now);
-    let possible = matches!(plan.step, Some(Step::CreateRecord(_) | Step::FetchSnapshot { .. }));
+    let possible = matches!(plan.step, Some(Step::CreateRecord(_) | Step::FetchSnapshot { .. } | Step::AdoptData { .. }));
     Way { command, keeps, loses, possible, then: plan.report.says.into_owned() }
+}
+
+fn moved_volume(s: &Situation<'_>, moved: &MovedVolume) -> Way {
+    let owner = &moved.owner;
+    let keeps = format!("all that the volume holds, which {owner} wrote; how far it goes shows when etcd runs on it");
+    let loses = format!("nothing, if it is the volume as {owner} left it; if it is an older copy of it, every write since");
+    way(s, Order::RecoverMovedVolume, keeps, loses)
 }
 
 fn survivor(s: &Situation<'_>, record: &Record, holders: &[Holder]) -> Way {

@@ -365,7 +365,9 @@ impl Agent {
             Some(Order::RecoverFresh) => {
                 "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard".to_owned()
             }
-            Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. })) => self.first_of(order),
+            Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverMovedVolume)) => {
+                self.first_of(order)
+            }
             None => "joins, if it is not a member already".to_owned(),
         };
         OrderAnswer { taken: true, says }

@@ -174,6 +174,9 @@ pub struct RecoverArgs {
     /// Restore this snapshot here, or the newest that verifies; what members still hold without quorum is given up, and kept in the trash.
     #[arg(long, value_name = "KEY|newest", requires = "cluster", group = "way")]
     pub snapshot: Option<String>,
+    /// Go on from the data of the cluster's only voter, whose volume was moved to this instance: the same member, and nothing lost if it is the newest copy.
+    #[arg(long, requires = "cluster", group = "way")]
+    pub moved_volume: bool,
     /// Found an EMPTY cluster in place of the lost one.
     #[arg(long, requires = "cluster", group = "way")]
     pub fresh: bool,
@@ -198,6 +201,7 @@ impl RecoverArgs {
         let key = self.snapshot.as_deref();
         match (self.survivor, key, self.fresh) {
             _ if self.dry_run => None,
+            _ if self.moved_volume => Some(Order::RecoverMovedVolume),
             (true, ..) => Some(Order::RecoverSurvivor { although_voters_differ: self.although_voters_differ }),
             (_, Some("newest"), _) => Some(Order::RecoverSnapshot { key: None }),
             (_, Some(key), _) => Some(Order::RecoverSnapshot { key: Some(key.into()) }),

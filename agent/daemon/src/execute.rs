@@ -85,6 +85,7 @@ impl Executor {
             Step::StartMember(start) => self.start(start).await,
             Step::StopMember(reason) => of(self.stop(*reason).await),
             Step::PutDataAside { why } => self.put_aside(why).await,
+            Step::AdoptData { owner, .. } => of(self.data_dir.adopt(owner, me)),
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
             Step::FetchSnapshot { key } => match &world.snapshots {
                 // Who could not restore it afterwards does not begin. A distribution restores with its own binary.
@@ -106,6 +107,7 @@ impl Executor {
             Step::AddLearner { via, peer_url } => world.etcd.add_learner(&via.url, peer_url).await,
             Step::Promote { via, member } => world.etcd.promote(&via.url, *member).await,
             Step::RemoveMember { via, member } => world.etcd.remove(&via.url, *member).await,
+            Step::UpdatePeerUrl { via, member, peer_url } => world.etcd.update_peer_url(&via.url, *member, peer_url).await,
             Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,

@@ -67,6 +67,8 @@ pub(crate) fn describe(step: &Step) -> String {
         },
         Step::StopMember(reason) => format!("stop etcd: {reason:?}"),
         Step::PutDataAside { why } => format!("put data aside: {why}"),
+        Step::AdoptData { owner, member } => format!("adopt the data of {owner}, member {member}"),
+        Step::UpdatePeerUrl { via, member, peer_url } => format!("list {member} at {peer_url} through {}", via.url),
         Step::RestoreOwnData { generation, .. } => format!("restore own data as generation {generation}"),
         Step::AcquireLock { via, purpose } => format!("acquire the lock through {} to {purpose}", via.url),
         Step::RenewLock { via } => format!("renew the lock through {}", via.url),

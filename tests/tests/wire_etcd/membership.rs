@@ -60,6 +60,20 @@ async fn a_learner_is_added_promoted_and_removed() {
     assert!(a.last_exit().await.starts_with("exit status: 0"), "a removed member ends by itself");
 }
 
+/// As after its volume was moved: what etcd was told at its first start is in its data, and stays so until it is told anew.
+#[tokio::test]
+async fn a_member_is_listed_at_a_new_address() {
+    let Some(etcd) = etcd_binary("a_member_is_listed_at_a_new_address") else { return };
+    let a = Node::new(&etcd, 22, 1, &[]);
+    let founded = a.found_and_open().await;
+    let elsewhere = "http://127.77.22.9:2380";
+    assert_eq!(a.etcd.update_peer_url(&a.url(), founded.member, elsewhere).await, Outcome::Done);
+    let listed = a.word().await.membership;
+    assert_eq!(listed.members.iter().map(|m| (m.id, &*m.peer_url)).collect::<Vec<_>>(), [(founded.member, elsewhere)]);
+    let unknown = a.etcd.update_peer_url(&a.url(), quorate_core::ids::MemberId(5), elsewhere).await;
+    assert!(!matches!(unknown, Outcome::Done), "{unknown:?}");
+}
+
 #[tokio::test]
 async fn without_quorum_only_the_local_list_is_given() {
     let Some(etcd) = etcd_binary("without_quorum_only_the_local_list_is_given") else { return };

@@ -88,7 +88,7 @@ fn seen(role: Role) -> Observation {
         store: unknown(),
         peers: BTreeMap::new(),
         callers: [].into(),
-        local: Local { data: unknown(), ran_this_boot: true, superseded: false, process: unknown(), shutdown: None },
+        local: Local { data: unknown(), moved: None, ran_this_boot: true, superseded: false, process: unknown(), shutdown: None },
         snapshots: SnapshotsView::none("nothing is known"),
         etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
         kubernetes: KubernetesView::none(),

@@ -97,6 +97,8 @@ fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)>
         Step::Promote { .. } => ("promote", policy.retry),
         Step::RemoveMember { .. } => ("remove", policy.retry),
         Step::MoveLeader { .. } => ("move", policy.retry),
+        Step::AdoptData { .. } => ("adopt", policy.retry),
+        Step::UpdatePeerUrl { .. } => ("peer-url", policy.retry),
         Step::ReportUnhealthy => ("unhealthy", policy.aws_hurry),
         Step::AcquireLock { .. } => ("lock", policy.retry),
         Step::SetPause { .. } | Step::ClearPause { .. } => ("pause", policy.cycle),

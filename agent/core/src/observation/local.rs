@@ -1,6 +1,6 @@
 //! This machine: the data directory and the member's process.
 
-use crate::ids::{EtcdClusterId, Generation, MemberId};
+use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::reading::Reading;
 use crate::time::Timestamp;
 
@@ -13,6 +13,15 @@ pub struct DataIdentity {
     pub member: Option<MemberId>,
     /// The generation; absent for data that Quorate did not make.
     pub generation: Option<Generation>,
+}
+
+/// Data that another instance wrote: its volume was moved here, or it came with a disk image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedVolume {
+    /// The instance that the label beside the data names.
+    pub owner: InstanceId,
+    /// Whose data it is.
+    pub data: DataIdentity,
 }
 
 /// What lies in the data directory.
@@ -64,6 +73,8 @@ pub struct Shutdown {
 pub struct Local {
     /// The data directory; unknown until its mount is proven and it could be read.
     pub data: Reading<LocalData>,
+    /// Why it is not known: what lies there is another instance's. It is nobody's data until an operator says that it is this instance's now.
+    pub moved: Option<MovedVolume>,
     /// etcd has run on this data since the machine booted. After a stop the remembered record alone does not permit a start.
     pub ran_this_boot: bool,
     /// Data of an older generation kept until the new one is established.

@@ -147,6 +147,7 @@ pub(super) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh && s.data_generation() == Some(record.generation),
         // A generation of the same origin may be the one that was lost: only a quorum's word tells.
         Some(Order::RecoverSnapshot { .. }) => matches!(record.origin, Origin::Snapshot { .. }) && is_founder_of_living(s, record),
+        Some(Order::RecoverMovedVolume) => is_founder_of_living(s, record),
         Some(Order::RecoverSurvivor { .. }) => {
             record.origin == (Origin::Survivor { instance: s.me().clone() }) && is_founder_of_living(s, record)
         }

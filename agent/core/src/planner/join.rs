@@ -13,7 +13,7 @@ use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{hooks, serve, worker};
+use super::{hooks, moved_volume, serve, worker};
 
 /// The joiner's own steps, while its disk is empty or its learner is not promoted yet.
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
@@ -164,6 +164,9 @@ fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<String> {
     }
     if let Some(learner) = membership.learner() {
         return Some(format!("waits until learner {learner} is promoted: etcd takes one learner at a time"));
+    }
+    if let Some((member, instance)) = moved_volume::not_at_its_address(s, membership) {
+        return Some(format!("waits until voter {member} is listed at the address of {instance}, to which its volume was moved"));
     }
     if let Some(silent) = membership.voters().find(|m| !s.is_healthy(m.id)) {
         return Some(format!("waits until voter {silent} answers: etcd adds nobody while a voter is unreachable"));

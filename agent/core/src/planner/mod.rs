@@ -11,6 +11,7 @@ mod hooks;
 mod join;
 mod learner;
 mod leave;
+mod moved_volume;
 mod no_quorum;
 mod node;
 mod ordered;
@@ -58,6 +59,7 @@ const RULES: &[Rule] = &[
     Rule { name: "leave", decide: leave::decide },
     Rule { name: "reboot", decide: reboot::decide },
     Rule { name: "warm", decide: serve::warm },
+    Rule { name: "moved-volume", decide: moved_volume::adopt },
     Rule { name: "unproven-disk", decide: serve::unproven_disk },
     Rule { name: "broken-charter", decide: charter::broken },
     Rule { name: "vanished-record", decide: charter::rewrite_vanished },
@@ -67,6 +69,7 @@ const RULES: &[Rule] = &[
     Rule { name: "superseded", decide: serve::superseded },
     Rule { name: "resume", decide: serve::resume },
     Rule { name: "broken-member", decide: serve::mend },
+    Rule { name: "new-address", decide: moved_volume::settle },
     Rule { name: "launch-hook", decide: hooks::complete_launch },
     Rule { name: "snapshot", decide: snapshots::due },
     Rule { name: "give-up-join", decide: join::give_up },

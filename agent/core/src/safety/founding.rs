@@ -51,7 +51,7 @@ fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
         Some(Order::Bootstrap) => true,
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh,
         Some(Order::RecoverSurvivor { .. }) => matches!(record.origin, Origin::Survivor { .. }),
-        Some(Order::RecoverSnapshot { .. } | Order::Leave) | None => false,
+        Some(Order::RecoverSnapshot { .. } | Order::RecoverMovedVolume | Order::Leave) | None => false,
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
             let done = f.highest()?.is_some_and(|r| r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) == Some(r.generation));
             if done || seen_by_others { Ok(()) } else { f.membership().map(|_| ()) }
         }
-        Some(Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. }) => {
+        Some(Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverMovedVolume) => {
             if seen_by_others {
                 Ok(())
             } else {

@@ -1,7 +1,8 @@
 //! Steps on this machine: starting and stopping etcd, and touching its data.
 
 use crate::charter::{ListedVoter, Origin, Record, State};
-use crate::ids::{Generation, InstanceId};
+use crate::ids::{Generation, InstanceId, MemberId};
+use crate::memory::Order;
 use crate::observation::{DataIdentity, Member, Membership, ShutdownKind};
 use crate::plan::{Start, StopReason};
 use crate::quorum;
@@ -172,6 +173,24 @@ pub(super) fn retires(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.voters.iter().all(is_over) && record.lists(f.me()), "others vote, or this node does not")?;
     let mine = f.data().is_some_and(|d| d.generation == Some(record.generation) && d.cluster.is_some() && d.cluster == record.etcd_cluster);
     require(mine, "its data is not the record's")
+}
+
+/// The label names an instance that has ended, and nobody else's data but this can be what stands established; an operator has said that it is the newest.
+pub(super) fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Verdict {
+    require(f.is_stopped(), "etcd is not known to be stopped")?;
+    require(f.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has said that the volume is the newest copy")?;
+    require(f.memory.leaving.is_none(), "it is leaving")?;
+    let moved =
+        f.seen.local.moved.as_ref().filter(|m| m.owner == *owner && m.data.member == Some(member)).ok_or("no such volume is here")?;
+    let record = f.highest()?.filter(|r| r.state == State::Established).ok_or("nothing is established")?;
+    let same =
+        moved.data.generation == Some(record.generation) && moved.data.cluster.is_some() && moved.data.cluster == record.etcd_cluster;
+    require(same, "it is not the data of what is established")?;
+    let alone = record.voters.iter().all(|v| v.instance == *owner && v.member == member) && record.lists(owner);
+    require(alone, "it was not the only voter's")?;
+    require(f.has_ended(owner), "EC2 does not say that its instance has ended")?;
+    let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
+    require(f.membership().is_err() && !seen_by_others, "a quorum is alive")
 }
 
 pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {

@@ -22,6 +22,18 @@ pub(super) fn add(f: &Facts<'_>, url: &str) -> Verdict {
     require(membership.voters().all(|m| f.answers(m.id)), "a voter does not answer")
 }
 
+/// Its own member alone, which answers under this instance's name, and at no other address than this instance's.
+pub(super) fn update_peer_url(f: &Facts<'_>, member: MemberId, url: &str) -> Verdict {
+    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    let membership = f.membership()?;
+    f.is_the_charters(membership)?;
+    let own = f.data().is_some_and(|d| d.member == Some(member));
+    let named = membership.get(member).is_some_and(|m| m.name.as_ref() == Some(f.me()));
+    require(own && named && f.answers(member), "it is not this instance's own member, answering under its name")?;
+    require(*url == *f.seen.me.role.peer_url(f.seen.me.address), "it is another's address")?;
+    require(!membership.members.iter().any(|m| m.id != member && *m.peer_url == *url), "another member is listed there")
+}
+
 pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(f.lock_outlasts_a_call(), NO_LOCK)?;
     let membership = f.membership()?;

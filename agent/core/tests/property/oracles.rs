@@ -5,7 +5,7 @@ mod founding;
 mod snapshots;
 
 use quorate_core::charter::{Origin, Record};
-use quorate_core::ids::MemberId;
+use quorate_core::ids::{InstanceId, MemberId};
 use quorate_core::memory::Order;
 use quorate_core::observation::{LifecycleState, ShutdownKind, Transition};
 use quorate_core::plan::{HookResult, Start, Step, StopReason, peer_url};
@@ -28,6 +28,14 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
         Step::StartMember(start) => start_member(&f, start),
         Step::StopMember(reason) => stop_member(&f, *reason),
         Step::PutDataAside { .. } => put_aside(&f),
+        Step::AdoptData { owner, member } => adopt(&f, owner, *member),
+        Step::UpdatePeerUrl { member, peer_url: url, .. } => {
+            must(f.holds_lock(), "the lock is not held")?;
+            must(f.own_member() == Some(*member) && f.is_healthy(*member), "it is not its own, or does not answer")?;
+            must(*url == peer_url(w.seen.me.address), "it is not this instance's address")?;
+            must(f.entry(*member).is_some_and(|m| m.name.as_ref() == Some(&w.seen.me.instance)), "another runs it")?;
+            must(f.is_the_charters_cluster(), "another etcd cluster answers than the charter's")
+        }
         Step::RestoreOwnData { generation, .. } => founding::restore(&f, *generation),
         Step::FetchSnapshot { .. } => {
             let ordered = matches!(w.memory.kept.order, Some(Order::RecoverSnapshot { .. }));
@@ -68,6 +76,21 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
 
 pub(crate) fn must(holds: bool, otherwise: &'static str) -> Judgement {
     if holds { Ok(()) } else { Err(otherwise) }
+}
+
+/// Nothing else can be what stands established: its only voter is gone for good, and this is what it wrote.
+fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Judgement {
+    must(f.w.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has ordered it")?;
+    must(f.is_stopped() && !f.is_leaving(), "etcd may run, or it leaves")?;
+    must(f.cluster().is_none(), "there is a quorum")?;
+    must(f.w.seen.peers.values().filter_map(|p| p.fresh()).all(|p| p.quorum.is_none()), "somebody sees a quorum")?;
+    must(f.is_gone(owner), "its owner may come back with it")?;
+    let record = f.stored().filter(|r| f.can_trust() && f.is_established(r)).ok_or("nothing established can be trusted")?;
+    let [voter] = &record.voters[..] else { return Err("others voted") };
+    must(voter.instance == *owner && voter.member == member, "the charter lists another voter")?;
+    let data = f.w.seen.local.moved.as_ref().filter(|m| m.owner == *owner).map(|m| &m.data).ok_or("it is not here")?;
+    must(data.generation == Some(record.generation) && data.member == Some(member), "it is another's data")?;
+    must(data.cluster.is_some() && data.cluster == record.etcd_cluster, "it is another etcd cluster's")
 }
 
 fn add(f: &Facts<'_>, url: &str) -> Judgement {

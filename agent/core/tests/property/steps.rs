@@ -37,6 +37,8 @@ pub(crate) fn thinkable(w: &World) -> Vec<Step> {
         for life in 0..2 {
             let id = member(index, life);
             all.push(Step::RemoveMember { via: via.clone(), member: id });
+            all.push(Step::AdoptData { owner: instance(index), member: id });
+            all.extend([0, 1].map(|at| Step::UpdatePeerUrl { via: via.clone(), member: id, peer_url: peer_url(address(at)) }));
             all.push(Step::Promote { via: via.clone(), member: id });
             all.push(Step::MoveLeader { via: via.clone(), to: id });
         }

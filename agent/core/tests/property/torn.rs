@@ -2,6 +2,7 @@
 
 mod cloud;
 mod etcd;
+mod moved;
 mod notices;
 mod records;
 mod snapshots;
@@ -57,6 +58,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     notices::notices(&mut w, &plot, dice);
     remember(&mut w, &plot, dice);
     snapshots::snapshots(&mut w, dice);
+    moved::moved(&mut w, &plot, dice);
     w
 }
 

@@ -82,7 +82,7 @@ fn nothing(me: Me) -> Observation {
         store: unknown(),
         peers: [].into(),
         callers: [].into(),
-        local: Local { data: unknown(), ran_this_boot: true, superseded: true, process: unknown(), shutdown: None },
+        local: Local { data: unknown(), moved: None, ran_this_boot: true, superseded: true, process: unknown(), shutdown: None },
         kubernetes: KubernetesView::none(),
         snapshots: SnapshotsView::none("nothing is known"),
         etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },

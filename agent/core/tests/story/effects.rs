@@ -46,6 +46,8 @@ fn apply(world: &mut World, step: &Step) {
         Step::StartMember(start) => start_member(world, start),
         Step::StopMember(_) => world.machine.stop(),
         Step::PutDataAside { .. } => world.machine.clear(),
+        Step::AdoptData { .. } => world.machine.adopt(),
+        Step::UpdatePeerUrl { member, peer_url, .. } => world.etcd.readdress(*member, peer_url),
         Step::RestoreOwnData { generation, .. } => {
             world.machine.hold(*generation, None);
             world.machine.keep_superseded(true);

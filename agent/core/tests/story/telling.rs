@@ -80,6 +80,8 @@ fn describe(step: &Step) -> String {
         Step::StartMember(start) => describe_start(start),
         Step::StopMember(reason) => format!("stop etcd ({reason:?})"),
         Step::PutDataAside { why } => format!("put the data aside ({why})"),
+        Step::AdoptData { owner, member } => format!("label the data of {owner}, member {member}, as its own"),
+        Step::UpdatePeerUrl { via, member, peer_url } => format!("list member {member} at {peer_url} through {}", via.member),
         Step::RestoreOwnData { generation, token } => format!("restore its own data as generation {generation} with token {token}"),
         Step::FetchSnapshot { key } => format!("fetch snapshot {key}"),
         Step::RestoreSnapshot { key, generation, token } => format!("restore snapshot {key} as generation {generation} with token {token}"),

@@ -210,6 +210,7 @@ fn order(words: &Words<'_>) -> Option<Order> {
         "bootstrap" => Some(Order::Bootstrap),
         "recover-fresh" => Some(Order::RecoverFresh),
         "recover-snapshot" => Some(Order::RecoverSnapshot { key: Some(words.nth(1)).filter(|key| *key != "newest").map(Into::into) }),
+        "recover-moved-volume" => Some(Order::RecoverMovedVolume),
         "recover-survivor" => Some(Order::RecoverSurvivor { although_voters_differ: words.has("although-voters-differ") }),
         "none" => None,
         _ => words.fail("no such order"),

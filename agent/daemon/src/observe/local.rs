@@ -34,6 +34,7 @@ impl LocalObserver {
         };
         self.settled = data.as_ref().ok().filter(|data| runs && is_whole(data)).cloned();
         Local {
+            moved: data.as_ref().err().and_then(|_| self.data_dir.moved(&self.me).ok().flatten()),
             data: reading(data, now),
             ran_this_boot,
             superseded: self.data_dir.superseded_exists().unwrap_or(true),

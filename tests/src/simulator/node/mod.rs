@@ -136,6 +136,7 @@ fn nothing_seen(me: Me) -> Observation {
         callers: BTreeSet::new(),
         local: Local {
             data: Reading::unknown(NOT_YET),
+            moved: None,
             ran_this_boot: false,
             superseded: false,
             process: Reading::unknown(NOT_YET),

@@ -121,6 +121,10 @@ impl EtcdWorld {
         self.members.retain(|m| m.id != id);
     }
 
+    pub(crate) fn readdress(&mut self, id: MemberId, peer_url: &str) {
+        self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.peer_url = peer_url.into());
+    }
+
     pub(crate) fn promote(&mut self, id: MemberId) {
         self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.learner = false);
     }

@@ -1,7 +1,7 @@
 //! This machine in a story: its disk and its etcd.
 
 use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
-use quorate_core::observation::{DataIdentity, Local, LocalData, Process, Shutdown, ShutdownKind};
+use quorate_core::observation::{DataIdentity, Local, LocalData, MovedVolume, Process, Shutdown, ShutdownKind};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
@@ -23,6 +23,7 @@ pub(crate) struct Machine {
     data: Option<LocalData>,
     etcd: Etcd,
     ran_this_boot: bool,
+    moved: Option<MovedVolume>,
     superseded: bool,
     since: Option<Timestamp>,
     shutdown: Option<Shutdown>,
@@ -30,14 +31,22 @@ pub(crate) struct Machine {
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { data: Some(LocalData::Empty), etcd: Etcd::Stopped, ran_this_boot: false, superseded: false, since: None, shutdown: None }
+        Self {
+            data: Some(LocalData::Empty),
+            etcd: Etcd::Stopped,
+            ran_this_boot: false,
+            moved: None,
+            superseded: false,
+            since: None,
+            shutdown: None,
+        }
     }
 }
 
 impl Machine {
     pub(crate) fn set(&mut self, verb: &str, words: &Words<'_>) {
         match verb {
-            "disk" => self.data = data(words),
+            "disk" => (self.data, self.moved) = disk(words),
             "superseded" => self.superseded = words.nth(0) == "kept",
             "reboot" => (self.etcd, self.ran_this_boot, self.shutdown) = (Etcd::Stopped, false, None),
             _ => self.set_process(words),
@@ -83,6 +92,11 @@ impl Machine {
         self.data = Some(LocalData::Present(identity));
     }
 
+    /// What another instance wrote is this one's now.
+    pub(crate) fn adopt(&mut self) {
+        self.data = self.moved.take().map(|moved| LocalData::Present(moved.data));
+    }
+
     pub(crate) fn keep_superseded(&mut self, kept: bool) {
         self.superseded = kept;
     }
@@ -104,6 +118,7 @@ impl Machine {
         let data = self.data.clone();
         Local {
             data: data.map_or_else(|| Reading::unknown("/var/lib/etcd is not mounted"), |data| Reading::Fresh(data, now)),
+            moved: self.moved.clone(),
             ran_this_boot: self.ran_this_boot,
             superseded: self.superseded,
             shutdown: self.shutdown,
@@ -119,6 +134,14 @@ impl Machine {
             Etcd::Running { loopback_only } => Reading::Fresh(Process::Running { since, loopback_only }, now),
             Etcd::Frozen => Reading::Fresh(Process::Running { since, loopback_only: false }, now),
         }
+    }
+}
+
+/// `from i-c generation 1 member c1` is another instance's; whatever else is this one's.
+fn disk(words: &Words<'_>) -> (Option<LocalData>, Option<MovedVolume>) {
+    match (words.after("from"), data(words)) {
+        (Some(owner), Some(LocalData::Present(data))) => (None, Some(MovedVolume { owner: owner.into(), data })),
+        (_, data) => (data, None),
     }
 }
 

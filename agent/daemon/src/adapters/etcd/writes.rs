@@ -35,6 +35,13 @@ impl Etcd {
         outcome::of(result, &["member not found"], &[])
     }
 
+    /// MemberUpdate: lists `member` at `peer_url` alone.
+    pub async fn update_peer_url(&self, url: &str, member: MemberId, peer_url: &str) -> Outcome {
+        let call = async |c: &etcd_client::Client| c.cluster_client().member_update(member.0, [peer_url.to_owned()]).await;
+        let result = self.endpoints.call(url, "MemberUpdate", self.call_timeout, call).await;
+        outcome::of(result, &[], &[])
+    }
+
     /// MoveLeader, which only the leader itself takes: `url` must be the leader's own endpoint.
     pub async fn move_leader(&self, url: &str, to: MemberId) -> Outcome {
         let call = async |c: &etcd_client::Client| c.maintenance_client().move_leader(to.0).await;

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use quorate_core::ids::InstanceId;
-use quorate_core::observation::{DataIdentity, LocalData};
+use quorate_core::observation::{DataIdentity, LocalData, MovedVolume};
 use quorate_core::time::Timestamp;
 
 use super::{HostError, Label, Trash, WalIdentity, atomic, wal};
@@ -74,12 +74,38 @@ impl DataDir {
         if let Some(owner) = label.as_ref().map(|l| &l.instance).filter(|owner| *owner != me) {
             return Err(HostError::ForeignData { data_dir: self.path.clone(), owner: owner.clone(), me: me.clone() });
         }
+        Ok(LocalData::Present(self.identity(label)?))
+    }
+
+    fn identity(&self, label: Option<Label>) -> Result<DataIdentity, HostError> {
         let ids = self.wal_identity()?;
-        Ok(LocalData::Present(DataIdentity {
-            cluster: ids.map(|i| i.cluster),
-            member: ids.map(|i| i.member),
-            generation: label.map(|l| l.generation),
-        }))
+        Ok(DataIdentity { cluster: ids.map(|i| i.cluster), member: ids.map(|i| i.member), generation: label.map(|l| l.generation) })
+    }
+
+    /// What another instance wrote here, where [`DataDir::inspect`] says that the data is another's.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn moved(&self, me: &InstanceId) -> Result<Option<MovedVolume>, HostError> {
+        let Some(label) = self.label()?.filter(|label| label.instance != *me) else { return Ok(None) };
+        let owner = label.instance.clone();
+        Ok(Some(MovedVolume { owner, data: self.identity(Some(label))? }))
+    }
+
+    /// Labels the data that `owner` wrote as this instance's; generation and token stay. Done twice, it does nothing.
+    ///
+    /// # Errors
+    /// The label names neither of the two, or cannot be read or written.
+    pub fn adopt(&self, owner: &InstanceId, me: &InstanceId) -> Result<(), HostError> {
+        self.require_mount()?;
+        match self.label()? {
+            Some(label) if label.instance == *me => Ok(()),
+            Some(label) if label.instance == *owner => Label { instance: me.clone(), ..label }.write(&self.path),
+            _ => {
+                let other = std::io::Error::new(ErrorKind::NotFound, format!("it has no label of {owner}"));
+                Err(HostError::Io { operation: "adopt", path: self.path.clone(), source: other })
+            }
+        }
     }
 
     /// The ids in etcd's write-ahead log; `None` if etcd never got so far as to write one.
@@ -285,6 +311,26 @@ mod tests {
         data.prepare(&Label::new("i-baked".into(), Generation(1), None)).unwrap();
         with_member(&data);
         assert!(data.inspect(&me()).unwrap_err().to_string().contains("i-baked"));
+    }
+
+    #[test]
+    fn a_moved_volume_is_adopted_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path().join("etcd"));
+        let theirs = Label::new("i-0".into(), Generation(4), Some("token".into()));
+        assert_eq!(data.moved(&me()).unwrap(), None);
+        data.prepare(&theirs).unwrap();
+        with_member(&data);
+        let known = DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)) };
+        assert_eq!(data.moved(&me()).unwrap(), Some(MovedVolume { owner: "i-0".into(), data: known.clone() }));
+        assert!(data.adopt(&"i-2".into(), &me()).unwrap_err().to_string().contains("i-2"));
+        assert_eq!(data.label().unwrap(), Some(theirs));
+        for _ in 0..2 {
+            data.adopt(&"i-0".into(), &me()).unwrap();
+            assert_eq!(data.label().unwrap(), Some(label(4)));
+            assert_eq!(data.inspect(&me()).unwrap(), LocalData::Present(known.clone()));
+        }
+        assert_eq!(data.moved(&me()).unwrap(), None);
     }
 
     #[test]

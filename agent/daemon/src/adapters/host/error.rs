@@ -72,8 +72,9 @@ pub enum HostError {
     },
     /// The data directory was made by another instance.
     #[error(
-        "{} holds the member data of {owner}, and this is {me}: it came with a disk image or a moved volume; \
-         move it away, and make images from a machine that never joined",
+        "{} holds the member data of {owner}, and this is {me}: it came with a disk image or a moved volume. If that was the \
+         cluster's only voter and this is its volume as it left it, `quorate recover --moved-volume` goes on from it; else move it away, and make images \
+         from a machine that never joined",
         data_dir.display()
     )]
     ForeignData {

@@ -1,4 +1,5 @@
-//! The label beside etcd's data: which generation it is of. Written before etcd first starts on it, never changed afterwards.
+//! The label beside etcd's data: which generation it is of. Written before etcd first starts on it, and changed afterwards only
+//! where an operator says that a volume was moved from one instance to another.
 
 use std::fs;
 use std::io::ErrorKind;

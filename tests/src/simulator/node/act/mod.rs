@@ -31,6 +31,8 @@ impl World {
             Step::StartMember(start) => self.start_member(n, start),
             Step::StopMember(reason) => self.stop_member(n, *reason),
             Step::PutDataAside { .. } => self.put_data_aside(n),
+            // Volumes stay with their instances, and instances with their addresses.
+            Step::AdoptData { .. } | Step::UpdatePeerUrl { .. } => self.refused("no volume was moved"),
             Step::RestoreOwnData { generation, token } => self.restore_own_data(n, *generation, token),
             Step::DropSuperseded => self.drop_superseded(n),
             Step::AcquireLock { via, purpose } => self.acquire_lock(n, via, purpose),
