@@ -64,9 +64,9 @@ async fn a_learner_is_added_promoted_and_removed() {
 #[tokio::test]
 async fn a_member_is_listed_at_a_new_address() {
     let Some(etcd) = etcd_binary("a_member_is_listed_at_a_new_address") else { return };
-    let a = Node::new(&etcd, 22, 1, &[]);
+    let a = Node::new(&etcd, 19, 1, &[]);
     let founded = a.found_and_open().await;
-    let elsewhere = "http://127.77.22.9:2380";
+    let elsewhere = "http://127.77.19.9:2380";
     assert_eq!(a.etcd.update_peer_url(&a.url(), founded.member, elsewhere).await, Outcome::Done);
     let listed = a.word().await.membership;
     assert_eq!(listed.members.iter().map(|m| (m.id, &*m.peer_url)).collect::<Vec<_>>(), [(founded.member, elsewhere)]);
