@@ -11,6 +11,7 @@ mod story;
 
 use proptest::prelude::*;
 use quorate_core::charter::{Origin, Record, State};
+use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
 use quorate_core::plan::{Start, Step, StopReason};
 use quorate_core::{planner, safety};
@@ -358,6 +359,34 @@ fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
     assert_eq!(why_not("node i-w ready"), Some("no server says that its node is not ready"));
     assert_eq!(why_not("node unknown"), Some("no server says that its node is not ready"));
     assert_eq!(why_not("node none"), None, "a restored cluster may never have heard of it");
+}
+
+/// etcd without space grants no lease and takes membership changes: the one that runs out of time goes without the lock.
+#[test]
+fn a_member_leaves_without_the_lock_only_out_of_space_out_of_time_and_next_in_turn() {
+    let why_not = |left: &str, change: &str| {
+        let mut teller = story::Teller::new("without-the-lock");
+        let world = ["me i-b", "policy network-trusted", "hooks none", "listed i-a, i-b, i-c", "own-state InService", "desired 2"];
+        let store = ["store established generation 1 voters i-a:a1, i-b:b2, i-c:c3", "disk generation 1 member b2", "process running"];
+        let etcd =
+            ["etcd members i-a:a1, i-b:b2, i-c:c3", "etcd leader a1", "etcd via a1", "peer i-a voter holds a1", "peer i-c voter holds c3"];
+        let lines = [&world[..], &store, &etcd, &["etcd no-space", "spot terminate in 120s", "decide", left, change]].concat();
+        lines.iter().for_each(|line| teller.line(line));
+        let w = teller.world.as_mut().unwrap();
+        let seen = w.look();
+        let step = Step::RemoveMember { via: property::steps::via(), member: MemberId(0xb2) };
+        safety::check(&step, &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+    };
+    let (late, no_lock) = ("time +95s", Some("the lock is not held for long enough"));
+    assert_eq!(why_not(late, "#"), None);
+    assert_eq!(why_not("time +80s", "#"), no_lock);
+    assert_eq!(why_not(late, "etcd space"), no_lock);
+    assert_eq!(why_not(late, "lock other i-c to join"), no_lock);
+    assert_eq!(why_not(late, "etcd members i-a:a1, i-b:b2, i-c:c3, unnamed:d4@i-d learner"), no_lock);
+    assert_eq!(why_not(late, "peer i-a leaving holds a1 leaving"), no_lock);
+    assert_eq!(why_not(late, "peer i-c leaving holds c3 leaving"), None, "its id is higher");
+    assert_eq!(why_not(late, "etcd leader c3"), None);
+    assert_eq!(why_not(late, "status c3 silent"), Some("the rest would have no healthy quorum"));
 }
 
 /// Walks that never come past a rule would say nothing of it.

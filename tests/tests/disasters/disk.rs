@@ -10,11 +10,14 @@ use quorate_core::ids::InstanceId;
 use quorate_lab::disasters::{Row, Took};
 use quorate_lab::lab::writer::Label;
 use quorate_lab::lab::{Lab, LabOptions};
-use quorate_lab::region::Transition;
+use quorate_lab::region::{Process, SpotAction, Transition};
 use tokio::time::{Instant, sleep};
 
 use super::group::{Group, HOOK, LIMIT};
 use super::stage::{Stage, options};
+
+/// Shorter than EC2's two minutes, like everything here, and longer than it takes to be held up.
+const NOTICE: Duration = Duration::from_secs(18);
 
 /// A small file system in memory. Dropping it takes it away.
 struct Small(PathBuf);
@@ -171,6 +174,50 @@ async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> 
         "the leave waited and said for what, its hook kept open; it went on when an operator had made room",
     )
     .took(Took { writes, whole })
+    .lost(0, written.acked())
+    .record()
+}
+
+/// EC2 takes a spot machine back meanwhile, and asks nobody: at the last moment its member goes without the lock.
+#[tokio::test]
+async fn a_machine_is_taken_back_while_etcd_is_out_of_space() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = options.settings.number("etcd.quota_backend_mib", 16);
+    let stage = Stage::with(options, 3).await?;
+    let writer = stage.load(100).await?;
+    fill(&stage.group, 32).await?;
+    let suspended = stage.lab().operator(|api| api.suspend_processes(&stage.group.name, &[Process::Launch]));
+    suspended.map_err(|error| anyhow::anyhow!("{error}"))?;
+    let taken = stage.lab().followers(&stage.group.name).await?.remove(0);
+    let since = Instant::now();
+    let announced = stage.lab().region().with(|region, now| {
+        region.metadata_mut(&taken)?.spot = Some(SpotAction { action: "terminate", time: now + NOTICE });
+        Some(())
+    });
+    announced.context("there is no such instance")?;
+    ensure!(leaver_held_up(&stage).await? == taken, "another leaves");
+    let out = || async {
+        let lists = stage.lab().lists().await;
+        let left = lists.iter().filter(|(instance, _)| **instance != taken).all(|(_, view)| view.members.len() == 2);
+        if left && lists.len() >= 2 { Ok(()) } else { Err(format!("{lists:?}")) }
+    };
+    stage.lab().until(NOTICE, "its member to be out before it is taken", out).await?;
+    let whole = since.elapsed();
+    ensure!(stage.lab().log(&taken).contains("without the lock"), "it does not say so: {}", stage.lab().log(&taken));
+    make_room(&stage).await?;
+    stage.group.until_written(&writer, 20).await?;
+    stage.lab().operator(|api| api.terminate_instances(std::slice::from_ref(&taken))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    stage.lab().until_gone(&taken, LIMIT).await?;
+    stage.group.resize(2)?;
+    stage.group.settled(2, None).await?;
+    let written = writer.stop().await;
+    stage.kept_all(2, &written).await?;
+    Row::new(
+        "Disk: etcd is out of space while a spot machine is taken back",
+        "etcd's quota (NOSPACE), so no lock; and the machine of one of three, after a notice",
+        "with the last of its time its member was removed without the lock; the charter followed when there was room",
+    )
+    .settled_after(whole)
     .lost(0, written.acked())
     .record()
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use quorate_core::ids::{InstanceId, MemberId};
 use quorate_lab::disasters::Row;
-use quorate_lab::lab::writer::Label;
+use quorate_lab::lab::LabOptions;
+use quorate_lab::lab::writer::{Label, Written};
 use quorate_lab::region::{Service, View, ViewRule};
 use tokio::time::{Instant, sleep};
 
-use super::group::{CRASH, LIMIT};
+use super::group::{CLUSTER, CRASH, LIMIT};
 use super::stage::{Stage, options};
 
 /// Ten times the grace after which these agents act, and longer than EC2's silence lasts until an instance counts as gone.
@@ -23,16 +24,21 @@ async fn members(stage: &Stage, size: usize) -> anyhow::Result<BTreeMap<Instance
     Ok(lists.into_iter().map(|(instance, view)| (instance.clone(), (view.member, process(&instance)))).collect())
 }
 
-#[tokio::test]
-async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> {
-    let stage = Stage::of(3).await?;
+/// Two machines die under load, with their disks; says who survives, and what had been acknowledged.
+async fn two_die(stage: &Stage) -> anyhow::Result<(InstanceId, Written, Instant)> {
     let writer = stage.load(100).await?;
     let survivor = stage.lab().leader(&stage.group.name).await?;
     let dead: Vec<_> = stage.group.live().into_iter().filter(|one| *one != survivor).collect();
-    let etcd = stage.lab().etcd_process(&survivor).map(|etcd| etcd.pid);
     dead.iter().for_each(|instance| stage.lab().hard_kill(instance));
     let since = Instant::now();
-    writer.stop().await;
+    Ok((survivor, writer.stop().await, since))
+}
+
+#[tokio::test]
+async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> {
+    let stage = Stage::of(3).await?;
+    let (survivor, written, since) = two_die(&stage).await?;
+    let etcd = stage.lab().etcd_process(&survivor).map(|etcd| etcd.pid);
     stage.group.until_halted().await?;
     let halted = since.elapsed();
     // Long enough for everybody to have done what they should not.
@@ -49,7 +55,52 @@ async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> 
         "it halts and says so: the survivor keeps its data, and founds, restores and changes nothing",
     )
     .settled_after(halted)
-    .record()
+    .record()?;
+    let ordered = Instant::now();
+    stage.lab().quorate(&survivor, &["recover", "--survivor", "--cluster", CLUSTER]).await?;
+    goes_on_from_the_survivor(&stage, &survivor, &written, ordered).await?.row(
+        "D4a: two of three, ordered",
+        "two machines and their disks; an operator orders `quorate recover --survivor`",
+        "the survivor's own data went on, and two joined it",
+    )
+}
+
+#[tokio::test]
+async fn two_of_three_die_and_the_policy_lets_the_survivor_go_on() -> anyhow::Result<()> {
+    let options = options()?;
+    let options = LabOptions { settings: options.settings.clone().text("policy.recovery", "any"), ..options };
+    let stage = Stage::with(options, 3).await?;
+    let (survivor, written, since) = two_die(&stage).await?;
+    goes_on_from_the_survivor(&stage, &survivor, &written, since).await?.row(
+        "D4a: two of three, policy `any`",
+        "two machines and their disks",
+        "no snapshot went further than the survivor's own data: that went on by itself, and two joined it",
+    )
+}
+
+/// One more generation is there, from the survivor's data, which was not replaced.
+async fn goes_on_from_the_survivor(stage: &Stage, survivor: &InstanceId, written: &Written, since: Instant) -> anyhow::Result<CameBack> {
+    stage.group.settled(3, None).await?;
+    let whole = since.elapsed();
+    stage.one_history(2)?;
+    ensure!(stage.group.live().contains(survivor), "{survivor} was replaced");
+    let origin = stage.lab().charter(CLUSTER)?.pop().context("there is no charter")?["origin"].clone();
+    ensure!(origin["from"] == "survivor" && origin["instance"] == survivor.as_str(), "it is from {origin}");
+    let addresses = vec![stage.lab().address(survivor)?];
+    let lost = written.lost(&addresses).await?;
+    Ok(CameBack { whole, lost: lost.len(), acked: written.acked() })
+}
+
+struct CameBack {
+    whole: Duration,
+    lost: usize,
+    acked: usize,
+}
+
+impl CameBack {
+    fn row(self, scenario: &'static str, failed: &'static str, came_back: &'static str) -> anyhow::Result<()> {
+        Row::new(scenario, failed, came_back).settled_after(self.whole).lost(self.lost, self.acked).record()
+    }
 }
 
 /// They run no etcd, and their launch hooks are kept open and not completed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::charter::ListedVoter;
 use crate::memory::Order;
-use crate::observation::{Member, Membership, Transition};
+use crate::observation::{Alarm, Lock, Member, Membership, Transition};
 use crate::plan::{HookResult, NodeStep, Step, StopReason, Via};
 use crate::policy::OnFailedLeave;
 use crate::quorum;
@@ -237,6 +237,9 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
         return waits(departure, why).again_in(s.policy.retry);
     }
     let leading = membership.leader == Some(me.id);
+    if let Some(decision) = without_the_lock(s, departure, membership, me) {
+        return decision;
+    }
     let Some(heir) = s.via_other() else { return waits(departure, "no other voter answers".into()).again_in(s.policy.retry) };
     if leading {
         return hand_over(s, departure, me, heir);
@@ -249,6 +252,31 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
     }
     let says = format!("leaves, as {}: removes its own member {me} while it still runs", departure.why);
     Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, says).until(departure.deadline).under_lock("leave")
+}
+
+/// Out of space, etcd refuses the lock's lease and no membership change. Who runs out of time leaves all the same, one at a time by everybody's own look:
+/// the leader first, else the lowest id. etcd's own check of a removal is the backstop.
+fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member) -> Option<Decision> {
+    let in_time = has_time(s, departure, reserve(s)) || s.seen.me.role != Role::Etcd;
+    if in_time || !is_out_of_space(s) || s.memory.waits("remove", s.now) {
+        return None;
+    }
+    let settled = membership.members.iter().all(|m| !m.learner && m.name.is_some());
+    let leaves = |m: &Member| s.instance_of(m).is_some_and(|i| s.is_leaving(&i));
+    let goes_first = |m: &Member| m.id != me.id && (membership.leader == Some(m.id) || m.id < me.id) && leaves(m);
+    let another = membership.leader != Some(me.id) && membership.voters().any(goes_first);
+    let via = s.via_other().filter(|_| settled && !another)?;
+    let says = format!(
+        "leaves, as {}: removes its own member {me} without the lock, which etcd refuses because it is out of space, while no time is left",
+        departure.why
+    );
+    Some(Decision::act(Phase::Leaving, Step::RemoveMember { via, member: me.id }, says).until(departure.deadline))
+}
+
+/// A member says that the cluster has raised the alarm under which no lease is granted, and nobody holds the lock.
+fn is_out_of_space(s: &Situation<'_>) -> bool {
+    let alarm = s.seen.etcd.statuses.values().filter_map(|r| r.fresh()).any(|status| status.alarms.contains(&Alarm::NoSpace));
+    alarm && matches!(s.lock(), Some(Lock::Free))
 }
 
 /// A distribution removes its member itself when its Node asks for it. Where no API server answers, or nothing came of it, etcd is told directly.
@@ -326,7 +354,8 @@ fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], 
 
 /// The others confirm that it is no member any more: charter, lock, process, data, in this order.
 fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
-    if let Some(decision) = trim(s, Phase::Leaving, s.me()) {
+    // Without the lock the charter stays as it is: the agent beside the leader brings it in line when there is room again.
+    if let Some(decision) = trim(s, Phase::Leaving, s.me()).filter(|_| !is_out_of_space(s)) {
         return decision.until(departure.deadline);
     }
     if s.holds_lock() {

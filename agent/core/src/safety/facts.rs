@@ -106,6 +106,12 @@ impl<'a> Facts<'a> {
         matches!(self.seen.etcd.lock.fresh(), Some(Lock::Mine { remaining }) if remaining.saturating_sub(age) > self.policy.call_timeout)
     }
 
+    /// The agent beside this member says that it leaves.
+    pub(super) fn peer_leaves(&self, membership: &Membership, member: MemberId) -> bool {
+        let instance = membership.get(member).and_then(|m| self.instance_behind(m));
+        instance.is_some_and(|i| self.peer(&i).is_some_and(|p| p.leaving))
+    }
+
     pub(super) fn answers(&self, member: MemberId) -> bool {
         self.seen.etcd.statuses.get(&member).and_then(|s| s.fresh()).is_some_and(|s| s.leader.is_some())
     }

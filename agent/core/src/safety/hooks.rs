@@ -1,5 +1,7 @@
 //! Completing lifecycle hooks: after the work that they guard, never before.
 
+use std::time::Duration;
+
 use crate::charter::State;
 use crate::ids::InstanceId;
 use crate::observation::{Hook, HookRef, LifecycleState, PeerAnswer, Transition};
@@ -89,6 +91,11 @@ fn out_of_time(f: &Facts<'_>) -> bool {
 
 /// The same of a leaver whose hook was not seen open yet, or that has none: its time counts from the notice.
 pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
+    little_time_is_left_for(f, f.policy.leave_margin)
+}
+
+/// The same, with so much to do yet.
+pub(super) fn little_time_is_left_for(f: &Facts<'_>, margin: Duration) -> bool {
     let since = f.memory.leaving.unwrap_or(f.now);
     let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
     let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
@@ -100,7 +107,7 @@ pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
     let (hooked, taken) = (own.map(end).min(), notices::machine_is_taken(f));
     let unhooked = hooked.is_none() && (taken.is_none() || notices::its_group_sends_it_away(f));
     let ends = [hooked, taken, unhooked.then_some(since + f.policy.unhooked_leave)];
-    ends.into_iter().flatten().any(|end| f.now + f.policy.leave_margin >= end)
+    ends.into_iter().flatten().any(|end| f.now + margin >= end)
 }
 
 fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, result: HookResult) -> Verdict {

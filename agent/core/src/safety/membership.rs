@@ -1,13 +1,13 @@
 //! Steps that change etcd's membership or leadership.
 
 use crate::ids::MemberId;
-use crate::observation::Member;
+use crate::observation::{Alarm, Lock, Member};
 use crate::plan::peer_url;
 use crate::quorum;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, notices, require};
+use super::{Verdict, hooks, notices, require};
 
 const NO_LOCK: &str = "the lock is not held for long enough";
 
@@ -49,8 +49,20 @@ pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(quorum::has_quorum(voters + 1, f.healthy_voters_without(membership, member) + 1), "the new list would have no healthy quorum")
 }
 
+/// Out of space, etcd grants no lease: who runs out of time removes itself without the lock, if nothing else is in flight and nobody goes before it.
+fn needs_no_lock(f: &Facts<'_>, member: MemberId) -> bool {
+    let Ok(membership) = f.membership() else { return false };
+    let own = f.data().is_some_and(|d| d.member == Some(member)) && f.seen.me.role == Role::Etcd && f.memory.leaving.is_some();
+    let refused = f.seen.etcd.statuses.values().filter_map(|r| r.fresh()).any(|status| status.alarms.contains(&Alarm::NoSpace));
+    let free = matches!(f.seen.etcd.lock.fresh(), Some(Lock::Free));
+    let settled = membership.members.iter().all(|m| !m.learner && m.name.is_some());
+    let goes_first = |m: &Member| m.id != member && (membership.leader == Some(m.id) || m.id < member) && f.peer_leaves(membership, m.id);
+    let is_next = membership.leader == Some(member) || !membership.voters().any(goes_first);
+    own && refused && free && settled && is_next && hooks::little_time_is_left_for(f, f.policy.leave_margin * 3)
+}
+
 pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
-    require(f.lock_outlasts_a_call(), NO_LOCK)?;
+    require(f.lock_outlasts_a_call() || needs_no_lock(f, member), NO_LOCK)?;
     let membership = f.membership()?;
     f.is_the_charters(membership)?;
     let target = membership.get(member).ok_or("it is not in the list")?;

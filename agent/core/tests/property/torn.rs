@@ -59,6 +59,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     remember(&mut w, &plot, dice);
     snapshots::snapshots(&mut w, dice);
     moved::moved(&mut w, &plot, dice);
+    etcd::out_of_space(&mut w, dice);
     w
 }
 

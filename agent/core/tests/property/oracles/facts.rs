@@ -1,11 +1,13 @@
 //! The naive reader's facts.
 
+use std::time::Duration;
+
 use quorate_core::charter::{Origin, Record, State, StoreView};
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::memory::Order;
 use quorate_core::observation::{
-    DataClaim, DataIdentity, Ec2Answer, Ec2State, EventState, HookRef, LifecycleState, LocalData, Lock, Member, Process, ShutdownKind,
-    Transition,
+    Alarm, DataClaim, DataIdentity, Ec2Answer, Ec2State, EventState, HookRef, LifecycleState, LocalData, Lock, Member, Process,
+    ShutdownKind, Transition,
 };
 use quorate_core::pausing::{Pause, Wish};
 use quorate_core::plan::peer_url;
@@ -246,6 +248,25 @@ impl<'a> Facts<'a> {
 
     /// The earliest own deadline is nearer than the margin: of a termination hook, or, without one, a minute after the notice.
     pub(crate) fn is_late(&self) -> bool {
+        self.ends_within(self.w.policy.leave_margin)
+    }
+
+    /// etcd is out of space, which is why nobody holds the lock; no member is on its way in; little time is left; and who leaves too is no lower and does
+    /// not lead.
+    pub(crate) fn may_leave_without_the_lock(&self) -> bool {
+        let w = self.w;
+        let alarm = w.seen.etcd.statuses.values().filter_map(|s| s.fresh()).any(|s| s.alarms == [Alarm::NoSpace]);
+        let free = matches!(w.seen.etcd.lock.fresh(), Some(Lock::Free));
+        let Some(membership) = w.seen.etcd.membership.fresh() else { return false };
+        let started = membership.members.iter().all(|m| m.name.is_some() && !m.learner);
+        let mine = self.own_member();
+        let leaves = |m: &Member| m.name.as_ref().and_then(|name| w.seen.peers.get(name)?.fresh()).is_some_and(|p| p.leaving);
+        let goes_first = |m: &Member| Some(m.id) != mine && leaves(m) && (membership.leader == Some(m.id) || Some(m.id) < mine);
+        let is_turn = membership.leader == mine || !membership.members.iter().any(goes_first);
+        alarm && free && started && is_turn && self.is_leaving() && self.ends_within(w.policy.leave_margin * 3)
+    }
+
+    fn ends_within(&self, margin: Duration) -> bool {
         let Some(since) = self.w.memory.leaving else { return false };
         let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
         let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
@@ -256,7 +277,7 @@ impl<'a> Facts<'a> {
             (renewed + h.heartbeat_timeout).min(opened + h.global_timeout)
         });
         let end = ends.min().unwrap_or(since + self.w.policy.unhooked_leave);
-        self.is_taken_soon() || self.w.now + self.w.policy.leave_margin >= end
+        self.taken_at().is_some_and(|at| self.w.now.0 + margin.as_millis() as u64 >= at) || self.w.now + margin >= end
     }
 
     /// The store's records follow one another since the last fresh start, and none differs from what is remembered.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::ids::MemberId;
-use quorate_core::observation::{Lock, Member, MemberStatus, Membership};
+use quorate_core::observation::{Alarm, LifecycleState, Lock, Member, MemberStatus, Membership};
 use quorate_core::plan::{client_url, peer_url};
 use quorate_core::reading::Reading;
 
@@ -64,6 +64,27 @@ fn add_learner(members: &mut Vec<Member>, plot: &Plot, dice: &mut Dice<'_>) {
         let named = !dice.one_in(3);
         let entry = voter(index, member(index, 1));
         members.push(Member { learner: true, name: entry.name.filter(|_| named), client_url: entry.client_url.filter(|_| named), ..entry });
+    }
+}
+
+/// etcd has reached its quota, as every member says that answers.
+pub(super) fn out_of_space(w: &mut World, dice: &mut Dice<'_>) {
+    if !dice.one_in(8) {
+        return;
+    }
+    for status in w.seen.etcd.statuses.values_mut() {
+        if let Reading::Fresh(status, _) | Reading::Stale(status, _) = status {
+            status.alarms = vec![Alarm::NoSpace];
+        }
+    }
+    if dice.flip() {
+        w.seen.etcd.lock = Reading::Fresh(Lock::Free, NOW);
+    }
+    if dice.flip() {
+        // A leaver that has waited for the lock until little time is left.
+        w.memory.leaving = Some(NOW - Duration::from_secs(*dice.pick(&[1, 20, 45, 100])));
+        w.seen.target = Reading::Fresh(Some(LifecycleState::Terminated), NOW);
+        w.seen.cloud.hooks = Reading::Fresh(Vec::new(), NOW);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
-use quorate_core::observation::{EtcdView, Lock, Member, MemberStatus, Membership};
+use quorate_core::observation::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
 use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
@@ -29,6 +29,7 @@ pub(crate) struct EtcdWorld {
     leader: Option<MemberId>,
     via: Option<MemberId>,
     no_quorum: bool,
+    no_space: bool,
     local: Option<Vec<Member>>,
     statuses: BTreeMap<MemberId, Status>,
     revisions: BTreeMap<MemberId, u64>,
@@ -55,6 +56,7 @@ impl EtcdWorld {
             "cluster" => self.cluster = Some(words.cluster_id(words.nth(1))),
             "no-quorum" => self.no_quorum = true,
             "quorum" => self.no_quorum = false,
+            "no-space" | "space" => self.no_space = words.nth(0) == "no-space",
             "local-list" => self.local = Some(Words::items(list()).map(|item| words.member(item, role)).collect()),
             _ => words.fail("no such word about etcd"),
         }
@@ -196,7 +198,7 @@ impl EtcdWorld {
             index: applied,
             applied,
             revision: Some(self.revisions.get(&id).copied().unwrap_or(applied)),
-            alarms: Vec::new(),
+            alarms: if self.no_space { vec![Alarm::NoSpace] } else { Vec::new() },
         };
         Reading::Fresh(status, now)
     }
