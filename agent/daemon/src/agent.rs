@@ -41,6 +41,7 @@ use crate::rendered::{self, Rendered};
 use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
+use crate::tidy::Tidy;
 use crate::world::World;
 
 /// After so many steps without a pause one is made all the same: a step that changes nothing must not spin.
@@ -417,8 +418,9 @@ impl Agent {
     }
 }
 
-/// What follows the last cycle at its own pace: the rendered files, and the alias of the API.
+/// What goes on at its own pace: the removal of what is left over; and, after the last cycle, the rendered files and the alias of the API.
 fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle) {
+    Tidy::new(Arc::clone(&world.drill)).start();
     let runs_under_systemd = settings.service != ServiceSettings::Exec;
     let reload = if runs_under_systemd { rendered::by_systemd(world.bus.clone()) } else { rendered::by_nobody() };
     Rendered::new(settings.render.clone(), &settings.paths.run_dir, reload).start(cycles.clone());

@@ -29,4 +29,5 @@ pub mod snapshot;
 pub mod status;
 pub mod systemd;
 pub mod telemetry;
+pub mod tidy;
 pub mod world;

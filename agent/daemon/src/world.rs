@@ -1,6 +1,5 @@
 //! Everything outside that the agent reaches, opened once at start: adapters by their plain names.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{Settings, UNIT};
 use crate::identity;
 use crate::kubernetes::Kubernetes;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{DrillPlace, Places, Snapshots};
 use crate::systemd::{Bus, notify};
 use crate::telemetry::chain;
 
@@ -48,6 +47,8 @@ pub struct World {
     pub has_store: bool,
     /// The snapshots; none without a store, on a worker, or where they are switched off.
     pub snapshots: Option<Arc<Snapshots>>,
+    /// Where snapshots are restored on trial.
+    pub drill: Arc<DrillPlace>,
     /// etcd.
     pub etcd: Arc<Etcd>,
     /// The other agents.
@@ -87,8 +88,10 @@ impl World {
             None => info!("no store is configured: nothing is founded without an operator's order"),
         }
         let etcd = Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock));
-        let fetched = data_dir(distribution.as_deref(), settings).fetched();
-        let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock, fetched)?;
+        let data = data_dir(distribution.as_deref(), settings);
+        let drill = Arc::new(DrillPlace::new(data.drill(), settings.paths.state_dir.join("drills.json"), resolved.me.instance.clone()));
+        let places = Places { fetched: data.fetched(), drill: Arc::clone(&drill) };
+        let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock, places)?;
         Ok(Self {
             imds,
             ec2,
@@ -98,6 +101,7 @@ impl World {
             has_store: store_url.is_some(),
             etcd,
             snapshots,
+            drill,
             peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
@@ -117,11 +121,11 @@ fn snapshots(
     me: &Me,
     etcd: &Arc<Etcd>,
     clock: Clock,
-    fetched: PathBuf,
+    places: Places,
 ) -> Result<Option<Arc<Snapshots>>, StoreError> {
     let Some(url) = store_url.filter(|_| settings.policy.snapshots.enabled) else { return Ok(None) };
     let store = SnapshotStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?;
-    Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, fetched))))
+    Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, places))))
 }
 
 impl World {

@@ -30,6 +30,7 @@ keep_all_hours = 7
 keep_hourly_days = 8
 keep_daily_weeks = 6
 keep_at_least = 11
+drill_interval_s = 604800
 
 [timing]
 cycle_s = 1.5
@@ -270,6 +271,7 @@ fn every_value_arrives_where_it_belongs() {
             change_patience: secs(62),
             retry: secs(63),
             retention: Retention { all: secs(7 * 3600), hourly: secs(8 * 86_400), daily: secs(6 * 7 * 86_400), at_least: 11 },
+            drill_interval: Some(secs(604_800)),
         },
     };
     assert_eq!(settings.policy, policy);
@@ -350,6 +352,7 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("cluster", "name = \"a/b\"", "cluster.name = \"a/b\": use 1 to 64"),
         ("cluster", "role = \"server\"", "cluster.role = \"server\": use etcd"),
         ("store", "url = \"bucket\"", "store.url = \"bucket\": use s3://"),
+        ("snapshot", "drill_interval_s = -1", "snapshot.drill_interval_s = -1"),
         ("snapshot", "interval_s = 0", "snapshot.interval_s = 0"),
         ("snapshot", "keep_at_least = 0", "snapshot.keep_at_least = 0"),
         ("snapshot", "recent_s = 7200", "snapshot.recent_s"),
