@@ -36,6 +36,8 @@ mod targets;
 mod total_loss;
 #[path = "lab_etcd/traces.rs"]
 mod traces;
+#[path = "lab_etcd/trash.rs"]
+mod trash;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
 #[path = "lab_etcd/zones.rs"]

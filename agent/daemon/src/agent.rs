@@ -140,7 +140,7 @@ impl Agent {
             &settings.paths.run_dir.join(SOCKET),
             Sources { asks: ask, cycles: last_cycle.clone(), clock, metrics: Arc::clone(&metrics) },
         )?;
-        beside_the_loop(&settings, &world, &last_cycle);
+        beside_the_loop(&settings, &world, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
             clock,
@@ -419,8 +419,8 @@ impl Agent {
 }
 
 /// What goes on at its own pace: the removal of what is left over; and, after the last cycle, the rendered files and the alias of the API.
-fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle) {
-    Tidy::new(Arc::clone(&world.drill)).start();
+fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle, clock: Clock) {
+    Tidy { drill: Arc::clone(&world.drill), trash: Arc::clone(&world.trash), keep: settings.paths.trash_keep, clock }.start();
     let runs_under_systemd = settings.service != ServiceSettings::Exec;
     let reload = if runs_under_systemd { rendered::by_systemd(world.bus.clone()) } else { rendered::by_nobody() };
     Rendered::new(settings.render.clone(), &settings.paths.run_dir, reload).start(cycles.clone());

@@ -150,6 +150,7 @@ pub(super) struct Paths {
     pub(super) run_dir: Option<String>,
     pub(super) data_dir: Option<String>,
     pub(super) data_mount: Option<String>,
+    pub(super) trash_keep_hours: Option<i64>,
 }
 
 /// `[aws]`: how AWS is asked.
