@@ -24,6 +24,7 @@ pub mod messages;
 pub mod metrics;
 pub mod notices;
 pub mod observe;
+pub mod published;
 pub mod rendered;
 pub mod snapshot;
 pub mod status;

@@ -13,7 +13,7 @@ use crate::adapters::distribution::{self, Distribution};
 use crate::adapters::etcd::Etcd;
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
-use crate::adapters::object_store::{CharterStore, SnapshotStore, StoreError};
+use crate::adapters::object_store::{CharterStore, PublishedStore, SnapshotStore, StoreError};
 use crate::adapters::peer::{PeerClient, PeerError};
 use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{DistributionServer, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
@@ -47,6 +47,8 @@ pub struct World {
     pub has_store: bool,
     /// The snapshots; none without a store, on a worker, or where they are switched off.
     pub snapshots: Option<Arc<Snapshots>>,
+    /// What the store tells of the cluster; none without a store.
+    pub published: Option<Arc<PublishedStore>>,
     /// Where snapshots are restored on trial.
     pub drill: Arc<DrillPlace>,
     /// etcd.
@@ -79,6 +81,7 @@ impl World {
         let resolved = patiently(|| identity::resolve(&imds, &autoscaling, settings)).await;
         let bus = Bus::default();
         let distribution = distribution::of(settings, &resolved.me, &resolved.zone);
+        let published = published(settings, resolved.store_url.as_deref(), &resolved.me)?;
         // A worker founds nothing and recovers nothing: it has no business with the charter, and no right to read it.
         let store_url = resolved.store_url.filter(|_| resolved.me.role != Role::Worker);
         let store = CharterStore::open(store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
@@ -101,6 +104,7 @@ impl World {
             has_store: store_url.is_some(),
             etcd,
             snapshots,
+            published,
             drill,
             peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
@@ -113,6 +117,11 @@ impl World {
             me: resolved.me,
         })
     }
+}
+
+fn published(settings: &Settings, store_url: Option<&str>, me: &Me) -> Result<Option<Arc<PublishedStore>>, StoreError> {
+    let Some(url) = store_url else { return Ok(None) };
+    Ok(Some(Arc::new(PublishedStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?)))
 }
 
 fn snapshots(
