@@ -6,6 +6,8 @@
 mod asked;
 #[path = "lab_etcd/crash.rs"]
 mod crash;
+#[path = "lab_etcd/drill.rs"]
+mod drill;
 #[path = "lab_etcd/form.rs"]
 mod form;
 #[path = "lab_etcd/group.rs"]
@@ -34,6 +36,8 @@ mod targets;
 mod total_loss;
 #[path = "lab_etcd/traces.rs"]
 mod traces;
+#[path = "lab_etcd/trash.rs"]
+mod trash;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
 #[path = "lab_etcd/zones.rs"]

@@ -157,6 +157,7 @@ fn everything_that_can_happen_does() {
         ("snapshots failed", stats.snapshots_failed),
         ("snapshots broken off", stats.snapshots_broken_off),
         ("snapshots deleted", stats.snapshots_deleted),
+        ("restores on trial", stats.drills),
         ("changes with a snapshot before", stats.changes_with_snapshot),
         ("changes without one", stats.changes_without_snapshot),
         ("refused by the other side", stats.refused_by_others),

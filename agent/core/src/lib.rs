@@ -15,6 +15,7 @@ mod peer_answer;
 pub mod plan;
 pub mod planner;
 pub mod policy;
+pub mod published;
 pub mod quorum;
 pub mod reading;
 pub mod recovery;

@@ -253,6 +253,11 @@ pub enum Step {
     Node(NodeStep),
     /// Begin to take a snapshot into the store, beside the loop. One at a time.
     TakeSnapshot(SnapshotOrder),
+    /// Begin to restore a snapshot on trial into a scratch directory, beside the loop. One at a time.
+    DrillSnapshot {
+        /// Which.
+        key: SnapshotKey,
+    },
     /// Delete snapshots that need not be kept, each one's manifest first, and remains of uploads that broke off long ago.
     PruneSnapshots {
         /// Whole snapshots.
@@ -297,6 +302,7 @@ impl Step {
             Self::ClearPause { .. } => "clear-pause",
             Self::Node(step) => step.kind(),
             Self::TakeSnapshot(_) => "take-snapshot",
+            Self::DrillSnapshot { .. } => "drill-snapshot",
             Self::PruneSnapshots { .. } => "prune-snapshots",
             Self::DeregisterTarget { .. } => "deregister-target",
         }

@@ -150,13 +150,15 @@ pub struct SnapshotPolicy {
     pub retry: Duration,
     /// Which are kept.
     pub retention: Retention,
+    /// The newest is restored on trial so often, by one agent; never where there is none.
+    pub drill_interval: Option<Duration>,
 }
 
 impl Default for SnapshotPolicy {
     fn default() -> Self {
         let secs = Duration::from_secs;
         let (interval, recent, change_patience, retry) = (secs(1800), secs(60), secs(60), secs(60));
-        Self { enabled: true, interval, recent, change_patience, retry, retention: Retention::default() }
+        Self { enabled: true, interval, recent, change_patience, retry, retention: Retention::default(), drill_interval: None }
     }
 }
 

@@ -13,6 +13,7 @@ use quorate_core::planner;
 use quorate_core::policy::Policy;
 use quorate_core::recovery;
 use quorate_core::report::Phase;
+use quorate_core::role::Role;
 use quorate_core::safety;
 use quorate_core::time::Timestamp;
 use tokio::net::TcpListener;
@@ -37,10 +38,12 @@ use crate::messages;
 use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
 use crate::observe::Observer;
+use crate::published::Publisher;
 use crate::rendered::{self, Rendered};
 use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
+use crate::tidy::Tidy;
 use crate::world::World;
 
 /// After so many steps without a pause one is made all the same: a step that changes nothing must not spin.
@@ -139,7 +142,7 @@ impl Agent {
             &settings.paths.run_dir.join(SOCKET),
             Sources { asks: ask, cycles: last_cycle.clone(), clock, metrics: Arc::clone(&metrics) },
         )?;
-        beside_the_loop(&settings, &world, &last_cycle);
+        beside_the_loop(&settings, &world, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
             clock,
@@ -419,8 +422,13 @@ impl Agent {
     }
 }
 
-/// What follows the last cycle at its own pace: the rendered files, and the alias of the API.
-fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle) {
+/// What goes on at its own pace: the removal of what is left over; and, after the last cycle, what the store
+/// tells of the servers, the rendered files and the alias of the API.
+fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle, clock: Clock) {
+    Tidy { drill: Arc::clone(&world.drill), trash: Arc::clone(&world.trash), keep: settings.paths.trash_keep, clock }.start();
+    if let Some(store) = world.published.clone().filter(|_| world.me.role != Role::Worker) {
+        Publisher::new(store, world.distribution.as_ref().map(|distribution| distribution.api_port())).start(cycles.clone());
+    }
     let runs_under_systemd = settings.service != ServiceSettings::Exec;
     let reload = if runs_under_systemd { rendered::by_systemd(world.bus.clone()) } else { rendered::by_nobody() };
     Rendered::new(settings.render.clone(), &settings.paths.run_dir, reload).start(cycles.clone());

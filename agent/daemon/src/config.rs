@@ -58,6 +58,8 @@ pub struct Paths {
     pub data_dir: PathBuf,
     /// The mount point that etcd's data lies below. Until something is mounted there nothing is known of the data.
     pub data_mount: Option<PathBuf>,
+    /// For so long data that was put aside is kept; for ever where there is none.
+    pub trash_keep: Option<Duration>,
 }
 
 impl Paths {

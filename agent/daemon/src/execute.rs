@@ -119,6 +119,10 @@ impl Executor {
                 Some(snapshots) => snapshots.begin(order),
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
+            Step::DrillSnapshot { key } => match &world.snapshots {
+                Some(snapshots) => snapshots.begin_drill(key, self.tool()),
+                None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
+            },
             Step::PruneSnapshots { keys, abandoned } => match &world.snapshots {
                 Some(snapshots) => match tokio::time::timeout(PRUNE_LIMIT, prune(snapshots.store(), keys, abandoned)).await {
                     Ok(result) => of(result),

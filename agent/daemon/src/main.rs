@@ -19,8 +19,21 @@ use quorate_core::memory::Order;
 /// A usage or configuration error, as sysexits(3) numbers it.
 const EX_USAGE: u8 = 64;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("quorate: the process has not what a runtime needs: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(start());
+    // A trial may read a database of many gigabytes just now: whoever was told to end does not wait for that.
+    runtime.shutdown_background();
+    code
+}
+
+async fn start() -> ExitCode {
     let cli = Cli::parse();
     let settings = match Settings::load(cli.config.as_deref()) {
         Ok(settings) => settings,

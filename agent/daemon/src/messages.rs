@@ -40,6 +40,12 @@ pub const SNAPSHOT_FAILED: &str = "f08db22fd293456ab170fab23d90fbac";
 /// The newest snapshot is older than twice its interval.
 pub const SNAPSHOT_OVERDUE: &str = "f3faa8e879ea47238ad5cfbc1d74bd1c";
 
+/// A snapshot was restored on trial.
+pub const SNAPSHOT_DRILLED: &str = "d5ffafd8c069496eb80c5f58c12c7614";
+
+/// A snapshot could not be restored on trial.
+pub const SNAPSHOT_DRILL_FAILED: &str = "9e36f80ffb71485b99efe9af2c0d62a1";
+
 /// What a report announces that is told after one of `before`'s phase; nothing for most.
 #[must_use]
 pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str> {
@@ -107,6 +113,8 @@ mod tests {
             ("snapshot_taken", SNAPSHOT_TAKEN),
             ("snapshot_failed", SNAPSHOT_FAILED),
             ("snapshot_overdue", SNAPSHOT_OVERDUE),
+            ("snapshot_drilled", SNAPSHOT_DRILLED),
+            ("snapshot_drill_failed", SNAPSHOT_DRILL_FAILED),
         ] {
             assert!(TABLE.lines().any(|line| line == format!("{name} {id}")), "{name}");
             assert!(CATALOG.contains(&format!("-- {id}")), "{name}");

@@ -268,10 +268,29 @@ fn snapshot(cycle: &Cycle, now: Timestamp) -> Option<String> {
         let of = taking.of.map_or_else(String::new, |of| format!(" of {} MiB", of >> 20));
         let _ = write!(says, "; one is being taken ({} MiB{of})", taking.bytes >> 20);
     }
+    says.push_str(&drills(cycle, now));
     if let Some(Err(why)) = view.taken.as_ref().map(|taken| &taken.result) {
         let _ = write!(says, "; the last one failed: {why}");
     }
     Some(says)
+}
+
+/// What is known here of restores on trial.
+fn drills(cycle: &Cycle, now: Timestamp) -> String {
+    let (drills, mut says) = (&cycle.seen.snapshots.drills, String::new());
+    if let Some(proved) = &drills.proved {
+        let _ = write!(says, "; restored on trial {} ago (revision {})", seconds(now.since(proved.at)), proved.revision);
+    }
+    if drills.running.is_some() {
+        says.push_str("; a trial goes on");
+    }
+    if let Some(why) = drills.last.as_ref().and_then(|last| last.failed.as_ref()) {
+        let _ = write!(says, "; the last trial FAILED: {why}");
+    }
+    if let Some(overdue) = cycle.situation().drill_overdue() {
+        let _ = write!(says, "; OVERDUE: no trial has succeeded for {}", seconds(overdue));
+    }
+    says
 }
 
 fn seconds(duration: Duration) -> String {

@@ -1,6 +1,5 @@
 //! Everything outside that the agent reaches, opened once at start: adapters by their plain names.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::adapters::distribution::{self, Distribution};
 use crate::adapters::etcd::Etcd;
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
-use crate::adapters::object_store::{CharterStore, SnapshotStore, StoreError};
+use crate::adapters::object_store::{CharterStore, PublishedStore, SnapshotStore, StoreError};
 use crate::adapters::peer::{PeerClient, PeerError};
 use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{DistributionServer, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
@@ -22,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{Settings, UNIT};
 use crate::identity;
 use crate::kubernetes::Kubernetes;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{DrillPlace, Places, Snapshots};
 use crate::systemd::{Bus, notify};
 use crate::telemetry::chain;
 
@@ -48,6 +47,10 @@ pub struct World {
     pub has_store: bool,
     /// The snapshots; none without a store, on a worker, or where they are switched off.
     pub snapshots: Option<Arc<Snapshots>>,
+    /// What the store tells of the cluster; none without a store.
+    pub published: Option<Arc<PublishedStore>>,
+    /// Where snapshots are restored on trial.
+    pub drill: Arc<DrillPlace>,
     /// etcd.
     pub etcd: Arc<Etcd>,
     /// The other agents.
@@ -78,6 +81,7 @@ impl World {
         let resolved = patiently(|| identity::resolve(&imds, &autoscaling, settings)).await;
         let bus = Bus::default();
         let distribution = distribution::of(settings, &resolved.me, &resolved.zone);
+        let published = published(settings, resolved.store_url.as_deref(), &resolved.me)?;
         // A worker founds nothing and recovers nothing: it has no business with the charter, and no right to read it.
         let store_url = resolved.store_url.filter(|_| resolved.me.role != Role::Worker);
         let store = CharterStore::open(store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
@@ -87,8 +91,10 @@ impl World {
             None => info!("no store is configured: nothing is founded without an operator's order"),
         }
         let etcd = Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock));
-        let fetched = data_dir(distribution.as_deref(), settings).fetched();
-        let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock, fetched)?;
+        let data = data_dir(distribution.as_deref(), settings);
+        let drill = Arc::new(DrillPlace::new(data.drill(), settings.paths.state_dir.join("drills.json"), resolved.me.instance.clone()));
+        let places = Places { fetched: data.fetched(), drill: Arc::clone(&drill) };
+        let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock, places)?;
         Ok(Self {
             imds,
             ec2,
@@ -98,6 +104,8 @@ impl World {
             has_store: store_url.is_some(),
             etcd,
             snapshots,
+            published,
+            drill,
             peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
@@ -111,17 +119,22 @@ impl World {
     }
 }
 
+fn published(settings: &Settings, store_url: Option<&str>, me: &Me) -> Result<Option<Arc<PublishedStore>>, StoreError> {
+    let Some(url) = store_url else { return Ok(None) };
+    Ok(Some(Arc::new(PublishedStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?)))
+}
+
 fn snapshots(
     settings: &Settings,
     store_url: Option<&str>,
     me: &Me,
     etcd: &Arc<Etcd>,
     clock: Clock,
-    fetched: PathBuf,
+    places: Places,
 ) -> Result<Option<Arc<Snapshots>>, StoreError> {
     let Some(url) = store_url.filter(|_| settings.policy.snapshots.enabled) else { return Ok(None) };
     let store = SnapshotStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?;
-    Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, fetched))))
+    Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, places))))
 }
 
 impl World {

@@ -330,8 +330,10 @@ fn snapshots(seed: u64) -> (SnapshotPolicy, Duration) {
         change_patience: seconds(*rng.pick(&[1, 6, 6, 25]).unwrap_or(&6)),
         retry: seconds(6),
         retention: if often { few } else { Retention::default() },
+        drill_interval: None,
     };
-    (policy, seconds(*rng.pick(&[15, 60]).unwrap_or(&60)))
+    let listing = seconds(*rng.pick(&[15, 60]).unwrap_or(&60));
+    (SnapshotPolicy { drill_interval: rng.chance(150).then(|| seconds(20)), ..policy }, listing)
 }
 
 const SNAPSHOTS: u64 = 0xdb << 24;

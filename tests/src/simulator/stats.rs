@@ -125,6 +125,8 @@ counts! {
     snapshots_broken_off,
     /// Those that were deleted.
     snapshots_deleted,
+    /// Restores on trial that were begun.
+    drills,
     /// Membership changes with a snapshot from just before.
     changes_with_snapshot,
     /// Those with a reason to go without.

@@ -82,6 +82,7 @@ pub(crate) fn describe(step: &Step) -> String {
         Step::TakeSnapshot(order) => format!("take a snapshot ({}) through {}", order.trigger, order.via.url),
         Step::FetchSnapshot { key } => format!("fetch snapshot {key}"),
         Step::RestoreSnapshot { key, generation, .. } => format!("restore snapshot {key} as generation {generation}"),
+        Step::DrillSnapshot { key } => format!("restore snapshot {key} on trial"),
         Step::PruneSnapshots { keys, .. } => format!("delete {} snapshots", keys.len()),
         Step::DropSuperseded | Step::ReportUnhealthy | Step::ForgetOrder | Step::SetPause { .. } | Step::ClearPause { .. } => {
             step.kind().to_owned()

@@ -10,7 +10,7 @@ use quorate_lab::lab::LISTEN;
 const RULES: &str = include_str!("../../../packaging/prometheus/quorate.rules.yaml");
 const DASHBOARD: &str = include_str!("../../../packaging/prometheus/dashboard.json");
 
-async fn get(address: Ipv4Addr, port: u16, path: &str) -> anyhow::Result<(u16, String)> {
+pub(crate) async fn get(address: Ipv4Addr, port: u16, path: &str) -> anyhow::Result<(u16, String)> {
     let answer = reqwest::get(format!("http://{address}:{port}{path}")).await?;
     Ok((answer.status().as_u16(), answer.text().await?))
 }

@@ -18,7 +18,7 @@ async fn listed(group: &Group) -> anyhow::Result<Vec<Value>> {
     serde_json::from_str(&printed.out).with_context(|| format!("no JSON: {printed:?}"))
 }
 
-async fn until_listed(group: &Group, what: &str, enough: impl Fn(&[Value]) -> bool) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn until_listed(group: &Group, what: &str, enough: impl Fn(&[Value]) -> bool) -> anyhow::Result<Vec<Value>> {
     let probe = || async {
         let snapshots = listed(group).await.map_err(|error| format!("{error:#}"))?;
         if enough(&snapshots) { Ok(()) } else { Err(format!("{snapshots:#?}")) }
@@ -32,7 +32,7 @@ fn triggers(snapshots: &[Value]) -> Vec<&str> {
 }
 
 /// The file of a snapshot's data, in the lab's directory.
-fn data(group: &Group, snapshot: &Value) -> anyhow::Result<PathBuf> {
+pub(crate) fn data(group: &Group, snapshot: &Value) -> anyhow::Result<PathBuf> {
     let key = snapshot["key"].as_str().context("a snapshot without a key")?;
     Ok(group.lab.store(CLUSTER).join(CLUSTER).join(format!("{key}.db")))
 }

@@ -106,6 +106,7 @@ fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)>
         Step::TakeSnapshot(_) => ("snapshot", policy.snapshots.retry),
         Step::FetchSnapshot { .. } => ("fetch", policy.retry),
         Step::RestoreSnapshot { .. } => ("restore", policy.retry * 4),
+        Step::DrillSnapshot { .. } => ("drill", policy.snapshots.retry),
         Step::PruneSnapshots { .. } => ("prune-snapshots", policy.snapshots.retry),
         _ => return None,
     })

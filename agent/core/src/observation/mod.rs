@@ -17,7 +17,7 @@ pub use kubernetes::{Draining, KubernetesView, ListedNode, NodeView, ServerSeen}
 pub use local::{DataIdentity, Local, LocalData, MovedVolume, Process, Shutdown, ShutdownKind};
 pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 pub use peer::{ControlPlane, DataClaim, PeerAnswer, Server};
-pub use snapshots::{FetchFailure, Fetching, Saved, SnapshotsView, Taken, Taking};
+pub use snapshots::{Drilled, Drills, FetchFailure, Fetching, Saved, SnapshotsView, Taken, Taking};
 
 use crate::charter::StoreView;
 use crate::ids::{AccountId, ClusterName, GroupName, InstanceId, RegionName};

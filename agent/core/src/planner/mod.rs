@@ -83,6 +83,7 @@ const RULES: &[Rule] = &[
     Rule { name: "dead-nodes", decide: node::nodes_of_the_dead },
     Rule { name: "uncordon", decide: node::uncordon },
     Rule { name: "prune-snapshots", decide: snapshots::prune },
+    Rule { name: "drill", decide: snapshots::drill },
     Rule { name: "serve", decide: serve::idle },
 ];
 

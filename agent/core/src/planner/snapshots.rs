@@ -50,6 +50,26 @@ pub(super) fn prune(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Voter, Step::PruneSnapshots { keys, abandoned }, says))
 }
 
+/// Has the newest one restored on trial, if that is asked for and the last time is long ago. It is begun only when nothing else is to be done, and goes on
+/// beside the loop: no change of the membership waits for it.
+pub(super) fn drill(s: &Situation<'_>) -> Option<Decision> {
+    let interval = s.policy.snapshots.drill_interval?;
+    let record = covered_record(s).filter(|_| s.drills() && s.departure().is_none() && !s.memory.waits("drill", s.now))?;
+    let view = &s.seen.snapshots;
+    if view.drills.running.is_some() || view.drills.last.as_ref().is_some_and(|last| s.now < last.next(interval)) {
+        return None;
+    }
+    let newest = view.stored.fresh()?.newest_of(record.generation, record.etcd_cluster?)?;
+    let says = match &view.drills.last {
+        Some(last) if last.failed.is_some() => format!("restores snapshot {} on trial, because the last trial failed", newest.key),
+        Some(last) => {
+            format!("restores snapshot {} on trial, because the last trial was {} ago", newest.key, hours(s.now.since(last.at)))
+        }
+        None => format!("restores snapshot {} on trial, for the first time here", newest.key),
+    };
+    Some(Decision::act(Phase::Voter, Step::DrillSnapshot { key: newest.key.clone() }, says))
+}
+
 /// What stands between a change of the membership and the snapshot before it.
 enum Cover {
     /// A recent one is there.
@@ -165,5 +185,12 @@ fn minutes(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds => format!("{} min", seconds / 60),
+    }
+}
+
+fn hours(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..7200 => minutes(Duration::from_secs(seconds)),
+        seconds => format!("{} h", seconds / 3600),
     }
 }

@@ -69,6 +69,7 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::Node(step) => node::step(f, step),
         Step::DeregisterTarget { group } => targets::deregister(f, group),
         Step::TakeSnapshot(order) => snapshots::take(f, order),
+        Step::DrillSnapshot { key } => snapshots::drill(f, key),
         Step::PruneSnapshots { keys, abandoned } => snapshots::prune(f, keys, abandoned),
     }
 }

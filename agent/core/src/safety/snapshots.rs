@@ -56,6 +56,23 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     require(abandoned.iter().all(is_remains), "it is no remains of an upload")
 }
 
+/// A trial fills a disk for a while and keeps it busy: not more often than was asked for, not two at a time, where the data is that it proves, and not
+/// where each write of the others waits for the disk.
+pub(super) fn drill(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
+    let interval = f.policy.snapshots.drill_interval.ok_or("no drill is asked for")?;
+    let membership = f.membership()?;
+    f.is_the_charters(membership)?;
+    require(f.votes(), "this node does not vote")?;
+    let follows = membership.leader.is_some_and(|leader| f.data().is_some_and(|d| d.member != Some(leader)));
+    require(follows || membership.voters().count() == 1, "it would keep the leader's disk busy")?;
+    let drills = &f.seen.snapshots.drills;
+    require(drills.running.is_none(), "another drill goes on")?;
+    let last = drills.last.as_ref().filter(|last| last.failed.is_none());
+    require(last.is_none_or(|last| f.now.since(last.at) >= interval), "the last one is not long ago")?;
+    let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
+    require(listing.get(key).is_some(), "it is not in the list")
+}
+
 /// Reading one changes nothing but this disk's free space; it is not done while a cluster lives.
 pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     require(f.membership().is_err(), "a quorum is alive")?;

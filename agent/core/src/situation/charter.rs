@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::charter::{Log, Origin, Record, StoreView};
 use crate::memory::Memory;
 use crate::observation::Observation;
+use crate::published::PLACE;
 use crate::snapshot::FOLDER;
 
 /// How the store and this node's memory of it fit together.
@@ -44,11 +45,12 @@ pub(super) fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<
 fn beside_no_charter(example: &str) -> String {
     let found = format!("the store holds {example} under this cluster's prefix but no charter");
     // Generations are numbers with leading zeros.
-    if !example.contains(&format!("{FOLDER}/0")) {
+    let is_ours = example.contains(&format!("{FOLDER}/0")) || example.ends_with(PLACE);
+    if !is_ours {
         return format!("{found}: move foreign objects away, or correct `quorate:store`");
     }
     format!(
-        "{found}: it was deleted beside its snapshots, or a lifecycle rule expired it. Put the objects of `charter/` back (a bucket with versions has them), and leave the snapshots where they are; or correct `quorate:store`. To begin EMPTY, move the snapshots away first: until then `quorate recover --fresh` is refused too"
+        "{found}: it was deleted beside its snapshots, or a lifecycle rule expired it. Put the objects of `charter/` back (a bucket with versions has them), and leave the snapshots where they are; or correct `quorate:store`. To begin EMPTY, move the snapshots and `published/` away first: until then `quorate recover --fresh` is refused too"
     )
 }
 

@@ -1,4 +1,4 @@
-//! How old the newest snapshot is.
+//! How old the newest snapshot is, and the last one that was restored on trial.
 
 use std::time::Duration;
 
@@ -28,5 +28,27 @@ impl<'a> Situation<'a> {
         self.record_to_snapshot()?;
         let age = self.now.since(self.newest_snapshot_at().unwrap_or(self.memory.started));
         (age > self.policy.snapshots.interval * 2).then_some(age)
+    }
+
+    /// Whether this is the node that restores snapshots on trial: of the voters that do not lead the one with the lowest id, for on the leader's disk
+    /// every write of the cluster would wait behind the drill's; a leader only where it is the only voter.
+    #[must_use]
+    pub fn drills(&self) -> bool {
+        let Some(membership) = self.membership() else { return false };
+        let followers = membership.voters().filter(|v| membership.leader.is_some_and(|leader| v.id != leader));
+        match followers.filter_map(|v| v.name.as_ref()).min() {
+            Some(lowest) => lowest == self.me(),
+            None => self.leads() && membership.voters().count() == 1,
+        }
+    }
+
+    /// For how long no drill has succeeded on this node, whose duty they are, if that is longer than twice the interval.
+    #[must_use]
+    pub fn drill_overdue(&self) -> Option<Duration> {
+        let interval = self.policy.snapshots.drill_interval.filter(|_| self.record_to_snapshot().is_some() && self.drills())?;
+        let proved = self.seen.snapshots.drills.proved.as_ref().map(|drilled| drilled.at);
+        // Whose duty it has become just now owes nothing yet.
+        let age = self.now.since(proved.max(Some(self.memory.started))?);
+        (age > interval * 2).then_some(age)
     }
 }

@@ -69,6 +69,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
             must(f.is_leaving() && f.instance_goes(), "the instance stays")
         }
         Step::TakeSnapshot(order) => snapshots::take(&f, order),
+        Step::DrillSnapshot { key } => snapshots::drill(&f, key),
         Step::PruneSnapshots { keys, abandoned } => snapshots::prune(&f, keys, abandoned),
         Step::ForgetOrder => must(w.memory.kept.order != Some(Order::Leave), "an order to leave stands until the operator takes it back"),
     }

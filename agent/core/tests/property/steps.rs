@@ -69,6 +69,8 @@ fn snapshots(w: &World) -> Vec<Step> {
     let (fetch, restore) =
         (|key| Step::FetchSnapshot { key }, |key, r: &Record| Step::RestoreSnapshot { key, generation: r.generation, token: r.token() });
     all.extend(keys.iter().cloned().map(fetch));
+    all.extend(keys.iter().cloned().map(|key| Step::DrillSnapshot { key }));
+    all.push(Step::DrillSnapshot { key: "snapshots/unheard-of".into() });
     all.extend(known_records(w).iter().flat_map(|r| keys.iter().map(move |key| restore(key.clone(), r))));
     all.extend(listing.strays.iter().map(|stray| prune(&[], vec![stray.at.clone()])));
     all

@@ -14,6 +14,7 @@ use super::{oracles, steps, torn, walk};
 pub(crate) const KINDS: &[&str] = &[
     "snapshot",
     "prune snapshots",
+    "drill",
     "fetch snapshot",
     "heartbeat",
     "complete own CONTINUE",
@@ -180,6 +181,7 @@ fn kind(step: &Step) -> String {
         Step::Node(step) => step.kind().to_owned(),
         Step::DeregisterTarget { .. } => "deregister".to_owned(),
         Step::TakeSnapshot(_) => "snapshot".to_owned(),
+        Step::DrillSnapshot { .. } => "drill".to_owned(),
         Step::PruneSnapshots { .. } => "prune snapshots".to_owned(),
         Step::ClearPause { .. } => "end of pause".to_owned(),
     }

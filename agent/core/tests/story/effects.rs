@@ -69,6 +69,7 @@ fn apply(world: &mut World, step: &Step) {
         Step::Node(step) => world.kubernetes.apply(step),
         Step::ClearPause { .. } => world.etcd.pause(None),
         Step::TakeSnapshot(order) => world.snapshots.begin(order, world.now),
+        Step::DrillSnapshot { key } => world.snapshots.drill(key, world.now),
         Step::PruneSnapshots { keys, .. } => world.snapshots.delete(keys, world.store.with_data(), &world.me),
         Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::ReportUnhealthy | Step::ForgetOrder | Step::DeregisterTarget { .. } => {}
     }

@@ -108,6 +108,7 @@ fn describe(step: &Step) -> String {
             };
             format!("take a snapshot ({}{how}) of generation {} through {}", order.trigger, order.generation, order.via.member)
         }
+        Step::DrillSnapshot { key } => format!("restore snapshot {key} on trial"),
         Step::PruneSnapshots { keys, abandoned } => format!("delete {} snapshots and {} remains", keys.len(), abandoned.len()),
         Step::ClearPause { via } => format!("delete the cluster's pause through {}", via.member),
     }

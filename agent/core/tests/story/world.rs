@@ -226,6 +226,7 @@ fn set_policy(policy: &mut Policy, words: &Words<'_>) {
         "any" => policy.recovery = Recovery::Any,
         "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,
         "rebalance-leaves" => policy.on_rebalance = OnRebalance::Leave,
+        "drills" => policy.snapshots.drill_interval = Some(words.duration(words.nth(1))),
         "max-voters" => policy.max_voters = usize::try_from(words.number(words.nth(1))).unwrap(),
         "target-groups" => policy.target_groups = Words::items(words.rest().trim_start_matches("target-groups")).map(Into::into).collect(),
         _ => words.fail("no such policy"),

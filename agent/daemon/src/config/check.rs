@@ -138,6 +138,7 @@ fn paths(raw: RawPaths, kubernetes: &KubernetesSettings) -> Result<Paths, Refusa
         run_dir: absolute("paths.run_dir", raw.run_dir, "/run/quorate")?,
         data_dir: absolute("paths.data_dir", raw.data_dir, "/var/lib/quorate/etcd")?,
         data_mount: raw.data_mount.map(|mount| absolute("paths.data_mount", Some(mount), "/")).transpose()?,
+        trash_keep: trash_keep(raw.trash_keep_hours)?,
     };
     let (own, theirs) = (("paths.data_dir", &paths.data_dir), ("kubernetes.data_dir", &kubernetes.data_dir));
     // etcd's directory is renamed as a whole; a distribution's data is put aside within its directory, which so may be the mount point itself.
@@ -153,6 +154,12 @@ fn paths(raw: RawPaths, kubernetes: &KubernetesSettings) -> Result<Paths, Refusa
         }
     }
     Ok(paths)
+}
+
+/// A week unless said otherwise; 0 is for ever.
+fn trash_keep(hours: Option<i64>) -> Result<Option<Duration>, Refusal> {
+    let hours = whole("paths.trash_keep_hours", hours, 0..=24 * 3650)?.unwrap_or(24 * 7);
+    Ok((hours > 0).then(|| Duration::from_secs(hours * 3600)))
 }
 
 /// An absolute path.

@@ -62,6 +62,7 @@ pub(super) struct Snapshot {
     pub(super) keep_hourly_days: Option<i64>,
     pub(super) keep_daily_weeks: Option<i64>,
     pub(super) keep_at_least: Option<i64>,
+    pub(super) drill_interval_s: Option<f64>,
 }
 
 /// `[timing]`: the durations of the core's policy, under the same names.
@@ -149,6 +150,7 @@ pub(super) struct Paths {
     pub(super) run_dir: Option<String>,
     pub(super) data_dir: Option<String>,
     pub(super) data_mount: Option<String>,
+    pub(super) trash_keep_hours: Option<i64>,
 }
 
 /// `[aws]`: how AWS is asked.

@@ -26,12 +26,18 @@ pub(super) fn policy(raw: &Snapshot) -> Result<SnapshotPolicy, Refusal> {
         change_patience: seconds("snapshot.change_patience_s", raw.change_patience_s, 0.0..=3600.0, default.change_patience)?,
         retry: seconds("snapshot.retry_s", raw.retry_s, 1.0..=DAY, default.retry)?,
         retention: retention(raw)?,
+        drill_interval: seconds("snapshot.drill_interval_s", raw.drill_interval_s, 0.0..=366.0 * DAY, Duration::ZERO).map(some)?,
     };
     if policy.recent > policy.interval {
         let remedy = format!("give at most snapshot.interval_s ({:?}): a snapshot that is due anyway is not recent", policy.interval);
         return Err(Refusal::value("snapshot.recent_s", format!("{:?}", policy.recent), remedy));
     }
     Ok(policy)
+}
+
+/// 0 is never.
+fn some(interval: Duration) -> Option<Duration> {
+    (!interval.is_zero()).then_some(interval)
 }
 
 fn retention(raw: &Snapshot) -> Result<Retention, Refusal> {

@@ -30,6 +30,7 @@ keep_all_hours = 7
 keep_hourly_days = 8
 keep_daily_weeks = 6
 keep_at_least = 11
+drill_interval_s = 604800
 
 [timing]
 cycle_s = 1.5
@@ -89,6 +90,7 @@ state_dir = "/srv/quorate"
 run_dir = "/run/other"
 data_dir = "/var/lib/quorate/data"
 data_mount = "/var/lib/quorate"
+trash_keep_hours = 48
 
 [metrics]
 listen = "127.0.0.1:2376"
@@ -186,6 +188,7 @@ fn an_empty_file_is_the_defaults() {
     assert_eq!(settings.etcd.binary, Path::new("etcd"));
     assert_eq!(settings.etcd.founding_address.to_string(), "127.0.0.1");
     assert_eq!(settings.paths.data_dir, Path::new("/var/lib/quorate/etcd"));
+    assert_eq!(settings.paths.trash_keep, Some(Duration::from_secs(7 * 86_400)));
     assert_eq!(settings.aws.hook_pattern, HookPattern::parse("quorate-*").unwrap());
     assert_eq!(settings.cluster.name, None);
 }
@@ -223,6 +226,12 @@ fn policy_fields() -> Vec<String> {
     let own = |line: &&str| !line.starts_with(' ');
     let field = |line: &str| line.strip_prefix("    ").filter(own).and_then(|line| line.split_once(':')).map(|(name, _)| name.to_owned());
     shown.lines().filter_map(field).collect()
+}
+
+#[test]
+fn trash_is_kept_for_so_many_hours_or_for_ever() {
+    let keep = |hours: u32| Settings::parse(&format!("[paths]\ntrash_keep_hours = {hours}\n")).unwrap().paths.trash_keep;
+    assert_eq!((keep(48), keep(0)), (Some(Duration::from_secs(48 * 3600)), None));
 }
 
 #[test]
@@ -270,6 +279,7 @@ fn every_value_arrives_where_it_belongs() {
             change_patience: secs(62),
             retry: secs(63),
             retention: Retention { all: secs(7 * 3600), hourly: secs(8 * 86_400), daily: secs(6 * 7 * 86_400), at_least: 11 },
+            drill_interval: Some(secs(604_800)),
         },
     };
     assert_eq!(settings.policy, policy);
@@ -350,12 +360,14 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("cluster", "name = \"a/b\"", "cluster.name = \"a/b\": use 1 to 64"),
         ("cluster", "role = \"server\"", "cluster.role = \"server\": use etcd"),
         ("store", "url = \"bucket\"", "store.url = \"bucket\": use s3://"),
+        ("snapshot", "drill_interval_s = -1", "snapshot.drill_interval_s = -1"),
         ("snapshot", "interval_s = 0", "snapshot.interval_s = 0"),
         ("snapshot", "keep_at_least = 0", "snapshot.keep_at_least = 0"),
         ("snapshot", "recent_s = 7200", "snapshot.recent_s"),
         ("etcd", "binary = \"bin/etcd\"", "etcd.binary = \"bin/etcd\": give a name"),
         ("etcd", "founding_address = \"10.0.0.1\"", "etcd.founding_address = \"10.0.0.1\": give an address of the loopback"),
         ("etcd", "quota_backend_mib = 0", "etcd.quota_backend_mib = 0: give"),
+        ("paths", "trash_keep_hours = -1", "paths.trash_keep_hours = -1: give a whole number from 0"),
         ("paths", "data_dir = \"etcd\"", "paths.data_dir = \"etcd\": give an absolute path"),
         ("paths", "data_dir = \"/\"", "paths.data_dir = \"/\": give"),
         ("paths", "data_dir = \"/a/../b\"", "paths.data_dir = \"/a/../b\": give"),

@@ -101,7 +101,24 @@ fn snapshots(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     )?;
     let interval = wanted.map(|_| cycle.policy.snapshots.interval.as_secs_f64());
     w.value("snapshot_interval_seconds", "One snapshot so often; absent where none are taken", interval)?;
-    w.flag("snapshot_overdue", "1 while the newest snapshot is older than twice its interval", situation.snapshot_overdue().is_some())
+    w.flag("snapshot_overdue", "1 while the newest snapshot is older than twice its interval", situation.snapshot_overdue().is_some())?;
+    drills(w, cycle)
+}
+
+fn drills(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
+    let drills = &cycle.seen.snapshots.drills;
+    let proved = drills.proved.as_ref();
+    w.moment(
+        "snapshot_drill_timestamp_seconds",
+        "When a snapshot was last restored on trial here with success; absent if none is known",
+        proved.map(|drilled| drilled.at),
+    )?;
+    w.value("snapshot_drill_revision", "The last revision in it", proved.map(|drilled| float(drilled.revision)))?;
+    let failed = drills.last.as_ref().is_some_and(|drilled| drilled.failed.is_some());
+    w.flag("snapshot_drill_failed", "1 while the last restore on trial here failed", failed)?;
+    w.counter("snapshot_drill_failures", "Restores on trial that failed", drills.failures)?;
+    let overdue = cycle.situation().drill_overdue().is_some();
+    w.flag("snapshot_drill_overdue", "1 where they are due and none has succeeded for twice their interval", overdue)
 }
 
 fn wanted(cycle: &Cycle) -> Option<f64> {

@@ -15,6 +15,7 @@ use quorate_core::time::Timestamp;
 use tokio::time::timeout;
 
 use super::last::Last;
+use super::told::Told;
 use crate::kubernetes::Kubernetes;
 use crate::telemetry::chain;
 
@@ -33,17 +34,20 @@ pub(super) struct KubernetesObserver {
     /// The servers that are known, and when each was last asked.
     servers: BTreeMap<Server, Option<Timestamp>>,
     probes: Probes,
+    told: Told,
 }
 
 impl KubernetesObserver {
-    pub(super) fn new(kubernetes: Option<Arc<Kubernetes>>, me: InstanceId) -> Self {
-        Self { kubernetes, me, node: Last::default(), nodes: Last::default(), servers: BTreeMap::new(), probes: Probes::default() }
+    pub(super) fn new(kubernetes: Option<Arc<Kubernetes>>, me: InstanceId, told: Told) -> Self {
+        Self { kubernetes, me, node: Last::default(), nodes: Last::default(), servers: BTreeMap::new(), probes: Probes::default(), told }
     }
 
     /// Asks what is due. `seen` has everything else of this cycle.
     pub(super) async fn look(&mut self, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> KubernetesView {
         let Some(kubernetes) = self.kubernetes.clone() else { return KubernetesView::none() };
         let points_at = kubernetes.points_at();
+        let healthy = self.servers.keys().any(|server| self.probes.is_healthy(server.address));
+        self.told.look(healthy, policy, now).await;
         self.learn_servers(seen, memory);
         self.probe(&kubernetes, seen.me.role, points_at, policy, now).await;
         kubernetes.turn_to(self.servers.keys().map(|server| server.address).filter(|address| self.probes.is_healthy(*address)));
@@ -62,7 +66,8 @@ impl KubernetesObserver {
         self.servers.keys().map(seen).collect()
     }
 
-    /// Voters, by a quorum's word where it can be read, else by what peers say; where nobody says anything, whoever the groups listed.
+    /// Voters, by a quorum's word where it can be read, else by what peers say; where nobody says anything, whoever the groups listed,
+    /// and whom the store tells of.
     fn learn_servers(&mut self, seen: &Observation, memory: &Memory) {
         let address = |id: &InstanceId| match *id == self.me {
             true => Some(seen.me.address),
@@ -78,6 +83,9 @@ impl KubernetesObserver {
         }
         if servers.is_empty() {
             servers = memory.kept.seen.keys().filter_map(known).collect();
+            servers.extend(self.told.servers());
+            servers.sort_unstable();
+            servers.dedup();
         }
         self.probes.keep_only(&servers);
         self.servers.retain(|server, _| servers.contains(server));

@@ -8,6 +8,7 @@ mod last;
 mod local;
 mod peers;
 mod snapshots;
+mod told;
 
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use last::Last;
 use local::LocalObserver;
 use peers::PeersObserver;
 use snapshots::SnapshotsObserver;
+use told::Told;
 
 /// The store is read so often while nothing changes: one LIST a minute costs little and shows a vanished record soon enough.
 const STORE_PAUSE_STEADY: Duration = Duration::from_secs(60);
@@ -71,7 +73,7 @@ impl Observer {
             peers: PeersObserver::new(settings, world, callers),
             local: LocalObserver::new(settings, world),
             etcd: EtcdObserver::new(settings, world),
-            kubernetes: KubernetesObserver::new(world.kubernetes.clone(), world.me.instance.clone()),
+            kubernetes: KubernetesObserver::new(world.kubernetes.clone(), world.me.instance.clone(), Told::of(world)),
             snapshots: SnapshotsObserver::new(world.snapshots.clone()),
             members: Vec::new(),
             steady: false,

@@ -60,6 +60,7 @@ impl SnapshotsObserver {
             fetching: snapshots.fetching(),
             fetched,
             fetch_failed,
+            drills: snapshots.drills(),
         }
     }
 }

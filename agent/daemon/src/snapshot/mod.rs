@@ -3,6 +3,7 @@
 mod checksum;
 mod command;
 mod copy;
+mod drill;
 mod error;
 mod fetch;
 mod save;
@@ -13,8 +14,9 @@ mod verify;
 pub use checksum::{Checksum, Sum};
 pub use command::run;
 pub use copy::Copy;
+pub use drill::DrillPlace;
 pub use error::SnapshotError;
 pub use save::{Progress, Saved, save};
-pub use task::Snapshots;
+pub use task::{Places, Snapshots};
 pub use trial::{Trial, restore_on_trial};
 pub use verify::{Verified, verify};

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_core::ids::SnapshotKey;
-use quorate_core::observation::{FetchFailure, Fetching, Me, Saved as InStore, Taken, Taking};
+use quorate_core::observation::{Drills, FetchFailure, Fetching, Me, Saved as InStore, Taken, Taking};
 use quorate_core::plan::Outcome;
 use quorate_core::snapshot::{SnapshotOrder, Trigger};
 use quorate_core::time::Timestamp;
 use tokio::sync::watch;
 use tracing::{Instrument, info, warn};
 
-use super::{Progress, Saved, SnapshotError, fetch, save, verify};
+use super::{DrillPlace, Progress, Saved, SnapshotError, fetch, save, verify};
 use crate::adapters::etcd::Etcd;
 use crate::adapters::object_store::SharedSnapshots;
 use crate::clock::Clock;
@@ -21,30 +21,40 @@ use crate::telemetry::chain;
 /// See the module.
 #[derive(Debug)]
 pub struct Snapshots {
-    store: SharedSnapshots,
+    pub(super) store: SharedSnapshots,
     etcd: Arc<Etcd>,
     me: Me,
-    clock: Clock,
-    /// Where a snapshot is put that is to be restored.
-    fetched_dir: PathBuf,
+    pub(super) clock: Clock,
+    /// Where they are put on this disk.
+    pub(super) places: Places,
     work: Mutex<Work>,
 }
 
+/// Where snapshots are put on this disk.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Those that are to be restored.
+    pub fetched: PathBuf,
+    /// Those that are restored on trial.
+    pub drill: Arc<DrillPlace>,
+}
+
 #[derive(Debug, Default)]
-struct Work {
+pub(super) struct Work {
     taking: Option<(Taking, watch::Receiver<Progress>)>,
     taken: Option<Taken>,
     fetching: Option<(SnapshotKey, watch::Receiver<Progress>)>,
     fetched: Option<SnapshotKey>,
     fetch_failed: Option<(SnapshotKey, Timestamp, FetchFailure)>,
+    pub(super) drills: Drills,
 }
 
 impl Snapshots {
     /// Nothing at work yet.
     #[must_use]
-    pub fn new(store: SharedSnapshots, etcd: Arc<Etcd>, me: Me, clock: Clock, fetched_dir: PathBuf) -> Self {
-        let work = Work { fetched: fetch::found(&fetched_dir), ..Work::default() };
-        Self { store, etcd, me, clock, fetched_dir, work: Mutex::new(work) }
+    pub fn new(store: SharedSnapshots, etcd: Arc<Etcd>, me: Me, clock: Clock, places: Places) -> Self {
+        let work = Work { fetched: fetch::found(&places.fetched), drills: places.drill.recall(), ..Work::default() };
+        Self { store, etcd, me, clock, places, work: Mutex::new(work) }
     }
 
     /// The store.
@@ -94,7 +104,7 @@ impl Snapshots {
         }
         let (this, key) = (Arc::clone(self), key.clone());
         let work = async move {
-            let result = fetch::fetch(&this.store, &key, &this.fetched_dir, &tell).await;
+            let result = fetch::fetch(&this.store, &key, &this.places.fetched, &tell).await;
             this.end_fetch(&key, result);
         };
         tokio::spawn(work.in_current_span());
@@ -119,7 +129,7 @@ impl Snapshots {
     /// Where the snapshot lies that was fetched.
     #[must_use]
     pub fn place(&self, key: &SnapshotKey) -> PathBuf {
-        fetch::place(&self.fetched_dir, key)
+        fetch::place(&self.places.fetched, key)
     }
 
     /// The one that is being fetched.
@@ -170,7 +180,7 @@ impl Snapshots {
         work.taken = Some(Taken { trigger, since, at, result: result.map(saved).map_err(|error| chain(&error)) });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Work> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -34,15 +34,29 @@ pub struct Trial {
 /// The store, the disk or the tool failed, or the restored data is not what the snapshot holds.
 pub async fn restore_on_trial(
     store: &SnapshotStore,
-    Stored { key, manifest, .. }: &Stored,
+    stored: &Stored,
     tool: &RestoreTool,
     scratch: &Path,
     progress: &watch::Sender<Progress>,
 ) -> Result<Trial, SnapshotError> {
+    let failed = |source| SnapshotError::Trial { key: stored.key.clone(), source };
+    let place = Place::make(scratch, &stored.key).map_err(failed)?;
+    let result = restore(store, stored, tool, &place.0, progress).await;
+    // To free some gigabytes takes a disk seconds, and an agent's loop does not wait for them.
+    let _ = tokio::task::spawn_blocking(move || drop(place)).await;
+    result
+}
+
+async fn restore(
+    store: &SnapshotStore,
+    Stored { key, manifest, .. }: &Stored,
+    tool: &RestoreTool,
+    place: &Path,
+    progress: &watch::Sender<Progress>,
+) -> Result<Trial, SnapshotError> {
     let failed = |source| SnapshotError::Trial { key: key.clone(), source };
-    let place = Place::make(scratch, key).map_err(failed)?;
-    fetch::room(&place.0, key, manifest.size * ROOM + ROOM_BESIDE)?;
-    let (snapshot, target) = (place.0.join("snapshot.db"), place.0.join("data"));
+    fetch::room(place, key, manifest.size * ROOM + ROOM_BESIDE)?;
+    let (snapshot, target) = (place.join("snapshot.db"), place.join("data"));
     let mut copy = Copy::create(&snapshot, key).await?;
     verify(store, key, manifest, progress, Some(&mut copy)).await?;
     copy.finish().await?;

@@ -130,7 +130,7 @@ impl World {
 
     fn may_go_without(&self, n: usize, agent: &Agent) -> bool {
         let policy = &self.policy.snapshots;
-        let Uploads { taking, taken } = &self.nodes[n].uploads;
+        let Uploads { taking, taken, .. } = &self.nodes[n].uploads;
         let impatient = taking.as_ref().is_some_and(|upload| self.now.since(upload.since) >= policy.change_patience);
         let failed = |taken: &Taken| taken.result.is_err() && self.now.since(taken.at) < policy.retry;
         let failed = taken.as_ref().is_some_and(failed) || agent.memory.waits("snapshot", self.now);

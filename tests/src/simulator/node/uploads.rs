@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_core::ids::SnapshotKey;
-use quorate_core::observation::{Taken, Taking};
+use quorate_core::observation::{Drills, Taken, Taking};
 use quorate_core::snapshot::{SharedListing, SnapshotOrder};
 use quorate_core::time::Timestamp;
 
@@ -14,6 +14,8 @@ use crate::simulator::etcd_model::{Data, Host};
 pub(crate) struct Uploads {
     pub(crate) taking: Option<Upload>,
     pub(crate) taken: Option<Taken>,
+    /// Forgotten with the agent, as if its disk were gone too.
+    pub(crate) drills: Drills,
 }
 
 /// A snapshot on its way to the store.

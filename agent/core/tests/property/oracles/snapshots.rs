@@ -45,6 +45,19 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     must(abandoned.iter().all(is_remains), "it would delete another's object")
 }
 
+/// The node is a living voter's, and a drill is wanted again.
+pub(super) fn drill(f: &Facts<'_>, key: &SnapshotKey) -> Judgement {
+    let every = f.w.policy.snapshots.drill_interval.ok_or("nobody asked for one")?;
+    must(f.votes() && f.is_the_charters_cluster(), "it does not vote in the charter's cluster")?;
+    let leader = f.w.seen.etcd.membership.fresh().and_then(|m| m.leader);
+    must(f.voters()?.len() == 1 || (leader.is_some() && leader != f.own_member()), "every write would wait for its disk")?;
+    let drills = &f.w.seen.snapshots.drills;
+    let rests = drills.last.iter().any(|last| last.failed.is_none() && f.w.now < last.at + every);
+    must(drills.running.is_none() && !rests, "there was one a moment ago, or one goes on")?;
+    let known = f.w.seen.snapshots.stored.fresh().is_some_and(|l| l.snapshots.iter().any(|s| s.key == *key));
+    must(known, "it would read what is not there")
+}
+
 /// The best that is left of this cluster's own data, once nobody has any other; that nobody has is asked of every claim.
 pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key: &SnapshotKey) -> Judgement {
     let retired_to = before.and_then(|r| match &r.state {

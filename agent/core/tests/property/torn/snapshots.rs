@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{Generation, SnapshotKey};
-use quorate_core::observation::{Saved, SnapshotsView, Taken};
+use quorate_core::observation::{Drilled, Drills, Saved, SnapshotsView, Taken};
 use quorate_core::policy::OnTotalLoss;
 use quorate_core::reading::Reading;
 use quorate_core::snapshot::{Listing, Manifest, Stored, Stray, StrayKind, Trigger};
@@ -32,7 +32,20 @@ pub(super) fn snapshots(w: &mut World, dice: &mut Dice<'_>) {
     w.policy.on_total_loss = if dice.one_in(6) { OnTotalLoss::Halt } else { OnTotalLoss::Restore };
     let taken = dice.flip().then(|| taken(dice));
     w.memory.final_snapshot = taken.as_ref().and_then(|t: &Taken| t.result.clone().ok()).filter(|_| dice.flip());
-    w.seen.snapshots = SnapshotsView { stored, fetched, taken, ..SnapshotsView::none("") };
+    let drills = drills(w, pick(dice), dice);
+    w.seen.snapshots = SnapshotsView { stored, fetched, taken, drills, ..SnapshotsView::none("") };
+}
+
+fn drills(w: &mut World, key: Option<SnapshotKey>, dice: &mut Dice<'_>) -> Drills {
+    w.policy.snapshots.drill_interval = dice.one_in(2).then_some(HOUR * 24);
+    let mut drills = Drills::default();
+    let Some(key) = key else { return drills };
+    if dice.one_in(2) {
+        let failed = dice.one_in(3).then(|| "too little room".to_owned());
+        drills.end(Drilled { key: key.clone(), revision: 1, at: age(dice), failed });
+    }
+    drills.running = dice.one_in(4).then_some((key, NOW));
+    drills
 }
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_core::charter::Record;
 use quorate_core::ids::{EtcdClusterId, InstanceId, SnapshotKey};
-use quorate_core::observation::{FetchFailure, Fetching, Me, Saved, SnapshotsView, Taken, Taking};
+use quorate_core::observation::{Drilled, Drills, FetchFailure, Fetching, Me, Saved, SnapshotsView, Taken, Taking};
 use quorate_core::reading::Reading;
 use quorate_core::snapshot::{Listing, Manifest, SnapshotOrder, Stored, Stray, StrayKind, Trigger};
 use quorate_core::time::Timestamp;
@@ -20,6 +20,7 @@ pub(crate) struct SnapshotsWorld {
     fetching: Option<SnapshotKey>,
     fetched: Option<SnapshotKey>,
     fetch_failed: Option<(SnapshotKey, Timestamp, FetchFailure)>,
+    drills: Drills,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,7 @@ impl SnapshotsWorld {
             "fetched" => self.fetched = self.fetching.take(),
             "corrupt" => self.fetch_ends(now, FetchFailure::Corrupt(words.rest().trim_start_matches("corrupt").trim().to_owned())),
             "unread" => self.fetch_ends(now, FetchFailure::Failed(words.rest().trim_start_matches("unread").trim().to_owned())),
+            "drilled" => self.drill_ends(now, words.rest().trim_start_matches("drilled").trim()),
             "failed" => self.end(now, Some(words.rest().trim_start_matches("failed").trim().to_owned())),
             _ => words.fail("no such snapshots"),
         }
@@ -72,6 +74,16 @@ impl SnapshotsWorld {
 
     fn fetch_ends(&mut self, now: Timestamp, failure: FetchFailure) {
         self.fetch_failed = self.fetching.take().map(|key| (key, now, failure));
+    }
+
+    /// Without a word it was restored.
+    fn drill_ends(&mut self, now: Timestamp, why: &str) {
+        let Some((key, _)) = self.drills.running.take() else { return };
+        self.drills.end(Drilled { key, revision: 1, at: now, failed: (!why.is_empty()).then(|| why.to_owned()) });
+    }
+
+    pub(crate) fn drill(&mut self, key: &SnapshotKey, now: Timestamp) {
+        self.drills.running = Some((key.clone(), now));
     }
 
     pub(crate) fn fetched(&self) -> Option<SnapshotKey> {
@@ -104,7 +116,7 @@ impl SnapshotsWorld {
         let taking = self.taking.map(|(trigger, since)| Taking { trigger, since, bytes: 3 << 20, of: Some(7 << 20) });
         let fetching = self.fetching.clone().map(|key| Fetching { key, bytes: 5 << 20, of: 7 << 20 });
         let (fetched, fetch_failed) = (self.fetched.clone(), self.fetch_failed.clone());
-        SnapshotsView { stored, taking, taken: self.taken.clone(), fetching, fetched, fetch_failed }
+        SnapshotsView { stored, taking, taken: self.taken.clone(), fetching, fetched, fetch_failed, drills: self.drills.clone() }
     }
 }
 

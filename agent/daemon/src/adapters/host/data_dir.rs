@@ -174,6 +174,12 @@ impl DataDir {
         atomic::with_suffix(&self.path, ".fetched")
     }
 
+    /// Where a snapshot is restored on trial: on the same file system.
+    #[must_use]
+    pub fn drill(&self) -> PathBuf {
+        atomic::with_suffix(&self.path, ".drill")
+    }
+
     /// Moves the data from before a recovery to the trash, and removes the copy of the snapshot that was restored.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! This machine's disk: the member's data directory, the trash, and the small files that must survive a crash.
 //!
-//! Nothing here deletes data: what is in the way is renamed into the [`Trash`], and only [`Trash::expire`] removes, after a week.
+//! Nothing here deletes data: what is in the way is renamed into the [`Trash`], and only [`Trash::expire`] removes it, once it was kept for long enough.
 
 pub mod atomic;
 mod crc32c;
@@ -22,5 +22,5 @@ pub use label::Label;
 pub use restore::RestoreOrder;
 pub use restore_tool::{Restore, RestoreTool};
 pub use stamp::Stamp;
-pub use trash::Trash;
+pub use trash::{Expired, Trash};
 pub use wal::WalIdentity;

@@ -1,4 +1,4 @@
-//! Where data goes that is in the way: renamed, never deleted, until it is a week old.
+//! Where data goes that is in the way: renamed, never deleted, until it has been kept for as long as the operator wants (a week by default).
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,6 +17,15 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
 /// What the name ends in of a directory that is not whole yet.
 const PART: &str = ".part";
+
+/// What became of what was old enough.
+#[derive(Debug, Default)]
+pub struct Expired {
+    /// Gone, oldest first.
+    pub removed: Vec<PathBuf>,
+    /// What could not be listed or removed; a part of it may be gone.
+    pub failed: Vec<HostError>,
+}
 
 /// The trash directory. It must be on the data directory's file system, for a rename to be all that it takes.
 #[derive(Clone, Debug)]
@@ -90,8 +99,7 @@ impl Trash {
 
     /// The directory of a move that was cut short.
     fn begun(&self) -> Result<Option<PathBuf>, HostError> {
-        let is_part = |path: &PathBuf| path.as_os_str().as_bytes().ends_with(PART.as_bytes());
-        Ok(self.list()?.into_iter().find(is_part))
+        Ok(self.list()?.into_iter().find(|path| is_part(path)))
     }
 
     fn finish(&self, part: &Path) -> Result<PathBuf, HostError> {
@@ -109,19 +117,24 @@ impl Trash {
         entries.map(|entry| entry.map(|entry| entry.path()).map_err(HostError::io("list", &self.dir))).collect()
     }
 
-    /// Removes what was put here more than `keep` ago, and says what it was. Names that are not of this trash's making stay.
-    ///
-    /// # Errors
-    /// Names the path that could not be listed or removed.
-    pub fn expire(&self, now: Timestamp, keep: Duration) -> Result<Vec<PathBuf>, HostError> {
-        let mut removed = Vec::new();
-        for path in self.list()? {
-            if put_at(&path).is_some_and(|at| now.since(at) > keep) {
-                fs::remove_dir_all(&path).map_err(HostError::io("remove", &path))?;
-                removed.push(path);
+    /// Removes what was put here more than `keep` ago. Names that are not of this trash's making stay, and so does a move that was cut short: what is
+    /// still missing of it lies where it was.
+    #[must_use]
+    pub fn expire(&self, now: Timestamp, keep: Duration) -> Expired {
+        let mut expired = Expired::default();
+        let old = |path: &PathBuf| !is_part(path) && put_at(path).is_some_and(|at| now.since(at) > keep);
+        let listed = self.list().unwrap_or_else(|error| {
+            expired.failed.push(error);
+            Vec::new()
+        });
+        for path in listed.into_iter().filter(old) {
+            match fs::remove_dir_all(&path) {
+                Ok(()) => expired.removed.push(path),
+                Err(source) => expired.failed.push(HostError::io("remove", &path)(source)),
             }
         }
-        Ok(removed)
+        expired.removed.sort();
+        expired
     }
 
     fn free_name(&self, name: &str) -> Result<PathBuf, HostError> {
@@ -137,6 +150,10 @@ fn free(path: PathBuf) -> Result<PathBuf, HostError> {
         number += 1;
     }
     Ok(found)
+}
+
+fn is_part(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(PART.as_bytes())
 }
 
 fn inside(part: &Path, path: &Path) -> PathBuf {
@@ -188,16 +205,36 @@ mod tests {
     fn removes_only_its_own_and_only_after_a_week() {
         let dir = tempfile::tempdir().unwrap();
         let trash = Trash::new(dir.path().join("trash"));
-        assert_eq!(trash.expire(NOW, WEEK).unwrap(), Vec::<PathBuf>::new());
+        assert!(nothing(&trash.expire(NOW, WEEK)), "there is no trash yet");
         let old = trash.put(&data(dir.path()), "old", NOW).unwrap().unwrap();
         let young = trash.put(&data(dir.path()), "young", NOW + Duration::from_secs(60)).unwrap().unwrap();
-        for foreign in ["notes", "2025-old", "20251120T232211Z"] {
+        // The last one is a move that was cut short.
+        for foreign in ["notes", "2025-old", "20251120T232211Z", "20240101T000000Z-left.part"] {
             fs::create_dir(dir.path().join("trash").join(foreign)).unwrap();
         }
-        assert_eq!(trash.expire(NOW + WEEK, WEEK).unwrap(), Vec::<PathBuf>::new());
-        assert_eq!(trash.expire(NOW + WEEK + Duration::from_secs(1), WEEK).unwrap(), vec![old.clone()]);
+        assert!(nothing(&trash.expire(NOW + WEEK, WEEK)));
+        let expired = trash.expire(NOW + WEEK + Duration::from_secs(1), WEEK);
+        assert!(expired.removed == [old.clone()] && expired.failed.is_empty(), "{expired:?}");
         assert!(!old.exists() && young.exists());
-        assert_eq!(fs::read_dir(dir.path().join("trash")).unwrap().count(), 4);
+        assert_eq!(fs::read_dir(dir.path().join("trash")).unwrap().count(), 5);
+    }
+
+    fn nothing(expired: &Expired) -> bool {
+        expired.removed.is_empty() && expired.failed.is_empty()
+    }
+
+    #[test]
+    fn what_cannot_be_removed_keeps_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let trash = Trash::new(dir.path());
+        let file = dir.path().join("20240101T000000Z-file");
+        fs::write(&file, "").unwrap();
+        let old = dir.path().join("20240102T000000Z-left");
+        fs::create_dir(&old).unwrap();
+        let expired = trash.expire(NOW, WEEK);
+        assert_eq!(expired.removed, [old]);
+        assert!(expired.failed.len() == 1 && expired.failed[0].to_string().contains("-file"), "{expired:?}");
+        assert!(Trash::new(&file).expire(NOW, WEEK).failed[0].to_string().contains("list"));
     }
 
     /// A server's etcd, certificates and passwords, in the order in which they are moved.
@@ -225,7 +262,7 @@ mod tests {
         assert_eq!(trash.put_together(&all, "again", NOW).unwrap(), None);
         fs::create_dir(all[2]).unwrap();
         assert_eq!(names(&trash.put_together(&all, "left", NOW).unwrap().unwrap()), ["etcd"]);
-        assert_eq!(trash.expire(NOW + WEEK * 2, WEEK).unwrap().len(), 2);
+        assert_eq!(trash.expire(NOW + WEEK * 2, WEEK).removed.len(), 2);
     }
 
     #[test]

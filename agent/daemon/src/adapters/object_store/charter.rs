@@ -14,6 +14,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
 use quorate_core::charter::{Log, Record, StoreView};
 use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
+use quorate_core::published::PLACE;
 
 use super::StoreError;
 use super::home::Home;
@@ -128,17 +129,19 @@ impl Store {
         Ok(metas.into_iter().filter_map(|meta| Some((self.number(&meta.location)?, meta))).collect())
     }
 
-    /// All records, and one object of the cluster that is none.
+    /// All records, and one object of the cluster that is none: a snapshot, or whatever else an operator has to know of, before the list of servers.
     async fn list_all(&self) -> Result<(BTreeMap<u64, ObjectMeta>, Option<String>), StoreError> {
         let mut listed = self.home.place.store.list(Some(&self.home.path));
-        let (mut records, mut other) = (BTreeMap::new(), None);
+        let (mut records, mut other, published) = (BTreeMap::new(), None, self.home.key(PLACE));
+        let mut is_published = None;
         while let Some(meta) = listed.try_next().await.map_err(|e| self.home.failed("list", &self.home.path, e))? {
             match self.number(&meta.location) {
                 Some(number) => drop(records.insert(number, meta)),
+                None if meta.location == published => is_published = Some(self.home.told(&published)),
                 None => other = other.or_else(|| Some(self.home.told(&meta.location))),
             }
         }
-        Ok((records, other))
+        Ok((records, other.or(is_published)))
     }
 
     /// A record as read before, or now.

@@ -45,6 +45,7 @@ impl World {
             // No target groups are configured, and nothing else hangs on one.
             Step::ForgetOrder | Step::DeregisterTarget { .. } => Outcome::Done,
             Step::TakeSnapshot(order) => self.take_snapshot(n, order),
+            Step::DrillSnapshot { key } => self.drill_snapshot(n, key),
             Step::PruneSnapshots { keys, abandoned } => self.prune_snapshots(n, keys, abandoned),
             Step::FetchSnapshot { key } => self.fetch_snapshot(n, key),
             Step::RestoreSnapshot { key, generation, token } => self.restore_snapshot(n, key, *generation, token),

@@ -131,6 +131,13 @@ impl World {
         }
     }
 
+    /// Begins to restore one on trial; how it ends is seen when it is looked at.
+    pub(super) fn drill_snapshot(&mut self, n: usize, key: &SnapshotKey) -> Outcome {
+        self.stats.drills += 1;
+        self.nodes[n].uploads.drills.running = Some((key.clone(), self.now));
+        Outcome::Done
+    }
+
     /// Deletes them one by one: where the answer is lost, it may be only some of them.
     pub(super) fn prune_snapshots(&mut self, n: usize, keys: &[SnapshotKey], abandoned: &[String]) -> Outcome {
         if self.nodes[n].store_down || self.luck.chance(self.weather.lost_calls) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::charter::State;
-use quorate_core::observation::Process;
+use quorate_core::observation::{Drilled, Process};
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 
@@ -13,6 +13,9 @@ use crate::simulator::world::World;
 
 /// Between two calls while something changes; the rest is the schedule's.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// A restore on trial takes so long.
+const DRILL: Duration = Duration::from_secs(7);
 
 impl World {
     /// Snapshots are taken where a member can be; a worker's agent knows of none.
@@ -25,6 +28,7 @@ impl World {
             return false;
         }
         self.observe_upload(n, agent);
+        self.observe_drill(n, agent);
         agent.seen.snapshots.fetched.clone_from(&self.nodes[n].disk.fetched);
         let (now, listed) = (self.now, &mut agent.listed);
         let pause = if listed.steady { self.schedule.listing } else { PAUSE };
@@ -41,6 +45,18 @@ impl World {
             None => Reading::unknown("the store does not answer"),
         };
         is_due && !answers
+    }
+
+    /// It takes a while, and fails if the snapshot was deleted meanwhile.
+    fn observe_drill(&mut self, n: usize, agent: &mut Agent) {
+        let (now, listing) = (self.now, Arc::clone(self.store.snapshots().listing()));
+        let drills = &mut self.nodes[n].uploads.drills;
+        if let Some((key, _)) = drills.running.take_if(|(_, since)| now.since(*since) >= DRILL) {
+            let revision = listing.get(&key).map(|stored| stored.manifest.revision);
+            let failed = revision.is_none().then(|| "it is no more".to_owned());
+            drills.end(Drilled { key, revision: revision.unwrap_or(0), at: now, failed });
+        }
+        agent.seen.snapshots.drills.clone_from(drills);
     }
 
     /// The list is read anew once an own one has ended.

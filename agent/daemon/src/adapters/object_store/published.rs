@@ -1,0 +1,78 @@
+//! What the store publishes of a cluster: one small object, which workers may read, and nothing else of the store.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use object_store::{ObjectStoreExt, PutPayload};
+use quorate_core::observation::Me;
+use quorate_core::published::{PLACE, Published};
+
+use super::StoreError;
+use super::home::Home;
+
+/// It lists at most a few servers.
+const LIMIT: u64 = 64 << 10;
+const WHAT: &str = "list of servers";
+
+/// See the module.
+#[derive(Debug)]
+pub struct PublishedStore {
+    home: Home,
+    me: Me,
+}
+
+impl PublishedStore {
+    /// Opens the store at `url` for the cluster of `me`; `limit` bounds each piece of work. See `CharterStore::open`.
+    ///
+    /// # Errors
+    /// A URL that names no store, or settings that do not fit together.
+    pub fn open(url: &str, settings: &BTreeMap<String, String>, me: &Me, limit: Duration) -> Result<Self, StoreError> {
+        Ok(Self { home: Home::open(url, settings, me, limit)?, me: me.clone() })
+    }
+
+    /// What is published; none if nothing is. S3 says "denied" instead to who may not list, as a worker.
+    ///
+    /// # Errors
+    /// The store did not answer or refused, or what lies there is not of this cluster, or of no format that is known.
+    pub async fn read(&self) -> Result<Option<Published>, StoreError> {
+        self.home.within(self.get()).await
+    }
+
+    async fn get(&self) -> Result<Option<Published>, StoreError> {
+        let key = self.home.key(PLACE);
+        let malformed = |why: String| self.home.malformed(&key, WHAT, why.into());
+        let found = match self.home.place.store.get(&key).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(|e| self.home.failed("read", &key, e))?,
+        };
+        if found.meta.size > LIMIT {
+            return Err(malformed(format!("it has {} bytes", found.meta.size)));
+        }
+        let bytes = found.bytes().await.map_err(|e| self.home.failed("read", &key, e))?;
+        let published: Published = serde_json::from_slice(&bytes).map_err(|e| self.home.malformed(&key, WHAT, e.into()))?;
+        if published.version != Published::VERSION {
+            return Err(malformed(format!("it has format {}, and this version knows {}", published.version, Published::VERSION)));
+        }
+        if !published.belongs_to(&self.me) {
+            let Published { cluster, account, region, .. } = &published;
+            return Err(malformed(format!("it is of cluster {cluster} of account {account} in {region}")));
+        }
+        Ok(Some(published))
+    }
+
+    /// Publishes this in place of what was there.
+    ///
+    /// # Errors
+    /// The store did not answer or refused.
+    pub async fn write(&self, published: &Published) -> Result<(), StoreError> {
+        self.home.within(self.put(published)).await
+    }
+
+    async fn put(&self, published: &Published) -> Result<(), StoreError> {
+        self.home.check_mounted().await?;
+        let key = self.home.key(PLACE);
+        let bytes = serde_json::to_vec_pretty(published).map_err(|e| self.home.malformed(&key, WHAT, e.into()))?;
+        let put = self.home.place.store.put(&key, PutPayload::from(bytes)).await;
+        put.map(drop).map_err(|e| self.home.failed("write", &key, e))
+    }
+}

@@ -1,0 +1,220 @@
+//! Has the store tell where the cluster is served: the agent beside the leader writes `published/endpoints.json` beside the loop, when that has changed.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_core::published::{Published, PublishedServer};
+use quorate_core::role::Role;
+use quorate_core::time::Timestamp;
+use tracing::{Instrument, info, warn};
+
+use crate::adapters::object_store::{PublishedStore, StoreError};
+use crate::cycle::{Cycle, LastCycle};
+use crate::rendered::Context;
+use crate::telemetry::chain;
+
+/// The list may change several times a minute while a group is replaced: it is written once.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Another agent, beside a leader of before, may have written over it since.
+const AGAIN: Duration = Duration::from_secs(600);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Publisher {
+    store: Arc<PublishedStore>,
+    /// The port of every server's API; none for the role etcd.
+    api_port: Option<u16>,
+    /// What stands in the store, to this agent's knowledge, and since when it knows.
+    known: Option<(Published, Timestamp)>,
+    tried: Option<Timestamp>,
+    /// The trouble that was told.
+    told: Option<String>,
+}
+
+impl Publisher {
+    /// Into this store.
+    #[must_use]
+    pub fn new(store: Arc<PublishedStore>, api_port: Option<u16>) -> Self {
+        Self { store, api_port, known: None, tried: None, told: None }
+    }
+
+    /// Goes on beside the loop, which a slow store never holds up, until the agent ends.
+    pub fn start(mut self, mut cycles: LastCycle) {
+        let work = async move {
+            while cycles.changed().await.is_ok() {
+                let cycle = cycles.borrow_and_update().clone();
+                match cycle.as_ref().and_then(|cycle| wanted(cycle, self.api_port)) {
+                    Some(wanted) => self.keep(wanted).await,
+                    // Whoever leads meanwhile writes what it knows.
+                    None => self.known = None,
+                }
+            }
+        };
+        tokio::spawn(work.in_current_span());
+    }
+
+    async fn keep(&mut self, wanted: Published) {
+        let now = wanted.written_at;
+        let known = self.known.as_ref().is_some_and(|(known, at)| known.says_the_same(&wanted) && now.since(*at) < AGAIN);
+        if known || self.tried.is_some_and(|at| now.since(at) < PAUSE) {
+            return;
+        }
+        self.tried = Some(now);
+        match self.publish(&wanted).await {
+            Ok(()) => (self.known, self.told) = (Some((wanted, now)), None),
+            Err(why) if self.told.as_ref() == Some(&why) => {}
+            Err(why) => {
+                warn!("where the cluster is served cannot be told in the store, and is tried again every minute: {why}");
+                self.told = Some(why);
+            }
+        }
+    }
+
+    async fn publish(&self, wanted: &Published) -> Result<(), String> {
+        match self.store.read().await {
+            Ok(Some(stands)) if stands.says_the_same(wanted) => return Ok(()),
+            Ok(Some(stands)) if stands.is_newer_than(wanted) => {
+                return Err(format!(
+                    "{} wrote what rests on record {} of generation {}, which is not known here",
+                    stands.written_by, stands.record, stands.generation
+                ));
+            }
+            // What nobody can read is written over.
+            Ok(_) | Err(StoreError::Malformed { .. }) => {}
+            Err(error) => return Err(chain(&error)),
+        }
+        self.store.write(wanted).await.map_err(|error| chain(&error))?;
+        info!("the store tells where the cluster is served: {}", instances(wanted));
+        Ok(())
+    }
+}
+
+fn instances(published: &Published) -> String {
+    published.servers.iter().map(|server| server.instance.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What is to be told, by the agent beside the leader and on a quorum's word; nothing by any other, and never an empty list.
+fn wanted(cycle: &Cycle, api_port: Option<u16>) -> Option<Published> {
+    let me = &cycle.seen.me;
+    let (record, membership) = (cycle.memory.kept.record.as_ref()?, cycle.seen.etcd.membership.fresh()?);
+    if !cycle.leads() || record.etcd_cluster != Some(membership.cluster) {
+        return None;
+    }
+    // Established, or it has no members that stay.
+    let members = Context::of(cycle).members?;
+    let servers = members.into_iter().filter_map(|member| {
+        let url = match (me.role, api_port) {
+            (Role::ControlPlane, Some(port)) => format!("https://{}", SocketAddr::new(member.address, port)),
+            _ => member.client_url?.to_string(),
+        };
+        Some(PublishedServer { instance: member.instance, address: member.address, url })
+    });
+    Some(Published {
+        version: Published::VERSION,
+        account: me.account.clone(),
+        region: me.region.clone(),
+        cluster: me.cluster.clone(),
+        generation: record.generation,
+        record: record.number,
+        servers: servers.collect(),
+        written_at: cycle.at,
+        written_by: me.instance.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use quorate_core::ids::Generation;
+    use quorate_core::observation::Me;
+
+    use super::*;
+
+    fn me() -> Me {
+        Me {
+            instance: "i-1".into(),
+            address: "10.0.0.1".parse().unwrap(),
+            group: "g".into(),
+            account: "1".into(),
+            region: "eu-central-1".into(),
+            cluster: "prod".into(),
+            role: Role::Etcd,
+            launched: Timestamp(0),
+        }
+    }
+
+    fn publisher(dir: &Path) -> Publisher {
+        let url = format!("file://{}", dir.display());
+        let store = PublishedStore::open(&url, &Default::default(), &me(), Duration::from_secs(5)).unwrap();
+        Publisher::new(Arc::new(store), None)
+    }
+
+    /// So many servers, told at this second.
+    fn told(servers: u8, second: u64) -> Published {
+        let Me { account, region, cluster, instance: written_by, .. } = me();
+        let server = |n: u8| PublishedServer {
+            instance: format!("i-{n}").as_str().into(),
+            address: [10, 0, 0, n].into(),
+            url: format!("http://10.0.0.{n}:2379"),
+        };
+        let (version, generation, written_at) = (Published::VERSION, Generation(2), Timestamp(0) + Duration::from_secs(second));
+        let servers = (1..=servers).map(server).collect();
+        Published { version, account, region, cluster, generation, record: 7, servers, written_at, written_by }
+    }
+
+    async fn stands(publisher: &Publisher) -> usize {
+        publisher.store.read().await.unwrap().map_or(0, |published| published.servers.len())
+    }
+
+    #[tokio::test]
+    async fn a_change_is_written_at_most_once_a_minute() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut publisher = publisher(dir.path());
+        for (servers, second, expected) in [(1, 0, 1), (2, 5, 1), (3, 59, 1), (3, 60, 3), (3, 200, 3)] {
+            publisher.keep(told(servers, second)).await;
+            assert_eq!(stands(&publisher).await, expected, "after {second} s");
+        }
+        assert_eq!(publisher.store.read().await.unwrap().unwrap(), told(3, 60), "what is the same is not written again");
+        // Another wrote over it, which is seen after ten minutes.
+        publisher.store.write(&told(2, 300)).await.unwrap();
+        publisher.keep(told(3, 600)).await;
+        assert_eq!(stands(&publisher).await, 2);
+        publisher.keep(told(3, 660)).await;
+        assert_eq!(stands(&publisher).await, 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_newer_or_anothers_is_told_and_what_nobody_can_read_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut publisher = publisher(dir.path());
+        publisher.store.write(&Published { record: 8, ..told(5, 0) }).await.unwrap();
+        publisher.keep(told(3, 10)).await;
+        assert!(stands(&publisher).await == 5 && publisher.told.as_ref().unwrap().contains("record 8"), "{publisher:?}");
+        let path = dir.path().join("prod/published/endpoints.json");
+        for unread in ["{", "{\"version\": 9}"] {
+            fs::write(&path, unread).unwrap();
+            assert!(publisher.store.read().await.is_err(), "{unread}");
+        }
+        publisher.keep(told(3, 80)).await;
+        assert!(stands(&publisher).await == 3 && publisher.told.is_none());
+        publisher.store.write(&Published { cluster: "other".into(), ..told(1, 90) }).await.unwrap();
+        assert!(publisher.store.read().await.unwrap_err().to_string().contains("list of servers"));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_not_there_is_told_once_and_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("mount");
+        let mut publisher = publisher(&root);
+        publisher.keep(told(1, 0)).await;
+        assert!(publisher.told.is_some() && !root.exists(), "nobody but the operator makes it");
+        fs::create_dir(&root).unwrap();
+        publisher.keep(told(1, 30)).await;
+        assert!(publisher.told.is_some(), "it rests for a minute");
+        publisher.keep(told(1, 60)).await;
+        assert!(publisher.told.is_none() && stands(&publisher).await == 1);
+    }
+}
