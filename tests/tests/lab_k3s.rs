@@ -8,6 +8,8 @@ mod away;
 mod check;
 #[path = "lab_k3s/plane.rs"]
 mod plane;
+#[path = "lab_k3s/recover.rs"]
+mod recover;
 #[path = "lab_k3s/restore.rs"]
 mod restore;
 #[path = "lab_k3s/servers.rs"]

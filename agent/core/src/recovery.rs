@@ -14,7 +14,6 @@ use crate::plan::Step;
 use crate::planner;
 use crate::policy::Policy;
 use crate::quorum;
-use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
@@ -145,9 +144,6 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
         return Some("a quorum is alive, and nothing is recovered beside it".to_owned());
     }
     match order {
-        Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } if seen.me.role != Role::Etcd => {
-            Some("a distribution of Kubernetes keeps its etcd itself: see docs/k3s.md".to_owned())
-        }
         Order::RecoverSurvivor { although_voters_differ: false } => known.voters_differ.map(|(own, charter)| {
             let text = |all: &[MemberId]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             format!(
@@ -222,13 +218,8 @@ fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<Kept> {
 }
 
 fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshots: &[Kept]) -> Vec<Way> {
-    let mut all = Vec::new();
-    if s.seen.me.role == Role::Etcd {
-        all.extend(record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders)));
-        all.extend(snapshot(s, holders, snapshots));
-    }
-    all.push(fresh(s));
-    all
+    let survivor = record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders));
+    survivor.into_iter().chain(snapshot(s, holders, snapshots)).chain([fresh(s)]).collect()
 }
 
 /// What the planner would do under `order`.

@@ -103,7 +103,7 @@ fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)>
         Step::Node(step) => (step.kind(), policy.retry * 2),
         Step::TakeSnapshot(_) => ("snapshot", policy.snapshots.retry),
         Step::FetchSnapshot { .. } => ("fetch", policy.retry),
-        Step::RestoreSnapshot { .. } => ("restore", policy.retry * 4),
+        Step::RestoreSnapshot { .. } | Step::RestoreOwnData { .. } => ("restore", policy.retry * 4),
         Step::PruneSnapshots { .. } => ("prune-snapshots", policy.snapshots.retry),
         _ => return None,
     })

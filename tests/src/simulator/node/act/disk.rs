@@ -87,10 +87,14 @@ impl World {
     }
 
     pub(super) fn restore_own_data(&mut self, n: usize, generation: Generation, token: &str) -> Outcome {
-        if self.etcd.servers[n].run.is_some() {
+        if self.process_runs(n) {
             return self.refused("etcd runs on it");
         }
-        let Some(old) = self.etcd.restore(n, token) else { return self.refused("there is no data to restore") };
+        if self.has_servers() && self.rng.chance(CUT_SHORT) {
+            return self.refused("k3s did not restore it: what it left half done counts for nothing");
+        }
+        let restored = if self.has_servers() { self.reset_server_to_its_own(n) } else { self.etcd.restore(n, token) };
+        let Some(old) = restored else { return self.refused("there is no data to restore") };
         self.stats.recovered += 1;
         let disk = &mut self.nodes[n].disk;
         disk.superseded = Some(Box::new(old));
