@@ -12,6 +12,8 @@ mod plane;
 mod recover;
 #[path = "lab_k3s/restore.rs"]
 mod restore;
+#[path = "lab_k3s/retired.rs"]
+mod retired;
 #[path = "lab_k3s/servers.rs"]
 mod servers;
 #[path = "lab_k3s/workers.rs"]

@@ -143,7 +143,7 @@ impl Executor {
         let label = match start {
             Start::Found { generation, token } => Some(self.label(*generation, Some(token.clone()))),
             Start::Join { generation, .. } | Start::JoinServer { generation, .. } => Some(self.label(*generation, None)),
-            Start::Worker { .. } | Start::Resume { .. } => None,
+            Start::Worker { .. } | Start::Resume { .. } | Start::Alone => None,
         };
         let prepare = |label: &Label| {
             self.data_dir.clear_half_restored(&self.world.trash, self.clock.now())?;

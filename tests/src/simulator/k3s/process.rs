@@ -42,10 +42,11 @@ impl World {
             Start::Found { .. } => (None, !self.is_sabotaged(crate::simulator::sabotage::Sabotage::ServeBeforeEstablished)),
             Start::JoinServer { server, .. } => (Some(*server), false),
             Start::Resume { loopback_only, server } => (*server, *loopback_only),
+            Start::Alone => (None, true),
             Start::Join { .. } | Start::Worker { .. } => return,
         };
         let node = &mut self.nodes[n];
-        node.k3s.config = Some(Config { server, loopback_only });
+        node.k3s.config = Some(Config { server, loopback_only, etcd_alone: *start == Start::Alone });
         node.k3s.kept_down = false;
         if let Start::Found { generation, .. } | Start::JoinServer { generation, .. } = start {
             node.disk.generation = Some(*generation);
@@ -76,7 +77,7 @@ impl World {
             old.for_each(|node| node.k3s.kubeconfig = Some(data.cluster));
         }
         let unit = &mut self.nodes[n].k3s;
-        unit.config = Some(Config { server: None, loopback_only: true });
+        unit.config = Some(Config { server: None, loopback_only: true, etcd_alone: false });
         (unit.credentials, unit.kubeconfig, unit.tombstone) = (true, None, false);
     }
 

@@ -56,6 +56,7 @@ impl World {
             }
             Start::JoinServer { .. } | Start::Worker { .. } => return self.refused("no distribution runs here"),
             Start::Resume { loopback_only, .. } => self.etcd.resume(n, *loopback_only, self.now),
+            Start::Alone => self.etcd.resume(n, true, self.now),
         };
         if self.etcd.servers[n].data.is_some() {
             self.nodes[n].disk.started_in_vain = false;
