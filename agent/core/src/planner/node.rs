@@ -14,8 +14,6 @@ use super::decision::Decision;
 pub(super) fn drain_before_leaving(s: &Situation<'_>, departure: &Departure, reserve: std::time::Duration) -> Option<Decision> {
     // Once its member is removed its own API server ends, whoever began the leave: what was to be drained was drained before.
     let is_out = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_none()) && s.seen.me.role == Role::ControlPlane;
-    // At its cluster's end, with the clients shut out, it has no API server any more.
-    let is_out = is_out || s.runs_on_loopback();
     if !s.seen.me.role.has_node() || !s.runs() || is_out || s.memory.removal_asked.is_some() {
         return None;
     }

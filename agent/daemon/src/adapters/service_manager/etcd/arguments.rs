@@ -130,7 +130,7 @@ mod tests {
         let resumed = line(&Start::Resume { loopback_only: false, server: None }, V34, Some("t1"));
         assert!(has(&resumed, "--initial-cluster-state=existing") && !has(&resumed, "--initial-cluster-token=t1"));
         let alone = line(&Start::Alone, V34, Some("t1"));
-        assert!(alone.contains("--initial-cluster-state=existing") && alone.contains("127.0.0.1:2379"), "{alone}");
+        assert!(has(&alone, "--initial-cluster-state=existing") && has(&alone, "--listen-client-urls=http://127.0.0.1:2379"), "{alone:?}");
         let founder = line(&Start::Resume { loopback_only: true, server: None }, V34, Some("t1"));
         assert!(has(&founder, "--initial-cluster-state=new") && has(&founder, "--initial-cluster-token=t1"));
         let unlabelled = line(&Start::Resume { loopback_only: true, server: None }, V34, None);
