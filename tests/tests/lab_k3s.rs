@@ -10,8 +10,12 @@ mod check;
 mod plane;
 #[path = "lab_k3s/published.rs"]
 mod published;
+#[path = "lab_k3s/recover.rs"]
+mod recover;
 #[path = "lab_k3s/restore.rs"]
 mod restore;
+#[path = "lab_k3s/retired.rs"]
+mod retired;
 #[path = "lab_k3s/servers.rs"]
 mod servers;
 #[path = "lab_k3s/workers.rs"]

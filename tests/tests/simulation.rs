@@ -111,11 +111,12 @@ fn no_schedule_of_a_control_plane_breaks_an_invariant() {
         ("changes with a snapshot before", stats.changes_with_snapshot),
         ("changes without one", stats.changes_without_snapshot),
         ("total losses", stats.total_losses),
+        ("recovered", stats.recovered),
+        ("retired", stats.retired),
     ];
     for (what, count) in counts {
         assert!(count > 0, "never seen in {SERVER_SEEDS} seeds of a control plane: {what}");
     }
-    assert_eq!(stats.recovered, 0, "a control plane is not recovered by itself yet");
     assert!(stats.converged * 100 >= stats.runs * 65, "only {} of {} runs came to rest", stats.converged, stats.runs);
 }
 

@@ -81,6 +81,9 @@ pub enum Start {
         /// removed founds a cluster of its own (k3s-io/k3s#13623).
         server: Option<IpAddr>,
     },
+    /// On the data that is there, at its end: for this agent alone, which saves it. Of a distribution nothing runs but its etcd, because its own API server and
+    /// controllers would write on.
+    Alone,
 }
 
 /// Why etcd is stopped.

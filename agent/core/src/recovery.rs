@@ -145,11 +145,11 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
         return Some("a quorum is alive, and nothing is recovered beside it".to_owned());
     }
     match order {
+        Order::RecoverMovedVolume if seen.me.role != Role::Etcd => {
+            Some("a distribution of Kubernetes keeps its etcd itself, and is not told of a moved volume: docs/k3s.md".to_owned())
+        }
         Order::RecoverMovedVolume if seen.local.moved.is_none() => {
             Some("no other instance's data lies in the data directory: `quorate status` says what does".to_owned())
-        }
-        Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverMovedVolume if seen.me.role != Role::Etcd => {
-            Some("a distribution of Kubernetes keeps its etcd itself: see docs/k3s.md".to_owned())
         }
         Order::RecoverSurvivor { although_voters_differ: false } => known.voters_differ.map(|(own, charter)| {
             let text = |all: &[MemberId]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
@@ -226,14 +226,9 @@ fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<Kept> {
 }
 
 fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshots: &[Kept]) -> Vec<Way> {
-    let mut all = Vec::new();
-    if s.seen.me.role == Role::Etcd {
-        all.extend(s.seen.local.moved.as_ref().map(|moved| moved_volume(s, moved)));
-        all.extend(record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders)));
-        all.extend(snapshot(s, holders, snapshots));
-    }
-    all.push(fresh(s));
-    all
+    let moved = s.seen.local.moved.as_ref().filter(|_| s.seen.me.role == Role::Etcd).map(|moved| moved_volume(s, moved));
+    let survivor = record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders));
+    moved.into_iter().chain(survivor).chain(snapshot(s, holders, snapshots)).chain([fresh(s)]).collect()
 }
 
 /// What the planner would do under `order`.

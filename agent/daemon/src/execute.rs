@@ -86,6 +86,7 @@ impl Executor {
             Step::StopMember(reason) => of(self.stop(*reason).await),
             Step::PutDataAside { why } => self.put_aside(why).await,
             Step::AdoptData { owner, .. } => of(self.data_dir.adopt(owner, me)),
+            Step::RestoreOwnData { generation, token } if world.distribution.is_some() => self.have_own_restored(*generation, token).await,
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
             Step::FetchSnapshot { key } => match &world.snapshots {
                 // Who could not restore it afterwards does not begin. A distribution restores with its own binary.
@@ -148,7 +149,7 @@ impl Executor {
         let label = match start {
             Start::Found { generation, token } => Some(self.label(*generation, Some(token.clone()))),
             Start::Join { generation, .. } | Start::JoinServer { generation, .. } => Some(self.label(*generation, None)),
-            Start::Worker { .. } | Start::Resume { .. } => None,
+            Start::Worker { .. } | Start::Resume { .. } | Start::Alone => None,
         };
         let prepare = |label: &Label| {
             self.data_dir.clear_half_restored(&self.world.trash, self.clock.now())?;
@@ -198,11 +199,30 @@ impl Executor {
             return Outcome::Refused(chain(&error));
         }
         match self.data_dir.begin_restore(&label, &self.world.trash, self.clock.now()) {
-            Ok(true) => {}
-            done => return of(done),
+            Ok(true) => self.have_made(snapshot, &label).await,
+            done => of(done),
         }
+    }
+
+    /// The same of this node's own data, which stays beside what is made of it.
+    async fn have_own_restored(&self, generation: Generation, token: &str) -> Outcome {
+        let label = self.label(generation, Some(token.to_owned()));
+        if let Err(error) = self.world.service.stop(STOP_GRACE).await {
+            return Outcome::Refused(chain(&error));
+        }
+        let (data_dir, trash, now, of_copy) = (self.data_dir.clone(), self.world.trash.clone(), self.clock.now(), label.clone());
+        // It copies the whole database.
+        let begun = tokio::task::spawn_blocking(move || data_dir.begin_own_restore(&of_copy, &trash, now)).await;
+        match begun {
+            Ok(Ok(Some(own))) => self.have_made(&own, &label).await,
+            Ok(done) => of(done),
+            Err(error) => Outcome::Unclear(chain(&error)),
+        }
+    }
+
+    async fn have_made(&self, snapshot: &Path, label: &Label) -> Outcome {
         match self.world.service.restore(snapshot, DISTRIBUTION_LIMIT).await {
-            Ok(()) => of(self.data_dir.finish_restore(&label)),
+            Ok(()) => of(self.data_dir.finish_restore(label)),
             // What lies there stays marked as half done, and counts for nothing.
             Err(error) => Outcome::Refused(chain(&error)),
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::observation::Me;
-use quorate_core::plan::client_url;
 use quorate_core::role::Role;
 use tracing::{info, warn};
 
@@ -141,11 +140,8 @@ impl World {
     /// Where this node's etcd serves clients while it serves this node alone.
     #[must_use]
     pub fn founding_url(&self, settings: &Settings) -> Arc<str> {
-        match self.me.role {
-            Role::Etcd => client_url(settings.etcd.founding_address),
-            // A distribution's etcd listens on the node's own address, and takes nobody without its credentials.
-            Role::ControlPlane | Role::Worker => self.me.role.client_url(self.me.address),
-        }
+        // k3s' etcd listens there always, and on the node's own address as well but at its cluster's end.
+        self.me.role.client_url(settings.etcd.founding_address)
     }
 
     /// The member's data directory, with what is put aside with it.

@@ -11,8 +11,19 @@ use crate::kubernetes::may_be_kubelets;
 const DATA_DIR: &str = "/var/lib/rancher/k3s";
 const OF_AGENTS: [&str; 9] =
     ["server", "token", "token-file", "node-name", "node-ip", "bind-address", "data-dir", "node-label", "node-taint"];
-const OF_SERVERS: [&str; 6] =
-    ["cluster-init", "agent-token-file", "advertise-address", "tls-san", "write-kubeconfig", "write-kubeconfig-mode"];
+const OF_SERVERS: [&str; 11] = [
+    "cluster-init",
+    "agent-token-file",
+    "advertise-address",
+    "tls-san",
+    "write-kubeconfig",
+    "write-kubeconfig-mode",
+    "disable-apiserver",
+    "disable-controller-manager",
+    "disable-scheduler",
+    "disable-agent",
+    "etcd-arg",
+];
 
 /// Which command the configuration is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +53,10 @@ pub(super) struct Config {
     pub(super) taints: Vec<Taint>,
     pub(super) kubeconfig: PathBuf,
     pub(super) kubeconfig_mode: u32,
+    /// Nothing runs but etcd: all of `disable-*`.
+    pub(super) etcd_alone: bool,
+    /// `key=value`, over what k3s says to etcd itself.
+    pub(super) etcd_args: Vec<(String, String)>,
 }
 
 /// `key=value:effect`.
@@ -81,6 +96,8 @@ impl Config {
             taints: keys.list("node-taint").iter().map(|taint| parse_taint(taint)).collect::<anyhow::Result<_>>()?,
             kubeconfig: keys.text("write-kubeconfig").map_or_else(|| file.with_file_name("k3s.yaml"), PathBuf::from),
             kubeconfig_mode: keys.mode("write-kubeconfig-mode")?,
+            etcd_alone: keys.etcd_alone()?,
+            etcd_args: keys.list("etcd-arg").iter().map(|text| parse_argument(text)).collect::<anyhow::Result<_>>()?,
         })
     }
 }
@@ -143,6 +160,14 @@ impl Keys {
         self.text(key).map_or(Ok(false), |text| text.parse()).with_context(|| format!("{key} is true or false"))
     }
 
+    /// Servers with some of the parts are no matter of Quorate's.
+    fn etcd_alone(&self) -> anyhow::Result<bool> {
+        let parts = ["disable-apiserver", "disable-controller-manager", "disable-scheduler", "disable-agent"];
+        let off = parts.iter().map(|part| self.flag(part)).collect::<anyhow::Result<Vec<_>>>()?;
+        ensure!(off.windows(2).all(|two| two[0] == two[1]), "this stand-in does without all of {parts:?}, or without none");
+        Ok(off[0])
+    }
+
     fn address(&self, key: &str) -> anyhow::Result<Option<IpAddr>> {
         self.text(key).map(|text| text.parse()).transpose().with_context(|| format!("{key} is no address"))
     }
@@ -183,6 +208,11 @@ fn parse_label(text: &str) -> anyhow::Result<(String, String)> {
         bail!("unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [{key}]");
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+fn parse_argument(text: &str) -> anyhow::Result<(String, String)> {
+    let (key, value) = text.split_once('=').with_context(|| format!("etcd-arg {text:?} has no value"))?;
+    Ok((key.trim_start_matches('-').to_owned(), value.to_owned()))
 }
 
 fn parse_taint(text: &str) -> anyhow::Result<Taint> {

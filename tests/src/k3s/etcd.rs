@@ -89,6 +89,9 @@ impl Etcd {
 /// As k3s writes it to `server/db/etcd/config`; JSON is YAML. There is no `initial-cluster-token`: k3s gives none.
 fn configuration(beside: &Beside, disk: &Disk, config: &Config, name: &str, begin: &Begin) -> serde_json::Value {
     let (client, peer) = (client_url(config.node_ip), peer_url(config.node_ip));
+    // k3s listens on 127.0.0.1 besides, which many nodes of the lab share.
+    let (own, local) = (client_url(config.node_ip), client_url(config.bind));
+    let clients = if matches!(begin, Begin::Alone) || own == local { local } else { format!("{own},{local}") };
     let listen = if matches!(begin, Begin::Alone) { config.bind } else { config.node_ip };
     let tls = |pair: &str, authority: &str| {
         json!({
@@ -99,7 +102,7 @@ fn configuration(beside: &Beside, disk: &Disk, config: &Config, name: &str, begi
     let mut file = json!({
         "name": name,
         "data-dir": disk.etcd(),
-        "listen-client-urls": client_url(listen),
+        "listen-client-urls": clients,
         "advertise-client-urls": client,
         "listen-peer-urls": peer_url(listen),
         "heartbeat-interval": beside.pace.heartbeat_ms,
@@ -116,6 +119,9 @@ fn configuration(beside: &Beside, disk: &Disk, config: &Config, name: &str, begi
         // With a WAL etcd reads none of this, but checks that its own name is in it.
         file["initial-cluster"] = format!("{name}={peer}").into();
         file["force-new-cluster"] = matches!(begin, Begin::Alone).into();
+    }
+    for (key, value) in &config.etcd_args {
+        file[key] = value.as_str().into();
     }
     file
 }

@@ -79,7 +79,7 @@ async fn prepare(config: Config, beside: Beside) -> anyhow::Result<Server> {
     let name = start::member_name(&disk, &config.node_name)?;
     let kubernetes = Arc::new(Servers::plain(&beside.kubernetes)?);
     let api = Api::new(kubernetes.clone(), User::Admin);
-    let etcd = EtcdClient(etcd::client(&disk, &[etcd::client_url(config.node_ip)]).await?);
+    let etcd = EtcdClient(etcd::client(&disk, &[etcd::client_url(config.bind)]).await?);
     let (gate, bootstrap) = (Gate::default(), Arc::new(bootstrap));
     let agent_token = config.agent_token.as_deref().map(|text| Token::parse(text, "node")).transpose()?;
     let answers = (bootstrap.clone(), token.clone(), gate.clone(), api.clone(), etcd.clone());
@@ -131,6 +131,9 @@ async fn credentials(start: &Start, config: &Config, disk: &Disk) -> anyhow::Res
 impl Server {
     /// Everything beside etcd itself; ends only when something is broken for good.
     async fn live(&self) -> anyhow::Result<()> {
+        if self.config.etcd_alone {
+            return self.etcd_alone().await;
+        }
         let duties = Duties { api: self.api.clone(), gate: self.gate.clone(), disk: self.disk.clone(), pace: self.beside.pace };
         tokio::select! {
             () = self.gate.watch(self.etcd.0.clone()) => Ok(()),
@@ -140,6 +143,17 @@ impl Server {
             () = role::keep(&self.api, &self.gate, &self.config, &self.name) => Ok(()),
             failed = self.kubelet() => failed,
         }
+    }
+
+    /// There is no API server, whose gate stays shut, no controller and no kubelet.
+    async fn etcd_alone(&self) -> anyhow::Result<()> {
+        let mut client = self.etcd.0.clone();
+        while client.get("health", None).await.is_err() {
+            tokio::time::sleep(READY_LOOK).await;
+        }
+        log::info("ETCD server is now running, and nothing else");
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        std::future::pending().await
     }
 
     /// The unit of a server is `Type=notify`: its start is over when the API answers.

@@ -202,7 +202,7 @@ impl Schedule {
         if role.has_node() {
             faults.extend(of_servers(&mut rng));
         }
-        if role == Role::Etcd && !takes_none {
+        if !takes_none {
             faults.extend(emptied(seed));
         }
         let announced = notices(seed);

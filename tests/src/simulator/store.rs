@@ -17,7 +17,7 @@ pub(crate) struct Store {
     lag: Option<u64>,
     /// Counts changes, so that a reader need not read again.
     pub(crate) version: u64,
-    /// Every etcd cluster that a record ever called established, for the invariants.
+    /// Every etcd cluster that a record ever called established, the newest last, for the invariants.
     pub(crate) ever_established: Vec<EtcdClusterId>,
     /// The generations of each of them: k3s names no token, so that one restored at the same address has the same id.
     generations: BTreeSet<(EtcdClusterId, Generation)>,
@@ -33,11 +33,10 @@ impl Store {
         if self.records.contains_key(&record.number) {
             return false;
         }
-        if let Some(cluster) = record.etcd_cluster.filter(|c| record.state == State::Established && !self.ever_established.contains(c)) {
+        let established = record.etcd_cluster.filter(|_| record.state == State::Established);
+        if let Some(cluster) = established.filter(|cluster| self.generations.insert((*cluster, record.generation))) {
+            self.ever_established.retain(|before| *before != cluster);
             self.ever_established.push(cluster);
-        }
-        if let Some(cluster) = record.etcd_cluster.filter(|_| record.state == State::Established) {
-            self.generations.insert((cluster, record.generation));
         }
         self.ever_listed.extend(record.voters.iter().map(|v| v.member));
         self.records.insert(record.number, record.clone());

@@ -64,6 +64,7 @@ pub(crate) fn describe(step: &Step) -> String {
                 let turn_to = server.map_or_else(String::new, |server| format!(" with {server} to turn to"));
                 format!("start etcd: resume{}{turn_to}", if *loopback_only { " on loopback" } else { "" })
             }
+            Start::Alone => "start etcd: for its agent alone".to_owned(),
         },
         Step::StopMember(reason) => format!("stop etcd: {reason:?}"),
         Step::PutDataAside { why } => format!("put data aside: {why}"),

@@ -24,7 +24,7 @@ async fn etcd(plane: &Plane) -> anyhow::Result<Client> {
 }
 
 /// So many keys, each with its number for a value.
-async fn put(plane: &Plane, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
+pub(crate) async fn put(plane: &Plane, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
     let mut client = etcd(plane).await?;
     for index in keys {
         client.put(format!("/kept/{index:04}"), index.to_string(), None).await?;
@@ -32,14 +32,14 @@ async fn put(plane: &Plane, keys: std::ops::Range<usize>) -> anyhow::Result<()> 
     Ok(())
 }
 
-async fn kept(plane: &Plane) -> anyhow::Result<usize> {
+pub(crate) async fn kept(plane: &Plane) -> anyhow::Result<usize> {
     let found = etcd(plane).await?.get("/kept/", Some(GetOptions::new().with_prefix())).await?;
     let right = |(index, kv): (usize, &etcd_client::KeyValue)| kv.key() == format!("/kept/{index:04}").as_bytes();
     ensure!(found.kvs().iter().enumerate().all(right), "there are gaps");
     Ok(found.kvs().len())
 }
 
-async fn save(plane: &Plane) -> anyhow::Result<()> {
+pub(crate) async fn save(plane: &Plane) -> anyhow::Result<()> {
     let server = plane.lab.leader(&plane.servers).await?;
     let printed = plane.lab.type_in(&server, "snapshot", &["save"]).await?;
     ensure!(printed.succeeded, "{printed:?}");
@@ -47,7 +47,7 @@ async fn save(plane: &Plane) -> anyhow::Result<()> {
 }
 
 /// The cluster's certificate authority, as every live node has or is shown it.
-fn authority(plane: &Plane) -> anyhow::Result<String> {
+pub(crate) fn authority(plane: &Plane) -> anyhow::Result<String> {
     let files = plane.lab.live(&plane.servers).into_iter().map(|server| distribution::data_dir(&plane.lab.disk(&server)));
     let all: Vec<String> = files.map(|data| std::fs::read_to_string(data.join("server/tls/server-ca.crt"))).collect::<Result<_, _>>()?;
     ensure!(all.windows(2).all(|two| two[0] == two[1]), "the servers differ");
@@ -55,7 +55,7 @@ fn authority(plane: &Plane) -> anyhow::Result<String> {
 }
 
 /// The pods on the workers, with their node and restarts.
-fn pods(plane: &Plane) -> BTreeMap<String, String> {
+pub(crate) fn pods(plane: &Plane) -> BTreeMap<String, String> {
     let workers = plane.lab.live(&plane.workers);
     let on = |pod: &Value| workers.iter().find(|worker| pod["spec"]["nodeName"] == worker.as_str()).cloned();
     plane.lab.kubernetes(CLUSTER).with(|cluster, _| {
@@ -64,12 +64,12 @@ fn pods(plane: &Plane) -> BTreeMap<String, String> {
     })
 }
 
-fn run_pods(plane: &Plane) {
+pub(crate) fn run_pods(plane: &Plane) {
     let set = workload(Resource::ReplicaSets, "whoami", 6, &PodSpec::new("whoami"));
     plane.lab.kubernetes(CLUSTER).with(|cluster, now| cluster.create(set, now)).unwrap();
 }
 
-async fn until_running(plane: &Plane, count: usize) -> anyhow::Result<()> {
+pub(crate) async fn until_running(plane: &Plane, count: usize) -> anyhow::Result<()> {
     let nodes: Vec<InstanceId> = [&plane.servers, &plane.workers].iter().flat_map(|group| plane.lab.live(*group)).collect();
     let running = || async {
         let all: usize = plane.lab.kubernetes(CLUSTER).with(|cluster, _| nodes.iter().map(|node| cluster.running_on(node.as_str())).sum());

@@ -35,7 +35,7 @@ async fn a_server_that_its_group_terminates_leaves_in_order() -> anyhow::Result<
 }
 
 /// Each of these is told, each after the one before.
-fn in_order(log: &str, told: &[&str]) {
+pub(crate) fn in_order(log: &str, told: &[&str]) {
     let mut rest = log;
     for (number, what) in told.iter().enumerate() {
         let at = rest.find(what).unwrap_or_else(|| panic!("{what:?} is not told after {:?}:\n{log}", &told[..number]));

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::cadence::Query;
-use crate::charter::State;
 use crate::plan::{NodeStep, Outcome, Start, Step, StopReason};
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -52,9 +51,8 @@ impl Memory {
             }
             Step::StartMember(start) => {
                 self.rests = false;
-                // An established generation runs on loopback for its end alone. Whoever is served again may write what the snapshot lacks.
-                let alone = matches!(start, Start::Resume { loopback_only: true, .. });
-                self.retiring = alone && self.kept.record.as_ref().is_some_and(|r| r.state == State::Established);
+                // Whoever is served again may write what the snapshot lacks.
+                self.retiring = matches!(start, Start::Alone);
                 self.final_snapshot = None;
                 self.starts.push(now);
                 // A start that ends at once must not be tried in a tight loop: each one waits longer.
@@ -105,7 +103,7 @@ fn pause_after(step: &Step, policy: &Policy) -> Option<(&'static str, Duration)>
         Step::Node(step) => (step.kind(), policy.retry * 2),
         Step::TakeSnapshot(_) => ("snapshot", policy.snapshots.retry),
         Step::FetchSnapshot { .. } => ("fetch", policy.retry),
-        Step::RestoreSnapshot { .. } => ("restore", policy.retry * 4),
+        Step::RestoreSnapshot { .. } | Step::RestoreOwnData { .. } => ("restore", policy.retry * 4),
         Step::DrillSnapshot { .. } => ("drill", policy.snapshots.retry),
         Step::PruneSnapshots { .. } => ("prune-snapshots", policy.snapshots.retry),
         _ => return None,

@@ -53,7 +53,7 @@ fn awaits_admission(s: &Situation<'_>) -> Decision {
     let names = voters.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
     let says = format!("waits for a server to admit it: of those that the charter names none answers ({names})");
     let lasting = voters.iter().all(|id| s.memory.silent_for(id, s.now) >= s.policy.quorum_loss_grace);
-    let remedy = if lasting { "; if their data is lost, recover the cluster by hand: docs/k3s.md" } else { "" };
+    let remedy = if lasting { "; if their data is lost, `quorate recover` on whoever still holds some shows the ways back" } else { "" };
     Decision { needs_operator: lasting, ..Decision::wait(Phase::Joining, format!("{says}{remedy}")).again_in(s.policy.retry) }
 }
 

@@ -10,7 +10,6 @@ use crate::observation::DataClaim;
 use crate::plan::Step;
 use crate::policy::Recovery;
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::Situation;
 
 use super::bootstrap;
@@ -21,7 +20,7 @@ use super::restore::{self, Restorable};
 /// The snapshot that an operator has ordered to restore here, if any: the newest, or this one.
 pub(super) fn snapshot_wanted(s: &Situation<'_>) -> Option<Option<SnapshotKey>> {
     match s.order() {
-        Some(Order::RecoverSnapshot { key }) if s.seen.me.role == Role::Etcd => Some(key),
+        Some(Order::RecoverSnapshot { key }) => Some(key),
         _ => None,
     }
 }
@@ -29,7 +28,7 @@ pub(super) fn snapshot_wanted(s: &Situation<'_>) -> Option<Option<SnapshotKey>> 
 /// An operator has ordered this node to go on from its own data; whether although its list of voters differs from the charter's.
 pub(super) fn survivor_wanted(s: &Situation<'_>) -> Option<bool> {
     match s.order() {
-        Some(Order::RecoverSurvivor { although_voters_differ }) if s.seen.me.role == Role::Etcd => Some(although_voters_differ),
+        Some(Order::RecoverSurvivor { although_voters_differ }) => Some(although_voters_differ),
         _ => None,
     }
 }
@@ -38,7 +37,7 @@ pub(super) fn survivor_wanted(s: &Situation<'_>) -> Option<bool> {
 /// can never have quorum again.
 pub(super) fn gives_up_data(s: &Situation<'_>) -> bool {
     let claimed = |r: &Record| r.founder() == Some(s.me()) && matches!(r.origin, Origin::Snapshot { .. });
-    let by_policy = |r: &Record| s.policy.recovery == Recovery::Any && claimed(r) && s.seen.me.role == Role::Etcd;
+    let by_policy = |r: &Record| s.policy.recovery == Recovery::Any && claimed(r);
     s.record().is_some_and(|r| (snapshot_wanted(s).is_some() || by_policy(r)) && too_few_are_left(s, r))
 }
 

@@ -22,24 +22,12 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if s.order() == Some(Order::RecoverFresh) || ordered::snapshot_wanted(s).is_some() {
         return None;
     }
-    if s.seen.me.role == Role::ControlPlane {
-        let mute = || lost_and_mute(s).filter(|_| s.data().is_some_and(|d| d.cluster.is_some()));
-        return drop_superseded(s).or_else(|| not_built(s)).or_else(mute).or_else(|| total_loss(s));
-    }
     restore_what_i_claimed(s)
         .or_else(|| drop_superseded(s))
         .or_else(|| ordered::survivor(s))
         .or_else(|| quorum_lost(s))
         .or_else(|| lost_and_mute(s))
         .or_else(|| total_loss(s))
-}
-
-/// A distribution's survivor does not recover from its own data by itself yet.
-fn not_built(s: &Situation<'_>) -> Option<Decision> {
-    s.memory.quorum_lost?;
-    let says = "quorum is lost for good, and a control plane is not recovered by itself yet: `k3s server --cluster-reset` on the survivor with the newest data \
-                is an operator's, as docs/k3s.md says";
-    Some(Decision::halt(Phase::Recovering, says))
 }
 
 /// The record is this survivor's own claim: ask all again, stop, restore its own data into the new generation.
@@ -53,6 +41,11 @@ fn restore_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
     if let Some((who, why)) = dissenter(s, record, Some(claimed_at)) {
         let says = format!("claimed the recovery; before it restores its data, {who} {why}");
         return Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry));
+    }
+    if s.memory.waits("restore", s.now) {
+        let why = s.memory.last_trouble.clone().unwrap_or_default();
+        let says = format!("could not restore its own data, and tries again: {why}");
+        return Some(Decision::halt(Phase::Recovering, says).again_in(s.policy.retry));
     }
     Some(if s.runs() {
         Decision::act(Phase::Recovering, Step::StopMember(StopReason::Recover), "stops etcd to restore its own data into a new generation")
@@ -163,7 +156,9 @@ fn claim_is_void(s: &Situation<'_>, record: &Record) -> bool {
 /// restart without quorum, because it waits to publish itself (etcd `EtcdServer.publish`).
 fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established && s.data_generation() == Some(r.generation))?;
-    if !s.runs() || s.membership().is_some() || s.memory.quorum_lost.is_some() {
+    // A distribution's server that joins has a directory before it has a log: there is no data yet that could be mute.
+    let holds = s.data().is_some_and(|d| d.cluster.is_some());
+    if !holds || !s.runs() || s.membership().is_some() || s.memory.quorum_lost.is_some() {
         return None;
     }
     if !too_few_are_left(s, record) {

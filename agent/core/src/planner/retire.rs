@@ -8,7 +8,6 @@ use crate::ids::MemberId;
 use crate::observation::{Member, Process, Saved, Taken};
 use crate::plan::{HookResult, Start, Step, StopReason, Via};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::{Charter, Departure, Situation};
 use crate::snapshot::{SnapshotOrder, Trigger};
 
@@ -43,14 +42,15 @@ pub(super) fn end(s: &Situation<'_>, departure: &Departure, why: &'static str) -
             return wait(departure, format!("{why}: what it holds is to be saved, but {obstacle}"), s);
         }
     };
+    // Its own agent strikes the others, as the leader's, and needs the lock for that.
+    if is_alone(s) && record.voters.iter().any(|v| v.instance != *s.me() && !s.is_gone(&v.instance)) {
+        return wait(departure, format!("{why}: waits until the charter names nobody else"), s);
+    }
     if let Some(via) = s.via_any().filter(|_| s.holds_lock()) {
         return Decision::act(Phase::Leaving, Step::ReleaseLock { via }, "is the last voter; gives the lock back before it stops");
     }
     if !is_alone(s) {
         return save_what_is_left(s, departure, record, why);
-    }
-    if record.voters.iter().any(|v| v.instance != *s.me() && !s.is_gone(&v.instance)) {
-        return wait(departure, format!("{why}: waits until the charter names nobody else"), s);
     }
     save(s, departure, record)
 }
@@ -84,9 +84,6 @@ fn savable<'a>(s: &Situation<'a>) -> Result<&'a Record, Obstacle> {
     }
     if !s.policy.snapshots.enabled {
         return Err(Obstacle::Lasting("snapshots are switched off"));
-    }
-    if s.seen.me.role != Role::Etcd {
-        return Err(Obstacle::Lasting("a distribution's last server is not retired by this agent yet"));
     }
     let record = match &s.charter {
         Charter::Known(record) => *record,
@@ -147,8 +144,7 @@ fn start_alone(s: &Situation<'_>, departure: &Departure) -> Decision {
         return wait(departure, "is the last voter; started etcd a moment ago; waits for it, or to start it again".to_owned(), s);
     }
     let says = format!("leaves, as {}: starts etcd for this node alone, to save what it holds", departure.why);
-    let step = Step::StartMember(Start::Resume { loopback_only: true, server: None });
-    Decision::act(Phase::Leaving, step, says).until(departure.deadline)
+    Decision::act(Phase::Leaving, Step::StartMember(Start::Alone), says).until(departure.deadline)
 }
 
 fn take(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {

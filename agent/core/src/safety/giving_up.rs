@@ -6,7 +6,6 @@ use crate::memory::Order;
 use crate::observation::{DataClaim, Member, MemberStatus};
 use crate::policy::Recovery;
 use crate::quorum;
-use crate::role::Role;
 
 use super::facts::Facts;
 
@@ -15,13 +14,13 @@ pub(super) fn orders_snapshot(f: &Facts<'_>, record: &Record) -> bool {
     let (Some(Order::RecoverSnapshot { key: wanted }), Origin::Snapshot { key }) = (&f.memory.kept.order, &record.origin) else {
         return false;
     };
-    f.seen.me.role == Role::Etcd && wanted.as_ref().is_none_or(|wanted| wanted == key)
+    wanted.as_ref().is_none_or(|wanted| wanted == key)
 }
 
 /// An operator has ordered this node to go on from its own data; whether although its list of voters differs from the charter's.
 pub(super) fn orders_survivor(f: &Facts<'_>) -> Option<bool> {
     match &f.memory.kept.order {
-        Some(Order::RecoverSurvivor { although_voters_differ }) if f.seen.me.role == Role::Etcd => Some(*although_voters_differ),
+        Some(Order::RecoverSurvivor { although_voters_differ }) => Some(*although_voters_differ),
         _ => None,
     }
 }
@@ -55,7 +54,7 @@ pub(super) fn own_list_is_lost(f: &Facts<'_>) -> bool {
 /// data, which goes furthest of all that is left.
 fn chosen_by_policy(f: &Facts<'_>, record: &Record) -> bool {
     let Origin::Snapshot { key } = &record.origin else { return false };
-    if f.policy.recovery != Recovery::Any || f.seen.me.role != Role::Etcd {
+    if f.policy.recovery != Recovery::Any {
         return false;
     }
     let stands = f.highest().is_ok_and(|highest| highest == Some(record)) && f.founds(record);

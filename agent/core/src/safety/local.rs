@@ -26,6 +26,11 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
             require(names_one, "its configuration names another server, and would name none")?;
             resume(f, *loopback_only)
         }
+        Start::Alone => {
+            last_voter_leaves(f)?;
+            retires(f, f.highest()?.ok_or("there is no charter")?)?;
+            resume(f, true)
+        }
     }
 }
 

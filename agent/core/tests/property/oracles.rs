@@ -151,6 +151,12 @@ fn start_member(f: &Facts<'_>, start: &Start) -> Judgement {
         }
         Start::JoinServer { .. } | Start::Worker { .. } => Err("no etcd member is a distribution's"),
         Start::Resume { loopback_only, .. } => founding::resume(f, *loopback_only),
+        Start::Alone => {
+            stop_member(f, StopReason::LastVoterLeaves)?;
+            let record = f.stored().filter(|r| f.is_established(r)).ok_or("nothing is established that could be saved")?;
+            must(f.can_trust() && founding::is_alone_in(f, record), "the record is not of this node's data alone")?;
+            founding::resume(f, true)
+        }
     }
 }
 

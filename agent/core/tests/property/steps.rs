@@ -91,7 +91,8 @@ fn hooks(w: &World) -> Vec<Step> {
 }
 
 fn starts(w: &World) -> Vec<Step> {
-    let mut all = vec![Start::Resume { loopback_only: true, server: None }, Start::Resume { loopback_only: false, server: None }];
+    let resume = |loopback_only| Start::Resume { loopback_only, server: None };
+    let mut all = vec![resume(true), resume(false), Start::Alone];
     let known: Vec<Record> = known_records(w);
     for record in &known {
         all.push(Start::Found { generation: record.generation, token: record.token() });

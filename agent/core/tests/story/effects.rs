@@ -99,5 +99,6 @@ fn start_member(world: &mut World, start: &Start) {
         }
         Start::Worker { .. } => world.machine.start(false, now),
         Start::Resume { loopback_only, .. } => world.machine.start(*loopback_only, now),
+        Start::Alone => world.machine.start(true, now),
     }
 }

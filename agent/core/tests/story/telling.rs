@@ -144,5 +144,6 @@ fn describe_start(start: &Start) -> String {
         Start::Resume { server: Some(server), .. } => format!("start the server on its data, with {server} to turn to"),
         Start::Resume { loopback_only: true, .. } => "start etcd on its data, on loopback".to_owned(),
         Start::Resume { loopback_only: false, .. } => "start etcd on its data".to_owned(),
+        Start::Alone => "start etcd on its data, for its agent alone".to_owned(),
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) server: Option<IpAddr>,
     /// `bind-address: 127.0.0.1`.
     pub(crate) loopback_only: bool,
+    /// No API server, controllers or kubelet.
+    pub(crate) etcd_alone: bool,
 }
 
 /// A process that has no etcd yet.

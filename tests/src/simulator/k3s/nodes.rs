@@ -55,6 +55,9 @@ impl World {
 
     /// An API server needs its own etcd to vote and to have quorum.
     fn serves_api(&self, host: usize, cluster: EtcdClusterId) -> bool {
+        if self.nodes[host].k3s.config.as_ref().is_some_and(|config| config.etcd_alone) {
+            return false;
+        }
         let votes = self.etcd.servers[host].live().is_some_and(|(d, run)| run.ready && d.is_voter() && d.cluster == cluster);
         votes && self.etcd.leader_near(host, &self.network).is_some_and(|l| self.etcd.has_quorum(l, &self.network))
     }

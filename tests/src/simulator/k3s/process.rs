@@ -42,10 +42,11 @@ impl World {
             Start::Found { .. } => (None, !self.is_sabotaged(crate::simulator::sabotage::Sabotage::ServeBeforeEstablished)),
             Start::JoinServer { server, .. } => (Some(*server), false),
             Start::Resume { loopback_only, server } => (*server, *loopback_only),
+            Start::Alone => (None, true),
             Start::Join { .. } | Start::Worker { .. } => return,
         };
         let node = &mut self.nodes[n];
-        node.k3s.config = Some(Config { server, loopback_only });
+        node.k3s.config = Some(Config { server, loopback_only, etcd_alone: *start == Start::Alone });
         node.k3s.kept_down = false;
         if let Start::Found { generation, .. } | Start::JoinServer { generation, .. } = start {
             node.disk.generation = Some(*generation);
@@ -57,12 +58,26 @@ impl World {
     /// `--cluster-reset` with a snapshot. Its Nodes come with it; the file is a founder's.
     pub(crate) fn reset_server(&mut self, n: usize, snapshot: &Data) {
         self.etcd.restore_from(n, RESET_TOKEN, snapshot);
+        self.was_reset(n, snapshot);
+    }
+
+    /// The same with a copy of its own data, which is returned.
+    pub(crate) fn reset_server_to_its_own(&mut self, n: usize) -> Option<Data> {
+        let old = self.etcd.restore(n, RESET_TOKEN)?;
+        self.was_reset(n, &old);
+        Some(old)
+    }
+
+    fn was_reset(&mut self, n: usize, snapshot: &Data) {
         let nodes = self.kubernetes.nodes.get(&snapshot.cluster).cloned().unwrap_or_default();
         if let Some(data) = &self.etcd.servers[n].data {
             self.kubernetes.nodes.insert(data.cluster, nodes);
+            // The authorities come with the data: what any server has of them is good for the new cluster too.
+            let old = self.nodes.iter_mut().filter(|node| node.k3s.kubeconfig == Some(snapshot.cluster));
+            old.for_each(|node| node.k3s.kubeconfig = Some(data.cluster));
         }
         let unit = &mut self.nodes[n].k3s;
-        unit.config = Some(Config { server: None, loopback_only: true });
+        unit.config = Some(Config { server: None, loopback_only: true, etcd_alone: false });
         (unit.credentials, unit.kubeconfig, unit.tombstone) = (true, None, false);
     }
 

@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use quorate_core::plan::Start;
+use quorate_core::role::Role;
 use serde_json::{Value, json};
 
 use super::{Configured, DataPlace, Distribution, NodeSpec, Probe};
@@ -98,6 +99,14 @@ impl K3s {
         labels.iter().map(|(key, value)| format!("{key}={value}")).collect()
     }
 
+    /// Nothing runs but etcd, and etcd is reached from this machine alone (<https://docs.k3s.io/installation/server-roles>; for its own reset k3s does without
+    /// the same parts, `pkg/cli/server/server.go`). Of an argument given twice etcd takes the last, which is this one: this file is read after the operator's.
+    fn alone(&self) -> Vec<(&'static str, Value)> {
+        let off = ["disable-apiserver", "disable-controller-manager", "disable-scheduler", "disable-agent"];
+        let listen = format!("listen-client-urls={}", Role::ControlPlane.client_url(self.node.founding_address));
+        off.into_iter().map(|part| (part, json!(true))).chain([("etcd-arg+", json!([listen]))]).collect()
+    }
+
     /// Which cluster it starts in. A server without `server` that finds no data founds a cluster of its own (k3s-io/k3s#13623), so only a
     /// start that means just that, or that has nobody to name, goes without.
     fn membership(&self, how: &Start) -> Result<Vec<(&'static str, Value)>, ServiceError> {
@@ -106,6 +115,7 @@ impl K3s {
         let alone = || ("cluster-init", json!(true));
         match (self.node.worker, how) {
             (false, Start::Found { .. } | Start::Resume { loopback_only: true, server: None }) => Ok(vec![alone(), loopback()]),
+            (false, Start::Alone) => Ok([alone(), loopback()].into_iter().chain(self.alone()).collect()),
             (false, Start::Resume { loopback_only: true, server: Some(server) }) => Ok(vec![joins(server), loopback()]),
             (false, Start::JoinServer { server, .. } | Start::Resume { server: Some(server), .. }) | (true, Start::Worker { server }) => {
                 Ok(vec![joins(server)])

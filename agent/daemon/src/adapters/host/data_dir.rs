@@ -2,7 +2,7 @@
 //!
 //! Beside `<data_dir>` there may be `<data_dir>.superseded`, the data from before a recovery, and, while a restore is under way,
 //! `<data_dir>.restoring` and `<data_dir>.restored`: see [`DataDir::restore_own`]; or `<data_dir>.unproved`, while a distribution restores: see
-//! [`DataDir::begin_restore`].
+//! [`DataDir::begin_restore`] and [`DataDir::begin_own_restore`].
 
 use std::fs;
 use std::io::ErrorKind;
@@ -67,19 +67,15 @@ impl DataDir {
     pub fn inspect(&self, me: &InstanceId) -> Result<LocalData, HostError> {
         self.require_mount()?;
         self.settle()?;
-        if !self.holds_member()? || self.is_half_restored()? {
+        let path = if self.is_whole()? { self.path.clone() } else { self.superseded() };
+        if !exists(&path.join("member"))? {
             return Ok(LocalData::Empty);
         }
-        let label = Label::read(&self.path)?;
+        let label = Label::read(&path)?;
         if let Some(owner) = label.as_ref().map(|l| &l.instance).filter(|owner| *owner != me) {
-            return Err(HostError::ForeignData { data_dir: self.path.clone(), owner: owner.clone(), me: me.clone() });
+            return Err(HostError::ForeignData { data_dir: path, owner: owner.clone(), me: me.clone() });
         }
-        Ok(LocalData::Present(self.identity(label)?))
-    }
-
-    fn identity(&self, label: Option<Label>) -> Result<DataIdentity, HostError> {
-        let ids = self.wal_identity()?;
-        Ok(DataIdentity { cluster: ids.map(|i| i.cluster), member: ids.map(|i| i.member), generation: label.map(|l| l.generation) })
+        Ok(LocalData::Present(identity(&path, label)?))
     }
 
     /// What another instance wrote here, where [`DataDir::inspect`] says that the data is another's.
@@ -89,7 +85,7 @@ impl DataDir {
     pub fn moved(&self, me: &InstanceId) -> Result<Option<MovedVolume>, HostError> {
         let Some(label) = self.label()?.filter(|label| label.instance != *me) else { return Ok(None) };
         let owner = label.instance.clone();
-        Ok(Some(MovedVolume { owner, data: self.identity(Some(label))? }))
+        Ok(Some(MovedVolume { owner, data: identity(&self.path, Some(label))? }))
     }
 
     /// Labels the data that `owner` wrote as this instance's; generation and token stay. Done twice, it does nothing.
@@ -113,7 +109,7 @@ impl DataDir {
     /// # Errors
     /// Names the segment that cannot be read.
     pub fn wal_identity(&self) -> Result<Option<WalIdentity>, HostError> {
-        wal::identity(&self.path.join("member").join("wal"))
+        identity_in(&self.path)
     }
 
     /// The label, if there is one.
@@ -147,6 +143,8 @@ impl DataDir {
     /// Names both paths; the data is then still where it was.
     pub fn put_aside(&self, trash: &Trash, why: &str, now: Timestamp) -> Result<Option<PathBuf>, HostError> {
         trash.put(&self.restored(), "unused-restore", now)?;
+        // While nothing whole lies in its place it is this disk's data, and else it is older.
+        trash.put(&self.superseded(), "superseded", now)?;
         if self.beside.is_empty() {
             return trash.put(&self.path, why, now);
         }
@@ -207,6 +205,11 @@ impl DataDir {
         atomic::with_suffix(&self.path, ".restoring")
     }
 
+    /// It holds a member's data, and not the half of what a restore is to make.
+    pub(super) fn is_whole(&self) -> Result<bool, HostError> {
+        Ok(self.holds_member()? && !self.is_half_restored()?)
+    }
+
     pub(super) fn holds_member(&self) -> Result<bool, HostError> {
         exists(&self.path.join("member"))
     }
@@ -217,6 +220,15 @@ impl DataDir {
         // An empty directory that tmpfiles.d made again is replaced by the rename.
         if cut_off { atomic::rename(&self.restored(), &self.path) } else { Ok(()) }
     }
+}
+
+fn identity(data_dir: &Path, label: Option<Label>) -> Result<DataIdentity, HostError> {
+    let ids = identity_in(data_dir)?;
+    Ok(DataIdentity { cluster: ids.map(|i| i.cluster), member: ids.map(|i| i.member), generation: label.map(|l| l.generation) })
+}
+
+fn identity_in(data_dir: &Path) -> Result<Option<WalIdentity>, HostError> {
+    wal::identity(&data_dir.join("member").join("wal"))
 }
 
 /// The device that it lies on; `None` if it is not there.

@@ -47,6 +47,7 @@ impl DataDir {
         // The distribution need not have synced what it wrote, and the next step declares it whole.
         let dir = fs::File::open(self.path()).map_err(HostError::io("open", self.path()))?;
         rustix::fs::syncfs(&dir).map_err(|e| HostError::io("sync", self.path())(e.into()))?;
+        self.drop_copy()?;
         self.forget_half_restored()
     }
 
@@ -84,7 +85,7 @@ impl DataDir {
         }
     }
 
-    fn unproved(&self) -> PathBuf {
+    pub(super) fn unproved(&self) -> PathBuf {
         atomic::with_suffix(self.path(), ".unproved")
     }
 }

@@ -13,6 +13,7 @@ pub mod memory_file;
 mod restore;
 mod restore_tool;
 mod stamp;
+mod survivor;
 mod trash;
 mod wal;
 

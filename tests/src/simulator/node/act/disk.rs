@@ -56,6 +56,7 @@ impl World {
             }
             Start::JoinServer { .. } | Start::Worker { .. } => return self.refused("no distribution runs here"),
             Start::Resume { loopback_only, .. } => self.etcd.resume(n, *loopback_only, self.now),
+            Start::Alone => self.etcd.resume(n, true, self.now),
         };
         if self.etcd.servers[n].data.is_some() {
             self.nodes[n].disk.started_in_vain = false;
@@ -87,10 +88,14 @@ impl World {
     }
 
     pub(super) fn restore_own_data(&mut self, n: usize, generation: Generation, token: &str) -> Outcome {
-        if self.etcd.servers[n].run.is_some() {
+        if self.process_runs(n) {
             return self.refused("etcd runs on it");
         }
-        let Some(old) = self.etcd.restore(n, token) else { return self.refused("there is no data to restore") };
+        if self.has_servers() && self.rng.chance(CUT_SHORT) {
+            return self.refused("k3s did not restore it: what it left half done counts for nothing");
+        }
+        let restored = if self.has_servers() { self.reset_server_to_its_own(n) } else { self.etcd.restore(n, token) };
+        let Some(old) = restored else { return self.refused("there is no data to restore") };
         self.stats.recovered += 1;
         let disk = &mut self.nodes[n].disk;
         disk.superseded = Some(Box::new(old));

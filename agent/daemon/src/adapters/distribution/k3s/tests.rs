@@ -89,10 +89,28 @@ fn a_server_is_named_whenever_there_is_one() {
 }
 
 #[test]
+fn at_its_clusters_end_nothing_runs_but_etcd_for_this_machine_alone() {
+    let expected = "cluster-init: true\n\
+        bind-address: \"127.0.0.1\"\n\
+        disable-apiserver: true\n\
+        disable-controller-manager: true\n\
+        disable-scheduler: true\n\
+        disable-agent: true\n\
+        etcd-arg+: [\"listen-client-urls=https://127.0.0.1:2379\"]\n";
+    assert_eq!(membership(&Start::Alone), expected);
+}
+
+#[test]
 fn each_role_has_its_own_starts() {
     let (worker, found) = (Start::Worker { server: server() }, Start::Found { generation: Generation(1), token: "t".into() });
     let join = Start::Join { generation: Generation(1), initial_cluster: vec![] };
-    for (k3s, how) in [(k3s("", false), &worker), (k3s("", false), &join), (k3s("", true), &found), (k3s("", true), &resume(false, None))] {
+    for (k3s, how) in [
+        (k3s("", false), &worker),
+        (k3s("", false), &join),
+        (k3s("", true), &found),
+        (k3s("", true), &Start::Alone),
+        (k3s("", true), &resume(false, None)),
+    ] {
         assert!(matches!(k3s.configuration(how), Err(ServiceError::Unfit { .. })), "{how:?}");
     }
 }
@@ -104,6 +122,7 @@ fn what_was_written_is_read_back() {
         (resume(false, Some(server())), Some(server()), false),
         (resume(false, Some("2001:db8::4".parse().unwrap())), Some("2001:db8::4".parse().unwrap()), false),
         (resume(true, None), None, true),
+        (Start::Alone, None, true),
         (resume(false, None), None, false),
     ] {
         assert_eq!(k3s.read(&k3s.configuration(&how).unwrap()), Configured { server, loopback_only }, "{how:?}");

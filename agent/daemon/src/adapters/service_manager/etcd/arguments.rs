@@ -29,7 +29,7 @@ pub(super) fn arguments(spec: &MemberSpec, how: &Start, version: EtcdVersion, to
 
 fn urls(spec: &MemberSpec, how: &Start) -> Vec<String> {
     let (peer, client) = (peer_url(spec.address), client_url(spec.address));
-    let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. });
+    let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. } | Start::Alone);
     let listen = if loopback_only { founding_url(spec.founding_address) } else { client.to_string() };
     vec![
         format!("--name={}", spec.name),
@@ -49,7 +49,7 @@ fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Result<Vec<St
     let (state, members, token) = match how {
         Start::Found { token, .. } => ("new", alone(), Some(token.as_str())),
         Start::Resume { loopback_only: true, .. } if token.is_some() => ("new", alone(), token),
-        Start::Resume { .. } => ("existing", alone(), None),
+        Start::Resume { .. } | Start::Alone => ("existing", alone(), None),
         Start::Join { initial_cluster, .. } => {
             let entries: Vec<String> = initial_cluster.iter().map(|(name, url)| format!("{name}={url}")).collect();
             ("existing", entries.join(","), None)
@@ -129,6 +129,8 @@ mod tests {
     fn a_resumed_member_never_founds_unless_it_is_the_founder_with_its_token() {
         let resumed = line(&Start::Resume { loopback_only: false, server: None }, V34, Some("t1"));
         assert!(has(&resumed, "--initial-cluster-state=existing") && !has(&resumed, "--initial-cluster-token=t1"));
+        let alone = line(&Start::Alone, V34, Some("t1"));
+        assert!(has(&alone, "--initial-cluster-state=existing") && has(&alone, "--listen-client-urls=http://127.0.0.1:2379"), "{alone:?}");
         let founder = line(&Start::Resume { loopback_only: true, server: None }, V34, Some("t1"));
         assert!(has(&founder, "--initial-cluster-state=new") && has(&founder, "--initial-cluster-token=t1"));
         let unlabelled = line(&Start::Resume { loopback_only: true, server: None }, V34, None);

@@ -72,7 +72,7 @@ fn register(exec: &Exec, how: &Start, child: Child) -> Result<(), ServiceError> 
         watch(exec, child);
         return Ok(());
     };
-    let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. });
+    let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. } | Start::Alone);
     *exec.known() = Known { searched: true, running: Some(Running { id, since: exec.clock.now(), loopback_only }), last_exit: None };
     watch(exec, child);
     Record::new(id, exec.program.data_dir())?.write(&exec.record())

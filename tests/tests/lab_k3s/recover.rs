@@ -1,0 +1,105 @@
+//! Quorum is lost for good and one server is left: its own data goes on, or a snapshot, under workers that never notice.
+
+use anyhow::Context;
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::LabOptions;
+use serde_json::Value;
+
+use super::away::state;
+use super::plane::{CLUSTER, LIMIT, Plane};
+use super::restore::{authority, kept, pods, put, run_pods, save, until_running};
+
+/// Three servers with a snapshot after 30 keys and 20 more after it, and two workers with pods; then two servers die at once, with their disks. Those two,
+/// and the one that is left.
+async fn two_of_three_die(options: LabOptions) -> anyhow::Result<(Plane, Vec<InstanceId>, InstanceId)> {
+    let plane = Plane::launched_with(options, 3, 2).await?;
+    plane.settled(3, 2, None).await?;
+    run_pods(&plane);
+    until_running(&plane, 6).await?;
+    put(&plane, 0..30).await?;
+    save(&plane).await?;
+    put(&plane, 30..50).await?;
+    let survivor = plane.lab.leader(&plane.servers).await?;
+    let dead: Vec<InstanceId> = plane.lab.live(&plane.servers).into_iter().filter(|server| *server != survivor).collect();
+    dead.iter().for_each(|server| plane.lab.hard_kill(server));
+    Ok((plane, dead, survivor))
+}
+
+/// Until an operator is asked, by the one that is left, which changes nothing by itself.
+async fn until_halted(plane: &Plane, survivor: &InstanceId) -> anyhow::Result<()> {
+    let halted = || async {
+        let status = plane.lab.status(survivor).await.map_err(|error| format!("{error:#}"))?;
+        let says = status["says"].to_string();
+        if status["needs_operator"] == true && says.contains("1 of 3 voters") { Ok(()) } else { Err(says) }
+    };
+    plane.lab.until(LIMIT, "the survivor to ask for an operator", halted).await
+}
+
+/// Gives the order once `quorate recover` says that it would be begun at once.
+async fn order(plane: &Plane, survivor: &InstanceId, way: &[&str]) -> anyhow::Result<()> {
+    let possible = || async {
+        let printed = plane.lab.type_in(survivor, "recover", &["--json"]).await.map_err(|error| error.to_string())?;
+        let known: Value = serde_json::from_str(&printed.out).map_err(|error| format!("{error}: {printed:?}"))?;
+        let is_it = |w: &&Value| w["command"].as_str().is_some_and(|command| command.contains(way[0]));
+        let found = known["ways"].as_array().and_then(|ways| ways.iter().find(is_it));
+        if found.is_some_and(|w| w["possible"] == true) { Ok(()) } else { Err(format!("{known:#}")) }
+    };
+    plane.lab.until(LIMIT, "the way to be possible", possible).await?;
+    plane.lab.quorate(survivor, &[&["recover"], way, &["--cluster", CLUSTER]].concat()).await.map(drop)
+}
+
+/// What the plane must come to: so many keys, the same authority, the workers' pods untouched, two replacements, and nothing of the dead.
+async fn comes_back(
+    options: LabOptions,
+    from: &str,
+    keys: usize,
+    during: impl AsyncFnOnce(&Plane, &InstanceId) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (plane, dead, survivor) = two_of_three_die(options).await?;
+    let (before, ca, running) = (state(&plane), authority(&plane)?, pods(&plane));
+    anyhow::ensure!(!running.is_empty(), "no pod runs on a worker");
+    during(&plane, &survivor).await?;
+    plane.settled_as(2, 3, 2, None).await?;
+    assert_eq!(kept(&plane).await?, keys);
+    assert_eq!(authority(&plane)?, ca);
+    assert!(plane.lab.live(&plane.servers).contains(&survivor));
+    let after = pods(&plane);
+    assert!(running.iter().all(|pod| after.get(pod.0) == Some(pod.1)), "{running:?} became {after:?}");
+    assert_eq!(state(&plane).into_keys().collect::<Vec<_>>(), before.into_keys().collect::<Vec<_>>());
+    for instance in &dead {
+        assert!(plane.lab.node(CLUSTER, instance).is_none(), "{instance} has a Node");
+    }
+    let records = plane.lab.charter(CLUSTER)?;
+    let last = records.iter().rfind(|record| record["state"]["is"] == "established").context("nothing is established")?;
+    assert_eq!(last["origin"]["from"], from, "{last:#}");
+    assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
+    put(&plane, keys..keys + 5).await
+}
+
+#[tokio::test]
+async fn one_of_three_goes_on_from_its_own_data_when_an_operator_says_so() -> anyhow::Result<()> {
+    comes_back(LabOptions::quick()?, "survivor", 50, async |plane, survivor| {
+        until_halted(plane, survivor).await?;
+        let workers = state(plane);
+        order(plane, survivor, &["--survivor"]).await?;
+        assert_eq!(state(plane), workers, "a worker was touched while no API server answered");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_of_three_gives_its_data_up_for_a_snapshot_when_an_operator_says_so() -> anyhow::Result<()> {
+    comes_back(LabOptions::quick()?, "snapshot", 30, async |plane, survivor| {
+        until_halted(plane, survivor).await?;
+        order(plane, survivor, &["--snapshot", "newest"]).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_of_three_goes_on_by_itself_under_policy_any() -> anyhow::Result<()> {
+    let mut options = LabOptions::quick()?;
+    options.settings = options.settings.raw("policy.recovery", "\"any\"");
+    comes_back(options, "survivor", 50, async |_, _| Ok(())).await
+}
