@@ -11,6 +11,9 @@ mod disk;
 #[allow(dead_code, reason = "shared with lab_etcd, which uses the rest")]
 #[path = "lab_etcd/group.rs"]
 mod group;
+#[allow(dead_code, reason = "shared with lab_k3s, which uses the rest")]
+#[path = "lab_k3s/loss.rs"]
+mod loss;
 #[path = "disasters/one_of_three.rs"]
 mod one_of_three;
 #[path = "disasters/only_one.rs"]

@@ -6,6 +6,8 @@
 mod away;
 #[path = "lab_k3s/check.rs"]
 mod check;
+#[path = "lab_k3s/loss.rs"]
+mod loss;
 #[path = "lab_k3s/plane.rs"]
 mod plane;
 #[path = "lab_k3s/published.rs"]

@@ -221,6 +221,8 @@ fn restored_only_where_nothing_newer_is_left(me: &str) {
     };
     assert_eq!(why_not("#"), None);
     assert_eq!(why_not("policy no-restore"), Some("the policy lets nobody restore by itself"));
+    assert_eq!(why_not("store retired to snapshots/0000000001/00000000000000099700-0000099700000-i-a"), None);
+    assert_eq!(why_not("store retired to snapshots/final"), Some("the cluster was retired to another snapshot"));
     assert_eq!(why_not("disk generation 1 member d4"), Some("this disk holds data"));
     assert_eq!(why_not("listed i-d, i-e, i-f"), Some("somebody is silent who is not known to be gone"));
     assert_eq!(why_not("peer i-e waiting holds e5"), Some("somebody holds data that counts"));

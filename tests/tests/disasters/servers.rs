@@ -1,4 +1,4 @@
-//! D5: servers of a control plane die one after the other, and the workers never notice.
+//! D1, D5, D6 and D7: servers of a control plane die or are sent away, one after the other or all at once, and the workers never notice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use quorate_lab::lab::writer::Label;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::loss::{CameBack, comes_back, down_and_up};
 use super::plane::{CLUSTER, LIMIT, Plane};
 
 const PODS: u32 = 4;
@@ -82,4 +83,38 @@ async fn whoami(plane: &Plane) -> anyhow::Result<()> {
         if all.0 == PODS as usize && all.1 == all.0 && all.2 > 0 { Ok(()) } else { Err(format!("all, running, on workers: {all:?}")) }
     };
     plane.lab.until(LIMIT, "the pods", running).await
+}
+
+fn row(came: &CameBack, scenario: &'static str, failed: &'static str, came_back: &'static str) -> anyhow::Result<()> {
+    Row::new(scenario, failed, came_back).settled_after(came.whole).lost(came.lost, came.acknowledged).record()
+}
+
+#[tokio::test]
+async fn the_only_server_dies() -> anyhow::Result<()> {
+    row(
+        &comes_back(1, 2, async |_| Ok(())).await?,
+        "D1a: the only server of a control plane",
+        "the machine and its disk; two workers live on",
+        "its replacement restored the newest snapshot and the same authority; pods kept running, workers came back without a reboot",
+    )
+}
+
+#[tokio::test]
+async fn only_workers_are_left() -> anyhow::Result<()> {
+    row(
+        &comes_back(3, 2, async |_| Ok(())).await?,
+        "D6: three of three servers, only workers left",
+        "three machines and their disks at once; two workers live on",
+        "one replacement restored the newest snapshot, two joined it; pods kept running, the same authority, nothing of the dead left",
+    )
+}
+
+#[tokio::test]
+async fn the_only_server_is_sent_away() -> anyhow::Result<()> {
+    row(
+        &down_and_up(1).await?,
+        "D1b, D7: the only server of a control plane scaled to nothing, and back",
+        "nothing: the server left; two workers live on",
+        "its final snapshot was restored, to which it had retired the cluster; pods kept running",
+    )
 }

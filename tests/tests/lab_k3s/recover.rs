@@ -5,9 +5,8 @@ use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LabOptions;
 use serde_json::Value;
 
-use super::away::state;
+use super::loss::{authority, kept, pods, put, run_pods, save, state, until_running};
 use super::plane::{CLUSTER, LIMIT, Plane};
-use super::restore::{authority, kept, pods, put, run_pods, save, until_running};
 
 /// Three servers with a snapshot after 30 keys and 20 more after it, and two workers with pods; then two servers die at once, with their disks. Those two,
 /// and the one that is left.

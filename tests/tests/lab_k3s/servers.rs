@@ -5,6 +5,7 @@ use quorate_lab::lab::LabOptions;
 use quorate_lab::lab::witness::Witness;
 use quorate_lab::region::{RefreshPreferences, RefreshStatus};
 
+use super::loss::in_order;
 use super::plane::{CLUSTER, LIMIT, Plane};
 
 #[tokio::test]
@@ -32,15 +33,6 @@ async fn a_server_that_its_group_terminates_leaves_in_order() -> anyhow::Result<
         &["drains its node", "hands the leadership", "has its member", "puts its data aside", "deletes its Node", "completes hook"],
     );
     Ok(())
-}
-
-/// Each of these is told, each after the one before.
-pub(crate) fn in_order(log: &str, told: &[&str]) {
-    let mut rest = log;
-    for (number, what) in told.iter().enumerate() {
-        let at = rest.find(what).unwrap_or_else(|| panic!("{what:?} is not told after {:?}:\n{log}", &told[..number]));
-        rest = &rest[at..];
-    }
 }
 
 #[tokio::test]
