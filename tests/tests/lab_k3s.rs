@@ -6,6 +6,7 @@
 mod away;
 #[path = "lab_k3s/check.rs"]
 mod check;
+#[allow(dead_code, reason = "shared with the disasters, which use the rest")]
 #[path = "lab_k3s/loss.rs"]
 mod loss;
 #[path = "lab_k3s/plane.rs"]
