@@ -341,7 +341,7 @@ mod tests {
         with_member(&data);
         let known = DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)) };
         assert_eq!(data.moved(&me()).unwrap(), Some(MovedVolume { owner: "i-0".into(), data: known.clone() }));
-        assert!(data.adopt(&"i-2".into(), &me()).unwrap_err().to_string().contains("i-2"));
+        assert!(crate::telemetry::chain(&data.adopt(&"i-2".into(), &me()).unwrap_err()).contains("no label of i-2"));
         assert_eq!(data.label().unwrap(), Some(theirs));
         for _ in 0..2 {
             data.adopt(&"i-0".into(), &me()).unwrap();
