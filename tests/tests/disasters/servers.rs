@@ -86,7 +86,7 @@ async fn whoami(plane: &Plane) -> anyhow::Result<()> {
 }
 
 fn row(came: &CameBack, scenario: &'static str, failed: &'static str, came_back: &'static str) -> anyhow::Result<()> {
-    Row::new(scenario, failed, came_back).settled_after(came.whole).lost(came.lost, came.acknowledged).record()
+    Row::new(scenario, failed, came_back).settled_after(came.whole).revision(came.revision).lost(came.lost, came.acknowledged).record()
 }
 
 #[tokio::test]

@@ -88,8 +88,18 @@ pub(crate) async fn servers_die(plane: &Plane) -> anyhow::Result<Vec<InstanceId>
 /// How long it took until all was whole, and what was lost of what had been acknowledged.
 pub(crate) struct CameBack {
     pub(crate) whole: Duration,
+    /// The last of the snapshot that was restored.
+    pub(crate) revision: u64,
     pub(crate) lost: usize,
     pub(crate) acknowledged: usize,
+}
+
+/// The revision of the snapshot that this generation was made from: its key begins with it.
+fn revision_of(plane: &Plane, generation: u64) -> anyhow::Result<u64> {
+    let record = plane.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == generation).context("it is not there")?;
+    let key = record["origin"]["key"].as_str().context("it is not from a snapshot")?;
+    let revision = key.rsplit('/').next().and_then(|name| name.split('-').next());
+    Ok(revision.context("a key without a revision")?.parse()?)
 }
 
 /// What every total loss must come to: the snapshot's data, the same authority, the workers' pods untouched, and nothing of the dead.
@@ -140,7 +150,7 @@ pub(crate) async fn comes_back(
     // It lives on, under snapshots of its own.
     put(&plane, 30..35).await?;
     save(&plane).await?;
-    Ok(CameBack { whole, lost: 10, acknowledged: 40 })
+    Ok(CameBack { whole, revision: revision_of(&plane, generation)?, lost: 10, acknowledged: 40 })
 }
 
 /// So long no server is there.
@@ -195,7 +205,7 @@ pub(crate) async fn down_and_up(servers: u32) -> anyhow::Result<CameBack> {
         assert!(plane.lab.node(CLUSTER, instance).is_none(), "{instance} has a Node");
     }
     assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
-    Ok(CameBack { whole, lost: 0, acknowledged: written.acked() })
+    Ok(CameBack { whole, revision: revision_of(&plane, 2)?, lost: 0, acknowledged: written.acked() })
 }
 
 /// Of each worker: its k3s process, its rendered configuration, its Node's spec and what an agent marks on it.
