@@ -69,7 +69,7 @@ const RULES: &[Rule] = &[
     Rule { name: "superseded", decide: serve::superseded },
     Rule { name: "resume", decide: serve::resume },
     Rule { name: "broken-member", decide: serve::mend },
-    Rule { name: "new-address", decide: moved_volume::settle },
+    Rule { name: "new-address", decide: moved_volume::update_peer_url },
     Rule { name: "launch-hook", decide: hooks::complete_launch },
     Rule { name: "snapshot", decide: snapshots::due },
     Rule { name: "give-up-join", decide: join::give_up },

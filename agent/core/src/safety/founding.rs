@@ -34,6 +34,9 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
             require(founder == f.me(), "only the founder itself may claim")?;
             claim(f, record, highest)
         }
+        (State::Established, Some(before)) if before.state == State::Established && f.seen.local.moved.is_some() => {
+            moved(f, record, before)
+        }
         (State::Established, Some(before)) if before.generation == record.generation => established(f, record, before),
         (State::Established, _) => Err("a generation is established only by its founder, after its own founding record"),
         (State::Retired { key, revision }, Some(before)) => retired(f, record, before, (key, *revision)),
@@ -286,6 +289,15 @@ fn retired(f: &Facts<'_>, record: &Record, before: &Record, (key, revision): (&S
     let taken = f.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
     require(taken.is_some_and(names), "it names no final snapshot of this agent")?;
     require(f.memory.final_snapshot.as_ref().is_some_and(names), "somebody could write after the snapshot was taken")
+}
+
+/// The only voter's volume is on this instance now: nothing changes but where its member is listed.
+fn moved(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
+    let [voter] = &record.voters[..] else { return Err("it lists others than the member that was moved") };
+    let (number, previous, voters) = (record.number, record.previous.clone(), record.voters.clone());
+    require(*record == Record { number, previous, voters, ..before.clone() }, "it changes more than the voters")?;
+    require(voter.instance == *f.me(), "it lists the member on another instance")?;
+    local::moved_here(f, before, voter.member)
 }
 
 fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {

@@ -180,20 +180,28 @@ pub(super) fn retires(f: &Facts<'_>, record: &Record) -> Verdict {
     require(mine, "its data is not the record's")
 }
 
-/// The label names an instance that has ended, and nobody else's data but this can be what stands established; an operator has said that it is the newest.
+/// The charter lists the member here already, so that nobody else claims to bring it back.
 pub(super) fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Verdict {
+    let record = f.highest()?.ok_or("there is no charter")?;
+    moved_here(f, record, member)?;
+    require(f.seen.local.moved.as_ref().is_some_and(|m| m.owner == *owner), "no such volume is here")?;
+    require(record.lists(f.me()), "the charter does not list it here yet")
+}
+
+/// An operator has said that what another instance wrote is the newest copy of the only voter's data; and whoever wrote it or was listed with it has ended.
+pub(super) fn moved_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
     require(f.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has said that the volume is the newest copy")?;
-    require(f.memory.leaving.is_none(), "it is leaving")?;
-    let moved =
-        f.seen.local.moved.as_ref().filter(|m| m.owner == *owner && m.data.member == Some(member)).ok_or("no such volume is here")?;
-    let record = f.highest()?.filter(|r| r.state == State::Established).ok_or("nothing is established")?;
+    require(f.memory.leaving.is_none() && f.seen.me.role == Role::Etcd, "it is leaving, or a distribution keeps its etcd")?;
+    let moved = f.seen.local.moved.as_ref().filter(|m| m.data.member == Some(member)).ok_or("no such volume is here")?;
+    require(record.state == State::Established, "nothing is established")?;
     let same =
         moved.data.generation == Some(record.generation) && moved.data.cluster.is_some() && moved.data.cluster == record.etcd_cluster;
     require(same, "it is not the data of what is established")?;
-    let alone = record.voters.iter().all(|v| v.instance == *owner && v.member == member) && record.lists(owner);
-    require(alone, "it was not the only voter's")?;
-    require(f.has_ended(owner), "EC2 does not say that its instance has ended")?;
+    let [voter] = &record.voters[..] else { return Err("it was not the only voter's") };
+    require(voter.member == member, "it was not the only voter's")?;
+    let over = |id: &InstanceId| id == f.me() || f.has_ended(id);
+    require(over(&voter.instance) && f.has_ended(&moved.owner), "EC2 does not say that its instance has ended")?;
     let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
     require(f.membership().is_err() && !seen_by_others, "a quorum is alive")
 }

@@ -79,19 +79,27 @@ pub(crate) fn must(holds: bool, otherwise: &'static str) -> Judgement {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// Nothing else can be what stands established: its only voter is gone for good, and this is what it wrote.
+/// The charter lists the member here, so that nobody else makes up a cluster in its place.
 fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Judgement {
+    let record = volume(f, member)?;
+    must(record.voters[0].instance == f.w.seen.me.instance, "the charter lists it elsewhere")?;
+    must(f.w.seen.local.moved.as_ref().is_some_and(|m| m.owner == *owner), "it is not here")
+}
+
+/// The record that stands, if its only voter is gone for good and this is what that one wrote.
+pub(crate) fn volume<'a>(f: &Facts<'a>, member: MemberId) -> Result<&'a Record, &'static str> {
     must(f.w.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has ordered it")?;
     must(f.is_stopped() && !f.is_leaving(), "etcd may run, or it leaves")?;
     must(f.cluster().is_none(), "there is a quorum")?;
     must(f.w.seen.peers.values().filter_map(|p| p.fresh()).all(|p| p.quorum.is_none()), "somebody sees a quorum")?;
-    must(f.is_gone(owner), "its owner may come back with it")?;
+    let moved = f.w.seen.local.moved.as_ref().ok_or("it is not here")?;
     let record = f.stored().filter(|r| f.can_trust() && f.is_established(r)).ok_or("nothing established can be trusted")?;
-    let [voter] = &record.voters[..] else { return Err("others voted") };
-    must(voter.instance == *owner && voter.member == member, "the charter lists another voter")?;
-    let data = f.w.seen.local.moved.as_ref().filter(|m| m.owner == *owner).map(|m| &m.data).ok_or("it is not here")?;
-    must(data.generation == Some(record.generation) && data.member == Some(member), "it is another's data")?;
-    must(data.cluster.is_some() && data.cluster == record.etcd_cluster, "it is another etcd cluster's")
+    must(record.voters.len() == 1 && record.voters[0].member == member, "others voted, or another")?;
+    let listed = &record.voters[0].instance;
+    must(f.is_gone(&moved.owner) && (f.is_gone(listed) || *listed == f.w.seen.me.instance), "whose it was may come back with it")?;
+    must(moved.data.generation == Some(record.generation) && moved.data.member == Some(member), "it is another's data")?;
+    must(moved.data.cluster.is_some() && moved.data.cluster == record.etcd_cluster, "it is another etcd cluster's")?;
+    Ok(record)
 }
 
 fn add(f: &Facts<'_>, url: &str) -> Judgement {

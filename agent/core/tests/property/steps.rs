@@ -126,9 +126,17 @@ fn records(w: &World) -> Vec<Record> {
         all.extend(claims(w, base));
         all.extend(base.into_iter().flat_map(|b| establishments(w, b)));
         all.extend(base.into_iter().flat_map(|b| retirements(w, b)));
+        all.extend(base.and_then(|b| moved(w, b)));
     }
     all.extend(known);
     all
+}
+
+/// The only voter, listed here.
+fn moved(w: &World, base: &Record) -> Option<Record> {
+    let member = base.voters.first()?.member;
+    let voters = vec![ListedVoter { instance: w.seen.me.instance.clone(), member }];
+    Some(Record { state: base.state.clone(), voters, ..blank(w, Some(base)) })
 }
 
 fn blank(w: &World, base: Option<&Record>) -> Record {

@@ -27,9 +27,18 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
             must(*founder == f.w.seen.me.instance, "another is the founder")?;
             claim(f, record)
         }
+        State::Established if f.w.seen.local.moved.is_some() => moved(f, record),
         State::Established => established(f, record),
         State::Retired { key, revision } => retired(f, record, key, *revision),
     }
+}
+
+/// One member, listed here in place of where its volume was; nothing else changes.
+fn moved(f: &Facts<'_>, record: &Record) -> Judgement {
+    must(record.voters.len() == 1 && record.voters[0].instance == f.w.seen.me.instance, "it lists another")?;
+    let before = super::volume(f, record.voters[0].member)?;
+    let same = (before.generation, &before.origin, before.etcd_cluster, &before.ancestors);
+    must((record.generation, &record.origin, record.etcd_cluster, &record.ancestors) == same, "it tells another story")
 }
 
 /// Nobody is left who could write or vote, and what the record names was taken since then.

@@ -7,7 +7,7 @@ use quorate_core::plan::peer_url;
 use quorate_core::reading::Reading;
 
 use super::super::dice::Dice;
-use super::super::world::{NOW, World, address, cluster, member};
+use super::super::world::{NOW, World, address, cluster, instance, member};
 use super::Plot;
 
 pub(super) fn moved(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
@@ -28,7 +28,8 @@ fn here(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         member: Some(if dice.one_in(10) { member(1, 1) } else { voter.member }),
         generation: (!dice.one_in(10)).then_some(generation),
     };
-    w.seen.local.moved = Some(MovedVolume { owner: voter.instance.clone(), data });
+    let owner = if dice.one_in(3) { instance(1 + dice.below(plot.size.max(2) - 1)) } else { voter.instance.clone() };
+    w.seen.local.moved = Some(MovedVolume { owner, data });
     w.seen.local.data = Reading::unknown("another's volume");
     if !dice.one_in(plot.calm) {
         w.seen.local.process = Reading::Fresh(Process::Stopped { last_exit: None }, NOW);
