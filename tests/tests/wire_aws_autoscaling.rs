@@ -166,7 +166,7 @@ async fn an_action_that_is_not_open_is_refused_in_the_services_own_words() {
 /// observation of the own state tells.
 #[tokio::test]
 async fn a_completion_whose_answer_is_lost_is_unclear_and_not_sent_again() {
-    for lost in [Fault::LoseAnswer, Fault::TruncatedBody] {
+    for lost in [Fault::LoseAnswer, Fault::TruncatedBody, Fault::ShortBody] {
         let lab = waiting().await;
         let rule = lab.api_fault_times(COMPLETE, lost.clone(), 1);
         let autoscaling = lab.autoscaling().await;
@@ -235,7 +235,8 @@ async fn a_throttled_question_is_asked_again_and_lasting_throttling_is_told_as_s
 
 #[tokio::test]
 async fn a_question_without_an_answer_is_an_error_and_never_an_empty_list() {
-    for fault in [Fault::EmptyBody, Fault::TruncatedBody, Fault::HangUp, Fault::Status(503), Fault::Delay(20 * PATIENCE)] {
+    for fault in [Fault::EmptyBody, Fault::TruncatedBody, Fault::ShortBody, Fault::HangUp, Fault::Status(503), Fault::Delay(20 * PATIENCE)]
+    {
         let lab = Lab::start([hooked()]).await;
         for action in [GROUPS, "DescribeAutoScalingInstances", "DescribeLifecycleHooks"] {
             lab.api_fault(action, fault.clone());

@@ -191,7 +191,7 @@ async fn a_refusal_of_one_of_the_single_questions_is_no_not_found() {
 
 #[tokio::test]
 async fn empty_and_broken_answers_are_errors_and_never_no_instances() {
-    for fault in [Fault::EmptyBody, Fault::TruncatedBody, Fault::HangUp, Fault::Status(404)] {
+    for fault in [Fault::EmptyBody, Fault::TruncatedBody, Fault::ShortBody, Fault::HangUp, Fault::Status(404)] {
         let (lab, members) = running(1).await;
         lab.api_fault(DESCRIBE, fault.clone());
         let error = lab.ec2().await.describe(&members).await.unwrap_err();

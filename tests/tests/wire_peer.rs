@@ -103,7 +103,7 @@ async fn what_is_no_instance_id_is_no_name_and_many_names_fill_no_memory() {
     for n in 0..100 {
         give(&format!("i-{n:017x}")).await;
     }
-    assert_eq!(callers.take().len(), 64);
+    assert_eq!(callers.take().len(), 4, "one address has one agent, or a few in a lab");
 }
 
 #[tokio::test]

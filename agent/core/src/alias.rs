@@ -83,12 +83,12 @@ mod tests {
     }
 
     fn server(n: u8) -> Server {
-        Server { instance: InstanceId::new(&format!("i-{n}")), address: address(n) }
+        Server { instance: InstanceId::parse(&format!("i-{n}")).unwrap(), address: address(n) }
     }
 
     fn looks(choice: &mut Choice, me: &str, servers: &[(u8, bool)]) -> Option<IpAddr> {
         let servers: Vec<_> = servers.iter().map(|(n, healthy)| (server(*n), *healthy)).collect();
-        choice.look(&InstanceId::new(me), &servers)
+        choice.look(&InstanceId::parse(me).unwrap(), &servers)
     }
 
     #[test]

@@ -104,15 +104,9 @@ fn dead_are_listed(s: &Situation<'_>) -> bool {
     s.leads() && s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me() && s.is_gone(id)))
 }
 
-/// So many hurried questions about a caller, and it is no instance of the cluster's groups: EC2 and Auto Scaling tell of a new one in less.
-const QUESTIONS_FOR_A_CALLER: u32 = 24;
-
-/// A new server asks this agent, which is to let it in and cannot ask back: only AWS tells where it is, and that it is this cluster's. A name that
-/// is still in no list after the questions that it is worth awaits nothing: anybody can call.
+/// A new server asks this agent, which is to let it in and cannot ask back: only AWS tells where it is, and that it is this cluster's.
 fn stranger_asks(s: &Situation<'_>) -> bool {
-    let worth = s.policy.aws_hurry * QUESTIONS_FOR_A_CALLER;
-    let is_no_instance = |first: Timestamp| s.seen.cloud.listed.at().is_some_and(|read| read >= first + worth);
-    s.leads() && s.memory.callers.values().any(|caller| !is_no_instance(caller.first))
+    s.leads() && s.memory.callers.await_aws(s.seen.cloud.listed.at())
 }
 
 fn pace(s: &Situation<'_>) -> Duration {
@@ -161,7 +155,7 @@ fn to_ask_by_id(s: &Situation<'_>) -> Vec<InstanceId> {
 /// Nodes that are not ready, for the agent beside the leader: are their instances still there?
 fn silent_nodes(s: &Situation<'_>) -> impl Iterator<Item = InstanceId> {
     let nodes = s.seen.kubernetes.nodes.fresh().filter(|_| s.leads()).into_iter().flatten().filter(|node| !node.ready);
-    let ids: Vec<InstanceId> = nodes.filter(|node| node.name.starts_with("i-")).map(|node| InstanceId::new(&node.name)).collect();
+    let ids: Vec<InstanceId> = nodes.filter_map(|node| InstanceId::parse(&node.name).ok()).collect();
     ids.into_iter().filter(|id| id != s.me() && !s.is_gone(id))
 }
 

@@ -24,4 +24,6 @@ pub mod role;
 pub mod safety;
 pub mod situation;
 pub mod snapshot;
+pub mod sources;
+pub mod text;
 pub mod time;

@@ -1,6 +1,7 @@
 //! What a node remembers from cycle to cycle. Only [`Kept`] survives a restart; the rest is rebuilt from what is observed.
 
 mod absorb;
+mod callers;
 mod note;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,9 @@ use crate::charter::{Record, State};
 use crate::ids::{GroupName, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
 use crate::observation::{HookRef, Saved};
 use crate::pausing::Pausing;
+use crate::sources::Sources;
 use crate::time::Timestamp;
+pub use callers::{Caller, Callers};
 
 /// An operator's order, kept until it is carried out or taken back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,15 +115,6 @@ pub struct Admission {
     pub instance: InstanceId,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// A server's agent that asks this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// When it first asked.
-    pub first: Timestamp,
-    /// When it last asked.
-    pub last: Timestamp,
 }
 
 /// Heartbeats of one hook.
@@ -229,7 +223,7 @@ pub struct Memory {
     /// Whom it admitted before in vain: others come first.
     pub passed_over: Option<InstanceId>,
     /// Whose agents ask this one, though it never saw them.
-    pub callers: BTreeMap<InstanceId, Caller>,
+    pub callers: Callers,
     /// When the distribution was first asked to remove this node's member.
     pub removal_asked: Option<Timestamp>,
     /// When an API server last told of this node's Node.
@@ -242,6 +236,8 @@ pub struct Memory {
     pub snapshots_listed: bool,
     /// When each kind of question was last put to AWS.
     pub asked: Asked,
+    /// Which of the sources of knowledge cannot be read.
+    pub sources: Sources,
     /// Since when something has been awaited from AWS, so that it is asked more often.
     pub hurry: Option<Timestamp>,
     /// The last refusal or failure, for the report.
@@ -284,13 +280,14 @@ impl Memory {
             seeks: false,
             admission: None,
             passed_over: None,
-            callers: BTreeMap::new(),
+            callers: Callers::default(),
             removal_asked: None,
             api_answered: None,
             newest_snapshot: None,
             refused_snapshots: BTreeMap::new(),
             snapshots_listed: false,
             asked: Asked::default(),
+            sources: Sources::default(),
             hurry: None,
             last_trouble: None,
         }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::InstanceId;
+use crate::text::Foreign;
 use crate::time::Timestamp;
 
 /// One pause.
@@ -17,7 +18,7 @@ pub struct Pause {
     /// Since when, by the clock of the node where it was ordered.
     pub since: Timestamp,
     /// Who ordered it, as the command line told.
-    pub by: String,
+    pub by: Foreign,
     /// On which instance.
     pub on: InstanceId,
 }

@@ -27,7 +27,7 @@ pub fn lost(voters: usize, not_gone: usize) -> bool {
 /// Whether `survivors` meet every possible quorum, so that each acknowledged write reached at least one of them.
 #[must_use]
 pub fn meets_every_quorum(voters: usize, survivors: usize) -> bool {
-    survivors > voters - quorum(voters)
+    voters > 0 && survivors > voters.saturating_sub(quorum(voters))
 }
 
 #[cfg(test)]
@@ -54,6 +54,12 @@ mod tests {
                 assert_eq!(meets_every_quorum(voters, part), meets_every_quorum_by_enumeration(voters, part), "{part} of {voters}");
             }
         }
+    }
+
+    #[test]
+    fn nobody_is_no_quorum() {
+        assert!(!has_quorum(0, 0) && lost(0, 0) && !survives_removal(0, 0));
+        assert!(!meets_every_quorum(0, 0) && !meets_every_quorum(0, 1), "a list without voters proves nothing of any write");
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl SnapshotKey {
     /// first, so that keys sort as the data grew, whatever anybody's clock said.
     #[must_use]
     pub fn of(generation: Generation, revision: u64, at: Timestamp, by: &InstanceId) -> Self {
-        Self::new(&format!("{FOLDER}/{:010}/{revision:020}-{:013}-{by}", generation.0, at.0))
+        Self::made(&format!("{FOLDER}/{:010}/{revision:020}-{:013}-{by}", generation.0, at.0))
     }
 }
 

@@ -231,7 +231,7 @@ fn a_server_that_aws_does_not_list_yet_is_looked_up_again() {
 fn callers_that_are_no_instances_do_not_empty_the_bucket() {
     let one = asked_per_hour_with(leading_server(), 24, |_| ["i-x".into()].into());
     assert!(one <= 12.0, "one that goes on calling: {one} questions an hour");
-    let many = asked_per_hour_with(leading_server(), 24, |look| [format!("i-x{look}").as_str().into()].into());
+    let many = asked_per_hour_with(leading_server(), 24, |look| [format!("i-x{look}").parse().unwrap()].into());
     assert!(many <= 12.0, "another name at each look: {many} questions an hour");
 }
 

@@ -19,7 +19,7 @@ use quorate_core::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, info, info_span, warn};
 
 use crate::adapters::host::memory_file::{self, Loaded};
 use crate::adapters::peer;
@@ -263,6 +263,7 @@ impl Agent {
         let now = self.clock.now();
         self.notices.tell(&seen);
         self.metrics.looked(now.since(begun));
+        self.journal.sources(&self.memory.sources.changes(now), now);
         self.memory.absorb(&seen, &self.policy, now);
         self.store_pausing();
         self.note_that_it_stays();
@@ -273,7 +274,7 @@ impl Agent {
         self.journal.snapshots(&cycle);
         let Some(step) = &cycle.plan.step else { return cycle.plan.look_again };
         if let Err(problem) = self.store_memory() {
-            error!("cannot store what must be remembered before the next step, and so does not take it: {problem}");
+            self.journal.forgets("what must be remembered before the next step, and so does not take it", &problem, now);
             return self.policy.cycle;
         }
         if let Err(refusal) = safety::check(step, &cycle.seen, &cycle.memory, &self.policy, now) {
@@ -293,7 +294,7 @@ impl Agent {
         self.memory.note(step, &outcome, &self.policy, now);
         self.observer.after(step, now);
         if let Err(problem) = self.store_memory() {
-            error!("cannot store what must be remembered: {problem}");
+            self.journal.forgets("what must be remembered", &problem, now);
         }
         self.journal.stepped(step, plan, &outcome, now);
         self.metrics.stepped(step, &outcome);
@@ -417,7 +418,7 @@ impl Agent {
         if stored.map_or(!self.memory.kept.pausing.is_empty(), |stored| *stored != self.memory.kept.pausing)
             && let Err(problem) = self.store_memory()
         {
-            error!("cannot store that the cluster is paused or goes on: {problem}");
+            self.journal.forgets("that the cluster is paused or goes on", &problem, self.clock.now());
         }
     }
 }

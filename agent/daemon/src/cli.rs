@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use quorate_core::ids::BadName;
 use quorate_core::memory::Order;
 
 /// Keeps the etcd cluster of an EC2 Auto Scaling group whole, from every instance of it.
@@ -196,18 +197,20 @@ pub struct RecoverArgs {
 
 impl RecoverArgs {
     /// What is ordered, if anything.
-    #[must_use]
-    pub fn order(&self) -> Option<Order> {
+    ///
+    /// # Errors
+    /// The key can be no snapshot's.
+    pub fn order(&self) -> Result<Option<Order>, BadName> {
         let key = self.snapshot.as_deref();
-        match (self.survivor, key, self.fresh) {
+        Ok(match (self.survivor, key, self.fresh) {
             _ if self.dry_run => None,
             _ if self.moved_volume => Some(Order::RecoverMovedVolume),
             (true, ..) => Some(Order::RecoverSurvivor { although_voters_differ: self.although_voters_differ }),
             (_, Some("newest"), _) => Some(Order::RecoverSnapshot { key: None }),
-            (_, Some(key), _) => Some(Order::RecoverSnapshot { key: Some(key.into()) }),
+            (_, Some(key), _) => Some(Order::RecoverSnapshot { key: Some(key.parse()?) }),
             (.., true) => Some(Order::RecoverFresh),
             (false, None, false) => None,
-        }
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use tracing::warn;
 
 use crate::adapters::host::atomic;
 use crate::cycle::Cycle;
+use crate::repeats::Repeats;
 use crate::telemetry::chain;
 
 /// The file's name in the run directory.
@@ -16,13 +17,14 @@ pub const FILE: &str = "endpoints.env";
 pub struct EndpointsFile {
     path: PathBuf,
     written: Option<String>,
+    troubles: Repeats,
 }
 
 impl EndpointsFile {
     /// The file in `run_dir`.
     #[must_use]
     pub fn in_dir(run_dir: &Path) -> Self {
-        Self { path: run_dir.join(FILE), written: None }
+        Self { path: run_dir.join(FILE), written: None, troubles: Repeats::default() }
     }
 
     /// Writes the file if the endpoints have changed; a failure is logged and tried again with the next cycle.
@@ -30,7 +32,12 @@ impl EndpointsFile {
         let Some(text) = of(cycle).filter(|text| self.written.as_ref() != Some(text)) else { return };
         match atomic::write_for_all(&self.path, text.as_bytes()) {
             Ok(()) => self.written = Some(text),
-            Err(error) => warn!("cannot tell applications where etcd is: {}", chain(&error)),
+            Err(error) => {
+                let why = chain(&error);
+                if let Some(again) = self.troubles.news(FILE, &why, cycle.at) {
+                    warn!("cannot tell applications where etcd is: {why}{again}");
+                }
+            }
         }
     }
 }

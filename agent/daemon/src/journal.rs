@@ -7,11 +7,13 @@ use quorate_core::observation::{LocalData, Observation};
 use quorate_core::plan::{Outcome, Plan, Step};
 use quorate_core::report::{Phase, Report};
 use quorate_core::safety::Refusal;
+use quorate_core::sources::Change;
 use quorate_core::time::Timestamp;
 use tracing::{debug, error, info, warn};
 
 use crate::cycle::Cycle;
 use crate::messages;
+use crate::repeats::Repeats;
 
 /// What is tried again and again is told again after this.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
@@ -26,6 +28,8 @@ pub struct Journal {
     /// The wait that was told last: it is no news until another was told.
     wait: String,
     told: BTreeMap<String, Timestamp>,
+    /// What is tried and fails again and again.
+    troubles: Repeats,
     /// It was told that the newest snapshot is too old.
     snapshot_overdue: bool,
 }
@@ -77,10 +81,34 @@ impl Journal {
         self.snapshot_overdue = overdue.is_some();
     }
 
+    /// What must be remembered cannot be stored.
+    pub fn forgets(&mut self, what: &str, problem: &str, now: Timestamp) {
+        if let Some(again) = self.troubles.news("memory", problem, now) {
+            error!("cannot store {what}: {problem}{again}");
+        }
+    }
+
+    /// Sources that have become unreadable, or can be read again.
+    pub fn sources(&mut self, changes: &[Change], now: Timestamp) {
+        for change in changes {
+            match change {
+                Change::Unreadable(unreadable) => {
+                    let reason = unreadable.says(now);
+                    let source = unreadable.source.label();
+                    warn!(message_id = messages::SOURCE_UNREADABLE, quorate.source = source, quorate.reason = reason.as_str(), "{reason}");
+                }
+                Change::Readable(source, after) => {
+                    let (label, seconds) = (source.label(), after.as_secs());
+                    info!(message_id = messages::SOURCE_READABLE, quorate.source = label, "{source} can be read again, after {seconds} s");
+                }
+            }
+        }
+    }
+
     /// A step that the gate refused.
     pub fn refused(&mut self, plan: &Plan, refusal: &Refusal, now: Timestamp) {
-        if self.is_news(refusal.to_string(), TELL_AGAIN_AFTER, now) {
-            error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule, "{}, but {refusal}", plan.report.says);
+        if let Some(again) = self.troubles.news("gate", &refusal.to_string(), now) {
+            error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule, "{}, but {refusal}{again}", plan.report.says);
         }
     }
 
@@ -109,15 +137,13 @@ impl Journal {
     }
 
     fn failed(&mut self, step: &Step, plan: &Plan, why: &str, now: Timestamp) {
-        if !self.is_news(format!("{} {why}", step.kind()), TELL_AGAIN_AFTER, now) {
-            return;
-        }
+        let Some(again) = self.troubles.news(step.kind(), why, now) else { return };
         let (says, rule) = (&plan.report.says, plan.report.rule);
         // Just after a transition AWS refuses heartbeats for a moment: no reason to alarm anybody.
         if matches!(step, Step::Heartbeat { .. }) {
-            info!(quorate.step = step.kind(), quorate.rule = rule, "{says}, and will again: {why}");
+            info!(quorate.step = step.kind(), quorate.rule = rule, "{says}, and will again: {why}{again}");
         } else {
-            warn!(quorate.step = step.kind(), quorate.rule = rule, "{says}, but it was not accepted: {why}");
+            warn!(quorate.step = step.kind(), quorate.rule = rule, "{says}, but it was not accepted: {why}{again}");
         }
     }
 

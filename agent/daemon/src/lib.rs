@@ -26,6 +26,7 @@ pub mod notices;
 pub mod observe;
 pub mod published;
 pub mod rendered;
+pub mod repeats;
 pub mod snapshot;
 pub mod status;
 pub mod systemd;

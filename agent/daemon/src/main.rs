@@ -141,7 +141,7 @@ async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
     } else {
         print!("{known}");
     }
-    let Some(order) = args.order() else {
+    let Some(order) = args.order()? else {
         return Ok(if known.needs_operator && !known.quorum_lives { ExitCode::from(NEEDS_OPERATOR) } else { ExitCode::SUCCESS });
     };
     if !args.yes && std::io::stdin().is_terminal() && !confirmed(&known.cluster)? {

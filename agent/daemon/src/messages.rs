@@ -31,6 +31,12 @@ pub const NOTICE_RECEIVED: &str = "736b5d33a2c2447ea8bfd2425bc9c6f9";
 /// EC2 takes this spot instance back.
 pub const SPOT_NOTICE: &str = "c59c7ae0718f444089675b79bd654a48";
 
+/// A source of what is known stays unreadable.
+pub const SOURCE_UNREADABLE: &str = "0c2b6a0f5e8d4b0c9a4f8f1f3a6be7d1";
+
+/// It can be read again.
+pub const SOURCE_READABLE: &str = "4be1d7c2a9b34d5ea2f6707c58c1d93f";
+
 /// A snapshot is in the store.
 pub const SNAPSHOT_TAKEN: &str = "32833106536e45df80b2d002cc92d33d";
 
@@ -110,6 +116,8 @@ mod tests {
             ("member_broken", MEMBER_BROKEN),
             ("notice_received", NOTICE_RECEIVED),
             ("spot_notice", SPOT_NOTICE),
+            ("source_unreadable", SOURCE_UNREADABLE),
+            ("source_readable", SOURCE_READABLE),
             ("snapshot_taken", SNAPSHOT_TAKEN),
             ("snapshot_failed", SNAPSHOT_FAILED),
             ("snapshot_overdue", SNAPSHOT_OVERDUE),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_core::published::{Published, PublishedServer};
+use quorate_core::published::{PLACE, Published, PublishedServer};
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use tracing::{Instrument, info, warn};
@@ -12,6 +12,7 @@ use tracing::{Instrument, info, warn};
 use crate::adapters::object_store::{PublishedStore, StoreError};
 use crate::cycle::{Cycle, LastCycle};
 use crate::rendered::Context;
+use crate::repeats::Repeats;
 use crate::telemetry::chain;
 
 /// The list may change several times a minute while a group is replaced: it is written once.
@@ -30,13 +31,14 @@ pub struct Publisher {
     tried: Option<Timestamp>,
     /// The trouble that was told.
     told: Option<String>,
+    troubles: Repeats,
 }
 
 impl Publisher {
     /// Into this store.
     #[must_use]
     pub fn new(store: Arc<PublishedStore>, api_port: Option<u16>) -> Self {
-        Self { store, api_port, known: None, tried: None, told: None }
+        Self { store, api_port, known: None, tried: None, told: None, troubles: Repeats::default() }
     }
 
     /// Goes on beside the loop, which a slow store never holds up, until the agent ends.
@@ -63,9 +65,10 @@ impl Publisher {
         self.tried = Some(now);
         match self.publish(&wanted).await {
             Ok(()) => (self.known, self.told) = (Some((wanted, now)), None),
-            Err(why) if self.told.as_ref() == Some(&why) => {}
             Err(why) => {
-                warn!("where the cluster is served cannot be told in the store, and is tried again every minute: {why}");
+                if let Some(again) = self.troubles.news(PLACE, &why, now) {
+                    warn!("where the cluster is served cannot be told in the store, and is tried again every minute: {why}{again}");
+                }
                 self.told = Some(why);
             }
         }
@@ -156,7 +159,7 @@ mod tests {
     fn told(servers: u8, second: u64) -> Published {
         let Me { account, region, cluster, instance: written_by, .. } = me();
         let server = |n: u8| PublishedServer {
-            instance: format!("i-{n}").as_str().into(),
+            instance: format!("i-{n}").parse().unwrap(),
             address: [10, 0, 0, n].into(),
             url: format!("http://10.0.0.{n}:2379"),
         };

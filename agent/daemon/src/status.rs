@@ -130,6 +130,9 @@ pub struct Status {
     /// The newest snapshot of the current generation, and one that is being taken, in words; absent where none are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// What stays unreadable, since when and why, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
     /// The last refusal or failure.
     pub last_trouble: Option<String>,
     /// What would happen if this instance were terminated now.
@@ -171,6 +174,7 @@ impl Status {
             servers: servers(seen),
             record: record(memory),
             snapshot: snapshot(cycle, now),
+            unreadable: memory.sources.unreadable(now).iter().map(|unreadable| unreadable.says(now)).collect(),
             last_trouble: memory.last_trouble.clone(),
             if_terminated: if_terminated(cycle),
             age_ms: millis(now.since(cycle.at)),
@@ -350,6 +354,9 @@ impl fmt::Display for Status {
         }
         if let Some(refused) = &self.refused {
             writeln!(f, "  {refused}")?;
+        }
+        for unreadable in &self.unreadable {
+            writeln!(f, "  UNREADABLE: {unreadable}")?;
         }
         if let Some(trouble) = &self.last_trouble {
             writeln!(f, "  last trouble: {trouble}")?;

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use quorate_core::text::printable;
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::LevelFilter;
@@ -32,10 +33,14 @@ fn readable(writer: &mut fmt::format::Writer<'_>, field: &Field, value: &dyn std
     }
 }
 
-/// An error with all its causes, for one line of the log. Some libraries repeat a cause in their own text: it is not said twice.
+/// An error may hold what another side sent: so much of it is told.
+const LONGEST: usize = 2000;
+
+/// An error with all its causes, for one line of the log, in which nothing steers a terminal. Some libraries repeat a cause in their own text: it is not said twice.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
-    causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+    let text = causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") });
+    printable(&text, LONGEST)
 }
 
 #[cfg(test)]
@@ -57,5 +62,11 @@ mod tests {
     fn every_cause_is_said_once() {
         let error = link("cannot write: disk full", Some(link("disk full", Some(link("quota of 1 GiB", None)))));
         assert_eq!(chain(&error), "cannot write: disk full: quota of 1 GiB");
+    }
+
+    #[test]
+    fn what_the_other_side_sent_steers_no_terminal_and_fills_no_journal() {
+        assert_eq!(chain(&link("no answer", Some(link("<html>\u{1b}[2J\r\nx", None)))), r"no answer: <html>\u{1b}[2J  x");
+        assert!(chain(&link("no answer", Some(link(Box::leak("y".repeat(100_000).into_boxed_str()), None)))).len() < 2100);
     }
 }

@@ -32,6 +32,17 @@ pub(crate) async fn truncate(whole: Response) -> Response {
     Response::from_parts(parts, Body::from_stream(half.chain(end)))
 }
 
+/// An answer that ends in order where a list has its first entry: what is announced of its length is true.
+pub(crate) async fn shorten(whole: Response) -> Response {
+    let (mut parts, body) = whole.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let entry = ["</member>", "</item>"].iter().filter_map(|end| text.find(end).map(|at| at + end.len())).min();
+    let end = entry.unwrap_or(bytes.len() / 2);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(bytes.slice(..end)))
+}
+
 /// A status and a short text; what is no status is a 500.
 pub(crate) fn status(code: u16) -> Response {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -60,6 +60,7 @@ impl Endpoint {
             Some(Fault::Status(code)) => broken::status(code),
             Some(Fault::EmptyBody) => StatusCode::OK.into_response(),
             Some(Fault::TruncatedBody) => broken::truncate(done()).await,
+            Some(Fault::ShortBody) => broken::shorten(done()).await,
             Some(Fault::LoseAnswer) => {
                 drop(done());
                 broken::hang_up()

@@ -29,6 +29,8 @@ pub enum Fault {
     EmptyBody,
     /// What was asked for happened, but the answer breaks off in the middle.
     TruncatedBody,
+    /// The same, and nothing tells that there should be more: the answer ends in order, behind an element that ends.
+    ShortBody,
 }
 
 /// Which calls a rule is about.

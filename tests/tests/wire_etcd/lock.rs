@@ -129,6 +129,6 @@ async fn a_value_that_no_agent_wrote_blocks_and_is_shown() {
     let (url, me) = (node.url(), InstanceId::new("i-a"));
     etcd_client::Client::connect([&url], None).await.unwrap().put("/quorate/lock", "mine!", None).await.unwrap();
     let lock = agent().lock(&url, &me).await.unwrap();
-    assert!(matches!(&lock, Lock::Other { purpose, .. } if purpose.contains("mine!")), "{lock:?}");
+    assert!(matches!(&lock, Lock::Other { purpose, .. } if purpose.as_str().contains("mine!")), "{lock:?}");
     assert!(matches!(agent().acquire(&url, &me, "join", TTL).await, Outcome::Refused(why) if why.contains("mine!")));
 }

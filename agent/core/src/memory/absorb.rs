@@ -11,7 +11,7 @@ use crate::situation::{Charter, Situation};
 use crate::snapshot::Trigger;
 use crate::time::Timestamp;
 
-use super::{Beat, Caller, Memory, Seen};
+use super::{Beat, Memory, Seen};
 
 impl Memory {
     /// Takes in what was observed, before a decision. Pure; the caller writes [`Memory::kept`] to disk if it changed, before any step.
@@ -106,16 +106,10 @@ impl Memory {
         }
     }
 
-    /// Remembers the callers that this node never saw: new servers, of which only AWS can say that they are this cluster's.
     fn absorb_callers(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
-        for id in &seen.callers {
-            if self.callers.contains_key(id) || self.callers.len() < CALLERS {
-                self.callers.entry(id.clone()).or_insert(Caller { first: now, last: now }).last = now;
-            }
-        }
-        let kept = &self.kept.seen;
-        let is_known = |id: &InstanceId| *id == seen.me.instance || kept.contains_key(id) || self.terminated.contains(id);
-        self.callers.retain(|id, caller| !is_known(id) && now.since(caller.last) < policy.prune_grace);
+        let Self { kept, terminated, callers, .. } = self;
+        let is_known = |id: &InstanceId| *id == seen.me.instance || kept.seen.contains_key(id) || terminated.contains(id);
+        callers.absorb(&seen.callers, is_known, seen.cloud.listed.at(), policy, now);
     }
 
     /// Remembers the highest record that may be acted on. Without a store the peers' records are the log.
@@ -249,9 +243,6 @@ fn runs_silently(s: &Situation<'_>, now: Timestamp) -> bool {
     let has_answered = s.memory.local_answered.is_some_and(|at| at >= *since);
     !answers && (has_answered || now.since(*since) > s.policy.frozen_after * START_PATIENCE)
 }
-
-/// More unknown callers than a cluster launches at once are not its own.
-const CALLERS: usize = 16;
 
 /// A start may take so many times longer than an answer.
 const START_PATIENCE: u32 = 10;

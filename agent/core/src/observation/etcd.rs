@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::ids::{EtcdClusterId, InstanceId, MemberId};
 use crate::pausing::Pause;
 use crate::reading::Reading;
+use crate::text::Foreign;
 
 /// One entry of etcd's member list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +113,7 @@ pub enum Lock {
         /// Whose it is.
         holder: InstanceId,
         /// What for, as its holder wrote.
-        purpose: String,
+        purpose: Foreign,
     },
 }
 

@@ -1,12 +1,12 @@
 //! The charter's log as a story tells it.
 
 use quorate_core::charter::{ListedVoter, Log, Origin, Record, State, StoreView};
-use quorate_core::ids::{ClusterName, EtcdClusterId, Generation, InstanceId};
+use quorate_core::ids::{EtcdClusterId, Generation};
 use quorate_core::observation::Me;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
-use super::words::Words;
+use super::words::{Words, named};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Access {
@@ -67,11 +67,11 @@ impl Store {
             "foreign" => self.access = Access::Foreign(words.nth(1).to_owned()),
             "forgets" => self.forget(words.number(words.nth(1))),
             "differs" => self.differ(words.number(words.nth(1))),
-            "founding" => self.append(words, me, State::Founding { founder: InstanceId::new(required(words, "by")) }),
+            "founding" => self.append(words, me, State::Founding { founder: named(required(words, "by")) }),
             "established" => self.append(words, me, State::Established),
             "retired" => {
                 let key = words.after("to").unwrap_or("snapshots/final");
-                self.append(words, me, State::Retired { key: key.into(), revision: 100 });
+                self.append(words, me, State::Retired { key: named(key), revision: 100 });
             }
             _ => words.fail("no such word about the store"),
         }
@@ -103,7 +103,7 @@ impl Store {
             previous: before.filter(|r| r.number + 1 == number).map(Record::digest),
             account: me.account.clone(),
             region: me.region.clone(),
-            cluster: words.after("of").map_or_else(|| me.cluster.clone(), ClusterName::new),
+            cluster: words.after("of").map_or_else(|| me.cluster.clone(), named),
             generation,
             origin,
             ever_established: if established { Some(generation) } else { ever },
@@ -127,8 +127,8 @@ fn origin(words: &Words<'_>, before: Option<&Record>) -> Origin {
     match words.after("origin") {
         Some("fresh") => Origin::Fresh,
         Some("empty") => Origin::Empty,
-        Some(key) if key.starts_with("snapshots/") => Origin::Snapshot { key: key.into() },
-        Some(survivor) => Origin::Survivor { instance: InstanceId::new(survivor) },
+        Some(key) if key.starts_with("snapshots/") => Origin::Snapshot { key: named(key) },
+        Some(survivor) => Origin::Survivor { instance: named(survivor) },
         None => before.map_or(Origin::Empty, |r| r.origin.clone()),
     }
 }

@@ -91,13 +91,13 @@ impl<'a> Words<'a> {
         let learner = item.ends_with(" learner");
         let (name, rest) = item.trim_end_matches(" learner").split_once(':').unwrap_or_else(|| self.fail("INSTANCE:MEMBER is expected"));
         let (id, at) = rest.split_once('@').unwrap_or((rest, name));
-        let address = address_of(&InstanceId::new(at));
-        let named = name != "unnamed";
+        let address = address_of(&named(at));
+        let has_name = name != "unnamed";
         Member {
             id: self.member_id(id.trim()),
-            name: named.then(|| InstanceId::new(name)),
+            name: has_name.then(|| named(name)),
             peer_url: role.peer_url(address),
-            client_url: named.then(|| role.client_url(address)),
+            client_url: has_name.then(|| role.client_url(address)),
             learner,
         }
     }
@@ -116,4 +116,9 @@ pub(crate) fn address_of(instance: &InstanceId) -> IpAddr {
 pub(crate) fn letter(instance: &InstanceId) -> u8 {
     let last = instance.as_str().bytes().last().unwrap_or(b'a');
     last.saturating_sub(b'a') + 1
+}
+
+/// A name as it stands in a story.
+pub(crate) fn named<T: std::str::FromStr<Err = quorate_core::ids::BadName>>(text: &str) -> T {
+    text.parse().unwrap()
 }

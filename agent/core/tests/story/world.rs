@@ -24,7 +24,7 @@ use quorate_core::safety::Refusal;
 use quorate_core::time::Timestamp;
 
 use super::records::Store;
-use super::words::{Words, address_of, letter};
+use super::words::{Words, address_of, letter, named};
 use cloud::CloudWorld;
 use etcd::EtcdWorld;
 use kubernetes::KubernetesWorld;
@@ -63,8 +63,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(words: &Words<'_>) -> Self {
-        let instance = InstanceId::new(words.nth(0));
-        let at = words.after("at").map_or_else(|| instance.clone(), InstanceId::new);
+        let instance: InstanceId = named(words.nth(0));
+        let at = words.after("at").map_or_else(|| instance.clone(), named);
         let launched = words.after("launched").map_or_else(|| u64::from(letter(&instance)) * 10, |word| words.number(word));
         let me = Me {
             instance: instance.clone(),
@@ -103,7 +103,7 @@ impl World {
             "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
             "spot" | "rebalance" | "scheduled" | "imds" => self.notices.set(verb, words, self.now),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words, self.me.role),
-            "callers" => self.callers = Words::items(words.rest()).filter(|item| *item != "none").map(Into::into).collect(),
+            "callers" => self.callers = Words::items(words.rest()).filter(|item| *item != "none").map(named).collect(),
             "node" | "nodes" | "servers" | "points-at" | "drain" => self.kubernetes.set(verb, words),
             "snapshots" => self.snapshots.set(words, self.now),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
@@ -138,7 +138,7 @@ impl World {
             "node" => false,
             _ => words.fail("this node is paused, or the cluster"),
         };
-        let pause = Pause { since: self.now, by: "alice".to_owned(), on: self.me.instance.clone() };
+        let pause = Pause { since: self.now, by: "alice".into(), on: self.me.instance.clone() };
         match verb {
             "pause" => self.memory.kept.pausing.pause(pause, cluster),
             _ => self.memory.kept.pausing.resume(cluster),
@@ -201,7 +201,7 @@ fn stale<T>(reading: Reading<T>) -> Reading<T> {
 
 /// A pause that was ordered on another node, as etcd has it.
 fn elsewhere(words: &Words<'_>, now: Timestamp) -> Option<Pause> {
-    (words.nth(0) != "none").then(|| Pause { since: now, by: "bob".to_owned(), on: InstanceId::new(words.nth(0)) })
+    (words.nth(0) != "none").then(|| Pause { since: now, by: "bob".into(), on: named(words.nth(0)) })
 }
 
 fn order(words: &Words<'_>) -> Option<Order> {
@@ -209,7 +209,7 @@ fn order(words: &Words<'_>) -> Option<Order> {
         "leave" => Some(Order::Leave),
         "bootstrap" => Some(Order::Bootstrap),
         "recover-fresh" => Some(Order::RecoverFresh),
-        "recover-snapshot" => Some(Order::RecoverSnapshot { key: Some(words.nth(1)).filter(|key| *key != "newest").map(Into::into) }),
+        "recover-snapshot" => Some(Order::RecoverSnapshot { key: Some(words.nth(1)).filter(|key| *key != "newest").map(named) }),
         "recover-moved-volume" => Some(Order::RecoverMovedVolume),
         "recover-survivor" => Some(Order::RecoverSurvivor { although_voters_differ: words.has("although-voters-differ") }),
         "none" => None,
@@ -228,7 +228,7 @@ fn set_policy(policy: &mut Policy, words: &Words<'_>) {
         "rebalance-leaves" => policy.on_rebalance = OnRebalance::Leave,
         "drills" => policy.snapshots.drill_interval = Some(words.duration(words.nth(1))),
         "max-voters" => policy.max_voters = usize::try_from(words.number(words.nth(1))).unwrap(),
-        "target-groups" => policy.target_groups = Words::items(words.rest().trim_start_matches("target-groups")).map(Into::into).collect(),
+        "target-groups" => policy.target_groups = Words::items(words.rest().trim_start_matches("target-groups")).map(named).collect(),
         _ => words.fail("no such policy"),
     }
 }

@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_list_without_the_asker_is_no_list() {
-        let list = |ids: &[&str]| ids.iter().map(|id| InstanceId::new(id)).collect();
+        let list = |ids: &[&'static str]| ids.iter().map(|id| InstanceId::new(id)).collect();
         assert_eq!(listed(&"i-1".into(), "prod", &list(&["i-1", "i-2"])).verdict, Fine);
         let finding = listed(&"i-1".into(), "prod", &list(&["i-2"]));
         assert!(finding.verdict == Problem && finding.remedy.unwrap().contains("--resources i-1 --tags Key=quorate:cluster,Value=prod"));

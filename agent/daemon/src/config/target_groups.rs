@@ -6,6 +6,7 @@ use quorate_core::ids::TargetGroupArn;
 use super::Refusal;
 
 const KEY: &str = "aws.target_groups";
+const REMEDY: &str = "give the ARN of a target group, arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID";
 
 /// Checks all of them, in the operator's order.
 ///
@@ -15,13 +16,12 @@ pub(super) fn parse(raw: &[String]) -> Result<Vec<TargetGroupArn>, Refusal> {
     let mut groups: Vec<TargetGroupArn> = Vec::new();
     for arn in raw {
         if !is_target_group(arn) {
-            let remedy = "give the ARN of a target group, arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID";
-            return Err(Refusal::value(KEY, format!("{arn:?}"), remedy));
+            return Err(Refusal::value(KEY, format!("{arn:?}"), REMEDY));
         }
         if groups.iter().any(|known| known.as_str() == arn) {
             return Err(Refusal::value(KEY, format!("{arn:?}"), "name each target group once"));
         }
-        groups.push(TargetGroupArn::new(arn));
+        groups.push(TargetGroupArn::parse(arn).map_err(|error| Refusal::value(KEY, error, REMEDY))?);
     }
     Ok(groups)
 }

@@ -14,7 +14,7 @@ pub fn take(memory: &mut Memory, request: &PauseRequest, now: Timestamp) -> Stri
         pausing.resume(request.cluster);
         return resumed(memory, request.cluster, own);
     }
-    let pause = Pause { since: now, by: request.by.clone(), on: memory.kept.instance.clone() };
+    let pause = Pause { since: now, by: request.by.as_str().into(), on: memory.kept.instance.clone() };
     pausing.pause(pause, request.cluster);
     match (request.cluster, pausing.in_force()) {
         (false, Some(pause)) => format!("this node is paused {pause}: it takes no step until `quorate resume`"),

@@ -15,9 +15,7 @@ const STORE_PATH: &str = "leave out empty parts, `.`, `..`, spaces, `?` and `#` 
 /// # Errors
 /// What to write instead.
 pub fn cluster_name(text: &str) -> Result<ClusterName, &'static str> {
-    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    if starts_well && plain && text.len() <= 64 { Ok(ClusterName::new(text)) } else { Err(CLUSTER_NAME) }
+    ClusterName::parse(text).map_err(|_| CLUSTER_NAME)
 }
 
 /// Checks a store's URL and takes one slash off its end, so that one store has one spelling.

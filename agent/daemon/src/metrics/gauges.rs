@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use quorate_core::observation::Membership;
 use quorate_core::report::Phase;
+use quorate_core::sources::Source;
 use quorate_core::time::Timestamp;
 
 use crate::cycle::{Cycle, LastCycle};
@@ -34,6 +35,7 @@ impl Collector for Gauges {
         decision(&mut writer, &cycle)?;
         membership(&mut writer, &cycle)?;
         charter(&mut writer, &cycle)?;
+        writer.sources(&cycle)?;
         snapshots(&mut writer, &cycle)
     }
 }
@@ -162,6 +164,19 @@ impl Writer<'_, '_> {
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> Result<(), Error> {
         self.metric(name, help, &ConstCounter::new(value))
+    }
+
+    /// One series for each source that was asked.
+    fn sources(&mut self, cycle: &Cycle) -> Result<(), Error> {
+        let help = "1 while this source of knowledge can be read, 0 while it stays unreadable; absent if it was never asked";
+        let mut described = self.encoder.encode_descriptor("source_readable", help, None, MetricType::Gauge)?;
+        let sources = &cycle.memory.sources;
+        Source::ALL.into_iter().filter_map(|source| Some((source, sources.is_readable(source, cycle.at)?))).try_for_each(
+            |(source, readable)| {
+                let value = ConstGauge::new(i64::from(readable));
+                value.encode(described.encode_family(&[("source", source.label())])?)
+            },
+        )
     }
 
     /// One series for each phase, of which one is 1: a phase that ends does not linger.

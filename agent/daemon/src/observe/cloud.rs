@@ -11,13 +11,16 @@ use quorate_core::observation::{Cloud, Ec2Answer, Group, Hook, LifecycleState, L
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
+use quorate_core::sources::{Failure, Source};
 use quorate_core::time::Timestamp;
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::last::Last;
+use crate::adapters::aws::AwsError;
 use crate::config::{HookPattern, Settings};
+use crate::repeats::Repeats;
 use crate::telemetry::chain;
 use crate::world::World;
 
@@ -43,11 +46,28 @@ pub(super) struct CloudObserver {
     open: HashMap<task::Id, Discriminant<Query>>,
     /// What was asked about the own state before this was overtaken by a step.
     own_state_from: Timestamp,
-    /// The failures that were last told of, so that a throttled minute is one line.
-    told: HashMap<Discriminant<Answer>, String>,
+    /// So that a throttled minute is one line.
+    troubles: Repeats,
+    /// What came of the questions since the last look.
+    came: Vec<(&'static str, Result<(), Trouble>, Timestamp)>,
 }
 
-type Asked<T> = Result<T, String>;
+type Asked<T> = Result<T, Trouble>;
+
+struct Trouble {
+    says: String,
+    /// None while AWS only wants to be asked less.
+    failure: Option<Failure>,
+}
+
+impl From<AwsError> for Trouble {
+    fn from(error: AwsError) -> Self {
+        let says = chain(&error);
+        let is_certain = matches!(error, AwsError::Denied { .. } | AwsError::Unauthenticated { .. });
+        let failure = (!error.is_throttling()).then(|| Failure { says: says.as_str().into(), is_certain });
+        Self { says, failure }
+    }
+}
 
 enum Answer {
     Groups(Asked<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>)>),
@@ -71,7 +91,8 @@ impl CloudObserver {
             asking: JoinSet::new(),
             open: HashMap::new(),
             own_state_from: Timestamp(0),
-            told: HashMap::new(),
+            troubles: Repeats::default(),
+            came: Vec::new(),
         }
     }
 
@@ -88,6 +109,7 @@ impl CloudObserver {
                 return;
             }
             let all_answered = timeout_at(until, self.take_all()).await.is_ok();
+            self.tell(memory);
             seen.cloud = self.cloud(now, policy);
             if !all_answered {
                 return;
@@ -133,7 +155,7 @@ impl CloudObserver {
     }
 
     fn take(&mut self, answer: Answer, at: Timestamp) {
-        let kind = discriminant(&answer);
+        let question = question(&answer);
         let trouble = match answer {
             Answer::Groups(result) => keep(&mut self.groups, result, at),
             Answer::Tagged(result) => keep(&mut self.tagged, result, at),
@@ -148,18 +170,23 @@ impl CloudObserver {
             Answer::OwnState(Ok(Some(state))) => keep(&mut self.own_state, Ok(state), at),
             Answer::Instances(Err(trouble)) | Answer::OwnState(Err(trouble)) => Some(trouble),
         };
-        self.tell(kind, trouble);
+        self.came.push((question, trouble.map_or(Ok(()), Err), at));
     }
 
-    fn tell(&mut self, kind: Discriminant<Answer>, trouble: Option<String>) {
-        match trouble {
-            Some(trouble) if self.told.get(&kind) != Some(&trouble) => {
-                warn!("AWS did not answer as it should: {trouble}");
-                self.told.insert(kind, trouble);
-            }
-            Some(_) => {}
-            None => {
-                self.told.remove(&kind);
+    fn tell(&mut self, memory: &mut Memory) {
+        for (question, result, at) in std::mem::take(&mut self.came) {
+            let source = if question == INSTANCES { Source::Ec2 } else { Source::AutoScaling };
+            match result {
+                Ok(()) => {
+                    self.troubles.over(question);
+                    memory.sources.note(source, question, Ok(()), at);
+                }
+                Err(Trouble { says, failure }) => {
+                    if let Some(again) = self.troubles.news(question, &says, at) {
+                        warn!("AWS did not answer as it should: {says}{again}");
+                    }
+                    failure.into_iter().for_each(|failure| memory.sources.note(source, question, Err(failure), at));
+                }
             }
         }
     }
@@ -188,20 +215,39 @@ impl CloudObserver {
 async fn ask(world: World, query: Query, groups: Vec<GroupName>, hooks: HookPattern) -> Answer {
     let cluster = &world.me.cluster;
     match query {
-        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.me.role.of_peers()).await.map_err(|e| chain(&e))),
-        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.me.role.of_peers()).await.map_err(|e| chain(&e))),
-        Query::Instances(ids) => Answer::Instances(world.ec2.describe(&ids).await.map_err(|e| chain(&e))),
-        Query::Hooks => Answer::Hooks(world.autoscaling.hooks(&groups, &hooks).await.map_err(|e| chain(&e))),
+        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.me.role.of_peers()).await.map_err(Trouble::from)),
+        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.me.role.of_peers()).await.map_err(Trouble::from)),
+        Query::Instances(ids) => Answer::Instances(world.ec2.describe(&ids).await.map_err(Trouble::from)),
+        Query::Hooks => Answer::Hooks(world.autoscaling.hooks(&groups, &hooks).await.map_err(Trouble::from)),
         Query::OwnState => {
-            let own = world.autoscaling.own(&world.me.instance).await.map_err(|e| chain(&e));
+            let own = world.autoscaling.own(&world.me.instance).await.map_err(Trouble::from);
             Answer::OwnState(own.map(|own| own.map(|(_, state)| state)))
         }
     }
 }
 
 /// What went wrong, if something did.
-fn keep<T: Clone>(last: &mut Last<T>, result: Result<T, String>, at: Timestamp) -> Option<String> {
-    let trouble = result.as_ref().err().cloned();
-    last.take(result, at);
-    trouble
+fn keep<T: Clone>(last: &mut Last<T>, result: Asked<T>, at: Timestamp) -> Option<Trouble> {
+    match result {
+        Ok(value) => {
+            last.take(Ok(value), at);
+            None
+        }
+        Err(trouble) => {
+            last.take(Err(trouble.says.clone()), at);
+            Some(trouble)
+        }
+    }
+}
+
+const INSTANCES: &str = "DescribeInstances";
+
+/// The call that it answers.
+fn question(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Groups(_) => "DescribeAutoScalingGroups",
+        Answer::Tagged(_) | Answer::Instances(_) => INSTANCES,
+        Answer::Hooks(_) => "DescribeLifecycleHooks",
+        Answer::OwnState(_) => "DescribeAutoScalingInstances",
+    }
 }

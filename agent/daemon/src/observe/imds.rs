@@ -5,6 +5,7 @@ use std::time::Duration;
 use quorate_core::observation::{LifecycleState, Notices, ScheduledEvent, SpotNotice};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
+use quorate_core::sources::{Source, Sources};
 use quorate_core::time::Timestamp;
 
 use super::last::Last;
@@ -36,6 +37,19 @@ impl ImdsObserver {
             ask(&mut self.rebalance, imds.rebalance_recommendation(), leisure, now),
             ask(&mut self.scheduled, imds.scheduled_events(), leisure, now),
         );
+    }
+
+    /// What came of the questions of this look.
+    pub(super) fn tell(&self, sources: &mut Sources, now: Timestamp) {
+        let tried = [
+            ("target", self.target.tried(now)),
+            ("spot", self.spot.tried(now)),
+            ("rebalance", self.rebalance.tried(now)),
+            ("scheduled", self.scheduled.tried(now)),
+        ];
+        for (question, result) in tried {
+            result.into_iter().for_each(|result| sources.note(Source::Imds, question, result, now));
+        }
     }
 
     pub(super) fn target(&self, policy: &Policy, now: Timestamp) -> Reading<Option<LifecycleState>> {

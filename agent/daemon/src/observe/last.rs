@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::reading::Reading;
+use quorate_core::sources::Failure;
 use quorate_core::time::Timestamp;
 
 /// See the module.
@@ -34,6 +35,11 @@ impl<T: Clone> Last<T> {
             Ok(value) => (self.value, self.trouble) = (Some((value, now)), None),
             Err(why) => self.trouble = Some(why),
         }
+    }
+
+    /// What came of the try of just now, if there was one.
+    pub(super) fn tried(&self, now: Timestamp) -> Option<Result<(), Failure>> {
+        (self.tried == Some(now)).then(|| self.trouble.as_deref().map_or(Ok(()), |why| Err(Failure::of(why))))
     }
 
     pub(super) fn value(&self) -> Option<&T> {

@@ -12,12 +12,14 @@ mod told;
 
 use std::time::Duration;
 
+use quorate_core::charter::StoreView;
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
 use quorate_core::observation::{KubernetesView, Local, Me, Observation, Process, Shutdown};
 use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
+use quorate_core::sources::{Failure, Source, Sources};
 use quorate_core::time::Timestamp;
 
 use crate::adapters::peer::Callers;
@@ -98,12 +100,28 @@ impl Observer {
             self.etcd.look(&local, memory, now),
             self.snapshots.look(self.steady, now),
         );
+        self.tell(&mut memory.sources, &local, now);
         let mut seen = self.assemble(local, now);
         seen.kubernetes = self.kubernetes.look(&seen, memory, &self.policy, now).await;
         self.cloud.look(&mut seen, memory, &self.policy, now).await;
         self.steady = is_steady(&seen, memory);
         self.notice_change_of_members(&seen);
         seen
+    }
+
+    /// Tells which of the sources that were just asked could be read. AWS is asked later.
+    fn tell(&self, sources: &mut Sources, local: &Local, now: Timestamp) {
+        self.imds.tell(sources, now);
+        self.snapshots.tell(sources, now);
+        let store = self.store.tried(now).filter(|_| self.store.value() != Some(&StoreView::NotConfigured));
+        store.into_iter().for_each(|result| sources.note(Source::Store, "charter", result, now));
+        if matches!(local.process.fresh(), Some(Process::Running { .. })) {
+            let membership = self.etcd.view().membership;
+            let result = membership.fresh().map(drop).ok_or_else(|| Failure::of(&membership.why_not_fresh()));
+            sources.note(Source::Etcd, "membership", result, now);
+        } else {
+            sources.note(Source::Etcd, "membership", Ok(()), now);
+        }
     }
 
     fn notice_change_of_members(&mut self, seen: &Observation) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quorate_core::observation::SnapshotsView;
 use quorate_core::snapshot::SharedListing;
+use quorate_core::sources::{Source, Sources};
 use quorate_core::time::Timestamp;
 
 use super::last::Last;
@@ -40,6 +41,11 @@ impl SnapshotsObserver {
             let listed = snapshots.store().list().await;
             self.stored.take(listed.map(Arc::new).map_err(|error| chain(&error)), now);
         }
+    }
+
+    /// What came of the list of this look.
+    pub(super) fn tell(&self, sources: &mut Sources, now: Timestamp) {
+        self.stored.tried(now).into_iter().for_each(|result| sources.note(Source::Store, "snapshots", result, now));
     }
 
     /// Some were deleted.

@@ -109,7 +109,7 @@ async fn prove(snapshots: &Snapshots, pick: &SnapshotPick, settings: &Settings) 
     let trial = trial(pick, settings)?;
     let listing = snapshots.store().list().await?;
     let chosen: Vec<&Stored> = match &pick.key {
-        Some(key) => vec![listing.get(&SnapshotKey::new(key)).with_context(|| format!("the store holds no snapshot {key}"))?],
+        Some(key) => vec![listing.get(&SnapshotKey::parse(key)?).with_context(|| format!("the store holds no snapshot {key}"))?],
         None if pick.all => listing.snapshots.iter().collect(),
         None => listing.snapshots.last().into_iter().collect(),
     };

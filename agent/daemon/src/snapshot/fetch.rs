@@ -28,7 +28,7 @@ pub(super) fn found(dir: &Path) -> Option<SnapshotKey> {
     let names = std::fs::read_dir(dir).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut keys: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(".db")?.replace('_', "/"))).collect();
     keys.sort();
-    keys.pop().map(|key| SnapshotKey::new(&key))
+    keys.pop().and_then(|key| SnapshotKey::parse(&key).ok())
 }
 
 /// Reads the snapshot into the directory, and gives it its name once every byte is proved.

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use quorate_core::text::printable;
 use sd_notify::NotifyState;
 use tracing::warn;
 
+/// Longest status that is sent.
+const STATUS: usize = 1000;
+
 /// The start goes on: systemd waits another minute for `READY`.
 pub fn waiting_to_start(says: &str) {
-    send(&[NotifyState::Status(says), NotifyState::ExtendTimeoutUsec(micros(Duration::from_secs(60)))]);
+    send(&[NotifyState::Status(&printable(says, STATUS)), NotifyState::ExtendTimeoutUsec(micros(Duration::from_secs(60)))]);
 }
 
 /// The notification socket, and how often systemd wants a sign of life.
@@ -39,9 +43,11 @@ impl Notifier {
 
     /// The report, for `systemctl status`; sent when it changed.
     pub fn status(&mut self, says: &str) {
+        // One line, whatever the sentence quotes: systemd reads each further line as a field of its own.
+        let says = printable(says, STATUS);
         if self.status != says {
-            self.status = says.to_owned();
-            send(&[NotifyState::Status(says)]);
+            send(&[NotifyState::Status(&says)]);
+            self.status = says;
         }
     }
 

@@ -87,7 +87,7 @@ impl World {
 
     /// An operator types `quorate pause` or `quorate resume` on a node; false if no agent takes it.
     fn order_pause(&mut self, n: usize, cluster: bool, begins: bool) -> bool {
-        let pause = Pause { since: self.now, by: "the operator".to_owned(), on: self.nodes[n].me.instance.clone() };
+        let pause = Pause { since: self.now, by: "the operator".into(), on: self.nodes[n].me.instance.clone() };
         let node = &mut self.nodes[n];
         let Some(agent) = &mut node.agent else { return false };
         let pausing = &mut agent.memory.kept.pausing;

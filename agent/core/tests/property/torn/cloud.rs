@@ -38,7 +38,7 @@ pub(super) fn cloud(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         let answer = if dice.one_in(8) { Ec2Answer::NotFound } else { known };
         w.seen.cloud.asked.insert(instance(index), aged(dice, plot, Reading::Fresh(answer, NOW)));
     }
-    let hook = |name: &str, transition| Hook {
+    let hook = |name: &'static str, transition| Hook {
         hook: HookRef { group: "g".into(), name: name.into() },
         transition,
         heartbeat_timeout: Duration::from_secs(300),

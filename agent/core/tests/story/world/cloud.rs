@@ -9,7 +9,7 @@ use quorate_core::plan::Outcome;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
-use crate::story::words::{Words, address_of, letter};
+use crate::story::words::{Words, address_of, letter, named};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CloudWorld {
@@ -34,7 +34,7 @@ impl CloudWorld {
             "tagged" => self.tagged = Some(tagged(words)),
             "desired" => self.desired = u32::try_from(words.number(words.nth(0))).ok(),
             "ec2" => {
-                self.ec2.insert(InstanceId::new(words.nth(0)), answer(words));
+                self.ec2.insert(named(words.nth(0)), answer(words));
             }
             _ => self.set_hooks(words),
         }
@@ -123,7 +123,7 @@ fn tagged(words: &Words<'_>) -> Option<BTreeSet<InstanceId>> {
     match words.rest() {
         "unknown" => None,
         "none" => Some(BTreeSet::new()),
-        list => Some(Words::items(list).map(InstanceId::new).collect()),
+        list => Some(Words::items(list).map(named).collect()),
     }
 }
 
@@ -136,7 +136,7 @@ fn listed(words: &Words<'_>) -> BTreeMap<InstanceId, (Option<GroupName>, Lifecyc
             None => (None, rest.trim()),
         };
         let state = if state.is_empty() { "InService" } else { state };
-        (InstanceId::new(id), (group.map(GroupName::new), LifecycleState::parse(state)))
+        (named(id), (group.map(named), LifecycleState::parse(state)))
     };
     Words::items(words.rest()).map(entry).collect()
 }
@@ -145,7 +145,7 @@ fn answer(words: &Words<'_>) -> Option<Ec2Answer> {
     match words.nth(1) {
         "unknown" => None,
         "not-found" => Some(Ec2Answer::NotFound),
-        state => Some(running(&InstanceId::new(words.nth(0)), Ec2State::parse(state))),
+        state => Some(running(&named(words.nth(0)), Ec2State::parse(state))),
     }
 }
 
@@ -166,7 +166,7 @@ fn hook(words: &Words<'_>, item: &str) -> Hook {
     let heartbeat_timeout = words.duration(timeout.trim());
     let cap = Duration::from_secs(48 * 3600);
     Hook {
-        hook: HookRef { group: "g".into(), name: format!("quorate-{kind}").as_str().into() },
+        hook: HookRef { group: "g".into(), name: named(&format!("quorate-{kind}")) },
         transition,
         heartbeat_timeout,
         global_timeout: cap.min(heartbeat_timeout * 100),

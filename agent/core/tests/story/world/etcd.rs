@@ -10,7 +10,7 @@ use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
-use crate::story::words::Words;
+use crate::story::words::{Words, named};
 
 /// The index that everybody has applied unless told otherwise.
 pub(crate) const INDEX: u64 = 10_000;
@@ -208,7 +208,7 @@ fn lock(words: &Words<'_>) -> Option<Lock> {
     Some(match words.nth(0) {
         "free" => Lock::Free,
         "mine" => Lock::Mine { remaining: words.duration(words.nth(1)) },
-        "other" => Lock::Other { holder: words.nth(1).into(), purpose: words.after("to").unwrap_or("join").to_owned() },
+        "other" => Lock::Other { holder: named(words.nth(1)), purpose: words.after("to").unwrap_or("join").into() },
         _ => words.fail("the lock is free, mine or other"),
     })
 }

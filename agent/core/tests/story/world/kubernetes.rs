@@ -5,7 +5,7 @@ use quorate_core::plan::NodeStep;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
-use crate::story::words::{Words, address_of};
+use crate::story::words::{Words, address_of, named};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KubernetesWorld {
@@ -23,7 +23,7 @@ impl KubernetesWorld {
             "node" => self.node = node(words),
             "nodes" => self.nodes = Words::items(words.rest()).map(listed).collect(),
             "servers" => self.servers = Words::items(words.rest()).filter(|item| *item != "none").map(server).collect(),
-            "points-at" => self.points_at = (words.nth(0) != "none").then(|| address_of(&words.nth(0).into())),
+            "points-at" => self.points_at = (words.nth(0) != "none").then(|| address_of(&named(words.nth(0)))),
             _ => self.set_drain(words),
         }
     }
@@ -94,6 +94,6 @@ fn listed(item: &str) -> ListedNode {
 /// `i-a`, or `i-a silent`.
 fn server(item: &str) -> ServerSeen {
     let name = item.split(' ').next().unwrap_or_default();
-    let server = Server { instance: name.into(), address: address_of(&name.into()) };
+    let server = Server { instance: named(name), address: address_of(&named(name)) };
     ServerSeen { server, healthy: !item.ends_with(" silent") }
 }

@@ -5,7 +5,7 @@ use quorate_core::observation::{DataIdentity, Local, LocalData, MovedVolume, Pro
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
-use crate::story::words::Words;
+use crate::story::words::{Words, named};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Etcd {
@@ -140,7 +140,7 @@ impl Machine {
 /// `from i-c generation 1 member c1` is another instance's; whatever else is this one's.
 fn disk(words: &Words<'_>) -> (Option<LocalData>, Option<MovedVolume>) {
     match (words.after("from"), data(words)) {
-        (Some(owner), Some(LocalData::Present(data))) => (None, Some(MovedVolume { owner: owner.into(), data })),
+        (Some(owner), Some(LocalData::Present(data))) => (None, Some(MovedVolume { owner: named(owner), data })),
         (_, data) => (data, None),
     }
 }

@@ -12,7 +12,7 @@ use quorate_core::time::Timestamp;
 
 use super::World;
 use super::etcd::INDEX;
-use crate::story::words::{Words, address_of};
+use crate::story::words::{Words, address_of, named};
 
 #[derive(Clone, Debug)]
 enum Data {
@@ -58,11 +58,11 @@ impl Peers {
             sees_quorum: words.has("sees-quorum"),
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
-                admits: words.after("admits").map(InstanceId::new),
+                admits: words.after("admits").map(named),
                 servers: words.after("servers").into_iter().flat_map(servers).collect(),
             },
         });
-        self.0.insert(InstanceId::new(words.nth(0)), peer);
+        self.0.insert(named(words.nth(0)), peer);
     }
 
     pub(crate) fn observe(&self, world: &World, now: Timestamp) -> BTreeMap<InstanceId, Reading<PeerAnswer>> {
@@ -77,7 +77,7 @@ impl Peers {
 
 /// `i-a+i-b`.
 fn servers(word: &str) -> impl Iterator<Item = Server> {
-    word.split('+').map(InstanceId::new).map(|instance| Server { address: address_of(&instance), instance })
+    word.split('+').map(named::<InstanceId>).map(|instance| Server { address: address_of(&instance), instance })
 }
 
 fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {

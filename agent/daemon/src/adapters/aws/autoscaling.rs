@@ -18,6 +18,7 @@ pub use hooks::FoundHook;
 pub use probe::OwnEntry;
 pub use tags::{CLUSTER_TAG, GroupTags, ROLE_TAG, STORE_TAG, TagEntry};
 
+use super::answers::Whole;
 use super::{AwsError, Witness, sdk};
 use crate::config::HookPattern;
 use crate::identity::Role;
@@ -43,14 +44,15 @@ impl AutoScaling {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let (retries, patience) = sdk::once(config);
-        let once = config::Builder::from(config).retry_config(retries).timeout_config(patience).build();
-        Self { asks: Client::new(config), acts: Client::from_conf(once) }
+        let once = config::Builder::from(config).retry_config(retries).timeout_config(patience).interceptor(Whole).build();
+        let asks = config::Builder::from(config).interceptor(Whole).build();
+        Self { asks: Client::from_conf(asks), acts: Client::from_conf(once) }
     }
 
     /// The same with somebody who looks on.
     #[must_use]
     pub fn watched(config: &SdkConfig, witness: Witness) -> Self {
-        let asks = config::Builder::from(config).interceptor(witness).build();
+        let asks = config::Builder::from(config).interceptor(witness).interceptor(Whole).build();
         Self { asks: Client::from_conf(asks), ..Self::new(config) }
     }
 

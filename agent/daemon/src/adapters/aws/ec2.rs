@@ -10,6 +10,7 @@ use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
 use quorate_core::time::Timestamp;
 
+use super::answers::Whole;
 use super::autoscaling::{CLUSTER_TAG, ROLE_TAG};
 use super::{AwsError, Witness};
 use crate::identity::Role;
@@ -35,13 +36,13 @@ impl Ec2 {
     /// A client with this configuration.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config) }
+        Self { client: Client::from_conf(config::Builder::from(config).interceptor(Whole).build()) }
     }
 
     /// The same with somebody who looks on.
     #[must_use]
     pub fn watched(config: &SdkConfig, witness: Witness) -> Self {
-        Self { client: Client::from_conf(config::Builder::from(config).interceptor(witness).build()) }
+        Self { client: Client::from_conf(config::Builder::from(config).interceptor(witness).interceptor(Whole).build()) }
     }
 
     /// Asks for these instances by id.
@@ -86,7 +87,7 @@ impl Ec2 {
             for instance in page.reservations().iter().flat_map(|reservation| reservation.instances()) {
                 let id = instance.instance_id().ok_or_else(|| AwsError::malformed(CALL, "with an instance that has no id"))?;
                 if !is_of_another_role(instance, role) {
-                    found.insert(InstanceId::new(id));
+                    found.insert(parsed(id)?);
                 }
             }
         }
@@ -99,7 +100,9 @@ impl Ec2 {
         let mut found = BTreeMap::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| AwsError::new(CALL, error))?;
-            found.extend(page.reservations().iter().flat_map(|reservation| reservation.instances()).filter_map(answer));
+            for instance in page.reservations().iter().flat_map(|reservation| reservation.instances()) {
+                found.extend(answer(instance)?);
+            }
         }
         found.retain(|id, _| ids.contains(id));
         Ok(found)
@@ -135,13 +138,17 @@ fn is_of_another_role(instance: &Instance, role: Role) -> bool {
     tag.and_then(|tag| tag.value()).is_some_and(|value| value != role.as_str())
 }
 
-fn answer(instance: &Instance) -> Option<(InstanceId, Ec2Answer)> {
-    let id = InstanceId::new(instance.instance_id()?);
+fn answer(instance: &Instance) -> Result<Option<(InstanceId, Ec2Answer)>, AwsError> {
+    let Some(id) = instance.instance_id().map(parsed).transpose()? else { return Ok(None) };
     let state = instance.state().and_then(|state| state.name()).map_or(Ec2State::Other, |name| Ec2State::parse(name.as_str()));
     // An instance of an IPv6-only subnet has no other address.
     let address = instance.private_ip_address().or(instance.ipv6_address()).and_then(|text| text.parse::<IpAddr>().ok());
     let launched = instance.launch_time().and_then(|time| u64::try_from(time.to_millis().ok()?).ok()).map(Timestamp);
-    Some((id, Ec2Answer::Known { state, address, launched }))
+    Ok(Some((id, Ec2Answer::Known { state, address, launched })))
+}
+
+fn parsed(id: &str) -> Result<InstanceId, AwsError> {
+    InstanceId::parse(id).map_err(|error| AwsError::malformed(CALL, format!("with an instance that cannot be used: {error}")))
 }
 
 #[cfg(test)]
@@ -156,7 +163,7 @@ mod tests {
         AwsError::Refused { call: CALL, words: Words { code: code.into(), message: message.into(), request: None } }
     }
 
-    fn ids(text: &[&str]) -> Vec<InstanceId> {
+    fn ids(text: &[&'static str]) -> Vec<InstanceId> {
         text.iter().map(|id| InstanceId::new(id)).collect()
     }
 
@@ -173,7 +180,7 @@ mod tests {
             address: Some([10, 0, 0, 7].into()),
             launched: Some(Timestamp(1_700_000_000_123)),
         };
-        assert_eq!(answer(&instance), Some((InstanceId::new("i-1"), known)));
+        assert_eq!(answer(&instance).unwrap(), Some((InstanceId::new("i-1"), known)));
     }
 
     #[test]
@@ -181,12 +188,13 @@ mod tests {
         let state = InstanceState::builder().name("hibernating".into()).build();
         let instance = Instance::builder().instance_id("i-1").state(state).build();
         let known = Ec2Answer::Known { state: Ec2State::Other, address: None, launched: None };
-        assert_eq!(answer(&instance), Some((InstanceId::new("i-1"), known)));
+        assert_eq!(answer(&instance).unwrap(), Some((InstanceId::new("i-1"), known)));
     }
 
     #[test]
     fn an_entry_without_an_id_says_nothing() {
-        assert_eq!(answer(&Instance::builder().build()), None);
+        assert_eq!(answer(&Instance::builder().build()).unwrap(), None);
+        assert!(answer(&Instance::builder().instance_id("i-a\n").build()).is_err(), "what is no id is not left out of a list");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use quorate_core::plan::Outcome;
+use quorate_core::text::{SENTENCE, printable};
 
 use crate::telemetry::chain;
 
@@ -87,6 +88,9 @@ pub enum AwsError {
     },
 }
 
+/// Longer than any code or id of AWS.
+const ID: usize = 100;
+
 /// As the SDK has them, in a crate that is no dependency of ours (`aws_runtime::retries::classifiers`).
 const THROTTLING: &[&str] = &[
     "EC2ThrottledException",
@@ -127,10 +131,10 @@ impl AwsError {
         let Some(code) = error.as_service_error().and_then(|_| error.code()).filter(|code| !code.is_empty()) else {
             return Self::NoAnswer { call, source: error.into() };
         };
-        let message = error.message().unwrap_or("no message").to_owned();
-        let request = error.request_id().map(str::to_owned);
+        let message = printable(error.message().unwrap_or("no message"), SENTENCE);
+        let request = error.request_id().map(|id| printable(id, ID));
         tracing::debug!(call, status, code, message, request, "refused");
-        Self::sorted(call, status, Words { code: code.to_owned(), message, request })
+        Self::sorted(call, status, Words { code: printable(code, ID), message, request })
     }
 
     /// EC2 throttles with 503 and Auto Scaling with 400, so the code is looked at first.
@@ -146,7 +150,7 @@ impl AwsError {
     }
 
     pub(super) fn malformed(call: &'static str, what: impl Into<String>) -> Self {
-        Self::Malformed { call, what: what.into() }
+        Self::Malformed { call, what: printable(&what.into(), SENTENCE) }
     }
 
     /// The service's own words, if it said no and changed nothing.

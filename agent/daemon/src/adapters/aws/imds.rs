@@ -21,6 +21,7 @@ use quorate_core::ids::GroupName;
 use quorate_core::observation::{LifecycleState, ScheduledEvent, SpotNotice};
 use quorate_core::time::Timestamp;
 
+use super::answers::bounded;
 use super::sdk;
 
 pub use document::InstanceIdentity;
@@ -169,7 +170,7 @@ impl Imds {
     /// # Errors
     /// IMDS gave no answer or an empty one.
     pub async fn group_name_tag(&self) -> Result<Option<GroupName>, ImdsError> {
-        Ok(self.get(GROUP).await?.map(|text| GroupName::new(&text)))
+        self.notice(GROUP, |text| GroupName::parse(text).map_err(|error| format!("that cannot be used: {error}"))).await
     }
 
     /// The status with which it answers a question without a token: 401 where IMDSv1 is off, as it should be.
@@ -252,7 +253,7 @@ fn attempts(most: u32, each: Duration) -> Builder {
 /// The SDK's own client takes `HTTP_PROXY` for IMDS too. The metadata service answers its own instance alone: a proxy would give
 /// this agent another machine's identity and credentials.
 fn without_proxy() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build_https()
+    bounded(aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build_https())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use aws_sdk_elasticloadbalancingv2::{Client, config};
 use quorate_core::ids::{InstanceId, TargetGroupArn};
 use quorate_core::plan::Outcome;
 
+use super::answers::Whole;
 use super::{AwsError, sdk};
 use crate::telemetry::chain;
 
@@ -22,7 +23,11 @@ impl LoadBalancing {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let (retries, patience) = sdk::once(config);
-        Self { acts: Client::from_conf(config::Builder::from(config).retry_config(retries).timeout_config(patience).build()) }
+        Self {
+            acts: Client::from_conf(
+                config::Builder::from(config).retry_config(retries).timeout_config(patience).interceptor(Whole).build(),
+            ),
+        }
     }
 
     /// Deregisters an instance: from now on it gets no new connections, and those that it has end within the group's deregistration delay.

@@ -7,6 +7,7 @@
 //!
 //! Nothing here decides, remembers or retries beyond one call: what is not known is an error, and the next cycle asks again.
 
+mod answers;
 pub mod autoscaling;
 pub mod ec2;
 mod error;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use quorate_core::text::{SENTENCE, printable};
+
 /// A call that gave no answer, or a refusal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,7 +65,7 @@ impl EtcdError {
     pub(super) fn from_client(url: &str, operation: &'static str, source: etcd_client::Error) -> Self {
         match &source {
             etcd_client::Error::GRpcStatus(status) if is_etcds(status.message()) => {
-                Self::Refused { url: url.to_owned(), operation, message: status.message().to_owned() }
+                Self::Refused { url: url.to_owned(), operation, message: printable(status.message(), SENTENCE) }
             }
             _ => Self::Transport { url: url.to_owned(), operation, source: Box::new(source) },
         }

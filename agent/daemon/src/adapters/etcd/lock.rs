@@ -11,6 +11,7 @@ use quorate_core::ids::InstanceId;
 use quorate_core::observation::Lock;
 use quorate_core::pausing::Pause;
 use quorate_core::plan::Outcome;
+use quorate_core::text::{Foreign, printable};
 use quorate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ use super::{Etcd, EtcdError, outcome, pause};
 use crate::telemetry::chain;
 
 const KEY: &str = "/quorate/lock";
+
+/// So much is shown of a value that no agent wrote.
+pub(super) const SHOWN: usize = 80;
 
 /// The lease that this process believes to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +36,7 @@ pub(super) struct Held {
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     instance: InstanceId,
-    purpose: String,
+    purpose: Foreign,
 }
 
 impl Etcd {
@@ -212,11 +216,8 @@ impl Etcd {
 /// A value that is not ours is somebody's all the same: it blocks, and the report shows it.
 fn holder(entry: &KeyValue) -> Holder {
     serde_json::from_slice(entry.value()).unwrap_or_else(|_| Holder {
-        instance: InstanceId::new("unknown"),
-        purpose: format!(
-            "{KEY} holds what no agent wrote: {}",
-            String::from_utf8_lossy(entry.value()).chars().take(80).collect::<String>()
-        ),
+        instance: InstanceId::new("i-unknown"),
+        purpose: format!("{KEY} holds what no agent wrote: {}", printable(&String::from_utf8_lossy(entry.value()), SHOWN)).into(),
     })
 }
 

@@ -57,12 +57,17 @@ impl Etcd {
 }
 
 /// A member that never started has neither a name nor a client URL.
-fn member(entry: &etcd_client::Member, names: fn(&str) -> InstanceId) -> Member {
+fn member(entry: &etcd_client::Member, names: fn(&str) -> Option<InstanceId>) -> Member {
     Member {
         id: MemberId(entry.id()),
-        name: Some(entry.name()).filter(|name| !name.is_empty()).map(names),
+        name: Some(entry.name()).filter(|name| !name.is_empty()).and_then(names),
         peer_url: entry.peer_urls().first().map_or_else(|| Arc::from(""), |url| Arc::from(url.as_str())),
         client_url: entry.client_urls().first().map(|url| Arc::from(url.as_str())),
         learner: entry.is_learner(),
     }
+}
+
+/// The instance id that a member's name is.
+pub(super) fn instance_of_name(name: &str) -> Option<InstanceId> {
+    InstanceId::parse(name).ok()
 }

@@ -4,18 +4,24 @@ use etcd_client::{Compare, CompareOp, KeyValue, Txn, TxnOp};
 use quorate_core::ids::InstanceId;
 use quorate_core::pausing::Pause;
 use quorate_core::plan::Outcome;
+use quorate_core::text::printable;
 use quorate_core::time::Timestamp;
 
+use super::lock::SHOWN;
 use super::{Etcd, outcome};
 
 pub(super) const KEY: &str = "/quorate/pause";
 
 /// What the key says. A value that no agent wrote pauses all the same: somebody wanted something there.
 pub(super) fn read(entry: &KeyValue) -> Pause {
-    serde_json::from_slice(entry.value()).unwrap_or_else(|_| Pause {
+    parse(entry.value())
+}
+
+fn parse(value: &[u8]) -> Pause {
+    serde_json::from_slice(value).unwrap_or_else(|_| Pause {
         since: Timestamp(0),
-        by: format!("whoever wrote {KEY}: {}", String::from_utf8_lossy(entry.value()).chars().take(80).collect::<String>()),
-        on: InstanceId::new("unknown"),
+        by: format!("somebody who wrote into {KEY}: {}", printable(&String::from_utf8_lossy(value), SHOWN)).into(),
+        on: InstanceId::new("i-unknown"),
     })
 }
 
@@ -35,5 +41,30 @@ impl Etcd {
             &[],
             &[],
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_anybody_wrote_there_pauses_and_steers_no_terminal() {
+        let pause = parse(br#"{"since":1,"by":"alice\u001b[2J\nPAUSED: nothing","on":"i-a"}"#);
+        assert_eq!(pause.by.as_str(), r"alice\u{1b}[2J PAUSED: nothing");
+        let long = format!(r#"{{"since":1,"by":"{}","on":"i-a"}}"#, "x".repeat(100_000));
+        assert!(parse(long.as_bytes()).by.as_str().len() < 500);
+        for odd in ["\u{1b}]0;x\u{7}", r#"{"since":1,"by":"x","on":"i-a\u001b[2J"}"#, &"y".repeat(100_000)] {
+            let says = parse(odd.as_bytes()).to_string();
+            assert!(says.contains("somebody who wrote into /quorate/pause") && says.len() < 300, "{says}");
+            assert!(!says.chars().any(char::is_control), "{says}");
+        }
+    }
+
+    /// It is kept in the memory file.
+    #[test]
+    fn a_pause_that_no_agent_wrote_is_read_again_after_a_restart() {
+        let pause = parse(b"stop!");
+        assert_eq!(parse(serde_json::json!(pause).to_string().as_bytes()), pause);
     }
 }

@@ -125,16 +125,16 @@ impl Store {
     async fn list_after(&self, number: u64) -> Result<BTreeMap<u64, ObjectMeta>, StoreError> {
         let folder = self.folder();
         let listed = self.home.place.store.list_with_offset(Some(&folder), &self.key(number));
-        let metas: Vec<ObjectMeta> = listed.try_collect().await.map_err(|e| self.home.failed("list", &folder, e))?;
+        let metas = self.home.listed(&folder, listed).await?;
         Ok(metas.into_iter().filter_map(|meta| Some((self.number(&meta.location)?, meta))).collect())
     }
 
     /// All records, and one object of the cluster that is none: a snapshot, or whatever else an operator has to know of, before the list of servers.
     async fn list_all(&self) -> Result<(BTreeMap<u64, ObjectMeta>, Option<String>), StoreError> {
-        let mut listed = self.home.place.store.list(Some(&self.home.path));
+        let listed = self.home.place.store.list(Some(&self.home.path));
         let (mut records, mut other, published) = (BTreeMap::new(), None, self.home.key(PLACE));
         let mut is_published = None;
-        while let Some(meta) = listed.try_next().await.map_err(|e| self.home.failed("list", &self.home.path, e))? {
+        for meta in self.home.listed(&self.home.path, listed).await? {
             match self.number(&meta.location) {
                 Some(number) => drop(records.insert(number, meta)),
                 None if meta.location == published => is_published = Some(self.home.told(&published)),
@@ -158,8 +158,7 @@ impl Store {
     }
 
     async fn get(&self, number: u64, key: &Key) -> Result<Record, StoreError> {
-        let read = async { self.home.place.store.get(key).await?.bytes().await };
-        let bytes = read.await.map_err(|e| self.home.failed("read", key, e))?;
+        let bytes = self.home.read(key, RECORD_LIMIT, RECORD).await?.ok_or_else(|| self.home.gone(key))?;
         let record: Record = serde_json::from_slice(&bytes).map_err(|e| self.home.malformed(key, RECORD, e.into()))?;
         if record.number != number {
             return Err(self.home.malformed(key, RECORD, format!("it says that its number is {}", record.number).into()));

@@ -61,6 +61,16 @@ pub enum StoreError {
         /// The key that a store without objects cannot have.
         key: String,
     },
+    /// A list without end.
+    #[error("the store {url} lists more than {limit} objects below {key}: move what is not Quorate's elsewhere, or check its endpoint")]
+    TooMany {
+        /// As configured.
+        url: String,
+        /// The prefix.
+        key: String,
+        /// How many are read.
+        limit: usize,
+    },
     /// An object that does not parse.
     #[error("{key} in the store {url} is no {what}; restore the object from a backup or an older version, and do not delete it")]
     Malformed {

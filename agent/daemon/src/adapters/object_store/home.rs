@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::path::Path as Key;
+use object_store::{ObjectMeta, ObjectStoreExt};
 use quorate_core::observation::Me;
 
 use super::StoreError;
 use super::place::{self, Options, Place};
+
+/// More objects than a cluster leaves in years.
+const LISTED: usize = 100_000;
 
 /// See the module.
 pub(super) struct Home {
@@ -55,6 +60,41 @@ impl Home {
             Ok(_) => Err(refuse(std::io::ErrorKind::NotADirectory.into())),
             Err(source) => Err(refuse(source)),
         }
+    }
+
+    /// An object that is no longer than `limit`, whatever the list said of it; none if there is none.
+    pub(super) async fn read(&self, key: &Key, limit: u64, what: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = match self.place.store.get(key).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(|e| self.failed("read", key, e))?,
+        };
+        let (mut bytes, mut parts) = (Vec::new(), found.into_stream());
+        while let Some(part) = parts.try_next().await.map_err(|e| self.failed("read", key, e))? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() as u64 > limit {
+                return Err(self.malformed(key, what, format!("it has more than {limit} bytes").into()));
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    /// An object that was listed a moment ago.
+    pub(super) fn gone(&self, key: &Key) -> StoreError {
+        let source = "it was listed a moment ago".into();
+        self.failed("read", key, object_store::Error::NotFound { path: key.to_string(), source })
+    }
+
+    /// All that a list has, up to a limit.
+    pub(super) async fn listed(
+        &self,
+        folder: &Key,
+        list: impl Stream<Item = Result<ObjectMeta, object_store::Error>>,
+    ) -> Result<Vec<ObjectMeta>, StoreError> {
+        let listed: Vec<ObjectMeta> = list.take(LISTED + 1).try_collect().await.map_err(|e| self.failed("list", folder, e))?;
+        if listed.len() > LISTED {
+            return Err(StoreError::TooMany { url: self.url.clone(), key: self.told(folder), limit: LISTED });
+        }
+        Ok(listed)
     }
 
     /// The whole key of what lies at `relative` below the cluster's prefix.

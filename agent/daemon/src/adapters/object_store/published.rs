@@ -41,14 +41,7 @@ impl PublishedStore {
     async fn get(&self) -> Result<Option<Published>, StoreError> {
         let key = self.home.key(PLACE);
         let malformed = |why: String| self.home.malformed(&key, WHAT, why.into());
-        let found = match self.home.place.store.get(&key).await {
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            found => found.map_err(|e| self.home.failed("read", &key, e))?,
-        };
-        if found.meta.size > LIMIT {
-            return Err(malformed(format!("it has {} bytes", found.meta.size)));
-        }
-        let bytes = found.bytes().await.map_err(|e| self.home.failed("read", &key, e))?;
+        let Some(bytes) = self.home.read(&key, LIMIT, WHAT).await? else { return Ok(None) };
         let published: Published = serde_json::from_slice(&bytes).map_err(|e| self.home.malformed(&key, WHAT, e.into()))?;
         if published.version != Published::VERSION {
             return Err(malformed(format!("it has format {}, and this version knows {}", published.version, Published::VERSION)));

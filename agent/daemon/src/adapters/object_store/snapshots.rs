@@ -15,6 +15,7 @@ use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use quorate_core::ids::SnapshotKey;
 use quorate_core::observation::Me;
 use quorate_core::snapshot::{FOLDER, Listing, Manifest, Stored, Stray, StrayKind, data_key, manifest_key};
+use quorate_core::text::{SENTENCE, printable};
 use quorate_core::time::Timestamp;
 
 use super::StoreError;
@@ -62,9 +63,9 @@ impl SnapshotStore {
     async fn look(&self) -> Result<Listing, StoreError> {
         self.home.check_mounted().await?;
         let folder = self.home.key(FOLDER);
-        let listed = self.home.place.store.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>().await;
+        let listed = self.home.listed(&folder, self.home.place.store.list(Some(&folder))).await?;
         let (mut data, mut manifests, mut listing) = (BTreeMap::new(), BTreeMap::new(), Listing::default());
-        for meta in listed.map_err(|e| self.home.failed("list", &folder, e))? {
+        for meta in listed {
             match self.part(&meta.location) {
                 Some((key, Part::Data)) => drop(data.insert(key, meta)),
                 Some((key, Part::Manifest)) => drop(manifests.insert(key, meta)),
@@ -103,9 +104,10 @@ impl SnapshotStore {
         let manifest = if meta.size > MANIFEST_LIMIT {
             Err(StrayKind::Foreign(format!("its manifest has {} bytes", meta.size)))
         } else {
-            let read = async { self.home.place.store.get(&meta.location).await?.bytes().await };
-            let bytes = read.await.map_err(|e| self.home.failed("read", &meta.location, e))?;
-            self.judge(&bytes)
+            match self.home.read(&meta.location, MANIFEST_LIMIT, MANIFEST).await? {
+                Some(bytes) => self.judge(&bytes),
+                None => return Err(self.home.gone(&meta.location)),
+            }
         };
         self.cache().insert(key.clone(), (meta.clone(), manifest.clone()));
         Ok(manifest)
@@ -217,11 +219,11 @@ impl SnapshotStore {
             None => (relative.strip_suffix(".json")?, Part::Manifest),
         };
         let named = stem.strip_prefix(FOLDER).is_some_and(|rest| rest.split('/').filter(|part| !part.is_empty()).count() == 2);
-        named.then(|| (SnapshotKey::new(stem), part))
+        SnapshotKey::parse(stem).ok().filter(|_| named).map(|key| (key, part))
     }
 
     fn stray(&self, meta: &ObjectMeta, why: StrayKind) -> Stray {
-        let at = self.home.relative(&meta.location).unwrap_or_else(|| meta.location.to_string());
+        let at = printable(&self.home.relative(&meta.location).unwrap_or_else(|| meta.location.to_string()), SENTENCE);
         Stray { at, stored_at: stored_at(meta), why }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -27,7 +27,7 @@ pub const PORT: u16 = 2378;
 pub async fn serve(at: SocketAddr, answers: watch::Receiver<PeerAnswer>, callers: Callers) -> Result<(), PeerError> {
     let listener = TcpListener::bind(at).await.map_err(|source| PeerError::Listen { at, source })?;
     let router = Router::new().route(PATH, get(answer)).with_state((answers.clone(), callers));
-    let server = axum::serve(listener, router).with_graceful_shutdown(end_of(answers));
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(end_of(answers));
     // It never fails: what goes wrong with a connection is that connection's own.
     tokio::spawn(async move { server.await.ok() });
     Ok(())
@@ -37,9 +37,13 @@ async fn end_of(mut answers: watch::Receiver<PeerAnswer>) {
     while answers.changed().await.is_ok() {}
 }
 
-async fn answer(State((answers, callers)): State<(watch::Receiver<PeerAnswer>, Callers)>, headers: HeaderMap) -> Json<PeerAnswer> {
+async fn answer(
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    State((answers, callers)): State<(watch::Receiver<PeerAnswer>, Callers)>,
+    headers: HeaderMap,
+) -> Json<PeerAnswer> {
     if let Some(name) = headers.get(HEADER).and_then(|name| name.to_str().ok()) {
-        callers.note(name);
+        callers.note(from.ip(), name);
     }
     Json(answers.borrow().clone())
 }

@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    fn place(dir: &Path, me: &str) -> DrillPlace {
+    fn place(dir: &Path, me: &'static str) -> DrillPlace {
         DrillPlace::new(dir.join("etcd.drill"), dir.join("drills.json"), me.into())
     }
 

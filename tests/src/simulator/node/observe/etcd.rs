@@ -75,7 +75,7 @@ impl World {
         let lock = match self.etcd.lock(host, now, &self.network) {
             Ok(None) => Lock::Free,
             Ok(Some(held)) if held.holder == self.nodes[n].me.instance => Lock::Mine { remaining: held.until.since(now) },
-            Ok(Some(Held { holder, purpose, .. })) => Lock::Other { holder: holder.clone(), purpose: (*purpose).to_owned() },
+            Ok(Some(Held { holder, purpose, .. })) => Lock::Other { holder: holder.clone(), purpose: (*purpose).into() },
             Err(_) => return false,
         };
         agent.seen.etcd.lock = Reading::Fresh(lock, now);

@@ -17,7 +17,8 @@ pub(super) fn own(instance: &InstanceId, listed: &[AutoScalingInstanceDetails]) 
     let Some(entry) = listed.iter().find(|entry| entry.instance_id() == Some(instance.as_str())) else { return Ok(None) };
     let group = entry.auto_scaling_group_name().ok_or_else(|| format!("without the group of {instance}"))?;
     let state = entry.lifecycle_state().ok_or_else(|| format!("without the state of {instance}"))?;
-    Ok(Some((GroupName::new(group), LifecycleState::parse(state))))
+    let group = GroupName::parse(group).map_err(|error| format!("with a group of {instance} that cannot be used: {error}"))?;
+    Ok(Some((group, LifecycleState::parse(state))))
 }
 
 /// The groups that carry both tags, and what they list. The API's filter is not relied on for that: a group taken in by mistake
@@ -54,7 +55,7 @@ fn group(found: &AutoScalingGroup) -> Result<Group, String> {
     let desired = found.desired_capacity().and_then(|desired| u32::try_from(desired).ok());
     let abandon = found.instance_lifecycle_policy().and_then(|policy| policy.retention_triggers()?.terminate_hook_abandon());
     Ok(Group {
-        name: GroupName::new(name),
+        name: GroupName::parse(name).map_err(|error| format!("with a group that cannot be used: {error}"))?,
         desired: desired.ok_or_else(|| format!("without the desired capacity of {name}"))?,
         retains_on_abandon: abandon == Some(&RetentionAction::Retain),
     })
@@ -63,7 +64,8 @@ fn group(found: &AutoScalingGroup) -> Result<Group, String> {
 fn entry(group: &GroupName, instance: &Instance) -> Result<(InstanceId, ListedInstance), String> {
     let id = instance.instance_id().ok_or_else(|| format!("with an instance of {group} that has no id"))?;
     let state = instance.lifecycle_state().ok_or_else(|| format!("without the state of {id}"))?;
-    Ok((InstanceId::new(id), ListedInstance { group: group.clone(), state: LifecycleState::parse(state.as_str()) }))
+    let id = InstanceId::parse(id).map_err(|error| format!("with an instance of {group} that cannot be used: {error}"))?;
+    Ok((id, ListedInstance { group: group.clone(), state: LifecycleState::parse(state.as_str()) }))
 }
 
 #[cfg(test)]

@@ -55,11 +55,17 @@ pub(super) fn ours(group: &GroupName, found: &[LifecycleHook], pattern: &HookPat
             continue;
         }
         match transition(found.lifecycle_transition()) {
-            Some(transition) => hooks.push(hook(HookRef { group: group.clone(), name: HookName::new(name) }, transition, found)),
-            None => tracing::warn!(%group, hook = name, transition = found.lifecycle_transition(), "left alone: unknown transition"),
+            Some(transition) => hooks.push(hook(HookRef { group: group.clone(), name: parsed(group, name)? }, transition, found)),
+            None => {
+                tracing::warn!(%group, hook = %parsed(group, name)?, transition = ?found.lifecycle_transition(), "left alone: unknown transition")
+            }
         }
     }
     Ok(hooks)
+}
+
+fn parsed(group: &GroupName, name: &str) -> Result<HookName, String> {
+    HookName::parse(name).map_err(|error| format!("with a hook of {group} that cannot be used: {error}"))
 }
 
 fn transition(text: Option<&str>) -> Option<Transition> {

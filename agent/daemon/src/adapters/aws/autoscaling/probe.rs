@@ -37,7 +37,9 @@ impl AutoScaling {
         // This call writes HEALTHY where DescribeAutoScalingGroups writes Healthy.
         let healthy = found.health_status().is_some_and(|health| health.eq_ignore_ascii_case("healthy"));
         let state = found.lifecycle_state().unwrap_or_default().to_owned();
-        Ok(Some(OwnEntry { group: GroupName::new(group), state, healthy }))
+        let group =
+            GroupName::parse(group).map_err(|error| AwsError::malformed(DESCRIBE_INSTANCES, format!("that cannot be used: {error}")))?;
+        Ok(Some(OwnEntry { group, state, healthy }))
     }
 
     /// Every tag of a group.

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use quorate_core::ids::{AccountId, InstanceId, RegionName};
+use quorate_core::ids::{AccountId, BadName, InstanceId, RegionName};
+use quorate_core::text::printable;
 use quorate_core::time::Timestamp;
 use serde::Deserialize;
 
@@ -22,6 +23,9 @@ pub struct InstanceIdentity {
     /// When it was launched, or last started.
     pub launched: Timestamp,
 }
+
+/// `us-west-2-lax-1a` is one of the longest.
+const LONGEST_ZONE: usize = 64;
 
 /// EC2 writes `null` for what does not apply, and adds keys; both are as good as absent.
 #[derive(Deserialize)]
@@ -44,17 +48,19 @@ pub(super) fn parse(text: &str) -> Result<InstanceIdentity, String> {
     let instance = present("instanceId", document.instance_id)?;
     let address = present("privateIp", document.private_ip)?;
     let launched = present("pendingTime", document.pending_time)?;
-    if !instance.starts_with("i-") {
-        return Err(format!("with the instanceId {instance:?}, which is none"));
-    }
+    let (account, region) = (present("accountId", document.account_id)?, present("region", document.region)?);
     Ok(InstanceIdentity {
-        instance: InstanceId::new(&instance),
-        account: AccountId::new(&present("accountId", document.account_id)?),
-        region: RegionName::new(&present("region", document.region)?),
-        zone: present("availabilityZone", document.availability_zone)?,
+        instance: InstanceId::parse(&instance).map_err(|error| named("instanceId", &error))?,
+        account: AccountId::parse(&account).map_err(|error| named("accountId", &error))?,
+        region: RegionName::parse(&region).map_err(|error| named("region", &error))?,
+        zone: printable(&present("availabilityZone", document.availability_zone)?, LONGEST_ZONE),
         address: address.parse().map_err(|_| format!("with the privateIp {address:?}, which is no address"))?,
         launched: moment(&launched).ok_or_else(|| format!("with the pendingTime {launched:?}, which is no time since 1970"))?,
     })
+}
+
+fn named(key: &str, error: &BadName) -> String {
+    format!("whose {key} is not one: {error}")
 }
 
 fn present(key: &str, value: Option<String>) -> Result<String, String> {
@@ -115,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_named_with_its_value() {
-        assert!(without("instanceId", "\"localhost\"").contains("the instanceId \"localhost\""));
+        assert!(without("instanceId", "\"localhost\"").contains("whose instanceId is not one: \"localhost\" is no instance id"));
         assert!(without("privateIp", "\"10.0.0.256\"").contains("the privateIp \"10.0.0.256\""));
         assert!(without("pendingTime", "\"yesterday\"").contains("the pendingTime \"yesterday\""));
         assert!(without("pendingTime", "\"1969-12-31T23:59:59Z\"").contains("no time since 1970"));

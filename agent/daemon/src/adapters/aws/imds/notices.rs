@@ -3,8 +3,12 @@
 //! Each body is read strictly: one that cannot be understood says nothing, and certainly not that nothing is announced.
 
 use quorate_core::observation::{EventCode, EventState, ScheduledEvent, SpotAction, SpotNotice};
+use quorate_core::text::printable;
 use quorate_core::time::Timestamp;
 use serde::Deserialize;
+
+/// Longer than any id or code of an event.
+const LONGEST_ID: usize = 80;
 
 /// `spot/instance-action`: `{"action": "terminate", "time": "2017-09-18T08:22:00Z"}`.
 #[derive(Deserialize)]
@@ -62,8 +66,8 @@ pub(super) fn scheduled(text: &str) -> Result<Vec<ScheduledEvent>, String> {
 fn event(event: Event) -> Result<ScheduledEvent, String> {
     let optional = |key, text: Option<String>| text.filter(|text| !text.is_empty()).map(|text| date(key, &text)).transpose();
     Ok(ScheduledEvent {
-        id: event.event_id.as_str().into(),
-        code: EventCode::parse(&event.code),
+        id: printable(&event.event_id, LONGEST_ID).as_str().into(),
+        code: EventCode::parse(&printable(&event.code, LONGEST_ID)),
         state: EventState::parse(&event.state),
         not_before: date("NotBefore", &event.not_before)?,
         not_after: optional("NotAfter", event.not_after)?,

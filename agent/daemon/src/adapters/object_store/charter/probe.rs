@@ -1,9 +1,9 @@
 //! What `quorate check` asks of the store: each operation of the agent's, so that nothing changes.
 
 use object_store::path::Path as Key;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{PutMode, PutOptions, PutPayload};
 
-use super::{CharterStore, Store, StoreError};
+use super::{CharterStore, RECORD, RECORD_LIMIT, Store, StoreError};
 
 /// What became of each operation.
 #[derive(Debug)]
@@ -61,12 +61,7 @@ impl Store {
     }
 
     async fn bytes(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = async { self.home.place.store.get(&key).await?.bytes().await };
-        match read.await {
-            Ok(bytes) => Ok(Some(bytes.to_vec())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.home.failed("read", &key, error)),
-        }
+        self.home.read(&key, RECORD_LIMIT, RECORD).await
     }
 
     /// With the bytes that are there: a record never changes, so that even a store which ignores the condition holds the same afterwards.
