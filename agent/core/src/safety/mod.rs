@@ -1,5 +1,18 @@
-//! The gate: re-checks every step against the invariants, from the observation alone. It shares nothing with the planner but the
-//! vocabulary and the quorum arithmetic, so that one mistake does not pass twice.
+//! The gate: re-checks every step against the invariants, from the observation and the memory, with its own derivations, so that one mistake does not
+//! pass twice. Its code uses nothing of the planner's but the vocabulary and the quorum arithmetic.
+//!
+//! It is not fully independent yet. Five things that it reads in the memory were put there by [`Memory::absorb`](crate::memory::Memory::absorb) with code
+//! that the planner uses too, and a mistake in that code passes both:
+//!
+//! | in the memory | derived by | what rests on it here |
+//! |---|---|---|
+//! | `final_snapshot` | `planner::nobody_is_served` | the record `retired`: nothing was written after that snapshot |
+//! | `quorum_lost` | `planner::loses_quorum_for_good` | how long quorum has been lost, before data is given up |
+//! | `learner` | `planner::watched_learner` | a stuck learner may be removed |
+//! | `leaving` | `Situation::departure` | this node is, or is not, on its way out |
+//! | `kept.record` | `Situation::charter` | which charter record is the highest that was read |
+//!
+//! The rest of the memory that it reads is what was observed (who was heard when, what EC2 said) or what this agent itself did.
 
 mod facts;
 mod founding;
