@@ -191,9 +191,6 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         counted_at: ago(2),
     };
     w.memory.learner = dice.flip().then_some(watch);
-    let led = w.seen.etcd.membership.last().and_then(|m| m.leader).unwrap_or(member(0, 0));
-    w.memory.led = (!dice.one_in(5)).then(|| (led, ago(*dice.pick(&[1, 5, 7, 300, 300, 300]))));
-    w.memory.tried_for = dice.one_in(6).then(|| (instance(dice.below(plot.size)), ago(*dice.pick(&[0, 2])))).into_iter().collect();
     for hook in w.seen.cloud.hooks.last().into_iter().flatten() {
         let opened = ago(dice.below(200) * 10);
         let accepted = dice.flip().then(|| ago(dice.below(20) * 10));
@@ -206,7 +203,12 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     if dice.one_in(12) {
         pausing(w, dice);
     }
-    if !dice.one_in(plot.calm) {
+    let absorbs = !dice.one_in(plot.calm);
+    cloud::places(w, plot, dice);
+    let led = w.seen.etcd.membership.last().and_then(|m| m.leader).unwrap_or(member(0, 0));
+    w.memory.led = (!dice.one_in(5)).then(|| (led, ago(*dice.pick(&[1, 5, 7, 300, 300, 300]))));
+    w.memory.tried_for = dice.one_in(6).then(|| (instance(dice.below(plot.size)), ago(*dice.pick(&[0, 2])))).into_iter().collect();
+    if absorbs {
         w.memory.absorbed = Some(ago(2));
         w.memory.absorb(&w.seen, &w.policy, w.now);
     }

@@ -38,10 +38,6 @@ pub(super) fn cloud(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         let answer = if dice.one_in(8) { Ec2Answer::NotFound } else { known };
         w.seen.cloud.asked.insert(instance(index), aged(dice, plot, Reading::Fresh(answer, NOW)));
     }
-    for (id, entry) in w.seen.cloud.listed.last().cloned().into_iter().flatten() {
-        let place = if !dice.one_in(4) { Some(entry.state) } else { Some(*dice.pick(STATES)).filter(|_| dice.flip()) };
-        w.seen.cloud.places.insert(id, aged(dice, plot, Reading::Fresh(place, NOW)));
-    }
     let hook = |name: &str, transition| Hook {
         hook: HookRef { group: "g".into(), name: name.into() },
         transition,
@@ -61,4 +57,12 @@ pub(super) fn cloud(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         Some(LifecycleState::Warmed(Warmed::Stopped)),
     ]);
     w.seen.target = aged(dice, plot, Reading::Fresh(target, NOW));
+}
+
+/// The own entries of those that are listed, drawn last: what is drawn before stays as it was.
+pub(super) fn places(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
+    for (id, entry) in w.seen.cloud.listed.last().cloned().into_iter().flatten() {
+        let place = if !dice.one_in(4) { Some(entry.state) } else { Some(*dice.pick(STATES)).filter(|_| dice.flip()) };
+        w.seen.cloud.places.insert(id, aged(dice, plot, Reading::Fresh(place, NOW)));
+    }
 }
