@@ -140,7 +140,7 @@ pub(crate) fn bytes(seed: u64) -> Vec<u8> {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     };
-    (0..128).flat_map(|_| next().to_le_bytes()).collect()
+    (0..96).flat_map(|_| next().to_le_bytes()).collect()
 }
 
 /// What passed, with the worlds that tell more of it than the step does.
