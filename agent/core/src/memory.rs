@@ -154,6 +154,8 @@ pub struct Asked {
     pub tagged: Option<Timestamp>,
     /// Instances by id, all that were due.
     pub instances: Option<Timestamp>,
+    /// The own entries of dead instances.
+    pub places: Option<Timestamp>,
     /// Lifecycle hooks.
     pub hooks: Option<Timestamp>,
     /// This instance's place in its group.
@@ -177,6 +179,8 @@ pub struct Memory {
     pub not_found: BTreeMap<InstanceId, (Timestamp, Timestamp)>,
     /// Instances whose end EC2 has confirmed; nothing comes back from there.
     pub terminated: BTreeSet<InstanceId>,
+    /// Who leads by a quorum's word, and since when it has been that one at every look.
+    pub led: Option<(MemberId, Timestamp)>,
     /// The current learner.
     pub learner: Option<LearnerWatch>,
     /// Since when quorum has been lost.
@@ -195,6 +199,8 @@ pub struct Memory {
     pub beats: BTreeMap<HookRef, Beat>,
     /// Completions that were accepted.
     pub completed: BTreeSet<(HookRef, InstanceId)>,
+    /// When this agent last tried in vain to complete a hook of another instance.
+    pub tried_for: BTreeMap<InstanceId, Timestamp>,
     /// Not to try a refused completion again before then.
     pub hook_not_before: BTreeMap<(HookRef, InstanceId), Timestamp>,
     /// Not to try a refused step of this kind again before then.
@@ -259,6 +265,7 @@ impl Memory {
             watched: BTreeMap::new(),
             not_found: BTreeMap::new(),
             terminated: BTreeSet::new(),
+            led: None,
             learner: None,
             quorum_lost: None,
             quorumless: None,
@@ -268,6 +275,7 @@ impl Memory {
             absorbed: None,
             beats: BTreeMap::new(),
             completed: BTreeSet::new(),
+            tried_for: BTreeMap::new(),
             hook_not_before: BTreeMap::new(),
             not_before: BTreeMap::new(),
             deregistrations: BTreeMap::new(),

@@ -331,6 +331,9 @@ pub enum Outcome {
     Done,
     /// Refused by the other side, with its own words; nothing changed.
     Refused(String),
+    /// Refused because no such lifecycle action is open, with the words of AWS, which has no others for "not yet", "completed already" and "timed
+    /// out"; nothing changed.
+    NotOpen(String),
     /// The answer was lost or the call failed: it may or may not have happened.
     Unclear(String),
 }

@@ -290,16 +290,20 @@ impl Agent {
         let outcome = self.executor.execute(step).await;
         long.iter().for_each(|_| self.notifier.took());
         let now = self.clock.now();
+        let only_early = self.memory.is_only_early(step, &outcome, &self.policy, now);
         self.memory.note(step, &outcome, &self.policy, now);
         self.observer.after(step, now);
         if let Err(problem) = self.store_memory() {
             error!("cannot store what must be remembered: {problem}");
         }
-        self.journal.stepped(step, plan, &outcome, now);
+        match only_early {
+            true => self.journal.is_early(step, plan),
+            false => self.journal.stepped(step, plan, &outcome, now),
+        }
         self.metrics.stepped(step, &outcome);
         match outcome {
             Outcome::Done => Duration::ZERO,
-            Outcome::Refused(_) | Outcome::Unclear(_) => self.policy.retry / 4,
+            Outcome::Refused(_) | Outcome::NotOpen(_) | Outcome::Unclear(_) => self.policy.retry / 4,
         }
     }
 

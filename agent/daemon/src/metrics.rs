@@ -54,7 +54,7 @@ impl Metrics {
     pub fn stepped(&self, step: &Step, outcome: &Outcome) {
         let outcome = match outcome {
             Outcome::Done => "done",
-            Outcome::Refused(_) => "refused",
+            Outcome::Refused(_) | Outcome::NotOpen(_) => "refused",
             Outcome::Unclear(_) => "unclear",
         };
         self.steps.get_or_create(&StepLabels { step: step.kind(), outcome }).inc();

@@ -74,7 +74,7 @@ pub async fn run(options: BenchOptions) -> anyhow::Result<bool> {
     let agent = timeline.during("the agent's own", String::new, agent::watch(&scene)).await?;
     timeline.tell(format_args!("the agent took {} by itself", agent.seconds.len()));
     let figures = Figures::of(binaries::etcd_version(&etcd).await?, options.store, &rounds, agent)?;
-    print!("{}", figures.table());
+    crate::output::print(figures.table())?;
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&figures)? + "\n";
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;

@@ -19,6 +19,7 @@ impl Memory {
         self.forget_silence_while_blind(policy, now);
         self.absorb_instances(seen, policy, now);
         self.absorb_peers(seen, now);
+        self.absorb_leader(seen, now);
         self.absorb_callers(seen, policy, now);
         self.absorb_record(seen, policy, now);
         self.absorb_pause(seen);
@@ -37,6 +38,8 @@ impl Memory {
         let lasting = [&mut self.quorum_lost, &mut self.quorumless, &mut self.local_silent, &mut self.may_claim];
         lasting.into_iter().flatten().for_each(shift);
         self.learner.iter_mut().for_each(|watch| shift(&mut watch.progress_at));
+        // The lead may have been another's meanwhile.
+        self.led = None;
     }
 
     fn absorb_instances(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
@@ -104,6 +107,12 @@ impl Memory {
             }
             self.watched.entry(id.clone()).or_insert(now);
         }
+    }
+
+    /// Whoever led before may have acted, and this agent was not told.
+    fn absorb_leader(&mut self, seen: &Observation, now: Timestamp) {
+        let leader = seen.etcd.membership.fresh().and_then(|membership| membership.leader);
+        self.led = leader.map(|leader| self.led.filter(|(known, _)| *known == leader).unwrap_or((leader, now)));
     }
 
     /// Remembers the callers that this node never saw: new servers, of which only AWS can say that they are this cluster's.
@@ -231,6 +240,9 @@ impl Memory {
             self.completed.remove(&(hook, seen.me.instance.clone()));
         }
         self.hook_not_before.retain(|_, at| now < *at);
+        if let Some(listed) = seen.cloud.listed.fresh() {
+            self.tried_for.retain(|id, _| listed.contains_key(id));
+        }
         self.starts.retain(|at| now.since(*at) < policy.broken_window);
         self.not_before.retain(|_, at| now < *at);
     }

@@ -40,6 +40,7 @@ pub(crate) use bootstrap::{awaits_tagged, may_claim};
 use decision::Decision;
 pub(crate) use join::is_up_to_this_node;
 pub(crate) use learner::watched_learner;
+pub(crate) use prune::{others_may_have_acted_until, place_of_the_dead};
 pub(crate) use recover::{facts_of_recovery, loses_quorum_for_good};
 pub(crate) use restore::{of_lineage, why_not};
 pub(crate) use retire::nobody_is_served;

@@ -7,9 +7,11 @@ use crate::ids::{InstanceId, MemberId};
 use crate::memory::Memory;
 use crate::observation::LifecycleState::Warmed as WarmedState;
 use crate::observation::{
-    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LocalData, Lock, Member, Membership, Observation, PeerAnswer, Process, Warmed,
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LifecycleState, LocalData, Lock, Member, Membership, Observation, PeerAnswer,
+    Process, Transition, Warmed,
 };
 use crate::policy::Policy;
+use crate::reading::Reading;
 use crate::time::Timestamp;
 
 use super::require;
@@ -167,6 +169,27 @@ impl<'a> Facts<'a> {
         let going = matches!(asked, Some(Ec2Answer::Known { state: Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped, .. }));
         let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(id)).is_some_and(|i| i.state.is_terminating());
         self.has_ended(id) || ((going || listed) && self.memory.silent_for(id, self.now) >= self.policy.prune_grace)
+    }
+
+    /// This node's member leads, and has for longer than an agent beside another leader may go by what it read.
+    pub(super) fn has_led_for_long(&self) -> bool {
+        let leader = self.seen.etcd.membership.fresh().and_then(|m| m.leader);
+        let mine = self.data().and_then(|d| d.member).filter(|_| self.votes());
+        let led = self.memory.led.filter(|(led, _)| Some(*led) == leader && leader == mine);
+        led.is_some_and(|(_, since)| self.now.since(since) > self.policy.stale_after)
+    }
+
+    /// By its own entry it waits for its hooks of this transition. The entry was read after the last word of its own agent, after any other
+    /// agent beside a leader could act, and after this agent last tried.
+    pub(super) fn still_waits(&self, id: &InstanceId, transition: Transition) -> bool {
+        let Some(Reading::Fresh(Some(state), at)) = self.seen.cloud.places.get(id) else { return false };
+        let waits = match transition {
+            Transition::Launching => LifecycleState::PendingWait,
+            Transition::Terminating => LifecycleState::TerminatingWait,
+        };
+        let is_before = |earlier: Option<&Timestamp>| earlier.is_none_or(|earlier| *at > *earlier);
+        let alone = self.memory.led.is_some_and(|(_, since)| *at > since + self.policy.stale_after);
+        *state == waits && alone && is_before(self.memory.heard.get(id)) && is_before(self.memory.tried_for.get(id))
     }
 
     /// The instance behind an entry, by its name; an unnamed one by the address where it was seen.

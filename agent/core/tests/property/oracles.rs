@@ -235,6 +235,7 @@ fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId,
     let transition = hooks.iter().find(|h| h.hook.name.as_str() == name).map(|h| h.transition).ok_or("the hook is not known")?;
     if *instance != f.w.seen.me.instance {
         must(f.is_departed(instance), "the other has not departed")?;
+        must(f.is_seen_waiting(instance), "it was not looked at again after others could complete it, or waits no more")?;
         must(!f.stored().is_some_and(|r| f.can_trust() && r.lists(instance)), "the charter lists the other yet")?;
         let members = f.members()?;
         return must(!members.iter().any(|m| f.owner_of(m).as_ref() == Some(instance)), "the other is still a member");

@@ -203,7 +203,17 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     if dice.one_in(12) {
         pausing(w, dice);
     }
-    if !dice.one_in(plot.calm) {
+    let absorbs = !dice.one_in(plot.calm);
+    // Dice of their own, so that these draws change nothing else in the world.
+    let seed = w.seen.etcd.membership.last().and_then(|m| m.leader).map_or(0, |leader| leader.0) ^ w.memory.starts.len() as u64;
+    let bytes =
+        super::survey::bytes(seed ^ (w.memory.joining.as_secs() << 8) ^ w.memory.heard.values().fold(0, |sum, at| sum ^ (at.0 << 16)));
+    let dice = &mut Dice::new(&bytes);
+    cloud::places(w, plot, dice);
+    let led = w.seen.etcd.membership.last().and_then(|m| m.leader).unwrap_or(member(0, 0));
+    w.memory.led = (!dice.one_in(5)).then(|| (led, ago(*dice.pick(&[1, 5, 7, 300, 300, 300]))));
+    w.memory.tried_for = dice.one_in(6).then(|| (instance(dice.below(plot.size)), ago(*dice.pick(&[0, 2])))).into_iter().collect();
+    if absorbs {
         w.memory.absorbed = Some(ago(2));
         w.memory.absorb(&w.seen, &w.policy, w.now);
     }

@@ -142,7 +142,7 @@ impl World {
         let pause = match outcome {
             _ if agent.steps > STEPS_WITHOUT_PAUSE => self.policy.cycle,
             Outcome::Done => Duration::from_millis(self.rng.between(1, 10)),
-            Outcome::Refused(_) => self.policy.retry / 4,
+            Outcome::Refused(_) | Outcome::NotOpen(_) => self.policy.retry / 4,
             Outcome::Unclear(_) => {
                 self.stats.unclear += 1;
                 self.policy.retry / 4 + self.weather.timeout

@@ -128,6 +128,7 @@ fn nothing_seen(me: Me) -> Observation {
             listed: Reading::unknown(NOT_YET),
             tagged: Reading::unknown(NOT_YET),
             asked: BTreeMap::new(),
+            places: BTreeMap::new(),
             hooks: Reading::unknown(NOT_YET),
             own_state: Reading::unknown(NOT_YET),
         },

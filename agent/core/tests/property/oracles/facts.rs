@@ -12,6 +12,7 @@ use quorate_core::observation::{
 use quorate_core::pausing::{Pause, Wish};
 use quorate_core::plan::peer_url;
 use quorate_core::policy::OnRebalance;
+use quorate_core::reading::Reading;
 
 use crate::property::world::World;
 
@@ -310,6 +311,20 @@ impl<'a> Facts<'a> {
         let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);
         let ends = matches!(self.ec2(id), Some(Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped | Ec2State::Terminated));
         says_so || ends || listed.is_some_and(LifecycleState::is_terminating)
+    }
+
+    /// Its own entry says that it waits, as of a moment at which only this node could act for the dead: it had led for six seconds, which is how
+    /// long others may go by what they read, and neither had that instance been heard nor this node tried since.
+    pub(crate) fn is_seen_waiting(&self, id: &InstanceId) -> bool {
+        let Some(Reading::Fresh(Some(LifecycleState::TerminatingWait | LifecycleState::PendingWait), at)) =
+            self.w.seen.cloud.places.get(id)
+        else {
+            return false;
+        };
+        let Some((leader, since)) = self.w.memory.led else { return false };
+        let is_mine = self.w.seen.etcd.membership.fresh().is_some_and(|m| m.leader == Some(leader)) && self.own_member() == Some(leader);
+        let others = [Some(&(since + Duration::from_secs(6))), self.w.memory.heard.get(id), self.w.memory.tried_for.get(id)];
+        is_mine && others.into_iter().flatten().all(|other| other < at)
     }
 
     pub(crate) fn has_completed(&self, hook: &HookRef) -> bool {

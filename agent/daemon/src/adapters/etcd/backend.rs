@@ -53,8 +53,8 @@ pub async fn latest_revision(source: &mut impl Ranges) -> Result<u64, BackendErr
 /// The revision at which etcd stood, and from which it goes on: [`latest_revision`], or that of the newest compaction if it is higher, and
 /// at least 1.
 ///
-/// Compaction removes a deletion's own entry too, so that a bucket `key` may end below it or be empty; etcd's `restore` in
-/// `mvcc/kvstore.go` takes the higher of the two, and begins at 1. Two or three reads more than [`latest_revision`] needs.
+/// Compaction removes a deletion's own entry too (before 3.4.34 and 3.5.16 at once, since then with the next compaction if it is the very revision
+/// that is compacted to), so that a bucket `key` may end below it or be empty; etcd's `restore` in `mvcc/kvstore.go` takes the higher of the two, and begins at 1. Two or three reads more than [`latest_revision`] needs.
 ///
 /// # Errors
 /// A read that failed, or the page that is wrong.
