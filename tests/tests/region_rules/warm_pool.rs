@@ -126,7 +126,7 @@ fn a_scale_in_returns_the_instance_behind_its_terminating_hook() {
 
 #[test]
 fn without_reuse_a_scale_in_terminates() {
-    let mut world = rested(WarmPool::of(PoolState::Stopped, 1));
+    let mut world = rested(WarmPool { max_prepared: Some(2), ..WarmPool::of(PoolState::Stopped, 0) });
     let (id, group) = (world.ids()[0].clone(), world.group.clone());
     world.api().set_desired_capacity(&group, 1).unwrap();
     assert_eq!(world.state(&id), LifecycleState::Terminating);
