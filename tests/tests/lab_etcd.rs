@@ -38,6 +38,10 @@ mod total_loss;
 mod traces;
 #[path = "lab_etcd/trash.rs"]
 mod trash;
+#[path = "lab_etcd/typed.rs"]
+mod typed;
+#[path = "lab_etcd/warm.rs"]
+mod warm;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
 #[path = "lab_etcd/zones.rs"]

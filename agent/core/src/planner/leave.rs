@@ -125,8 +125,10 @@ pub(super) fn complete(s: &Situation<'_>, departure: &Departure, result: HookRes
     if let Some(again) = targets::once_more(s, departure) {
         return again;
     }
-    let hook = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next();
-    let Some(hook) = hook else {
+    // Of an instance that goes back to the warm pool the state tells that a hook is open, and not which: what is refused holds up no other.
+    let mut open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).peekable();
+    let first = open.peek().copied();
+    let Some(hook) = open.find(|hook| !s.memory.hook_waits(&hook.hook, s.me(), s.now)).or(first) else {
         return Decision::wait(phase, format!("{state}, as {}", departure.why)).again_in(s.policy.retry);
     };
     if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
