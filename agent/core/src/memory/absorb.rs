@@ -19,6 +19,7 @@ impl Memory {
         self.forget_silence_while_blind(policy, now);
         self.absorb_instances(seen, policy, now);
         self.absorb_peers(seen, now);
+        self.absorb_keys(seen);
         self.absorb_callers(seen, policy, now);
         self.absorb_record(seen, policy, now);
         self.absorb_pause(seen);
