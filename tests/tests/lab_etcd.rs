@@ -30,6 +30,8 @@ mod smoke;
 mod snapshots;
 #[path = "lab_etcd/store.rs"]
 mod store;
+#[path = "lab_etcd/strangers.rs"]
+mod strangers;
 #[path = "lab_etcd/targets.rs"]
 mod targets;
 #[path = "lab_etcd/total_loss.rs"]

@@ -1,6 +1,7 @@
 //! What a node remembers from cycle to cycle. Only [`Kept`] survives a restart; the rest is rebuilt from what is observed.
 
 mod absorb;
+mod heard_as;
 mod note;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,8 @@ use crate::ids::{GroupName, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
 use crate::observation::{HookRef, Saved};
 use crate::pausing::Pausing;
 use crate::time::Timestamp;
+
+pub use heard_as::HeardAs;
 
 /// An operator's order, kept until it is carried out or taken back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +176,8 @@ pub struct Memory {
     pub started: Timestamp,
     /// When each instance's agent was last heard. Its etcd alone does not count: an agent that is dead finishes no leave.
     pub heard: BTreeMap<InstanceId, Timestamp>,
+    /// Under which key each peer was heard.
+    pub heard_as: BTreeMap<InstanceId, HeardAs>,
     /// Since when each instance has been under watch, for those never heard.
     pub watched: BTreeMap<InstanceId, Timestamp>,
     /// When EC2 first and last said in a row that it knows nothing of an instance.
@@ -262,6 +267,7 @@ impl Memory {
             kept,
             started: now,
             heard: BTreeMap::new(),
+            heard_as: BTreeMap::new(),
             watched: BTreeMap::new(),
             not_found: BTreeMap::new(),
             terminated: BTreeSet::new(),

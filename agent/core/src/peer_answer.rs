@@ -20,6 +20,7 @@ impl PeerAnswer {
             control_plane: ControlPlane::default(),
             leaving: false,
             leave_within_ms: None,
+            signed_by: None,
         }
     }
 

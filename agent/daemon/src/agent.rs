@@ -131,7 +131,8 @@ impl Agent {
         let memory = Memory::new(kept, clock.now());
         let (answer, answers) = watch::channel(PeerAnswer::before_the_first_look(&memory));
         let callers = peer::Callers::default();
-        peer::server::serve(SocketAddr::new(me.address, settings.peer_port), answers, callers.clone()).await?;
+        let key = Arc::new(peer::SigningKey::in_dir(&settings.paths.state_dir, &me.instance)?);
+        peer::server::serve(SocketAddr::new(me.address, settings.peer_port), answers, callers.clone(), key).await?;
         std::fs::create_dir_all(&settings.paths.run_dir)?;
         let (ask, asks) = mpsc::channel(16);
         let (cycles, last_cycle) = watch::channel(None);
@@ -431,7 +432,7 @@ impl Agent {
 fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle, clock: Clock) {
     Tidy { drill: Arc::clone(&world.drill), trash: Arc::clone(&world.trash), keep: settings.paths.trash_keep, clock }.start();
     if let Some(store) = world.published.clone().filter(|_| world.me.role != Role::Worker) {
-        Publisher::new(store, world.distribution.as_ref().map(|distribution| distribution.api_port())).start(cycles.clone());
+        Publisher::new(store, world.distribution.clone()).start(cycles.clone());
     }
     let runs_under_systemd = settings.service != ServiceSettings::Exec;
     let reload = if runs_under_systemd { rendered::by_systemd(world.bus.clone()) } else { rendered::by_nobody() };

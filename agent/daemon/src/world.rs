@@ -141,7 +141,7 @@ impl World {
     #[must_use]
     pub fn founding_url(&self, settings: &Settings) -> Arc<str> {
         // k3s' etcd listens there always, and on the node's own address as well but at its cluster's end.
-        self.me.role.client_url(settings.etcd.founding_address)
+        self.me.role.client_url(settings.etcd.founding_address).to_string().into()
     }
 
     /// The member's data directory, with what is put aside with it.

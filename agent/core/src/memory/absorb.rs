@@ -20,6 +20,7 @@ impl Memory {
         self.absorb_instances(seen, policy, now);
         self.absorb_peers(seen, now);
         self.absorb_leader(seen, now);
+        self.absorb_keys(seen);
         self.absorb_callers(seen, policy, now);
         self.absorb_record(seen, policy, now);
         self.absorb_pause(seen);

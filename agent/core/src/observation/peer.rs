@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent_key::AgentKey;
 use crate::charter::Record;
 use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::report::Phase;
@@ -85,4 +86,7 @@ pub struct PeerAnswer {
     pub leaving: bool,
     /// Milliseconds until it must be gone, if it is leaving.
     pub leave_within_ms: Option<u64>,
+    /// The key that signed this very answer, as the asker has verified; an agent of before there were keys signs nothing. No text of the answer sets it.
+    #[serde(skip)]
+    pub signed_by: Option<AgentKey>,
 }

@@ -13,7 +13,7 @@ use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{hooks, moved_volume, serve, worker};
+use super::{hooks, moved_volume, serve, strangers, worker};
 
 /// The joiner's own steps, while its disk is empty or its learner is not promoted yet.
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
@@ -134,7 +134,10 @@ fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, m
         (Some(name), false) => name.to_string(),
         (None, false) => m.id.to_string(),
     };
-    let initial_cluster = membership.members.iter().map(|m| (name(m), m.peer_url.clone())).collect();
+    if let Some(stranger) = membership.strangers().next() {
+        return Decision::halt(Phase::Joining, strangers::in_the_way(stranger)).again_in(s.policy.retry);
+    }
+    let initial_cluster = membership.members.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
     let step = Step::StartMember(Start::Join { generation, initial_cluster });
     Decision::act(Phase::Joining, step, "starts etcd as the learner that was added").under_lock("join")
 }
@@ -161,6 +164,9 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
 fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<String> {
     if let Some((member, _)) = s.departed_voter() {
         return Some(format!("waits until departed voter {member} is removed: etcd adds nobody while a voter is unreachable"));
+    }
+    if let Some(stranger) = membership.strangers().next() {
+        return Some(strangers::in_the_way(stranger));
     }
     if let Some(learner) = membership.learner() {
         return Some(format!("waits until learner {learner} is promoted: etcd takes one learner at a time"));

@@ -324,9 +324,9 @@ fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -
     if s.memory.waits("move", s.now) {
         return waits(departure, "etcd refused to move the leadership a moment ago".into()).again_in(s.policy.retry);
     }
-    let Some(url) = me.client_url.clone() else { return waits(departure, "its own member has no client address yet".into()) };
+    let Some(url) = me.client_url else { return waits(departure, "its own member has no client address yet".into()) };
     let says = format!("leaves, as {}: hands the leadership to {}", departure.why, heir.member);
-    let step = Step::MoveLeader { via: Via { member: me.id, url }, to: heir.member };
+    let step = Step::MoveLeader { via: Via::new(me.id, url), to: heir.member };
     Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave")
 }
 

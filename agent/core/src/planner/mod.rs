@@ -13,6 +13,7 @@ mod learner;
 mod leave;
 mod moved_volume;
 mod no_quorum;
+mod no_word;
 mod node;
 mod ordered;
 mod pause;
@@ -23,6 +24,7 @@ mod restore;
 mod retire;
 mod serve;
 mod snapshots;
+mod strangers;
 mod targets;
 mod worker;
 

@@ -12,7 +12,7 @@ use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
 use super::prune::removal;
-use super::{no_quorum, retire};
+use super::{no_quorum, retire, strangers};
 
 /// Said of data without Quorate's label: nothing is known of its age, so nothing is decided about it.
 pub(super) const NOT_OURS: &str =
@@ -195,7 +195,7 @@ pub(super) fn phase_of_member(s: &Situation<'_>) -> Phase {
 
 /// Nothing is to be done. What is known of its future and changes nothing is said with it.
 pub(super) fn idle(s: &Situation<'_>) -> Option<Decision> {
-    at_rest(s).map(|decision| with_remarks(s, decision))
+    at_rest(s).map(|decision| strangers::noted(s, with_remarks(s, decision)))
 }
 
 /// Adds what is known of this instance's future and changes nothing.

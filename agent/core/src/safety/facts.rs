@@ -198,13 +198,29 @@ impl<'a> Facts<'a> {
             return Some(name.clone());
         }
         let seen = self.memory.kept.seen.iter().find(|(id, s)| {
-            !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| self.seen.me.role.peer_url(a) == member.peer_url)
+            !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| member.peer_url == self.seen.me.role.peer_url(a))
         });
         seen.map(|(id, _)| id.clone())
     }
 
-    /// Its own, fresh answer says that it does not hold this member's data; good only where answers can be trusted.
+    /// The key that signed its answer is the one under which its agent was heard at first.
+    pub(super) fn signs_as_before(&self, id: &InstanceId) -> bool {
+        let key = self.peer(id).and_then(|p| p.signed_by);
+        key.is_some() && !self.has_another_key(id)
+    }
+
+    /// Its agent was heard under a key that did not sign its answer now.
+    pub(super) fn has_another_key(&self, id: &InstanceId) -> bool {
+        self.peer(id).zip(self.memory.heard_as.get(id)).is_some_and(|(answer, before)| answer.signed_by != Some(before.key))
+    }
+
+    /// Its own, fresh answer says that it does not hold this member's data; good only where answers can be trusted, and signed as before.
     pub(super) fn denies(&self, id: &InstanceId, member: MemberId) -> bool {
+        self.says_it_lacks(id, member) && self.signs_as_before(id)
+    }
+
+    /// The same under any key, or none: good where a quorum goes on without that member, so that nothing is lost with it.
+    pub(super) fn says_it_lacks(&self, id: &InstanceId, member: MemberId) -> bool {
         let denied = match self.peer(id).map(|p| &p.data) {
             Some(DataClaim::None) => true,
             Some(DataClaim::Holds { member: held, .. }) => *held != member,

@@ -20,7 +20,7 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
         Start::Found { generation, token } => found(f, *generation, token),
         Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
         Start::JoinServer { generation, .. } => join_server(f, *generation),
-        Start::Worker { server } => node::start_worker(f, *server),
+        Start::Worker { server, authority } => node::start_worker(f, *server, *authority),
         Start::Resume { loopback_only, server } => {
             let names_one = server.is_some() || *loopback_only || f.seen.kubernetes.points_at.is_none();
             require(names_one, "its configuration names another server, and would name none")?;
@@ -68,6 +68,10 @@ fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
     require(record.etcd_cluster == Some(membership.cluster), "the cluster that answers is not the charter's")?;
     let url = f.seen.me.role.peer_url(f.seen.me.address);
     require(membership.members.iter().any(|m| m.peer_url == url && m.learner && m.name.is_none()), "it was not added as a learner")?;
+    require(
+        membership.members.iter().all(|m| m.peer_url.url().is_some()),
+        "a member is a stranger, whose address is nobody's to write down",
+    )?;
     require(membership.members.len() == listed, "the member list is not the quorum's")
 }
 

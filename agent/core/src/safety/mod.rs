@@ -73,10 +73,10 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         // Whether an operator wants it was asked above.
         Step::SetPause { .. } | Step::ClearPause { .. } => f.membership().map(drop),
         Step::ForgetOrder => founding::forget_order(f),
-        Step::AddLearner { peer_url, .. } => membership::add(f, peer_url),
+        Step::AddLearner { peer_url, .. } => membership::add(f, *peer_url),
         Step::Promote { member, .. } => membership::promote(f, *member),
         Step::RemoveMember { member, .. } => membership::remove(f, *member),
-        Step::UpdatePeerUrl { member, peer_url, .. } => membership::update_peer_url(f, *member, peer_url),
+        Step::UpdatePeerUrl { member, peer_url, .. } => membership::update_peer_url(f, *member, *peer_url),
         Step::MoveLeader { to, .. } => membership::move_leader(f, *to),
         Step::ReportUnhealthy => membership::report_unhealthy(f),
         Step::Node(step) => node::step(f, step),

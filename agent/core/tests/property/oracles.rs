@@ -6,8 +6,9 @@ mod snapshots;
 
 use quorate_core::charter::{Origin, Record};
 use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Order;
-use quorate_core::observation::{LifecycleState, ShutdownKind, Transition};
+use quorate_core::observation::{LifecycleState, Member, ShutdownKind, Transition};
 use quorate_core::plan::{HookResult, Start, Step, StopReason, peer_url};
 use quorate_core::policy::Recovery;
 
@@ -48,7 +49,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
             must(f.stored().is_some_and(|r| r.etcd_cluster == f.cluster()), "the new generation is not established")
         }
         Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
-        Step::AddLearner { peer_url, .. } => add(&f, peer_url),
+        Step::AddLearner { peer_url, .. } => add(&f, *peer_url),
         Step::Promote { member, .. } => promote(&f, *member),
         Step::RemoveMember { member, .. } => remove(&f, *member),
         Step::MoveLeader { to, .. } => {
@@ -102,10 +103,10 @@ pub(crate) fn volume<'a>(f: &Facts<'a>, member: MemberId) -> Result<&'a Record, 
     Ok(record)
 }
 
-fn add(f: &Facts<'_>, url: &str) -> Judgement {
+fn add(f: &Facts<'_>, url: MemberUrl) -> Judgement {
     must(f.holds_lock(), "the lock is not held")?;
     must(f.is_the_charters_cluster(), "another etcd cluster answers than the charter's")?;
-    must(*url == *peer_url(f.w.seen.me.address), "it adds another")?;
+    must(url == peer_url(f.w.seen.me.address), "it adds another")?;
     must(f.learners()?.is_empty(), "a learner is there already")?;
     must(f.voters()?.iter().all(|id| f.is_healthy(*id)), "a voter does not answer")?;
     must(f.disk_is_empty() && !f.is_leaving(), "it holds data, or is leaving")
@@ -154,6 +155,7 @@ fn start_member(f: &Facts<'_>, start: &Start) -> Judgement {
             must(f.disk_is_empty(), "there is data")?;
             let me = peer_url(f.w.seen.me.address);
             must(f.members()?.iter().any(|m| m.learner && m.name.is_none() && m.peer_url == me), "it was not added")?;
+            must(!f.members()?.iter().any(Member::is_stranger), "a stranger's address would be written down")?;
             must(f.can_trust(), "the charter cannot be trusted")?;
             must(f.stored().is_some_and(|r| r.generation == *generation && f.is_established(r)), "no established generation permits it")
         }

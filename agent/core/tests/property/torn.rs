@@ -9,9 +9,10 @@ mod snapshots;
 
 use std::time::Duration;
 
+use quorate_core::agent_key::AgentKey;
 use quorate_core::charter::Record;
 use quorate_core::ids::Generation;
-use quorate_core::memory::{Beat, LearnerWatch, Order, Seen};
+use quorate_core::memory::{Beat, HeardAs, LearnerWatch, Order, Seen};
 use quorate_core::observation::{ControlPlane, DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
 use quorate_core::pausing::{Pausing, Wish};
 use quorate_core::policy::{OnFailedLeave, Recovery};
@@ -135,6 +136,7 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
         control_plane: ControlPlane::default(),
         leaving,
         leave_within_ms: None,
+        signed_by: if dice.one_in(plot.calm) { dice.flip().then(|| key(99)) } else { Some(key(index)) },
     }
 }
 
@@ -149,6 +151,10 @@ fn pausing(w: &mut World, dice: &mut Dice<'_>) {
     };
     w.memory.kept.pausing = Pausing { own: own.filter(|_| dice.flip()), cluster, overridden, wish };
     w.seen.etcd.pause = if dice.flip() { Reading::Fresh(read, NOW) } else { Reading::unknown("no quorum") };
+}
+
+fn key(whose: usize) -> AgentKey {
+    AgentKey::new([u8::try_from(whose).unwrap(); 32])
 }
 
 fn order(dice: &mut Dice<'_>) -> Option<Order> {
@@ -179,6 +185,11 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         }
         let heard = *dice.pick(&[0, 1, 30, 61, 300]);
         w.memory.heard.insert(instance(index), ago(heard));
+        if dice.flip() {
+            let key = key(index);
+            let held = dice.flip().then(|| (cluster(1 + dice.below(2)), member(index, dice.below(2))));
+            w.memory.heard_as.insert(instance(index), HeardAs { key, held });
+        }
     }
     w.memory.joining = Duration::from_secs(*dice.pick(&[0, 0, 599, 700]));
     w.memory.starts = (0..dice.below(6)).map(|n| ago(n * 20 + 1)).collect();

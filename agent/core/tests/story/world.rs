@@ -104,7 +104,7 @@ impl World {
             "spot" | "rebalance" | "scheduled" | "imds" => self.notices.set(verb, words, self.now),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words, self.me.role),
             "callers" => self.callers = Words::items(words.rest()).filter(|item| *item != "none").map(Into::into).collect(),
-            "node" | "nodes" | "servers" | "points-at" | "drain" => self.kubernetes.set(verb, words),
+            "node" | "nodes" | "servers" | "points-at" | "authority" | "drain" => self.kubernetes.set(verb, words),
             "snapshots" => self.snapshots.set(words, self.now),
             "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),

@@ -9,6 +9,7 @@ use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use quorate_core::charter::State;
 use quorate_core::ids::{EtcdClusterId, MemberId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Memory;
 use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
 use quorate_core::pausing::Pause;
@@ -41,7 +42,7 @@ impl EtcdObserver {
     pub(super) fn new(settings: &Settings, world: &World) -> Self {
         Self {
             world: world.clone(),
-            own_url: world.me.role.client_url(world.me.address),
+            own_url: text(world.me.role.client_url(world.me.address)),
             founding_url: world.founding_url(settings),
             membership: Reading::unknown("etcd was not asked yet"),
             local_list: Reading::unknown("etcd was not asked yet"),
@@ -95,8 +96,8 @@ impl EtcdObserver {
         let record = memory.kept.record.as_ref().filter(|r| r.state == State::Established);
         let listed = record.into_iter().flat_map(|r| &r.voters);
         let address = |id| memory.kept.seen.get(id).and_then(|seen| seen.address);
-        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(|address| self.world.me.role.client_url(address)).collect();
-        let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.clone()));
+        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(|address| text(self.world.me.role.client_url(address))).collect();
+        let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.map(text)));
         self.known_urls.extend(members);
         self.known_urls.remove(&self.own_url);
     }
@@ -169,7 +170,7 @@ impl EtcdObserver {
             .into_iter()
             .flatten()
             .filter(|m| !statuses.contains_key(&m.id))
-            .filter_map(|m| m.client_url.clone().map(|url| (m.id, url)))
+            .filter_map(|m| m.client_url.map(|url| (m.id, text(url))))
             .filter(|(_, url)| own.is_some() || *url != self.own_url)
             .collect();
         let asks = others.iter().map(|(_, url)| self.world.etcd.status(url));
@@ -196,6 +197,10 @@ fn own_limit(local: &Local, now: Timestamp) -> Duration {
 const STARTING: Duration = Duration::from_secs(5);
 const STARTING_ANSWER: Duration = Duration::from_millis(250);
 const STATUS_ANSWER: Duration = Duration::from_secs(1);
+
+fn text(url: MemberUrl) -> Arc<str> {
+    url.to_string().into()
+}
 
 async fn ask_one(world: &World, url: &str) -> Result<QuorumWord, String> {
     match tokio::time::timeout(ANSWER, world.etcd.membership(url, &world.me.instance)).await {

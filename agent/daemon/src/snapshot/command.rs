@@ -59,7 +59,7 @@ async fn charter(world: &World) -> anyhow::Result<Record> {
 
 async fn take(world: &World, snapshots: &Snapshots, clock: Clock) -> anyhow::Result<ExitCode> {
     let record = charter(world).await?;
-    let via = Via { member: MemberId(0), url: world.me.role.client_url(world.me.address) };
+    let via = Via::new(MemberId(0), world.me.role.client_url(world.me.address));
     let order = SnapshotOrder::of(&record, via, Trigger::Operator).filter(|_| record.state == State::Established);
     let order = order.with_context(|| format!("the cluster is not established ({record}): there is nothing to take a snapshot of"))?;
     let (tell, told) = watch::channel(Progress::default());

@@ -392,7 +392,7 @@ impl<'a> Facts<'a> {
         let at_address = || {
             let seen = self.w.memory.kept.seen.iter();
             seen.filter(|(id, _)| !self.w.memory.terminated.contains(*id))
-                .find(|(_, s)| s.address.is_some_and(|a| peer_url(a) == entry.peer_url))
+                .find(|(_, s)| s.address.is_some_and(|a| entry.peer_url == peer_url(a)))
                 .map(|(id, _)| id.clone())
         };
         entry.name.clone().or_else(at_address)
@@ -403,6 +403,21 @@ impl<'a> Facts<'a> {
         self.owner_of(entry).is_some_and(|id| self.is_gone(&id) || self.disowns(&id, entry.id))
     }
 
+    /// Somebody else may have taken its agent's port, or its agent proves nothing: it speaks, under a key that is not the one it was heard with, or none.
+    pub(crate) fn may_be_an_impostor(&self, id: &InstanceId) -> bool {
+        let Some(answer) = self.w.seen.peers.get(id).and_then(|p| p.fresh()) else { return false };
+        match (answer.signed_by, self.w.memory.heard_as.get(id)) {
+            (Some(now), Some(then)) => now != then.key,
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// It was heard under a key before, and this is not that key's word.
+    pub(crate) fn has_changed_its_key(&self, id: &InstanceId) -> bool {
+        self.may_be_an_impostor(id) && self.w.memory.heard_as.contains_key(id)
+    }
+
     /// It says itself, to be believed, that it does not hold this member's data.
     pub(crate) fn disowns(&self, id: &InstanceId, of: MemberId) -> bool {
         let denies = match self.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data) {
@@ -410,6 +425,6 @@ impl<'a> Facts<'a> {
             Some(DataClaim::Holds { member, .. }) => *member != of,
             Some(DataClaim::Unknown) | None => false,
         };
-        denies && self.w.policy.network_trusted
+        denies && self.w.policy.network_trusted && !self.may_be_an_impostor(id)
     }
 }

@@ -2,7 +2,7 @@
 
 use quorate_core::charter::Record;
 use quorate_core::memory::Order;
-use quorate_core::observation::{DataIdentity, MovedVolume, Process};
+use quorate_core::observation::{DataIdentity, MovedVolume, PeerUrl, Process};
 use quorate_core::plan::peer_url;
 use quorate_core::reading::Reading;
 
@@ -47,6 +47,6 @@ fn elsewhere(w: &mut World, dice: &mut Dice<'_>) {
     let own = w.seen.me.instance.clone();
     let Reading::Fresh(membership, _) = &mut w.seen.etcd.membership else { return };
     for entry in membership.members.iter_mut().filter(|m| m.name.as_ref() == Some(&own)) {
-        entry.peer_url = peer_url(address(1 + dice.below(2)));
+        entry.peer_url = PeerUrl::At(peer_url(address(1 + dice.below(2))));
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
-use quorate_core::observation::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
+use quorate_core::member_url::MemberUrl;
+use quorate_core::observation::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership, PeerUrl};
 use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
@@ -123,21 +124,21 @@ impl EtcdWorld {
         self.members.retain(|m| m.id != id);
     }
 
-    pub(crate) fn readdress(&mut self, id: MemberId, peer_url: &str) {
-        self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.peer_url = peer_url.into());
+    pub(crate) fn readdress(&mut self, id: MemberId, peer_url: MemberUrl) {
+        self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.peer_url = PeerUrl::At(peer_url));
     }
 
     pub(crate) fn promote(&mut self, id: MemberId) {
         self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.learner = false);
     }
 
-    pub(crate) fn at_url(&mut self, peer_url: &str) -> Option<&mut Member> {
-        self.members.iter_mut().find(|m| *m.peer_url == *peer_url)
+    pub(crate) fn at_url(&mut self, peer_url: MemberUrl) -> Option<&mut Member> {
+        self.members.iter_mut().find(|m| m.peer_url == peer_url)
     }
 
-    pub(crate) fn name(&mut self, id: MemberId, name: &InstanceId, client_url: std::sync::Arc<str>) {
+    pub(crate) fn name(&mut self, id: MemberId, name: &InstanceId, client_url: MemberUrl) {
         for member in self.members.iter_mut().filter(|m| m.id == id) {
-            (member.name, member.client_url) = (Some(name.clone()), Some(client_url.clone()));
+            (member.name, member.client_url) = (Some(name.clone()), Some(client_url));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use quorate_core::agent_key::AgentKey;
 use quorate_core::charter::Record;
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer, Server};
@@ -12,7 +13,7 @@ use quorate_core::time::Timestamp;
 
 use super::World;
 use super::etcd::INDEX;
-use crate::story::words::{Words, address_of};
+use crate::story::words::{Words, address_of, letter};
 
 #[derive(Clone, Debug)]
 enum Data {
@@ -43,6 +44,7 @@ struct Peer {
     leaving: bool,
     sees_quorum: bool,
     control_plane: ControlPlane,
+    signed_by: Option<AgentKey>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,6 +58,7 @@ impl Peers {
             remembers: remembers(words),
             leaving: words.has("leaving"),
             sees_quorum: words.has("sees-quorum"),
+            signed_by: key(words),
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
                 admits: words.after("admits").map(InstanceId::new),
@@ -109,7 +112,14 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         control_plane: peer.control_plane.clone(),
         leaving: peer.leaving,
         leave_within_ms: None,
+        signed_by: peer.signed_by,
     }
+}
+
+/// The key of this instance's agent; that of somebody else at its port (`another-key`), or none (`unsigned`).
+fn key(words: &Words<'_>) -> Option<AgentKey> {
+    let letter = letter(&InstanceId::new(words.nth(0)));
+    (!words.has("unsigned")).then(|| AgentKey::new([if words.has("another-key") { 0xff } else { letter }; 32]))
 }
 
 fn phase(words: &Words<'_>) -> Phase {

@@ -7,6 +7,7 @@ use etcd_client::{Certificate, Identity, TlsOptions};
 use quorate_core::ids::InstanceId;
 
 use super::EtcdError;
+use super::membership::instance_of_name;
 use crate::adapters::host::Stamp;
 
 /// The files with which a distribution's etcd is reached. They are made and renewed by the distribution.
@@ -45,11 +46,11 @@ pub(super) fn host(url: &str) -> &str {
 }
 
 /// Whose member this is. A distribution names it `<node>-<8 hex digits>` (k3s `pkg/etcd`, `setName`), and the node is the instance. A name
-/// that was not made so stays as it is.
-pub(super) fn instance_of(name: &str) -> InstanceId {
+/// that is no instance's either way is a stranger's.
+pub(super) fn instance_of(name: &str) -> Option<InstanceId> {
     let random = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let node = name.rsplit_once('-').filter(|(node, suffix)| random(suffix) && node.starts_with("i-"));
-    InstanceId::new(node.map_or(name, |(node, _)| node))
+    instance_of_name(node.map_or(name, |(node, _)| node))
 }
 
 #[cfg(test)]
@@ -59,16 +60,16 @@ mod tests {
     #[test]
     fn a_member_is_its_instances() {
         for (name, instance) in [
-            ("i-0123456789abcdef0-1a2b3c4d", "i-0123456789abcdef0"),
-            ("i-0123456789abcdef0", "i-0123456789abcdef0"),
-            ("i-12345678-00000000", "i-12345678"),
+            ("i-0123456789abcdef0-1a2b3c4d", Some("i-0123456789abcdef0")),
+            ("i-0123456789abcdef0", Some("i-0123456789abcdef0")),
+            ("i-12345678-00000000", Some("i-12345678")),
             // An instance of before 2016, and no suffix.
-            ("i-12345678", "i-12345678"),
-            ("i-0a1-1A2B3C4D", "i-0a1-1A2B3C4D"),
-            ("i-0a1-1a2b3c4", "i-0a1-1a2b3c4"),
-            ("ip-10-0-0-5-1a2b3c4d", "ip-10-0-0-5-1a2b3c4d"),
+            ("i-12345678", Some("i-12345678")),
+            ("i-0a1-1A2B3C4D", None),
+            ("i-0a1-1a2b3c4", None),
+            ("ip-10-0-0-5-1a2b3c4d", None),
         ] {
-            assert_eq!(instance_of(name).as_str(), instance);
+            assert_eq!(instance_of(name), instance.map(InstanceId::new), "{name}");
         }
     }
 

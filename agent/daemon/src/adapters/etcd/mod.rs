@@ -38,7 +38,7 @@ const STATUS_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Etcd {
     endpoints: Endpoints,
-    names: fn(&str) -> InstanceId,
+    names: fn(&str) -> Option<InstanceId>,
     call_timeout: Duration,
     clock: Clock,
     held: std::sync::Mutex<Option<Held>>,
@@ -48,7 +48,7 @@ impl Etcd {
     /// Quorate's own etcd, in plain HTTP. No connection yet. `call_timeout` bounds every call but a status, which is bounded by one second.
     #[must_use]
     pub fn new(call_timeout: Duration, clock: Clock) -> Self {
-        Self::reached(None, InstanceId::new, call_timeout, clock)
+        Self::reached(None, membership::instance_of_name, call_timeout, clock)
     }
 
     /// The etcd in a distribution's servers, over TLS with these files, which are read again whenever they change. Until they are there for
@@ -58,7 +58,7 @@ impl Etcd {
         Self::reached(Some(files), credentials::instance_of, call_timeout, clock)
     }
 
-    fn reached(files: Option<CredentialFiles>, names: fn(&str) -> InstanceId, call_timeout: Duration, clock: Clock) -> Self {
+    fn reached(files: Option<CredentialFiles>, names: fn(&str) -> Option<InstanceId>, call_timeout: Duration, clock: Clock) -> Self {
         Self { endpoints: Endpoints::new(clock, files), names, call_timeout, clock, held: std::sync::Mutex::default() }
     }
 }

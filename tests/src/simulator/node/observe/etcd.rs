@@ -1,9 +1,9 @@
 //! The etcd cluster, through any member that answers with quorum; and each member's own word.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::EtcdClusterId;
+use quorate_core::member_url::MemberUrl;
 use quorate_core::observation::{Lock, Member};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -97,7 +97,7 @@ impl World {
             let server = &self.etcd.servers[host];
             let is_known = || {
                 known.iter().any(|(_, address)| *address == server.address)
-                    || listed.iter().any(|m| m.client_url.as_ref() == Some(&server.client_url))
+                    || listed.iter().any(|m| m.client_url == Some(server.client_url))
             };
             if host != n && self.etcd.serves_remote(host) && self.reaches(n, host) && is_known() {
                 hosts.push(host);
@@ -142,7 +142,7 @@ impl World {
         false
     }
 
-    fn answers_status(&self, n: usize, host: usize, url: Option<&Arc<str>>) -> bool {
+    fn answers_status(&self, n: usize, host: usize, url: Option<&MemberUrl>) -> bool {
         let here = host == n || (self.etcd.serves_remote(host) && self.reaches(n, host));
         here && url.is_none_or(|url| *url == self.etcd.servers[host].client_url)
     }

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_joiner_starts_with_the_list_that_it_was_given() {
-        let initial_cluster = vec![("i-0".to_owned(), "http://10.0.0.4:2380".into()), ("i-1".to_owned(), "http://10.0.0.5:2380".into())];
+        let initial_cluster =
+            vec![("i-0".to_owned(), "http://10.0.0.4:2380".parse().unwrap()), ("i-1".to_owned(), "http://10.0.0.5:2380".parse().unwrap())];
         let line = line(&Start::Join { generation: Generation(1), initial_cluster }, V34, None);
         assert!(has(&line, "--initial-cluster=i-0=http://10.0.0.4:2380,i-1=http://10.0.0.5:2380"), "{line:?}");
         assert!(has(&line, "--initial-cluster-state=existing"));
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn a_distributions_start_is_none_of_etcds() {
         let (generation, server) = (Generation(1), "10.0.0.4".parse().unwrap());
-        for how in [Start::JoinServer { generation, server }, Start::Worker { server }] {
+        for how in [Start::JoinServer { generation, server }, Start::Worker { server, authority: None }] {
             assert!(matches!(arguments(&spec(), &how, V34, None), Err(ServiceError::Unfit { program: "etcd", .. })), "{how:?}");
         }
     }
