@@ -38,6 +38,8 @@ mod total_loss;
 mod traces;
 #[path = "lab_etcd/trash.rs"]
 mod trash;
+#[path = "lab_etcd/versions.rs"]
+mod versions;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
 #[path = "lab_etcd/zones.rs"]

@@ -7,6 +7,7 @@ pub mod alias;
 pub mod cadence;
 pub mod charter;
 pub mod drain;
+pub mod etcd_version;
 pub mod ids;
 pub mod memory;
 pub mod observation;

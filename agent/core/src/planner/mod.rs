@@ -24,6 +24,7 @@ mod retire;
 mod serve;
 mod snapshots;
 mod targets;
+mod version;
 mod worker;
 
 use crate::memory::Memory;
@@ -43,6 +44,7 @@ pub(crate) use learner::watched_learner;
 pub(crate) use recover::{facts_of_recovery, loses_quorum_for_good};
 pub(crate) use restore::{of_lineage, why_not};
 pub(crate) use retire::nobody_is_served;
+pub(crate) use version::refusal;
 pub(crate) use worker::lacks_server;
 
 /// One rule: a name for reports and tests, and what it decides when it applies.
@@ -134,6 +136,7 @@ fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
 pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
     let situation = Situation::new(observation, memory, policy, now);
     let (name, decision) = decide(&situation);
+    let decision = version::guard(&situation, decision);
     with_lock(&situation, name, snapshots::before_change(&situation, decision))
 }
 

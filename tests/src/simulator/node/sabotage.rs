@@ -27,6 +27,8 @@ impl Agent {
                         data: DataClaim::None,
                         quorum: None,
                         control_plane: ControlPlane::default(),
+                        etcd: None,
+                        refused: None,
                         leaving: false,
                         leave_within_ms: None,
                     };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use quorate_core::charter::Record;
+use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer, Server};
 use quorate_core::reading::Reading;
@@ -43,6 +44,8 @@ struct Peer {
     leaving: bool,
     sees_quorum: bool,
     control_plane: ControlPlane,
+    etcd: Option<EtcdVersion>,
+    refused: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,6 +59,8 @@ impl Peers {
             remembers: remembers(words),
             leaving: words.has("leaving"),
             sees_quorum: words.has("sees-quorum"),
+            etcd: words.after("etcd").and_then(EtcdVersion::parse),
+            refused: words.has("refused"),
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
                 admits: words.after("admits").map(InstanceId::new),
@@ -107,6 +112,8 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         data,
         quorum,
         control_plane: peer.control_plane.clone(),
+        etcd: peer.etcd,
+        refused: peer.refused.then_some(StartRefusal::Version),
         leaving: peer.leaving,
         leave_within_ms: None,
     }
