@@ -42,6 +42,8 @@ mod traces;
 mod trash;
 #[path = "lab_etcd/typed.rs"]
 mod typed;
+#[path = "lab_etcd/versions.rs"]
+mod versions;
 #[path = "lab_etcd/warm.rs"]
 mod warm;
 #[path = "lab_etcd/writer.rs"]

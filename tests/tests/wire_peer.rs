@@ -33,6 +33,8 @@ fn answer(phase: Phase) -> PeerAnswer {
         data: DataClaim::None,
         quorum: None,
         control_plane: ControlPlane::default(),
+        etcd: None,
+        refused: None,
         leaving: false,
         leave_within_ms: None,
         signed_by: None,

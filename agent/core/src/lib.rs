@@ -9,6 +9,7 @@ pub mod authority;
 pub mod cadence;
 pub mod charter;
 pub mod drain;
+pub mod etcd_version;
 pub mod ids;
 pub mod member_url;
 pub mod memory;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::charter::{Record, State};
+use crate::etcd_version::StartRefusal;
 use crate::ids::{GroupName, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
 use crate::observation::{HookRef, Saved};
 use crate::pausing::Pausing;
@@ -216,6 +217,10 @@ pub struct Memory {
     pub acted: Option<Timestamp>,
     /// Starts of the member's process.
     pub starts: Vec<Timestamp>,
+    /// Why this node's etcd is not started, if no waiting would mend it, and since when.
+    pub refused: Option<(StartRefusal, Timestamp)>,
+    /// While this node leaves: when a newcomer last said that its etcd is refused. The patience for a replacement counts from there.
+    pub newcomer_refused: Option<Timestamp>,
     /// The claim that this run of the agent made, and when: the others are asked again after it.
     pub claimed: Option<(u64, Timestamp)>,
     /// Since when the local member has run without answering.
@@ -287,6 +292,8 @@ impl Memory {
             deregistrations: BTreeMap::new(),
             acted: None,
             starts: Vec::new(),
+            refused: None,
+            newcomer_refused: None,
             claimed: None,
             local_silent: None,
             local_answered: None,

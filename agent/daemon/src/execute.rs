@@ -158,7 +158,11 @@ impl Executor {
         if let Some(Err(error)) = label.as_ref().map(prepare) {
             return Outcome::Refused(chain(&error));
         }
-        of(self.world.service.start(start).await)
+        match self.world.service.start(start).await {
+            // It was started, and ended at once: the next look finds it stopped.
+            Err(error @ ServiceError::NotStarted { .. }) => Outcome::Unclear(chain(&error)),
+            started => of(started),
+        }
     }
 
     /// etcd ends by itself once it learns that its member was removed, and then nobody had to stop it: it is kept down here too.

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, sdk};
 use crate::adapters::distribution::{self, Distribution};
-use crate::adapters::etcd::Etcd;
+use crate::adapters::etcd::{Etcd, VersionClient};
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
 use crate::adapters::object_store::{CharterStore, PublishedStore, SnapshotStore, StoreError};
@@ -52,6 +52,8 @@ pub struct World {
     pub drill: Arc<DrillPlace>,
     /// etcd.
     pub etcd: Arc<Etcd>,
+    /// What etcd's members say of their cluster's version; none where a distribution brings them.
+    pub etcd_versions: Option<VersionClient>,
     /// The other agents.
     pub peers: Arc<PeerClient>,
     /// What runs etcd.
@@ -105,6 +107,7 @@ impl World {
             snapshots,
             published,
             drill,
+            etcd_versions: if resolved.me.role == Role::Etcd { Some(VersionClient::new()?) } else { None },
             peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,

@@ -9,6 +9,7 @@ use quorate::cycle::Cycle;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory, Seen};
+use quorate_core::observation::Installed;
 use quorate_core::observation::{
     Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, PeerUrl,
     Server, SnapshotsView,
@@ -96,9 +97,24 @@ fn seen(role: Role) -> Observation {
         store: unknown(),
         peers: BTreeMap::new(),
         callers: [].into(),
-        local: Local { data: unknown(), moved: None, ran_this_boot: true, superseded: false, process: unknown(), shutdown: None },
+        local: Local {
+            data: unknown(),
+            moved: None,
+            ran_this_boot: true,
+            superseded: false,
+            process: unknown(),
+            etcd: Installed::unknown("nothing is known"),
+            shutdown: None,
+        },
         snapshots: SnapshotsView::none("nothing is known"),
-        etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
+        etcd: EtcdView {
+            membership: unknown(),
+            local_list: unknown(),
+            statuses: [].into(),
+            lock: unknown(),
+            pause: unknown(),
+            version: unknown(),
+        },
         kubernetes: KubernetesView::none(),
     }
 }
@@ -131,6 +147,8 @@ pub(crate) fn peer(cycle: &mut Cycle, n: u8, leaving: bool, servers: &[u8]) {
         data: DataClaim::None,
         quorum: None,
         control_plane: ControlPlane { servers: servers.iter().map(|n| server(*n)).collect(), ..ControlPlane::default() },
+        etcd: None,
+        refused: None,
         leaving,
         leave_within_ms: None,
         signed_by: None,

@@ -3,7 +3,7 @@
 use crate::cadence;
 use crate::charter::{Record, StoreView};
 use crate::ids::InstanceId;
-use crate::observation::{Ec2Answer, Ec2State, FetchFailure, Observation, Process, Taken};
+use crate::observation::{DataClaim, Ec2Answer, Ec2State, FetchFailure, Observation, PeerAnswer, Process, Taken};
 use crate::planner;
 use crate::policy::Policy;
 use crate::reading::Reading;
@@ -27,6 +27,7 @@ impl Memory {
         self.absorb_snapshots(seen, now);
         self.absorb_final_snapshot(seen, policy, now);
         self.absorb_lasting(seen, policy, now);
+        self.absorb_refusals(seen, policy, now);
         self.absorbed = Some(now);
     }
 
@@ -188,6 +189,15 @@ impl Memory {
         if self.kept.record.as_ref().is_none_or(|known| known.number < record.number) {
             self.kept.record = Some(record);
         }
+    }
+
+    /// A launch that is refused for its version lasts but seconds: its leaver remembers when it heard of one.
+    fn absorb_refusals(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        let refusal = planner::refusal(&Situation::new(seen, self, policy, now));
+        self.refused = refusal.map(|why| self.refused.filter(|(known, _)| *known == why).unwrap_or((why, now)));
+        let newcomer = |answer: &PeerAnswer| answer.refused.is_some() && answer.data == DataClaim::None;
+        let heard = seen.peers.values().filter(|reading| reading.fresh().is_some_and(newcomer)).filter_map(Reading::at).max();
+        self.newcomer_refused = self.newcomer_refused.max(heard).filter(|_| self.leaving.is_some());
     }
 
     fn absorb_lasting(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {

@@ -59,9 +59,12 @@ impl Memory {
                 // Whoever is served again may write what the snapshot lacks.
                 self.retiring = matches!(start, Start::Alone);
                 self.final_snapshot = None;
-                self.starts.push(now);
+                // What was refused did not start: it says nothing of whether the member is broken.
+                if !matches!(outcome, Outcome::Refused(_)) {
+                    self.starts.push(now);
+                }
                 // A start that ends at once must not be tried in a tight loop: each one waits longer.
-                let count = u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
+                let count = u32::try_from(self.starts.len()).unwrap_or(u32::MAX).max(1);
                 self.not_before.insert("start", now + policy.retry * count.saturating_mul(2));
             }
             Step::StopMember(reason) if done && *reason != StopReason::NotAnswering => {

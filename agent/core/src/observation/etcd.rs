@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::etcd_version::EtcdVersion;
 use crate::ids::{EtcdClusterId, InstanceId, MemberId};
 use crate::member_url::MemberUrl;
 use crate::pausing::Pause;
@@ -155,6 +156,8 @@ pub struct MemberStatus {
     pub revision: Option<u64>,
     /// Alarms that it reports.
     pub alarms: Vec<Alarm>,
+    /// Its own minor release.
+    pub version: Option<EtcdVersion>,
 }
 
 /// The cluster-wide lock, an etcd lease. A courtesy between agents: etcd's strict-reconfig-check is the backstop.
@@ -189,4 +192,7 @@ pub struct EtcdView {
     pub lock: Reading<Lock>,
     /// The cluster's pause, read with the lock; `None` inside: it is not paused.
     pub pause: Reading<Option<Pause>>,
+    /// The cluster's version, as the member says through which the quorum's word came. etcd raises it to the lowest of its members' within seconds, and
+    /// never while one of them cannot be asked; until then a member that restarts may be of the lower one.
+    pub version: Reading<EtcdVersion>,
 }

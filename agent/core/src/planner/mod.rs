@@ -26,6 +26,7 @@ mod serve;
 mod snapshots;
 mod strangers;
 mod targets;
+mod version;
 mod worker;
 
 use crate::memory::Memory;
@@ -46,6 +47,7 @@ pub(crate) use prune::{others_may_have_acted_until, place_of_the_dead};
 pub(crate) use recover::{facts_of_recovery, loses_quorum_for_good};
 pub(crate) use restore::{of_lineage, why_not};
 pub(crate) use retire::nobody_is_served;
+pub(crate) use version::refusal;
 pub(crate) use worker::lacks_server;
 
 /// One rule: a name for reports and tests, and what it decides when it applies.
@@ -137,6 +139,7 @@ fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
 pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
     let situation = Situation::new(observation, memory, policy, now);
     let (name, decision) = decide(&situation);
+    let decision = version::guard(&situation, decision);
     with_lock(&situation, name, snapshots::before_change(&situation, decision))
 }
 

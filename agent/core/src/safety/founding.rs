@@ -12,7 +12,7 @@ use crate::snapshot::{Stored, Trigger};
 
 use super::facts::Facts;
 use super::giving_up::{gives_up_data, has_waited, is_lost, orders_snapshot, orders_survivor, own_list_is_lost, own_status};
-use super::{Verdict, local, require, snapshots};
+use super::{Verdict, local, require, snapshots, version};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
@@ -107,6 +107,11 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;
     if !matches!(record.origin, Origin::Survivor { .. }) {
         stands(f)?;
+    }
+    match &record.origin {
+        Origin::Empty | Origin::Fresh => version::founds(f)?,
+        Origin::Survivor { .. } => version::restores_own(f)?,
+        Origin::Snapshot { key } => version::restores(f, key)?,
     }
     origin(f, record, highest)?;
     everyone_consents(f, record)

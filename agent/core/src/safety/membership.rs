@@ -8,7 +8,7 @@ use crate::quorum;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, hooks, notices, require};
+use super::{Verdict, hooks, notices, require, version};
 
 const NO_LOCK: &str = "the lock is not held for long enough";
 
@@ -19,6 +19,7 @@ pub(super) fn add(f: &Facts<'_>, url: MemberUrl) -> Verdict {
     require(url == peer_url(f.seen.me.address), "it adds another than itself")?;
     require(f.memory.leaving.is_none(), "it is leaving")?;
     require(f.disk_is_empty(), "its disk holds data")?;
+    version::joins(f)?;
     require(membership.members.iter().all(|m| !m.learner && !f.is_mine(m)), "another change is in flight, or it is listed already")?;
     require(membership.voters().all(|m| f.answers(m.id)), "a voter does not answer")
 }
@@ -85,10 +86,10 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(quorum::survives_removal(membership.voters().count(), healthy), "the rest would have no healthy quorum")
 }
 
-/// Its own voter: on the way out, or one whose data this disk does not hold, or one that stays broken.
+/// Its own voter: on the way out, or one whose data this disk does not hold, or one that stays broken, by no cause that another start would meet again.
 fn may_remove_own(f: &Facts<'_>, member: MemberId) -> bool {
     let held = f.seen.local.data.fresh().is_none() || f.data().is_some_and(|d| d.member == Some(member));
-    let broken = f.is_stopped() && f.memory.starts.len() > f.policy.broken_restarts as usize;
+    let broken = f.is_stopped() && f.memory.starts.len() > f.policy.broken_restarts as usize && version::may_be_broken(f);
     notices::is_told_to_leave(f) || !held || broken
 }
 

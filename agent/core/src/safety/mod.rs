@@ -25,6 +25,7 @@ mod notices;
 mod pause;
 mod snapshots;
 mod targets;
+mod version;
 
 use crate::memory::Memory;
 use crate::observation::Observation;

@@ -3,6 +3,7 @@
 mod facts;
 mod founding;
 mod snapshots;
+mod versions;
 
 use quorate_core::charter::{Origin, Record};
 use quorate_core::ids::{InstanceId, MemberId};
@@ -22,6 +23,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
     let f = Facts::new(w);
     let harmless = matches!(step, Step::Heartbeat { .. } | Step::ReleaseLock { .. } | Step::SetPause { .. } | Step::ClearPause { .. });
     must(harmless || !f.is_paused(), "an operator has paused it")?;
+    versions::judge(step, &f)?;
     match step {
         Step::Heartbeat { hook } => must(hook.group == w.seen.me.group, "the hook is another group's"),
         Step::CompleteHook { hook, instance, result } => complete(&f, &hook.name.to_string(), instance, *result),
@@ -139,7 +141,7 @@ fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
     }
     must(own || departed, "the voter is another's, and has not departed")?;
     must(
-        !own || (f.is_leaving() && f.is_told_to_leave()) || f.is_broken() || f.knows_disk(),
+        !own || (f.is_leaving() && f.is_told_to_leave()) || (f.is_broken() && versions::another_start_may_help(f)) || f.knows_disk(),
         "it is this node's own, and whether its data is there is not known",
     )?;
     let rest: Vec<MemberId> = f.voters()?.into_iter().filter(|id| *id != member).collect();

@@ -6,6 +6,7 @@ mod moved;
 mod notices;
 mod records;
 mod snapshots;
+mod versions;
 
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     snapshots::snapshots(&mut w, dice);
     moved::moved(&mut w, &plot, dice);
     etcd::out_of_space(&mut w, dice);
+    versions::versions(&mut w, &plot, dice);
     w
 }
 
@@ -93,6 +95,7 @@ fn local(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
                 cluster: written.then(|| cluster(usize::try_from(generation.0).unwrap() + 1)),
                 member: written.then(|| member(0, life)),
                 generation: (!dice.one_in(15)).then_some(generation),
+                version: None,
             })
         }
     };
@@ -134,6 +137,8 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
         data,
         quorum,
         control_plane: ControlPlane::default(),
+        etcd: None,
+        refused: None,
         leaving,
         leave_within_ms: None,
         signed_by: if dice.one_in(plot.calm) { dice.flip().then(|| key(99)) } else { Some(key(index)) },

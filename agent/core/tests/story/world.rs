@@ -106,7 +106,7 @@ impl World {
             "callers" => self.callers = Words::items(words.rest()).filter(|item| *item != "none").map(Into::into).collect(),
             "node" | "nodes" | "servers" | "points-at" | "authority" | "drain" => self.kubernetes.set(verb, words),
             "snapshots" => self.snapshots.set(words, self.now),
-            "disk" | "process" | "superseded" | "reboot" => self.machine.set(verb, words),
+            "disk" | "process" | "binary" | "superseded" | "reboot" => self.machine.set(verb, words),
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
             "peer" => self.peers.set(words),
             "time" => self.pass(words.duration(words.nth(0))),

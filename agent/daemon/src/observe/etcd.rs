@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use quorate_core::charter::State;
+use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::{EtcdClusterId, MemberId};
 use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Memory;
@@ -33,6 +34,7 @@ pub(super) struct EtcdObserver {
     local_list: Reading<Vec<Member>>,
     lock: Reading<Lock>,
     pause: Reading<Option<Pause>>,
+    version: Reading<EtcdVersion>,
     statuses: BTreeMap<MemberId, Reading<MemberStatus>>,
     /// Voters' endpoints that peers or earlier lists named.
     known_urls: BTreeSet<Arc<str>>,
@@ -48,6 +50,7 @@ impl EtcdObserver {
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),
             pause: Reading::unknown("etcd was not asked yet"),
+            version: Reading::unknown("etcd was not asked yet"),
             statuses: BTreeMap::new(),
             known_urls: BTreeSet::new(),
         }
@@ -64,6 +67,7 @@ impl EtcdObserver {
         let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
         let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), goes, wanted).await;
         self.take_quorum(found, now);
+        self.version = self.ask_version(own.as_ref()).await.map_or_else(Reading::unknown, |version| Reading::Fresh(version, now));
         self.local_list = match &own {
             Some(url) if self.membership.fresh().is_none() && own_status.is_ok() => {
                 of_this_cycle(self.world.etcd.local_list(url).await.map_err(|e| chain(&e)), None, now)
@@ -80,6 +84,7 @@ impl EtcdObserver {
             statuses: self.statuses.clone(),
             lock: self.lock.clone(),
             pause: self.pause.clone(),
+            version: self.version.clone(),
         }
     }
 
@@ -141,6 +146,15 @@ impl EtcdObserver {
             }
         }
         best
+    }
+
+    /// The cluster's version, of the member through which the quorum's word came. A distribution says itself which of its releases go together.
+    async fn ask_version(&self, own: Option<&Arc<str>>) -> Result<EtcdVersion, String> {
+        let client = self.world.etcd_versions.as_ref().ok_or("a distribution brings its own etcd")?;
+        let membership = self.membership.fresh().ok_or("no quorum answers")?;
+        let via = membership.get(membership.via).filter(|m| m.name.as_ref() != Some(&self.world.me.instance));
+        let url = via.map_or(own, |member| member.client_url.as_ref()).ok_or("the member that answers has no client address yet")?;
+        client.ask(url).await.map_err(|error| chain(&error))
     }
 
     fn take_quorum(&mut self, found: Result<QuorumWord, String>, now: Timestamp) {

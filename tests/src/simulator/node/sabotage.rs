@@ -28,6 +28,8 @@ impl Agent {
                         data: DataClaim::None,
                         quorum: None,
                         control_plane: ControlPlane::default(),
+                        etcd: None,
+                        refused: None,
                         leaving: false,
                         leave_within_ms: None,
                         signed_by: Some(AgentKey::new([0; 32])),

@@ -106,6 +106,7 @@ fn statuses(w: &mut World, plot: &Plot, dice: &mut Dice<'_>, membership: &Member
             index: applied,
             applied,
             revision: Some(applied).filter(|_| !dice.one_in(9)),
+            version: None,
             alarms: Vec::new(),
         };
         let reading = if dice.one_in(4) { Reading::unknown("silent") } else { Reading::Fresh(status, NOW) };

@@ -27,6 +27,7 @@ fn here(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         cluster: (!dice.one_in(10)).then(|| cluster(number)),
         member: Some(if dice.one_in(10) { member(1, 1) } else { voter.member }),
         generation: (!dice.one_in(10)).then_some(generation),
+        version: None,
     };
     let owner = if dice.one_in(3) { instance(1 + dice.below(plot.size.max(2) - 1)) } else { voter.instance.clone() };
     w.seen.local.moved = Some(MovedVolume { owner, data });

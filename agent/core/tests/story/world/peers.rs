@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use quorate_core::agent_key::AgentKey;
 use quorate_core::charter::Record;
+use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer, Server};
 use quorate_core::reading::Reading;
@@ -45,6 +46,8 @@ struct Peer {
     sees_quorum: bool,
     control_plane: ControlPlane,
     signed_by: Option<AgentKey>,
+    etcd: Option<EtcdVersion>,
+    refused: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -59,6 +62,8 @@ impl Peers {
             leaving: words.has("leaving"),
             sees_quorum: words.has("sees-quorum"),
             signed_by: key(words),
+            etcd: words.after("etcd").and_then(EtcdVersion::parse),
+            refused: words.has("refused"),
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
                 admits: words.after("admits").map(InstanceId::new),
@@ -110,6 +115,8 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         data,
         quorum,
         control_plane: peer.control_plane.clone(),
+        etcd: peer.etcd,
+        refused: peer.refused.then_some(StartRefusal::Version),
         leaving: peer.leaving,
         leave_within_ms: None,
         signed_by: peer.signed_by,

@@ -34,6 +34,9 @@ use tree::Database;
 /// The bucket of all revisions of all keys.
 const KEY: &[u8] = b"key";
 
+/// The bucket of what etcd notes about its cluster.
+const CLUSTER: &[u8] = b"cluster";
+
 /// The bucket of what etcd notes about itself.
 const META: &[u8] = b"meta";
 
@@ -90,6 +93,16 @@ impl Compaction {
 pub fn compaction(path: &Path) -> Result<Compaction, BackendError> {
     let (mut file, size) = OnDisk::open(path)?;
     at_once(async { Database::whole(&mut file, size).await?.compaction().await })
+}
+
+/// The cluster's version as the member applied it last, such as `3.5.0`: every etcd 3 keeps it in its own file (`clusterVersion` in the bucket `cluster`;
+/// etcd's `membership/store.go`, from 3.6 on `schema/membership.go`). `None` if none was decided yet. A handful of reads.
+///
+/// # Errors
+/// The file that cannot be read, or the page that is wrong.
+pub fn cluster_version(path: &Path) -> Result<Option<String>, BackendError> {
+    let (mut file, size) = OnDisk::open(path)?;
+    at_once(async { Database::whole(&mut file, size).await?.cluster_version().await })
 }
 
 /// Reads the whole bucket `key` of the file at `path`: a snapshot, or a stopped member's `member/snap/db`. It blocks while it reads.

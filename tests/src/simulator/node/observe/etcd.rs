@@ -8,8 +8,8 @@ use quorate_core::observation::{Lock, Member};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
-use super::super::Agent;
 use super::super::readings::{age, failed};
+use super::super::{Agent, VERSION};
 use super::{age_all, peers};
 use crate::simulator::etcd_model::Held;
 use crate::simulator::world::World;
@@ -81,6 +81,7 @@ impl World {
         agent.seen.etcd.lock = Reading::Fresh(lock, now);
         let Ok(pause) = self.etcd.pause(host, &self.network) else { return false };
         agent.seen.etcd.pause = Reading::Fresh(pause, now);
+        agent.seen.etcd.version = Reading::Fresh(VERSION, now);
         true
     }
 
@@ -159,4 +160,5 @@ fn no_quorum(agent: &mut Agent, now: Timestamp, limit: Duration, why: &'static s
     failed(&mut agent.seen.etcd.membership, now, limit, why);
     failed(&mut agent.seen.etcd.lock, now, limit, why);
     failed(&mut agent.seen.etcd.pause, now, limit, why);
+    failed(&mut agent.seen.etcd.version, now, limit, why);
 }

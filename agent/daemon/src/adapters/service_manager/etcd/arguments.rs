@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use quorate_core::plan::{Start, client_url, peer_url};
 
-use super::{EtcdVersion, MemberSpec};
+use quorate_core::etcd_version::EtcdVersion;
+
+use super::MemberSpec;
 use crate::adapters::service_manager::ServiceError;
 
 /// The URL on which a founder serves clients, and nobody else reaches it.
@@ -61,7 +63,8 @@ fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Result<Vec<St
     Ok(all)
 }
 
-fn habits(version: EtcdVersion) -> Vec<String> {
+/// The flags that the agent gives in each start, whoever the member is.
+pub(super) fn habits(version: EtcdVersion) -> Vec<String> {
     let mut all = vec!["--strict-reconfig-check=true", "--logger=zap", "--log-level=warn", "--log-outputs=stderr"];
     // Refuses to start on data that differs from the peers'. 3.6 made it a feature gate, and 3.7 dropped the old name.
     all.push(if version < (EtcdVersion { major: 3, minor: 6 }) {
