@@ -52,7 +52,8 @@ async fn strangers_do_not_blind_an_agent() -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
     let open = crowd.open();
-    ensure!(open > 0 && u64::try_from(open)? < DESCRIPTORS, "{open} strangers are connected");
+    // Those that say nothing have been cut off by now.
+    ensure!(u64::try_from(open)? < DESCRIPTORS, "{open} strangers are connected");
     let (_, metrics) = get(address, LISTEN.metrics, "/metrics").await?;
     for listener in ["peers", "health", "metrics", "control"] {
         let crowded = value(&metrics, &format!("quorate_connections_closed_total{{listener=\"{listener}\",reason=\"crowded\"}} "));
