@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use quorate_core::role::Role;
+use quorate_lab::bench::idle::{self, IdleOptions};
 use quorate_lab::bench::{self, BenchOptions};
 use quorate_lab::demo::{self, DemoOptions};
 use quorate_lab::lab::Store;
@@ -105,6 +106,27 @@ enum Bench {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// An agent beside strangers' connections that say nothing, or never finish what they say.
+    Idle {
+        /// Connections that say nothing, to each listener.
+        #[arg(long, default_value_t = 1000, value_parser = up_to_5000)]
+        idle: usize,
+        /// Connections whose request never comes to its end, to each listener.
+        #[arg(long, default_value_t = 200, value_parser = up_to_5000)]
+        slow: usize,
+        /// Rounds, quiet and crowded each; the medians are compared.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+        rounds: u8,
+        /// How long one takes.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+        seconds: u64,
+        /// etcd, 3.4 or later.
+        #[arg(long, value_name = "PATH")]
+        etcd: Option<PathBuf>,
+        /// Also the figures as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -141,6 +163,10 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
             let held = bench::run(BenchOptions { mib, rounds, store, etcd, directory, json }).await?;
             Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Bench { what: Bench::Idle { idle, slow, rounds, seconds, etcd, json } } => {
+            let held = idle::run(IdleOptions { idle, slow, rounds, seconds, etcd, json }).await?;
+            Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Up { size, etcd } => up::run(size, etcd.as_deref()).await.map(|()| ExitCode::SUCCESS),
         Command::Simulate { seed: Some(seed), .. } => replay(seed),
         Command::Simulate { seeds, from, role, seed: None } => simulate(&ranges(from, seeds, role)),
@@ -154,6 +180,11 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
 /// Workers play along with servers, and not by themselves.
 fn played(text: &str) -> Result<Role, &'static str> {
     Role::parse(text).and_then(|role| if role == Role::Worker { Err("use etcd or control-plane") } else { Ok(role) })
+}
+
+/// Traffic stays bounded.
+fn up_to_5000(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|number| *number <= 5000).ok_or("use a number up to 5000")
 }
 
 fn store(text: &str) -> Result<Store, &'static str> {

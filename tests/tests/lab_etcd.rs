@@ -6,6 +6,8 @@
 mod asked;
 #[path = "lab_etcd/crash.rs"]
 mod crash;
+#[path = "lab_etcd/crowd.rs"]
+mod crowd;
 #[path = "lab_etcd/drill.rs"]
 mod drill;
 #[path = "lab_etcd/form.rs"]

@@ -16,7 +16,6 @@ use quorate_core::report::Phase;
 use quorate_core::role::Role;
 use quorate_core::safety;
 use quorate_core::time::Timestamp;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{Instrument, error, info, info_span, warn};
@@ -34,6 +33,7 @@ use crate::execute::Executor;
 use crate::health;
 use crate::journal::Journal;
 use crate::kubernetes::Kubernetes;
+use crate::listener::{Inherited, Kind, Listeners};
 use crate::messages;
 use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
@@ -54,6 +54,8 @@ const STEPS_WITHOUT_PAUSE: u32 = 40;
 /// # Errors
 /// What it needs to run at all is missing: its state directory, its socket, its peer port, or its memory cannot be read.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    // Before anything is started that would inherit them too.
+    let inherited = Inherited::from_environment();
     let mut stop = Stop::new()?;
     let clock = Clock::start();
     let world = tokio::select! {
@@ -63,7 +65,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     // Fields of every line in the journal.
     let span = info_span!("agent", quorate.instance = %world.me.instance, quorate.cluster = %world.me.cluster);
     let life = async {
-        let mut agent = Agent::new(settings, clock, world).await?;
+        let mut agent = Agent::new(settings, clock, world, inherited)?;
         agent.run(&mut stop).await;
         Ok(())
     };
@@ -116,7 +118,7 @@ struct Agent {
 }
 
 impl Agent {
-    async fn new(settings: Settings, clock: Clock, world: World) -> anyhow::Result<Self> {
+    fn new(settings: Settings, clock: Clock, world: World, inherited: Inherited) -> anyhow::Result<Self> {
         let memory_path = settings.paths.state_dir.join("memory.json");
         let me = world.me.clone();
         let (watches, bus) = (settings.service != ServiceSettings::Exec, world.bus.clone());
@@ -132,17 +134,18 @@ impl Agent {
         let (answer, answers) = watch::channel(PeerAnswer::before_the_first_look(&memory));
         let callers = peer::Callers::default();
         let key = Arc::new(peer::SigningKey::in_dir(&settings.paths.state_dir, &me.instance)?);
-        peer::server::serve(SocketAddr::new(me.address, settings.peer_port), answers, callers.clone(), key).await?;
         std::fs::create_dir_all(&settings.paths.run_dir)?;
         let (ask, asks) = mpsc::channel(16);
         let (cycles, last_cycle) = watch::channel(None);
         let metrics = Arc::new(Metrics::new(last_cycle.clone()));
-        listen("metrics.listen", settings.metrics_listen, server::metrics(Arc::clone(&metrics))).await?;
-        listen("health.listen", settings.health_listen, health::router(last_cycle.clone(), clock)).await?;
-        server::serve(
-            &settings.paths.run_dir.join(SOCKET),
-            Sources { asks: ask, cycles: last_cycle.clone(), clock, metrics: Arc::clone(&metrics) },
-        )?;
+        let sources = Sources { asks: ask, cycles: last_cycle.clone(), clock, metrics: Arc::clone(&metrics) };
+        let mut listeners = Listeners::new(inherited, metrics.connections(), clock);
+        let peers = SocketAddr::new(me.address, settings.peer_port);
+        let listener = listeners.tcp(Kind::Peers, peers).with_context(|| {
+            format!("cannot listen for peers on {peers}: is another quorate running, or is the address not this machine's?")
+        })?;
+        peer::server::serve(listener, answers, callers.clone(), key);
+        listen(&mut listeners, &settings, &sources)?;
         beside_the_loop(&settings, &world, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
@@ -442,13 +445,21 @@ fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle, clock
     Alias::new(name, settings.kubernetes.hosts_file.clone(), settings.paths.run_dir.clone(), writer).start(cycles.clone());
 }
 
-/// Serves `router` at the address that the operator gave, if any, until the process ends.
-async fn listen(key: &str, at: Option<SocketAddr>, router: axum::Router) -> anyhow::Result<()> {
-    let Some(at) = at else { return Ok(()) };
-    let listener = TcpListener::bind(at)
-        .await
-        .with_context(|| format!("cannot listen at {key} = {at}: give an address of this machine and a free port"))?;
-    tokio::spawn(async move { axum::serve(listener, router).await });
+/// Serves until the process ends: the socket, and what the operator gave addresses for.
+fn listen(listeners: &mut Listeners, settings: &Settings, sources: &Sources) -> anyhow::Result<()> {
+    let refused = |key, at| move || format!("cannot listen at {key} = {at}: give an address of this machine and a free port");
+    if let Some(at) = settings.metrics_listen {
+        let listener = listeners.tcp(Kind::Metrics, at).with_context(refused("metrics.listen", at))?;
+        listener.serve(server::metrics(Arc::clone(&sources.metrics)), std::future::pending());
+    }
+    if let Some(at) = settings.health_listen {
+        let listener = listeners.tcp(Kind::Health, at).with_context(refused("health.listen", at))?;
+        listener.serve(health::router(sources.cycles.clone(), sources.clock), std::future::pending());
+    }
+    server::serve(listeners.unix(Kind::Control, &settings.paths.run_dir.join(SOCKET))?, sources.clone());
+    for at in listeners.left() {
+        warn!("systemd holds {at} for the agent, which is not to listen there: peer.port and ListenStream= of quorate.socket differ");
+    }
     Ok(())
 }
 

@@ -23,6 +23,7 @@ pub mod identity;
 pub mod journal;
 pub mod kubeconfig;
 pub mod kubernetes;
+pub mod listener;
 pub mod messages;
 pub mod metrics;
 pub mod notices;

@@ -9,24 +9,36 @@ use crate::config::Settings;
 
 use super::finding::Finding;
 use super::node::{Node, Port};
+use super::systemd::SOCKET;
 
-/// Everything about this instance's own address and ports.
-pub(super) fn check(address: IpAddr, node: &Node, settings: &Settings) -> Vec<Finding> {
+/// It keeps the listeners of socket units.
+const SYSTEMD: i32 = 1;
+
+/// Everything about this instance's own address and ports; systemd has some of them for the agent.
+pub(super) fn check(address: IpAddr, node: &Node, settings: &Settings, held: &[SocketAddr]) -> Vec<Finding> {
     let listeners = listening::all();
     let program = process(node, settings);
     let mut findings = vec![own_address(address)];
+    findings.extend(other_port(held, settings.peer_port));
     for port in node.parts.serves {
         let Some(number) = node.number(*port, settings) else { continue };
         let addresses = addresses(*port, node, address, settings);
         let is_taken = |at: &SocketAddr| at.port() == number && addresses.iter().any(|ip| meets(at.ip(), *ip));
         let taken = listeners.iter().find(|listener| is_taken(&listener.at));
         let ours = |owner: &Owner| match port {
-            Port::Agents => owner.name == "quorate",
+            Port::Agents => owner.name == "quorate" || (owner.pid == SYSTEMD && held.iter().any(|at| at.port() == number)),
             Port::Api | Port::Clients | Port::Members => program.is_some_and(|program| descends(owner.pid, program)),
         };
         findings.push(judge(number, taken.map(|listener| (listener.at, owner(listener.inode))), node.program(), &ours));
     }
     findings
+}
+
+/// The agent binds its own port where systemd's is another, and systemd's keeps nobody out.
+fn other_port(held: &[SocketAddr], port: u16) -> Option<Finding> {
+    let other = held.first().filter(|_| held.iter().all(|at| at.port() != port))?;
+    let remedy = format!("give {SOCKET} a drop-in with an empty ListenStream= and ListenStream={port}, and restart it");
+    Some(Finding::warning(SOCKET, format!("it listens at {other}, but peer.port is {port}"), remedy))
 }
 
 /// The process that runs here, if it does.
@@ -70,6 +82,7 @@ fn judge(port: u16, taken: Option<(SocketAddr, Option<Owner>)>, program: &str, o
     let name = format!("port {port}");
     match taken {
         None => Finding::ok(name, "free"),
+        Some((at, Some(owner))) if ours(&owner) && owner.pid == SYSTEMD => Finding::ok(name, format!("systemd holds {at} for quorate")),
         Some((at, Some(owner))) if ours(&owner) => Finding::ok(name, format!("{at} is our own {}'s", owner.name)),
         Some((at, Some(owner))) => {
             let remedy = remedy(owner.name.as_str(), program);
@@ -98,7 +111,17 @@ mod tests {
         let owner = |pid| Some(Owner { pid, name: "etcd".into() });
         let verdict = |taken| judge(2379, taken, "etcd", &|owner: &Owner| owner.pid == 7).verdict;
         assert_eq!((verdict(None), verdict(Some((at, owner(7))))), (Fine, Fine));
+        let systemds = judge(2379, Some((at, owner(SYSTEMD))), "etcd", &|owner: &Owner| owner.pid == SYSTEMD);
+        assert_eq!((systemds.verdict, &*systemds.found), (Fine, "systemd holds 127.0.0.1:2379 for quorate"));
         assert_eq!((verdict(Some((at, owner(8)))), verdict(Some((at, None)))), (Problem, Warning));
+    }
+
+    #[test]
+    fn systemds_port_has_to_be_the_agents() {
+        let held = ["[::]:2378".parse().unwrap()];
+        assert_eq!((other_port(&[], 2400), other_port(&held, 2378)), (None, None));
+        let found = other_port(&held, 2400).unwrap();
+        assert!(found.verdict == Warning && found.found == "it listens at [::]:2378, but peer.port is 2400", "{found:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 const BODY_LIMIT: usize = 64 << 10;
 
 /// Kept for the next cycle or two, and no longer: a peer that has gone leaves nothing behind.
-const IDLE: Duration = Duration::from_secs(30);
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
 /// Asks peers, over connections that it keeps.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! Answering peers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,30 +9,23 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use quorate_core::observation::PeerAnswer;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::callers::{Callers, HEADER};
-use super::{KEY, NONCE, PATH, PeerError, SIGNATURE, SigningKey};
+use super::{KEY, NONCE, PATH, SIGNATURE, SigningKey};
+use crate::listener::Listener;
 
 /// The port of the peer API.
 pub const PORT: u16 = 2378;
 
-/// Listens at `at`, this instance's own address, and answers there with the newest of `answers`, in a task of its own.
+/// Answers there with the newest of `answers`, in a task of its own.
 ///
 /// Who names itself with its question is noted in `callers`. Whoever gives a nonce gets the answer signed with `key`.
 ///
 /// It ends when the sender of `answers` is dropped; requests under way are still answered.
-///
-/// # Errors
-/// Names the address that could not be had.
-pub async fn serve(at: SocketAddr, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) -> Result<(), PeerError> {
-    let listener = TcpListener::bind(at).await.map_err(|source| PeerError::Listen { at, source })?;
+pub fn serve(listener: Listener, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) {
     let router = Router::new().route(PATH, get(answer)).with_state(Answering { answers: answers.clone(), callers, key });
-    let server = axum::serve(listener, router).with_graceful_shutdown(end_of(answers));
-    // It never fails: what goes wrong with a connection is that connection's own.
-    tokio::spawn(async move { server.await.ok() });
-    Ok(())
+    listener.serve(router, end_of(answers));
 }
 
 async fn end_of(mut answers: watch::Receiver<PeerAnswer>) {
