@@ -18,7 +18,7 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-build setup-etcd setup-lint binaries demo disasters test lint simulate bench bench-snapshot golden etcd-3.5 \
+.PHONY: help setup setup-build setup-etcd setup-lint binaries demo disasters test lint simulate bench bench-snapshot bench-idle golden etcd-3.5 \
 	test-etcd-3.5 test-machine test-kube package check-packaging clean
 
 help: ## This list
@@ -40,9 +40,9 @@ lint: setup-build setup-lint ## Format and lints alone
 simulate: binaries ## Seeded schedules in virtual time (SEEDS=200; SEED=n replays one)
 	@$(LAB) simulate --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
 
-bench: setup-etcd binaries ## The demo's timings, into target/bench/demo.json
+bench: setup-etcd binaries ## The demo's timings, into target/bench/demo.json; a missed one is a failure here
 	@mkdir -p target/bench
-	@$(LAB) demo --size $(SIZE) --etcd $(abspath $(ETCD)) --json > target/bench/demo.json
+	@$(LAB) demo --strict --size $(SIZE) --etcd $(abspath $(ETCD)) --json > target/bench/demo.json
 	@echo target/bench/demo.json
 
 bench-snapshot: setup-etcd binaries ## Snapshots of 1 GiB against etcdctl's, into target/bench/snapshot.json (MIB=1024, ROUNDS=5, STORE=file; 10 GiB of disk)
@@ -50,6 +50,11 @@ bench-snapshot: setup-etcd binaries ## Snapshots of 1 GiB against etcdctl's, int
 	@$(LAB) bench snapshot --mib $(MIB) --rounds $(ROUNDS) --store $(STORE) --etcd $(abspath $(ETCD)) \
 		--directory target/bench --json target/bench/snapshot.json
 	@echo target/bench/snapshot.json
+
+bench-idle: setup-etcd binaries ## An agent beside 1,000 idle and 200 slow connections on each listener, into target/bench/idle.json
+	@mkdir -p target/bench
+	@$(LAB) bench idle --etcd $(abspath $(ETCD)) --json target/bench/idle.json
+	@echo target/bench/idle.json
 
 golden: setup-build ## Rewrite the golden files; read the difference before you commit it
 	@QUORATE_UPDATE_GOLDEN=1 $(CARGO) test --profile lab -p quorate-core $(LOCKED)

@@ -7,6 +7,7 @@ pub mod k3s;
 pub mod kubernetes;
 pub mod lab;
 pub mod machine;
+pub mod output;
 pub mod region;
 pub mod s3;
 pub mod simulator;

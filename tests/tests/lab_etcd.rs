@@ -6,6 +6,8 @@
 mod asked;
 #[path = "lab_etcd/crash.rs"]
 mod crash;
+#[path = "lab_etcd/crowd.rs"]
+mod crowd;
 #[path = "lab_etcd/drill.rs"]
 mod drill;
 #[path = "lab_etcd/form.rs"]
@@ -30,6 +32,8 @@ mod smoke;
 mod snapshots;
 #[path = "lab_etcd/store.rs"]
 mod store;
+#[path = "lab_etcd/strangers.rs"]
+mod strangers;
 #[path = "lab_etcd/targets.rs"]
 mod targets;
 #[path = "lab_etcd/total_loss.rs"]
@@ -38,6 +42,12 @@ mod total_loss;
 mod traces;
 #[path = "lab_etcd/trash.rs"]
 mod trash;
+#[path = "lab_etcd/typed.rs"]
+mod typed;
+#[path = "lab_etcd/versions.rs"]
+mod versions;
+#[path = "lab_etcd/warm.rs"]
+mod warm;
 #[path = "lab_etcd/writer.rs"]
 mod writer;
 #[path = "lab_etcd/zones.rs"]

@@ -6,6 +6,8 @@
 mod away;
 #[path = "lab_k3s/check.rs"]
 mod check;
+#[path = "lab_k3s/kubeconfig.rs"]
+mod kubeconfig;
 #[allow(dead_code, reason = "shared with the disasters, which use the rest")]
 #[path = "lab_k3s/loss.rs"]
 mod loss;

@@ -17,6 +17,8 @@ mod kubernetes;
 mod leave;
 #[path = "machine/partition.rs"]
 mod partition;
+#[path = "machine/port.rs"]
+mod port;
 #[path = "machine/reboot.rs"]
 mod reboot;
 #[path = "machine/refresh.rs"]

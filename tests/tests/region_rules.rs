@@ -14,11 +14,15 @@ mod hooks;
 mod launch;
 #[path = "region_rules/refresh.rs"]
 mod refresh;
+#[path = "region_rules/root_volume.rs"]
+mod root_volume;
 #[path = "region_rules/standby.rs"]
 mod standby;
 #[path = "region_rules/targets.rs"]
 mod targets;
 #[path = "region_rules/terminate.rs"]
 mod terminate;
+#[path = "region_rules/warm_pool.rs"]
+mod warm_pool;
 #[path = "region_rules/world.rs"]
 mod world;

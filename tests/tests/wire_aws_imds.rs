@@ -292,12 +292,14 @@ async fn no_token_is_told_as_such_with_what_to_look_at() {
     lab.imds_fault(TOKEN, Fault::Status(403));
     let error = lab.imds().identity().await.unwrap_err();
     assert!(matches!(error, ImdsError::NoToken { .. }), "{error}");
-    assert!(error.to_string().contains("see that the instance's metadata service is enabled"), "{error}");
+    assert!(error.to_string().contains("metadata service and that it is enabled"), "{error}");
 }
 
 #[tokio::test]
 async fn a_service_that_is_not_there_is_an_error_within_the_limit() {
     let imds = Imds::at("http://127.0.0.1:9", PATIENCE).unwrap();
+    let error = imds.target_lifecycle_state().await.unwrap_err();
+    assert!(error.to_string().contains("IMDS at http://127.0.0.1:9 "), "who was asked is not named: {error}");
     let answer = tokio::time::timeout(2 * PATIENCE, imds.identity()).await.expect("the limit did not hold");
     assert!(answer.is_err());
 }

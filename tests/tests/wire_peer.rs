@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate::adapters::peer::client::PeerClient;
-use quorate::adapters::peer::{Callers, PeerError, server};
+use quorate::adapters::peer::{Callers, PeerError, SigningKey, server};
+use quorate::clock::Clock;
+use quorate::listener::{Counts, Inherited, Kind, Listeners};
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer};
 use quorate_core::report::Phase;
@@ -32,8 +36,11 @@ fn answer(phase: Phase) -> PeerAnswer {
         data: DataClaim::None,
         quorum: None,
         control_plane: ControlPlane::default(),
+        etcd: None,
+        refused: None,
         leaving: false,
         leave_within_ms: None,
+        signed_by: None,
     }
 }
 
@@ -53,6 +60,35 @@ fn http(status: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+/// A key of its own for each test that has one.
+fn key() -> Arc<SigningKey> {
+    let dir = tempfile::tempdir().unwrap();
+    Arc::new(SigningKey::in_dir(dir.path(), &id()).unwrap())
+}
+
+/// What was answered, but for the key that signed it.
+fn said(answer: PeerAnswer) -> PeerAnswer {
+    PeerAnswer { signed_by: None, ..answer }
+}
+
+fn http_with(headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn listeners() -> Listeners {
+    Listeners::new(Inherited::default(), Counts::default(), Clock::start())
+}
+
+fn serve(last: u8, answers: watch::Receiver<PeerAnswer>, callers: Callers) -> std::io::Result<()> {
+    serve_signed(last, answers, callers, key())
+}
+
+fn serve_signed(last: u8, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) -> std::io::Result<()> {
+    server::serve(listeners().tcp(Kind::Peers, SocketAddr::new(address(last), PORT))?, answers, callers, key);
+    Ok(())
+}
+
 async fn ask(address: IpAddr) -> Result<PeerAnswer, PeerError> {
     PeerClient::new().unwrap().ask(address, PORT, &id()).await
 }
@@ -60,21 +96,50 @@ async fn ask(address: IpAddr) -> Result<PeerAnswer, PeerError> {
 #[tokio::test]
 async fn the_newest_answer_is_given_and_the_end_of_the_agent_is_the_end_of_the_answers() {
     let (sender, answers) = watch::channel(answer(Phase::Starting));
-    server::serve(SocketAddr::new(address(1), PORT), answers, Callers::default()).await.unwrap();
+    serve(1, answers, Callers::default()).unwrap();
     let client = PeerClient::new().unwrap();
-    assert_eq!(client.ask(address(1), PORT, &id()).await.unwrap(), answer(Phase::Starting));
+    assert_eq!(said(client.ask(address(1), PORT, &id()).await.unwrap()), answer(Phase::Starting));
     sender.send_replace(answer(Phase::Voter));
-    assert_eq!(client.ask(address(1), PORT, &id()).await.unwrap(), answer(Phase::Voter));
+    assert_eq!(said(client.ask(address(1), PORT, &id()).await.unwrap()), answer(Phase::Voter));
     drop(sender);
     let silence = async { while client.ask(address(1), PORT, &id()).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(5), silence).await.expect("the server answers without an agent");
+}
+
+/// Its key is its node's, which outlives the agent. Somebody else at its port has another; what he copied of an earlier answer is signed for no other question.
+#[tokio::test]
+async fn an_answer_is_signed_for_its_question_and_a_copy_of_it_by_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = || Arc::new(SigningKey::in_dir(dir.path(), &id()).unwrap());
+    let serve = async |last, key| {
+        let (sender, answers) = watch::channel(answer(Phase::Voter));
+        serve_signed(last, answers, Callers::default(), key).unwrap();
+        sender
+    };
+    let _first = serve(20, key()).await;
+    let _restarted = serve(21, key()).await;
+    let by = ask(address(20)).await.unwrap().signed_by;
+    assert!(by.is_some() && ask(address(20)).await.unwrap().signed_by == by);
+    assert_eq!(ask(address(21)).await.unwrap().signed_by, by, "the next agent on this disk has the same key");
+
+    let nonce = "00".repeat(16);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let copied = http.get(format!("http://{}:{PORT}/v1/peer", address(20))).header("quorate-nonce", nonce).send().await.unwrap();
+    let header = |name: &str| copied.headers()[name].to_str().unwrap().to_owned();
+    let (by, signature) = (header("quorate-key"), header("quorate-signature"));
+    let body = copied.text().await.unwrap();
+    answers_with(address(22), http_with(&[("quorate-key", &by), ("quorate-signature", &signature)], &body)).await;
+    assert_eq!(ask(address(22)).await.unwrap().signed_by, None, "the copy of an answer to another question");
+    let forged = body.replacen('{', "{\"signed_by\":\"00\",", 1);
+    answers_with(address(23), http_with(&[], &forged)).await;
+    assert!(ask(address(23)).await.is_ok_and(|answer| answer.signed_by.is_none()), "no text of the answer says who signed it");
 }
 
 #[tokio::test]
 async fn who_gives_its_name_is_noted_once_and_who_gives_none_is_not() {
     let (_sender, answers) = watch::channel(answer(Phase::Voter));
     let callers = Callers::default();
-    server::serve(SocketAddr::new(address(18), PORT), answers, callers.clone()).await.unwrap();
+    serve(18, answers, callers.clone()).unwrap();
     let ask = async |client: PeerClient| client.ask(address(18), PORT, &id()).await.unwrap();
     ask(PeerClient::new().unwrap()).await;
     assert!(callers.take().is_empty());
@@ -89,7 +154,7 @@ async fn who_gives_its_name_is_noted_once_and_who_gives_none_is_not() {
 async fn what_is_no_instance_id_is_no_name_and_many_names_fill_no_memory() {
     let (_sender, answers) = watch::channel(answer(Phase::Voter));
     let callers = Callers::default();
-    server::serve(SocketAddr::new(address(19), PORT), answers, callers.clone()).await.unwrap();
+    serve(19, answers, callers.clone()).unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let give = async |name: &str| {
         let sent =
@@ -107,18 +172,17 @@ async fn what_is_no_instance_id_is_no_name_and_many_names_fill_no_memory() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_named() {
+async fn a_taken_port_is_an_error() {
     let (_sender, answers) = watch::channel(answer(Phase::Starting));
-    let at = SocketAddr::new(address(2), PORT);
-    server::serve(at, answers.clone(), Callers::default()).await.unwrap();
-    let error = server::serve(at, answers, Callers::default()).await.unwrap_err();
-    assert!(error.to_string().contains("127.77.1.2:2378"), "{error}");
+    serve(2, answers.clone(), Callers::default()).unwrap();
+    let error = serve(2, answers, Callers::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
 }
 
 #[tokio::test]
 async fn another_instance_at_the_address_does_not_count() {
     let (_sender, answers) = watch::channel(answer(Phase::Starting));
-    server::serve(SocketAddr::new(address(3), PORT), answers, Callers::default()).await.unwrap();
+    serve(3, answers, Callers::default()).unwrap();
     let error = PeerClient::new().unwrap().ask(address(3), PORT, &"i-0bbb".into()).await.unwrap_err();
     assert!(matches!(&error, PeerError::WrongInstance { found, .. } if *found == id()), "{error}");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::ids::{GroupName, InstanceId};
 use crate::memory::Memory;
-use crate::observation::{LifecycleState, Observation};
+use crate::observation::{LifecycleState, ListedInstance, Observation};
 use crate::planner;
 use crate::policy::Policy;
 use crate::role::Role;
@@ -25,6 +25,8 @@ pub enum Query {
     Tagged,
     /// DescribeInstances of these ids.
     Instances(Vec<InstanceId>),
+    /// DescribeAutoScalingInstances of these dead instances, whose hooks are to be completed for them.
+    Places(Vec<InstanceId>),
     /// DescribeLifecycleHooks of the cluster's groups.
     Hooks,
     /// DescribeAutoScalingInstances of this instance.
@@ -57,6 +59,11 @@ pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Tim
     if !unknown.is_empty() && is_due(memory.asked.instances, slackened(&s, hurried)) {
         queries.push(Query::Instances(unknown));
     }
+    let (dead, since) = places_to_look_at(&s);
+    let unasked = memory.asked.places.is_none_or(|at| since.is_some_and(|since| at <= since));
+    if !dead.is_empty() && (unasked || is_due(memory.asked.places, slackened(&s, hurried))) {
+        queries.push(Query::Places(dead));
+    }
     let hooks_pace = if lacks_hooks(&s) { slackened(&s, hurried) } else { policy.aws_cadence * 6 };
     let leaving_now = memory.leaving.is_some_and(|since| memory.asked.hooks.is_none_or(|at| at < since));
     if s.own_group().is_some() && (is_due(memory.asked.hooks, jittered(&s, hooks_pace)) || leaving_now) {
@@ -88,9 +95,25 @@ fn lacks_hooks(s: &Situation<'_>) -> bool {
 
 /// The groups in which a departed instance waits for somebody to complete its hooks, where that is this node's duty.
 fn groups_of_the_dead<'a>(s: &'a Situation<'_>) -> impl Iterator<Item = &'a GroupName> {
+    waiting_dead(s).map(|(_, i)| &i.group)
+}
+
+fn waiting_dead<'a>(s: &'a Situation<'_>) -> impl Iterator<Item = (&'a InstanceId, &'a ListedInstance)> {
     let listed = s.seen.cloud.listed.last().filter(|_| s.leads()).into_iter().flatten();
     let waits = |state| matches!(state, LifecycleState::TerminatingWait | LifecycleState::PendingWait);
-    listed.filter(move |(id, i)| *id != s.me() && waits(i.state) && s.is_departed(id)).map(|(_, i)| &i.group)
+    listed.filter(move |(id, i)| *id != s.me() && waits(i.state) && s.is_departed(id))
+}
+
+/// The dead whose own entries were not read since others could last have completed their hooks; and the latest of those times.
+fn places_to_look_at(s: &Situation<'_>) -> (Vec<InstanceId>, Option<Timestamp>) {
+    let is_completed = |id: &InstanceId| s.memory.completed.iter().any(|(_, done)| done == id);
+    let due = waiting_dead(s).filter(|(id, _)| !is_completed(id) && planner::place_of_the_dead(s, id).is_none());
+    let due: Vec<_> = due.filter_map(|(id, _)| Some((id.clone(), planner::others_may_have_acted_until(s, id)?))).collect();
+    let ripe = due.into_iter().filter(|(_, until)| s.now > *until);
+    ripe.fold((Vec::new(), None), |(mut ids, latest), (id, until)| {
+        ids.push(id);
+        (ids, latest.max(Some(until)))
+    })
 }
 
 /// Whether anything is awaited from AWS; asked by [`Memory::absorb`], which remembers since when.

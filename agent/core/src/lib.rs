@@ -3,11 +3,15 @@
 //! Flow: [`memory::Memory::absorb`] takes in an [`observation::Observation`], [`planner::plan`] decides, [`safety::check`] may refuse,
 //! the caller executes the one step and tells [`memory::Memory::note`] what became of it.
 
+pub mod agent_key;
 pub mod alias;
+pub mod authority;
 pub mod cadence;
 pub mod charter;
 pub mod drain;
+pub mod etcd_version;
 pub mod ids;
+pub mod member_url;
 pub mod memory;
 pub mod observation;
 pub mod pausing;

@@ -2,6 +2,7 @@
 
 mod absorb;
 mod callers;
+mod heard_as;
 mod note;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,12 +12,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::charter::{Record, State};
+use crate::etcd_version::StartRefusal;
 use crate::ids::{GroupName, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
 use crate::observation::{HookRef, Saved};
 use crate::pausing::Pausing;
 use crate::sources::Sources;
 use crate::time::Timestamp;
 pub use callers::{Caller, Callers};
+
+pub use heard_as::HeardAs;
 
 /// An operator's order, kept until it is carried out or taken back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +152,8 @@ pub struct Asked {
     pub tagged: Option<Timestamp>,
     /// Instances by id, all that were due.
     pub instances: Option<Timestamp>,
+    /// The own entries of dead instances.
+    pub places: Option<Timestamp>,
     /// Lifecycle hooks.
     pub hooks: Option<Timestamp>,
     /// This instance's place in its group.
@@ -165,12 +171,16 @@ pub struct Memory {
     pub started: Timestamp,
     /// When each instance's agent was last heard. Its etcd alone does not count: an agent that is dead finishes no leave.
     pub heard: BTreeMap<InstanceId, Timestamp>,
+    /// Under which key each peer was heard.
+    pub heard_as: BTreeMap<InstanceId, HeardAs>,
     /// Since when each instance has been under watch, for those never heard.
     pub watched: BTreeMap<InstanceId, Timestamp>,
     /// When EC2 first and last said in a row that it knows nothing of an instance.
     pub not_found: BTreeMap<InstanceId, (Timestamp, Timestamp)>,
     /// Instances whose end EC2 has confirmed; nothing comes back from there.
     pub terminated: BTreeSet<InstanceId>,
+    /// Who leads by a quorum's word, and since when it has been that one at every look.
+    pub led: Option<(MemberId, Timestamp)>,
     /// The current learner.
     pub learner: Option<LearnerWatch>,
     /// Since when quorum has been lost.
@@ -189,6 +199,8 @@ pub struct Memory {
     pub beats: BTreeMap<HookRef, Beat>,
     /// Completions that were accepted.
     pub completed: BTreeSet<(HookRef, InstanceId)>,
+    /// When this agent last tried in vain to complete a hook of another instance.
+    pub tried_for: BTreeMap<InstanceId, Timestamp>,
     /// Not to try a refused completion again before then.
     pub hook_not_before: BTreeMap<(HookRef, InstanceId), Timestamp>,
     /// Not to try a refused step of this kind again before then.
@@ -199,6 +211,10 @@ pub struct Memory {
     pub acted: Option<Timestamp>,
     /// Starts of the member's process.
     pub starts: Vec<Timestamp>,
+    /// Why this node's etcd is not started, if no waiting would mend it, and since when.
+    pub refused: Option<(StartRefusal, Timestamp)>,
+    /// While this node leaves: when a newcomer last said that its etcd is refused. The patience for a replacement counts from there.
+    pub newcomer_refused: Option<Timestamp>,
     /// The claim that this run of the agent made, and when: the others are asked again after it.
     pub claimed: Option<(u64, Timestamp)>,
     /// Since when the local member has run without answering.
@@ -252,9 +268,11 @@ impl Memory {
             kept,
             started: now,
             heard: BTreeMap::new(),
+            heard_as: BTreeMap::new(),
             watched: BTreeMap::new(),
             not_found: BTreeMap::new(),
             terminated: BTreeSet::new(),
+            led: None,
             learner: None,
             quorum_lost: None,
             quorumless: None,
@@ -264,11 +282,14 @@ impl Memory {
             absorbed: None,
             beats: BTreeMap::new(),
             completed: BTreeSet::new(),
+            tried_for: BTreeMap::new(),
             hook_not_before: BTreeMap::new(),
             not_before: BTreeMap::new(),
             deregistrations: BTreeMap::new(),
             acted: None,
             starts: Vec::new(),
+            refused: None,
+            newcomer_refused: None,
             claimed: None,
             local_silent: None,
             local_answered: None,

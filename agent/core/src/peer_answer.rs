@@ -18,8 +18,11 @@ impl PeerAnswer {
             data: DataClaim::Unknown,
             quorum: None,
             control_plane: ControlPlane::default(),
+            etcd: None,
+            refused: None,
             leaving: false,
             leave_within_ms: None,
+            signed_by: None,
         }
     }
 
@@ -34,6 +37,8 @@ impl PeerAnswer {
         self.data = data_claim(seen);
         self.quorum = seen.etcd.membership.fresh().map(|m| m.cluster);
         self.control_plane = control_plane(seen, memory);
+        self.etcd = seen.local.etcd.version.last().copied();
+        self.refused = memory.refused.map(|(why, _)| why);
         self.leaving = memory.leaving.is_some();
         self.leave_within_ms = report.until.filter(|_| self.leaving).map(within);
         record_changed

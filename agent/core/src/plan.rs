@@ -7,8 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::authority::AuthorityHash;
 use crate::charter::Record;
 use crate::ids::{Generation, InstanceId, MemberId, SnapshotKey, TargetGroupArn};
+use crate::member_url::MemberUrl;
 use crate::observation::HookRef;
 use crate::pausing::Pause;
 use crate::report::Report;
@@ -24,6 +26,14 @@ pub struct Via {
     pub member: MemberId,
     /// Its client URL.
     pub url: Arc<str>,
+}
+
+impl Via {
+    /// Through this member, at its client URL.
+    #[must_use]
+    pub fn new(member: MemberId, url: MemberUrl) -> Self {
+        Self { member, url: url.to_string().into() }
+    }
 }
 
 /// The answer that a lifecycle hook gets.
@@ -59,7 +69,7 @@ pub enum Start {
         /// The generation to write beside the data first.
         generation: Generation,
         /// Every member's name and peer URL, as a quorum's list has them; a nameless one under its hex id.
-        initial_cluster: Vec<(String, Arc<str>)>,
+        initial_cluster: Vec<(String, MemberUrl)>,
     },
     /// As a server of a distribution that adds its own etcd member to the cluster that it joins, on an empty directory.
     JoinServer {
@@ -70,8 +80,10 @@ pub enum Start {
     },
     /// As a Kubernetes worker; it has no member.
     Worker {
-        /// A healthy server to join through.
+        /// A healthy server to join through, at an address that EC2 gave for it.
         server: IpAddr,
+        /// The authority that its token is to name, by the store's word; its token is taken as it is where the store tells of none.
+        authority: Option<AuthorityHash>,
     },
     /// On the data that is there.
     Resume {
@@ -204,7 +216,7 @@ pub enum Step {
         /// Through which voter.
         via: Via,
         /// This instance's peer URL.
-        peer_url: Arc<str>,
+        peer_url: MemberUrl,
     },
     /// MemberPromote.
     Promote {
@@ -227,7 +239,7 @@ pub enum Step {
         /// The member.
         member: MemberId,
         /// This instance's peer URL.
-        peer_url: Arc<str>,
+        peer_url: MemberUrl,
     },
     /// MoveLeader; the call must reach the leader itself, which is this member.
     MoveLeader {
@@ -331,18 +343,21 @@ pub enum Outcome {
     Done,
     /// Refused by the other side, with its own words; nothing changed.
     Refused(String),
+    /// Refused because no such lifecycle action is open, with the words of AWS, which has no others for "not yet", "completed already" and "timed
+    /// out"; nothing changed.
+    NotOpen(String),
     /// The answer was lost or the call failed: it may or may not have happened.
     Unclear(String),
 }
 
 /// The peer URL of Quorate's own etcd at `address`.
 #[must_use]
-pub fn peer_url(address: IpAddr) -> Arc<str> {
+pub fn peer_url(address: IpAddr) -> MemberUrl {
     Role::Etcd.peer_url(address)
 }
 
 /// The client URL of Quorate's own etcd at `address`.
 #[must_use]
-pub fn client_url(address: IpAddr) -> Arc<str> {
+pub fn client_url(address: IpAddr) -> MemberUrl {
     Role::Etcd.client_url(address)
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::authority::AuthorityHash;
 use crate::ids::{AccountId, ClusterName, Generation, InstanceId, RegionName};
 use crate::observation::{Me, Server};
 use crate::time::Timestamp;
@@ -28,6 +29,9 @@ pub struct Published {
     pub record: u64,
     /// The servers of the control plane, or etcd's members where there is none: those that vote and stay, by instance; never empty.
     pub servers: Vec<PublishedServer>,
+    /// The authority that the API's certificates are signed by; absent where there is no API, and from an agent that did not know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<AuthorityHash>,
     /// When it was written, by the writer's clock.
     pub written_at: Timestamp,
     /// By whose agent.
@@ -58,7 +62,10 @@ impl Published {
     /// Whether a reader would learn the same from both.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.version == other.version && self.generation == other.generation && self.servers == other.servers
+        self.version == other.version
+            && self.generation == other.generation
+            && self.servers == other.servers
+            && self.authority == other.authority
     }
 
     /// Whether it rests on more of the charter than `other`: an agent that was cut off for a while must not write over what its successor wrote.

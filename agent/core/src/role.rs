@@ -1,7 +1,8 @@
 //! What the instances of a group are for, and what follows from it for the addresses of their etcd.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
+
+use crate::member_url::{MemberUrl, Scheme};
 
 /// What the instances of a group are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,18 +53,17 @@ impl Role {
 
     /// The peer URL of the etcd member at `address`. A distribution's etcd speaks TLS always; Quorate's own plain HTTP until TLS comes.
     #[must_use]
-    pub fn peer_url(self, address: IpAddr) -> Arc<str> {
+    pub fn peer_url(self, address: IpAddr) -> MemberUrl {
         self.url(address, 2380)
     }
 
     /// The client URL of the etcd member at `address`, likewise.
     #[must_use]
-    pub fn client_url(self, address: IpAddr) -> Arc<str> {
+    pub fn client_url(self, address: IpAddr) -> MemberUrl {
         self.url(address, 2379)
     }
 
-    fn url(self, address: IpAddr, port: u16) -> Arc<str> {
-        let scheme = if self.has_node() { "https" } else { "http" };
-        Arc::from(format!("{scheme}://{}", SocketAddr::new(address, port)).as_str())
+    fn url(self, address: IpAddr, port: u16) -> MemberUrl {
+        MemberUrl::new(if self.has_node() { Scheme::Https } else { Scheme::Http }, address, port)
     }
 }

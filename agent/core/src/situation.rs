@@ -24,6 +24,17 @@ use crate::time::Timestamp;
 pub use charter::Charter;
 pub use departure::Departure;
 
+/// Whose word an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Of the agent that was heard at that instance before, or first.
+    Signed,
+    /// Of whoever answers there: an agent of before there were keys signs nothing.
+    Unsigned,
+    /// Of somebody who has another key than the agent that was heard there, or none: perhaps it took the port while that agent restarted.
+    UnderAnotherKey,
+}
+
 /// One cycle's facts.
 #[derive(Clone, Debug)]
 pub struct Situation<'a> {
@@ -176,7 +187,7 @@ impl<'a> Situation<'a> {
         if let Some(name) = &member.name {
             return Some(name.clone());
         }
-        let at = |address: Option<IpAddr>| address.is_some_and(|a| self.seen.me.role.peer_url(a) == member.peer_url);
+        let at = |address: Option<IpAddr>| address.is_some_and(|a| member.peer_url == self.seen.me.role.peer_url(a));
         if at(Some(self.seen.me.address)) {
             return Some(self.me().clone());
         }
@@ -200,13 +211,30 @@ impl<'a> Situation<'a> {
     #[must_use]
     pub fn member_is_gone(&self, member: &Member) -> bool {
         let Some(instance) = self.instance_of(member) else { return false };
-        self.is_gone(&instance) || (self.policy.network_trusted && self.denies_data(&instance, member.id))
+        self.is_gone(&instance) || self.surely_denies_data(&instance, member.id)
     }
 
     /// The same of a voter as the charter lists it.
     #[must_use]
     pub fn voter_is_gone(&self, voter: &ListedVoter) -> bool {
-        self.is_gone(&voter.instance) || (self.policy.network_trusted && self.denies_data(&voter.instance, voter.member))
+        self.is_gone(&voter.instance) || self.surely_denies_data(&voter.instance, voter.member)
+    }
+
+    /// Whose word the last answer of its agent is.
+    #[must_use]
+    pub fn word_of(&self, instance: &InstanceId) -> Option<Word> {
+        let answer = self.peer(instance)?;
+        Some(match (self.memory.heard_as.get(instance), answer.signed_by) {
+            (Some(before), key) if key != Some(before.key) => Word::UnderAnotherKey,
+            (_, Some(_)) => Word::Signed,
+            (_, None) => Word::Unsigned,
+        })
+    }
+
+    /// Its word is good for what can lose data.
+    fn surely_denies_data(&self, instance: &InstanceId, member: MemberId) -> bool {
+        let signed = self.policy.network_trusted && self.word_of(instance) == Some(Word::Signed);
+        signed && self.denies_data(instance, member)
     }
 
     fn denies_data(&self, instance: &InstanceId, member: MemberId) -> bool {
@@ -250,8 +278,13 @@ impl<'a> Situation<'a> {
     /// Quorate's own etcd does: there its word that it does not hold that member's data is as good.
     #[must_use]
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
-        // What its agent said is older than what its etcd says just now.
-        let denies = |m: &Member| self.seen.me.role == Role::ControlPlane && self.status(m.id).is_none() && self.member_is_gone(m);
+        // What its agent said is older than what its etcd says just now. While a quorum of the others goes on nothing is lost with a voter, so that its word
+        // is good under any key.
+        let says = |i: &InstanceId, m: &Member| self.policy.network_trusted && self.denies_data(i, m.id);
+        let denies = |m: &Member| {
+            let instance = self.instance_of(m).filter(|_| self.seen.me.role == Role::ControlPlane && self.status(m.id).is_none());
+            instance.is_some_and(|i| self.is_gone(&i) || says(&i, m))
+        };
         self.membership()?.voters().find_map(|m| {
             let instance = self.instance_of(m)?;
             let departed = self.is_departed(&instance) || denies(m);
@@ -385,5 +418,5 @@ impl<'a> Situation<'a> {
 }
 
 fn to_via(member: &Member) -> Option<Via> {
-    member.client_url.as_ref().map(|url| Via { member: member.id, url: url.clone() })
+    Some(Via::new(member.id, member.client_url?))
 }

@@ -349,18 +349,86 @@ fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
     let why_not = |change: &str| {
         let mut teller = story::Teller::new("reattach");
         let world = ["me i-w role worker", "hooks none", "own-state InService", "process running", "points-at i-a"];
-        world.iter().chain(&["servers i-a silent, i-d", "node i-w notready", change]).for_each(|line| teller.line(line));
+        world.iter().chain(&["listed i-d", "servers i-a silent, i-d", "node i-w notready", change]).for_each(|line| teller.line(line));
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
         safety::check(&Step::StopMember(StopReason::Reattach), &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
     };
     assert_eq!(why_not("#"), None);
-    assert_eq!(why_not("servers i-a silent, i-d silent"), Some("no server answers"));
+    assert_eq!(why_not("servers i-a silent, i-d silent"), Some("no server answers where EC2 says that one is"));
+    assert_eq!(why_not("listed i-a"), Some("no server answers where EC2 says that one is"));
     assert_eq!(why_not("servers i-a, i-d"), Some("the server that its kubelet knows answers, or is not known"));
     assert_eq!(why_not("points-at none"), Some("the server that its kubelet knows answers, or is not known"));
     assert_eq!(why_not("node i-w ready"), Some("no server says that its node is not ready"));
     assert_eq!(why_not("node unknown"), Some("no server says that its node is not ready"));
     assert_eq!(why_not("node none"), None, "a restored cluster may never have heard of it");
+}
+
+/// A worker gives its token to no address but one that EC2 gave for a server of its cluster, and to no authority but the one that the store names.
+#[test]
+fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_says() {
+    let hash = |digit: &str| digit.repeat(64).parse().unwrap();
+    let why_not = |authority, change: &str| {
+        let mut teller = story::Teller::new("start-worker");
+        let world = ["me i-w role worker", "hooks none", "own-state InService", "process stopped", "listed i-a", "servers i-a"];
+        world.iter().chain(&["authority nobody", change]).for_each(|line| teller.line(line));
+        let w = teller.world.as_mut().unwrap();
+        let seen = w.look();
+        let step = Step::StartMember(Start::Worker { server: "10.0.0.1".parse().unwrap(), authority });
+        safety::check(&step, &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+    };
+    let unknown = Some("EC2 has not given that address for a server of this cluster");
+    assert_eq!(why_not(None, "#"), None);
+    assert_eq!(why_not(None, "servers i-a silent"), Some("that server does not answer"));
+    assert_eq!(why_not(None, "listed i-b"), unknown, "a peer's word, and no group's");
+    assert_eq!(why_not(None, "ec2 i-a unknown"), unknown, "listed, and its address is not known");
+    assert_eq!(why_not(None, "ec2 i-a terminated"), unknown);
+    assert_eq!(why_not(None, "authority store a"), Some("its token is to name the authority that the store names"));
+    assert_eq!(why_not(Some(hash("b")), "authority store a"), Some("its token is to name the authority that the store names"));
+    assert_eq!(why_not(Some(hash("a")), "authority store a"), None);
+    assert_eq!(why_not(Some(hash("a")), "#"), Some("the store names no authority"));
+    assert_eq!(why_not(None, "authority token a store b"), Some("its token and the store name different authorities"));
+    assert_eq!(why_not(None, "authority unread"), Some("the store was not asked for the cluster's authority"));
+}
+
+/// What somebody at a peer's port says under another key than its agent's permits nothing that loses data, and neither does what is not signed.
+#[test]
+fn no_data_is_given_up_on_a_word_under_another_key() {
+    let why_not = |before: &str, now: &str, order: &str| {
+        let mut teller = story::Teller::new("another-key");
+        let world = ["me i-d", "policy network-trusted", "hooks none", "listed i-b, i-d", "own-state InService", "snapshots aged 5min"];
+        let lost = ["store established generation 1 voters i-a:a1, i-b:b2, i-c:c3", "ec2 i-a terminated", "ec2 i-c terminated"];
+        // The snapshot is proved on this disk, by an order that is taken back.
+        let fetched =
+            ["peer i-b waiting no-data unsigned", "order recover-snapshot newest", "decide", "done", "snapshots fetched", "order none"];
+        world.iter().chain(&lost).chain(&fetched).chain(&[before]).for_each(|line| teller.line(line));
+        teller.world.as_mut().unwrap().look();
+        [now, order].iter().for_each(|line| teller.line(line));
+        let w = teller.world.as_mut().unwrap();
+        let seen = w.look();
+        let before = w.store.newest().cloned().unwrap();
+        let key = w.snapshots.fetched().unwrap();
+        let claim = Record {
+            number: before.number + 1,
+            previous: Some(before.digest()),
+            generation: before.generation.next(),
+            origin: Origin::Snapshot { key },
+            state: State::Founding { founder: w.me.instance.clone() },
+            etcd_cluster: None,
+            ancestors: before.lineage(),
+            ..before
+        };
+        safety::check(&Step::CreateRecord(claim), &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+    };
+    let (held, gone) = ("peer i-b voter holds b2", "peer i-b waiting no-data");
+    assert_eq!(why_not(held, gone, "#"), None, "its own agent says so");
+    let another = "peer i-b waiting no-data another-key";
+    assert_eq!(why_not(held, another, "#"), Some("somebody answers under another key than before"));
+    assert_eq!(why_not(held, "peer i-b waiting no-data unsigned", "#"), Some("somebody answers under another key than before"));
+    assert_eq!(why_not("#", "peer i-b waiting no-data unsigned", "#"), Some("it rests on unsigned answers"));
+    assert_eq!(why_not("#", another, "#"), None, "nobody here has heard another there");
+    assert_eq!(why_not(gone, another, "#"), None, "it never held anything that could be lost");
+    assert_eq!(why_not(held, another, "order recover-snapshot newest"), None, "an operator takes answers as they are");
 }
 
 /// etcd without space grants no lease and takes membership changes: the one that runs out of time goes without the lock.

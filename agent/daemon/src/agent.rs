@@ -16,7 +16,6 @@ use quorate_core::report::Phase;
 use quorate_core::role::Role;
 use quorate_core::safety;
 use quorate_core::time::Timestamp;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{Instrument, info, info_span, warn};
@@ -34,6 +33,7 @@ use crate::execute::Executor;
 use crate::health;
 use crate::journal::Journal;
 use crate::kubernetes::Kubernetes;
+use crate::listener::{Inherited, Kind, Listeners};
 use crate::messages;
 use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
@@ -54,6 +54,8 @@ const STEPS_WITHOUT_PAUSE: u32 = 40;
 /// # Errors
 /// What it needs to run at all is missing: its state directory, its socket, its peer port, or its memory cannot be read.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    // Before anything is started that would inherit them too.
+    let inherited = Inherited::from_environment();
     let mut stop = Stop::new()?;
     let clock = Clock::start();
     let world = tokio::select! {
@@ -63,7 +65,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     // Fields of every line in the journal.
     let span = info_span!("agent", quorate.instance = %world.me.instance, quorate.cluster = %world.me.cluster);
     let life = async {
-        let mut agent = Agent::new(settings, clock, world).await?;
+        let mut agent = Agent::new(settings, clock, world, inherited)?;
         agent.run(&mut stop).await;
         Ok(())
     };
@@ -116,7 +118,7 @@ struct Agent {
 }
 
 impl Agent {
-    async fn new(settings: Settings, clock: Clock, world: World) -> anyhow::Result<Self> {
+    fn new(settings: Settings, clock: Clock, world: World, inherited: Inherited) -> anyhow::Result<Self> {
         let memory_path = settings.paths.state_dir.join("memory.json");
         let me = world.me.clone();
         let (watches, bus) = (settings.service != ServiceSettings::Exec, world.bus.clone());
@@ -131,17 +133,19 @@ impl Agent {
         let memory = Memory::new(kept, clock.now());
         let (answer, answers) = watch::channel(PeerAnswer::before_the_first_look(&memory));
         let callers = peer::Callers::default();
-        peer::server::serve(SocketAddr::new(me.address, settings.peer_port), answers, callers.clone()).await?;
+        let key = Arc::new(peer::SigningKey::in_dir(&settings.paths.state_dir, &me.instance)?);
         std::fs::create_dir_all(&settings.paths.run_dir)?;
         let (ask, asks) = mpsc::channel(16);
         let (cycles, last_cycle) = watch::channel(None);
         let metrics = Arc::new(Metrics::new(last_cycle.clone()));
-        listen("metrics.listen", settings.metrics_listen, server::metrics(Arc::clone(&metrics))).await?;
-        listen("health.listen", settings.health_listen, health::router(last_cycle.clone(), clock)).await?;
-        server::serve(
-            &settings.paths.run_dir.join(SOCKET),
-            Sources { asks: ask, cycles: last_cycle.clone(), clock, metrics: Arc::clone(&metrics) },
-        )?;
+        let sources = Sources { asks: ask, cycles: last_cycle.clone(), clock, metrics: Arc::clone(&metrics) };
+        let mut listeners = Listeners::new(inherited, metrics.connections(), clock);
+        let peers = SocketAddr::new(me.address, settings.peer_port);
+        let listener = listeners.tcp(Kind::Peers, peers).with_context(|| {
+            format!("cannot listen for peers on {peers}: is another quorate running, or is the address not this machine's?")
+        })?;
+        peer::server::serve(listener, answers, callers.clone(), key);
+        listen(&mut listeners, &settings, &sources)?;
         beside_the_loop(&settings, &world, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
@@ -291,16 +295,20 @@ impl Agent {
         let outcome = self.executor.execute(step).await;
         long.iter().for_each(|_| self.notifier.took());
         let now = self.clock.now();
+        let only_early = self.memory.is_only_early(step, &outcome, &self.policy, now);
         self.memory.note(step, &outcome, &self.policy, now);
         self.observer.after(step, now);
         if let Err(problem) = self.store_memory() {
             self.journal.forgets("what must be remembered", &problem, now);
         }
-        self.journal.stepped(step, plan, &outcome, now);
+        match only_early {
+            true => self.journal.is_early(step, plan),
+            false => self.journal.stepped(step, plan, &outcome, now),
+        }
         self.metrics.stepped(step, &outcome);
         match outcome {
             Outcome::Done => Duration::ZERO,
-            Outcome::Refused(_) | Outcome::Unclear(_) => self.policy.retry / 4,
+            Outcome::Refused(_) | Outcome::NotOpen(_) | Outcome::Unclear(_) => self.policy.retry / 4,
         }
     }
 
@@ -428,7 +436,7 @@ impl Agent {
 fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle, clock: Clock) {
     Tidy { drill: Arc::clone(&world.drill), trash: Arc::clone(&world.trash), keep: settings.paths.trash_keep, clock }.start();
     if let Some(store) = world.published.clone().filter(|_| world.me.role != Role::Worker) {
-        Publisher::new(store, world.distribution.as_ref().map(|distribution| distribution.api_port())).start(cycles.clone());
+        Publisher::new(store, world.distribution.clone()).start(cycles.clone());
     }
     let runs_under_systemd = settings.service != ServiceSettings::Exec;
     let reload = if runs_under_systemd { rendered::by_systemd(world.bus.clone()) } else { rendered::by_nobody() };
@@ -438,13 +446,21 @@ fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle, clock
     Alias::new(name, settings.kubernetes.hosts_file.clone(), settings.paths.run_dir.clone(), writer).start(cycles.clone());
 }
 
-/// Serves `router` at the address that the operator gave, if any, until the process ends.
-async fn listen(key: &str, at: Option<SocketAddr>, router: axum::Router) -> anyhow::Result<()> {
-    let Some(at) = at else { return Ok(()) };
-    let listener = TcpListener::bind(at)
-        .await
-        .with_context(|| format!("cannot listen at {key} = {at}: give an address of this machine and a free port"))?;
-    tokio::spawn(async move { axum::serve(listener, router).await });
+/// Serves until the process ends: the socket, and what the operator gave addresses for.
+fn listen(listeners: &mut Listeners, settings: &Settings, sources: &Sources) -> anyhow::Result<()> {
+    let refused = |key, at| move || format!("cannot listen at {key} = {at}: give an address of this machine and a free port");
+    if let Some(at) = settings.metrics_listen {
+        let listener = listeners.tcp(Kind::Metrics, at).with_context(refused("metrics.listen", at))?;
+        listener.serve(server::metrics(Arc::clone(&sources.metrics)), std::future::pending());
+    }
+    if let Some(at) = settings.health_listen {
+        let listener = listeners.tcp(Kind::Health, at).with_context(refused("health.listen", at))?;
+        listener.serve(health::router(sources.cycles.clone(), sources.clock), std::future::pending());
+    }
+    server::serve(listeners.unix(Kind::Control, &settings.paths.run_dir.join(SOCKET))?, sources.clone());
+    for at in listeners.left() {
+        warn!("systemd holds {at} for the agent, which is not to listen there: peer.port and ListenStream= of quorate.socket differ");
+    }
     Ok(())
 }
 

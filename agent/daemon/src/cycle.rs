@@ -52,8 +52,15 @@ impl Cycle {
     #[must_use]
     pub fn staying_voters(&self) -> Option<Vec<&Member>> {
         self.memory.kept.record.as_ref().filter(|record| record.state == State::Established)?;
-        let stays = |member: &&Member| member.client_url.is_some() && member.name.as_ref().is_some_and(|name| self.stays(name));
+        let stays =
+            |member: &&Member| member.client_url.is_some() && member.name.as_ref().is_some_and(|name| self.stays(name) && self.knows(name));
         Some(self.seen.etcd.membership.fresh()?.voters().filter(stays).collect())
+    }
+
+    /// It is this instance, or AWS or the charter has told of it: whoever may write to etcd may list a member under any name.
+    fn knows(&self, instance: &InstanceId) -> bool {
+        let listed = self.memory.kept.record.as_ref().is_some_and(|record| record.lists(instance));
+        *instance == self.seen.me.instance || listed || self.memory.kept.seen.contains_key(instance)
     }
 
     /// It does not say that it leaves.

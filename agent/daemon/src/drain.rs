@@ -133,7 +133,7 @@ impl Drain {
     async fn cordon(&mut self, servers: &ApiServers) -> bool {
         self.not_cordoned = match self.in_time(servers.cordon(&self.node)).await {
             Outcome::Done => None,
-            Outcome::Refused(why) | Outcome::Unclear(why) => Some(why),
+            Outcome::Refused(why) | Outcome::NotOpen(why) | Outcome::Unclear(why) => Some(why),
         };
         let cordoned = self.not_cordoned.is_none();
         self.progress.cordoned |= cordoned;

@@ -46,16 +46,48 @@ impl EndpointsFile {
 fn of(cycle: &Cycle) -> Option<String> {
     let me = &cycle.seen.me.instance;
     let voters = cycle.staying_voters()?;
-    let mut urls: Vec<(bool, &str)> =
-        voters.iter().filter_map(|v| Some((v.name.as_ref() != Some(me), &**v.client_url.as_ref()?))).collect();
+    let mut urls: Vec<(bool, String)> =
+        voters.iter().filter_map(|v| Some((v.name.as_ref() != Some(me), v.client_url?.to_string()))).collect();
     urls.sort_unstable();
-    let urls: Vec<&str> = urls.into_iter().map(|(_, url)| url).collect();
+    let urls: Vec<String> = urls.into_iter().map(|(_, url)| url).collect();
     (!urls.is_empty()).then(|| text(cycle, &urls.join(",")))
 }
 
 fn text(cycle: &Cycle, urls: &str) -> String {
+    // A shell may read the comment too: it ends with its line.
+    let cluster: String = cycle.seen.me.cluster.as_str().chars().filter(|c| !c.is_control()).collect();
+    let urls = quoted(urls);
     format!(
-        "# Where etcd of cluster {} serves clients. Quorate rewrites this whenever it changes.\nETCD_ENDPOINTS={urls}\nETCDCTL_ENDPOINTS={urls}\n",
-        cycle.seen.me.cluster
+        "# Where etcd of cluster {cluster} serves clients. Quorate rewrites this whenever it changes.\nETCD_ENDPOINTS={urls}\nETCDCTL_ENDPOINTS={urls}\n"
     )
+}
+
+/// A value that systemd's `EnvironmentFile=` and a shell read alike: in double quotes, with a backslash before the four characters that mean something there
+/// (systemd.exec(5); POSIX 2.2.3). Control characters have no place in a value.
+fn quoted(value: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\\' | '`' | '$' => vec!['\\', c],
+        c if c.is_control() => Vec::new(),
+        c => vec![c],
+    };
+    format!("\"{}\"", value.chars().flat_map(escaped).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_what_was_meant_whatever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        for value in ["http://10.0.0.1:2379,http://10.0.0.2:2379", "a b;c 'd' \"e\" $HOME \\ f & | < > # `", "[2001:db8::1]"] {
+            let file = dir.path().join("env");
+            std::fs::write(&file, format!("X={}\n", quoted(value))).unwrap();
+            let read = Command::new("sh").args(["-c", ". \"$1\"; printf %s \"$X\"", "sh"]).arg(&file).output().unwrap();
+            assert_eq!((String::from_utf8(read.stdout).unwrap(), read.stderr), (value.to_owned(), Vec::new()));
+        }
+        assert_eq!(quoted("a\nX=1"), "\"aX=1\"", "a value has one line");
+    }
 }

@@ -105,10 +105,10 @@ impl Executor {
             Step::AcquireLock { via, purpose } => world.etcd.acquire(&via.url, me, purpose, self.policy.lock_ttl).await,
             Step::RenewLock { via } => world.etcd.renew(&via.url).await,
             Step::ReleaseLock { via } => world.etcd.release(&via.url, me).await,
-            Step::AddLearner { via, peer_url } => world.etcd.add_learner(&via.url, peer_url).await,
+            Step::AddLearner { via, peer_url } => world.etcd.add_learner(&via.url, &peer_url.to_string()).await,
             Step::Promote { via, member } => world.etcd.promote(&via.url, *member).await,
             Step::RemoveMember { via, member } => world.etcd.remove(&via.url, *member).await,
-            Step::UpdatePeerUrl { via, member, peer_url } => world.etcd.update_peer_url(&via.url, *member, peer_url).await,
+            Step::UpdatePeerUrl { via, member, peer_url } => world.etcd.update_peer_url(&via.url, *member, &peer_url.to_string()).await,
             Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
             Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
@@ -158,7 +158,11 @@ impl Executor {
         if let Some(Err(error)) = label.as_ref().map(prepare) {
             return Outcome::Refused(chain(&error));
         }
-        of(self.world.service.start(start).await)
+        match self.world.service.start(start).await {
+            // It was started, and ended at once: the next look finds it stopped.
+            Err(error @ ServiceError::NotStarted { .. }) => Outcome::Unclear(chain(&error)),
+            started => of(started),
+        }
     }
 
     /// etcd ends by itself once it learns that its member was removed, and then nobody had to stop it: it is kept down here too.

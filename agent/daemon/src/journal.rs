@@ -116,8 +116,13 @@ impl Journal {
     pub fn stepped(&mut self, step: &Step, plan: &Plan, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Outcome::Done => self.done(step, plan, now),
-            Outcome::Refused(why) | Outcome::Unclear(why) => self.failed(step, plan, why, now),
+            Outcome::Refused(why) | Outcome::NotOpen(why) | Outcome::Unclear(why) => self.failed(step, plan, why, now),
         }
+    }
+
+    /// AWS knows of no such lifecycle action: not yet, or somebody else has ended it.
+    pub fn is_early(&self, step: &Step, plan: &Plan) {
+        debug!(quorate.step = step.kind(), quorate.rule = plan.report.rule, "{}: not open, is tried again", plan.report.says);
     }
 
     fn done(&mut self, step: &Step, plan: &Plan, now: Timestamp) {
@@ -139,7 +144,7 @@ impl Journal {
     fn failed(&mut self, step: &Step, plan: &Plan, why: &str, now: Timestamp) {
         let Some(again) = self.troubles.news(step.kind(), why, now) else { return };
         let (says, rule) = (&plan.report.says, plan.report.rule);
-        // Just after a transition AWS refuses heartbeats for a moment: no reason to alarm anybody.
+        // One that is refused leaves time for two more: no reason to alarm anybody.
         if matches!(step, Step::Heartbeat { .. }) {
             info!(quorate.step = step.kind(), quorate.rule = rule, "{says}, and will again: {why}{again}");
         } else {

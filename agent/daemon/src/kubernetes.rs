@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quorate_core::authority::AuthorityHash;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Draining;
 use quorate_core::plan::{NodeStep, Outcome};
@@ -60,6 +61,12 @@ impl Kubernetes {
     #[must_use]
     pub fn points_at(&self) -> Option<IpAddr> {
         self.distribution.configured().ok()?.server
+    }
+
+    /// The authority that this node's own token names.
+    #[must_use]
+    pub fn pinned(&self) -> Option<AuthorityHash> {
+        self.distribution.pinned()
     }
 
     /// From now on these servers are asked, in this order.

@@ -2,6 +2,9 @@
 //!
 //! The loop is in [`agent`]; [`observe`] builds what it sees, [`execute`] does what it decided, [`adapters`] touch the world.
 
+// They panic where nobody reads: see `output`.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod adapters;
 pub mod agent;
 pub mod alias;
@@ -20,10 +23,12 @@ pub mod identity;
 pub mod journal;
 pub mod kubeconfig;
 pub mod kubernetes;
+pub mod listener;
 pub mod messages;
 pub mod metrics;
 pub mod notices;
 pub mod observe;
+pub mod output;
 pub mod published;
 pub mod rendered;
 pub mod repeats;

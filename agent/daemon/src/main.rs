@@ -1,6 +1,9 @@
 //! The `quorate` binary: reads the command line, and runs the agent or talks to the one that runs.
 
-use std::io::{IsTerminal, Write};
+// They panic where nobody reads: see `output`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,7 +15,7 @@ use quorate::check::{self, Outside};
 use quorate::cli::{AliasCommand, CheckArgs, Cli, Command, KubeconfigArgs, RecoverArgs};
 use quorate::config::Settings;
 use quorate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, client};
-use quorate::{kubeconfig, telemetry};
+use quorate::{kubeconfig, output, telemetry};
 use quorate_core::ids::ClusterName;
 use quorate_core::memory::Order;
 
@@ -23,7 +26,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("quorate: the process has not what a runtime needs: {error}");
+            output::complain(format_args!("quorate: the process has not what a runtime needs: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -38,14 +41,14 @@ async fn start() -> ExitCode {
     let settings = match Settings::load(cli.config.as_deref()) {
         Ok(settings) => settings,
         Err(error) => {
-            eprintln!("quorate: {}", telemetry::chain(&error));
+            output::complain(format_args!("quorate: {}", telemetry::chain(&error)));
             return ExitCode::from(EX_USAGE);
         }
     };
     match act(cli.command, settings, cli.config.as_deref()).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("quorate: {error:#}");
+            output::complain(format_args!("quorate: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -62,19 +65,19 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
         }
         Command::Status(args) => {
             let status = client::status(&socket).await?;
-            println!("{}", if args.json { serde_json::to_string_pretty(&status)? } else { status.to_string() });
+            output::line(if args.json { serde_json::to_string_pretty(&status)? } else { status.to_string() })?;
             Ok(if status.needs_operator { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         Command::Plan => {
             let status = client::status(&socket).await?;
-            println!("{}: {}", status.phase, status.says);
-            println!("next step: {}", status.step.as_deref().unwrap_or("none"));
-            status.refused.iter().for_each(|refused| println!("{refused}"));
+            output::line(format_args!("{}: {}", status.phase, status.says))?;
+            output::line(format_args!("next step: {}", status.step.as_deref().unwrap_or("none")))?;
+            status.refused.iter().try_for_each(output::line)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(args) => look(&settings, file, &args).await,
         Command::Kubeconfig(args) => {
-            print!("{}", admin_kubeconfig(&settings, args).await?);
+            output::print(admin_kubeconfig(&settings, args).await?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Alias(AliasCommand::Apply) => apply_alias(&Wish::path(&settings.paths.run_dir), &settings.kubernetes.hosts_file),
@@ -98,7 +101,7 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
 
 async fn look(settings: &Settings, file: Option<&Path>, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let report = check::run(settings, file, &Outside::of(settings)).await;
-    println!("{}", if args.json { serde_json::to_string_pretty(&report)? } else { report.to_string() });
+    output::line(if args.json { serde_json::to_string_pretty(&report)? } else { report.to_string() })?;
     Ok(if report.passes(args.strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -127,25 +130,26 @@ fn apply_alias(wish: &Path, hosts_file: &Path) -> anyhow::Result<ExitCode> {
     let wish = Wish::read(wish).context("nothing is changed")?;
     let applied = hosts::apply(hosts_file, &wish).context("the alias is not moved")?;
     for line in applied.foreign {
-        eprintln!("line {line} of {} names {} too, and goes before ours if it comes first: remove it", hosts_file.display(), wish.alias);
+        let (file, alias) = (hosts_file.display(), &wish.alias);
+        output::complain(format_args!("line {line} of {file} names {alias} too, and goes before ours if it comes first: remove it"));
     }
     let now = if applied.changed { "now points" } else { "points already" };
-    println!("{} {now} at {}", wish.alias, wish.address);
+    output::line(format_args!("{} {now} at {}", wish.alias, wish.address))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
     let known = client::recovery(socket).await?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&known)?);
+        output::line(serde_json::to_string_pretty(&known)?)?;
     } else {
-        print!("{known}");
+        output::print(&known)?;
     }
     let Some(order) = args.order()? else {
         return Ok(if known.needs_operator && !known.quorum_lives { ExitCode::from(NEEDS_OPERATOR) } else { ExitCode::SUCCESS });
     };
     if !args.yes && std::io::stdin().is_terminal() && !confirmed(&known.cluster)? {
-        println!("nothing was done");
+        output::line("nothing was done")?;
         return Ok(ExitCode::FAILURE);
     }
     give(&client::order(socket, &OrderRequest { order: Some(order), cluster: args.cluster, pause: None }).await?)
@@ -155,8 +159,7 @@ async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
 const NEEDS_OPERATOR: u8 = 3;
 
 fn confirmed(cluster: &ClusterName) -> anyhow::Result<bool> {
-    print!("cluster {cluster}: what is lost by this way is lost for good. Type `yes` to order it: ");
-    std::io::stdout().flush()?;
+    output::print(format_args!("cluster {cluster}: what is lost by this way is lost for good. Type `yes` to order it: "))?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == "yes")
@@ -170,6 +173,6 @@ fn pause(resume: bool, cluster: bool) -> OrderRequest {
 }
 
 fn give(answer: &OrderAnswer) -> anyhow::Result<ExitCode> {
-    println!("{}", answer.says);
+    output::line(&answer.says)?;
     Ok(if answer.taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

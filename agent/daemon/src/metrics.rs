@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use quorate_core::plan::{Outcome, Step};
 
 use crate::cycle::LastCycle;
+use crate::listener::Counts;
 use gauges::Gauges;
 
 /// The content type of what [`Metrics::text`] gives.
@@ -29,6 +30,7 @@ pub struct Metrics {
     steps: Family<StepLabels, Counter>,
     refused: Counter,
     looks: Histogram,
+    connections: Counts,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,15 +48,16 @@ impl Metrics {
         registry.register("steps", "Steps taken, by kind and by what came of them: done, refused or unclear", steps.clone());
         registry.register("steps_refused_by_gate", "Steps that the safety gate did not let through", refused.clone());
         registry.register_with_unit("look", "How long one look at the world took", Unit::Seconds, looks.clone());
+        let connections = Counts::registered(&mut registry);
         registry.register_collector(Box::new(Gauges::new(cycles)));
-        Self { registry, steps, refused, looks }
+        Self { registry, steps, refused, looks, connections }
     }
 
     /// A step was taken.
     pub fn stepped(&self, step: &Step, outcome: &Outcome) {
         let outcome = match outcome {
             Outcome::Done => "done",
-            Outcome::Refused(_) => "refused",
+            Outcome::Refused(_) | Outcome::NotOpen(_) => "refused",
             Outcome::Unclear(_) => "unclear",
         };
         self.steps.get_or_create(&StepLabels { step: step.kind(), outcome }).inc();
@@ -68,6 +71,12 @@ impl Metrics {
     /// One look at the world took so long.
     pub fn looked(&self, took: Duration) {
         self.looks.observe(took.as_secs_f64());
+    }
+
+    /// What the listeners count.
+    #[must_use]
+    pub fn connections(&self) -> Counts {
+        self.connections.clone()
     }
 
     /// Everything, in the OpenMetrics text format.

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quorate_core::authority::AuthorityHash;
 use quorate_core::published::{PLACE, Published, PublishedServer};
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
-use tracing::{Instrument, info, warn};
+use tracing::{Instrument, debug, info, warn};
 
+use crate::adapters::distribution::Distribution;
 use crate::adapters::object_store::{PublishedStore, StoreError};
 use crate::cycle::{Cycle, LastCycle};
 use crate::rendered::Context;
@@ -24,8 +26,10 @@ const AGAIN: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Publisher {
     store: Arc<PublishedStore>,
-    /// The port of every server's API; none for the role etcd.
-    api_port: Option<u16>,
+    /// What runs the servers; none for the role etcd.
+    distribution: Option<Arc<dyn Distribution>>,
+    /// The authority of its certificates, once it could be read.
+    authority: Option<AuthorityHash>,
     /// What stands in the store, to this agent's knowledge, and since when it knows.
     known: Option<(Published, Timestamp)>,
     tried: Option<Timestamp>,
@@ -37,8 +41,8 @@ pub struct Publisher {
 impl Publisher {
     /// Into this store.
     #[must_use]
-    pub fn new(store: Arc<PublishedStore>, api_port: Option<u16>) -> Self {
-        Self { store, api_port, known: None, tried: None, told: None, troubles: Repeats::default() }
+    pub fn new(store: Arc<PublishedStore>, distribution: Option<Arc<dyn Distribution>>) -> Self {
+        Self { store, distribution, authority: None, known: None, tried: None, told: None, troubles: Repeats::default() }
     }
 
     /// Goes on beside the loop, which a slow store never holds up, until the agent ends.
@@ -46,14 +50,30 @@ impl Publisher {
         let work = async move {
             while cycles.changed().await.is_ok() {
                 let cycle = cycles.borrow_and_update().clone();
-                match cycle.as_ref().and_then(|cycle| wanted(cycle, self.api_port)) {
-                    Some(wanted) => self.keep(wanted).await,
+                let api_port = self.distribution.as_ref().map(|distribution| distribution.api_port());
+                match cycle.as_ref().and_then(|cycle| wanted(cycle, api_port)) {
+                    Some(wanted) => {
+                        let authority = self.authority();
+                        self.keep(Published { authority, ..wanted }).await;
+                    }
                     // Whoever leads meanwhile writes what it knows.
                     None => self.known = None,
                 }
             }
         };
         tokio::spawn(work.in_current_span());
+    }
+
+    /// It changes with the cluster's certificates, which a server is started again for: read until it is known, and anew when the list is due.
+    fn authority(&mut self) -> Option<AuthorityHash> {
+        let due = self.authority.is_none() || self.known.is_none();
+        let read = self.distribution.as_ref().filter(|_| due).map(|distribution| distribution.authority());
+        match read {
+            Some(Ok(authority)) => self.authority = authority,
+            Some(Err(error)) => debug!("the authority of the API's certificates cannot be read: {}", chain(&error)),
+            None => {}
+        }
+        self.authority
     }
 
     async fn keep(&mut self, wanted: Published) {
@@ -121,6 +141,7 @@ fn wanted(cycle: &Cycle, api_port: Option<u16>) -> Option<Published> {
         generation: record.generation,
         record: record.number,
         servers: servers.collect(),
+        authority: None,
         written_at: cycle.at,
         written_by: me.instance.clone(),
     })
@@ -165,7 +186,7 @@ mod tests {
         };
         let (version, generation, written_at) = (Published::VERSION, Generation(2), Timestamp(0) + Duration::from_secs(second));
         let servers = (1..=servers).map(server).collect();
-        Published { version, account, region, cluster, generation, record: 7, servers, written_at, written_by }
+        Published { version, account, region, cluster, generation, record: 7, servers, authority: None, written_at, written_by }
     }
 
     async fn stands(publisher: &Publisher) -> usize {

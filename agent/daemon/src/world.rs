@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, sdk};
 use crate::adapters::distribution::{self, Distribution};
-use crate::adapters::etcd::Etcd;
+use crate::adapters::etcd::{Etcd, VersionClient};
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
 use crate::adapters::object_store::{CharterStore, PublishedStore, SnapshotStore, StoreError};
@@ -52,6 +52,8 @@ pub struct World {
     pub drill: Arc<DrillPlace>,
     /// etcd.
     pub etcd: Arc<Etcd>,
+    /// What etcd's members say of their cluster's version; none where a distribution brings them.
+    pub etcd_versions: Option<VersionClient>,
     /// The other agents.
     pub peers: Arc<PeerClient>,
     /// What runs etcd.
@@ -105,6 +107,7 @@ impl World {
             snapshots,
             published,
             drill,
+            etcd_versions: if resolved.me.role == Role::Etcd { Some(VersionClient::new()?) } else { None },
             peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
@@ -141,7 +144,7 @@ impl World {
     #[must_use]
     pub fn founding_url(&self, settings: &Settings) -> Arc<str> {
         // k3s' etcd listens there always, and on the node's own address as well but at its cluster's end.
-        self.me.role.client_url(settings.etcd.founding_address)
+        self.me.role.client_url(settings.etcd.founding_address).to_string().into()
     }
 
     /// The member's data directory, with what is put aside with it.

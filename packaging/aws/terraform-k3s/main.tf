@@ -13,6 +13,8 @@ locals {
       instance_type   = var.server_instance_type
       security_groups = [aws_security_group.nodes.id, aws_security_group.servers.id]
       targets         = aws_lb_target_group.api[*].arn
+      mixed           = null
+      warm            = null
     }
     worker = {
       size            = var.workers
@@ -22,8 +24,28 @@ locals {
       instance_type   = var.worker_instance_type
       security_groups = [aws_security_group.nodes.id]
       targets         = []
+      mixed           = var.worker_mixed_instances
+      warm            = var.warm_workers
     }
   }
+}
+
+# An image boots on its own architecture alone.
+data "aws_ami" "image" {
+  for_each = local.groups
+
+  most_recent = true
+
+  filter {
+    name   = "image-id"
+    values = [each.value.ami]
+  }
+}
+
+data "aws_ec2_instance_type" "usable" {
+  for_each = toset(concat([var.server_instance_type, var.worker_instance_type], try(var.worker_mixed_instances.instance_types, [])))
+
+  instance_type = each.value
 }
 
 resource "aws_launch_template" "node" {
@@ -33,6 +55,7 @@ resource "aws_launch_template" "node" {
   image_id               = each.value.ami
   instance_type          = each.value.instance_type
   user_data              = base64encode(each.value.user_data)
+  key_name               = try(var.ssh.key, null)
   vpc_security_group_ids = each.value.security_groups
   update_default_version = true
 
@@ -40,7 +63,9 @@ resource "aws_launch_template" "node" {
     arn = aws_iam_instance_profile.node[each.key].arn
   }
 
-  # With the tags in the metadata the agent learns its group without a call to Auto Scaling. One hop: no pod gets at the instance's role.
+  # With the tags in the metadata the agent learns its group without a call to Auto Scaling. One hop keeps pods with a network of their own from the
+  # instance's role. A pod on the host's network (hostNetwork: true) is as near as the agent, and gets it: forbid those with Pod Security (baseline) where
+  # people deploy, and taint the servers.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -60,9 +85,28 @@ resource "aws_launch_template" "node" {
     }
   }
 
+  # Only an encrypted root volume takes an instance's memory.
+  dynamic "hibernation_options" {
+    for_each = try(each.value.warm.state, null) == "Hibernated" ? [true] : []
+
+    content {
+      configured = true
+    }
+  }
+
   tag_specifications {
     resource_type = "volume"
     tags          = { Name = "${var.cluster}-${each.key}" }
+  }
+
+  lifecycle {
+    precondition {
+      condition = alltrue([
+        for type in concat([each.value.instance_type], try(each.value.mixed.instance_types, [])) :
+        contains(data.aws_ec2_instance_type.usable[type].supported_architectures, data.aws_ami.image[each.key].architecture)
+      ])
+      error_message = "An instance type is of another architecture than the image ${each.value.ami}."
+    }
   }
 }
 
@@ -78,11 +122,53 @@ resource "aws_autoscaling_group" "node" {
   # An instance is in service when its launch hook is completed, and that is when its Node is Ready. No need to wait any longer.
   health_check_grace_period = 0
   default_instance_warmup   = 0
+  capacity_rebalance        = try(each.value.mixed.capacity_rebalance, false)
   target_group_arns         = each.value.targets
 
-  launch_template {
-    id      = aws_launch_template.node[each.key].id
-    version = aws_launch_template.node[each.key].latest_version
+  # Without a policy of mixed instances the template stands by itself.
+  dynamic "launch_template" {
+    for_each = each.value.mixed == null ? [true] : []
+
+    content {
+      id      = aws_launch_template.node[each.key].id
+      version = aws_launch_template.node[each.key].latest_version
+    }
+  }
+
+  dynamic "mixed_instances_policy" {
+    for_each = each.value.mixed == null ? [] : [each.value.mixed]
+
+    content {
+      instances_distribution {
+        on_demand_base_capacity                  = mixed_instances_policy.value.on_demand_base
+        on_demand_percentage_above_base_capacity = mixed_instances_policy.value.on_demand_percent
+        spot_allocation_strategy                 = mixed_instances_policy.value.spot_strategy
+      }
+
+      launch_template {
+        launch_template_specification {
+          launch_template_id = aws_launch_template.node[each.key].id
+          version            = aws_launch_template.node[each.key].latest_version
+        }
+
+        dynamic "override" {
+          for_each = concat([each.value.instance_type], mixed_instances_policy.value.instance_types)
+
+          content {
+            instance_type = override.value
+          }
+        }
+      }
+    }
+  }
+
+  dynamic "warm_pool" {
+    for_each = each.value.warm == null ? [] : [each.value.warm]
+
+    content {
+      min_size   = warm_pool.value.size
+      pool_state = warm_pool.value.state
+    }
   }
 
   # Part of the group, not resources of their own: those would come after the first instances, which then have none.
@@ -137,6 +223,7 @@ resource "aws_autoscaling_group" "node" {
     aws_iam_role_policy.node,
     aws_iam_role_policy.kms,
     aws_iam_role_policy.token,
+    aws_iam_role_policy.boot,
     aws_s3_bucket_server_side_encryption_configuration.store,
     aws_s3_bucket_versioning.store,
     aws_vpc_security_group_ingress_rule.nodes,

@@ -2,6 +2,8 @@ data "aws_partition" "here" {}
 
 data "aws_caller_identity" "here" {}
 
+data "aws_region" "here" {}
+
 locals {
   # Servers need both tokens; a worker's alone cannot make a server.
   tokens   = { control-plane = "*-token", worker = "agent-token" }
@@ -48,7 +50,7 @@ resource "aws_iam_role_policy" "token" {
   role = aws_iam_role.node[each.key].id
   policy = templatefile("${path.module}/../iam/k3s-token.json", {
     partition = data.aws_partition.here.partition
-    region    = var.region
+    region    = data.aws_region.here.name
     account   = data.aws_caller_identity.here.account_id
     cluster   = var.cluster
     token     = each.value
@@ -88,6 +90,13 @@ resource "aws_iam_role_policy" "boot" {
   name   = "boot"
   role   = aws_iam_role.node[each.key].id
   policy = each.value.json
+}
+
+resource "aws_iam_role_policy_attachment" "session_manager" {
+  for_each = var.session_manager ? local.policies : {}
+
+  role       = aws_iam_role.node[each.key].name
+  policy_arn = "arn:${data.aws_partition.here.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
 }
 
 resource "aws_iam_instance_profile" "node" {

@@ -1,7 +1,3 @@
-variable "region" {
-  type = string
-}
-
 variable "cluster" {
   type        = string
   description = "The cluster's name: the tag quorate:cluster."
@@ -60,13 +56,46 @@ variable "worker_user_data" {
 }
 
 variable "server_instance_type" {
-  type    = string
-  default = "m7i.large"
+  type        = string
+  default     = "m7i.large"
+  description = "Of the image's architecture: ../packer-k3s bakes x86_64 unless it is told otherwise."
 }
 
 variable "worker_instance_type" {
-  type    = string
-  default = "m7i.large"
+  type        = string
+  default     = "m7i.large"
+  description = "Likewise."
+}
+
+variable "worker_mixed_instances" {
+  type = object({
+    instance_types     = list(string)
+    on_demand_base     = optional(number, 0)
+    on_demand_percent  = optional(number, 100)
+    spot_strategy      = optional(string, "price-capacity-optimized")
+    capacity_rebalance = optional(bool, false)
+  })
+  default     = null
+  description = "Further instance types for the workers, of the same architecture, for when the first is not to be had; and how much of the group is spot. Null: worker_instance_type alone, on demand."
+}
+
+variable "warm_workers" {
+  type = object({
+    size  = number
+    state = optional(string, "Stopped")
+  })
+  default     = null
+  description = "Workers that have booted and wait outside of the cluster: they join when they enter service. Null: none."
+
+  validation {
+    condition     = var.warm_workers == null || contains(["Stopped", "Running", "Hibernated"], try(var.warm_workers.state, ""))
+    error_message = "Use Stopped, Running or Hibernated."
+  }
+
+  validation {
+    condition     = var.warm_workers == null || var.worker_mixed_instances == null
+    error_message = "Auto Scaling has no warm pool for a group with a policy of mixed instances: choose one of the two."
+  }
 }
 
 variable "vpc" {
@@ -125,6 +154,12 @@ variable "kms_key_arn" {
   description = "A key of KMS (its ARN, no alias) to encrypt the bucket with, in place of S3's own. Its own policy has to let this account's IAM decide. Null: AES256."
 }
 
+variable "object_lock_days" {
+  type        = number
+  default     = null
+  description = "For so many days S3 keeps every version of the charter's records and of snapshots, whatever rights somebody has. Can be switched on only when the bucket is created. Null: no Object Lock."
+}
+
 variable "boot_objects" {
   type = object({
     control-plane = optional(list(string), [])
@@ -132,6 +167,21 @@ variable "boot_objects" {
   })
   default     = {}
   description = "ARNs of the objects in S3 that Ignition fetches: the system extension, k3s, the tokens. No token of the servers for the workers."
+}
+
+variable "session_manager" {
+  type        = bool
+  default     = true
+  description = "Lets operators log in by Session Manager, where `quorate status` is to be had. The image needs the SSM agent: Amazon Linux has it."
+}
+
+variable "ssh" {
+  type = object({
+    key             = string
+    security_groups = set(string)
+  })
+  default     = null
+  description = "A key pair, and who may reach port 22. For images without the SSM agent, such as Flatcar. Null: no SSH."
 }
 
 variable "data_volume_gib" {

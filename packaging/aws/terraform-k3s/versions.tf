@@ -7,12 +7,3 @@ terraform {
     }
   }
 }
-
-provider "aws" {
-  region = var.region
-
-  # A copy of the charter for people to read, on the group. Terraform must not take it away.
-  ignore_tags {
-    keys = ["quorate:charter"]
-  }
-}

@@ -12,11 +12,28 @@ locals {
   one_more_percent = ceil(100 * (var.size + 1) / var.size)
 }
 
+# An image boots on its own architecture alone.
+data "aws_ami" "image" {
+  most_recent = true
+
+  filter {
+    name   = "image-id"
+    values = [var.ami]
+  }
+}
+
+data "aws_ec2_instance_type" "usable" {
+  for_each = toset(concat([var.instance_type], try(var.mixed_instances.instance_types, [])))
+
+  instance_type = each.value
+}
+
 resource "aws_launch_template" "etcd" {
   name                   = "quorate-${var.cluster}-etcd"
   image_id               = var.ami
   instance_type          = var.instance_type
   user_data              = base64encode(var.user_data)
+  key_name               = try(var.ssh.key, null)
   vpc_security_group_ids = [aws_security_group.members.id]
   update_default_version = true
 
@@ -43,9 +60,25 @@ resource "aws_launch_template" "etcd" {
     }
   }
 
+  # Only an encrypted root volume takes an instance's memory.
+  dynamic "hibernation_options" {
+    for_each = try(var.warm_pool.state, null) == "Hibernated" ? [true] : []
+
+    content {
+      configured = true
+    }
+  }
+
   tag_specifications {
     resource_type = "volume"
     tags          = local.tags
+  }
+
+  lifecycle {
+    precondition {
+      condition     = alltrue([for type in data.aws_ec2_instance_type.usable : contains(type.supported_architectures, data.aws_ami.image.architecture)])
+      error_message = "An instance type is of another architecture than the image ${var.ami}."
+    }
   }
 }
 
@@ -59,10 +92,52 @@ resource "aws_autoscaling_group" "etcd" {
   # An instance is in service when its launch hook is completed, and that is when it has joined. No need to wait any longer.
   health_check_grace_period = 0
   default_instance_warmup   = 0
+  capacity_rebalance        = try(var.mixed_instances.capacity_rebalance, false)
 
-  launch_template {
-    id      = aws_launch_template.etcd.id
-    version = aws_launch_template.etcd.latest_version
+  # Without a policy of mixed instances the template stands by itself.
+  dynamic "launch_template" {
+    for_each = var.mixed_instances == null ? [true] : []
+
+    content {
+      id      = aws_launch_template.etcd.id
+      version = aws_launch_template.etcd.latest_version
+    }
+  }
+
+  dynamic "mixed_instances_policy" {
+    for_each = var.mixed_instances == null ? [] : [var.mixed_instances]
+
+    content {
+      instances_distribution {
+        on_demand_base_capacity                  = mixed_instances_policy.value.on_demand_base
+        on_demand_percentage_above_base_capacity = mixed_instances_policy.value.on_demand_percent
+        spot_allocation_strategy                 = mixed_instances_policy.value.spot_strategy
+      }
+
+      launch_template {
+        launch_template_specification {
+          launch_template_id = aws_launch_template.etcd.id
+          version            = aws_launch_template.etcd.latest_version
+        }
+
+        dynamic "override" {
+          for_each = concat([var.instance_type], mixed_instances_policy.value.instance_types)
+
+          content {
+            instance_type = override.value
+          }
+        }
+      }
+    }
+  }
+
+  dynamic "warm_pool" {
+    for_each = var.warm_pool == null ? [] : [var.warm_pool]
+
+    content {
+      min_size   = warm_pool.value.size
+      pool_state = warm_pool.value.state
+    }
   }
 
   # Part of the group, not resources of their own: those would come after the first instances, which then have none.
@@ -111,6 +186,7 @@ resource "aws_autoscaling_group" "etcd" {
   depends_on = [
     aws_iam_role_policy.member,
     aws_iam_role_policy.kms,
+    aws_iam_role_policy.boot,
     aws_s3_bucket_server_side_encryption_configuration.store,
     aws_s3_bucket_versioning.store,
     aws_vpc_security_group_ingress_rule.members,

@@ -24,6 +24,17 @@ resource "aws_vpc_security_group_ingress_rule" "clients" {
   to_port                      = 2379
 }
 
+resource "aws_vpc_security_group_ingress_rule" "ssh" {
+  for_each = var.ssh == null ? toset([]) : var.ssh.security_groups
+
+  description                  = "operators"
+  security_group_id            = aws_security_group.members.id
+  referenced_security_group_id = each.value
+  ip_protocol                  = "tcp"
+  from_port                    = 22
+  to_port                      = 22
+}
+
 resource "aws_vpc_security_group_egress_rule" "all" {
   description       = "AWS, the peers, time and names"
   security_group_id = aws_security_group.members.id

@@ -47,6 +47,31 @@ resource "aws_iam_role_policy" "target_group" {
   policy = templatefile("${path.module}/../iam/target-group.json", { target_group = var.target_groups[count.index] })
 }
 
+# What Ignition fetches.
+data "aws_iam_policy_document" "boot" {
+  count = length(var.boot_objects) > 0 ? 1 : 0
+
+  statement {
+    actions   = ["s3:GetObject"]
+    resources = var.boot_objects
+  }
+}
+
+resource "aws_iam_role_policy" "boot" {
+  count = length(var.boot_objects) > 0 ? 1 : 0
+
+  name   = "boot"
+  role   = aws_iam_role.member.id
+  policy = data.aws_iam_policy_document.boot[0].json
+}
+
+resource "aws_iam_role_policy_attachment" "session_manager" {
+  count = var.session_manager ? 1 : 0
+
+  role       = aws_iam_role.member.name
+  policy_arn = "arn:${data.aws_partition.here.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+}
+
 resource "aws_iam_instance_profile" "member" {
   name = aws_iam_role.member.name
   role = aws_iam_role.member.name

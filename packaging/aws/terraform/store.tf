@@ -2,7 +2,8 @@
 # cluster is; and snapshots of etcd (snapshots/). Losing the charter halts the cluster's next founding or recovery, so no lifecycle rule may ever
 # touch it.
 resource "aws_s3_bucket" "store" {
-  bucket = var.bucket
+  bucket              = var.bucket
+  object_lock_enabled = var.object_lock_days != null
 
   lifecycle {
     prevent_destroy = true
@@ -15,6 +16,25 @@ resource "aws_s3_bucket_versioning" "store" {
   versioning_configuration {
     status = "Enabled"
   }
+}
+
+# No version of a record or a snapshot can be destroyed before its time, whatever rights somebody has, but for those who may bypass governance. The
+# agents notice nothing: deleting a snapshot only hides its newest version. Every write has to bear a checksum then: `options.aws_checksum_algorithm = "SHA256"`
+# under [store] of the agents' configuration (docs/snapshots.md).
+resource "aws_s3_bucket_object_lock_configuration" "store" {
+  count = var.object_lock_days == null ? 0 : 1
+
+  bucket = aws_s3_bucket.store.id
+
+  rule {
+    default_retention {
+      mode = "GOVERNANCE"
+      days = var.object_lock_days
+    }
+  }
+
+  # S3 takes it only where there are versions.
+  depends_on = [aws_s3_bucket_versioning.store]
 }
 
 # Whatever is written without a word of its own is encrypted so; Quorate needs no setting for it. A key of your own lies with you: who deletes it

@@ -1,7 +1,3 @@
-variable "region" {
-  type = string
-}
-
 variable "cluster" {
   type        = string
   description = "The cluster's name: the tag quorate:cluster."
@@ -29,8 +25,40 @@ variable "user_data" {
 }
 
 variable "instance_type" {
-  type    = string
-  default = "m7g.large"
+  type        = string
+  default     = "m7i.large"
+  description = "Of the image's architecture: ../packer bakes x86_64 unless it is told otherwise; for arm64 use m7g.large, for example."
+}
+
+variable "mixed_instances" {
+  type = object({
+    instance_types     = list(string)
+    on_demand_base     = optional(number, 0)
+    on_demand_percent  = optional(number, 100)
+    spot_strategy      = optional(string, "price-capacity-optimized")
+    capacity_rebalance = optional(bool, false)
+  })
+  default     = null
+  description = "Further instance types, of the same architecture, for when the first is not to be had; and how much of the group is spot. A majority of etcd's members belongs on demand. Null: instance_type alone, on demand."
+}
+
+variable "warm_pool" {
+  type = object({
+    size  = number
+    state = optional(string, "Stopped")
+  })
+  default     = null
+  description = "Instances that have booted and wait outside of the cluster. Their agents stand by: they join nothing before they enter service. Set it once the cluster is up: a spare that is switched off cannot answer, and the first founding and a recovery wait for its answer. Null: none."
+
+  validation {
+    condition     = var.warm_pool == null || contains(["Stopped", "Running", "Hibernated"], try(var.warm_pool.state, ""))
+    error_message = "Use Stopped, Running or Hibernated."
+  }
+
+  validation {
+    condition     = var.warm_pool == null || var.mixed_instances == null
+    error_message = "Auto Scaling has no warm pool for a group with a policy of mixed instances: choose one of the two."
+  }
 }
 
 variable "vpc" {
@@ -74,6 +102,33 @@ variable "kms_key_arn" {
   type        = string
   default     = null
   description = "A key of KMS (its ARN, no alias) to encrypt the bucket with, in place of S3's own. Its own policy has to let this account's IAM decide. Null: AES256."
+}
+
+variable "object_lock_days" {
+  type        = number
+  default     = null
+  description = "For so many days S3 keeps every version of the charter's records and of snapshots, whatever rights somebody has. Can be switched on only when the bucket is created. Null: no Object Lock."
+}
+
+variable "boot_objects" {
+  type        = list(string)
+  default     = []
+  description = "ARNs of the objects in S3 that Ignition fetches, such as arn:aws:s3:::YOUR-BUCKET/quorate.raw. Not needed where the image has all in it."
+}
+
+variable "session_manager" {
+  type        = bool
+  default     = true
+  description = "Lets operators log in by Session Manager, where `quorate status` is to be had. The image needs the SSM agent: Amazon Linux has it."
+}
+
+variable "ssh" {
+  type = object({
+    key             = string
+    security_groups = set(string)
+  })
+  default     = null
+  description = "A key pair, and who may reach port 22. For images without the SSM agent, such as Flatcar. Null: no SSH."
 }
 
 variable "data_volume_gib" {

@@ -1,4 +1,4 @@
-//! The benchmark of snapshots: how quick they are beside `etcdctl snapshot save`, and what memory they take.
+//! The benchmarks. [`idle`] is that of strangers' connections; the rest is that of snapshots: how quick they are beside `etcdctl snapshot save`, and what memory they take.
 //!
 //! Both sides read the same member's stream and end with every byte on the same disk: etcdctl syncs its file before it renames it, and so does the
 //! store of files, which also syncs the directory. Quorate does more on the way: it asks who it is, lists the store, hashes every byte, reads the
@@ -6,6 +6,7 @@
 
 mod agent;
 mod fill;
+pub mod idle;
 mod memory;
 mod report;
 mod rounds;
@@ -74,7 +75,7 @@ pub async fn run(options: BenchOptions) -> anyhow::Result<bool> {
     let agent = timeline.during("the agent's own", String::new, agent::watch(&scene)).await?;
     timeline.tell(format_args!("the agent took {} by itself", agent.seconds.len()));
     let figures = Figures::of(binaries::etcd_version(&etcd).await?, options.store, &rounds, agent)?;
-    print!("{}", figures.table());
+    crate::output::print(figures.table())?;
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&figures)? + "\n";
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::load::Load;
+
 /// Everything that the demo measured; `null` is what it could not.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figures {
@@ -26,13 +28,15 @@ pub struct Figures {
     /// The part of each from the old one's notice.
     #[serde(serialize_with = "all_ms", rename = "replace_leave_ms")]
     pub replace_leave: Vec<Duration>,
-    /// One replacement by direct etcd calls.
+    /// One replacement by direct etcd calls, in a settled cluster.
     #[serde(serialize_with = "ms", rename = "replace_floor_ms")]
     pub replace_floor: Duration,
     /// The whole instance refresh, with the region's delays.
     #[serde(serialize_with = "ms", rename = "refresh_ms")]
     pub refresh: Duration,
-    /// From the hard kill until the replacement votes and nothing else is listed.
+    /// How long silence lasts before a dead member is pruned that EC2 does not call terminated; 60 s by default.
+    pub prune_grace_s: u16,
+    /// From the hard kill until the replacement votes and nothing else is listed, with that grace.
     #[serde(serialize_with = "ms", rename = "kill_replaced_ms")]
     pub kill_replaced: Duration,
     /// Writes that were acknowledged.
@@ -41,6 +45,8 @@ pub struct Figures {
     pub lost_writes: usize,
     /// Tries that failed; each was made again until it was acknowledged.
     pub failed_writes: u64,
+    /// Tries through another endpoint beside one that had not answered within 200 ms.
+    pub hedged_writes: u64,
     /// The longest time between two acknowledgements while nothing but announced changes went on.
     #[serde(serialize_with = "ms", rename = "longest_write_gap_graceful_ms")]
     pub gap_graceful: Duration,
@@ -57,12 +63,16 @@ pub struct Figures {
     pub lifecycle_actions: Actions,
     /// From the simulator: AWS calls of a serving node, over 24 virtual hours.
     pub aws_calls_per_node_per_hour_steady: Option<f64>,
-    /// Each agent's memory while serving.
+    /// The agents' memory while serving, each one's three times.
     pub agent_rss_kib: Vec<u64>,
     /// Each agent's thousandths of a core while serving.
     pub agent_cpu_permille: Vec<f64>,
-    /// Whether every promise held.
-    pub held: bool,
+    /// Whether what is promised for safety's sake held: the exit status.
+    pub safety_held: bool,
+    /// Whether every timing held, the footprint among them.
+    pub timing_held: bool,
+    /// How busy the machine was meanwhile.
+    pub machine: Load,
 }
 
 /// How the lifecycle actions ended.
@@ -76,6 +86,8 @@ pub struct Actions {
     pub abandoned: usize,
     /// Not completed in time.
     pub timed_out: usize,
+    /// Completed, and tried again by another instance, which AWS refused.
+    pub tried_again: usize,
 }
 
 fn ms<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {

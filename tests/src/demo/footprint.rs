@@ -12,8 +12,8 @@ use crate::lab::Lab;
 /// What one agent cost over a while.
 #[derive(Clone, Copy, Debug)]
 pub struct Footprint {
-    /// Resident memory at the end.
-    pub rss_kib: u64,
+    /// Resident memory, at the end of each third of the while.
+    pub rss_kib: [u64; 3],
     /// Thousandths of one core.
     pub cpu_permille: f64,
 }
@@ -27,13 +27,19 @@ pub async fn of(lab: &Lab, instances: &[InstanceId], window: Duration) -> anyhow
     let pids = instances.iter().map(pid).collect::<anyhow::Result<Vec<_>>>()?;
     let before = pids.iter().map(|pid| cpu(*pid)).collect::<anyhow::Result<Vec<_>>>()?;
     let begin = Instant::now();
-    sleep(window).await;
+    let mut resident = vec![[0; 3]; pids.len()];
+    for third in 0..3 {
+        sleep(window / 3).await;
+        for (pid, readings) in pids.iter().zip(&mut resident) {
+            readings[third] = rss_kib(*pid)?;
+        }
+    }
     let wall = begin.elapsed();
-    let measure = |(pid, before): (&i32, Duration)| {
+    let measure = |((pid, before), rss_kib): ((&i32, Duration), [u64; 3])| {
         let spent = cpu(*pid)?.saturating_sub(before);
-        Ok(Footprint { rss_kib: rss_kib(*pid)?, cpu_permille: 1000.0 * spent.as_secs_f64() / wall.as_secs_f64() })
+        Ok(Footprint { rss_kib, cpu_permille: 1000.0 * spent.as_secs_f64() / wall.as_secs_f64() })
     };
-    pids.iter().zip(before).map(measure).collect()
+    pids.iter().zip(before).zip(resident).map(measure).collect()
 }
 
 fn rss_kib(pid: i32) -> anyhow::Result<u64> {

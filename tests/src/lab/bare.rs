@@ -18,6 +18,8 @@ use super::{binaries, etcd};
 
 /// Before a refused change is tried again. etcd refuses one until its members were connected for five seconds.
 const AGAIN: Duration = Duration::from_millis(20);
+/// etcd's words, with no code of their own.
+const ADDRESS_IS_TAKEN: &str = "Peer URLs already exists";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A cluster without agents. Dropping it leaves nothing behind.
@@ -95,6 +97,23 @@ impl Bare {
         retry("the learner to be promoted", || async { through.clone().member_promote(id).await }).await?;
         self.members.push(Running { id, client, process });
         Ok(())
+    }
+
+    /// Waits until etcd would let another member in: it refuses one until all voters have been connected for five seconds, and only after that
+    /// says of the first member's own address that it is taken.
+    ///
+    /// # Errors
+    /// It keeps refusing.
+    pub async fn settled(&self) -> anyhow::Result<()> {
+        let first = self.members.first().context("there is no member")?.client.clone();
+        let (url, options) = (self.peer_url(0), MemberAddOptions::new().with_is_learner());
+        retry("the voters to be connected for five seconds", || async {
+            match first.clone().member_add([url.clone()], Some(options.clone())).await {
+                Err(Error::GRpcStatus(status)) if status.message().ends_with(ADDRESS_IS_TAKEN) => Ok(()),
+                answer => answer.map(drop),
+            }
+        })
+        .await
     }
 
     /// Hands the lead, which the first member has, to the second, and removes the first.

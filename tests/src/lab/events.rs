@@ -22,6 +22,15 @@ pub(crate) trait Machinery: Send + Sync + 'static {
     /// Restarts its operating system.
     fn reboot(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
 
+    /// Lets a machine stand still with everything in its memory, and tells the region when it does.
+    fn hibernate(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Lets it go on.
+    fn wake(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Starts the machine again on an empty disk.
+    fn replace_root_volume(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
+
     /// Notes what the host itself failed to do: the test that runs fails by it.
     fn trouble(&self, what: String);
 }
@@ -47,5 +56,8 @@ async fn apply(host: &impl Machinery, event: &Event) -> anyhow::Result<()> {
         Event::Shutdown(instance) => host.shut_down(instance).await,
         Event::PowerOff(instance) => host.power_off(instance).await,
         Event::Reboot(instance) => host.reboot(instance).await,
+        Event::Hibernate(instance) => host.hibernate(instance).await,
+        Event::Wake(instance) => host.wake(instance).await,
+        Event::ReplaceRootVolume(instance) => host.replace_root_volume(instance).await,
     }
 }

@@ -238,6 +238,28 @@ impl Machinery for Machines {
         self.start_agent(&mut machine)
     }
 
+    /// Every process is stopped where it is. Memory and open files stay, and the kernel's clocks go on, as they have after a real wake-up;
+    /// unlike there, connections may outlive it, and the kernel still acknowledges what is sent to them.
+    async fn hibernate(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        super::processes::under(&self.disk(instance)).iter().for_each(|process| process.signal(Signal::STOP));
+        self.server.region().with(|region, now| region.guest_poweroff(instance, now));
+        Ok(())
+    }
+
+    async fn wake(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        super::processes::under(&self.disk(instance)).iter().for_each(|process| process.signal(Signal::CONT));
+        Ok(())
+    }
+
+    async fn replace_root_volume(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        let machine = self.machine(instance)?;
+        let mut machine = machine.lock().await;
+        machine.shut_down().await;
+        machine.wipe();
+        tokio::time::sleep(self.boot).await;
+        self.start_agent(&mut machine)
+    }
+
     fn trouble(&self, what: String) {
         lock(&self.troubles).push(what);
     }

@@ -6,14 +6,16 @@ use std::fmt;
 /// The ports of an agent's small servers.
 #[derive(Clone, Copy, Debug)]
 pub struct Listen {
+    /// The other agents.
+    pub peers: u16,
     /// `/readyz` and `/leader`.
     pub health: u16,
     /// `/metrics`.
     pub metrics: u16,
 }
 
-/// In the lab every agent serves both, at its instance's address.
-pub const LISTEN: Listen = Listen { health: 2377, metrics: 2376 };
+/// In the lab every agent serves all three, at its instance's address.
+pub const LISTEN: Listen = Listen { peers: 2378, health: 2377, metrics: 2376 };
 
 /// Keys and values by section; what is not named keeps the agent's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The write load: one client that puts numbered keys, one after the other, and remembers exactly what was acknowledged.
 //!
-//! It behaves as a plain client should: one write at a time, every try with a timeout, the next endpoint after a failure, the list of
-//! endpoints refreshed from the cluster itself. A write that failed is tried again under the same number, so a number that is missing
+//! It behaves as a good client should: one write at a time, every try with a timeout, the next endpoint after a failure and beside one that is
+//! slow, the list of endpoints refreshed from the cluster itself. So a gap is a time in which the cluster acknowledged nothing, whichever member
+//! was asked. A write that failed is tried again under the same number, so a number that is missing
 //! at the end was acknowledged and lost, or is the one that was in flight when the load stopped.
 
 mod check;
@@ -47,13 +48,15 @@ struct Book {
     /// The revisions of the acknowledged writes, by number.
     acked: BTreeMap<u64, i64>,
     failed: u64,
+    /// Tries at another endpoint beside one that had not answered yet.
+    hedged: u64,
     last_failure: Option<String>,
     gaps: Gaps,
 }
 
 impl Book {
     fn new() -> Self {
-        Self { acked: BTreeMap::new(), failed: 0, last_failure: None, gaps: Gaps::from(Instant::now()) }
+        Self { acked: BTreeMap::new(), failed: 0, hedged: 0, last_failure: None, gaps: Gaps::from(Instant::now()) }
     }
 }
 
@@ -140,6 +143,12 @@ impl Written {
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.book.failed
+    }
+
+    /// How many tries were made beside one that was slow.
+    #[must_use]
+    pub fn hedged(&self) -> u64 {
+        self.book.hedged
     }
 
     /// The longest time between two acknowledgements under this label.

@@ -158,6 +158,18 @@ impl Machinery for Machines {
         }
     }
 
+    async fn hibernate(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        anyhow::bail!("{instance} cannot hibernate: a container has no memory of its own")
+    }
+
+    async fn wake(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        anyhow::bail!("{instance} cannot wake up: a container has no memory of its own")
+    }
+
+    async fn replace_root_volume(&self, instance: &InstanceId) -> anyhow::Result<()> {
+        anyhow::bail!("the root volume of {instance} is not replaced here: the lab on loopback addresses does it")
+    }
+
     fn trouble(&self, what: String) {
         lock(&self.troubles).push(what);
     }

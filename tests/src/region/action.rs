@@ -102,7 +102,7 @@ impl LifecycleAction {
         self.ending.as_ref().is_some_and(|ending| matches!(ending.how, Conclusion::TimedOut(_)))
     }
 
-    /// Whether it was completed and then somebody else tried to complete it too: two believed it to be theirs.
+    /// Whether it was completed and then somebody else tried to complete it too, which was refused: two believed it to be theirs.
     #[must_use]
     pub fn double_completed(&self) -> bool {
         self.completed_by().is_some_and(|first| self.late_completions.iter().any(|late| late.by != *first))
@@ -129,11 +129,14 @@ pub struct ActionStatistics {
     pub timed_out: usize,
     /// Ended by something else.
     pub superseded: usize,
+    /// Of those that were completed, the ones that another instance tried to complete too, and was refused.
+    pub tried_again: usize,
 }
 
 impl ActionStatistics {
     pub(super) fn of(actions: &[LifecycleAction]) -> Self {
-        let mut sum = Self { opened: actions.len(), ..Self::default() };
+        let tried_again = actions.iter().filter(|action| action.double_completed()).count();
+        let mut sum = Self { opened: actions.len(), tried_again, ..Self::default() };
         for ending in actions.iter().filter_map(|action| action.ending.as_ref()) {
             match ending.how {
                 Conclusion::Completed(ActionResult::Continue) => sum.completed += 1,

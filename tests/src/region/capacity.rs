@@ -3,9 +3,10 @@
 use super::{Cause, LifecycleState, Process, Region, TerminationPolicy};
 
 impl Region {
-    /// After anything changed in a group: its size first, then its refresh.
+    /// After anything changed in a group: its size first, then its warm pool and its refresh.
     pub(super) fn rebalance(&mut self, group: usize) {
         self.balance(group);
+        self.balance_pool(group);
         self.step_refresh(group);
     }
 
@@ -15,7 +16,7 @@ impl Region {
         let live = self.live(group).count();
         if live < wanted && !self.groups[group].is_suspended(Process::Launch) {
             for _ in live..wanted {
-                if !self.launch(group) {
+                if !self.take_spare(group) && !self.launch(group, LifecycleState::Pending) {
                     return;
                 }
             }
@@ -32,8 +33,10 @@ impl Region {
             TerminationPolicy::OldestInstance => self.live(group).next(),
             TerminationPolicy::NewestInstance => self.live(group).last(),
         };
-        if let Some(slot) = victim {
-            self.begin_termination(slot, Cause::Capacity);
+        match victim {
+            Some(slot) if self.returns(group) && self.instances[slot].lifecycle == LifecycleState::InService => self.begin_return(slot),
+            Some(slot) => self.begin_termination(slot, Cause::Capacity),
+            None => {}
         }
     }
 

@@ -9,6 +9,7 @@ use quorate_core::time::Timestamp;
 use super::view::Lens;
 use super::{
     Api, ApiError, Call, Ec2State, Group, Health, HookSpec, Instance, InstanceRefresh, LifecycleState, Look, Region, Service, Sizes, Tag,
+    WarmPool,
 };
 
 /// An instance as EC2 describes it.
@@ -56,7 +57,9 @@ pub struct GroupView {
     pub zones: Arc<[Arc<str>]>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Its instances, in launch order.
+    /// Its warm pool.
+    pub warm_pool: Option<WarmPool>,
+    /// Its instances in launch order, without those of the warm pool.
     pub members: Vec<MemberView>,
 }
 
@@ -255,12 +258,14 @@ impl Region {
             tags: group.tags.clone(),
             zones: group.zones.clone(),
             created_at: group.created_at,
-            members: self.members_seen(group, lens),
+            warm_pool: group.warm_pool,
+            // The spares are told by DescribeWarmPool and by id alone.
+            members: self.members_seen(group, lens).into_iter().filter(|member| !member.lifecycle.warm()).collect(),
         }
     }
 
     /// The present list is enough, unless the caller sees a past in which more were on it.
-    fn members_seen(&self, group: &Group, lens: &Lens) -> Vec<MemberView> {
+    pub(super) fn members_seen(&self, group: &Group, lens: &Lens) -> Vec<MemberView> {
         let view = |instance: &Instance| self.member_view(instance, lens, true);
         if lens.at == self.now {
             return group.members.iter().filter_map(|slot| view(&self.instances[*slot])).collect();

@@ -13,6 +13,8 @@ pub struct ApiError {
     pub message: String,
 }
 
+const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
+
 impl ApiError {
     /// A refusal with this code and sentence.
     #[must_use]
@@ -30,9 +32,15 @@ impl ApiError {
     #[must_use]
     pub fn no_active_action(reference: &super::ActionReference) -> Self {
         match reference {
-            super::ActionReference::Token(token) => Self::validation(format!("No active Lifecycle Action found with token {token}")),
-            super::ActionReference::Instance(id) => Self::validation(format!("No active Lifecycle Action found with instance ID {id}")),
+            super::ActionReference::Token(token) => Self::validation(format!("{NO_ACTIVE_ACTION} with token {token}")),
+            super::ActionReference::Instance(id) => Self::validation(format!("{NO_ACTIVE_ACTION} with instance ID {id}")),
         }
+    }
+
+    /// Whether it is that refusal.
+    #[must_use]
+    pub fn is_no_active_action(&self) -> bool {
+        self.message.starts_with(NO_ACTIVE_ACTION)
     }
 
     /// No group has this name.

@@ -13,6 +13,12 @@ pub enum Event {
     PowerOff(InstanceId),
     /// Restart its operating system; disks and address stay.
     Reboot(InstanceId),
+    /// Stand still, with everything that is in its memory, until [`Event::Wake`]. The region learns when it does.
+    Hibernate(InstanceId),
+    /// Go on where it stood still; its clock has moved on.
+    Wake(InstanceId),
+    /// Start it again on another, empty root volume.
+    ReplaceRootVolume(InstanceId),
 }
 
 impl Event {
@@ -21,6 +27,7 @@ impl Event {
     pub fn instance(&self) -> &InstanceId {
         match self {
             Self::Launch(id) | Self::Shutdown(id) | Self::PowerOff(id) | Self::Reboot(id) => id,
+            Self::Hibernate(id) | Self::Wake(id) | Self::ReplaceRootVolume(id) => id,
         }
     }
 }

@@ -26,7 +26,9 @@ impl Region {
         spec.hooks.iter().try_for_each(|hook| self.check_hook(hook))?;
         let zone = format!("{}a", self.config.region);
         self.groups.push(Group::new(spec, zone, self.now));
-        self.balance(self.groups.len() - 1);
+        let group = self.groups.len() - 1;
+        self.balance(group);
+        self.balance_pool(group);
         Ok(())
     }
 
@@ -45,6 +47,7 @@ impl Region {
         let Ok(group) = self.group_index(name) else { return };
         self.groups[group].resize(Sizes { min: 0, max: 0, desired: 0 }, self.now);
         self.groups[group].hooks.clear();
+        self.groups[group].warm_pool = None;
         for slot in self.groups[group].members.clone() {
             if self.instances[slot].lifecycle.leaving() {
                 self.supersede_actions(slot);
@@ -63,7 +66,7 @@ impl Region {
         self.rebalance(group);
     }
 
-    /// Puts an instance into a state that the model does not reach by itself (the warm pool's, a root volume's replacement).
+    /// Puts an instance into a state by hand, such as one that the model does not reach by itself.
     ///
     /// The group's size is kept with it; the machine and the hooks are not touched.
     pub fn set_lifecycle_state(&mut self, id: &InstanceId, state: LifecycleState, now: Timestamp) {

@@ -25,6 +25,7 @@ impl Region {
             Timer::Member { slot, epoch, change } if self.instances[slot].lifecycle_epoch == epoch => match change {
                 MemberChange::Prepared => self.prepared(slot),
                 MemberChange::TargetTerminated => self.target_terminated(slot),
+                MemberChange::TargetWarmed => self.target_warmed(slot),
                 MemberChange::Deregistered => self.deregistered(slot),
                 MemberChange::Proceed => self.proceed(slot),
                 MemberChange::Departed => self.departed(slot),

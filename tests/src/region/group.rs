@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
-use super::{ApiError, GroupSpec, HookSpec, InstanceRefresh, Process, Tag, TerminationPolicy, Transition};
+use super::{ApiError, GroupSpec, HookSpec, InstanceRefresh, Process, Tag, TerminationPolicy, Transition, WarmPool};
 
 /// A group.
 #[derive(Debug)]
@@ -24,6 +24,12 @@ pub struct Group {
     pub hooks: Vec<HookSpec>,
     /// An abandoned terminating hook keeps the machine.
     pub retain_on_abandon: bool,
+    /// Its spares, if it keeps any.
+    pub warm_pool: Option<WarmPool>,
+    /// The warm pool is marked for deletion (`PendingDelete`).
+    pub warm_pool_ends: bool,
+    /// It has a mixed instances policy with images in its overrides.
+    pub mixed_instances: bool,
     /// No launch succeeds for now.
     pub capacity_short: bool,
     /// The suspended processes.
@@ -112,6 +118,9 @@ impl Group {
             zones: zones.iter().map(|zone| Arc::from(zone.as_str())).collect(),
             hooks: spec.hooks,
             retain_on_abandon: spec.retain_on_abandon,
+            warm_pool: spec.warm_pool,
+            warm_pool_ends: false,
+            mixed_instances: spec.mixed_instances,
             capacity_short: false,
             suspended: Vec::new(),
             refreshes: Vec::new(),

@@ -133,10 +133,18 @@ impl Region {
     /// What the end of one action means for its instance: CONTINUE waits for the other hooks, ABANDON does not.
     fn after_ending(&mut self, index: usize, result: ActionResult) {
         let (slot, transition) = (self.actions[index].slot, self.actions[index].transition);
+        let more = result == ActionResult::Continue && !self.instances[slot].actions.is_empty();
+        match (self.instances[slot].lifecycle, result) {
+            _ if more => return,
+            (LifecycleState::WarmedPendingWait, ActionResult::Continue) => return self.warmed_proceed(slot),
+            (LifecycleState::WarmedPendingWait, ActionResult::Abandon) => return self.abandon_warming(slot, transition),
+            (LifecycleState::WarmedTerminatingWait, _) => return self.spare_terminating_proceed(slot),
+            (LifecycleState::ReplacingRootVolumeWait, _) => return self.root_volume_proceed(slot),
+            _ => {}
+        }
         match (transition, result) {
             (Transition::Launching, ActionResult::Abandon) => self.abandon_launch(slot),
             (Transition::Terminating, ActionResult::Abandon) => self.abandon_termination(slot),
-            (_, ActionResult::Continue) if !self.instances[slot].actions.is_empty() => {}
             (Transition::Launching, ActionResult::Continue) => self.pending_proceed(slot),
             (Transition::Terminating, ActionResult::Continue) => self.terminating_proceed(slot),
         }

@@ -45,6 +45,8 @@ pub struct Instance {
     pub(super) finishing: bool,
     /// Its terminating hooks are to be skipped.
     pub(super) skip_hooks: bool,
+    /// It stands still with its memory, or is about to.
+    pub(super) hibernates: bool,
     pub(super) machine_epoch: u32,
     pub(super) lifecycle_epoch: u32,
     /// How it came to look as it does: lagging describes read the past here.

@@ -7,8 +7,8 @@ use super::timers::{MachineChange, MemberChange, Timer};
 use super::{Activity, Cause, Ec2State, Event, Health, Instance, LifecycleState, Region, Target, Transition};
 
 impl Region {
-    /// Launches one instance; false when there is none to be had.
-    pub(super) fn launch(&mut self, group: usize) -> bool {
+    /// Launches one instance into the group (`Pending`) or its warm pool (`Warmed:Pending`); false when there is none to be had.
+    pub(super) fn launch(&mut self, group: usize, into: LifecycleState) -> bool {
         let short = self.groups[group].capacity_short;
         let Some(address) = (if short { None } else { self.addresses.take() }) else {
             self.note_failed_launch(group);
@@ -16,7 +16,7 @@ impl Region {
         };
         let id = self.identities.instance();
         let slot = self.instances.len();
-        let instance = self.new_instance(group, id.clone(), address);
+        let instance = self.new_instance(group, id.clone(), address, into);
         self.instances.push(instance);
         self.by_id.insert(id.clone(), slot);
         let cause = if self.groups[group].surge > 0 { Cause::Refresh } else { Cause::Capacity };
@@ -36,7 +36,7 @@ impl Region {
         }
     }
 
-    fn new_instance(&self, group: usize, id: InstanceId, address: std::net::Ipv4Addr) -> Instance {
+    fn new_instance(&self, group: usize, id: InstanceId, address: std::net::Ipv4Addr, into: LifecycleState) -> Instance {
         let home = &self.groups[group];
         let mut instance = Instance {
             id,
@@ -47,7 +47,7 @@ impl Region {
             zone: self.emptiest_zone(group),
             tags: home.instance_tags.clone(),
             ec2: Ec2State::Pending,
-            lifecycle: LifecycleState::Pending,
+            lifecycle: into,
             health: Health::Healthy,
             powered: false,
             terminated_at: None,
@@ -56,6 +56,7 @@ impl Region {
             waiting_since: self.now,
             finishing: false,
             skip_hooks: false,
+            hibernates: false,
             machine_epoch: 0,
             lifecycle_epoch: 0,
             history: Vec::with_capacity(12),
@@ -81,14 +82,19 @@ impl Region {
     pub(super) fn boot(&mut self, slot: usize) {
         self.instances[slot].powered = true;
         self.set_ec2(slot, Ec2State::Running);
-        self.events.push(Event::Launch(self.instances[slot].id.clone()));
-        if self.instances[slot].lifecycle == LifecycleState::Pending {
+        let id = self.instances[slot].id.clone();
+        let woken = std::mem::take(&mut self.instances[slot].hibernates);
+        self.events.push(if woken { Event::Wake(id) } else { Event::Launch(id) });
+        if matches!(self.instances[slot].lifecycle, LifecycleState::Pending | LifecycleState::WarmedPending) {
             self.member_after(self.config.delays.prepare, slot, MemberChange::Prepared);
         }
     }
 
     /// From here on IMDS says `InService`, although the instance may wait for its hooks for long yet.
     pub(super) fn prepared(&mut self, slot: usize) {
+        if self.instances[slot].lifecycle == LifecycleState::WarmedPending {
+            return self.warmed_prepared(slot);
+        }
         self.instances[slot].metadata.target = Some(Target::InService);
         if self.open_actions(slot, Transition::Launching) {
             self.set_lifecycle(slot, LifecycleState::PendingWait);
@@ -105,8 +111,10 @@ impl Region {
     /// A `:Proceed` state is over.
     pub(super) fn proceed(&mut self, slot: usize) {
         match self.instances[slot].lifecycle {
-            LifecycleState::PendingProceed => self.in_service(slot),
-            LifecycleState::TerminatingProceed => self.finish(slot),
+            LifecycleState::PendingProceed | LifecycleState::RootVolumeReplaced => self.in_service(slot),
+            LifecycleState::WarmedPendingProceed => self.enter_pool(slot),
+            LifecycleState::TerminatingProceed | LifecycleState::WarmedTerminatingProceed => self.finish(slot),
+            LifecycleState::ReplacingRootVolumeProceed => self.replace_root_volume(slot),
             _ => {}
         }
     }

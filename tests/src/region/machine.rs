@@ -45,6 +45,9 @@ impl Region {
     ///
     /// Instances in standby are not health checked.
     pub(super) fn look_at_health(&mut self, slot: usize) {
+        if self.instances[slot].lifecycle.warm() {
+            return self.look_at_spare(slot);
+        }
         let instance = &self.instances[slot];
         let well = instance.alive() && instance.health == Health::Healthy;
         let (group, kept) = (instance.group, instance.lifecycle == LifecycleState::Standby);
@@ -92,6 +95,9 @@ impl Region {
     }
 
     fn stopped(&mut self, slot: usize) {
+        if self.instances[slot].hibernates {
+            self.instances[slot].powered = false;
+        }
         self.cut_power(slot);
         self.set_ec2(slot, Ec2State::Stopped);
         self.after(self.config.delays.health, Timer::Health { slot });

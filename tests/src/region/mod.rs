@@ -11,7 +11,7 @@
 //!
 //! # Not here
 //!
-//! Load balancers (only their target groups, and the deregistration delay of an attached one), scaling policies, warm pools (their states can be set by hand),
+//! Load balancers (only their target groups, and the deregistration delay of an attached one), scaling policies,
 //! launch templates, spot requests (only the notices).
 
 mod action;
@@ -33,12 +33,14 @@ mod launch;
 mod machine;
 mod operations;
 mod refresh;
+mod root_volume;
 mod spec;
 mod standby;
 mod targets;
 mod terminate;
 mod timers;
 mod view;
+mod warm;
 mod words;
 
 use std::collections::BTreeMap;
@@ -60,7 +62,8 @@ pub use refresh::{InstanceRefresh, RefreshPreferences};
 pub use spec::{GroupSpec, HookSpec, TerminationPolicy};
 pub use targets::{Deregistered, RegisteredTarget, TargetGroup};
 pub use view::{Service, View, ViewId, ViewRule};
-pub use words::{ActionResult, Call, Ec2State, Health, LifecycleState, Process, RefreshStatus, Target, Transition};
+pub use warm::WarmPool;
+pub use words::{ActionResult, Call, Ec2State, Health, LifecycleState, PoolState, Process, RefreshStatus, Strategy, Target, Transition};
 
 use addresses::Addresses;
 use identity::Identities;

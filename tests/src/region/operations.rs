@@ -113,10 +113,11 @@ impl Api<'_> {
     ///
     /// # Errors
     ///
-    /// `ValidationError`: in no group; or the group would shrink below its minimum.
+    /// `ValidationError`: in no group; in a warm pool; or the group would shrink below its minimum.
     pub fn terminate_in_group(&mut self, id: &InstanceId, decrement: bool) -> Result<(), ApiError> {
         self.count(Call::TerminateInstanceInAutoScalingGroup);
         let slot = self.region.managed(id)?;
+        self.region.refuse_spare(slot, "terminated by this call")?;
         let group = self.region.instances[slot].group;
         match self.region.instances[slot].lifecycle {
             // The one way out of the retained state; its hooks are spent.

@@ -3,7 +3,7 @@
 use quorate_core::time::Timestamp;
 
 use super::timers::Timer;
-use super::{ApiError, Cause, LifecycleState, Process, RefreshStatus, Region};
+use super::{ApiError, Cause, LifecycleState, Process, RefreshStatus, Region, Strategy};
 
 /// How a refresh goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,19 +12,27 @@ pub struct RefreshPreferences {
     pub min_healthy_percentage: u32,
     /// Only reported.
     pub max_healthy_percentage: u32,
+    /// What is replaced: instances, or their root volumes.
+    pub strategy: Strategy,
 }
 
 impl RefreshPreferences {
     /// Launch first, then terminate.
     #[must_use]
     pub const fn launch_before_terminate() -> Self {
-        Self { min_healthy_percentage: 100, max_healthy_percentage: 110 }
+        Self { min_healthy_percentage: 100, max_healthy_percentage: 110, strategy: Strategy::Rolling }
     }
 
     /// Terminate first, as AWS does by default (90 %).
     #[must_use]
     pub const fn terminate_before_launch() -> Self {
-        Self { min_healthy_percentage: 90, max_healthy_percentage: 100 }
+        Self { min_healthy_percentage: 90, max_healthy_percentage: 100, strategy: Strategy::Rolling }
+    }
+
+    /// Replace root volumes, one after the other.
+    #[must_use]
+    pub const fn root_volumes() -> Self {
+        Self { strategy: Strategy::ReplaceRootVolume, ..Self::terminate_before_launch() }
     }
 }
 
@@ -49,6 +57,8 @@ pub struct InstanceRefresh {
     /// Instances below this slot are the old ones.
     first_new: usize,
     leaving: Option<usize>,
+    /// Old instances that have another root volume by now.
+    renewed: Vec<usize>,
     resume_at: Timestamp,
 }
 
@@ -59,6 +69,9 @@ impl Region {
                 "InstanceRefreshInProgress",
                 "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
             ));
+        }
+        if preferences.strategy == Strategy::ReplaceRootVolume {
+            self.check_root_volumes(group)?;
         }
         let id = self.identities.token().to_string();
         let resume_at = self.now + self.config.delays.refresh;
@@ -74,6 +87,7 @@ impl Region {
             total,
             first_new: self.instances.len(),
             leaving: None,
+            renewed: Vec::new(),
             resume_at,
         });
         self.timers.set(resume_at, Timer::Refresh { group });
@@ -123,8 +137,12 @@ impl Region {
     /// The next instance has to wait until this one is gone from the group, and a little longer.
     fn await_departure(&mut self, group: usize, slot: usize) {
         let instance = &self.instances[slot];
-        if instance.member && instance.lifecycle != LifecycleState::TerminatingRetained {
+        let renewed = instance.lifecycle == LifecycleState::InService;
+        if instance.member && instance.lifecycle != LifecycleState::TerminatingRetained && !renewed {
             return;
+        }
+        if let Some(refresh) = self.active_refresh(group).filter(|_| renewed) {
+            refresh.renewed.push(slot);
         }
         let resume_at = self.now + self.config.delays.refresh;
         self.report_progress(group);
@@ -144,8 +162,9 @@ impl Region {
     }
 
     fn old(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
-        let first_new = self.groups[group].refreshes.last().map_or(0, |refresh| refresh.first_new);
-        self.live(group).filter(move |slot| *slot < first_new)
+        let refresh = self.groups[group].refreshes.last();
+        let is_old = move |slot: &usize| refresh.is_some_and(|refresh| *slot < refresh.first_new && !refresh.renewed.contains(slot));
+        self.live(group).filter(is_old)
     }
 
     fn replace_next(&mut self, group: usize) {
@@ -157,6 +176,9 @@ impl Region {
             }
             return;
         };
+        if self.groups[group].refreshes.last().is_some_and(|r| r.preferences.strategy == Strategy::ReplaceRootVolume) {
+            return self.renew(group, victim, desired);
+        }
         let launch_first = self.groups[group].refreshes.last().is_some_and(|r| r.preferences.min_healthy_percentage >= 100);
         let surge = u32::from(launch_first);
         if self.groups[group].surge != surge {
@@ -165,6 +187,15 @@ impl Region {
         }
         if self.in_service_count(group) >= desired + surge as usize {
             self.replace(group, victim);
+        }
+    }
+
+    fn renew(&mut self, group: usize, victim: usize, desired: usize) {
+        if self.in_service_count(group) >= desired
+            && let Some(refresh) = self.active_refresh(group)
+        {
+            refresh.leaving = Some(victim);
+            self.begin_root_volume(victim);
         }
     }
 

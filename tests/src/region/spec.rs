@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quorate_core::ids::{GroupName, HookName};
 
-use super::{ActionResult, Tag, Transition};
+use super::{ActionResult, Tag, Transition, WarmPool};
 
 /// The real API caps every action, whatever its heartbeats.
 const LONGEST_ACTION: Duration = Duration::from_secs(48 * 3600);
@@ -88,6 +88,10 @@ pub struct GroupSpec {
     pub hooks: Vec<HookSpec>,
     /// Instance lifecycle policy: an abandoned terminating hook keeps the machine (`Terminating:Retained`).
     pub retain_on_abandon: bool,
+    /// Its warm pool, made along with it.
+    pub warm_pool: Option<WarmPool>,
+    /// A mixed instances policy whose overrides specify images, without which no root volume is replaced.
+    pub mixed_instances: bool,
     /// Whether the instances can read their tags in IMDS.
     pub tags_in_metadata: bool,
     /// Which instance a scale-in takes.
@@ -109,6 +113,8 @@ impl GroupSpec {
             zones: Vec::new(),
             hooks: Vec::new(),
             retain_on_abandon: false,
+            warm_pool: None,
+            mixed_instances: false,
             tags_in_metadata: true,
             termination_policy: TerminationPolicy::default(),
             launch_before_terminate: true,
@@ -134,6 +140,13 @@ impl GroupSpec {
     #[must_use]
     pub fn zone(mut self, zone: &str) -> Self {
         self.zones = vec![zone.to_owned()];
+        self
+    }
+
+    /// The same group with this warm pool.
+    #[must_use]
+    pub fn warm_pool(mut self, pool: WarmPool) -> Self {
+        self.warm_pool = Some(pool);
         self
     }
 

@@ -9,6 +9,9 @@ impl Region {
         if self.instances[slot].lifecycle.leaving() || !self.instances[slot].member {
             return;
         }
+        if self.instances[slot].lifecycle.warm() {
+            return self.end_spare(slot, cause);
+        }
         self.supersede_actions(slot);
         self.set_lifecycle(slot, LifecycleState::Terminating);
         let (group, id) = (self.instances[slot].group, self.instances[slot].id.clone());
@@ -26,6 +29,15 @@ impl Region {
 
     /// The hooks of a dead instance open too: a survivor may complete them by its id.
     pub(super) fn deregistered(&mut self, slot: usize) {
+        match self.instances[slot].lifecycle {
+            LifecycleState::WarmedPending => self.returned(slot),
+            LifecycleState::WarmedTerminating => self.spare_deregistered(slot),
+            LifecycleState::ReplacingRootVolume => self.root_volume_deregistered(slot),
+            _ => self.terminating_deregistered(slot),
+        }
+    }
+
+    fn terminating_deregistered(&mut self, slot: usize) {
         if !self.instances[slot].skip_hooks && self.open_actions(slot, Transition::Terminating) {
             self.set_lifecycle(slot, LifecycleState::TerminatingWait);
         } else {
@@ -69,7 +81,8 @@ impl Region {
     }
 
     pub(super) fn leave_group(&mut self, slot: usize) {
-        self.set_lifecycle(slot, LifecycleState::Terminated);
+        let warm = self.instances[slot].lifecycle.warm();
+        self.set_lifecycle(slot, if warm { LifecycleState::WarmedTerminated } else { LifecycleState::Terminated });
         self.member_after(self.config.delays.departure, slot, MemberChange::Departed);
     }
 

@@ -38,6 +38,8 @@ pub(super) enum MemberChange {
     Prepared,
     /// IMDS says that it is leaving.
     TargetTerminated,
+    /// IMDS says that it goes back to the warm pool.
+    TargetWarmed,
     /// The load balancers have let go of it.
     Deregistered,
     /// Its `:Proceed` state is over.

@@ -127,7 +127,25 @@ impl LifecycleState {
     /// Whether it is on its way out (a `Terminating` state of any kind, or past them).
     #[must_use]
     pub const fn leaving(self) -> bool {
-        matches!(self, Self::Terminating | Self::TerminatingWait | Self::TerminatingProceed | Self::TerminatingRetained | Self::Terminated)
+        matches!(
+            self,
+            Self::Terminating
+                | Self::TerminatingWait
+                | Self::TerminatingProceed
+                | Self::TerminatingRetained
+                | Self::Terminated
+                | Self::WarmedTerminating
+                | Self::WarmedTerminatingWait
+                | Self::WarmedTerminatingProceed
+                | Self::WarmedTerminatingRetained
+                | Self::WarmedTerminated
+        )
+    }
+
+    /// Whether it is in a warm pool, on its way there, or on its way out of there for good.
+    #[must_use]
+    pub fn warm(self) -> bool {
+        self.as_str().starts_with("Warmed:")
     }
 }
 
@@ -154,6 +172,28 @@ words! {
         Empty = "",
         /// A word from the future.
         Unheard = "Unheard:Of",
+    }
+}
+
+words! {
+    /// What a warm pool keeps its instances as.
+    PoolState {
+        /// Stopped, with their disks.
+        Stopped = "Stopped",
+        /// Running.
+        Running = "Running",
+        /// Stopped, with their memory on the disk: they go on where they were.
+        Hibernated = "Hibernated",
+    }
+}
+
+words! {
+    /// How an instance refresh renews an instance.
+    Strategy {
+        /// By another instance.
+        Rolling = "Rolling",
+        /// By another root volume of the same instance.
+        ReplaceRootVolume = "ReplaceRootVolume",
     }
 }
 
@@ -301,6 +341,12 @@ words! {
         SuspendProcesses = "SuspendProcesses",
         /// Auto Scaling.
         ResumeProcesses = "ResumeProcesses",
+        /// Auto Scaling.
+        PutWarmPool = "PutWarmPool",
+        /// Auto Scaling.
+        DeleteWarmPool = "DeleteWarmPool",
+        /// Auto Scaling.
+        DescribeWarmPool = "DescribeWarmPool",
         /// Auto Scaling.
         EnterStandby = "EnterStandby",
         /// Auto Scaling.

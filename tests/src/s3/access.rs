@@ -18,11 +18,36 @@ impl Grant {
     }
 }
 
-/// What the callers may do; clones share it. Whoever was never restricted may do everything.
+/// A permission that nobody has without a header, as a statement with `Deny` and the condition `Null` on that header's key says it
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html>). It holds against every grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    permission: String,
+    prefix: String,
+    without: String,
+}
+
+impl Denial {
+    /// Of a permission by IAM's name, for keys that begin with `prefix`, in a request that lacks the header `without`.
+    #[must_use]
+    pub fn new(permission: &str, prefix: &str, without: &str) -> Self {
+        Self { permission: permission.to_owned(), prefix: prefix.to_owned(), without: without.to_owned() }
+    }
+}
+
+/// What the callers may do; clones share it. A caller that was never restricted may do everything that nobody is denied.
 #[derive(Clone, Debug, Default)]
-pub struct Access(Arc<Mutex<BTreeMap<String, Vec<Grant>>>>);
+pub struct Access {
+    granted: Arc<Mutex<BTreeMap<String, Vec<Grant>>>>,
+    denied: Arc<Mutex<Vec<Denial>>>,
+}
 
 impl Access {
+    /// From now on every caller is denied this.
+    pub fn deny(&self, denial: Denial) {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).push(denial);
+    }
+
     /// From now on whoever signs with this access key id may do this and nothing else.
     pub fn restrict(&self, caller: &str, grants: impl IntoIterator<Item = Grant>) {
         self.lock().insert(caller.to_owned(), grants.into_iter().collect());
@@ -39,6 +64,12 @@ impl Access {
         restricted.get(caller).is_none_or(|grants| grants.iter().any(admits))
     }
 
+    /// Whether a request for this key is denied to everybody, given whether it bears a header.
+    pub(super) fn denies(&self, permission: &str, key: &str, bears: impl Fn(&str) -> bool) -> bool {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.iter().any(|one| one.permission == permission && key.starts_with(&one.prefix) && !bears(&one.without))
+    }
+
     /// Whether this caller is told that an object is missing: who may not list is told that access is denied
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"). A grant that holds for listing one prefix
     /// alone does not count, as a request for an object lists none.
@@ -47,6 +78,6 @@ impl Access {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Grant>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

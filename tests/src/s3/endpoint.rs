@@ -121,7 +121,10 @@ impl Endpoint {
         }
         // Of several keys each is judged by itself.
         let whole = ask.operation != Operation::DeleteMany;
-        if whole && !self.access.allows(&ask.caller, ask.operation.permission(), &ask.key) { Err(denied(ask)) } else { Ok(()) }
+        let permission = ask.operation.permission();
+        let granted = !whole || self.access.allows(&ask.caller, permission, &ask.key);
+        let forbidden = self.access.denies(permission, &ask.key, |header| ask.header(header).is_some());
+        if granted && !forbidden { Ok(()) } else { Err(denied(ask)) }
     }
 
     fn call(&self, ask: &Ask, received: &Received) -> Answer {

@@ -31,7 +31,7 @@ mod shelf;
 mod spoil;
 mod xml;
 
-pub use access::{Access, Grant};
+pub use access::{Access, Denial, Grant};
 pub use error::S3Error;
 pub use faults::{Fault, Faults, Rule, RuleId, Scope};
 pub use log::{Line, Log};

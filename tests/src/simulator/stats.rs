@@ -53,6 +53,8 @@ counts! {
     completed,
     /// Lifecycle actions completed for a dead instance.
     completed_for_the_dead,
+    /// Lifecycle actions that were completed, and that somebody else tried to complete after that.
+    completed_again,
     /// Those of them that an agent of another group completed.
     completed_across_groups,
     /// Groups all of whose machines died at once.

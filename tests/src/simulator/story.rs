@@ -59,7 +59,7 @@ pub(crate) fn describe(step: &Step) -> String {
                 format!("start etcd: join generation {generation} as one of {names:?}")
             }
             Start::JoinServer { generation, server } => format!("start the server: join generation {generation} through {server}"),
-            Start::Worker { server } => format!("start the worker through {server}"),
+            Start::Worker { server, .. } => format!("start the worker through {server}"),
             Start::Resume { loopback_only, server } => {
                 let turn_to = server.map_or_else(String::new, |server| format!(" with {server} to turn to"));
                 format!("start etcd: resume{}{turn_to}", if *loopback_only { " on loopback" } else { "" })

@@ -4,6 +4,7 @@ mod change;
 mod describe;
 mod lifecycle;
 mod refresh;
+mod warm_pool;
 
 use super::endpoint::request_id;
 use super::session::{Answer, Session};
@@ -34,6 +35,9 @@ pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
         "SetInstanceHealth" => change::health,
         "SuspendProcesses" => change::suspend,
         "ResumeProcesses" => change::resume,
+        "PutWarmPool" => warm_pool::put,
+        "DeleteWarmPool" => warm_pool::delete,
+        "DescribeWarmPool" => warm_pool::describe,
         "EnterStandby" => change::enter_standby,
         "ExitStandby" => change::exit_standby,
         "DetachInstances" => change::detach,

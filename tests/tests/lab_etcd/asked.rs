@@ -31,7 +31,7 @@ async fn yes(group: &Group, path: &str) -> anyhow::Result<BTreeSet<InstanceId>> 
 fn endpoints(group: &Group, instance: &InstanceId) -> anyhow::Result<BTreeSet<String>> {
     let text = std::fs::read_to_string(group.lab.disk(instance).join("run/endpoints.env"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("ETCDCTL_ENDPOINTS=")).unwrap_or_default();
-    Ok(line.split(',').map(str::to_owned).collect())
+    Ok(line.trim_matches('"').split(',').map(str::to_owned).collect())
 }
 
 /// The names of metrics that a text speaks of.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::group::{CLUSTER, Group, HOOK, LIMIT};
 use anyhow::Context;
 use quorate_lab::lab::{AgentSettings, Lab, LabOptions, Store, binaries};
+use quorate_lab::s3::Denial;
 use serde_json::Value;
 
 type Actions = BTreeSet<String>;
@@ -22,6 +23,9 @@ const HOME: &str = "clusters/test";
 #[tokio::test]
 async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result<()> {
     let lab = Lab::start(LabOptions { store: Store::S3, ..LabOptions::quick()? }).await?;
+    for denial in denied("member.json")? {
+        lab.s3()?.access().deny(denial);
+    }
     let target_group = lab.operator(|api| api.create_target_group("clients", 2379));
     lab.change_settings(|settings| settings.raw("aws.target_groups", format!("[{:?}]", target_group.as_str())));
     let mut spec = lab.group("etcd", CLUSTER, 3, HOOK);
@@ -72,11 +76,31 @@ async fn asks_to_be_replaced(group: &Group) -> anyhow::Result<()> {
     group.settled(3, None).await
 }
 
-fn allowed(file: &str) -> anyhow::Result<Actions> {
+fn statements(file: &str, effect: &str) -> anyhow::Result<Vec<Value>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/aws/iam").join(file);
     let policy: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
-    let statements = policy["Statement"].as_array().with_context(|| format!("{file} has no statements"))?;
-    let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
+    let all = policy["Statement"].as_array().with_context(|| format!("{file} has no statements"))?;
+    Ok(all.iter().filter(|statement| statement["Effect"] == effect).cloned().collect())
+}
+
+/// What the policy denies of the lab's bucket: a record of the charter is created, and never written over.
+fn denied(file: &str) -> anyhow::Result<Vec<Denial>> {
+    let denials = statements(file, "Deny")?.into_iter().map(|statement| {
+        let text = |value: &Value| value.as_str().map(str::to_owned).with_context(|| format!("{file}: {statement}"));
+        let resource = text(&statement["Resource"])?;
+        let (_, key) = resource.split_once("${prefix}/${cluster}/").with_context(|| format!("{file}: {resource}"))?;
+        let conditions = statement["Condition"]["Null"].as_object().with_context(|| format!("{file}: another condition than Null"))?;
+        let (header, _) = conditions.iter().next().context("no condition key")?;
+        let header = header.strip_prefix("s3:").with_context(|| format!("{file}: {header}"))?;
+        Ok(Denial::new(&text(&statement["Action"])?, &format!("{HOME}/{}", key.trim_end_matches('*')), header))
+    });
+    let denials = denials.collect::<anyhow::Result<Vec<_>>>()?;
+    anyhow::ensure!(!denials.is_empty(), "{file} lets a record of the charter be overwritten");
+    Ok(denials)
+}
+
+fn allowed(file: &str) -> anyhow::Result<Actions> {
+    let actions = statements(file, "Allow")?.into_iter().flat_map(|statement| match &statement["Action"] {
         Value::Array(several) => several.clone(),
         one => vec![one.clone()],
     });

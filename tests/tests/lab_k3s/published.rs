@@ -17,6 +17,9 @@ async fn a_worker_that_aws_does_not_answer_finds_the_server_by_the_store() -> an
     let url = format!("https://{}:6443", plane.lab.address(&server)?);
     assert!(published["servers"][0]["url"] == *url && published["generation"] == 1 && published["version"] == 1, "{published:#}");
 
+    let authority = published["authority"].as_str().unwrap_or_default();
+    assert!(authority.len() == 64 && authority.bytes().all(|digit| digit.is_ascii_hexdigit()), "{published:#}");
+
     plane.lab.kill_agent(&worker, Signal::TERM).await?;
     std::fs::remove_file(plane.lab.disk(&worker).join("state/memory.json"))?;
     let refused = plane.lab.faults().add(Rule::new(Scope::action("DescribeInstances"), Fault::Status(503)));

@@ -3,6 +3,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_autoscaling::config::Credentials;
 use aws_sdk_autoscaling::error::ProvideErrorMetadata;
+use aws_sdk_autoscaling::types::{InstanceReusePolicy, WarmPoolState};
 use aws_sdk_ec2::types::{Filter, InstanceStateName};
 use quorate_lab::region::{Call, Caller, LifecycleState};
 use quorate_lab::wire::{Fault, RegionServer, Rule, Scope};
@@ -99,6 +100,29 @@ async fn a_refresh_in_progress_is_an_error_of_its_own_type() {
     assert!(again.into_service_error().is_instance_refresh_in_progress_fault());
     let refreshes = asg.describe_instance_refreshes().auto_scaling_group_name("etcd").send().await.unwrap();
     assert_eq!(refreshes.instance_refreshes()[0].instance_refresh_id(), started.instance_refresh_id());
+}
+
+/// The group tells of the pool and how many are in it; who they are, only the pool's own call and each one's id.
+#[tokio::test]
+async fn a_warm_pool_is_made_described_and_deleted() {
+    let server = served(1).await;
+    let asg = aws_sdk_autoscaling::Client::new(&config(&server, "operator").await);
+    let put = asg.put_warm_pool().auto_scaling_group_name("etcd").pool_state(WarmPoolState::Running).min_size(1);
+    let reuse = InstanceReusePolicy::builder().reuse_on_scale_in(true).build();
+    put.max_group_prepared_capacity(2).instance_reuse_policy(reuse).send().await.unwrap();
+    let groups = asg.describe_auto_scaling_groups().send().await.unwrap();
+    let group = &groups.auto_scaling_groups()[0];
+    assert_eq!((group.instances().len(), group.warm_pool_size()), (1, Some(1)));
+    let told = group.warm_pool_configuration().unwrap();
+    assert_eq!((told.pool_state(), told.min_size()), (Some(&WarmPoolState::Running), Some(1)));
+    assert_eq!(told.instance_reuse_policy().unwrap().reuse_on_scale_in(), Some(true));
+    let pool = asg.describe_warm_pool().auto_scaling_group_name("etcd").send().await.unwrap();
+    let spare = &pool.instances()[0];
+    assert!(spare.lifecycle_state().unwrap().as_str().starts_with("Warmed:"), "{spare:?}");
+    let id = spare.instance_id().unwrap();
+    let own = asg.describe_auto_scaling_instances().instance_ids(id).send().await.unwrap();
+    assert!(own.auto_scaling_instances()[0].lifecycle_state().unwrap().starts_with("Warmed:"));
+    asg.delete_warm_pool().auto_scaling_group_name("etcd").force_delete(true).send().await.unwrap();
 }
 
 #[tokio::test]

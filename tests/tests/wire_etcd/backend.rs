@@ -221,10 +221,13 @@ async fn a_snapshot_and_what_is_restored_of_it_are_summarised_alike() {
     assert_eq!(summary(&node.data.path().join("member/snap/db")).unwrap(), compacted);
 }
 
-/// `etcdctl snapshot status` says 0 of it, too.
+/// From 3.4.34 and 3.5.16 on a compaction keeps the deletion that is the very revision it compacts to, so that no watcher misses it
+/// (etcd-io/etcd#18475); the compaction of the revision after it takes that away too. Older ones take it away at once. `etcdctl snapshot status`
+/// says the same of each.
 #[tokio::test]
 async fn a_deletion_that_is_compacted_away_lowers_the_last_key_and_not_the_revision() {
     let Some(etcd) = etcd_binary("a_deletion_that_is_compacted_away_lowers_the_last_key_and_not_the_revision") else { return };
+    let keeps = keeps_the_last_deletion(&etcd);
     let (node, dir) = (Node::new(&etcd, 51, 1, &[]), tempfile::tempdir().unwrap());
     node.found_and_open().await;
     let mut client = Client::connect([node.url()], None).await.unwrap();
@@ -232,7 +235,19 @@ async fn a_deletion_that_is_compacted_away_lowers_the_last_key_and_not_the_revis
     let last = client.delete("k", None).await.unwrap().header().unwrap().revision();
     client.compact(last, Some(CompactionOptions::new().with_physical())).await.unwrap();
     let found = agrees(&etcd, &node, &mut client, dir.path(), "gone").await;
-    assert_eq!((found.revision, found.keys, last), (0, 0, 3));
+    assert_eq!((found.revision, found.keys, last), if keeps { (3, 1, 3) } else { (0, 0, 3) });
+}
+
+fn keeps_the_last_deletion(etcd: &Path) -> bool {
+    let output = Command::new(etcd).arg("--version").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let version = text.lines().find_map(|line| line.strip_prefix("etcd Version: ")).unwrap();
+    let numbers: Vec<u32> = version.split(['.', '-', '+']).take(3).map(|number| number.parse().unwrap()).collect();
+    match numbers[..] {
+        [3, 4, patch] => patch >= 34,
+        [3, 5, patch] => patch >= 16,
+        _ => true,
+    }
 }
 
 #[tokio::test]

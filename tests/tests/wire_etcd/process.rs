@@ -27,12 +27,21 @@ async fn a_founder_serves_on_loopback_only_until_it_is_resumed() {
     assert!(!String::from_utf8_lossy(&environment).contains("CARGO"), "etcd inherits the agent's environment");
 
     // Read from the log on the disk, while etcd runs and after it has stopped.
-    let identity =
-        DataIdentity { cluster: Some(status.cluster), member: Some(status.member), generation: Some(node.label(1, None).generation) };
-    assert_eq!(node.data.inspect(&node.me).unwrap(), LocalData::Present(identity.clone()));
+    let identity = DataIdentity {
+        cluster: Some(status.cluster),
+        member: Some(status.member),
+        generation: Some(node.label(1, None).generation),
+        version: None,
+    };
+    // etcd decides on its cluster's version within seconds, and writes it later.
+    let inspect = || match node.data.inspect(&node.me).unwrap() {
+        LocalData::Present(identity) => LocalData::Present(DataIdentity { version: None, ..identity }),
+        LocalData::Empty => LocalData::Empty,
+    };
+    assert_eq!(inspect(), LocalData::Present(identity.clone()));
     node.exec.stop(Duration::from_secs(10)).await.unwrap();
     assert!(node.last_exit().await.starts_with("signal: 15 (SIGTERM)"), "{}", node.last_exit().await);
-    assert_eq!(node.data.inspect(&node.me).unwrap(), LocalData::Present(identity));
+    assert_eq!(inspect(), LocalData::Present(identity));
     assert!(node.exec.state().await.unwrap().ran_this_boot);
 
     node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap();
@@ -164,4 +173,68 @@ async fn a_binary_that_is_no_etcd_is_refused() {
     let node = Node::new(std::path::Path::new("/nowhere/etcd"), 16, 2, &[]);
     let error = node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/etcd"), "{error}");
+}
+
+/// A stand-in that takes one flag less than etcd, and says which etcd it is; it never serves.
+fn stand_in(at: &std::path::Path, version: &str, refused: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let script = format!(
+        "#!/bin/sh\nfor a; do case \"$a\" in {refused}*) echo \"flag provided but not defined: $a\" >&2; echo Usage: >&2; exit 2;; esac; done\n\
+         for a; do [ \"$a\" = --version ] && echo 'etcd Version: {version}' && exit 0; done\ntouch {}.served\nexec sleep 60\n",
+        at.display()
+    );
+    let new = at.with_extension("new");
+    std::fs::write(&new, script).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&new, at).unwrap();
+}
+
+#[tokio::test]
+async fn an_etcd_that_was_replaced_is_asked_again_and_its_flags_are_tried_before_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (etcd, now) = (dir.path().join("etcd"), quorate_core::time::Timestamp(1_000_000));
+    stand_in(&etcd, "3.6.1", "--none-of-these");
+    let node = Node::new(&etcd, 91, 1, &["--experimental-corrupt-check-time=1h"]);
+    let tried = async || node.exec.preflight(now).await.unwrap().unwrap();
+    let first = tried().await;
+    assert_eq!((first.version.to_string().as_str(), first.flag_refused), ("3.6", None));
+
+    // Upgraded in place, while the agent runs.
+    stand_in(&etcd, "3.7.3", "--experimental");
+    let second = tried().await;
+    assert_eq!(second.version.to_string(), "3.7");
+    assert!(second.flag_refused.unwrap().contains("not defined: --experimental-corrupt-check-time"));
+    let how = Start::Resume { loopback_only: false, server: None };
+    let refused = node.exec.start(&how).await.unwrap_err().to_string();
+    assert!(refused.contains("refuses its flags") && refused.contains("etcd.extra_args"), "{refused}");
+    assert!(!dir.path().join("etcd.served").exists() && node.exec.state().await.unwrap().process == Process::Stopped { last_exit: None });
+
+    // A start does not rest on what was said before.
+    stand_in(&etcd, "3.5.32", "--feature-gates");
+    node.exec.start(&how).await.unwrap();
+    node.exec.stop(Duration::from_secs(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn real_etcd_says_its_clusters_version_and_writes_it_into_its_file() {
+    let Some(etcd) = etcd_binary("real_etcd_says_its_clusters_version_and_writes_it_into_its_file") else { return };
+    let node = Node::new(&etcd, 92, 1, &["--no-such-flag"]);
+    let preflight = node.exec.preflight(quorate_core::time::Timestamp(0)).await.unwrap().unwrap();
+    assert!(preflight.flag_refused.unwrap().contains("no-such-flag"));
+
+    let node = Node::new(&etcd, 92, 2, &[]);
+    let preflight = node.exec.preflight(quorate_core::time::Timestamp(0)).await.unwrap().unwrap();
+    assert_eq!((node.exec.taken_ports(), preflight.flag_refused), (Vec::new(), None));
+    let status = node.found_and_open().await;
+    assert_eq!(status.version, Some(preflight.version));
+    let versions = quorate::adapters::etcd::VersionClient::new().unwrap();
+    let url = node.url();
+    let cluster = eventually("a decided version", async || versions.ask(&url).await.ok().and_then(|v| v.decided())).await;
+    assert_eq!(cluster, preflight.version);
+    let here = node.exec.taken_ports();
+    assert!(here.iter().any(|port| port.by.as_deref().is_some_and(|by| by.starts_with("etcd, process"))), "{here:?}");
+    node.exec.stop(Duration::from_secs(10)).await.unwrap();
+    let LocalData::Present(identity) = node.data.inspect(&node.me).unwrap() else { panic!("its data is gone") };
+    assert_eq!(identity.version, Some(cluster));
+    assert_eq!(node.exec.taken_ports(), []);
 }

@@ -20,13 +20,15 @@ fn a_server_knows_members_and_servers_by_etcds_own_list() {
     let context = Context::of(&cycle);
     assert_eq!(names(context.members.clone()), ["i-1", "i-2", "i-3"], "sorted; no learner, and nobody who leaves");
     assert_eq!(names(context.servers.clone()), ["i-1", "i-2", "i-3"]);
-    assert_eq!(context.leader, Some(Peer::new(id(2), address(2), Some("https://10.0.0.2:2379".into()))));
+    assert_eq!(context.leader, Some(Peer::new(id(2), address(2), Some("https://10.0.0.2:2379".parse().unwrap()))));
     assert_eq!(
         (context.cluster.as_str(), context.instance.clone(), context.role, context.generation),
         ("prod", id(1), "control-plane", Some(3))
     );
     members(&mut cycle, &[2, 3, 5, -4, 1], 2);
     assert_eq!(Context::of(&cycle), context, "the order of etcd's list is none");
+    cycle.memory.kept.seen.remove(&id(3));
+    assert_eq!(names(Context::of(&cycle).members), ["i-1", "i-2"], "nobody but etcd has told of i-3");
 }
 
 #[test]

@@ -8,10 +8,11 @@ use std::time::Duration;
 use quorate::cycle::Cycle;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId};
-use quorate_core::memory::{Kept, Memory};
+use quorate_core::memory::{Kept, Memory, Seen};
+use quorate_core::observation::Installed;
 use quorate_core::observation::{
-    Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, Server,
-    SnapshotsView,
+    Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, PeerUrl,
+    Server, SnapshotsView,
 };
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
@@ -84,13 +85,36 @@ fn seen(role: Role) -> Observation {
         },
         target: unknown(),
         notices: Notices::unknown("nothing is known"),
-        cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
+        cloud: Cloud {
+            groups: unknown(),
+            listed: unknown(),
+            tagged: unknown(),
+            asked: [].into(),
+            places: [].into(),
+            hooks: unknown(),
+            own_state: unknown(),
+        },
         store: unknown(),
         peers: BTreeMap::new(),
         callers: [].into(),
-        local: Local { data: unknown(), moved: None, ran_this_boot: true, superseded: false, process: unknown(), shutdown: None },
+        local: Local {
+            data: unknown(),
+            moved: None,
+            ran_this_boot: true,
+            superseded: false,
+            process: unknown(),
+            etcd: Installed::unknown("nothing is known"),
+            shutdown: None,
+        },
         snapshots: SnapshotsView::none("nothing is known"),
-        etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
+        etcd: EtcdView {
+            membership: unknown(),
+            local_list: unknown(),
+            statuses: [].into(),
+            lock: unknown(),
+            pause: unknown(),
+            version: unknown(),
+        },
         kubernetes: KubernetesView::none(),
     }
 }
@@ -100,9 +124,14 @@ pub(crate) fn members(cycle: &mut Cycle, list: &[i8], leader: u8) {
     let role = cycle.seen.me.role;
     let member = |n: &i8| {
         let at = n.unsigned_abs();
-        let (peer_url, client_url) = (role.peer_url(address(at)), Some(role.client_url(address(at))));
+        let (peer_url, client_url) = (PeerUrl::At(role.peer_url(address(at))), Some(role.client_url(address(at))));
         Member { id: MemberId(u64::from(at)), name: Some(id(at)), peer_url, client_url, learner: *n < 0 }
     };
+    // AWS has told of them.
+    for n in list {
+        let seen = Seen { group: Some("g".into()), address: Some(address(n.unsigned_abs())), launched: None };
+        cycle.memory.kept.seen.insert(id(n.unsigned_abs()), seen);
+    }
     let leader = Some(MemberId(u64::from(leader)));
     let members = list.iter().map(member).collect();
     let membership = Membership { cluster: quorate_core::ids::EtcdClusterId(1), leader, via: MemberId(1), members };
@@ -118,8 +147,11 @@ pub(crate) fn peer(cycle: &mut Cycle, n: u8, leaving: bool, servers: &[u8]) {
         data: DataClaim::None,
         quorum: None,
         control_plane: ControlPlane { servers: servers.iter().map(|n| server(*n)).collect(), ..ControlPlane::default() },
+        etcd: None,
+        refused: None,
         leaving,
         leave_within_ms: None,
+        signed_by: None,
     };
     cycle.seen.peers.insert(id(n), Reading::Fresh(answer, NOW));
 }

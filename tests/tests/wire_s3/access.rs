@@ -2,8 +2,8 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
-use object_store::{Error, ObjectStore as _, ObjectStoreExt as _};
-use quorate_lab::s3::{Grant, Operation, S3Server};
+use object_store::{Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions};
+use quorate_lab::s3::{Denial, Grant, Operation, S3Server};
 
 use crate::scene::{client_of, get, put, says, served};
 
@@ -36,6 +36,23 @@ async fn a_caller_may_do_what_it_was_granted_and_nothing_else() {
     assert_eq!(denied.count(), 4);
     server.access().release("worker");
     put(&worker, "ca/bundle.pem", "mine").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_is_denied_without_a_condition_is_created_and_never_overwritten() {
+    let server = served().await;
+    server.access().deny(Denial::new("s3:PutObject", "charter/", "if-none-match"));
+    let member = client_of(&server, "member");
+    let create = async |key: &str| {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        member.put_opts(&Path::from(key), "first".into(), options).await
+    };
+    create("charter/1").await.unwrap();
+    assert!(matches!(create("charter/1").await.unwrap_err(), Error::AlreadyExists { .. }));
+    assert!(is_denied(put(&member, "charter/1", "mine").await));
+    assert!(is_denied(member.put_multipart(&Path::from("charter/2")).await.map(drop)));
+    assert_eq!((server.read("charter/1").unwrap(), server.keys()), (b"first".to_vec(), vec!["charter/1".to_owned()]));
+    put(&member, "snapshots/1", "mine").await.unwrap();
 }
 
 #[tokio::test]

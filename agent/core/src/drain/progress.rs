@@ -60,7 +60,7 @@ impl Progress {
     pub fn note(&mut self, ending: &Ending, outcome: &Outcome, now: Timestamp) {
         let refused = match outcome {
             Outcome::Done => None,
-            Outcome::Refused(why) | Outcome::Unclear(why) => Some(why.clone()),
+            Outcome::Refused(why) | Outcome::NotOpen(why) | Outcome::Unclear(why) => Some(why.clone()),
         };
         self.tried.insert(ending.pod.clone(), Tried { at: now, refused });
     }

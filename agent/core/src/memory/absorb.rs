@@ -3,7 +3,7 @@
 use crate::cadence;
 use crate::charter::{Record, StoreView};
 use crate::ids::InstanceId;
-use crate::observation::{Ec2Answer, Ec2State, FetchFailure, Observation, Process, Taken};
+use crate::observation::{DataClaim, Ec2Answer, Ec2State, FetchFailure, Observation, PeerAnswer, Process, Taken};
 use crate::planner;
 use crate::policy::Policy;
 use crate::reading::Reading;
@@ -19,12 +19,15 @@ impl Memory {
         self.forget_silence_while_blind(policy, now);
         self.absorb_instances(seen, policy, now);
         self.absorb_peers(seen, now);
+        self.absorb_leader(seen, now);
+        self.absorb_keys(seen);
         self.absorb_callers(seen, policy, now);
         self.absorb_record(seen, policy, now);
         self.absorb_pause(seen);
         self.absorb_snapshots(seen, now);
         self.absorb_final_snapshot(seen, policy, now);
         self.absorb_lasting(seen, policy, now);
+        self.absorb_refusals(seen, policy, now);
         self.absorbed = Some(now);
     }
 
@@ -37,6 +40,8 @@ impl Memory {
         let lasting = [&mut self.quorum_lost, &mut self.quorumless, &mut self.local_silent, &mut self.may_claim];
         lasting.into_iter().flatten().for_each(shift);
         self.learner.iter_mut().for_each(|watch| shift(&mut watch.progress_at));
+        // The lead may have been another's meanwhile.
+        self.led = None;
     }
 
     fn absorb_instances(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
@@ -106,6 +111,13 @@ impl Memory {
         }
     }
 
+    /// Whoever led before may have acted, and this agent was not told.
+    fn absorb_leader(&mut self, seen: &Observation, now: Timestamp) {
+        let leader = seen.etcd.membership.fresh().and_then(|membership| membership.leader);
+        self.led = leader.map(|leader| self.led.filter(|(known, _)| *known == leader).unwrap_or((leader, now)));
+    }
+
+    /// Remembers the callers that this node never saw: new servers, of which only AWS can say that they are this cluster's.
     fn absorb_callers(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
         let Self { kept, terminated, callers, .. } = self;
         let is_known = |id: &InstanceId| *id == seen.me.instance || kept.seen.contains_key(id) || terminated.contains(id);
@@ -174,6 +186,15 @@ impl Memory {
         }
     }
 
+    /// A launch that is refused for its version lasts but seconds: its leaver remembers when it heard of one.
+    fn absorb_refusals(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
+        let refusal = planner::refusal(&Situation::new(seen, self, policy, now));
+        self.refused = refusal.map(|why| self.refused.filter(|(known, _)| *known == why).unwrap_or((why, now)));
+        let newcomer = |answer: &PeerAnswer| answer.refused.is_some() && answer.data == DataClaim::None;
+        let heard = seen.peers.values().filter(|reading| reading.fresh().is_some_and(newcomer)).filter_map(Reading::at).max();
+        self.newcomer_refused = self.newcomer_refused.max(heard).filter(|_| self.leaving.is_some());
+    }
+
     fn absorb_lasting(&mut self, seen: &Observation, policy: &Policy, now: Timestamp) {
         let departing = Situation::new(seen, self, policy, now).departure().is_some();
         self.leaving = departing.then(|| self.leaving.unwrap_or(now));
@@ -225,6 +246,9 @@ impl Memory {
             self.completed.remove(&(hook, seen.me.instance.clone()));
         }
         self.hook_not_before.retain(|_, at| now < *at);
+        if let Some(listed) = seen.cloud.listed.fresh() {
+            self.tried_for.retain(|id, _| listed.contains_key(id));
+        }
         self.starts.retain(|at| now.since(*at) < policy.broken_window);
         self.not_before.retain(|_, at| now < *at);
     }

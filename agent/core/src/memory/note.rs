@@ -13,8 +13,10 @@ impl Memory {
     /// Takes in what became of a step.
     pub fn note(&mut self, step: &Step, outcome: &Outcome, policy: &Policy, now: Timestamp) {
         let done = *outcome == Outcome::Done;
-        if let Outcome::Refused(why) | Outcome::Unclear(why) = outcome {
-            self.last_trouble = Some(why.clone());
+        if let Outcome::Refused(why) | Outcome::NotOpen(why) | Outcome::Unclear(why) = outcome {
+            if !self.is_only_early(step, outcome, policy, now) {
+                self.last_trouble = Some(why.clone());
+            }
             if let Some((kind, pause)) = pause_after(step, policy) {
                 self.not_before.insert(kind, now + pause);
             }
@@ -35,6 +37,9 @@ impl Memory {
             }
             Step::CompleteHook { hook, instance, .. } => {
                 self.hook_not_before.insert((hook.clone(), instance.clone()), now + policy.aws_hurry);
+                if *instance != self.kept.instance {
+                    self.tried_for.insert(instance.clone(), now);
+                }
             }
             Step::DeregisterTarget { group } => {
                 let tries = self.deregistrations.get(group).map_or(0, |before| before.tries) + 1;
@@ -54,9 +59,12 @@ impl Memory {
                 // Whoever is served again may write what the snapshot lacks.
                 self.retiring = matches!(start, Start::Alone);
                 self.final_snapshot = None;
-                self.starts.push(now);
+                // What was refused did not start: it says nothing of whether the member is broken.
+                if !matches!(outcome, Outcome::Refused(_)) {
+                    self.starts.push(now);
+                }
                 // A start that ends at once must not be tried in a tight loop: each one waits longer.
-                let count = u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
+                let count = u32::try_from(self.starts.len()).unwrap_or(u32::MAX).max(1);
                 self.not_before.insert("start", now + policy.retry * count.saturating_mul(2));
             }
             Step::StopMember(reason) if done && *reason != StopReason::NotAnswering => {
@@ -74,6 +82,18 @@ impl Memory {
         }
     }
 
+    /// AWS knows of no such action although it is about to open, which passes by itself within seconds; or another agent, or the time, has ended
+    /// an action of somebody else, which is as good. No trouble either way.
+    #[must_use]
+    pub fn is_only_early(&self, step: &Step, outcome: &Outcome, policy: &Policy, now: Timestamp) -> bool {
+        let is_young = |hook| self.beats.get(hook).is_none_or(|beat| now.since(beat.opened) < policy.aws_hurry * 2);
+        match (outcome, step) {
+            (Outcome::NotOpen(_), Step::Heartbeat { hook }) => self.beats.get(hook).is_none_or(|b| b.accepted.is_none()) && is_young(hook),
+            (Outcome::NotOpen(_), Step::CompleteHook { hook, instance, .. }) => *instance != self.kept.instance || is_young(hook),
+            _ => false,
+        }
+    }
+
     /// Takes in that a question was put to AWS, whether or not it was answered.
     pub fn note_asked(&mut self, query: &Query, now: Timestamp) {
         self.asked.count += 1;
@@ -81,6 +101,7 @@ impl Memory {
             Query::Groups => self.asked.groups = Some(now),
             Query::Tagged => self.asked.tagged = Some(now),
             Query::Instances(_) => self.asked.instances = Some(now),
+            Query::Places(_) => self.asked.places = Some(now),
             Query::Hooks => self.asked.hooks = Some(now),
             Query::OwnState => self.asked.own_state = Some(now),
         }

@@ -213,6 +213,8 @@ pub struct Cloud {
     pub tagged: Reading<BTreeSet<InstanceId>>,
     /// Answers for instances asked by id.
     pub asked: BTreeMap<InstanceId, Reading<Ec2Answer>>,
+    /// The own entries of dead instances, looked at before their hooks are completed for them; `None` where no group has one any more.
+    pub places: BTreeMap<InstanceId, Reading<Option<LifecycleState>>>,
     /// Our hooks on the cluster's groups.
     pub hooks: Reading<Vec<Hook>>,
     /// This instance's own place in its group.

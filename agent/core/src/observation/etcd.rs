@@ -2,13 +2,50 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::etcd_version::EtcdVersion;
 use crate::ids::{EtcdClusterId, InstanceId, MemberId};
+use crate::member_url::MemberUrl;
 use crate::pausing::Pause;
 use crate::reading::Reading;
 use crate::text::Foreign;
+
+/// Where an entry of etcd's member list says that its member is reached by the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerUrl {
+    /// There.
+    At(MemberUrl),
+    /// The entry is a stranger's: it bears what is no instance id, or what is no address. It votes as any other member, but nobody asks it, writes it down or
+    /// counts it as healthy. What it says is kept for the report alone, escaped.
+    Strange(Box<str>),
+}
+
+impl PeerUrl {
+    /// The address, unless it is a stranger's.
+    #[must_use]
+    pub fn url(&self) -> Option<MemberUrl> {
+        match self {
+            Self::At(url) => Some(*url),
+            Self::Strange(_) => None,
+        }
+    }
+}
+
+impl PartialEq<MemberUrl> for PeerUrl {
+    fn eq(&self, other: &MemberUrl) -> bool {
+        self.url() == Some(*other)
+    }
+}
+
+impl fmt::Display for PeerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(url) => url.fmt(f),
+            Self::Strange(says) => write!(f, "stranger {says}"),
+        }
+    }
+}
 
 /// One entry of etcd's member list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +55,31 @@ pub struct Member {
     /// Its name, which is its instance's id; absent until it has started once.
     pub name: Option<InstanceId>,
     /// Its peer URL. Members are matched by it, because a member that never started has no name.
-    pub peer_url: Arc<str>,
+    pub peer_url: PeerUrl,
     /// Its client URL; absent until it has started once.
-    pub client_url: Option<Arc<str>>,
+    pub client_url: Option<MemberUrl>,
     /// A learner has no vote.
     pub learner: bool,
 }
+
+impl Member {
+    /// A member that Quorate did not make: of its entry nothing is taken but its id and its vote. `says` is what it bears, for the report.
+    #[must_use]
+    pub fn stranger(id: MemberId, learner: bool, says: &str) -> Self {
+        let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c.to_string() } else { c.escape_default().to_string() };
+        let says: String = says.chars().take(STRANGE_TEXT).map(plain).collect();
+        Self { id, name: None, peer_url: PeerUrl::Strange(says.into()), client_url: None, learner }
+    }
+
+    /// It is a stranger.
+    #[must_use]
+    pub fn is_stranger(&self) -> bool {
+        matches!(self.peer_url, PeerUrl::Strange(_))
+    }
+}
+
+/// So much of a stranger's text is worth reading.
+const STRANGE_TEXT: usize = 200;
 
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +113,11 @@ impl Membership {
     #[must_use]
     pub fn learner(&self) -> Option<&Member> {
         self.members.iter().find(|m| m.learner)
+    }
+
+    /// Members that are nobody's of this cluster.
+    pub fn strangers(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|m| m.is_stranger())
     }
 
     /// The entry with this id.
@@ -96,6 +157,8 @@ pub struct MemberStatus {
     pub revision: Option<u64>,
     /// Alarms that it reports.
     pub alarms: Vec<Alarm>,
+    /// Its own minor release.
+    pub version: Option<EtcdVersion>,
 }
 
 /// The cluster-wide lock, an etcd lease. A courtesy between agents: etcd's strict-reconfig-check is the backstop.
@@ -130,4 +193,7 @@ pub struct EtcdView {
     pub lock: Reading<Lock>,
     /// The cluster's pause, read with the lock; `None` inside: it is not paused.
     pub pause: Reading<Option<Pause>>,
+    /// The cluster's version, as the member says through which the quorum's word came. etcd raises it to the lowest of its members' within seconds, and
+    /// never while one of them cannot be asked; until then a member that restarts may be of the lower one.
+    pub version: Reading<EtcdVersion>,
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::authority::Pin;
 use crate::observation::Server;
 use crate::reading::Reading;
 use crate::time::Timestamp;
@@ -78,6 +79,8 @@ pub struct KubernetesView {
     pub draining: Draining,
     /// The server that the distribution's rendered configuration names.
     pub points_at: Option<IpAddr>,
+    /// By what a worker that is about to start knows its cluster's servers; not known before the store was asked, if there is one.
+    pub authority: Reading<Pin>,
 }
 
 impl KubernetesView {
@@ -91,6 +94,7 @@ impl KubernetesView {
             servers: Vec::new(),
             draining: Draining::NotBegun,
             points_at: None,
+            authority: Reading::unknown(NONE),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! This machine: the data directory and the member's process.
 
+use super::Installed;
+use crate::etcd_version::EtcdVersion;
 use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::reading::Reading;
 use crate::time::Timestamp;
@@ -13,6 +15,9 @@ pub struct DataIdentity {
     pub member: Option<MemberId>,
     /// The generation; absent for data that Quorate did not make.
     pub generation: Option<Generation>,
+    /// The minor that the data is of: the cluster's version, as the member applied it last and etcd's own file keeps it. Absent where that is not known, as
+    /// in a cluster's first seconds.
+    pub version: Option<EtcdVersion>,
 }
 
 /// Data that another instance wrote: its volume was moved here, or it came with a disk image.
@@ -81,6 +86,8 @@ pub struct Local {
     pub superseded: bool,
     /// The member's process.
     pub process: Reading<Process>,
+    /// The etcd that would be started. Unknown where a distribution runs its own.
+    pub etcd: Installed,
     /// The operating system shuts down.
     pub shutdown: Option<Shutdown>,
 }

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod etcd;
+mod installed;
 mod kubernetes;
 mod local;
 mod notice;
@@ -12,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
-pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
+pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership, PeerUrl};
+pub use installed::{Installed, Listens, TakenPort};
 pub use kubernetes::{Draining, KubernetesView, ListedNode, NodeView, ServerSeen};
 pub use local::{DataIdentity, Local, LocalData, MovedVolume, Process, Shutdown, ShutdownKind};
 pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};

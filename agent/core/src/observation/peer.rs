@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent_key::AgentKey;
 use crate::charter::Record;
+use crate::etcd_version::{EtcdVersion, StartRefusal};
 use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::report::Phase;
 
@@ -81,8 +83,17 @@ pub struct PeerAnswer {
     /// What concerns a control plane.
     #[serde(default, skip_serializing_if = "ControlPlane::is_nothing")]
     pub control_plane: ControlPlane,
+    /// The etcd that is installed there. An agent that does not know of it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<EtcdVersion>,
+    /// It does not start its etcd, and no waiting would mend it: who waits for it as a replacement waits for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<StartRefusal>,
     /// It has a notice or an order to leave.
     pub leaving: bool,
     /// Milliseconds until it must be gone, if it is leaving.
     pub leave_within_ms: Option<u64>,
+    /// The key that signed this very answer, as the asker has verified; an agent of before there were keys signs nothing. No text of the answer sets it.
+    #[serde(skip)]
+    pub signed_by: Option<AgentKey>,
 }

@@ -6,13 +6,13 @@ use crate::memory::Order;
 use crate::observation::{DataClaim, LifecycleState, Transition};
 use crate::plan::{Start, Step, StopReason};
 use crate::report::Phase;
-use crate::situation::{Charter, Situation};
+use crate::situation::{Charter, Situation, Word};
 use crate::time::Timestamp;
 
 use super::charter::successor;
 use super::decision::Decision;
 use super::restore::{self, Restorable};
-use super::{hooks, ordered, serve};
+use super::{hooks, no_word, ordered, serve};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     found_what_i_claimed(s)
@@ -366,7 +366,8 @@ fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), String
         return Err(format!("does not found a cluster: {who} {why}"));
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
-    if rests_on_answers && !claimable.unsigned_will_do && !s.policy.network_trusted {
+    let unsigned = !s.policy.network_trusted || s.others().iter().any(|id| s.word_of(id) == Some(Word::Unsigned));
+    if rests_on_answers && !claimable.unsigned_will_do && unsigned {
         return Err("does not found a cluster on unsigned answers: without TLS only an operator may (`quorate bootstrap`)".to_owned());
     }
     Ok(())
@@ -401,6 +402,9 @@ fn objection(s: &Situation<'_>, id: &InstanceId, number: u64, since: Option<Time
     }
     if let Some(cluster) = answer.quorum {
         return Some(format!("sees a quorum of etcd cluster {cluster}"));
+    }
+    if let Some(why) = no_word::why(s, id).filter(|_| !no_word::is_covered_by_order(s)) {
+        return Some(why);
     }
     let differs = |r: &Record| s.record().is_some_and(|ours| ours.number == r.number && ours != r);
     if let Some(record) = answer.record.as_ref().filter(|r| r.number > number || (r.number == number && differs(r))) {

@@ -13,7 +13,7 @@ use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{hooks, moved_volume, serve, worker};
+use super::{hooks, moved_volume, serve, strangers, version, worker};
 
 /// The joiner's own steps, while its disk is empty or its learner is not promoted yet.
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
@@ -134,7 +134,10 @@ fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, m
         (Some(name), false) => name.to_string(),
         (None, false) => m.id.to_string(),
     };
-    let initial_cluster = membership.members.iter().map(|m| (name(m), m.peer_url.clone())).collect();
+    if let Some(stranger) = membership.strangers().next() {
+        return Decision::halt(Phase::Joining, strangers::in_the_way(stranger)).again_in(s.policy.retry);
+    }
+    let initial_cluster = membership.members.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
     let step = Step::StartMember(Start::Join { generation, initial_cluster });
     Decision::act(Phase::Joining, step, "starts etcd as the learner that was added").under_lock("join")
 }
@@ -161,6 +164,9 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
 fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<String> {
     if let Some((member, _)) = s.departed_voter() {
         return Some(format!("waits until departed voter {member} is removed: etcd adds nobody while a voter is unreachable"));
+    }
+    if let Some(stranger) = membership.strangers().next() {
+        return Some(strangers::in_the_way(stranger));
     }
     if let Some(learner) = membership.learner() {
         return Some(format!("waits until learner {learner} is promoted: etcd takes one learner at a time"));
@@ -235,7 +241,13 @@ pub(super) fn deadline_passed(s: &Situation<'_>) -> bool {
 
 /// Past the deadline a learner undoes what it did, and its launch is given up; a voter or founder never does.
 pub(super) fn give_up(s: &Situation<'_>) -> Option<Decision> {
-    if !deadline_passed(s) || s.departure().is_some() {
+    if s.departure().is_some() {
+        return None;
+    }
+    if let Some(refused) = give_up_refused(s) {
+        return Some(refused);
+    }
+    if !deadline_passed(s) {
         return None;
     }
     let why = "it could not join within its deadline";
@@ -260,6 +272,32 @@ pub(super) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     let Some(hook) = hooks::open(s, Transition::Launching).next() else { return Some(ask_to_be_replaced(s, membership, why)) };
     Some(abandon(s, hook, why))
 }
+
+/// etcd's version does not fit, which no waiting mends: what was begun is undone, and the launch given up, as soon as the others may have heard why. Where
+/// no launch is open there is nothing to give up: whoever came in this node's place would have the same image.
+fn give_up_refused(s: &Situation<'_>) -> Option<Decision> {
+    let membership =
+        s.membership().filter(|m| s.record().is_some_and(|r| r.state == State::Established && r.etcd_cluster == Some(m.cluster)))?;
+    let why = version::joins_never(s).filter(|_| !is_spare(s))?;
+    let own: Vec<&Member> = s.own_entries(&membership.members).collect();
+    if own.iter().any(|m| !m.learner) {
+        return None;
+    }
+    if let Some(entry) = own.first() {
+        return Some(removal(s, Phase::Joining, entry, format!("removes its own learner {entry}: {why}")));
+    }
+    let loudly = |decision| Decision { needs_operator: true, ..decision };
+    let Some(hook) = hooks::open(s, Transition::Launching).next() else { return Some(Decision::halt(Phase::Joining, why)) };
+    let heard_at = s.memory.refused.map_or(s.now, |(_, since)| since) + s.policy.aws_hurry * LOOKS_TO_HEAR;
+    if s.now < heard_at {
+        let says = format!("{why}; gives its launch up as soon as the others have had the time to hear of it");
+        return Some(loudly(Decision::wait(Phase::Joining, says).until(Some(heard_at)).again_in(s.policy.retry)));
+    }
+    Some(loudly(abandon(s, hook, &why)))
+}
+
+/// Who leaves looks for its replacement at each of AWS' answers, and asks it by its address then.
+const LOOKS_TO_HEAR: u32 = 3;
 
 /// A server that never got so far as to read etcd: it was admitted, and its unit does not come up.
 fn give_up_server(s: &Situation<'_>, why: &str) -> Option<Decision> {

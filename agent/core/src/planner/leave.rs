@@ -14,7 +14,7 @@ use crate::situation::{Departure, Situation};
 
 use super::decision::Decision;
 use super::prune::{removal, trim};
-use super::{admission, bootstrap, charter, hooks, learner, no_quorum, node, recover, retire, serve, targets};
+use super::{admission, bootstrap, charter, hooks, learner, no_quorum, node, recover, retire, serve, targets, version};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let departure = s.departure()?;
@@ -79,7 +79,8 @@ fn keep_alive(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
         return None;
     }
     let steps = [charter::rewrite_vanished, recover::decide, serve::superseded, serve::resume].into_iter().filter_map(|rule| rule(s));
-    steps.into_iter().find(|d| d.step.is_some())
+    // What cannot be started must not stand in the way of the rest.
+    steps.into_iter().find(|d| d.step.as_ref().is_some_and(|step| version::lets_pass(s, step)))
 }
 
 /// What only an operator can mend is said loudly by a leaver too.
@@ -87,7 +88,7 @@ fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
     let lost = charter::broken(s).or_else(|| recover::decide(s));
     // A last voter that has stopped its etcd awaits no quorum any more.
     let awaiting = [charter::rewrite_vanished, serve::resume, serve::idle].into_iter().filter(|_| !rests(s));
-    let awaiting = || awaiting.filter_map(|rule| rule(s)).find(|d| d.needs_operator);
+    let awaiting = || awaiting.filter_map(|rule| rule(s)).map(|d| version::guard(s, d)).find(|d| d.needs_operator);
     match lost.or_else(awaiting) {
         Some(also) => {
             let needs_operator = also.needs_operator || decision.needs_operator;
@@ -125,8 +126,10 @@ pub(super) fn complete(s: &Situation<'_>, departure: &Departure, result: HookRes
     if let Some(again) = targets::once_more(s, departure) {
         return again;
     }
-    let hook = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next();
-    let Some(hook) = hook else {
+    // Of an instance that goes back to the warm pool the state tells that a hook is open, and not which: what is refused holds up no other.
+    let mut open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).peekable();
+    let first = open.peek().copied();
+    let Some(hook) = open.find(|hook| !s.memory.hook_waits(&hook.hook, s.me(), s.now)).or(first) else {
         return Decision::wait(phase, format!("{state}, as {}", departure.why)).again_in(s.policy.retry);
     };
     if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
@@ -298,10 +301,11 @@ fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member
     }
 }
 
-/// A replacement is waited for within the patience, and never so long that the time to leave is lost.
+/// A replacement is waited for within the patience, and never so long that the time to leave is lost. One whose etcd was refused is followed by another,
+/// so that the patience counts from there: a voter would be missing until an operator has baked the right image.
 fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
-    let patience = s.policy.replacement_patience;
-    departure.replacement_may_come && has_time(s, departure, reserve(s)) && s.for_how_long(s.memory.leaving) < patience
+    let since = s.memory.leaving.max(s.memory.newcomer_refused);
+    departure.replacement_may_come && has_time(s, departure, reserve(s)) && s.for_how_long(since) < s.policy.replacement_patience
 }
 
 /// More time than `reserve` is left.
@@ -322,9 +326,9 @@ fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -
     if s.memory.waits("move", s.now) {
         return waits(departure, "etcd refused to move the leadership a moment ago".into()).again_in(s.policy.retry);
     }
-    let Some(url) = me.client_url.clone() else { return waits(departure, "its own member has no client address yet".into()) };
+    let Some(url) = me.client_url else { return waits(departure, "its own member has no client address yet".into()) };
     let says = format!("leaves, as {}: hands the leadership to {}", departure.why, heir.member);
-    let step = Step::MoveLeader { via: Via { member: me.id, url }, to: heir.member };
+    let step = Step::MoveLeader { via: Via::new(me.id, url), to: heir.member };
     Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave")
 }
 
@@ -347,10 +351,16 @@ fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], 
     let staying = others.iter().filter(|m| s.instance_of(m).is_some_and(|i| !s.is_leaving(&i))).count();
     match s.wanted_voters() {
         None => Some("waits until the group says whether a replacement comes".to_owned()),
-        Some(wanted) if staying < wanted => Some(format!("waits for its replacement: {staying} of {wanted} wanted voters would stay")),
+        Some(wanted) if staying < wanted => {
+            let says = format!("waits for its replacement: {staying} of {wanted} wanted voters would stay");
+            Some(if s.memory.newcomer_refused.is_some() { format!("{says}; {NEWCOMER_REFUSED}") } else { says })
+        }
         Some(_) => None,
     }
 }
+
+/// Said by who waits for a replacement.
+const NEWCOMER_REFUSED: &str = "the etcd of one that came was refused, as its own report says: its image must be mended";
 
 /// The others confirm that it is no member any more: charter, lock, process, data, in this order.
 fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {

@@ -13,6 +13,7 @@ mod learner;
 mod leave;
 mod moved_volume;
 mod no_quorum;
+mod no_word;
 mod node;
 mod ordered;
 mod pause;
@@ -23,7 +24,9 @@ mod restore;
 mod retire;
 mod serve;
 mod snapshots;
+mod strangers;
 mod targets;
+mod version;
 mod worker;
 
 use crate::memory::Memory;
@@ -40,9 +43,11 @@ pub(crate) use bootstrap::{awaits_tagged, may_claim};
 use decision::Decision;
 pub(crate) use join::is_up_to_this_node;
 pub(crate) use learner::watched_learner;
+pub(crate) use prune::{others_may_have_acted_until, place_of_the_dead};
 pub(crate) use recover::{facts_of_recovery, loses_quorum_for_good};
 pub(crate) use restore::{of_lineage, why_not};
 pub(crate) use retire::nobody_is_served;
+pub(crate) use version::refusal;
 pub(crate) use worker::lacks_server;
 
 /// One rule: a name for reports and tests, and what it decides when it applies.
@@ -134,6 +139,7 @@ fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
 pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
     let situation = Situation::new(observation, memory, policy, now);
     let (name, decision) = decide(&situation);
+    let decision = version::guard(&situation, decision);
     with_lock(&situation, name, snapshots::before_change(&situation, decision))
 }
 

@@ -90,6 +90,6 @@ pub(super) fn not_at_its_address(s: &Situation<'_>, membership: &Membership) -> 
     membership.voters().find_map(|member| {
         let instance = member.name.clone()?;
         let address = s.memory.kept.seen.get(&instance)?.address?;
-        (s.seen.me.role.peer_url(address) != member.peer_url).then_some((member.id, instance))
+        (member.peer_url != s.seen.me.role.peer_url(address)).then_some((member.id, instance))
     })
 }

@@ -6,6 +6,7 @@ use crate::plan::{HookResult, Step};
 use crate::quorum;
 use crate::report::Phase;
 use crate::situation::Situation;
+use crate::time::Timestamp;
 
 use super::charter;
 use super::decision::Decision;
@@ -38,6 +39,21 @@ pub(super) fn removal(s: &Situation<'_>, phase: Phase, member: &Member, says: St
     Decision::act(phase, Step::RemoveMember { via, member: member.id }, says).under_lock("remove a member")
 }
 
+/// Until when somebody else may have completed this instance's hooks: its own agent while it was heard, the agent beside the leader before this
+/// one for as long as it may go by what it read, and this agent by a try whose answer was lost. `None` while it is not known who leads.
+pub(crate) fn others_may_have_acted_until(s: &Situation<'_>, id: &InstanceId) -> Option<Timestamp> {
+    let (_, since) = s.memory.led?;
+    let known = [s.memory.heard.get(id), s.memory.tried_for.get(id)];
+    known.into_iter().flatten().copied().chain([since + s.policy.stale_after]).max()
+}
+
+/// Where a dead instance stands by its own entry, if that was read after all who could have completed its hooks. The group's list is older.
+pub(crate) fn place_of_the_dead(s: &Situation<'_>, id: &InstanceId) -> Option<Option<LifecycleState>> {
+    let place = s.seen.cloud.places.get(id)?;
+    let is_newer = place.at()? > others_may_have_acted_until(s, id)?;
+    place.fresh().filter(|_| is_newer).copied()
+}
+
 /// Completes the own hooks of a dead instance by its id, once it is no member any more, so that its group does not wait out their timeout.
 pub(super) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
@@ -48,11 +64,9 @@ pub(super) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
     let members = &s.membership()?.members;
     let trimmed = |id| s.record().is_none_or(|r| !r.lists(id));
     let is_member = |id| members.iter().any(|m| s.instance_of(m).as_ref() == Some(id));
-    // A list that was read while its own agent was still heard does not tell what that one has completed since.
-    let read_since = |id: &InstanceId| s.memory.heard.get(id).is_none_or(|heard| s.seen.cloud.listed.at().is_some_and(|at| at > *heard));
-    let departed = listed.iter().filter(|(id, _)| *id != s.me() && s.is_departed(id) && read_since(id) && !is_member(id) && trimmed(id));
+    let departed = listed.iter().filter(|(id, _)| *id != s.me() && s.is_departed(id) && !is_member(id) && trimmed(id));
     let (hook, instance, result) = departed.into_iter().find_map(|(id, listed)| {
-        let (transition, result) = match listed.state {
+        let (transition, result) = match place_of_the_dead(s, id)?? {
             LifecycleState::TerminatingWait => (Transition::Terminating, HookResult::Continue),
             LifecycleState::PendingWait if s.is_gone(id) => (Transition::Launching, HookResult::Abandon),
             _ => return None,

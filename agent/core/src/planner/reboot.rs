@@ -41,11 +41,11 @@ fn rest(s: &Situation<'_>, membership: &Membership, me: &Member) -> Decision {
     if membership.leader != Some(me.id) {
         return stop("stops etcd for the reboot; it comes back as the same member").under_lock("reboot");
     }
-    match me.client_url.clone() {
+    match me.client_url {
         Some(_) if s.memory.waits("move", s.now) => wait(s, "reboots; etcd refused to move the leadership a moment ago".to_owned()),
         Some(url) => {
             let says = format!("reboots: hands the leadership to {}", heir.member);
-            Decision::act(Phase::Voter, Step::MoveLeader { via: Via { member: me.id, url }, to: heir.member }, says).under_lock("reboot")
+            Decision::act(Phase::Voter, Step::MoveLeader { via: Via::new(me.id, url), to: heir.member }, says).under_lock("reboot")
         }
         None => wait(s, "reboots; its own member has no client address yet".to_owned()),
     }

@@ -9,14 +9,14 @@ use crate::policy::Recovery;
 use crate::quorum;
 use crate::report::Phase;
 use crate::role::Role;
-use crate::situation::Situation;
+use crate::situation::{Situation, Word};
 use crate::time::Timestamp;
 
 use super::bootstrap::{WITHOUT_A_STORE, counts, objector};
 use super::charter::successor;
 use super::decision::Decision;
 use super::restore::{self, Restorable};
-use super::{any, ordered};
+use super::{any, no_word, ordered};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if s.order() == Some(Order::RecoverFresh) || ordered::snapshot_wanted(s).is_some() {
@@ -149,7 +149,7 @@ fn claim_is_void(s: &Situation<'_>, record: &Record) -> bool {
         Some(DataClaim::Holds { member, generation: Some(generation), .. }) => *generation < record.generation && !listed(*member),
         Some(DataClaim::Holds { generation: None, .. } | DataClaim::Unknown) | None => false,
     };
-    s.is_gone(founder) || (s.policy.network_trusted && has_lost_it)
+    s.is_gone(founder) || (s.policy.network_trusted && has_lost_it && s.word_of(founder) == Some(Word::Signed))
 }
 
 /// By the charter's voters quorum is lost for good, but this member cannot say how far its data goes: etcd serves nothing after a
@@ -341,6 +341,9 @@ pub(super) fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timest
         if since.is_some_and(|moment| !s.heard_since(&id, moment)) {
             return Some((id, "has not been asked again yet".to_owned()));
         }
+        if let Some(why) = no_word::why(s, &id).filter(|_| ordered::survivor_wanted(s).is_none()) {
+            return Some((id, why));
+        }
         if let Some(cluster) = answer.quorum {
             return Some((id, format!("sees a quorum of etcd cluster {cluster}")));
         }
@@ -404,7 +407,8 @@ fn total_loss(s: &Situation<'_>) -> Option<Decision> {
             return None;
         }
         let says = format!("the cluster does not answer, and is not founded again: {who} {why}");
-        return Some(Decision::wait(Phase::Waiting, says).again_in(s.policy.retry));
+        let wait = Decision::wait(Phase::Waiting, says).again_in(s.policy.retry);
+        return Some(Decision { needs_operator: no_word::is_under_another_key(s, &who), ..wait });
     }
     let why = match restore::restorable(s) {
         Restorable::From(_) => return None,

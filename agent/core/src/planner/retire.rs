@@ -175,8 +175,8 @@ fn save_what_is_left(s: &Situation<'_>, departure: &Departure, record: &Record, 
 fn own_endpoint(s: &Situation<'_>) -> Option<Via> {
     let member = s.data().and_then(|d| d.member)?;
     let list = s.membership().map(|m| &m.members).or(s.seen.etcd.local_list.fresh())?;
-    let url = list.iter().find(|m| m.id == member)?.client_url.clone()?;
-    Some(Via { member, url })
+    let url = list.iter().find(|m| m.id == member)?.client_url?;
+    Some(Via::new(member, url))
 }
 
 fn take_as(s: &Situation<'_>, departure: &Departure, order: Option<SnapshotOrder>) -> Decision {

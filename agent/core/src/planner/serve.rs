@@ -12,7 +12,7 @@ use crate::situation::{Charter, Situation};
 
 use super::decision::Decision;
 use super::prune::removal;
-use super::{no_quorum, retire};
+use super::{no_quorum, retire, strangers, version};
 
 /// Said of data without Quorate's label: nothing is known of its age, so nothing is decided about it.
 pub(super) const NOT_OURS: &str =
@@ -122,7 +122,7 @@ pub(super) fn resume(s: &Situation<'_>) -> Option<Decision> {
         return Some(Decision::halt(Phase::Waiting, format!("does not start etcd: {why}")).again_in(s.policy.cycle));
     }
     let broken = is_broken(s);
-    if broken && quorum_without_me(s).is_some() {
+    if broken && !version::would_fail_again(s) && quorum_without_me(s).is_some() {
         return None;
     }
     // With nobody to rejoin it goes on starting, because the others may need just this copy; but it may be one that can serve no more.
@@ -163,7 +163,7 @@ fn quorum_without_me<'a>(s: &Situation<'a>) -> Option<&'a Membership> {
 pub(super) fn mend(s: &Situation<'_>) -> Option<Decision> {
     let membership = quorum_without_me(s)?;
     let member = s.data().and_then(|d| d.member).and_then(|id| membership.get(id))?;
-    if s.is_stopped() && is_broken(s) {
+    if s.is_stopped() && is_broken(s) && !version::would_fail_again(s) {
         return Some(removal(s, Phase::Voter, member, format!("removes its own member {member}, which stays broken, to join afresh")));
     }
     let silent = s.for_how_long(s.memory.local_silent);
@@ -195,7 +195,7 @@ pub(super) fn phase_of_member(s: &Situation<'_>) -> Phase {
 
 /// Nothing is to be done. What is known of its future and changes nothing is said with it.
 pub(super) fn idle(s: &Situation<'_>) -> Option<Decision> {
-    at_rest(s).map(|decision| with_remarks(s, decision))
+    at_rest(s).map(|decision| strangers::noted(s, with_remarks(s, decision)))
 }
 
 /// Adds what is known of this instance's future and changes nothing.

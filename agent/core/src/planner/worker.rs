@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use crate::observation::{ShutdownKind, Transition};
+use crate::authority::Pin;
+use crate::observation::{Server, ShutdownKind, Transition};
 use crate::plan::{HookResult, Start, Step, StopReason};
 use crate::report::Phase;
 use crate::situation::{Departure, Situation};
@@ -52,12 +53,40 @@ pub(super) fn start(s: &Situation<'_>) -> Option<Decision> {
     }
     let Some(server) = living_server(s) else {
         let known = s.seen.kubernetes.servers.len();
-        return Some(
-            Decision::wait(Phase::Joining, format!("waits for a server: none of the {known} that are known answers"))
-                .again_in(s.policy.retry),
-        );
+        let answer = s.seen.kubernetes.servers.iter().filter(|one| one.healthy).count();
+        let says = match answer {
+            0 => format!("waits for a server: none of the {known} that are known answers"),
+            _ => format!("waits for a server at an address that EC2 gives: of the {answer} that answer it has named none"),
+        };
+        return Some(Decision::wait(Phase::Joining, says).again_in(s.policy.retry));
     };
-    Some(Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server }), format!("joins through {server}")))
+    Some(join_through(s, server))
+}
+
+/// The token is given to whoever has that address: by what is known whether it is a server of this cluster?
+fn join_through(s: &Situation<'_>, server: IpAddr) -> Decision {
+    let Some(pin) = s.seen.kubernetes.authority.fresh() else {
+        let why = s.seen.kubernetes.authority.why_not_fresh();
+        let says = format!("waits to read in the store which authority its servers' certificates are signed by: {why}");
+        return Decision::wait(Phase::Joining, says).again_in(s.policy.retry);
+    };
+    let join = |authority, says| Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server, authority }), says);
+    match pin {
+        Pin::ByToken => join(None, format!("joins through {server}")),
+        Pin::ByStore(hash) => {
+            join(Some(*hash), format!("joins through {server}, if its certificate is of the authority that the store names"))
+        }
+        Pin::ByNobody => join(
+            None,
+            format!("joins through {server}, whoever answers there: neither its token nor the store names the cluster's authority"),
+        ),
+        Pin::Disputed { token, store } => Decision::halt(
+            Phase::Joining,
+            format!(
+                "does not join: its token names authority {token}, and the store names {store}: one of them is another cluster's; see to kubernetes.token_file"
+            ),
+        ),
+    }
 }
 
 /// Every server that its kubelet knew is gone, and others have come in their place: it does not find them by itself. Its pods run on while it starts
@@ -71,10 +100,17 @@ pub(super) fn reattach(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::Reattach), says))
 }
 
-/// The one that its configuration names, as long as it lives; else any.
+/// A group of the cluster's servers lists it, and EC2 gave that address for it. What a peer says of another is no word: whoever holds a peer's address, or
+/// writes to the store, would choose this node's API server.
+fn is_where_ec2_says(s: &Situation<'_>, server: &Server) -> bool {
+    let known = s.memory.kept.seen.get(&server.instance).filter(|_| !s.is_gone(&server.instance));
+    known.is_some_and(|seen| seen.group.is_some() && seen.address == Some(server.address))
+}
+
+/// The one that its configuration names, as long as it lives; else any. Only one where EC2 says that it is.
 pub(super) fn living_server(s: &Situation<'_>) -> Option<IpAddr> {
     let servers = &s.seen.kubernetes.servers;
-    let healthy = || servers.iter().filter(|one| one.healthy).map(|one| one.server.address);
+    let healthy = || servers.iter().filter(|one| one.healthy && is_where_ec2_says(s, &one.server)).map(|one| one.server.address);
     healthy().find(|address| Some(*address) == s.seen.kubernetes.points_at).or_else(|| healthy().next())
 }
 
@@ -111,10 +147,11 @@ pub(super) fn idle(s: &Situation<'_>) -> Option<Decision> {
 pub(super) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
     s.paused().is_none()
         && living_server(s).is_some()
+        && (s.runs() || s.seen.kubernetes.authority.fresh().is_some_and(|pin| !matches!(pin, Pin::Disputed { .. })))
         && s.seen.kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|n| !n.ready))
 }
 
-/// No server that is known answers: only then AWS is asked for others.
+/// No server that is known, and where EC2 says, answers: only then AWS is asked.
 pub(crate) fn lacks_server(s: &Situation<'_>) -> bool {
     living_server(s).is_none()
 }

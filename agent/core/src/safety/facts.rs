@@ -7,9 +7,11 @@ use crate::ids::{InstanceId, MemberId};
 use crate::memory::Memory;
 use crate::observation::LifecycleState::Warmed as WarmedState;
 use crate::observation::{
-    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LocalData, Lock, Member, Membership, Observation, PeerAnswer, Process, Warmed,
+    DataClaim, DataIdentity, Ec2Answer, Ec2State, HookRef, LifecycleState, LocalData, Lock, Member, Membership, Observation, PeerAnswer,
+    Process, Transition, Warmed,
 };
 use crate::policy::Policy;
+use crate::reading::Reading;
 use crate::time::Timestamp;
 
 use super::require;
@@ -169,19 +171,56 @@ impl<'a> Facts<'a> {
         self.has_ended(id) || ((going || listed) && self.memory.silent_for(id, self.now) >= self.policy.prune_grace)
     }
 
+    /// This node's member leads, and has for longer than an agent beside another leader may go by what it read.
+    pub(super) fn has_led_for_long(&self) -> bool {
+        let leader = self.seen.etcd.membership.fresh().and_then(|m| m.leader);
+        let mine = self.data().and_then(|d| d.member).filter(|_| self.votes());
+        let led = self.memory.led.filter(|(led, _)| Some(*led) == leader && leader == mine);
+        led.is_some_and(|(_, since)| self.now.since(since) > self.policy.stale_after)
+    }
+
+    /// By its own entry it waits for its hooks of this transition. The entry was read after the last word of its own agent, after any other
+    /// agent beside a leader could act, and after this agent last tried.
+    pub(super) fn still_waits(&self, id: &InstanceId, transition: Transition) -> bool {
+        let Some(Reading::Fresh(Some(state), at)) = self.seen.cloud.places.get(id) else { return false };
+        let waits = match transition {
+            Transition::Launching => LifecycleState::PendingWait,
+            Transition::Terminating => LifecycleState::TerminatingWait,
+        };
+        let is_before = |earlier: Option<&Timestamp>| earlier.is_none_or(|earlier| *at > *earlier);
+        let alone = self.memory.led.is_some_and(|(_, since)| *at > since + self.policy.stale_after);
+        *state == waits && alone && is_before(self.memory.heard.get(id)) && is_before(self.memory.tried_for.get(id))
+    }
+
     /// The instance behind an entry, by its name; an unnamed one by the address where it was seen.
     pub(super) fn instance_behind(&self, member: &Member) -> Option<InstanceId> {
         if let Some(name) = &member.name {
             return Some(name.clone());
         }
         let seen = self.memory.kept.seen.iter().find(|(id, s)| {
-            !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| self.seen.me.role.peer_url(a) == member.peer_url)
+            !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| member.peer_url == self.seen.me.role.peer_url(a))
         });
         seen.map(|(id, _)| id.clone())
     }
 
-    /// Its own, fresh answer says that it does not hold this member's data; good only where answers can be trusted.
+    /// The key that signed its answer is the one under which its agent was heard at first.
+    pub(super) fn signs_as_before(&self, id: &InstanceId) -> bool {
+        let key = self.peer(id).and_then(|p| p.signed_by);
+        key.is_some() && !self.has_another_key(id)
+    }
+
+    /// Its agent was heard under a key that did not sign its answer now.
+    pub(super) fn has_another_key(&self, id: &InstanceId) -> bool {
+        self.peer(id).zip(self.memory.heard_as.get(id)).is_some_and(|(answer, before)| answer.signed_by != Some(before.key))
+    }
+
+    /// Its own, fresh answer says that it does not hold this member's data; good only where answers can be trusted, and signed as before.
     pub(super) fn denies(&self, id: &InstanceId, member: MemberId) -> bool {
+        self.says_it_lacks(id, member) && self.signs_as_before(id)
+    }
+
+    /// The same under any key, or none: good where a quorum goes on without that member, so that nothing is lost with it.
+    pub(super) fn says_it_lacks(&self, id: &InstanceId, member: MemberId) -> bool {
         let denied = match self.peer(id).map(|p| &p.data) {
             Some(DataClaim::None) => true,
             Some(DataClaim::Holds { member: held, .. }) => *held != member,

@@ -12,7 +12,7 @@ use crate::snapshot::{Stored, Trigger};
 
 use super::facts::Facts;
 use super::giving_up::{gives_up_data, has_waited, is_lost, orders_snapshot, orders_survivor, own_list_is_lost, own_status};
-use super::{Verdict, local, require, snapshots};
+use super::{Verdict, local, require, snapshots, version};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
@@ -107,6 +107,11 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     require(listed.contains_key(f.me()) || is_detached_survivor(f, record), "the group does not list this instance")?;
     if !matches!(record.origin, Origin::Survivor { .. }) {
         stands(f)?;
+    }
+    match &record.origin {
+        Origin::Empty | Origin::Fresh => version::founds(f)?,
+        Origin::Survivor { .. } => version::restores_own(f)?,
+        Origin::Snapshot { key } => version::restores(f, key)?,
     }
     origin(f, record, highest)?;
     everyone_consents(f, record)
@@ -229,7 +234,7 @@ fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
         }
         _ => false,
     };
-    lost && f.policy.network_trusted
+    lost && f.policy.network_trusted && f.signs_as_before(founder)
 }
 
 /// Silence is never consent: each is gone, or answers that it holds no data that counts and remembers no higher record.
@@ -240,7 +245,9 @@ pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
         }
         let answer = f.peer(&id).ok_or("somebody is silent who is not known to be gone")?;
         require(answer.quorum.is_none(), "somebody sees a quorum")?;
-        require(f.policy.network_trusted || unsigned_will_do(f, record), "it rests on unsigned answers")?;
+        require(!f.has_another_key(&id) || an_order_covers(f, record), "somebody answers under another key than before")?;
+        let signed = f.policy.network_trusted && f.signs_as_before(&id);
+        require(signed || unsigned_will_do(f, record), "it rests on unsigned answers")?;
         let remembers_more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
         require(!remembers_more, "somebody remembers a higher record")?;
         require(!data_forbids(f, record, &answer.data, &id), "somebody holds data that counts")?;
@@ -250,9 +257,14 @@ pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
 
 /// Without TLS an answer permits founding `empty` on an absent charter and nothing else, unless an operator decides.
 fn unsigned_will_do(f: &Facts<'_>, record: &Record) -> bool {
+    (record.origin == Origin::Empty && record.number == 1) || an_order_covers(f, record)
+}
+
+/// An operator has decided.
+fn an_order_covers(f: &Facts<'_>, record: &Record) -> bool {
     let order = f.memory.kept.order.as_ref();
     match &record.origin {
-        Origin::Empty => record.number == 1 || order == Some(&Order::Bootstrap),
+        Origin::Empty => order == Some(&Order::Bootstrap),
         Origin::Fresh => order == Some(&Order::RecoverFresh),
         Origin::Survivor { .. } => orders_survivor(f).is_some(),
         Origin::Snapshot { .. } => orders_snapshot(f, record),

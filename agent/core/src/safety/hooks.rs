@@ -120,6 +120,8 @@ fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, re
         }
         _ => return Err("the dead neither continue a launch nor abandon a termination"),
     }
+    require(f.has_led_for_long(), "another agent, beside the leader before this one, may have completed it a moment ago")?;
+    require(f.still_waits(instance, transition), "by its own entry it does not wait, or that was read before others could complete it")?;
     let listed = f.highest().ok().flatten().is_some_and(|r| r.lists(instance));
     require(!listed, "the charter still lists it")?;
     let membership = f.membership()?;

@@ -12,7 +12,7 @@ use super::facts::Facts;
 use super::founding::everyone_consents;
 use super::giving_up::gives_up_data;
 use super::membership::without_me;
-use super::{Verdict, hooks, node, notices, require};
+use super::{Verdict, hooks, node, notices, require, version};
 
 pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
@@ -20,7 +20,7 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
         Start::Found { generation, token } => found(f, *generation, token),
         Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
         Start::JoinServer { generation, .. } => join_server(f, *generation),
-        Start::Worker { server } => node::start_worker(f, *server),
+        Start::Worker { server, authority } => node::start_worker(f, *server, *authority),
         Start::Resume { loopback_only, server } => {
             let names_one = server.is_some() || *loopback_only || f.seen.kubernetes.points_at.is_none();
             require(names_one, "its configuration names another server, and would name none")?;
@@ -35,6 +35,7 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
 }
 
 fn found(f: &Facts<'_>, generation: Generation, token: &str) -> Verdict {
+    version::founds(f)?;
     let record = begun_claim(f, generation, token)?;
     require(!matches!(record.origin, Origin::Snapshot { .. }), "its claim is to restore a snapshot, and not to begin empty")
 }
@@ -66,8 +67,13 @@ fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
     require(record.state == State::Established && record.generation == generation, "the charter does not say `established`")?;
     require(record.etcd_cluster == Some(membership.cluster), "the cluster that answers is not the charter's")?;
+    version::joins(f)?;
     let url = f.seen.me.role.peer_url(f.seen.me.address);
     require(membership.members.iter().any(|m| m.peer_url == url && m.learner && m.name.is_none()), "it was not added as a learner")?;
+    require(
+        membership.members.iter().all(|m| m.peer_url.url().is_some()),
+        "a member is a stranger, whose address is nobody's to write down",
+    )?;
     require(membership.members.len() == listed, "the member list is not the quorum's")
 }
 
@@ -85,6 +91,7 @@ fn join_server(f: &Facts<'_>, generation: Generation) -> Verdict {
 }
 
 fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
+    version::resumes(f)?;
     let generation = f.data().and_then(|d| d.generation).ok_or("the data's generation is not known")?;
     let cluster = f.data().and_then(|d| d.cluster);
     require(cluster.is_some(), "etcd would take a directory without a log for a new cluster")?;
@@ -198,6 +205,7 @@ pub(super) fn moved_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Ve
     let same =
         moved.data.generation == Some(record.generation) && moved.data.cluster.is_some() && moved.data.cluster == record.etcd_cluster;
     require(same, "it is not the data of what is established")?;
+    version::resumes_moved(f, moved.data.version)?;
     let [voter] = &record.voters[..] else { return Err("it was not the only voter's") };
     require(voter.member == member, "it was not the only voter's")?;
     let over = |id: &InstanceId| id == f.me() || f.has_ended(id);
@@ -275,6 +283,7 @@ fn survivor_claim<'a>(f: &Facts<'a>) -> Result<&'a Record, &'static str> {
 
 pub(super) fn restore(f: &Facts<'_>, generation: Generation) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
+    version::restores_own(f)?;
     let record = survivor_claim(f)?;
     require(record.generation == generation, "no claim of this survivor stands")?;
     require(f.data().and_then(|d| d.generation) < Some(generation), "its data is not older than the claim")

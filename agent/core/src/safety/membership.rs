@@ -1,37 +1,39 @@
 //! Steps that change etcd's membership or leadership.
 
 use crate::ids::MemberId;
+use crate::member_url::MemberUrl;
 use crate::observation::{Alarm, Lock, Member};
 use crate::plan::peer_url;
 use crate::quorum;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, hooks, notices, require};
+use super::{Verdict, hooks, notices, require, version};
 
 const NO_LOCK: &str = "the lock is not held for long enough";
 
-pub(super) fn add(f: &Facts<'_>, url: &str) -> Verdict {
+pub(super) fn add(f: &Facts<'_>, url: MemberUrl) -> Verdict {
     require(f.lock_outlasts_a_call(), NO_LOCK)?;
     let membership = f.membership()?;
     f.is_the_charters(membership)?;
-    require(*url == *peer_url(f.seen.me.address), "it adds another than itself")?;
+    require(url == peer_url(f.seen.me.address), "it adds another than itself")?;
     require(f.memory.leaving.is_none(), "it is leaving")?;
     require(f.disk_is_empty(), "its disk holds data")?;
+    version::joins(f)?;
     require(membership.members.iter().all(|m| !m.learner && !f.is_mine(m)), "another change is in flight, or it is listed already")?;
     require(membership.voters().all(|m| f.answers(m.id)), "a voter does not answer")
 }
 
 /// Its own member alone, which answers under this instance's name, and at no other address than this instance's.
-pub(super) fn update_peer_url(f: &Facts<'_>, member: MemberId, url: &str) -> Verdict {
+pub(super) fn update_peer_url(f: &Facts<'_>, member: MemberId, url: MemberUrl) -> Verdict {
     require(f.lock_outlasts_a_call(), NO_LOCK)?;
     let membership = f.membership()?;
     f.is_the_charters(membership)?;
     let own = f.data().is_some_and(|d| d.member == Some(member));
     let named = membership.get(member).is_some_and(|m| m.name.as_ref() == Some(f.me()));
     require(own && named && f.answers(member), "it is not this instance's own member, answering under its name")?;
-    require(*url == *f.seen.me.role.peer_url(f.seen.me.address), "it is another's address")?;
-    require(!membership.members.iter().any(|m| m.id != member && *m.peer_url == *url), "another member is listed there")
+    require(url == f.seen.me.role.peer_url(f.seen.me.address), "it is another's address")?;
+    require(!membership.members.iter().any(|m| m.id != member && m.peer_url == url), "another member is listed there")
 }
 
 pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
@@ -75,7 +77,7 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     }
     // A server without its data has no credentials for etcd, so that only others can remove what it was; its etcd must not answer either.
     let is_server = f.seen.me.role == Role::ControlPlane;
-    let denied = is_server && !f.answers(member) && instance.as_ref().is_some_and(|i| *i != *f.me() && f.denies(i, member));
+    let denied = is_server && !f.answers(member) && instance.as_ref().is_some_and(|i| *i != *f.me() && f.says_it_lacks(i, member));
     require(
         departed || denied || (f.is_mine(target) && may_remove_own(f, member)),
         "it neither departed nor is this node's own to remove",
@@ -84,10 +86,10 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(quorum::survives_removal(membership.voters().count(), healthy), "the rest would have no healthy quorum")
 }
 
-/// Its own voter: on the way out, or one whose data this disk does not hold, or one that stays broken.
+/// Its own voter: on the way out, or one whose data this disk does not hold, or one that stays broken, by no cause that another start would meet again.
 fn may_remove_own(f: &Facts<'_>, member: MemberId) -> bool {
     let held = f.seen.local.data.fresh().is_none() || f.data().is_some_and(|d| d.member == Some(member));
-    let broken = f.is_stopped() && f.memory.starts.len() > f.policy.broken_restarts as usize;
+    let broken = f.is_stopped() && f.memory.starts.len() > f.policy.broken_restarts as usize && version::may_be_broken(f);
     notices::is_told_to_leave(f) || !held || broken
 }
 

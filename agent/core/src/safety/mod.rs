@@ -1,5 +1,18 @@
-//! The gate: re-checks every step against the invariants, from the observation alone. It shares nothing with the planner but the
-//! vocabulary and the quorum arithmetic, so that one mistake does not pass twice.
+//! The gate: re-checks every step against the invariants, from the observation and the memory, with its own derivations, so that one mistake does not
+//! pass twice. Its code uses nothing of the planner's but the vocabulary and the quorum arithmetic.
+//!
+//! It is not fully independent yet. Five things that it reads in the memory were put there by [`Memory::absorb`](crate::memory::Memory::absorb) with code
+//! that the planner uses too, and a mistake in that code passes both:
+//!
+//! | in the memory | derived by | what rests on it here |
+//! |---|---|---|
+//! | `final_snapshot` | `planner::nobody_is_served` | the record `retired`: nothing was written after that snapshot |
+//! | `quorum_lost` | `planner::loses_quorum_for_good` | how long quorum has been lost, before data is given up |
+//! | `learner` | `planner::watched_learner` | a stuck learner may be removed |
+//! | `leaving` | `Situation::departure` | this node is, or is not, on its way out |
+//! | `kept.record` | `Situation::charter` | which charter record is the highest that was read |
+//!
+//! The rest of the memory that it reads is what was observed (who was heard when, what EC2 said) or what this agent itself did.
 
 mod facts;
 mod founding;
@@ -12,6 +25,7 @@ mod notices;
 mod pause;
 mod snapshots;
 mod targets;
+mod version;
 
 use crate::memory::Memory;
 use crate::observation::Observation;
@@ -60,10 +74,10 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         // Whether an operator wants it was asked above.
         Step::SetPause { .. } | Step::ClearPause { .. } => f.membership().map(drop),
         Step::ForgetOrder => founding::forget_order(f),
-        Step::AddLearner { peer_url, .. } => membership::add(f, peer_url),
+        Step::AddLearner { peer_url, .. } => membership::add(f, *peer_url),
         Step::Promote { member, .. } => membership::promote(f, *member),
         Step::RemoveMember { member, .. } => membership::remove(f, *member),
-        Step::UpdatePeerUrl { member, peer_url, .. } => membership::update_peer_url(f, *member, peer_url),
+        Step::UpdatePeerUrl { member, peer_url, .. } => membership::update_peer_url(f, *member, *peer_url),
         Step::MoveLeader { to, .. } => membership::move_leader(f, *to),
         Step::ReportUnhealthy => membership::report_unhealthy(f),
         Step::Node(step) => node::step(f, step),

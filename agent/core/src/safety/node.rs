@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::authority::{AuthorityHash, Pin};
 use crate::ids::{InstanceId, MemberId};
 use crate::observation::{Draining, HookRef, Membership, NodeView, ShutdownKind, Transition};
 use crate::plan::{HookResult, NodeStep};
@@ -87,19 +88,33 @@ fn point_at(f: &Facts<'_>, server: IpAddr) -> Verdict {
     require(there.any(|(id, _)| by_charter(id) || by_etcd(id)), "no voter of the charter or of etcd's list has that address")
 }
 
-/// A worker goes through a server that answers.
-pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr) -> Verdict {
+/// EC2 gave this address, for an instance that a group of the cluster's servers listed and that has not ended; and what has it answers.
+fn serves_at(f: &Facts<'_>, server: IpAddr) -> bool {
+    let answering = f.seen.kubernetes.servers.iter().filter(|one| one.healthy && one.server.address == server);
+    let addresses = |id: &InstanceId| f.memory.kept.seen.get(id).filter(|seen| seen.group.is_some()).and_then(|seen| seen.address);
+    answering.map(|one| &one.server.instance).any(|id| addresses(id) == Some(server) && !f.has_ended(id))
+}
+
+/// A worker goes through a server that answers where EC2 says that it is, and gives its token to none whose authority is disputed, or not read yet.
+pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr, authority: Option<AuthorityHash>) -> Verdict {
     require(f.seen.me.role == Role::Worker, "its group is no group of workers")?;
     require(f.memory.leaving.is_none(), "it is leaving")?;
     let answers = f.seen.kubernetes.servers.iter().any(|one| one.healthy && one.server.address == server);
-    require(answers, "that server does not answer")
+    require(answers, "that server does not answer")?;
+    require(serves_at(f, server), "EC2 has not given that address for a server of this cluster")?;
+    match f.seen.kubernetes.authority.fresh() {
+        Some(Pin::ByStore(hash)) => require(authority == Some(*hash), "its token is to name the authority that the store names"),
+        Some(Pin::ByToken | Pin::ByNobody) => require(authority.is_none(), "the store names no authority"),
+        Some(Pin::Disputed { .. }) => Err("its token and the store name different authorities"),
+        None => Err("the store was not asked for the cluster's authority"),
+    }
 }
 
 /// Its kubelet may start again through another server once one answers and says itself that the node is not ready; not while the one that it knows answers.
 pub(super) fn reattach(f: &Facts<'_>) -> Verdict {
     let kubernetes = &f.seen.kubernetes;
     let healthy = |address: IpAddr| kubernetes.servers.iter().any(|one| one.healthy && one.server.address == address);
-    require(kubernetes.servers.iter().any(|one| one.healthy), "no server answers")?;
+    require(kubernetes.servers.iter().any(|one| serves_at(f, one.server.address)), "no server answers where EC2 says that one is")?;
     require(kubernetes.points_at.is_some_and(|address| !healthy(address)), "the server that its kubelet knows answers, or is not known")?;
     // A restored cluster may never have heard of it.
     let unready = kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|node| !node.ready));

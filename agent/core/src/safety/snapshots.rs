@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::founding::takeover;
 use super::giving_up::{gives_up_data, orders_snapshot};
 use super::local::{begun_claim, last_voter_leaves};
-use super::{Verdict, require};
+use super::{Verdict, require, version};
 
 pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
@@ -76,6 +76,7 @@ pub(super) fn drill(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
 /// Reading one changes nothing but this disk's free space; it is not done while a cluster lives.
 pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     require(f.membership().is_err(), "a quorum is alive")?;
+    version::restores(f, key)?;
     let ordered = matches!(f.memory.kept.order, Some(Order::RecoverSnapshot { .. }));
     let by_policy = f.policy.recovery == Recovery::Any && (f.memory.quorum_lost.is_some() || f.highest()?.is_some_and(|r| f.founds(r)));
     require(f.disk_is_empty() || ordered || by_policy, "its disk holds data")?;
@@ -123,6 +124,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
 }
 
 pub(super) fn restore(f: &Facts<'_>, key: &SnapshotKey, generation: Generation, token: &str) -> Verdict {
+    version::restores(f, key)?;
     require(f.is_stopped(), "etcd is not known to be stopped")?;
     let record = begun_claim(f, generation, token)?;
     require(record.origin == Origin::Snapshot { key: key.clone() }, "its claim is not to restore that snapshot")?;

@@ -3,11 +3,13 @@
 mod facts;
 mod founding;
 mod snapshots;
+mod versions;
 
 use quorate_core::charter::{Origin, Record};
 use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Order;
-use quorate_core::observation::{LifecycleState, ShutdownKind, Transition};
+use quorate_core::observation::{LifecycleState, Member, ShutdownKind, Transition};
 use quorate_core::plan::{HookResult, Start, Step, StopReason, peer_url};
 use quorate_core::policy::Recovery;
 
@@ -21,6 +23,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
     let f = Facts::new(w);
     let harmless = matches!(step, Step::Heartbeat { .. } | Step::ReleaseLock { .. } | Step::SetPause { .. } | Step::ClearPause { .. });
     must(harmless || !f.is_paused(), "an operator has paused it")?;
+    versions::judge(step, &f)?;
     match step {
         Step::Heartbeat { hook } => must(hook.group == w.seen.me.group, "the hook is another group's"),
         Step::CompleteHook { hook, instance, result } => complete(&f, &hook.name.to_string(), instance, *result),
@@ -48,7 +51,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
             must(f.stored().is_some_and(|r| r.etcd_cluster == f.cluster()), "the new generation is not established")
         }
         Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
-        Step::AddLearner { peer_url, .. } => add(&f, peer_url),
+        Step::AddLearner { peer_url, .. } => add(&f, *peer_url),
         Step::Promote { member, .. } => promote(&f, *member),
         Step::RemoveMember { member, .. } => remove(&f, *member),
         Step::MoveLeader { to, .. } => {
@@ -102,10 +105,10 @@ pub(crate) fn volume<'a>(f: &Facts<'a>, member: MemberId) -> Result<&'a Record, 
     Ok(record)
 }
 
-fn add(f: &Facts<'_>, url: &str) -> Judgement {
+fn add(f: &Facts<'_>, url: MemberUrl) -> Judgement {
     must(f.holds_lock(), "the lock is not held")?;
     must(f.is_the_charters_cluster(), "another etcd cluster answers than the charter's")?;
-    must(*url == *peer_url(f.w.seen.me.address), "it adds another")?;
+    must(url == peer_url(f.w.seen.me.address), "it adds another")?;
     must(f.learners()?.is_empty(), "a learner is there already")?;
     must(f.voters()?.iter().all(|id| f.is_healthy(*id)), "a voter does not answer")?;
     must(f.disk_is_empty() && !f.is_leaving(), "it holds data, or is leaving")
@@ -138,7 +141,7 @@ fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
     }
     must(own || departed, "the voter is another's, and has not departed")?;
     must(
-        !own || (f.is_leaving() && f.is_told_to_leave()) || f.is_broken() || f.knows_disk(),
+        !own || (f.is_leaving() && f.is_told_to_leave()) || (f.is_broken() && versions::another_start_may_help(f)) || f.knows_disk(),
         "it is this node's own, and whether its data is there is not known",
     )?;
     let rest: Vec<MemberId> = f.voters()?.into_iter().filter(|id| *id != member).collect();
@@ -154,6 +157,7 @@ fn start_member(f: &Facts<'_>, start: &Start) -> Judgement {
             must(f.disk_is_empty(), "there is data")?;
             let me = peer_url(f.w.seen.me.address);
             must(f.members()?.iter().any(|m| m.learner && m.name.is_none() && m.peer_url == me), "it was not added")?;
+            must(!f.members()?.iter().any(Member::is_stranger), "a stranger's address would be written down")?;
             must(f.can_trust(), "the charter cannot be trusted")?;
             must(f.stored().is_some_and(|r| r.generation == *generation && f.is_established(r)), "no established generation permits it")
         }
@@ -235,6 +239,7 @@ fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId,
     let transition = hooks.iter().find(|h| h.hook.name.as_str() == name).map(|h| h.transition).ok_or("the hook is not known")?;
     if *instance != f.w.seen.me.instance {
         must(f.is_departed(instance), "the other has not departed")?;
+        must(f.is_seen_waiting(instance), "it was not looked at again after others could complete it, or waits no more")?;
         must(!f.stored().is_some_and(|r| f.can_trust() && r.lists(instance)), "the charter lists the other yet")?;
         let members = f.members()?;
         return must(!members.iter().any(|m| f.owner_of(m).as_ref() == Some(instance)), "the other is still a member");

@@ -97,8 +97,8 @@ fn starts(w: &World) -> Vec<Step> {
     for record in &known {
         all.push(Start::Found { generation: record.generation, token: record.token() });
         let members = w.seen.etcd.membership.last().map(|m| m.members.clone()).unwrap_or_default();
-        let list = |m: &quorate_core::observation::Member| (m.id.to_string(), m.peer_url.clone());
-        all.push(Start::Join { generation: record.generation, initial_cluster: members.iter().map(list).collect() });
+        let list = |m: &quorate_core::observation::Member| Some((m.id.to_string(), m.peer_url.url()?));
+        all.push(Start::Join { generation: record.generation, initial_cluster: members.iter().filter_map(list).collect() });
     }
     let restore = |r: &Record| Step::RestoreOwnData { generation: r.generation, token: r.token() };
     let mut steps: Vec<Step> = known.iter().map(restore).collect();

@@ -6,12 +6,14 @@ mod moved;
 mod notices;
 mod records;
 mod snapshots;
+mod versions;
 
 use std::time::Duration;
 
+use quorate_core::agent_key::AgentKey;
 use quorate_core::charter::Record;
 use quorate_core::ids::Generation;
-use quorate_core::memory::{Beat, LearnerWatch, Order, Seen};
+use quorate_core::memory::{Beat, HeardAs, LearnerWatch, Order, Seen};
 use quorate_core::observation::{ControlPlane, DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
 use quorate_core::pausing::{Pausing, Wish};
 use quorate_core::policy::{OnFailedLeave, Recovery};
@@ -60,6 +62,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     snapshots::snapshots(&mut w, dice);
     moved::moved(&mut w, &plot, dice);
     etcd::out_of_space(&mut w, dice);
+    versions::versions(&mut w, &plot, dice);
     w
 }
 
@@ -92,6 +95,7 @@ fn local(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
                 cluster: written.then(|| cluster(usize::try_from(generation.0).unwrap() + 1)),
                 member: written.then(|| member(0, life)),
                 generation: (!dice.one_in(15)).then_some(generation),
+                version: None,
             })
         }
     };
@@ -133,8 +137,11 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
         data,
         quorum,
         control_plane: ControlPlane::default(),
+        etcd: None,
+        refused: None,
         leaving,
         leave_within_ms: None,
+        signed_by: if dice.one_in(plot.calm) { dice.flip().then(|| key(99)) } else { Some(key(index)) },
     }
 }
 
@@ -149,6 +156,10 @@ fn pausing(w: &mut World, dice: &mut Dice<'_>) {
     };
     w.memory.kept.pausing = Pausing { own: own.filter(|_| dice.flip()), cluster, overridden, wish };
     w.seen.etcd.pause = if dice.flip() { Reading::Fresh(read, NOW) } else { Reading::unknown("no quorum") };
+}
+
+fn key(whose: usize) -> AgentKey {
+    AgentKey::new([u8::try_from(whose).unwrap(); 32])
 }
 
 fn order(dice: &mut Dice<'_>) -> Option<Order> {
@@ -179,6 +190,11 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         }
         let heard = *dice.pick(&[0, 1, 30, 61, 300]);
         w.memory.heard.insert(instance(index), ago(heard));
+        if dice.flip() {
+            let key = key(index);
+            let held = dice.flip().then(|| (cluster(1 + dice.below(2)), member(index, dice.below(2))));
+            w.memory.heard_as.insert(instance(index), HeardAs { key, held });
+        }
     }
     w.memory.joining = Duration::from_secs(*dice.pick(&[0, 0, 599, 700]));
     w.memory.starts = (0..dice.below(6)).map(|n| ago(n * 20 + 1)).collect();
@@ -203,7 +219,17 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     if dice.one_in(12) {
         pausing(w, dice);
     }
-    if !dice.one_in(plot.calm) {
+    let absorbs = !dice.one_in(plot.calm);
+    // Dice of their own, so that these draws change nothing else in the world.
+    let seed = w.seen.etcd.membership.last().and_then(|m| m.leader).map_or(0, |leader| leader.0) ^ w.memory.starts.len() as u64;
+    let bytes =
+        super::survey::bytes(seed ^ (w.memory.joining.as_secs() << 8) ^ w.memory.heard.values().fold(0, |sum, at| sum ^ (at.0 << 16)));
+    let dice = &mut Dice::new(&bytes);
+    cloud::places(w, plot, dice);
+    let led = w.seen.etcd.membership.last().and_then(|m| m.leader).unwrap_or(member(0, 0));
+    w.memory.led = (!dice.one_in(5)).then(|| (led, ago(*dice.pick(&[1, 5, 7, 300, 300, 300]))));
+    w.memory.tried_for = dice.one_in(6).then(|| (instance(dice.below(plot.size)), ago(*dice.pick(&[0, 2])))).into_iter().collect();
+    if absorbs {
         w.memory.absorbed = Some(ago(2));
         w.memory.absorb(&w.seen, &w.policy, w.now);
     }

@@ -2,8 +2,10 @@
 //! so that a walk that ends badly can be read, and kept.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::observation::{Lock, Member};
 use quorate_core::plan::{Start, Step};
 
@@ -95,7 +97,7 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     fn begin(&mut self) {
         self.line(format!("me {}", self.me));
-        self.line("policy target-groups a");
+        self.line("policy target-groups arn:a");
         if !self.dice.one_in(4) {
             self.line("policy network-trusted");
         }
@@ -461,8 +463,11 @@ fn write_member(member: &Member) -> String {
 
 /// The instance whose address an entry has: 10.0.0.1 is i-a's.
 fn address_owner(member: &Member) -> String {
-    let last = member.peer_url.trim_start_matches("http://10.0.0.").split(':').next().and_then(|n| n.parse::<u8>().ok());
-    format!("i-{}", char::from(b'a' + last.unwrap_or(1) - 1))
+    let last = match member.peer_url.url().map(MemberUrl::address) {
+        Some(IpAddr::V4(address)) => address.octets()[3],
+        _ => 1,
+    };
+    format!("i-{}", char::from(b'a' + last - 1))
 }
 
 fn peer_line(name: &str, other: &Other, cut_off: bool, members: &[Member]) -> String {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, LocalData, Me, Notices, Observation, SnapshotsView};
+use quorate_core::observation::{Cloud, EtcdView, Installed, KubernetesView, Local, LocalData, Me, Notices, Observation, SnapshotsView};
 use quorate_core::pausing::{Pause, Pausing};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
@@ -78,14 +78,37 @@ fn nothing(me: Me) -> Observation {
         me,
         target: unknown(),
         notices: Notices::unknown("nothing is known"),
-        cloud: Cloud { groups: unknown(), listed: unknown(), tagged: unknown(), asked: [].into(), hooks: unknown(), own_state: unknown() },
+        cloud: Cloud {
+            groups: unknown(),
+            listed: unknown(),
+            tagged: unknown(),
+            asked: [].into(),
+            places: [].into(),
+            hooks: unknown(),
+            own_state: unknown(),
+        },
         store: unknown(),
         peers: [].into(),
         callers: [].into(),
-        local: Local { data: unknown(), moved: None, ran_this_boot: true, superseded: true, process: unknown(), shutdown: None },
+        local: Local {
+            data: unknown(),
+            moved: None,
+            ran_this_boot: true,
+            superseded: true,
+            process: unknown(),
+            etcd: Installed::unknown("nothing is known"),
+            shutdown: None,
+        },
         kubernetes: KubernetesView::none(),
         snapshots: SnapshotsView::none("nothing is known"),
-        etcd: EtcdView { membership: unknown(), local_list: unknown(), statuses: [].into(), lock: unknown(), pause: unknown() },
+        etcd: EtcdView {
+            membership: unknown(),
+            local_list: unknown(),
+            statuses: [].into(),
+            lock: unknown(),
+            pause: unknown(),
+            version: unknown(),
+        },
     }
 }
 

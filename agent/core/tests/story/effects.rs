@@ -1,7 +1,7 @@
 //! What a step does to the world when it is done. Lines of the story may change it further.
 
 use quorate_core::ids::{EtcdClusterId, MemberId};
-use quorate_core::observation::Member;
+use quorate_core::observation::{Member, PeerUrl};
 use quorate_core::plan::{Outcome, Start, Step, client_url};
 
 use super::words::{Words, letter};
@@ -47,7 +47,7 @@ fn apply(world: &mut World, step: &Step) {
         Step::StopMember(_) => world.machine.stop(),
         Step::PutDataAside { .. } => world.machine.clear(),
         Step::AdoptData { .. } => world.machine.adopt(),
-        Step::UpdatePeerUrl { member, peer_url, .. } => world.etcd.readdress(*member, peer_url),
+        Step::UpdatePeerUrl { member, peer_url, .. } => world.etcd.readdress(*member, *peer_url),
         Step::RestoreOwnData { generation, .. } => {
             world.machine.hold(*generation, None);
             world.machine.keep_superseded(true);
@@ -60,7 +60,7 @@ fn apply(world: &mut World, step: &Step) {
         Step::ReleaseLock { .. } => world.etcd.free_lock(),
         Step::AddLearner { peer_url, .. } => {
             let id = world.etcd.new_id(letter(&world.me.instance));
-            world.etcd.add(Member { id, name: None, peer_url: peer_url.clone(), client_url: None, learner: true });
+            world.etcd.add(Member { id, name: None, peer_url: PeerUrl::At(*peer_url), client_url: None, learner: true });
         }
         Step::Promote { member, .. } => world.etcd.promote(*member),
         Step::RemoveMember { member, .. } => world.etcd.remove(*member),
@@ -85,7 +85,7 @@ fn start_member(world: &mut World, start: &Start) {
         Start::Join { generation, .. } => {
             let url = quorate_core::plan::peer_url(world.me.address);
             let cluster = world.etcd.cluster();
-            let id = world.etcd.at_url(&url).map(|m| m.id);
+            let id = world.etcd.at_url(url).map(|m| m.id);
             if let Some(id) = id {
                 world.etcd.name(id, &world.me.instance, client_url(world.me.address));
                 world.machine.hold(*generation, Some((cluster, id)));

@@ -140,7 +140,10 @@ fn describe_start(start: &Start) -> String {
             format!("start etcd as a joiner of generation {generation} with {}", list.join(" "))
         }
         Start::JoinServer { generation, server } => format!("start the server as a joiner of generation {generation} through {server}"),
-        Start::Worker { server } => format!("start the worker through {server}"),
+        Start::Worker { server, authority: None } => format!("start the worker through {server}"),
+        Start::Worker { server, authority: Some(hash) } => {
+            format!("start the worker through {server}, pinned to authority {}", &hash.to_string()[..8])
+        }
         Start::Resume { server: Some(server), .. } => format!("start the server on its data, with {server} to turn to"),
         Start::Resume { loopback_only: true, .. } => "start etcd on its data, on loopback".to_owned(),
         Start::Resume { loopback_only: false, .. } => "start etcd on its data".to_owned(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
-use quorate_core::observation::Member;
+use quorate_core::observation::{Member, PeerUrl};
 use quorate_core::role::Role;
 
 /// One line, word by word.
@@ -86,9 +86,12 @@ impl<'a> Words<'a> {
         self.after("generation").map(|word| Generation(self.number(word)))
     }
 
-    /// `i-a:a1`, `i-d:d4 learner`, or `unnamed:d4@i-d learner` for one that never started.
+    /// `i-a:a1`, `i-d:d4 learner`, `stranger:f6`, or `unnamed:d4@i-d learner` for one that never started.
     pub(crate) fn member(&self, item: &str, role: Role) -> Member {
         let learner = item.ends_with(" learner");
+        if let Some(id) = item.trim_end_matches(" learner").strip_prefix("stranger:") {
+            return Member::stranger(self.member_id(id), learner, "db's http://db.example:2380;$HOME");
+        }
         let (name, rest) = item.trim_end_matches(" learner").split_once(':').unwrap_or_else(|| self.fail("INSTANCE:MEMBER is expected"));
         let (id, at) = rest.split_once('@').unwrap_or((rest, name));
         let address = address_of(&named(at));
@@ -96,7 +99,7 @@ impl<'a> Words<'a> {
         Member {
             id: self.member_id(id.trim()),
             name: has_name.then(|| named(name)),
-            peer_url: role.peer_url(address),
+            peer_url: PeerUrl::At(role.peer_url(address)),
             client_url: has_name.then(|| role.client_url(address)),
             learner,
         }

@@ -19,7 +19,7 @@ use crate::telemetry::chain;
 use super::finding::Finding;
 use super::node::{self, Node, Parts};
 use super::permissions::judge;
-use super::{Outside, clock, endpoints, hooks, identity, peers, ports, store, tags};
+use super::{Outside, clock, endpoints, hooks, identity, peers, ports, store, systemd, tags};
 
 /// What needs the group.
 const OF_GROUP: [&str; 5] = ["permissions on the group", "tags", "hooks", "store", "peers"];
@@ -118,7 +118,7 @@ impl<'a> Here<'a> {
         });
         findings.extend(match &node {
             None => skipped(&["ports"], NO_ROLE),
-            Some(node) => ports::check(self.identity.address, node, self.settings),
+            Some(node) => ports::check(self.identity.address, node, self.settings, &systemd::held(systemd::bus().as_ref()).await),
         });
         findings.push(clock::judge(self.times()));
         (role, findings)

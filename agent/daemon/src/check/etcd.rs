@@ -16,6 +16,7 @@ use super::start::{self, Start};
 /// Everything about etcd. `bus` is there where systemd is.
 pub(super) async fn check(settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {
     let mut findings = binary(&settings.etcd.binary).await;
+    findings.extend(flags(settings).await);
     findings.push(restore_tool(settings));
     findings.push(running(settings));
     if let Some(unit) = settings.service.unit(UNIT) {
@@ -31,7 +32,7 @@ pub(super) async fn check(settings: &Settings, bus: Option<&Bus>) -> Vec<Finding
 
 async fn binary(etcd: &Path) -> Vec<Finding> {
     let name = "etcd binary";
-    let remedy = "install etcd 3.5 or later, or set etcd.binary";
+    let remedy = "install etcd 3.5.32 or later, or set etcd.binary";
     match service_manager::banner::ask(etcd).await {
         Err(error) => vec![Finding::problem(name, chain(&error), remedy)],
         Ok(banner) => match Release::parse(&banner) {
@@ -39,6 +40,21 @@ async fn binary(etcd: &Path) -> Vec<Finding> {
             Some(release) => vec![Finding::ok(name, format!("{} is etcd {release}", etcd.display())), releases::judge(release)],
         },
     }
+}
+
+/// The operator's flags, tried without starting anything. A binary that is no etcd was told of already.
+async fn flags(settings: &Settings) -> Option<Finding> {
+    let name = "etcd's own flags";
+    let etcd = &settings.etcd;
+    let (version, refused) = service_manager::try_settings(&etcd.binary, &etcd.flags(), &etcd.env).await.ok()?;
+    Some(match refused {
+        None => Finding::ok(name, format!("etcd {version} takes all that it would be given")),
+        Some(says) => {
+            let remedy =
+                "take it out of etcd.extra_args and etcd.env, or install the etcd that knows it: quorate does not start etcd with it";
+            Finding::problem(name, format!("etcd {version} refuses them: {says}"), remedy)
+        }
+    })
 }
 
 fn restore_tool(settings: &Settings) -> Finding {

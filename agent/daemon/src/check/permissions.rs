@@ -17,7 +17,7 @@ pub(super) fn judge<T>(parts: &Parts, action: &str, result: &Result<T, AwsError>
         Err(error) => error,
     };
     match error {
-        AwsError::Refused { words, .. } if refused && words.code == "ValidationError" => {
+        AwsError::Refused { words, .. } | AwsError::NotOpen { words, .. } if refused && words.code == "ValidationError" => {
             Finding::ok(name, "permitted: the trial was refused")
         }
         AwsError::Denied { words, .. } => Finding::problem(name, format!("denied, {words}"), denied(parts, action, &words.message)),
@@ -30,7 +30,7 @@ pub(super) fn judge<T>(parts: &Parts, action: &str, result: &Result<T, AwsError>
         }
         AwsError::NoAnswer { .. } => Finding::problem(name, format!("not known: {}", chain(error)), "mend the endpoint or the role first"),
         AwsError::Faulty { .. } => Finding::warning(name, format!("not known: {}", chain(error)), "try again: AWS had a fault of its own"),
-        AwsError::Refused { .. } | AwsError::Malformed { .. } => {
+        AwsError::Refused { .. } | AwsError::NotOpen { .. } | AwsError::Malformed { .. } => {
             Finding::problem(name, chain(error), "see what answers in place of AWS: the call was well-formed")
         }
     }

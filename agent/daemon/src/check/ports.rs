@@ -1,50 +1,44 @@
 //! This machine's ports: free, or taken by our own. Read from `/proc`, because to bind one, however briefly, could be in etcd's way.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use crate::adapters::host::listening::{self, Owner, meets, owner};
 use crate::adapters::service_manager;
 use crate::config::Settings;
 
 use super::finding::Finding;
 use super::node::{Node, Port};
+use super::systemd::SOCKET;
 
-/// A listening socket, and who has it if that could be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Listener {
-    at: SocketAddr,
-    inode: u64,
-}
+/// It keeps the listeners of socket units.
+const SYSTEMD: i32 = 1;
 
-/// A process that has a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Owner {
-    pid: i32,
-    name: String,
-}
-
-/// Everything about this instance's own address and ports.
-pub(super) fn check(address: IpAddr, node: &Node, settings: &Settings) -> Vec<Finding> {
-    let listeners: Vec<_> = ["tcp", "tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(Path::new("/proc/net").join(table)).ok())
-        .flat_map(|text| text.lines().filter_map(listener).collect::<Vec<_>>())
-        .collect();
+/// Everything about this instance's own address and ports; systemd has some of them for the agent.
+pub(super) fn check(address: IpAddr, node: &Node, settings: &Settings, held: &[SocketAddr]) -> Vec<Finding> {
+    let listeners = listening::all();
     let program = process(node, settings);
     let mut findings = vec![own_address(address)];
+    findings.extend(other_port(held, settings.peer_port));
     for port in node.parts.serves {
         let Some(number) = node.number(*port, settings) else { continue };
         let addresses = addresses(*port, node, address, settings);
         let is_taken = |at: &SocketAddr| at.port() == number && addresses.iter().any(|ip| meets(at.ip(), *ip));
         let taken = listeners.iter().find(|listener| is_taken(&listener.at));
         let ours = |owner: &Owner| match port {
-            Port::Agents => owner.name == "quorate",
+            Port::Agents => owner.name == "quorate" || (owner.pid == SYSTEMD && held.iter().any(|at| at.port() == number)),
             Port::Api | Port::Clients | Port::Members => program.is_some_and(|program| descends(owner.pid, program)),
         };
         findings.push(judge(number, taken.map(|listener| (listener.at, owner(listener.inode))), node.program(), &ours));
     }
     findings
+}
+
+/// The agent binds its own port where systemd's is another, and systemd's keeps nobody out.
+fn other_port(held: &[SocketAddr], port: u16) -> Option<Finding> {
+    let other = held.first().filter(|_| held.iter().all(|at| at.port() != port))?;
+    let remedy = format!("give {SOCKET} a drop-in with an empty ListenStream= and ListenStream={port}, and restart it");
+    Some(Finding::warning(SOCKET, format!("it listens at {other}, but peer.port is {port}"), remedy))
 }
 
 /// The process that runs here, if it does.
@@ -88,6 +82,7 @@ fn judge(port: u16, taken: Option<(SocketAddr, Option<Owner>)>, program: &str, o
     let name = format!("port {port}");
     match taken {
         None => Finding::ok(name, "free"),
+        Some((at, Some(owner))) if ours(&owner) && owner.pid == SYSTEMD => Finding::ok(name, format!("systemd holds {at} for quorate")),
         Some((at, Some(owner))) if ours(&owner) => Finding::ok(name, format!("{at} is our own {}'s", owner.name)),
         Some((at, Some(owner))) => {
             let remedy = remedy(owner.name.as_str(), program);
@@ -105,75 +100,10 @@ fn remedy(owner: &str, program: &str) -> String {
     format!("stop it, or give it another port: this one is for quorate or the {program} that quorate starts")
 }
 
-/// Whether somebody at one address is in the way of the other.
-fn meets(taken: IpAddr, wanted: IpAddr) -> bool {
-    taken.to_canonical() == wanted.to_canonical() || taken.is_unspecified()
-}
-
-/// One line of `/proc/net/tcp` (proc_net_tcp(5)); state 0A listens. Addresses are words in the machine's byte order.
-fn listener(line: &str) -> Option<Listener> {
-    let mut fields = line.split_whitespace();
-    let (ip, port) = fields.nth(1)?.split_once(':')?;
-    if fields.nth(1)? != "0A" {
-        return None;
-    }
-    let inode = fields.nth(5)?.parse().ok()?;
-    Some(Listener { at: SocketAddr::new(address(ip)?, u16::from_str_radix(port, 16).ok()?), inode })
-}
-
-fn address(hex: &str) -> Option<IpAddr> {
-    let word = |at: usize| u32::from_str_radix(hex.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
-    match hex.len() {
-        8 => Some(Ipv4Addr::from(word(0)?).into()),
-        32 => {
-            let mut bytes = [0; 16];
-            for (at, quarter) in bytes.chunks_exact_mut(4).enumerate() {
-                quarter.copy_from_slice(&word(at)?);
-            }
-            Some(Ipv6Addr::from(bytes).into())
-        }
-        _ => None,
-    }
-}
-
-/// The first process that has this socket open; another user's are not ours to see.
-fn owner(inode: u64) -> Option<Owner> {
-    let wanted = format!("socket:[{inode}]");
-    let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    let mut having = processes.filter(|pid| {
-        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        open.into_iter().any(|file| fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == wanted.as_str()))
-    });
-    let pid = having.next()?;
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
-    Some(Owner { pid, name })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::finding::Verdict::{Ok as Fine, Problem, Warning};
-
-    #[test]
-    #[cfg(target_endian = "little")]
-    fn listening_sockets_are_read_and_others_are_not() {
-        let line = |local: &str, state: &str| {
-            format!("   0: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 31337 1 x")
-        };
-        let found = |local| listener(&line(local, "0A")).map(|listener| listener.at.to_string());
-        assert_eq!(found("0100007F:094B").as_deref(), Some("127.0.0.1:2379"));
-        assert_eq!(found("00000000000000000000000001000000:094C").as_deref(), Some("[::1]:2380"));
-        assert_eq!(listener(&line("0100007F:094B", "0A")).unwrap().inode, 31337);
-        assert_eq!(listener(&line("0100007F:094B", "01")), None);
-        assert_eq!(listener("  sl  local_address rem_address   st tx_queue"), None);
-    }
-
-    #[test]
-    fn a_listener_everywhere_is_in_the_way_and_one_elsewhere_is_not() {
-        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        assert!(meets(ip("0.0.0.0"), ip("10.0.0.5")) && meets(ip("::"), ip("10.0.0.5")) && meets(ip("::ffff:10.0.0.5"), ip("10.0.0.5")));
-        assert!(!meets(ip("127.0.0.1"), ip("10.0.0.5")));
-    }
 
     #[test]
     fn a_port_may_be_free_or_our_own() {
@@ -181,7 +111,17 @@ mod tests {
         let owner = |pid| Some(Owner { pid, name: "etcd".into() });
         let verdict = |taken| judge(2379, taken, "etcd", &|owner: &Owner| owner.pid == 7).verdict;
         assert_eq!((verdict(None), verdict(Some((at, owner(7))))), (Fine, Fine));
+        let systemds = judge(2379, Some((at, owner(SYSTEMD))), "etcd", &|owner: &Owner| owner.pid == SYSTEMD);
+        assert_eq!((systemds.verdict, &*systemds.found), (Fine, "systemd holds 127.0.0.1:2379 for quorate"));
         assert_eq!((verdict(Some((at, owner(8)))), verdict(Some((at, None)))), (Problem, Warning));
+    }
+
+    #[test]
+    fn systemds_port_has_to_be_the_agents() {
+        let held = ["[::]:2378".parse().unwrap()];
+        assert_eq!((other_port(&[], 2400), other_port(&held, 2378)), (None, None));
+        let found = other_port(&held, 2400).unwrap();
+        assert!(found.verdict == Warning && found.found == "it listens at [::]:2378, but peer.port is 2400", "{found:?}");
     }
 
     #[test]
@@ -192,14 +132,5 @@ mod tests {
         assert_eq!((descends(pid, me), descends(me, me), descends(me, pid)), (true, true, false));
         child.kill().unwrap();
         child.wait().unwrap();
-    }
-
-    #[test]
-    fn this_process_is_found_by_its_socket() {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let at = socket.local_addr().unwrap();
-        let table = fs::read_to_string("/proc/net/tcp").unwrap();
-        let found = table.lines().filter_map(listener).find(|listener| listener.at == at).unwrap();
-        assert_eq!(owner(found.inode).unwrap().pid, i32::try_from(std::process::id()).unwrap());
     }
 }

@@ -1,5 +1,6 @@
 //! systemd and logind: whether a shutdown waits for the agent.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::finding::Finding;
 use super::node::Node;
 
 pub(super) const AGENT: &str = "quorate.service";
+pub(super) const SOCKET: &str = "quorate.socket";
 
 /// What distributions call their own etcd. Debian's starts a cluster of its own, on the same ports, as soon as it is installed.
 const OTHERS: [&str; 2] = ["etcd.service", "etcd-member.service"];
@@ -24,6 +26,19 @@ const WITH_METADATA: u32 = 255;
 /// The system bus, if this system was booted by systemd (sd_booted(3)).
 pub(super) fn bus() -> Option<Bus> {
     Path::new("/run/systemd/system").is_dir().then(Bus::default)
+}
+
+/// Where systemd listens for the agent; nowhere, if that cannot be asked or the socket is not active.
+pub(super) async fn held(bus: Option<&Bus>) -> Vec<SocketAddr> {
+    let Some(bus) = bus else { return Vec::new() };
+    Properties::of(bus, SOCKET).await.map_or_else(|_| Vec::new(), |unit| listens(&unit))
+}
+
+/// As systemd shows it: kinds and addresses, `Stream` and `[::]:2378`.
+fn listens(unit: &Properties) -> Vec<SocketAddr> {
+    let active = unit.text("ActiveState") == "active";
+    let all = unit.get::<Vec<(String, String)>>("Listen").filter(|_| active).unwrap_or_default();
+    all.into_iter().filter(|(kind, _)| kind == "Stream").filter_map(|(_, at)| at.parse().ok()).collect()
 }
 
 /// Everything about the two; nothing can be asked without the bus.
@@ -150,6 +165,17 @@ mod tests {
         ] {
             assert_eq!(other("etcd.service", file, active, waits, "etcd").is_some(), expected, "{file} {active}");
         }
+    }
+
+    #[test]
+    fn where_systemd_listens_for_the_agent_is_read_while_it_does() {
+        let listen = vec![("Stream".to_owned(), "[::]:2378".to_owned()), ("Stream".to_owned(), "/run/x".to_owned())];
+        let unit = |active: &str| {
+            let unit = Properties::only("Listen", zbus::Variant::new(listen.clone()));
+            unit.with("ActiveState", zbus::Variant::new(active.to_owned()))
+        };
+        assert_eq!(listens(&unit("active")), ["[::]:2378".parse().unwrap()]);
+        assert_eq!(listens(&unit("failed")), []);
     }
 
     #[test]

@@ -1,8 +1,5 @@
 //! The socket's server: status from the last cycle, orders to the loop.
 
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,12 +8,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::routing::{get, post};
 use quorate_core::recovery::Recovery;
-use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{OrderAnswer, OrderRequest};
 use crate::clock::Clock;
 use crate::cycle::{self, LastCycle};
+use crate::listener::Listener;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::status::Status;
 
@@ -36,26 +33,15 @@ pub struct Sources {
     pub metrics: Arc<Metrics>,
 }
 
-/// Binds the socket, replacing a stale one, readable by its owner alone, and serves it until the process ends.
-///
-/// # Errors
-/// The socket cannot be made at `path`.
-pub fn serve(path: &Path, sources: Sources) -> io::Result<()> {
-    if let Err(error) = std::fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+/// Serves the socket until the process ends.
+pub fn serve(listener: Listener, sources: Sources) {
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/recovery", get(recovery))
         .route("/v1/order", post(order))
         .with_state(sources.clone())
         .merge(metrics(sources.metrics));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(())
+    listener.serve(router, std::future::pending());
 }
 
 /// `/metrics`.

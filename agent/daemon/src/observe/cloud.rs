@@ -39,6 +39,7 @@ pub(super) struct CloudObserver {
     groups: Last<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>)>,
     tagged: Last<BTreeSet<InstanceId>>,
     asked: BTreeMap<InstanceId, (Ec2Answer, Timestamp)>,
+    places: BTreeMap<InstanceId, (Option<LifecycleState>, Timestamp)>,
     hooks: Last<Vec<Hook>>,
     own_state: Last<LifecycleState>,
     /// What is being asked, one question of each kind at most.
@@ -73,6 +74,7 @@ enum Answer {
     Groups(Asked<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>)>),
     Tagged(Asked<BTreeSet<InstanceId>>),
     Instances(Asked<BTreeMap<InstanceId, Ec2Answer>>),
+    Places(Asked<BTreeMap<InstanceId, Option<LifecycleState>>>),
     Hooks(Asked<Vec<Hook>>),
     /// None where no group lists this instance: it is detached, or not listed yet.
     OwnState(Asked<Option<LifecycleState>>),
@@ -86,6 +88,7 @@ impl CloudObserver {
             groups: Last::default(),
             tagged: Last::default(),
             asked: BTreeMap::new(),
+            places: BTreeMap::new(),
             hooks: Last::default(),
             own_state: Last::default(),
             asking: JoinSet::new(),
@@ -99,6 +102,8 @@ impl CloudObserver {
     /// Asks what is due, side by side, and puts the answers into `seen`.
     pub(super) async fn look(&mut self, seen: &mut Observation, memory: &mut Memory, policy: &Policy, now: Timestamp) {
         let until = Instant::now() + AT_ONCE;
+        // Of the dead: one that is too old to act on is good for nothing.
+        self.places.retain(|_, (_, at)| now.since(*at) <= policy.cloud_fresh);
         for _ in 0..ROUNDS {
             let due = cadence::due(seen, memory, policy, now);
             for query in due.into_iter().filter(|query| !self.open.values().any(|open| *open == discriminant(query))).collect::<Vec<_>>() {
@@ -164,11 +169,15 @@ impl CloudObserver {
                 self.asked.extend(answers.into_iter().map(|(id, answer)| (id, (answer, at))));
                 None
             }
+            Answer::Places(Ok(places)) => {
+                self.places.extend(places.into_iter().map(|(id, place)| (id, (place, at))));
+                None
+            }
             // Of an instance that no group lists the last state stands, and ages.
             Answer::OwnState(Ok(None)) => None,
             Answer::OwnState(Ok(Some(_))) if at < self.own_state_from => None,
             Answer::OwnState(Ok(Some(state))) => keep(&mut self.own_state, Ok(state), at),
-            Answer::Instances(Err(trouble)) | Answer::OwnState(Err(trouble)) => Some(trouble),
+            Answer::Instances(Err(trouble)) | Answer::Places(Err(trouble)) | Answer::OwnState(Err(trouble)) => Some(trouble),
         };
         self.came.push((question, trouble.map_or(Ok(()), Err), at));
     }
@@ -206,6 +215,7 @@ impl CloudObserver {
             listed,
             tagged: self.tagged.reading(now, fresh, NOT_ASKED),
             asked: self.asked.iter().map(aged).collect(),
+            places: self.places.iter().map(|(id, (place, at))| (id.clone(), Reading::aged(*place, *at, now, fresh))).collect(),
             hooks: self.hooks.reading(now, fresh, NOT_ASKED),
             own_state: self.own_state.reading(now, fresh, NOT_ASKED),
         }
@@ -218,6 +228,7 @@ async fn ask(world: World, query: Query, groups: Vec<GroupName>, hooks: HookPatt
         Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.me.role.of_peers()).await.map_err(Trouble::from)),
         Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.me.role.of_peers()).await.map_err(Trouble::from)),
         Query::Instances(ids) => Answer::Instances(world.ec2.describe(&ids).await.map_err(Trouble::from)),
+        Query::Places(ids) => Answer::Places(world.autoscaling.places(&ids).await.map_err(Trouble::from)),
         Query::Hooks => Answer::Hooks(world.autoscaling.hooks(&groups, &hooks).await.map_err(Trouble::from)),
         Query::OwnState => {
             let own = world.autoscaling.own(&world.me.instance).await.map_err(Trouble::from);
@@ -249,5 +260,6 @@ fn question(answer: &Answer) -> &'static str {
         Answer::Tagged(_) | Answer::Instances(_) => INSTANCES,
         Answer::Hooks(_) => "DescribeLifecycleHooks",
         Answer::OwnState(_) => "DescribeAutoScalingInstances",
+        Answer::Places(_) => "DescribeAutoScalingInstances of others",
     }
 }

@@ -8,7 +8,9 @@ use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use quorate_core::charter::State;
+use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::{EtcdClusterId, MemberId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Memory;
 use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
 use quorate_core::pausing::Pause;
@@ -32,6 +34,7 @@ pub(super) struct EtcdObserver {
     local_list: Reading<Vec<Member>>,
     lock: Reading<Lock>,
     pause: Reading<Option<Pause>>,
+    version: Reading<EtcdVersion>,
     statuses: BTreeMap<MemberId, Reading<MemberStatus>>,
     /// Voters' endpoints that peers or earlier lists named.
     known_urls: BTreeSet<Arc<str>>,
@@ -41,12 +44,13 @@ impl EtcdObserver {
     pub(super) fn new(settings: &Settings, world: &World) -> Self {
         Self {
             world: world.clone(),
-            own_url: world.me.role.client_url(world.me.address),
+            own_url: text(world.me.role.client_url(world.me.address)),
             founding_url: world.founding_url(settings),
             membership: Reading::unknown("etcd was not asked yet"),
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),
             pause: Reading::unknown("etcd was not asked yet"),
+            version: Reading::unknown("etcd was not asked yet"),
             statuses: BTreeMap::new(),
             known_urls: BTreeSet::new(),
         }
@@ -63,6 +67,7 @@ impl EtcdObserver {
         let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
         let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), goes, wanted).await;
         self.take_quorum(found, now);
+        self.version = self.ask_version(own.as_ref()).await.map_or_else(Reading::unknown, |version| Reading::Fresh(version, now));
         self.local_list = match &own {
             Some(url) if self.membership.fresh().is_none() && own_status.is_ok() => {
                 of_this_cycle(self.world.etcd.local_list(url).await.map_err(|e| chain(&e)), None, now)
@@ -79,6 +84,7 @@ impl EtcdObserver {
             statuses: self.statuses.clone(),
             lock: self.lock.clone(),
             pause: self.pause.clone(),
+            version: self.version.clone(),
         }
     }
 
@@ -95,8 +101,8 @@ impl EtcdObserver {
         let record = memory.kept.record.as_ref().filter(|r| r.state == State::Established);
         let listed = record.into_iter().flat_map(|r| &r.voters);
         let address = |id| memory.kept.seen.get(id).and_then(|seen| seen.address);
-        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(|address| self.world.me.role.client_url(address)).collect();
-        let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.clone()));
+        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(|address| text(self.world.me.role.client_url(address))).collect();
+        let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.map(text)));
         self.known_urls.extend(members);
         self.known_urls.remove(&self.own_url);
     }
@@ -142,6 +148,15 @@ impl EtcdObserver {
         best
     }
 
+    /// The cluster's version, of the member through which the quorum's word came. A distribution says itself which of its releases go together.
+    async fn ask_version(&self, own: Option<&Arc<str>>) -> Result<EtcdVersion, String> {
+        let client = self.world.etcd_versions.as_ref().ok_or("a distribution brings its own etcd")?;
+        let membership = self.membership.fresh().ok_or("no quorum answers")?;
+        let via = membership.get(membership.via).filter(|m| m.name.as_ref() != Some(&self.world.me.instance));
+        let url = via.map_or_else(|| own.cloned(), |member| member.client_url.map(text)).ok_or("the member that answers has no client address yet")?;
+        client.ask(&url).await.map_err(|error| chain(&error))
+    }
+
     fn take_quorum(&mut self, found: Result<QuorumWord, String>, now: Timestamp) {
         match found {
             Ok(QuorumWord { membership, lock, pause }) => {
@@ -169,7 +184,7 @@ impl EtcdObserver {
             .into_iter()
             .flatten()
             .filter(|m| !statuses.contains_key(&m.id))
-            .filter_map(|m| m.client_url.clone().map(|url| (m.id, url)))
+            .filter_map(|m| m.client_url.map(|url| (m.id, text(url))))
             .filter(|(_, url)| own.is_some() || *url != self.own_url)
             .collect();
         let asks = others.iter().map(|(_, url)| self.world.etcd.status(url));
@@ -196,6 +211,10 @@ fn own_limit(local: &Local, now: Timestamp) -> Duration {
 const STARTING: Duration = Duration::from_secs(5);
 const STARTING_ANSWER: Duration = Duration::from_millis(250);
 const STATUS_ANSWER: Duration = Duration::from_secs(1);
+
+fn text(url: MemberUrl) -> Arc<str> {
+    url.to_string().into()
+}
 
 async fn ask_one(world: &World, url: &str) -> Result<QuorumWord, String> {
     match tokio::time::timeout(ANSWER, world.etcd.membership(url, &world.me.instance)).await {

@@ -8,14 +8,15 @@ use futures::future::join_all;
 use quorate_core::alias::Probes;
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::Memory;
-use quorate_core::observation::{KubernetesView, ListedNode, Membership, NodeView, Observation, Server, ServerSeen};
+use quorate_core::observation::{KubernetesView, ListedNode, Membership, NodeView, Observation, Process, Server, ServerSeen};
 use quorate_core::policy::Policy;
+use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use tokio::time::timeout;
 
 use super::last::Last;
-use super::told::Told;
+use super::told::{Need, Told};
 use crate::kubernetes::Kubernetes;
 use crate::telemetry::chain;
 
@@ -47,7 +48,8 @@ impl KubernetesObserver {
         let Some(kubernetes) = self.kubernetes.clone() else { return KubernetesView::none() };
         let points_at = kubernetes.points_at();
         let healthy = self.servers.keys().any(|server| self.probes.is_healthy(server.address));
-        self.told.look(healthy, policy, now).await;
+        let starts = seen.me.role == Role::Worker && matches!(seen.local.process.fresh(), Some(Process::Stopped { .. }));
+        self.told.look(Need { server: !healthy, authority: starts }, policy, now).await;
         self.learn_servers(seen, memory);
         self.probe(&kubernetes, seen.me.role, points_at, policy, now).await;
         kubernetes.turn_to(self.servers.keys().map(|server| server.address).filter(|address| self.probes.is_healthy(*address)));
@@ -58,6 +60,11 @@ impl KubernetesObserver {
             servers: self.view(),
             draining: kubernetes.draining(),
             points_at,
+            authority: if starts {
+                self.told.authority(kubernetes.pinned(), now)
+            } else {
+                Reading::unknown("it is asked for before a start")
+            },
         }
     }
 
@@ -81,8 +88,9 @@ impl KubernetesObserver {
             let told = seen.peers.values().filter_map(|peer| peer.fresh()).flat_map(|peer| peer.control_plane.servers.clone());
             servers = told.collect();
         }
-        if servers.is_empty() {
-            servers = memory.kept.seen.keys().filter_map(known).collect();
+        // What peers tell of others than AWS does is no reason to turn away from those that AWS has told of.
+        if !servers.iter().any(|server| address(&server.instance) == Some(server.address)) {
+            servers.extend(memory.kept.seen.keys().filter_map(known));
             servers.extend(self.told.servers());
             servers.sort_unstable();
             servers.dedup();

@@ -1,7 +1,7 @@
 //! This machine: the data directory and the member's process.
 
 use quorate_core::ids::InstanceId;
-use quorate_core::observation::{Local, LocalData, Process, Shutdown};
+use quorate_core::observation::{Installed, Local, LocalData, Process, Shutdown};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
@@ -25,6 +25,7 @@ impl LocalObserver {
 
     pub(super) async fn look(&mut self, shutdown: Option<Shutdown>, now: Timestamp) -> Local {
         let state = self.world.service.state().await.map_err(|error| chain(&error));
+        let ended = state.as_ref().ok().and_then(|state| state.ended);
         let ran_this_boot = state.as_ref().is_ok_and(|state| state.ran_this_boot);
         let process = state.map(|state| state.process);
         let runs = matches!(process, Ok(Process::Running { .. }));
@@ -33,13 +34,31 @@ impl LocalObserver {
             None => self.data_dir.inspect(&self.me).map_err(|error| chain(&error)),
         };
         self.settled = data.as_ref().ok().filter(|data| runs && is_whole(data)).cloned();
+        let stopped = matches!(process, Ok(Process::Stopped { .. }));
         Local {
+            etcd: Installed { ended, ..self.installed(stopped, now).await },
             moved: data.as_ref().err().and_then(|_| self.data_dir.moved(&self.me).ok().flatten()),
             data: reading(data, now),
             ran_this_boot,
             superseded: self.data_dir.superseded_exists().unwrap_or(true),
             process: reading(process, now),
             shutdown,
+        }
+    }
+}
+
+impl LocalObserver {
+    /// The etcd that would be started, which is asked again only when it is another file. Its ports are looked at while nothing of ours has them.
+    async fn installed(&self, stopped: bool, now: Timestamp) -> Installed {
+        let service = &self.world.service;
+        let Some(answer) = service.preflight(now).await else { return Installed::unknown("a distribution brings its own etcd") };
+        let ports_taken = if stopped { service.taken_ports() } else { Vec::new() };
+        match answer {
+            Ok(answer) => {
+                let version = Reading::Fresh(answer.version, now);
+                Installed { version, flag_refused: answer.flag_refused, ports_taken, ended: None }
+            }
+            Err(error) => Installed { version: Reading::unknown(chain(&error)), flag_refused: None, ports_taken, ended: None },
         }
     }
 }

@@ -1,11 +1,14 @@
-//! Whom the store tells of: the last resort of a worker that knows no server that answers, where AWS does not help it either.
+//! What the store tells a worker: before it starts, which authority its servers' certificates are signed by; and whom it may turn to, where no server that it
+//! knows answers and AWS does not help it either.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use quorate_core::authority::{AuthorityHash, Pin};
 use quorate_core::observation::Server;
 use quorate_core::policy::Policy;
 use quorate_core::published::Published;
+use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use tokio::task::JoinHandle;
@@ -20,6 +23,20 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// AWS, the peers and the servers themselves are asked for so many cycles before.
 const CYCLES_BEFORE: u32 = 5;
 
+/// What the store told of the authority is good for so long: a start takes no longer.
+const GOOD: Duration = Duration::from_secs(120);
+/// A worker that is about to start asks again so soon where the store did not answer.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What a worker asks the store for.
+#[derive(Clone, Copy)]
+pub(super) struct Need {
+    /// None that it knows answers.
+    pub(super) server: bool,
+    /// It is about to start.
+    pub(super) authority: bool,
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Told {
@@ -29,6 +46,8 @@ pub(super) struct Told {
     asked: Option<Timestamp>,
     asking: Option<JoinHandle<Result<Option<Published>, StoreError>>>,
     published: Option<Published>,
+    /// When the store last answered, whether or not anything is published there.
+    answered: Option<Timestamp>,
     trouble: Option<String>,
 }
 
@@ -43,40 +62,62 @@ impl Told {
         self.published.iter().flat_map(Published::servers)
     }
 
+    /// By what the servers are known: a token of its own that names an authority, or the store. Who may read nothing there, or finds nothing, is told of none;
+    /// but a store that does not answer may name one.
+    pub(super) fn authority(&self, token: Option<AuthorityHash>, now: Timestamp) -> Reading<Pin> {
+        let answered = self.answered.is_some_and(|at| now.since(at) < GOOD);
+        let store = self.published.as_ref().filter(|_| answered).and_then(|published| published.authority);
+        match &self.trouble {
+            _ if self.store.is_none() || answered || token.is_some() => Reading::Fresh(Pin::of(token, store), now),
+            Some(why) => Reading::unknown(why.clone()),
+            None => Reading::unknown("it was not asked yet"),
+        }
+    }
+
     /// Asks beside the cycle if that is due, and takes in what has come.
-    pub(super) async fn look(&mut self, healthy: bool, policy: &Policy, now: Timestamp) {
+    pub(super) async fn look(&mut self, need: Need, policy: &Policy, now: Timestamp) {
         let Some(store) = self.store.clone() else { return };
         if self.asking.as_ref().is_some_and(JoinHandle::is_finished) {
             let answer = match self.asking.take() {
-                Some(asking) => asking.await.map_err(|error| error.to_string()).and_then(|answer| answer.map_err(|error| chain(&error))),
+                Some(asking) => match asking.await {
+                    // S3 says so to who may not list, where there is nothing.
+                    Ok(Err(error)) if error.is_denied() => {
+                        warn!("the store's list of servers may not be read here, or is not there: {}", chain(&error));
+                        Ok(None)
+                    }
+                    Ok(answer) => answer.map_err(|error| chain(&error)),
+                    Err(error) => Err(error.to_string()),
+                },
                 None => return,
             };
-            self.take(answer);
+            self.take(answer, now);
         }
-        if healthy {
-            self.lacking = None;
-            return;
-        }
-        let since = *self.lacking.get_or_insert(now);
-        let rests = self.asked.is_some_and(|at| now.since(at) < PAUSE) || self.asking.is_some();
-        if now.since(since) >= policy.cycle * CYCLES_BEFORE && !rests {
+        let pause = if need.authority && self.answered.is_none_or(|at| now.since(at) >= GOOD) { AGAIN } else { PAUSE };
+        let rests = self.asked.is_some_and(|at| now.since(at) < pause) || self.asking.is_some();
+        let since = if need.server { Some(*self.lacking.get_or_insert(now)) } else { None };
+        self.lacking = since;
+        let lacks = since.is_some_and(|since| now.since(since) >= policy.cycle * CYCLES_BEFORE);
+        if (lacks || (need.authority && pause == AGAIN)) && !rests {
             self.asked = Some(now);
             self.asking = Some(tokio::spawn(async move { store.read().await }));
         }
     }
 
-    fn take(&mut self, answer: Result<Option<Published>, String>) {
+    fn take(&mut self, answer: Result<Option<Published>, String>, now: Timestamp) {
+        if answer.is_ok() {
+            self.answered = Some(now);
+        }
         match answer {
             Ok(Some(published)) => {
                 if self.published.as_ref().is_none_or(|before| !before.says_the_same(&published)) {
-                    info!("no server answers; the store tells of {}, written by {}", published.servers.len(), published.written_by);
+                    info!("the store tells of {}, written by {}", published.servers.len(), published.written_by);
                 }
                 (self.published, self.trouble) = (Some(published), None);
             }
             Ok(None) => self.trouble = None,
             Err(why) => {
                 if self.trouble.as_ref() != Some(&why) {
-                    warn!("no server answers, and what the store tells of them cannot be read: {why}");
+                    warn!("what the store tells of the servers cannot be read: {why}");
                 }
                 self.trouble = Some(why);
             }

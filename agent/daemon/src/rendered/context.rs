@@ -1,10 +1,10 @@
 //! What a template may say: the living peers, in an order that changes only when they do.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use quorate_core::ids::{ClusterName, InstanceId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::observation::{Member, Server};
 use quorate_core::role::Role;
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub struct Peer {
     pub host: String,
     /// Where its etcd serves clients; servers have none, because that is no matter of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_url: Option<Arc<str>>,
+    pub client_url: Option<MemberUrl>,
 }
 
 impl Context {
@@ -82,7 +82,7 @@ impl Context {
 impl Peer {
     /// One of the living.
     #[must_use]
-    pub fn new(instance: InstanceId, address: IpAddr, client_url: Option<Arc<str>>) -> Self {
+    pub fn new(instance: InstanceId, address: IpAddr, client_url: Option<MemberUrl>) -> Self {
         let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
         Self { instance, address, host, client_url }
     }
@@ -109,24 +109,18 @@ fn told(cycle: &Cycle) -> Vec<Server> {
 }
 
 fn server(member: &Member) -> Option<Server> {
-    Some(Server { instance: member.name.clone()?, address: address(member.client_url.as_deref()?)? })
+    Some(Server { instance: member.name.clone()?, address: member.client_url?.address() })
 }
 
 fn members(cycle: &Cycle) -> Vec<Peer> {
     let voters = cycle.staying_voters().unwrap_or_default();
     let peer = |member: &Member| {
-        let url = member.client_url.clone()?;
-        Some(Peer::new(member.name.clone()?, address(&url)?, Some(url)))
+        let url = member.client_url?;
+        Some(Peer::new(member.name.clone()?, url.address(), Some(url)))
     };
     let mut members: Vec<Peer> = voters.into_iter().filter_map(peer).collect();
     members.sort_by(|a, b| a.instance.cmp(&b.instance));
     members
-}
-
-/// Members are told by their addresses, in URLs such as `https://10.0.0.1:2379`.
-fn address(url: &str) -> Option<IpAddr> {
-    let (_, authority) = url.split_once("://")?;
-    authority.parse::<SocketAddr>().ok().map(|socket| socket.ip())
 }
 
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {

@@ -18,6 +18,7 @@ use crate::adapters::host::RestoreTool;
 use crate::cli::{SnapshotCommand, SnapshotPick};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::output;
 use crate::world::World;
 
 /// Who this is must be known: IMDS and the group's tags are asked for so long.
@@ -58,7 +59,7 @@ async fn charter(world: &World) -> anyhow::Result<Record> {
 
 async fn take(world: &World, snapshots: &Snapshots, clock: Clock) -> anyhow::Result<ExitCode> {
     let record = charter(world).await?;
-    let via = Via { member: MemberId(0), url: world.me.role.client_url(world.me.address) };
+    let via = Via::new(MemberId(0), world.me.role.client_url(world.me.address));
     let order = SnapshotOrder::of(&record, via, Trigger::Operator).filter(|_| record.state == State::Established);
     let order = order.with_context(|| format!("the cluster is not established ({record}): there is nothing to take a snapshot of"))?;
     let (tell, told) = watch::channel(Progress::default());
@@ -68,9 +69,11 @@ async fn take(world: &World, snapshots: &Snapshots, clock: Clock) -> anyhow::Res
     bar.await?;
     let saved = saved?;
     if let Some(doubt) = &saved.doubt {
-        eprintln!("no quorum confirmed that this member has every acknowledged write, so that some may be missing: {doubt}");
+        output::complain(format_args!(
+            "no quorum confirmed that this member has every acknowledged write, so that some may be missing: {doubt}"
+        ));
     }
-    println!("{} (revision {}, {})", saved.key, saved.manifest.revision, size(saved.manifest.size));
+    output::line(format_args!("{} (revision {}, {})", saved.key, saved.manifest.revision, size(saved.manifest.size)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -86,21 +89,21 @@ struct Line<'a> {
 fn list(listing: &Listing, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         let line = |s: &'_ Stored| serde_json::to_value(Line { key: &s.key, stored_at: s.stored_at.utc(), manifest: &s.manifest });
-        println!("{}", serde_json::to_string_pretty(&listing.snapshots.iter().map(line).collect::<Result<Vec<_>, _>>()?)?);
+        output::line(serde_json::to_string_pretty(&listing.snapshots.iter().map(line).collect::<Result<Vec<_>, _>>()?)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:>10}  {:>12}  {:>10}  {:<23}  {:<9}  KEY", "GENERATION", "REVISION", "SIZE", "STORED", "TRIGGER");
+    output::line(format_args!("{:>10}  {:>12}  {:>10}  {:<23}  {:<9}  KEY", "GENERATION", "REVISION", "SIZE", "STORED", "TRIGGER"))?;
     for Stored { key, manifest, stored_at } in &listing.snapshots {
         let trigger = manifest.trigger.to_string();
         let (generation, revision, size) = (manifest.generation.0, manifest.revision, size(manifest.size));
-        println!("{generation:>10}  {revision:>12}  {size:>10}  {:<23}  {trigger:<9}  {key}", stored_at.utc());
+        output::line(format_args!("{generation:>10}  {revision:>12}  {size:>10}  {:<23}  {trigger:<9}  {key}", stored_at.utc()))?;
     }
     for stray in &listing.strays {
         let why = match &stray.why {
             StrayKind::Unfinished => "an upload that goes on, or that broke off".to_owned(),
             StrayKind::Broken(why) | StrayKind::Foreign(why) => why.clone(),
         };
-        println!("no snapshot: {}: {why}", stray.at);
+        output::line(format_args!("no snapshot: {}: {why}", stray.at))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,11 +132,11 @@ async fn prove(snapshots: &Snapshots, pick: &SnapshotPick, settings: &Settings) 
         match result {
             Ok(trial) => {
                 let restored = trial.map_or_else(String::new, |trial| format!("; restored on trial with {} entries", trial.entries));
-                println!("{key}: whole, revision {}, {}{restored}", manifest.revision, size(manifest.size));
+                output::line(format_args!("{key}: whole, revision {}, {}{restored}", manifest.revision, size(manifest.size)))?;
             }
             Err(error @ SnapshotError::Corrupt { .. }) => {
                 bad += 1;
-                println!("{error}");
+                output::line(error)?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -161,18 +164,18 @@ async fn prune(world: &World, snapshots: &Snapshots, settings: &Settings, dry_ru
     let listing = snapshots.store().list().await?;
     let (old, broken) = (settings.policy.snapshots.retention.expired(&listing, &record), retention::abandoned(&listing));
     for key in &old {
-        println!("{}{key}", if dry_run { "would delete " } else { "deletes " });
+        output::line(format_args!("{}{key}", if dry_run { "would delete " } else { "deletes " }))?;
         if !dry_run {
             snapshots.store().delete(key).await?;
         }
     }
     for at in &broken {
-        println!("{}{at}, the remains of an upload", if dry_run { "would delete " } else { "deletes " });
+        output::line(format_args!("{}{at}, the remains of an upload", if dry_run { "would delete " } else { "deletes " }))?;
         if !dry_run {
             snapshots.store().delete_remains(at).await?;
         }
     }
-    println!("{} snapshots are kept", listing.snapshots.len() - old.len());
+    output::line(format_args!("{} snapshots are kept", listing.snapshots.len() - old.len()))?;
     Ok(ExitCode::SUCCESS)
 }
 

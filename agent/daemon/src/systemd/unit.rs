@@ -8,7 +8,7 @@ use zbus::names::InterfaceName;
 
 use super::{Bus, BusError, ManagerProxy};
 
-/// The properties of a service, those that every unit has included. No name is in both interfaces with two meanings.
+/// The properties of a service or a socket, those that every unit has included. No name is in both interfaces with two meanings.
 #[derive(Debug, Default)]
 pub struct Properties(HashMap<String, OwnedVariant>);
 
@@ -23,7 +23,8 @@ impl Properties {
             let properties = PropertiesProxy::builder(connection).destination("org.freedesktop.systemd1").path(path).build().await?;
             let all = async |name: &'static str| properties.get_all(InterfaceName::from_static_str(name)?).await;
             let mut found = all("org.freedesktop.systemd1.Unit").await?;
-            found.extend(all("org.freedesktop.systemd1.Service").await?);
+            let kind = if unit.ends_with(".socket") { "org.freedesktop.systemd1.Socket" } else { "org.freedesktop.systemd1.Service" };
+            found.extend(all(kind).await?);
             Ok(Self(found))
         });
         read.await
@@ -46,7 +47,12 @@ impl Properties {
 impl Properties {
     /// A unit of which only this is told.
     pub(crate) fn only(name: &str, value: zbus::Variant<'_>) -> Self {
-        Self(HashMap::from([(name.to_owned(), OwnedVariant::try_from(value).unwrap())]))
+        Self::default().with(name, value)
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: zbus::Variant<'_>) -> Self {
+        self.0.insert(name.to_owned(), OwnedVariant::try_from(value).unwrap());
+        self
     }
 }
 

@@ -32,9 +32,21 @@ impl Endpoints {
         self.1.as_deref()
     }
 
-    /// The one in use.
-    pub(super) fn current(&self) -> Option<Ipv4Addr> {
-        self.with(|state| state.addresses.get(state.current).copied())
+    /// All of them, the one in use first.
+    pub(super) fn from_current(&self) -> Vec<Ipv4Addr> {
+        self.with(|state| {
+            let (before, from) = state.addresses.split_at(state.current.min(state.addresses.len()));
+            from.iter().chain(before).copied().collect()
+        })
+    }
+
+    /// Uses this one, which has answered.
+    pub(super) fn prefer(&self, address: Ipv4Addr) {
+        self.with(|state| {
+            if let Some(at) = state.addresses.iter().position(|known| *known == address) {
+                state.current = at;
+            }
+        });
     }
 
     /// Goes on to the next, unless that was done already.

@@ -1,11 +1,12 @@
 //! The loop that writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use etcd_client::{Client, KvClient};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -15,8 +16,11 @@ use crate::lab::etcd;
 
 /// A hundred writes a second at the most.
 const PACE: Duration = Duration::from_millis(10);
-/// How long a try may take before the next endpoint is tried.
+/// How long a try may take.
 const TRY: Duration = Duration::from_secs(1);
+/// Before the same write is tried through another endpoint beside the first: a member that is just going away may take a call and never answer it,
+/// which is an outage of that member and not of the cluster. The same key and value twice is the same write.
+const HEDGE: Duration = Duration::from_millis(200);
 
 /// Writes until it is told to stop; a write that cannot be finished then is given up.
 pub(super) async fn write(prefix: String, endpoints: Endpoints, book: Arc<Mutex<Book>>, stopped: watch::Receiver<bool>) {
@@ -36,6 +40,7 @@ pub(super) async fn write(prefix: String, endpoints: Endpoints, book: Arc<Mutex<
     }
 }
 
+/// Tries one endpoint after the other, and what has not failed goes on beside. The first acknowledgement counts.
 async fn until_acknowledged(
     prefix: &str,
     number: u64,
@@ -44,28 +49,46 @@ async fn until_acknowledged(
     book: &Mutex<Book>,
     stopped: &watch::Receiver<bool>,
 ) -> Option<i64> {
+    let mut tries = FuturesUnordered::new();
+    let mut asked = BTreeSet::new();
     loop {
-        let endpoint = endpoints.current()?;
-        match attempt(clients, endpoints, endpoint, super::check::key(prefix, number), number).await {
-            Ok(revision) => return Some(revision),
-            Err(why) => {
-                let mut book = lock(book);
-                book.failed += 1;
-                book.last_failure = Some(format!("write {number} to {endpoint}: {why}"));
-            }
-        }
-        if *stopped.borrow() {
+        let next = endpoints.from_current().into_iter().find(|endpoint| !asked.contains(endpoint));
+        if next.is_none() && tries.is_empty() {
             return None;
         }
-        endpoints.failed(endpoint);
-        sleep(PACE).await;
+        if let Some(endpoint) = next {
+            lock(book).hedged += u64::from(!tries.is_empty());
+            asked.insert(endpoint);
+            let client = clients.at(endpoint, endpoints).await;
+            let key = super::check::key(prefix, number);
+            tries.push(async move { (endpoint, attempt(client, key, number).await) });
+        }
+        match timeout(HEDGE, tries.next()).await {
+            Ok(Some((endpoint, Ok(revision)))) => {
+                endpoints.prefer(endpoint);
+                return Some(revision);
+            }
+            Ok(Some((endpoint, Err(why)))) => {
+                {
+                    let mut book = lock(book);
+                    book.failed += 1;
+                    book.last_failure = Some(format!("write {number} to {endpoint}: {why}"));
+                }
+                if *stopped.borrow() {
+                    return None;
+                }
+                endpoints.failed(endpoint);
+                asked.remove(&endpoint);
+                sleep(PACE).await;
+            }
+            Ok(None) | Err(_) => {}
+        }
     }
 }
 
 /// One try at one endpoint: the revision, or why there is none.
-async fn attempt(clients: &mut Clients, endpoints: &Endpoints, endpoint: Ipv4Addr, key: String, number: u64) -> Result<i64, String> {
-    let mut client = clients.at(endpoint, endpoints).await?;
-    let answer = timeout(TRY, client.put(key, number.to_string(), None)).await;
+async fn attempt(client: Result<KvClient, String>, key: String, number: u64) -> Result<i64, String> {
+    let answer = timeout(TRY, client?.put(key, number.to_string(), None)).await;
     let answer = answer.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
     answer.header().map(etcd_client::ResponseHeader::revision).ok_or_else(|| "an answer without a header".to_owned())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::observation::Member;
 
 use crate::simulator::bits::Bits;
@@ -15,7 +16,7 @@ pub(crate) enum Change {
     /// A numbered write of the background client.
     Put(u32),
     /// A started member tells its name and client URL.
-    Publish(MemberId, InstanceId, Arc<str>),
+    Publish(MemberId, InstanceId, MemberUrl),
     /// A member is added; a learner unless it is a cluster's first.
     Add(Arc<Member>),
     /// A learner becomes a voter.

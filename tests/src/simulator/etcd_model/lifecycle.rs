@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, MemberId};
-use quorate_core::observation::Member;
+use quorate_core::member_url::MemberUrl;
+use quorate_core::observation::{Member, PeerUrl};
 use quorate_core::time::Timestamp;
 
 use super::super::bits::Bits;
@@ -48,10 +49,10 @@ impl Etcd {
 
     fn first_member(&self, host: Host, token: &str) -> Data {
         let server = &self.servers[host];
-        let cluster = EtcdClusterId(hash(&server.peer_url, hash(token, 1)));
-        let id = MemberId(hash(&server.peer_url, hash(token, 2)));
+        let cluster = EtcdClusterId(hash(&server.peer_url.to_string(), hash(token, 1)));
+        let id = MemberId(hash(&server.peer_url.to_string(), hash(token, 2)));
         let name = Some(server.name.clone());
-        Data::first(cluster, Member { id, name, peer_url: server.peer_url.clone(), client_url: None, learner: false }, Bits::default())
+        Data::first(cluster, Member { id, name, peer_url: PeerUrl::At(server.peer_url), client_url: None, learner: false }, Bits::default())
     }
 
     /// Starts a member that was added: asks the others for their list and insists that the given one is the same.
@@ -61,7 +62,7 @@ impl Etcd {
     pub(crate) fn join(
         &mut self,
         host: Host,
-        initial: &[(String, Arc<str>)],
+        initial: &[(String, MemberUrl)],
         now: Timestamp,
         links: &impl Links,
     ) -> Result<(), StartFailure> {
@@ -89,7 +90,7 @@ impl Etcd {
     fn fetch_list(
         &self,
         host: Host,
-        initial: &[(String, Arc<str>)],
+        initial: &[(String, MemberUrl)],
         links: &impl Links,
     ) -> Result<(EtcdClusterId, Arc<Vec<Member>>), StartFailure> {
         let others = initial.iter().filter(|(_, url)| *url != self.servers[host].peer_url);
@@ -164,13 +165,13 @@ impl Etcd {
 }
 
 /// etcd's ValidateClusterAndAssignIDs: as many entries on both sides, and each peer URL known.
-fn same_list(members: &[Member], initial: &[(String, Arc<str>)]) -> Result<(), StartFailure> {
+fn same_list(members: &[Member], initial: &[(String, MemberUrl)]) -> Result<(), StartFailure> {
     let mut names: Vec<&str> = initial.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     if names.len() != members.len() || initial.len() != members.len() {
         return Err("error validating peerURLs: member count is unequal");
     }
-    let known = |m: &Member| initial.iter().any(|(_, url)| *url == m.peer_url);
+    let known = |m: &Member| initial.iter().any(|(_, url)| m.peer_url == *url);
     if members.iter().all(known) { Ok(()) } else { Err("error validating peerURLs: PeerURLs: no match found for existing member") }
 }

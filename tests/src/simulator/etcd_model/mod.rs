@@ -15,10 +15,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
+use quorate_core::member_url::MemberUrl;
 use quorate_core::observation::Member;
 use quorate_core::pausing::Pause;
 use quorate_core::role::Role;
@@ -83,8 +83,8 @@ pub(crate) struct Run {
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) address: IpAddr,
-    pub(crate) peer_url: Arc<str>,
-    pub(crate) client_url: Arc<str>,
+    pub(crate) peer_url: MemberUrl,
+    pub(crate) client_url: MemberUrl,
     pub(crate) name: InstanceId,
     pub(crate) data: Option<Data>,
     pub(crate) run: Option<Run>,
@@ -174,6 +174,6 @@ impl Etcd {
     fn peer(&self, host: Host, member: &Member, links: &impl Links) -> Option<Host> {
         let cluster = self.servers[host].data.as_ref()?.cluster;
         let other = self.host_of(cluster, member.id)?;
-        (other != host && *self.servers[other].peer_url == *member.peer_url && links.both(host, other)).then_some(other)
+        (other != host && member.peer_url == self.servers[other].peer_url && links.both(host, other)).then_some(other)
     }
 }

@@ -229,7 +229,7 @@ impl Etcd {
 
     fn publish(&mut self, host: Host, now: Timestamp, links: &impl Links) {
         let Some((data, Run { ready: false, .. })) = self.servers[host].live() else { return };
-        let change = Change::Publish(data.member, self.servers[host].name.clone(), self.servers[host].client_url.clone());
+        let change = Change::Publish(data.member, self.servers[host].name.clone(), self.servers[host].client_url);
         let listed = self.leader_near(host, links).and_then(|l| self.servers[l].data.as_ref()?.entry(data.member)).is_some();
         if !listed || self.propose(host, change, now, links).is_err() {
             return;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use quorate_core::ids::MemberId;
-use quorate_core::observation::Member;
+use quorate_core::member_url::MemberUrl;
+use quorate_core::observation::{Member, PeerUrl};
 use quorate_core::quorum;
 use quorate_core::time::Timestamp;
 
@@ -37,7 +38,7 @@ impl Etcd {
     pub(crate) fn add_learner(
         &mut self,
         at: Host,
-        peer_url: &Arc<str>,
+        peer_url: &MemberUrl,
         now: Timestamp,
         links: &impl Links,
     ) -> Result<Arc<Vec<Member>>, CallError> {
@@ -60,8 +61,8 @@ impl Etcd {
             return Err(TOO_MANY_LEARNERS);
         }
         self.added += 1;
-        let id = MemberId(hash(peer_url, self.added.wrapping_mul(1_000_003) ^ now.0));
-        let member = Member { id, name: None, peer_url: Arc::clone(peer_url), client_url: None, learner: true };
+        let id = MemberId(hash(&peer_url.to_string(), self.added.wrapping_mul(1_000_003) ^ now.0));
+        let member = Member { id, name: None, peer_url: PeerUrl::At(*peer_url), client_url: None, learner: true };
         self.propose(at, Change::Add(Arc::new(member)), now, links)?;
         self.leaders_list(at, links)
     }

@@ -6,6 +6,8 @@ use quorate_core::ids::MemberId;
 use quorate_core::observation::{Member, MemberStatus, Membership};
 use quorate_core::time::Timestamp;
 
+use crate::simulator::node::VERSION;
+
 use super::{CallError, Change, Etcd, HEALTH_INTERVAL, Host, Links};
 
 const FOR_LEARNER: CallError = CallError::Refused("etcdserver: rpc not supported for learner");
@@ -33,6 +35,7 @@ impl Etcd {
             index: data.log.len() as u64,
             applied: data.applied as u64,
             revision: Some(data.revision()),
+            version: Some(VERSION),
             alarms: Vec::new(),
         })
     }

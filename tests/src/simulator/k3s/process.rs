@@ -183,7 +183,7 @@ impl World {
     /// The list to start etcd with, once it has the own member; nothing yet where another try may help.
     fn list_for(&mut self, n: usize, host: usize) -> Result<Option<Arc<Vec<Member>>>, &'static str> {
         let Ok(membership) = self.etcd.membership(host, &self.network) else { return Ok(None) };
-        let (url, name) = (self.etcd.servers[n].peer_url.clone(), self.nodes[n].me.instance.clone());
+        let (url, name) = (self.etcd.servers[n].peer_url, self.nodes[n].me.instance.clone());
         if membership.members.iter().any(|m| m.name.as_ref() == Some(&name)) {
             return Err(DUPLICATE);
         }
@@ -203,7 +203,7 @@ impl World {
 
     fn start_learner(&mut self, n: usize, members: &[Member]) {
         let name = |m: &Member| m.name.as_ref().map_or_else(|| m.id.to_string(), ToString::to_string);
-        let initial: Vec<_> = members.iter().map(|m| (name(m), Arc::clone(&m.peer_url))).collect();
+        let initial: Vec<_> = members.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
         match self.etcd.join(n, &initial, self.now, &self.network) {
             Ok(()) => {
                 self.tell(n, || "its k3s runs etcd as a learner".into());

@@ -1,5 +1,6 @@
 //! What lies on an instance's disk besides etcd's own data, which the etcd model keeps.
 
+use quorate_core::agent_key::AgentKey;
 use quorate_core::ids::{Generation, SnapshotKey};
 use quorate_core::memory::Kept;
 
@@ -10,6 +11,8 @@ use crate::simulator::etcd_model::Data;
 pub(crate) struct Disk {
     /// The agent's memory file.
     pub(crate) kept: Option<Kept>,
+    /// The key that its agent signs its answers with, made when the agent first starts on this disk.
+    pub(crate) key: Option<AgentKey>,
     /// The label beside the data.
     pub(crate) generation: Option<Generation>,
     /// A start that failed left the directory without a log.

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use quorate_core::agent_key::AgentKey;
+use quorate_core::ids::InstanceId;
 use quorate_core::observation::PeerAnswer;
 use quorate_core::plan::{NodeStep, Outcome, Plan, Step};
+use quorate_core::time::Timestamp;
 use quorate_core::{planner, safety};
 
 use super::Agent;
 use crate::simulator::queue::Event;
+use crate::simulator::rng::hash;
 use crate::simulator::sabotage::Sabotage;
 use crate::simulator::story::describe;
 use crate::simulator::world::World;
@@ -15,13 +19,21 @@ use crate::simulator::world::World;
 /// After so many steps without a pause one is made all the same.
 const STEPS_WITHOUT_PAUSE: u32 = 40;
 
+/// No two disks ever get the same.
+fn new_key(instance: &InstanceId, now: Timestamp) -> AgentKey {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&hash(instance.as_str(), now.0).to_be_bytes());
+    AgentKey::new(bytes)
+}
+
 impl World {
     /// A new process of the agent, with what its disk remembers.
     pub(crate) fn start_agent(&mut self, n: usize) {
         let now = self.now;
         let node = &mut self.nodes[n];
         let agent = Agent::new(&node.me, node.disk.kept.clone(), now);
-        let said = PeerAnswer::before_the_first_look(&agent.memory);
+        let key = *node.disk.key.get_or_insert_with(|| new_key(&node.me.instance, now));
+        let said = PeerAnswer { signed_by: Some(key), ..PeerAnswer::before_the_first_look(&agent.memory) };
         node.answer = Some(super::Answer { record_version: u64::from(node.epoch) << 32, said });
         node.agent = Some(Box::new(agent));
         node.able_since = now;
@@ -142,7 +154,7 @@ impl World {
         let pause = match outcome {
             _ if agent.steps > STEPS_WITHOUT_PAUSE => self.policy.cycle,
             Outcome::Done => Duration::from_millis(self.rng.between(1, 10)),
-            Outcome::Refused(_) => self.policy.retry / 4,
+            Outcome::Refused(_) | Outcome::NotOpen(_) => self.policy.retry / 4,
             Outcome::Unclear(_) => {
                 self.stats.unclear += 1;
                 self.policy.retry / 4 + self.weather.timeout

@@ -11,9 +11,10 @@ pub(crate) mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, KubernetesView, Local, Me, Notices, Observation, PeerAnswer, SnapshotsView};
+use quorate_core::observation::{Cloud, EtcdView, Installed, KubernetesView, Local, Me, Notices, Observation, PeerAnswer, SnapshotsView};
 use quorate_core::plan::Step;
 use quorate_core::reading::Reading;
 use quorate_core::report::Report;
@@ -23,6 +24,9 @@ use crate::region::Caller;
 use crate::simulator::k3s::Unit;
 use disk::Disk;
 use uploads::{Listed, Uploads};
+
+/// What every image has.
+pub(crate) const VERSION: EtcdVersion = EtcdVersion { major: 3, minor: 5 };
 
 /// What ails an instance's IMDS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub(crate) struct Node {
     pub(crate) wiped: bool,
     /// Its k3s, where a distribution runs the members.
     pub(crate) k3s: Unit,
+    /// Which etcd is installed.
+    pub(crate) version: EtcdVersion,
     /// The snapshots that its agent takes.
     pub(crate) uploads: Uploads,
 }
@@ -128,6 +134,7 @@ fn nothing_seen(me: Me) -> Observation {
             listed: Reading::unknown(NOT_YET),
             tagged: Reading::unknown(NOT_YET),
             asked: BTreeMap::new(),
+            places: BTreeMap::new(),
             hooks: Reading::unknown(NOT_YET),
             own_state: Reading::unknown(NOT_YET),
         },
@@ -140,6 +147,7 @@ fn nothing_seen(me: Me) -> Observation {
             ran_this_boot: false,
             superseded: false,
             process: Reading::unknown(NOT_YET),
+            etcd: Installed::unknown(NOT_YET),
             shutdown: None,
         },
         kubernetes: KubernetesView::none(),
@@ -150,6 +158,7 @@ fn nothing_seen(me: Me) -> Observation {
             statuses: BTreeMap::new(),
             lock: Reading::unknown(NOT_YET),
             pause: Reading::unknown(NOT_YET),
+            version: Reading::unknown(NOT_YET),
         },
     }
 }
@@ -175,6 +184,7 @@ impl Node {
             ran_this_boot: false,
             wiped: false,
             k3s: Unit::default(),
+            version: VERSION,
             uploads: Uploads::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
 
+use quorate_core::agent_key::AgentKey;
 use quorate_core::ids::SnapshotKey;
 use quorate_core::observation::{ControlPlane, DataClaim, Draining, Ec2Answer, Ec2State, Notices, PeerAnswer, Saved, Taken};
 use quorate_core::plan::{HookResult, NodeStep, Plan, Start, Step, StopReason, Via};
@@ -27,8 +28,11 @@ impl Agent {
                         data: DataClaim::None,
                         quorum: None,
                         control_plane: ControlPlane::default(),
+                        etcd: None,
+                        refused: None,
                         leaving: false,
                         leave_within_ms: None,
+                        signed_by: Some(AgentKey::new([0; 32])),
                     };
                     self.seen.peers.insert(id, Reading::Fresh(said, at));
                 }
@@ -148,7 +152,7 @@ fn deletion_of_newest(agent: &Agent) -> Option<Step> {
 fn via(agent: &Agent) -> Option<Via> {
     let membership = agent.seen.etcd.membership.fresh()?;
     let member = membership.get(membership.via)?;
-    Some(Via { member: member.id, url: member.client_url.clone()? })
+    Some(Via::new(member.id, member.client_url?))
 }
 
 fn without_server(plan: &Plan) -> Option<Step> {

@@ -20,6 +20,8 @@ impl World {
                 region::Event::Shutdown(id) => self.with_node(&id, Self::shut_down),
                 region::Event::PowerOff(id) => self.with_node(&id, Self::power_off),
                 region::Event::Reboot(id) => self.with_node(&id, Self::reboot),
+                // No schedule has a warm pool or replaces a root volume.
+                region::Event::Hibernate(_) | region::Event::Wake(_) | region::Event::ReplaceRootVolume(_) => {}
             }
         }
         self.check_actions();

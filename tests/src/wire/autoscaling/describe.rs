@@ -2,8 +2,8 @@
 
 use quorate_core::ids::GroupName;
 
-use super::{document, page_size};
-use crate::region::{Activity, ApiError, Call, Cause, GroupFilter, GroupView, Health, Region, Tag};
+use super::{document, page_size, warm_pool};
+use crate::region::{Activity, ApiError, Call, Cause, GroupFilter, GroupView, Health, MemberView, Region, Tag};
 use crate::wire::session::{Answer, Session};
 use crate::wire::when;
 use crate::wire::xml::Xml;
@@ -20,7 +20,7 @@ pub(super) fn groups(session: &mut Session<'_>) -> Answer {
         xml.list("AutoScalingGroups", "member", &page.items, |xml, view| {
             group(xml, session.region, view);
             if with_instances {
-                members(xml, view);
+                members(xml, &view.members);
             }
         });
         xml.maybe("NextToken", page.next);
@@ -55,6 +55,11 @@ fn group(xml: &mut Xml, region: &Region, view: &GroupView) {
     xml.list("AvailabilityZones", "member", view.zones.iter(), |xml, zone| xml.text(zone));
     xml.list("TerminationPolicies", "member", ["Default"], |xml, policy| xml.text(policy));
     xml.list("Tags", "member", view.tags.iter(), |xml, tag| group_tag(xml, &view.name, tag));
+    if let Some(pool) = &view.warm_pool {
+        let ends = region.group(&view.name).is_some_and(|group| group.warm_pool_ends);
+        let size = region.spare_instances(&view.name).count();
+        xml.node("WarmPoolConfiguration", |xml| warm_pool::configuration(xml, pool, ends)).leaf("WarmPoolSize", size);
+    }
     let Some(truth) = region.group(&view.name) else { return };
     xml.list("SuspendedProcesses", "member", &truth.suspended, |xml, process| {
         xml.leaf("ProcessName", process).leaf("SuspensionReason", "User suspended");
@@ -73,8 +78,8 @@ fn group_tag(xml: &mut Xml, group: &GroupName, tag: &Tag) {
     xml.leaf("Key", &tag.key).leaf("Value", &tag.value).leaf("PropagateAtLaunch", true);
 }
 
-fn members(xml: &mut Xml, view: &GroupView) {
-    xml.list("Instances", "member", &view.members, |xml, member| {
+pub(super) fn members(xml: &mut Xml, members: &[MemberView]) {
+    xml.list("Instances", "member", members, |xml, member| {
         // This call spells health in another way than DescribeAutoScalingInstances does.
         let health = if member.health == Health::Healthy { "Healthy" } else { "Unhealthy" };
         xml.leaf("InstanceId", &member.id).leaf("InstanceType", "t3.small").leaf("AvailabilityZone", &member.zone);

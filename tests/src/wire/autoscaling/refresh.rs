@@ -1,7 +1,7 @@
 //! Instance refreshes.
 
 use super::{document, page_size};
-use crate::region::{ApiError, InstanceRefresh, RefreshPreferences};
+use crate::region::{ApiError, InstanceRefresh, RefreshPreferences, Strategy};
 use crate::wire::session::{Answer, Session};
 use crate::wire::when;
 use crate::wire::xml::Xml;
@@ -17,12 +17,18 @@ pub(super) fn start(session: &mut Session<'_>) -> Answer {
 
 /// Only what is given; a group's own way is the default.
 fn preferences(session: &Session<'_>) -> Result<Option<RefreshPreferences>, ApiError> {
-    let Some(least) = session.query.number("Preferences.MinHealthyPercentage")? else { return Ok(None) };
+    let strategy = match session.query.text("Strategy") {
+        Some(text) => Strategy::parse(text).ok_or_else(|| ApiError::validation(format!("Invalid value for Strategy: {text}")))?,
+        None => Strategy::Rolling,
+    };
+    let Some(least) = session.query.number("Preferences.MinHealthyPercentage")? else {
+        return Ok((strategy == Strategy::ReplaceRootVolume).then(RefreshPreferences::root_volumes));
+    };
     let most = session.query.number("Preferences.MaxHealthyPercentage")?.unwrap_or(100.max(least));
     if least > 100 || !(100..=200).contains(&most) || most - least > 100 {
         return Err(ApiError::validation("The healthy percentages must be 0..100 and 100..200, and no more than 100 apart."));
     }
-    Ok(Some(RefreshPreferences { min_healthy_percentage: least, max_healthy_percentage: most }))
+    Ok(Some(RefreshPreferences { min_healthy_percentage: least, max_healthy_percentage: most, strategy }))
 }
 
 pub(super) fn cancel(session: &mut Session<'_>) -> Answer {
@@ -52,6 +58,7 @@ fn describe_one(xml: &mut Xml, refresh: &InstanceRefresh) {
     xml.leaf("InstanceRefreshId", &refresh.id).leaf("Status", refresh.status).leaf("StartTime", when::millis(refresh.started_at));
     xml.maybe("EndTime", refresh.ended_at.map(when::millis));
     xml.leaf("PercentageComplete", refresh.percentage).leaf("InstancesToUpdate", refresh.remaining);
+    xml.leaf("Strategy", refresh.preferences.strategy);
     xml.node("Preferences", |xml| {
         xml.leaf("MinHealthyPercentage", refresh.preferences.min_healthy_percentage);
         xml.leaf("MaxHealthyPercentage", refresh.preferences.max_healthy_percentage);

@@ -12,6 +12,7 @@ use quorate_core::observation::{
 use quorate_core::pausing::{Pause, Wish};
 use quorate_core::plan::peer_url;
 use quorate_core::policy::OnRebalance;
+use quorate_core::reading::Reading;
 
 use crate::property::world::World;
 
@@ -312,6 +313,20 @@ impl<'a> Facts<'a> {
         says_so || ends || listed.is_some_and(LifecycleState::is_terminating)
     }
 
+    /// Its own entry says that it waits, as of a moment at which only this node could act for the dead: it had led for six seconds, which is how
+    /// long others may go by what they read, and neither had that instance been heard nor this node tried since.
+    pub(crate) fn is_seen_waiting(&self, id: &InstanceId) -> bool {
+        let Some(Reading::Fresh(Some(LifecycleState::TerminatingWait | LifecycleState::PendingWait), at)) =
+            self.w.seen.cloud.places.get(id)
+        else {
+            return false;
+        };
+        let Some((leader, since)) = self.w.memory.led else { return false };
+        let is_mine = self.w.seen.etcd.membership.fresh().is_some_and(|m| m.leader == Some(leader)) && self.own_member() == Some(leader);
+        let others = [Some(&(since + Duration::from_secs(6))), self.w.memory.heard.get(id), self.w.memory.tried_for.get(id)];
+        is_mine && others.into_iter().flatten().all(|other| other < at)
+    }
+
     pub(crate) fn has_completed(&self, hook: &HookRef) -> bool {
         self.w.memory.completed.iter().any(|(done, id)| done == hook && *id == self.w.seen.me.instance)
     }
@@ -377,7 +392,7 @@ impl<'a> Facts<'a> {
         let at_address = || {
             let seen = self.w.memory.kept.seen.iter();
             seen.filter(|(id, _)| !self.w.memory.terminated.contains(*id))
-                .find(|(_, s)| s.address.is_some_and(|a| peer_url(a) == entry.peer_url))
+                .find(|(_, s)| s.address.is_some_and(|a| entry.peer_url == peer_url(a)))
                 .map(|(id, _)| id.clone())
         };
         entry.name.clone().or_else(at_address)
@@ -388,6 +403,21 @@ impl<'a> Facts<'a> {
         self.owner_of(entry).is_some_and(|id| self.is_gone(&id) || self.disowns(&id, entry.id))
     }
 
+    /// Somebody else may have taken its agent's port, or its agent proves nothing: it speaks, under a key that is not the one it was heard with, or none.
+    pub(crate) fn may_be_an_impostor(&self, id: &InstanceId) -> bool {
+        let Some(answer) = self.w.seen.peers.get(id).and_then(|p| p.fresh()) else { return false };
+        match (answer.signed_by, self.w.memory.heard_as.get(id)) {
+            (Some(now), Some(then)) => now != then.key,
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// It was heard under a key before, and this is not that key's word.
+    pub(crate) fn has_changed_its_key(&self, id: &InstanceId) -> bool {
+        self.may_be_an_impostor(id) && self.w.memory.heard_as.contains_key(id)
+    }
+
     /// It says itself, to be believed, that it does not hold this member's data.
     pub(crate) fn disowns(&self, id: &InstanceId, of: MemberId) -> bool {
         let denies = match self.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data) {
@@ -395,6 +425,6 @@ impl<'a> Facts<'a> {
             Some(DataClaim::Holds { member, .. }) => *member != of,
             Some(DataClaim::Unknown) | None => false,
         };
-        denies && self.w.policy.network_trusted
+        denies && self.w.policy.network_trusted && !self.may_be_an_impostor(id)
     }
 }

@@ -229,7 +229,7 @@ fn lost_all(f: &Facts<'_>, before: &Record, founder: &InstanceId) -> bool {
         Some(DataClaim::Holds { generation, .. }) => generation.is_none_or(|g| g >= before.generation),
         _ => true,
     };
-    f.w.policy.network_trusted && old && !new
+    f.w.policy.network_trusted && old && !new && !f.may_be_an_impostor(founder)
 }
 
 fn every_majority_has_a_survivor(voters: usize, left: usize) -> bool {
@@ -273,7 +273,10 @@ pub(super) fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>
             (&f.w.memory.kept.order, &record.origin),
             (Some(Order::RecoverSurvivor { .. }), Origin::Survivor { .. }) | (Some(Order::RecoverSnapshot { .. }), Origin::Snapshot { .. })
         );
-        must(f.w.policy.network_trusted || first || ordered || bootstrap || chosen, "it rests on an unsigned answer")?;
+        let decided = ordered || chosen || (bootstrap && record.origin == Origin::Empty);
+        must(decided || !f.has_changed_its_key(id), "somebody else may answer for it")?;
+        let signed = f.w.policy.network_trusted && !f.may_be_an_impostor(id);
+        must(signed || first || ordered || bootstrap || chosen, "it rests on an unsigned answer")?;
         let more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
         must(!more, "somebody remembers more")?;
         must(ordered || !forbids(f, record, &answer.data, id), "somebody holds data that counts")?;

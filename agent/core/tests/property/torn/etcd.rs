@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::ids::MemberId;
-use quorate_core::observation::{Alarm, LifecycleState, Lock, Member, MemberStatus, Membership};
+use quorate_core::observation::{Alarm, LifecycleState, Lock, Member, MemberStatus, Membership, PeerUrl};
 use quorate_core::plan::{client_url, peer_url};
 use quorate_core::reading::Reading;
 
@@ -19,6 +19,9 @@ pub(super) fn etcd(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     };
     let mut members: Vec<Member> = listed.into_iter().filter(|_| !dice.one_in(9)).map(|(i, id)| voter(i, id)).collect();
     add_learner(&mut members, plot, dice);
+    if dice.one_in(plot.calm) {
+        members.push(Member::stranger(MemberId(0xf6), dice.flip(), "db"));
+    }
     let voters: Vec<MemberId> = members.iter().filter(|m| !m.learner).map(|m| m.id).collect();
     let pick = |dice: &mut Dice<'_>| voters.get(dice.below(voters.len().max(1))).copied();
     let membership = Membership {
@@ -43,7 +46,7 @@ fn voter(index: usize, id: MemberId) -> Member {
     Member {
         id,
         name: Some(instance(index)),
-        peer_url: peer_url(address(index)),
+        peer_url: PeerUrl::At(peer_url(address(index))),
         client_url: Some(client_url(address(index))),
         learner: false,
     }
@@ -103,6 +106,7 @@ fn statuses(w: &mut World, plot: &Plot, dice: &mut Dice<'_>, membership: &Member
             index: applied,
             applied,
             revision: Some(applied).filter(|_| !dice.one_in(9)),
+            version: None,
             alarms: Vec::new(),
         };
         let reading = if dice.one_in(4) { Reading::unknown("silent") } else { Reading::Fresh(status, NOW) };

@@ -2,7 +2,7 @@
 
 use quorate_core::charter::Record;
 use quorate_core::memory::Order;
-use quorate_core::observation::{DataIdentity, MovedVolume, Process};
+use quorate_core::observation::{DataIdentity, MovedVolume, PeerUrl, Process};
 use quorate_core::plan::peer_url;
 use quorate_core::reading::Reading;
 
@@ -27,6 +27,7 @@ fn here(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         cluster: (!dice.one_in(10)).then(|| cluster(number)),
         member: Some(if dice.one_in(10) { member(1, 1) } else { voter.member }),
         generation: (!dice.one_in(10)).then_some(generation),
+        version: None,
     };
     let owner = if dice.one_in(3) { instance(1 + dice.below(plot.size.max(2) - 1)) } else { voter.instance.clone() };
     w.seen.local.moved = Some(MovedVolume { owner, data });
@@ -47,6 +48,6 @@ fn elsewhere(w: &mut World, dice: &mut Dice<'_>) {
     let own = w.seen.me.instance.clone();
     let Reading::Fresh(membership, _) = &mut w.seen.etcd.membership else { return };
     for entry in membership.members.iter_mut().filter(|m| m.name.as_ref() == Some(&own)) {
-        entry.peer_url = peer_url(address(1 + dice.below(2)));
+        entry.peer_url = PeerUrl::At(peer_url(address(1 + dice.below(2))));
     }
 }

@@ -64,6 +64,7 @@ impl CloudWorld {
             listed: fresh(listed, now, "the groups have not been read"),
             tagged: fresh(self.tagged(me), now, "EC2 does not answer"),
             asked: self.asked(me, now),
+            places: self.places(now),
             hooks: fresh(self.hooks_of_all(me), now, "the hooks have not been read"),
             own_state: fresh(self.own_state, now, "its own state has not been read"),
         }
@@ -98,6 +99,11 @@ impl CloudWorld {
     fn tagged(&self, me: &Me) -> Option<BTreeSet<InstanceId>> {
         let listed = self.listed.iter().flat_map(|l| l.keys().cloned());
         self.tagged.clone().unwrap_or_else(|| Some(listed.chain([me.instance.clone()]).collect()))
+    }
+
+    /// Their own entries say what the list says.
+    fn places(&self, now: Timestamp) -> BTreeMap<InstanceId, Reading<Option<LifecycleState>>> {
+        self.listed.iter().flatten().map(|(id, (_, state))| (id.clone(), Reading::Fresh(Some(*state), now))).collect()
     }
 
     fn asked(&self, me: &Me, now: Timestamp) -> BTreeMap<InstanceId, Reading<Ec2Answer>> {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
-use quorate_core::observation::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership};
+use quorate_core::member_url::MemberUrl;
+use quorate_core::observation::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership, PeerUrl};
 use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
@@ -14,6 +16,9 @@ use crate::story::words::{Words, named};
 
 /// The index that everybody has applied unless told otherwise.
 pub(crate) const INDEX: u64 = 10_000;
+
+/// What everybody runs unless told otherwise.
+pub(crate) const V35: EtcdVersion = EtcdVersion { major: 3, minor: 5 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -33,6 +38,9 @@ pub(crate) struct EtcdWorld {
     local: Option<Vec<Member>>,
     statuses: BTreeMap<MemberId, Status>,
     revisions: BTreeMap<MemberId, u64>,
+    /// What a member says of itself, and what it says of the cluster; 3.5 if nothing is said.
+    versions: BTreeMap<MemberId, Option<EtcdVersion>>,
+    version: Option<Option<EtcdVersion>>,
     lock: Option<Lock>,
     pause: Option<Pause>,
     added: u64,
@@ -52,6 +60,7 @@ impl EtcdWorld {
         match words.nth(0) {
             "members" => (self.members, self.no_quorum) = (Words::items(list()).map(|item| words.member(item, role)).collect(), false),
             "leader" => self.leader = Some(words.member_id(words.nth(1))),
+            "version" => self.version = Some(EtcdVersion::parse(words.nth(1))),
             "via" => self.via = Some(words.member_id(words.nth(1))),
             "cluster" => self.cluster = Some(words.cluster_id(words.nth(1))),
             "no-quorum" => self.no_quorum = true,
@@ -71,6 +80,10 @@ impl EtcdWorld {
             }
             "revision" => {
                 self.revisions.insert(id, words.number(words.nth(2)));
+                return;
+            }
+            "version" => {
+                self.versions.insert(id, EtcdVersion::parse(words.nth(2)));
                 return;
             }
             "silent" => Status::Silent,
@@ -123,21 +136,21 @@ impl EtcdWorld {
         self.members.retain(|m| m.id != id);
     }
 
-    pub(crate) fn readdress(&mut self, id: MemberId, peer_url: &str) {
-        self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.peer_url = peer_url.into());
+    pub(crate) fn readdress(&mut self, id: MemberId, peer_url: MemberUrl) {
+        self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.peer_url = PeerUrl::At(peer_url));
     }
 
     pub(crate) fn promote(&mut self, id: MemberId) {
         self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.learner = false);
     }
 
-    pub(crate) fn at_url(&mut self, peer_url: &str) -> Option<&mut Member> {
-        self.members.iter_mut().find(|m| *m.peer_url == *peer_url)
+    pub(crate) fn at_url(&mut self, peer_url: MemberUrl) -> Option<&mut Member> {
+        self.members.iter_mut().find(|m| m.peer_url == peer_url)
     }
 
-    pub(crate) fn name(&mut self, id: MemberId, name: &InstanceId, client_url: std::sync::Arc<str>) {
+    pub(crate) fn name(&mut self, id: MemberId, name: &InstanceId, client_url: MemberUrl) {
         for member in self.members.iter_mut().filter(|m| m.id == id) {
-            (member.name, member.client_url) = (Some(name.clone()), Some(client_url.clone()));
+            (member.name, member.client_url) = (Some(name.clone()), Some(client_url));
         }
     }
 
@@ -158,6 +171,10 @@ impl EtcdWorld {
             local_list: if own.is_some() { Reading::Fresh(local, now) } else { Reading::unknown("etcd does not run here") },
             statuses: self.observe_statuses(own, now),
             lock: self.observe_lock(now),
+            version: match self.version.unwrap_or(Some(V35)).filter(|_| self.has_quorum()) {
+                Some(version) => Reading::Fresh(version, now),
+                None => Reading::unknown("no voter has said it"),
+            },
             pause: match self.has_quorum() {
                 true => Reading::Fresh(self.pause.clone(), now),
                 false => Reading::unknown("no voter answers with quorum"),
@@ -198,6 +215,7 @@ impl EtcdWorld {
             index: applied,
             applied,
             revision: Some(self.revisions.get(&id).copied().unwrap_or(applied)),
+            version: self.versions.get(&id).copied().unwrap_or(Some(V35)),
             alarms: if self.no_space { vec![Alarm::NoSpace] } else { Vec::new() },
         };
         Reading::Fresh(status, now)

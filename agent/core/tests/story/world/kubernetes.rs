@@ -1,5 +1,6 @@
 //! Kubernetes in a story: this instance's Node, the others', the servers and the drain.
 
+use quorate_core::authority::{AuthorityHash, Pin};
 use quorate_core::observation::{Draining, KubernetesView, ListedNode, NodeView, Server, ServerSeen};
 use quorate_core::plan::NodeStep;
 use quorate_core::reading::Reading;
@@ -15,6 +16,8 @@ pub(crate) struct KubernetesWorld {
     servers: Vec<ServerSeen>,
     draining: Draining,
     points_at: Option<std::net::IpAddr>,
+    /// By its token, if nothing is said.
+    authority: Option<Option<Pin>>,
 }
 
 impl KubernetesWorld {
@@ -23,6 +26,7 @@ impl KubernetesWorld {
             "node" => self.node = node(words),
             "nodes" => self.nodes = Words::items(words.rest()).map(listed).collect(),
             "servers" => self.servers = Words::items(words.rest()).filter(|item| *item != "none").map(server).collect(),
+            "authority" => self.authority = Some(authority(words)),
             "points-at" => self.points_at = (words.nth(0) != "none").then(|| address_of(&named(words.nth(0)))),
             _ => self.set_drain(words),
         }
@@ -60,8 +64,18 @@ impl KubernetesWorld {
         let node = self.node.clone().map_or_else(|| Reading::unknown("no API server answers"), |node| Reading::Fresh(node, now));
         let nodes = if self.node.is_some() { Reading::Fresh(self.nodes.clone(), now) } else { Reading::unknown("no API server answers") };
         let draining = self.draining.clone();
-        KubernetesView { node, nodes, servers: self.servers.clone(), draining, points_at: self.points_at }
+        let authority = match self.authority.unwrap_or(Some(Pin::ByToken)) {
+            Some(pin) => Reading::Fresh(pin, now),
+            None => Reading::unknown("the store did not answer"),
+        };
+        KubernetesView { node, nodes, servers: self.servers.clone(), draining, points_at: self.points_at, authority }
     }
+}
+
+/// `authority store aa` (its digits are repeated), `authority token aa store bb`, `authority nobody`, `authority unread`.
+fn authority(words: &Words<'_>) -> Option<Pin> {
+    let hash = |key: &str| words.after(key).map(|digits| digits.repeat(64 / digits.len()).parse::<AuthorityHash>().unwrap());
+    (words.nth(0) != "unread").then(|| Pin::of(hash("token"), hash("store")))
 }
 
 fn uid(name: &str) -> String {

@@ -1,10 +1,16 @@
 //! This machine in a story: its disk and its etcd.
 
+use std::net::SocketAddr;
+
+use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
-use quorate_core::observation::{DataIdentity, Local, LocalData, MovedVolume, Process, Shutdown, ShutdownKind};
+use quorate_core::observation::{
+    DataIdentity, Installed, Listens, Local, LocalData, MovedVolume, Process, Shutdown, ShutdownKind, TakenPort,
+};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
+use super::etcd::V35;
 use crate::story::words::{Words, named};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,11 @@ pub(crate) struct Machine {
     superseded: bool,
     since: Option<Timestamp>,
     shutdown: Option<Shutdown>,
+    /// The binary that is installed, and what it refuses.
+    version: Option<EtcdVersion>,
+    flag_refused: Option<String>,
+    port_taken: Option<SocketAddr>,
+    ended: Option<StartRefusal>,
 }
 
 impl Default for Machine {
@@ -39,6 +50,10 @@ impl Default for Machine {
             superseded: false,
             since: None,
             shutdown: None,
+            version: Some(V35),
+            flag_refused: None,
+            port_taken: None,
+            ended: None,
         }
     }
 }
@@ -47,10 +62,43 @@ impl Machine {
     pub(crate) fn set(&mut self, verb: &str, words: &Words<'_>) {
         match verb {
             "disk" => (self.data, self.moved) = disk(words),
+            "binary" => self.set_binary(words),
             "superseded" => self.superseded = words.nth(0) == "kept",
             "reboot" => (self.etcd, self.ran_this_boot, self.shutdown) = (Etcd::Stopped, false, None),
             _ => self.set_process(words),
         }
+    }
+
+    /// `binary 3.7`, `binary unknown`, `binary refuses TEXT`, `binary finds-taken 10.0.0.1:2380`, `binary ended version`, `binary fine`.
+    fn set_binary(&mut self, words: &Words<'_>) {
+        match words.nth(0) {
+            "refuses" => self.flag_refused = Some(words.rest().trim_start_matches("refuses ").to_owned()),
+            "finds-taken" => self.port_taken = Some(words.nth(1).parse().unwrap_or_else(|_| words.fail("no address"))),
+            "ended" => {
+                self.ended = match words.nth(1) {
+                    "version" => Some(StartRefusal::Version),
+                    "port" => Some(StartRefusal::Port),
+                    _ => words.fail("it ended for its version or a port"),
+                }
+            }
+            "fine" => (self.flag_refused, self.port_taken, self.ended) = (None, None, None),
+            version => self.version = EtcdVersion::parse(version),
+        }
+    }
+
+    fn observe_binary(&self, now: Timestamp) -> Installed {
+        let version = match self.version {
+            Some(version) => Reading::Fresh(version, now),
+            None => Reading::unknown("etcd: no such file or directory"),
+        };
+        let taken = |at: SocketAddr| TakenPort {
+            at,
+            listens: if at.port() == 2380 { Listens::ToPeers } else { Listens::ToClients },
+            by: Some("etcd, process 77".to_owned()),
+        };
+        let stopped = self.etcd == Etcd::Stopped;
+        let ports_taken = self.port_taken.filter(|_| stopped).map(taken).into_iter().collect();
+        Installed { version, flag_refused: self.flag_refused.clone(), ports_taken, ended: self.ended.filter(|_| stopped) }
     }
 
     /// The operating system begins to shut down.
@@ -88,7 +136,8 @@ impl Machine {
     }
 
     pub(crate) fn hold(&mut self, generation: Generation, ids: Option<(EtcdClusterId, MemberId)>) {
-        let identity = DataIdentity { cluster: ids.map(|i| i.0), member: ids.map(|i| i.1), generation: Some(generation) };
+        let (cluster, member) = (ids.map(|i| i.0), ids.map(|i| i.1));
+        let identity = DataIdentity { cluster, member, generation: Some(generation), version: self.version };
         self.data = Some(LocalData::Present(identity));
     }
 
@@ -123,6 +172,7 @@ impl Machine {
             superseded: self.superseded,
             shutdown: self.shutdown,
             process: self.observe_process(now),
+            etcd: self.observe_binary(now),
         }
     }
 
@@ -145,7 +195,7 @@ fn disk(words: &Words<'_>) -> (Option<LocalData>, Option<MovedVolume>) {
     }
 }
 
-/// `empty`, `unknown`, `generation 1 member a1 cluster e1`, `generation 1 unwritten`, or `unlabelled member a1`.
+/// `empty`, `unknown`, `generation 1 member a1 cluster e1 version 3.5`, `generation 1 unwritten`, or `unlabelled member a1`.
 fn data(words: &Words<'_>) -> Option<LocalData> {
     match words.nth(0) {
         "unknown" => return None,
@@ -154,5 +204,6 @@ fn data(words: &Words<'_>) -> Option<LocalData> {
     }
     let member = words.after("member").map(|word| words.member_id(word));
     let cluster = member.map(|_| words.cluster_id(words.after("cluster").unwrap_or("e1")));
-    Some(LocalData::Present(DataIdentity { cluster, member, generation: words.generation() }))
+    let version = words.after("version").map_or(Some(V35), EtcdVersion::parse);
+    Some(LocalData::Present(DataIdentity { cluster, member, generation: words.generation(), version }))
 }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use quorate_core::agent_key::AgentKey;
 use quorate_core::charter::Record;
+use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer, Server};
 use quorate_core::reading::Reading;
@@ -12,7 +14,7 @@ use quorate_core::time::Timestamp;
 
 use super::World;
 use super::etcd::INDEX;
-use crate::story::words::{Words, address_of, named};
+use crate::story::words::{Words, address_of, letter, named};
 
 #[derive(Clone, Debug)]
 enum Data {
@@ -43,6 +45,9 @@ struct Peer {
     leaving: bool,
     sees_quorum: bool,
     control_plane: ControlPlane,
+    signed_by: Option<AgentKey>,
+    etcd: Option<EtcdVersion>,
+    refused: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,6 +61,9 @@ impl Peers {
             remembers: remembers(words),
             leaving: words.has("leaving"),
             sees_quorum: words.has("sees-quorum"),
+            signed_by: key(words),
+            etcd: words.after("etcd").and_then(EtcdVersion::parse),
+            refused: words.has("refused"),
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
                 admits: words.after("admits").map(named),
@@ -107,9 +115,18 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         data,
         quorum,
         control_plane: peer.control_plane.clone(),
+        etcd: peer.etcd,
+        refused: peer.refused.then_some(StartRefusal::Version),
         leaving: peer.leaving,
         leave_within_ms: None,
+        signed_by: peer.signed_by,
     }
+}
+
+/// The key of this instance's agent; that of somebody else at its port (`another-key`), or none (`unsigned`).
+fn key(words: &Words<'_>) -> Option<AgentKey> {
+    let letter = letter(&named(words.nth(0)));
+    (!words.has("unsigned")).then(|| AgentKey::new([if words.has("another-key") { 0xff } else { letter }; 32]))
 }
 
 fn phase(words: &Words<'_>) -> Phase {

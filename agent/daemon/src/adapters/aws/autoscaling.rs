@@ -29,6 +29,8 @@ const DESCRIBE_HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
 
 /// The largest page that the API gives.
 const PAGE: i32 = 100;
+/// More instances are not described in one call.
+const MOST_IDS: usize = 50;
 
 /// The client.
 #[derive(Clone, Debug)]
@@ -64,6 +66,25 @@ impl AutoScaling {
         let request = self.asks.describe_auto_scaling_instances().instance_ids(instance.as_str());
         let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_INSTANCES, error))?;
         groups::own(instance, answer.auto_scaling_instances()).map_err(|what| AwsError::malformed(DESCRIBE_INSTANCES, what))
+    }
+
+    /// Where each of these instances stands in its group; `None` if no group has it, or has it no more.
+    ///
+    /// # Errors
+    /// A call failed, or an entry could not be read.
+    pub async fn places(&self, instances: &[InstanceId]) -> Result<BTreeMap<InstanceId, Option<LifecycleState>>, AwsError> {
+        let mut places = BTreeMap::new();
+        for some in instances.chunks(MOST_IDS) {
+            let ids = some.iter().map(|id| id.as_str().to_owned()).collect();
+            let request = self.asks.describe_auto_scaling_instances().set_instance_ids(Some(ids));
+            let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_INSTANCES, error))?;
+            for instance in some {
+                let own = groups::own(instance, answer.auto_scaling_instances());
+                let own = own.map_err(|what| AwsError::malformed(DESCRIBE_INSTANCES, what))?;
+                places.insert(instance.clone(), own.map(|(_, state)| state));
+            }
+        }
+        Ok(places)
     }
 
     /// Quorate's tags of one group.

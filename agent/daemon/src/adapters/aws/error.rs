@@ -62,6 +62,14 @@ pub enum AwsError {
         /// The answer.
         words: Words,
     },
+    /// No such lifecycle action is open: not yet, or it was completed, or its time is over. Auto Scaling has one sentence for the three.
+    #[error("{call} was refused, {words}")]
+    NotOpen {
+        /// The call.
+        call: &'static str,
+        /// The answer.
+        words: Words,
+    },
     /// The service failed; whether something changed is not known.
     #[error("{call} failed on the side of AWS, {words}: it is asked again")]
     Faulty {
@@ -106,6 +114,9 @@ const THROTTLING: &[&str] = &[
     "TooManyRequestsException",
 ];
 
+/// How that sentence of Auto Scaling begins; its code, `ValidationError`, stands for nearly everything.
+const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
+
 const DENIED: &[&str] = &["AccessDenied", "AccessDeniedException", "OptInRequired", "UnauthorizedOperation"];
 
 const UNAUTHENTICATED: &[&str] = &[
@@ -144,6 +155,7 @@ impl AwsError {
             () if THROTTLING.contains(&code) => Self::Throttled { call, words },
             () if DENIED.contains(&code) => Self::Denied { call, words },
             () if UNAUTHENTICATED.contains(&code) => Self::Unauthenticated { call, words },
+            () if code == "ValidationError" && words.message.starts_with(NO_ACTIVE_ACTION) => Self::NotOpen { call, words },
             () if (400..500).contains(&status) => Self::Refused { call, words },
             () => Self::Faulty { call, words },
         }
@@ -160,7 +172,8 @@ impl AwsError {
             Self::Throttled { words, .. }
             | Self::Denied { words, .. }
             | Self::Unauthenticated { words, .. }
-            | Self::Refused { words, .. } => Some(words),
+            | Self::Refused { words, .. }
+            | Self::NotOpen { words, .. } => Some(words),
             Self::Faulty { .. } | Self::NoAnswer { .. } | Self::Malformed { .. } => None,
         }
     }
@@ -176,6 +189,7 @@ impl AwsError {
 pub(super) fn outcome<T>(result: Result<T, AwsError>) -> Outcome {
     match result {
         Ok(_) => Outcome::Done,
+        Err(AwsError::NotOpen { words, .. }) => Outcome::NotOpen(words.to_string()),
         Err(error) => match error.refusal() {
             Some(words) => Outcome::Refused(words.to_string()),
             None => Outcome::Unclear(chain(&error)),
@@ -216,9 +230,18 @@ mod tests {
 
     #[test]
     fn a_refusal_changed_nothing_and_keeps_the_services_words() {
-        let words = "No active Lifecycle Action found with instance ID i-1";
+        let words = "AutoScalingGroup name not found";
         let Outcome::Refused(text) = outcome::<()>(Err(sorted(400, "ValidationError", words))) else { panic!("not refused") };
         assert_eq!(text, format!("ValidationError: {words}"));
+    }
+
+    #[test]
+    fn an_action_that_is_not_open_is_told_apart_from_every_other_refusal() {
+        let words = "No active Lifecycle Action found with instance ID i-1";
+        let Outcome::NotOpen(text) = outcome::<()>(Err(sorted(400, "ValidationError", words))) else { panic!("not told apart") };
+        assert_eq!(text, format!("ValidationError: {words}"));
+        assert!(sorted(400, "ValidationError", words).refusal().is_some(), "nothing changed");
+        assert!(matches!(outcome::<()>(Err(sorted(400, "ValidationError", "No Lifecycle Hook found"))), Outcome::Refused(_)));
     }
 
     #[test]

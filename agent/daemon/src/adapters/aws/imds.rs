@@ -61,40 +61,50 @@ pub enum ImdsError {
         source: BoxError,
     },
     /// No token could be had.
-    #[error("IMDS gave no session token for {path}: see that the instance's metadata service is enabled")]
+    #[error("IMDS at {endpoint} gave no session token for {path}: see that this is the instance's metadata service and that it is enabled")]
     NoToken {
+        /// Who was asked.
+        endpoint: String,
         /// The question.
         path: &'static str,
         /// What the SDK says.
         source: SdkImdsError,
     },
     /// The connection failed, or the answer broke off.
-    #[error("IMDS did not answer {path}")]
+    #[error("IMDS at {endpoint} did not answer {path}")]
     NoAnswer {
+        /// Who was asked.
+        endpoint: String,
         /// The question.
         path: &'static str,
         /// What the SDK says.
         source: SdkImdsError,
     },
     /// It took too long.
-    #[error("IMDS did not answer {path} within {limit:?}")]
+    #[error("IMDS at {endpoint} did not answer {path} within {limit:?}")]
     TimedOut {
+        /// Who was asked.
+        endpoint: String,
         /// The question.
         path: &'static str,
         /// The time that it had.
         limit: Duration,
     },
     /// An HTTP status that is no answer.
-    #[error("IMDS answered {path} with status {status}")]
+    #[error("IMDS at {endpoint} answered {path} with status {status}")]
     Status {
+        /// Who was asked.
+        endpoint: String,
         /// The question.
         path: &'static str,
         /// The status.
         status: u16,
     },
     /// An answer that cannot be understood. It says nothing, and certainly not "none".
-    #[error("IMDS gave an answer to {path} {what}")]
+    #[error("IMDS at {endpoint} gave an answer to {path} {what}")]
     Malformed {
+        /// Who was asked.
+        endpoint: String,
         /// The question.
         path: &'static str,
         /// What is wrong with it, as the end of the sentence.
@@ -124,8 +134,8 @@ impl Imds {
     /// # Errors
     /// It could not be had, or lacks something.
     pub async fn identity(&self) -> Result<InstanceIdentity, ImdsError> {
-        let text = self.get(IDENTITY).await?.ok_or(ImdsError::Status { path: IDENTITY, status: 404 })?;
-        document::parse(&text).map_err(|what| ImdsError::Malformed { path: IDENTITY, what })
+        let text = self.get(IDENTITY).await?.ok_or_else(|| ImdsError::Status { endpoint: self.asked(), path: IDENTITY, status: 404 })?;
+        document::parse(&text).map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path: IDENTITY, what })
     }
 
     /// Where the group is taking this instance. It flips before the instance's hooks open; `None` until the first transition.
@@ -162,7 +172,7 @@ impl Imds {
 
     async fn notice<T>(&self, path: &'static str, read: fn(&str) -> Result<T, String>) -> Result<Option<T>, ImdsError> {
         let text = self.get(path).await?;
-        text.map(|text| read(&text)).transpose().map_err(|what| ImdsError::Malformed { path, what })
+        text.map(|text| read(&text)).transpose().map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path, what })
     }
 
     /// The group's name, if the launch template lets IMDS show tags; else, and outside of a group, `None`.
@@ -178,11 +188,15 @@ impl Imds {
     /// # Errors
     /// It did not answer.
     pub async fn status_without_token(&self) -> Result<u16, BoxError> {
-        let named = || std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok().filter(|url| !url.is_empty());
-        let endpoint = self.endpoint.clone().or_else(named).unwrap_or_else(|| "http://169.254.169.254".to_owned());
-        let url = format!("{}/latest/meta-data/instance-id", endpoint.trim_end_matches('/'));
+        let url = format!("{}/latest/meta-data/instance-id", self.asked().trim_end_matches('/'));
         let answer = reqwest::Client::builder().no_proxy().timeout(self.limit).build()?.get(url).send().await?;
         Ok(answer.status().as_u16())
+    }
+
+    /// Who is asked, for whoever is to find out why there was no answer.
+    fn asked(&self) -> String {
+        let named = || std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok().filter(|url| !url.is_empty());
+        self.endpoint.clone().or_else(named).unwrap_or_else(|| "http://169.254.169.254".to_owned())
     }
 
     /// A client for the SDK's own credentials provider, with a token of its own.
@@ -193,9 +207,9 @@ impl Imds {
     /// The body without the space around it; `None` is 404.
     async fn get(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
         let answer = tokio::time::timeout(self.limit, self.ask_with_a_valid_token(path)).await;
-        let text = answer.unwrap_or(Err(ImdsError::TimedOut { path, limit: self.limit }))?;
+        let text = answer.unwrap_or_else(|_| Err(ImdsError::TimedOut { endpoint: self.asked(), path, limit: self.limit }))?;
         match text.as_deref().map(str::trim) {
-            Some("") => Err(ImdsError::Malformed { path, what: "that is empty".to_owned() }),
+            Some("") => Err(ImdsError::Malformed { endpoint: self.asked(), path, what: "that is empty".to_owned() }),
             text => Ok(text.map(str::to_owned)),
         }
     }
@@ -216,10 +230,10 @@ impl Imds {
             Ok(text) => Ok(Some(text.into())),
             Err(SdkImdsError::ErrorResponse(answer)) => match answer.response().status().as_u16() {
                 404 => Ok(None),
-                status => Err(ImdsError::Status { path, status }),
+                status => Err(ImdsError::Status { endpoint: self.asked(), path, status }),
             },
-            Err(source @ SdkImdsError::FailedToLoadToken(_)) => Err(ImdsError::NoToken { path, source }),
-            Err(source) => Err(ImdsError::NoAnswer { path, source }),
+            Err(source @ SdkImdsError::FailedToLoadToken(_)) => Err(ImdsError::NoToken { endpoint: self.asked(), path, source }),
+            Err(source) => Err(ImdsError::NoAnswer { endpoint: self.asked(), path, source }),
         }
     }
 

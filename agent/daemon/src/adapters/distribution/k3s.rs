@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use quorate_core::authority::AuthorityHash;
 use quorate_core::plan::Start;
 use quorate_core::role::Role;
 use serde_json::{Value, json};
@@ -27,6 +28,14 @@ const PORT: u16 = 6443;
 /// Read after the operator's own files, in the order of their names; of a key given twice the last value counts, and `key+` adds to the
 /// others'.
 const FILE: &str = "config.yaml.d/90-quorate.yaml";
+
+/// A token that names the authority begins so: `K10<hash>::<user>:<password>`.
+const FULL: &str = "K10";
+
+/// The authority that a token names.
+pub(crate) fn named_by(token: &str) -> Option<AuthorityHash> {
+    token.trim().strip_prefix(FULL)?.split_once("::")?.0.parse().ok()
+}
 
 const DATA_DIR: &str = "/var/lib/rancher/k3s";
 
@@ -56,14 +65,23 @@ impl K3s {
         if self.node.worker { "agent" } else { "server" }
     }
 
+    /// The token, as the operator's file has it; where the store names the cluster's authority, in the form that names it too. k3s takes a worker's
+    /// plain token for user `node`'s (`pkg/clientaccess/token.go`).
+    fn token(&self, how: &Start) -> Result<Option<(&'static str, Value)>, ServiceError> {
+        let Some(file) = &self.settings.token_file else { return Ok(None) };
+        let Start::Worker { authority: Some(authority), .. } = how else { return Ok(Some(("token-file", json!(file)))) };
+        let plain = read(file)?.unwrap_or_default();
+        Ok(Some(("token", json!(format!("{FULL}{authority}::node:{}", plain.trim())))))
+    }
+
     /// What it is given at every start.
-    fn standing(&self) -> Vec<(&'static str, Value)> {
+    fn standing(&self, token: Option<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
         let (settings, node) = (&self.settings, &self.node);
         let mut all = vec![("node-name", json!(node.name)), ("node-ip", json!(node.address))];
         if !node.worker {
             all.push(("advertise-address", json!(node.address)));
         }
-        all.extend(settings.token_file.as_ref().map(|file| ("token-file", json!(file))));
+        all.extend(token);
         if !node.worker {
             all.extend(settings.agent_token_file.as_ref().map(|file| ("agent-token-file", json!(file))));
             all.push(("tls-san+", json!(self.names())));
@@ -117,9 +135,8 @@ impl K3s {
             (false, Start::Found { .. } | Start::Resume { loopback_only: true, server: None }) => Ok(vec![alone(), loopback()]),
             (false, Start::Alone) => Ok([alone(), loopback()].into_iter().chain(self.alone()).collect()),
             (false, Start::Resume { loopback_only: true, server: Some(server) }) => Ok(vec![joins(server), loopback()]),
-            (false, Start::JoinServer { server, .. } | Start::Resume { server: Some(server), .. }) | (true, Start::Worker { server }) => {
-                Ok(vec![joins(server)])
-            }
+            (false, Start::JoinServer { server, .. } | Start::Resume { server: Some(server), .. })
+            | (true, Start::Worker { server, .. }) => Ok(vec![joins(server)]),
             (false, Start::Resume { server: None, .. }) => Ok(vec![alone()]),
             (false, Start::Join { .. } | Start::Worker { .. }) | (true, _) => {
                 Err(ServiceError::Unfit { program: if self.node.worker { "k3s agent" } else { "k3s server" }, how: format!("{how:?}") })
@@ -176,7 +193,7 @@ impl Distribution for K3s {
 
     fn configuration(&self, how: &Start) -> Result<String, ServiceError> {
         let head = "# Written by quorate before each start of k3s. What is yours belongs into config.yaml.\n".to_owned();
-        let entries = self.membership(how)?.into_iter().chain(self.standing());
+        let entries = self.membership(how)?.into_iter().chain(self.standing(self.token(how)?));
         Ok(entries.fold(head, |text, (key, value)| text + &yaml::line(key, &value)))
     }
 
@@ -231,6 +248,15 @@ impl Distribution for K3s {
 
     fn api_port(&self) -> u16 {
         PORT
+    }
+
+    /// k3s writes the full form of its token there, on every server (<https://docs.k3s.io/cli/token>).
+    fn authority(&self) -> Result<Option<AuthorityHash>, ServiceError> {
+        Ok(read(&self.below("server/token"))?.and_then(|token| named_by(&token)))
+    }
+
+    fn pinned(&self) -> Option<AuthorityHash> {
+        named_by(&read(self.settings.token_file.as_ref()?).ok()??)
     }
 
     fn probe(&self) -> Probe {

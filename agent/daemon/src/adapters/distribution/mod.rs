@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use quorate_core::authority::AuthorityHash;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Me;
 use quorate_core::plan::Start;
@@ -20,6 +21,7 @@ use crate::adapters::host::atomic;
 use crate::adapters::service_manager::ServiceError;
 use crate::config;
 pub use k3s::K3s;
+pub(crate) use k3s::named_by;
 
 /// What of a node stays the same from start to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +128,15 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// The port of every server's API.
     fn api_port(&self) -> u16;
 
+    /// The authority of the cluster whose server this is, as it names it to those who join. None before there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn authority(&self) -> Result<Option<AuthorityHash>, ServiceError>;
+
+    /// The authority that this node's own token names; none if it names none, or cannot be read.
+    fn pinned(&self) -> Option<AuthorityHash>;
+
     /// What a server answers to whoever asks, without any credentials.
     fn probe(&self) -> Probe;
 
@@ -155,7 +166,7 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     fn point_at(&self, server: IpAddr) -> Result<(), ServiceError> {
         let loopback_only = self.configured()?.loopback_only;
         self.write(&match self.is_worker() {
-            true => Start::Worker { server },
+            true => Start::Worker { server, authority: None },
             false => Start::Resume { loopback_only, server: Some(server) },
         })
     }

@@ -34,6 +34,9 @@ use tree::Database;
 /// The bucket of all revisions of all keys.
 const KEY: &[u8] = b"key";
 
+/// The bucket of what etcd notes about its cluster.
+const CLUSTER: &[u8] = b"cluster";
+
 /// The bucket of what etcd notes about itself.
 const META: &[u8] = b"meta";
 
@@ -53,8 +56,8 @@ pub async fn latest_revision(source: &mut impl Ranges) -> Result<u64, BackendErr
 /// The revision at which etcd stood, and from which it goes on: [`latest_revision`], or that of the newest compaction if it is higher, and
 /// at least 1.
 ///
-/// Compaction removes a deletion's own entry too, so that a bucket `key` may end below it or be empty; etcd's `restore` in
-/// `mvcc/kvstore.go` takes the higher of the two, and begins at 1. Two or three reads more than [`latest_revision`] needs.
+/// Compaction removes a deletion's own entry too (before 3.4.34 and 3.5.16 at once, since then with the next compaction if it is the very revision
+/// that is compacted to), so that a bucket `key` may end below it or be empty; etcd's `restore` in `mvcc/kvstore.go` takes the higher of the two, and begins at 1. Two or three reads more than [`latest_revision`] needs.
 ///
 /// # Errors
 /// A read that failed, or the page that is wrong.
@@ -90,6 +93,16 @@ impl Compaction {
 pub fn compaction(path: &Path) -> Result<Compaction, BackendError> {
     let (mut file, size) = OnDisk::open(path)?;
     at_once(async { Database::whole(&mut file, size).await?.compaction().await })
+}
+
+/// The cluster's version as the member applied it last, such as `3.5.0`: every etcd 3 keeps it in its own file (`clusterVersion` in the bucket `cluster`;
+/// etcd's `membership/store.go`, from 3.6 on `schema/membership.go`). `None` if none was decided yet. A handful of reads.
+///
+/// # Errors
+/// The file that cannot be read, or the page that is wrong.
+pub fn cluster_version(path: &Path) -> Result<Option<String>, BackendError> {
+    let (mut file, size) = OnDisk::open(path)?;
+    at_once(async { Database::whole(&mut file, size).await?.cluster_version().await })
 }
 
 /// Reads the whole bucket `key` of the file at `path`: a snapshot, or a stopped member's `member/snap/db`. It blocks while it reads.

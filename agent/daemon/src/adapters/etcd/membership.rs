@@ -1,9 +1,8 @@
 //! The member list, with and without a quorum's word for it.
 
-use std::sync::Arc;
-
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
-use quorate_core::observation::{Lock, Member, Membership};
+use quorate_core::member_url::MemberUrl;
+use quorate_core::observation::{Lock, Member, Membership, PeerUrl};
 use quorate_core::pausing::Pause;
 
 use super::{Etcd, EtcdError};
@@ -56,18 +55,69 @@ impl Etcd {
     }
 }
 
-/// A member that never started has neither a name nor a client URL.
+/// etcd's entry as it is, or a stranger's: whoever may write to etcd chooses what it says.
 fn member(entry: &etcd_client::Member, names: fn(&str) -> Option<InstanceId>) -> Member {
-    Member {
-        id: MemberId(entry.id()),
-        name: Some(entry.name()).filter(|name| !name.is_empty()).and_then(names),
-        peer_url: entry.peer_urls().first().map_or_else(|| Arc::from(""), |url| Arc::from(url.as_str())),
-        client_url: entry.client_urls().first().map(|url| Arc::from(url.as_str())),
-        learner: entry.is_learner(),
-    }
+    let (id, learner) = (MemberId(entry.id()), entry.is_learner());
+    let (name, peers, clients) = (entry.name(), entry.peer_urls(), entry.client_urls());
+    known(id, learner, name, (peers, clients), names)
+        .unwrap_or_else(|| Member::stranger(id, learner, format!("{name} {}", [peers, clients].concat().join(",")).trim()))
+}
+
+/// A member that never started has neither a name nor a client URL. All of its addresses are ones, though the first of each is used alone.
+fn known(
+    id: MemberId,
+    learner: bool,
+    name: &str,
+    (peers, clients): (&[String], &[String]),
+    names: fn(&str) -> Option<InstanceId>,
+) -> Option<Member> {
+    let all = |urls: &[String]| urls.iter().map(|url| url.parse().ok()).collect::<Option<Vec<MemberUrl>>>();
+    let name = match name {
+        "" => None,
+        name => Some(names(name)?),
+    };
+    let (peer_url, client_url) = (PeerUrl::At(*all(peers)?.first()?), all(clients)?.first().copied());
+    Some(Member { id, name, peer_url, client_url, learner })
 }
 
 /// The instance id that a member's name is.
 pub(super) fn instance_of_name(name: &str) -> Option<InstanceId> {
     InstanceId::parse(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, peers: &[&str], clients: &[&str]) -> Option<Member> {
+        let owned = |urls: &[&str]| urls.iter().map(|url| (*url).to_owned()).collect::<Vec<_>>();
+        known(MemberId(1), false, name, (&owned(peers), &owned(clients)), instance_of_name)
+    }
+
+    #[test]
+    fn a_member_is_an_instance_at_addresses() {
+        let (peer, client) = ("http://10.0.0.1:2380", "http://10.0.0.1:2379");
+        let named = read("i-0a1", &[peer], &[client]).unwrap();
+        assert_eq!((named.name, named.client_url.map(|url| url.to_string())), (Some("i-0a1".into()), Some(client.to_owned())));
+        let unstarted = read("", &[peer], &[]).unwrap();
+        assert_eq!((unstarted.name, unstarted.client_url, unstarted.peer_url.to_string()), (None, None, peer.to_owned()));
+    }
+
+    #[test]
+    fn whatever_else_it_says_makes_it_a_stranger() {
+        let (peer, client) = ("http://10.0.0.1:2380", "http://10.0.0.1:2379");
+        for (name, peers, clients) in [
+            ("db 1", vec![peer], vec![client]),
+            ("i-", vec![peer], vec![client]),
+            ("i-0a1;x", vec![peer], vec![client]),
+            ("i-0a1", vec![], vec![client]),
+            ("i-0a1", vec!["http://db.example:2380"], vec![client]),
+            ("i-0a1", vec![peer], vec!["http://10.0.0.1:2379\n'$HOME'"]),
+            ("i-0a1", vec![peer], vec![client, "http://\"db\";x:2379"]),
+        ] {
+            assert_eq!(read(name, &peers, &clients), None, "{name:?} {peers:?} {clients:?}");
+        }
+        let stranger = Member::stranger(MemberId(0xf6), false, "db http://x\n\u{1b}[31m");
+        assert_eq!(stranger.to_string(), "stranger db http://x\\n\\u{1b}[31m (f6)");
+    }
 }

@@ -15,15 +15,19 @@ mod outcome;
 mod pause;
 mod snapshot;
 mod status;
+mod version;
 mod writes;
 
 use std::time::Duration;
 
-pub use backend::{BackendError, Compaction, Flaw, Ranges, Summary, compaction, current_revision, latest_revision, summary, summary_after};
+pub use backend::{
+    BackendError, Compaction, Flaw, Ranges, Summary, cluster_version, compaction, current_revision, latest_revision, summary, summary_after,
+};
 pub use credentials::CredentialFiles;
 pub use error::EtcdError;
 pub use membership::QuorumWord;
 pub use snapshot::{Blob, SnapshotStream, Source};
+pub use version::{VersionClient, VersionError};
 
 use quorate_core::ids::InstanceId;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etcd_client::StatusResponse;
+use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::{EtcdClusterId, MemberId};
 use quorate_core::observation::{Alarm, MemberStatus};
 
@@ -36,6 +37,7 @@ impl Etcd {
             applied: response.raft_applied_index(),
             // Every answer's header bears it; no cluster's is below 1.
             revision: u64::try_from(header.revision()).ok().filter(|revision| *revision > 0),
+            version: EtcdVersion::parse(StatusResponse::version(&response)),
             alarms: alarms(response.errors()),
         })
     }

@@ -9,9 +9,12 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::{DataIdentity, LocalData, MovedVolume};
 use quorate_core::time::Timestamp;
+
+use crate::adapters::etcd::cluster_version;
 
 use super::{HostError, Label, Trash, WalIdentity, atomic, wal};
 
@@ -224,7 +227,14 @@ impl DataDir {
 
 fn identity(data_dir: &Path, label: Option<Label>) -> Result<DataIdentity, HostError> {
     let ids = identity_in(data_dir)?;
-    Ok(DataIdentity { cluster: ids.map(|i| i.cluster), member: ids.map(|i| i.member), generation: label.map(|l| l.generation) })
+    let (cluster, member) = (ids.map(|i| i.cluster), ids.map(|i| i.member));
+    Ok(DataIdentity { cluster, member, generation: label.map(|l| l.generation), version: version_in(data_dir) })
+}
+
+/// What cannot be read here is no version: etcd reads its file itself, and says what is wrong with it.
+fn version_in(data_dir: &Path) -> Option<EtcdVersion> {
+    let text = cluster_version(&data_dir.join("member").join("snap").join("db")).ok().flatten()?;
+    EtcdVersion::parse(&text)?.decided()
 }
 
 fn identity_in(data_dir: &Path) -> Result<Option<WalIdentity>, HostError> {
@@ -284,13 +294,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::new(dir.path().join("etcd"));
         fs::create_dir_all(data.path().join("member")).unwrap();
-        let unknown = DataIdentity { cluster: None, member: None, generation: None };
+        let unknown = DataIdentity { cluster: None, member: None, generation: None, version: None };
         assert_eq!(data.inspect(&me()).unwrap(), LocalData::Present(unknown));
 
         let data = DataDir::new(dir.path().join("etcd2"));
         data.prepare(&label(4)).unwrap();
         with_member(&data);
-        let known = DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)) };
+        let known =
+            DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)), version: None };
         assert_eq!(data.inspect(&me()).unwrap(), LocalData::Present(known));
     }
 
@@ -339,7 +350,8 @@ mod tests {
         assert_eq!(data.moved(&me()).unwrap(), None);
         data.prepare(&theirs).unwrap();
         with_member(&data);
-        let known = DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)) };
+        let known =
+            DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)), version: None };
         assert_eq!(data.moved(&me()).unwrap(), Some(MovedVolume { owner: "i-0".into(), data: known.clone() }));
         assert!(crate::telemetry::chain(&data.adopt(&"i-2".into(), &me()).unwrap_err()).contains("no label of i-2"));
         assert_eq!(data.label().unwrap(), Some(theirs));

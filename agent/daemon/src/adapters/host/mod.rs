@@ -9,6 +9,7 @@ mod error;
 mod half_restored;
 pub mod hosts;
 mod label;
+pub(crate) mod listening;
 pub mod memory_file;
 mod restore;
 mod restore_tool;

@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(data.inspect(&"i-1".into()).unwrap(), old, "it is not whole yet");
         data.finish_restore(&label(2)).unwrap();
         let ids = (Some(EtcdClusterId(2)), Some(MemberId(2)));
-        let new = DataIdentity { cluster: ids.0, member: ids.1, generation: Some(Generation(2)) };
+        let new = DataIdentity { cluster: ids.0, member: ids.1, generation: Some(Generation(2)), version: None };
         assert_eq!(data.inspect(&"i-1".into()).unwrap(), LocalData::Present(new));
         assert!(!copy.exists() && data.superseded_exists().unwrap() && dir.path().join("tls").is_dir());
         assert_eq!(data.begin_own_restore(&label(2), &trash, NOW).unwrap(), None, "done twice, it does nothing");

@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+impl StoreError {
+    /// Access was denied.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        use object_store::Error::{PermissionDenied, Unauthenticated};
+        matches!(self, Self::Call { source, .. } if matches!(**source, PermissionDenied { .. } | Unauthenticated { .. }))
+    }
+}
+
 /// A store that cannot be opened or read. None of these is ever taken for an empty store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

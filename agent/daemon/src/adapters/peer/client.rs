@@ -8,7 +8,7 @@ use quorate_core::observation::PeerAnswer;
 use reqwest::{Client, Response};
 
 use super::callers::HEADER;
-use super::{PATH, PeerError};
+use super::{KEY, NONCE, PATH, PeerError, SIGNATURE, key};
 
 /// A peer that needs longer is as good as silent, and a cycle asks many.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 const BODY_LIMIT: usize = 64 << 10;
 
 /// Kept for the next cycle or two, and no longer: a peer that has gone leaves nothing behind.
-const IDLE: Duration = Duration::from_secs(30);
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
 /// Asks peers, over connections that it keeps.
 #[derive(Clone, Debug)]
@@ -76,19 +76,26 @@ impl PeerClient {
 
     async fn fetch(&self, asked: &Asked<'_>) -> Result<PeerAnswer, PeerError> {
         let question = self.http.get(format!("http://{}{PATH}", asked.at));
+        // Without a nonce the answer is not signed, and counts for less.
+        let nonce = key::nonce().ok();
+        let question = nonce.iter().fold(question, |question, nonce| question.header(NONCE, nonce));
         let question = self.names.iter().fold(question, |question, id| question.header(HEADER, id.as_str()));
         let sent = question.send().await;
         let response = sent.map_err(|source| asked.unreachable(source))?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(PeerError::Status { instance: asked.instance.clone(), at: asked.at, status: response.status().as_u16() });
         }
+        let given = |header| response.headers().get(header).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let signature = given(KEY).zip(given(SIGNATURE)).zip(nonce);
         let body = asked.body(response).await?;
-        serde_json::from_slice(&body).map_err(|source| PeerError::Malformed {
+        let answer: PeerAnswer = serde_json::from_slice(&body).map_err(|source| PeerError::Malformed {
             instance: asked.instance.clone(),
             at: asked.at,
             bytes: body.len(),
             source,
-        })
+        })?;
+        let signed_by = signature.and_then(|((by, signature), nonce)| key::verified(&by, &signature, &nonce, &body));
+        Ok(PeerAnswer { signed_by, ..answer })
     }
 }
 

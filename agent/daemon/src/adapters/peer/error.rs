@@ -12,15 +12,6 @@ pub enum PeerError {
     /// The HTTP client could not be made.
     #[error("cannot set up the client for peers")]
     Client(#[source] reqwest::Error),
-    /// This agent's own port is taken, or the address is not this machine's.
-    #[error("cannot listen for peers on {at}: is another quorate running, or is the address not this machine's?")]
-    Listen {
-        /// Where.
-        at: SocketAddr,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
     /// Nobody answered.
     #[error("{instance} at {at} did not answer")]
     Unreachable {

@@ -1,49 +1,56 @@
 //! Answering peers.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, State};
-use axum::http::HeaderMap;
+use axum::{Extension, Router};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use quorate_core::observation::PeerAnswer;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::callers::{Callers, HEADER};
-use super::{PATH, PeerError};
+use super::{KEY, NONCE, PATH, SIGNATURE, SigningKey};
+use crate::listener::{CallerAddress, Listener};
 
 /// The port of the peer API.
 pub const PORT: u16 = 2378;
 
-/// Listens at `at`, this instance's own address, and answers there with the newest of `answers`, in a task of its own.
+/// Answers there with the newest of `answers`, in a task of its own.
 ///
-/// Who names itself with its question is noted in `callers`.
+/// Who names itself with its question is noted in `callers`. Whoever gives a nonce gets the answer signed with `key`.
 ///
 /// It ends when the sender of `answers` is dropped; requests under way are still answered.
-///
-/// # Errors
-/// Names the address that could not be had.
-pub async fn serve(at: SocketAddr, answers: watch::Receiver<PeerAnswer>, callers: Callers) -> Result<(), PeerError> {
-    let listener = TcpListener::bind(at).await.map_err(|source| PeerError::Listen { at, source })?;
-    let router = Router::new().route(PATH, get(answer)).with_state((answers.clone(), callers));
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(end_of(answers));
-    // It never fails: what goes wrong with a connection is that connection's own.
-    tokio::spawn(async move { server.await.ok() });
-    Ok(())
+pub fn serve(listener: Listener, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) {
+    let router = Router::new().route(PATH, get(answer)).with_state(Answering { answers: answers.clone(), callers, key });
+    listener.serve(router, end_of(answers));
 }
 
 async fn end_of(mut answers: watch::Receiver<PeerAnswer>) {
     while answers.changed().await.is_ok() {}
 }
 
-async fn answer(
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    State((answers, callers)): State<(watch::Receiver<PeerAnswer>, Callers)>,
-    headers: HeaderMap,
-) -> Json<PeerAnswer> {
-    if let Some(name) = headers.get(HEADER).and_then(|name| name.to_str().ok()) {
-        callers.note(from.ip(), name);
+#[derive(Clone)]
+struct Answering {
+    answers: watch::Receiver<PeerAnswer>,
+    callers: Callers,
+    key: Arc<SigningKey>,
+}
+
+async fn answer(caller: Option<Extension<CallerAddress>>, State(with): State<Answering>, headers: HeaderMap) -> Result<Response, StatusCode> {
+    let given = |header| headers.get(header).and_then(|value| value.to_str().ok());
+    if let Some((Extension(CallerAddress(from)), name)) = caller.zip(given(HEADER)) {
+        with.callers.note(from, name);
     }
-    Json(answers.borrow().clone())
+    let body = serde_json::to_vec(&*with.answers.borrow()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let signed = given(NONCE).and_then(|nonce| with.key.sign(nonce, &body));
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+    if let Some((key, signature)) = signed {
+        for (name, value) in [(KEY, key), (SIGNATURE, signature)] {
+            response.headers_mut().insert(name, value.parse().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?);
+        }
+    }
+    Ok(response)
 }

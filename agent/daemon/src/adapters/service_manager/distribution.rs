@@ -153,7 +153,8 @@ mod tests {
         assert!(worker.for_unit(&Start::Resume { loopback_only: false, server: None }).await.is_err());
         fs::create_dir_all(dir.path().join("etc")).unwrap();
         fs::write(dir.path().join("etc/config.yaml"), "server: https://elsewhere:6443\n").unwrap();
-        let refused = worker.for_unit(&Start::Worker { server: "10.0.0.4".parse().unwrap() }).await.unwrap_err().to_string();
+        let refused =
+            worker.for_unit(&Start::Worker { server: "10.0.0.4".parse().unwrap(), authority: None }).await.unwrap_err().to_string();
         assert!(refused.contains("config.yaml sets server"), "{refused}");
         assert!(!dir.path().join("run/k3s.permit").exists() && !dir.path().join("etc/config.yaml.d/90-quorate.yaml").exists());
     }

@@ -57,6 +57,14 @@ pub enum ServiceError {
         /// What it wrote.
         said: String,
     },
+    /// etcd would not start with these flags.
+    #[error("{} refuses its flags: {says}; take it out of etcd.extra_args and etcd.env, or install the etcd that knows it", binary.display())]
+    FlagRefused {
+        /// The binary.
+        binary: PathBuf,
+        /// Its own words.
+        says: String,
+    },
     /// systemd refused, or could not be asked.
     #[error("systemd does not run {unit}")]
     Systemd {

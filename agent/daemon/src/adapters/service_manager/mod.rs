@@ -4,6 +4,7 @@
 pub mod banner;
 mod boot_mark;
 mod distribution;
+mod ended;
 mod error;
 mod etcd;
 pub mod exec;
@@ -16,15 +17,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_core::observation::Process;
+use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
+use quorate_core::observation::{Process, TakenPort};
 use quorate_core::plan::Start;
+use quorate_core::time::Timestamp;
 use tokio::process::Command;
 
 pub use distribution::{DistributionServer, permit, running};
 pub use error::ServiceError;
-pub use etcd::{CommandLine, EtcdServer, EtcdVersion, MemberSpec, started};
+pub use etcd::{CommandLine, EtcdServer, MemberSpec, started, try_settings};
 pub use exec::Exec;
-pub use program::Program;
+pub use program::{Given, Program};
 pub use systemd::{Systemd, SystemdPaths, left};
 
 /// What is known of the process.
@@ -34,6 +37,17 @@ pub struct ProcessState {
     pub process: Process,
     /// Whether etcd has run on this very data since the machine booted.
     pub ran_this_boot: bool,
+    /// Why the last one ended, where its own last words tell of something that another start would meet again.
+    pub ended: Option<StartRefusal>,
+}
+
+/// What the program said when it was asked, without starting anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// Its minor release.
+    pub version: EtcdVersion,
+    /// It refuses the flags that it would be given: its own words.
+    pub flag_refused: Option<String>,
 }
 
 /// Something that runs the member's process.
@@ -41,6 +55,13 @@ pub struct ProcessState {
 pub trait ServiceManager: Send + Sync {
     /// Whether the process runs.
     async fn state(&self) -> Result<ProcessState, ServiceError>;
+
+    /// Which etcd would be started, and whether it takes its flags. The binary is asked again whenever it is another file. `None` where a distribution
+    /// brings its own.
+    async fn preflight(&self, now: Timestamp) -> Option<Result<Preflight, ServiceError>>;
+
+    /// The ports that a start needs and that somebody has, while it does not run.
+    fn taken_ports(&self) -> Vec<TakenPort>;
 
     /// Starts it. Running already is as good as started.
     ///

@@ -7,9 +7,20 @@ use std::fmt;
 use std::path::Path;
 
 use async_trait::async_trait;
+use quorate_core::observation::TakenPort;
 use quorate_core::plan::Start;
+use quorate_core::time::Timestamp;
 
-use super::ServiceError;
+use super::{Preflight, ServiceError};
+
+/// How a program is given its flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// On its command line.
+    AsArguments,
+    /// As the environment of its unit, in which etcd passes over what it does not know.
+    AsEnvironment,
+}
 
 /// The server that has this node's member in it, or a worker's agent.
 #[async_trait]
@@ -26,6 +37,16 @@ pub trait Program: fmt::Debug + Send + Sync {
 
     /// Further environment of the operator's for a child.
     fn environment(&self) -> &BTreeMap<String, String>;
+
+    /// Which etcd it is, and whether it takes its flags, tried without starting anything; `None` for what brings its own.
+    async fn preflight(&self, _given: Given, _now: Timestamp) -> Option<Result<Preflight, ServiceError>> {
+        None
+    }
+
+    /// The ports that it needs and that somebody has. Only to be asked while it does not run.
+    fn taken_ports(&self) -> Vec<TakenPort> {
+        Vec::new()
+    }
 
     /// Makes everything ready for a child that starts like this, and gives its arguments.
     async fn for_child(&self, how: &Start) -> Result<Vec<OsString>, ServiceError>;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
+use crate::adapters::distribution::named_by;
 use crate::check::finding::Finding;
 use crate::check::node::Parts;
 use crate::config::KubernetesSettings;
@@ -24,7 +25,22 @@ pub(super) fn check(settings: &KubernetesSettings, parts: &Parts) -> Vec<Finding
     }];
     let of_agents = settings.agent_token_file.as_ref().filter(|_| parts.member);
     findings.extend(of_agents.map(|file| judge("agent token", file, "kubernetes.agent_token_file", &look(file))));
+    findings.extend(settings.token_file.as_ref().filter(|_| !parts.member).and_then(|file| pin(&fs::read_to_string(file).ok()?)));
     findings
+}
+
+/// A worker gives its token to whoever answers at a server's address, unless something names the authority that the answer has to be signed by.
+fn pin(token: &str) -> Option<Finding> {
+    const NAME: &str = "authority";
+    match named_by(token) {
+        _ if token.trim().is_empty() => None,
+        Some(hash) => Some(Finding::ok(NAME, format!("the token names the cluster's: {hash}"))),
+        None => Some(Finding::ok(
+            NAME,
+            "the token names none, as K10HASH::... does; a join names the one that the store publishes, and where this node may not read \
+             published/endpoints.json it believes whoever answers at a server's address",
+        )),
+    }
 }
 
 /// What a file is like.
@@ -101,6 +117,15 @@ mod tests {
         assert!(found.is_empty && found.is_file && found.mode == 0o640 && found.owner == geteuid().as_raw());
         fs::write(&path, "secret\n").unwrap();
         assert!(!look(&path).unwrap().is_empty && !look(dir.path()).unwrap().is_file);
+    }
+
+    #[test]
+    fn a_token_that_names_no_authority_is_said() {
+        let hash = "ab".repeat(32);
+        let found = |token: &str| pin(token).map(|finding| finding.found);
+        assert!(found(&format!("K10{hash}::node:secret\n")).unwrap().ends_with(&hash));
+        assert!(found("secret").unwrap().starts_with("the token names none"));
+        assert_eq!(found(" \n"), None, "that it is empty is said already");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::telemetry::chain;
 
 fn peer(n: u8, url: bool) -> Peer {
     let address = IpAddr::from([10, 0, 0, n]);
-    Peer::new(format!("i-{n}").parse().unwrap(), address, url.then(|| format!("https://{address}:2379").as_str().into()))
+    Peer::new(format!("i-{n}").parse().unwrap(), address, url.then(|| format!("https://{address}:2379").parse().unwrap()))
 }
 
 fn context() -> Context {

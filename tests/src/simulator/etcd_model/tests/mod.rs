@@ -5,10 +5,11 @@ mod raft;
 mod reconfig;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::member_url::MemberUrl;
+use quorate_core::observation::Member;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
@@ -63,10 +64,11 @@ impl Bench {
         }
     }
 
-    fn add(&mut self, at: Host, host: Host) -> Result<Vec<(String, Arc<str>)>, CallError> {
-        let url = self.etcd.servers[host].peer_url.clone();
+    fn add(&mut self, at: Host, host: Host) -> Result<Vec<(String, MemberUrl)>, CallError> {
+        let url = self.etcd.servers[host].peer_url;
         let list = self.etcd.add_learner(at, &url, self.now, &self.links)?;
-        Ok(list.iter().map(|m| (m.name.as_ref().map_or(format!("{}", m.id), ToString::to_string), m.peer_url.clone())).collect())
+        let name = |m: &Member| m.name.as_ref().map_or(format!("{}", m.id), ToString::to_string);
+        Ok(list.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect())
     }
 
     fn add_and_start(&mut self, host: Host) {

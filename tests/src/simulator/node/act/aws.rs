@@ -19,6 +19,7 @@ impl World {
         match result {
             _ if fate == Fate::LostAfter => no_answer(),
             Ok(()) => Outcome::Done,
+            Err(error) if error.is_no_active_action() => Outcome::NotOpen(error.to_string()),
             Err(error) => self.refused(&error.to_string()),
         }
     }
@@ -39,6 +40,8 @@ impl World {
         };
         let before = self.deadline_of(instance, hook);
         let result = self.region.api(&self.nodes[n].caller, self.now).complete(&hook.group, &hook.name, &reference, how);
+        let tried_again = |region: &crate::region::Region| region.double_completed().count() as u64;
+        self.stats.completed_again = self.stats.completed_again.max(tried_again(&self.region));
         if result.is_ok() {
             self.after_completion(n, hook, instance, how, before);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use quorate_core::ids::MemberId;
+use quorate_core::member_url::MemberUrl;
 use quorate_core::pausing::Pause;
 use quorate_core::plan::{Outcome, Via};
 
@@ -25,7 +26,7 @@ impl World {
         let there = |h: &usize| {
             let server = &self.etcd.servers[*h];
             let serves = if *h == n { self.etcd.serves(*h) } else { self.etcd.serves_remote(*h) };
-            server.client_url == *url && serves && self.reaches(n, *h)
+            serves && *server.client_url.to_string() == **url && self.reaches(n, *h)
         };
         (0..self.nodes.len()).find(there)
     }
@@ -55,7 +56,7 @@ impl World {
         self.outcome(fate, result)
     }
 
-    pub(super) fn add_learner(&mut self, n: usize, via: &Via, url: &Arc<str>) -> Outcome {
+    pub(super) fn add_learner(&mut self, n: usize, via: &Via, url: &MemberUrl) -> Outcome {
         let Some((host, fate)) = self.called(n, via) else { return no_answer() };
         let result = self.etcd.add_learner(host, url, self.now, &self.network);
         self.stats.joined += u64::from(result.is_ok());

@@ -10,6 +10,7 @@ use quorate_core::snapshot::{Manifest, SnapshotOrder, Stored};
 use quorate_core::time::Timestamp;
 
 use super::no_answer;
+use crate::simulator::node::VERSION;
 use crate::simulator::node::uploads::{Source, Upload};
 use crate::simulator::queue::Event;
 use crate::simulator::world::World;
@@ -115,7 +116,7 @@ impl World {
             revision: source.data.revision(),
             size: source.data.size(),
             sha256: String::new(),
-            etcd_version: String::new(),
+            etcd_version: format!("{VERSION}.16"),
             taken_by: me.instance.clone(),
             taken_at: upload.since,
             trigger: order.trigger,

@@ -24,6 +24,7 @@ impl World {
         age(&mut cloud.hooks, now, limit);
         age(&mut cloud.own_state, now, limit);
         age_all(&mut cloud.asked, now, limit);
+        age_all(&mut cloud.places, now, limit);
         let mut slow = false;
         for query in cadence::due(&agent.seen, &agent.memory, &self.policy, now) {
             agent.memory.note_asked(&query, now);
@@ -43,6 +44,7 @@ impl World {
             Query::Groups => self.ask_groups(n, agent),
             Query::Tagged => self.ask_tagged(n, agent),
             Query::Instances(ids) => self.ask_instances(n, agent, ids),
+            Query::Places(ids) => self.ask_places(n, agent, ids),
             Query::Hooks => self.ask_hooks(n, agent),
             Query::OwnState => self.ask_own_state(n, agent),
         }
@@ -85,6 +87,15 @@ impl World {
         for id in ids {
             let answer = views.iter().find(|v| v.id == *id).map_or(Ec2Answer::NotFound, known);
             agent.seen.cloud.asked.insert(id.clone(), Reading::Fresh(answer, now));
+        }
+    }
+
+    fn ask_places(&mut self, n: usize, agent: &mut Agent, ids: &[InstanceId]) {
+        let now = self.now;
+        let views = self.region.api(&self.nodes[n].caller, now).describe_auto_scaling_instances(ids);
+        for id in ids {
+            let place = views.iter().find(|v| v.id == *id).map(|v| LifecycleState::parse(v.lifecycle.as_str()));
+            agent.seen.cloud.places.insert(id.clone(), Reading::Fresh(place, now));
         }
     }
 

@@ -1,15 +1,15 @@
 //! The etcd cluster, through any member that answers with quorum; and each member's own word.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::EtcdClusterId;
+use quorate_core::member_url::MemberUrl;
 use quorate_core::observation::{Lock, Member};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
-use super::super::Agent;
 use super::super::readings::{age, failed};
+use super::super::{Agent, VERSION};
 use super::{age_all, peers};
 use crate::simulator::etcd_model::Held;
 use crate::simulator::world::World;
@@ -81,6 +81,7 @@ impl World {
         agent.seen.etcd.lock = Reading::Fresh(lock, now);
         let Ok(pause) = self.etcd.pause(host, &self.network) else { return false };
         agent.seen.etcd.pause = Reading::Fresh(pause, now);
+        agent.seen.etcd.version = Reading::Fresh(VERSION, now);
         true
     }
 
@@ -97,7 +98,7 @@ impl World {
             let server = &self.etcd.servers[host];
             let is_known = || {
                 known.iter().any(|(_, address)| *address == server.address)
-                    || listed.iter().any(|m| m.client_url.as_ref() == Some(&server.client_url))
+                    || listed.iter().any(|m| m.client_url == Some(server.client_url))
             };
             if host != n && self.etcd.serves_remote(host) && self.reaches(n, host) && is_known() {
                 hosts.push(host);
@@ -142,7 +143,7 @@ impl World {
         false
     }
 
-    fn answers_status(&self, n: usize, host: usize, url: Option<&Arc<str>>) -> bool {
+    fn answers_status(&self, n: usize, host: usize, url: Option<&MemberUrl>) -> bool {
         let here = host == n || (self.etcd.serves_remote(host) && self.reaches(n, host));
         here && url.is_none_or(|url| *url == self.etcd.servers[host].client_url)
     }
@@ -159,4 +160,5 @@ fn no_quorum(agent: &mut Agent, now: Timestamp, limit: Duration, why: &'static s
     failed(&mut agent.seen.etcd.membership, now, limit, why);
     failed(&mut agent.seen.etcd.lock, now, limit, why);
     failed(&mut agent.seen.etcd.pause, now, limit, why);
+    failed(&mut agent.seen.etcd.version, now, limit, why);
 }

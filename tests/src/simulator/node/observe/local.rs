@@ -1,10 +1,10 @@
 //! The machine itself.
 
-use quorate_core::observation::{DataIdentity, LocalData, Process};
+use quorate_core::observation::{DataIdentity, Installed, LocalData, Process};
 use quorate_core::reading::Reading;
 
-use super::super::Agent;
 use super::super::readings::failed;
+use super::super::{Agent, VERSION};
 use crate::simulator::world::World;
 
 impl World {
@@ -13,6 +13,7 @@ impl World {
         let disk = &self.nodes[n].disk;
         agent.seen.local.superseded = disk.superseded.is_some() || disk.fetched.is_some();
         agent.seen.local.ran_this_boot = self.nodes[n].ran_this_boot;
+        agent.seen.local.etcd = Installed { version: Reading::Fresh(self.nodes[n].version, now), ..Installed::unknown("not looked at") };
         agent.seen.local.process = Reading::Fresh(self.process(n), now);
         if self.nodes[n].disk_unproven {
             failed(&mut agent.seen.local.data, now, limit, "the data directory is not mounted");
@@ -34,8 +35,13 @@ impl World {
     fn data(&self, n: usize) -> LocalData {
         let generation = self.nodes[n].disk.generation;
         match &self.etcd.servers[n].data {
-            Some(data) => LocalData::Present(DataIdentity { cluster: Some(data.cluster), member: Some(data.member), generation }),
-            None if self.nodes[n].disk.started_in_vain => LocalData::Present(DataIdentity { cluster: None, member: None, generation }),
+            Some(data) => {
+                let (cluster, member) = (Some(data.cluster), Some(data.member));
+                LocalData::Present(DataIdentity { cluster, member, generation, version: Some(VERSION) })
+            }
+            None if self.nodes[n].disk.started_in_vain => {
+                LocalData::Present(DataIdentity { cluster: None, member: None, generation, version: None })
+            }
             None => LocalData::Empty,
         }
     }

@@ -29,7 +29,7 @@ impl AutoScaling {
 
     /// Completes an open action.
     ///
-    /// `Refused` with "No active Lifecycle Action found" means not yet, already completed, or timed out: the API has no other word
+    /// `NotOpen` means not yet, already completed, or timed out: the API has no other word
     /// for the three.
     pub async fn complete(&self, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Outcome {
         outcome(self.finish(hook, instance, result).await)

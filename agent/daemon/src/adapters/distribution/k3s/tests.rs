@@ -67,8 +67,9 @@ fn everything_that_is_set_is_told() {
 
 #[test]
 fn a_worker_is_told_nothing_of_servers_but_one_to_join_through() {
-    let text =
-        k3s("agent_token_file = \"/a\"\nalias = \"api.internal\"\n", true).configuration(&Start::Worker { server: server() }).unwrap();
+    let text = k3s("agent_token_file = \"/a\"\nalias = \"api.internal\"\n", true)
+        .configuration(&Start::Worker { server: server(), authority: None })
+        .unwrap();
     let expected = "server: \"https://10.0.0.4:6443\"\n\
         node-name: \"i-0a1\"\n\
         node-ip: \"10.0.0.5\"\n\
@@ -102,7 +103,8 @@ fn at_its_clusters_end_nothing_runs_but_etcd_for_this_machine_alone() {
 
 #[test]
 fn each_role_has_its_own_starts() {
-    let (worker, found) = (Start::Worker { server: server() }, Start::Found { generation: Generation(1), token: "t".into() });
+    let (worker, found) =
+        (Start::Worker { server: server(), authority: None }, Start::Found { generation: Generation(1), token: "t".into() });
     let join = Start::Join { generation: Generation(1), initial_cluster: vec![] };
     for (k3s, how) in [
         (k3s("", false), &worker),
@@ -224,4 +226,24 @@ fn a_restore_is_a_founders_start_with_the_token_itself() {
     let config = ["server", "--config", "/etc/rancher/k3s/config.yaml"];
     let reset = ["--cluster-reset", "--cluster-reset-restore-path=/var/lib/snapshot.db", "--etcd-s3=false"];
     assert_eq!(words, [config, reset].concat());
+}
+
+#[test]
+fn a_worker_names_the_authority_that_the_store_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    fs::write(&file, "secret\n").unwrap();
+    let settings = format!("[kubernetes]\ntoken_file = {file:?}\ndata_dir = {:?}\n", dir.path());
+    let worker = K3s::new(Settings::parse(&settings).unwrap().kubernetes, k3s("", true).node);
+    let hash: AuthorityHash = "ab".repeat(32).parse().unwrap();
+    let told = |authority| worker.configuration(&Start::Worker { server: server(), authority }).unwrap();
+    let pinned = told(Some(hash));
+    assert!(pinned.contains(&format!("token: \"K10{hash}::node:secret\"\n")) && !pinned.contains("token-file"), "{pinned}");
+    assert!(told(None).contains("token-file:") && !told(None).contains("secret"));
+    assert_eq!((worker.pinned(), worker.authority().unwrap()), (None, None));
+    fs::write(&file, format!("K10{hash}::node:secret\n")).unwrap();
+    assert_eq!(worker.pinned(), Some(hash));
+    fs::create_dir(dir.path().join("server")).unwrap();
+    fs::write(dir.path().join("server/token"), format!("K10{hash}::server:secret\n")).unwrap();
+    assert_eq!(worker.authority().unwrap(), Some(hash), "as k3s writes it on its servers");
 }

@@ -4,10 +4,13 @@ use super::meta::Meta;
 use super::order::Order;
 use super::page::{Kind, Page};
 use super::source::{Ranges, u64_at};
-use super::{BackendError, Compaction, Flaw, KEY, META, revision};
+use super::{BackendError, CLUSTER, Compaction, Flaw, KEY, META, revision};
 
 /// A branch of the smallest pages has dozens of entries: even a file of many TiB has no more levels than a dozen.
 pub(super) const DEPTH: usize = 32;
+
+/// No version is longer.
+const LONGEST_VERSION: u64 = 64;
 
 /// An open database.
 #[derive(Debug)]
@@ -74,6 +77,20 @@ impl<'a, R: Ranges> Database<'a, R> {
         let scheduled = self.noted(b"scheduledCompactRev").await?;
         let finished = self.noted(b"finishedCompactRev").await?;
         Ok(Compaction { scheduled, finished })
+    }
+
+    /// What the bucket `cluster` says of its version.
+    pub(super) async fn cluster_version(&mut self) -> Result<Option<String>, BackendError> {
+        const NAME: &[u8] = b"clusterVersion";
+        let root = match self.bucket(CLUSTER).await {
+            Err(BackendError::NoBucket { .. }) => return Ok(None),
+            root => root?,
+        };
+        let mut leaf = self.descend(root, Way::To(NAME)).await?;
+        let Some(index) = self.find(&mut leaf, NAME).await? else { return Ok(None) };
+        let Some(entry) = leaf.entries.get(index).copied().filter(|entry| entry.value_len() <= LONGEST_VERSION) else { return Ok(None) };
+        let value = leaf.value(self.source, &entry, 0).await?;
+        Ok(Some(String::from_utf8_lossy(&value).into_owned()))
     }
 
     async fn noted(&mut self, name: &[u8]) -> Result<u64, BackendError> {

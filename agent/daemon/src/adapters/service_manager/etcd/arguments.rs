@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use quorate_core::plan::{Start, client_url, peer_url};
 
-use super::{EtcdVersion, MemberSpec};
+use quorate_core::etcd_version::EtcdVersion;
+
+use super::MemberSpec;
 use crate::adapters::service_manager::ServiceError;
 
 /// The URL on which a founder serves clients, and nobody else reaches it.
@@ -61,7 +63,8 @@ fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Result<Vec<St
     Ok(all)
 }
 
-fn habits(version: EtcdVersion) -> Vec<String> {
+/// The flags that the agent gives in each start, whoever the member is.
+pub(super) fn habits(version: EtcdVersion) -> Vec<String> {
     let mut all = vec!["--strict-reconfig-check=true", "--logger=zap", "--log-level=warn", "--log-outputs=stderr"];
     // Refuses to start on data that differs from the peers'. 3.6 made it a feature gate, and 3.7 dropped the old name.
     all.push(if version < (EtcdVersion { major: 3, minor: 6 }) {
@@ -118,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_joiner_starts_with_the_list_that_it_was_given() {
-        let initial_cluster = vec![("i-0".to_owned(), "http://10.0.0.4:2380".into()), ("i-1".to_owned(), "http://10.0.0.5:2380".into())];
+        let initial_cluster =
+            vec![("i-0".to_owned(), "http://10.0.0.4:2380".parse().unwrap()), ("i-1".to_owned(), "http://10.0.0.5:2380".parse().unwrap())];
         let line = line(&Start::Join { generation: Generation(1), initial_cluster }, V34, None);
         assert!(has(&line, "--initial-cluster=i-0=http://10.0.0.4:2380,i-1=http://10.0.0.5:2380"), "{line:?}");
         assert!(has(&line, "--initial-cluster-state=existing"));
@@ -140,7 +144,7 @@ mod tests {
     #[test]
     fn a_distributions_start_is_none_of_etcds() {
         let (generation, server) = (Generation(1), "10.0.0.4".parse().unwrap());
-        for how in [Start::JoinServer { generation, server }, Start::Worker { server }] {
+        for how in [Start::JoinServer { generation, server }, Start::Worker { server, authority: None }] {
             assert!(matches!(arguments(&spec(), &how, V34, None), Err(ServiceError::Unfit { program: "etcd", .. })), "{how:?}");
         }
     }

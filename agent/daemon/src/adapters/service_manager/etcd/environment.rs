@@ -22,6 +22,16 @@ pub(super) fn render(flags: &[OsString], further: &BTreeMap<String, String>, fix
     })
 }
 
+/// What etcd refuses to start with: a variable of a flag that it is given as well (etcd `pkg/flags.SetFlagsFromEnv`). It tells so only when it starts.
+pub(super) fn shadowed(flags: &[OsString], further: &BTreeMap<String, String>) -> Option<String> {
+    flags.iter().find_map(|flag| {
+        let flag = flag.to_string_lossy();
+        let name = flag.split_once('=').map_or(&*flag, |(name, _)| name).to_owned();
+        let variable = variable(&name);
+        further.contains_key(&variable).then(|| format!("etcd.env sets {variable}, and {name} is given as well: it takes one of them"))
+    })
+}
+
 /// Whether the file tells etcd to serve clients at this URL alone.
 pub(super) fn listens_for_clients_on(text: &str, url: &str) -> bool {
     let line = format!("{}={}", variable("listen-client-urls"), quoted(url));
@@ -60,6 +70,15 @@ mod tests {
             "# Written by quorate before each start of etcd.\nETCD_INITIAL_CLUSTER=i-1=http://10.0.0.5:2380\nETCD_NAME=i-2\n\
              ETCD_STRICT_RECONFIG_CHECK=true\nGOGC=50\n"
         );
+    }
+
+    #[test]
+    fn a_variable_beside_its_flag_is_found() {
+        let flags = ["--log-level=warn".into(), "--strict-reconfig-check".into()];
+        let env = |name: &str| BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+        assert!(shadowed(&flags, &env("ETCD_LOG_LEVEL")).unwrap().contains("--log-level"));
+        assert!(shadowed(&flags, &env("ETCD_STRICT_RECONFIG_CHECK")).is_some());
+        assert_eq!(shadowed(&flags, &env("ETCD_QUOTA_BACKEND_BYTES")), None);
     }
 
     #[test]

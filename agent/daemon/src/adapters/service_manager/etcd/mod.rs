@@ -3,6 +3,7 @@
 
 mod arguments;
 mod environment;
+mod ports;
 mod process;
 mod version;
 
@@ -14,12 +15,15 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use quorate_core::ids::InstanceId;
 use quorate_core::plan::Start;
-use tokio::sync::OnceCell;
+use std::sync::{Mutex, PoisonError};
 
-use super::{Program, ServiceError, read};
+use quorate_core::etcd_version::EtcdVersion;
+use quorate_core::observation::TakenPort;
+use quorate_core::time::Timestamp;
+
+use super::{Given, Preflight, Program, ServiceError, read};
 use crate::adapters::host::{DataDir, atomic};
 pub use process::{CommandLine, started};
-pub use version::EtcdVersion;
 
 /// What of a member stays the same from start to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,22 +49,67 @@ pub struct EtcdServer {
     /// `EnvironmentFile=` of its unit.
     environment_file: PathBuf,
     spec: MemberSpec,
-    version: OnceCell<EtcdVersion>,
+    /// What the binary said when it was asked last.
+    asked: Mutex<Option<version::Asked>>,
 }
 
 impl EtcdServer {
     /// `binary` as a member like this. For a unit, its flags are written to `etcd.env` in `run_dir`.
     #[must_use]
     pub fn new(binary: PathBuf, run_dir: &Path, spec: MemberSpec) -> Self {
-        Self { binary, environment_file: run_dir.join("etcd.env"), spec, version: OnceCell::new() }
+        Self { binary, environment_file: run_dir.join("etcd.env"), spec, asked: Mutex::default() }
     }
 
-    async fn flags(&self, how: &Start) -> Result<Vec<OsString>, ServiceError> {
-        let version = *self.version.get_or_try_init(|| EtcdVersion::ask(&self.binary)).await?;
+    /// The flags for a start, tried just before it: the binary may have been replaced since it was asked last.
+    async fn flags(&self, how: &Start, given: Given) -> Result<Vec<OsString>, ServiceError> {
+        let version = version::ask(&self.binary).await?;
         atomic::create_private_dir(&self.spec.data_dir)?;
         let token = DataDir::new(&self.spec.data_dir).label()?.and_then(|label| label.token);
-        arguments::arguments(&self.spec, how, version, token.as_deref())
+        let flags = arguments::arguments(&self.spec, how, version, token.as_deref())?;
+        match refusal(&self.binary, &flags, &self.spec.environment, given).await? {
+            Some(says) => Err(ServiceError::FlagRefused { binary: self.binary.clone(), says }),
+            None => Ok(flags),
+        }
     }
+
+    async fn ask(&self, given: Given) -> Result<Preflight, ServiceError> {
+        let version = version::ask(&self.binary).await?;
+        let flags = arguments::arguments(&self.spec, &ANY_START, version, None)?;
+        let flag_refused = refusal(&self.binary, &flags, &self.spec.environment, given).await?;
+        Ok(Preflight { version, flag_refused })
+    }
+}
+
+/// Every start gives the same flags, with other values.
+const ANY_START: Start = Start::Resume { loopback_only: false, server: None };
+
+/// Why etcd would not start with these flags.
+async fn refusal(
+    binary: &Path,
+    flags: &[OsString],
+    environment: &BTreeMap<String, String>,
+    given: Given,
+) -> Result<Option<String>, ServiceError> {
+    Ok(match version::try_flags(binary, flags).await? {
+        version::Tried::Invalid(says) => Some(says),
+        version::Tried::Unknown(says) => Some(says).filter(|_| given == Given::AsArguments),
+        version::Tried::Takes(_) if given == Given::AsArguments => environment::shadowed(flags, environment),
+        version::Tried::Takes(_) => None,
+    })
+}
+
+/// Tries the operator's own flags and environment, as `quorate check` does: the version of `binary`, and what it refuses.
+///
+/// # Errors
+/// The binary is not there, or is no etcd.
+pub async fn try_settings(
+    binary: &Path,
+    flags: &[String],
+    environment: &BTreeMap<String, String>,
+) -> Result<(EtcdVersion, Option<String>), ServiceError> {
+    let version = version::ask(binary).await?;
+    let all: Vec<OsString> = arguments::habits(version).iter().chain(flags).map(OsString::from).collect();
+    Ok((version, refusal(binary, &all, environment, Given::AsArguments).await?))
 }
 
 #[async_trait]
@@ -81,12 +130,28 @@ impl Program for EtcdServer {
         &self.spec.environment
     }
 
+    async fn preflight(&self, given: Given, now: Timestamp) -> Option<Result<Preflight, ServiceError>> {
+        let stamp = version::stamp(&self.binary);
+        let known = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let good = known().as_ref().filter(|asked| asked.is_good(stamp, now)).map(|asked| asked.answer.clone());
+        if let Some(answer) = good {
+            return Some(Ok(answer));
+        }
+        let answer = self.ask(given).await;
+        *known() = answer.as_ref().ok().map(|answer| version::Asked::of(stamp, now, answer.clone()));
+        Some(answer)
+    }
+
+    fn taken_ports(&self) -> Vec<TakenPort> {
+        ports::taken(&self.spec)
+    }
+
     async fn for_child(&self, how: &Start) -> Result<Vec<OsString>, ServiceError> {
-        self.flags(how).await
+        self.flags(how, Given::AsArguments).await
     }
 
     async fn for_unit(&self, how: &Start) -> Result<(), ServiceError> {
-        let text = environment::render(&self.flags(how).await?, &self.spec.environment, super::UNSUPPORTED_ARCH);
+        let text = environment::render(&self.flags(how, Given::AsEnvironment).await?, &self.spec.environment, super::UNSUPPORTED_ARCH);
         Ok(atomic::write(&self.environment_file, text.as_bytes())?)
     }
 

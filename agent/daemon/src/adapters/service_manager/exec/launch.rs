@@ -17,7 +17,7 @@ use super::proc::ProcessId;
 use super::record::Record;
 use super::{Exec, Known, Running};
 use crate::adapters::host::{HostError, atomic};
-use crate::adapters::service_manager::{ServiceError, clean_environment};
+use crate::adapters::service_manager::{ServiceError, clean_environment, ended};
 
 /// At a start, a longer log is put away as `<log>.old`: nothing else trims it.
 const LOG_LIMIT: u64 = 16 << 20;
@@ -73,7 +73,8 @@ fn register(exec: &Exec, how: &Start, child: Child) -> Result<(), ServiceError> 
         return Ok(());
     };
     let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. } | Start::Alone);
-    *exec.known() = Known { searched: true, running: Some(Running { id, since: exec.clock.now(), loopback_only }), last_exit: None };
+    *exec.known() =
+        Known { searched: true, running: Some(Running { id, since: exec.clock.now(), loopback_only }), last_exit: None, ended: None };
     watch(exec, child);
     Record::new(id, exec.program.data_dir())?.write(&exec.record())
 }
@@ -90,7 +91,9 @@ fn watch(exec: &Exec, mut child: Child) {
         let is_current = known.running.as_ref().is_none_or(|r| u32::try_from(r.id.pid).ok() == pid);
         if is_current {
             known.running = None;
-            known.last_exit = Some(format!("{status} at {at:.0}; its last line: {}", last_line(&log)));
+            let end = tail(&log);
+            known.ended = ended::cause(&end);
+            known.last_exit = Some(format!("{status} at {at:.0}; its last line: {}", last_line_of(&end)));
         }
     });
 }
@@ -105,6 +108,10 @@ fn open_log(path: &Path) -> Result<File, ServiceError> {
 
 /// What it said last is most often why it ended.
 fn last_line(path: &Path) -> String {
+    last_line_of(&tail(path))
+}
+
+fn tail(path: &Path) -> String {
     const TAIL: u64 = 4096;
     let read = || -> std::io::Result<String> {
         let mut file = File::open(path)?;
@@ -114,7 +121,10 @@ fn last_line(path: &Path) -> String {
         file.take(TAIL).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let text = read().unwrap_or_default();
+    read().unwrap_or_default()
+}
+
+fn last_line_of(text: &str) -> String {
     let line = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it wrote nothing");
     line.chars().take(300).collect()
 }

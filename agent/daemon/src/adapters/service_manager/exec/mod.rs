@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_core::observation::Process;
+use quorate_core::etcd_version::StartRefusal;
+use quorate_core::observation::{Process, TakenPort};
 use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
 use rustix::process::Signal;
 
-use super::{ProcessState, Program, ServiceError, ServiceManager};
+use super::{Given, Preflight, ProcessState, Program, ServiceError, ServiceManager};
 use crate::clock::Clock;
 use proc::ProcessId;
 use record::Record;
@@ -46,6 +47,8 @@ struct Known {
     searched: bool,
     running: Option<Running>,
     last_exit: Option<String>,
+    /// What of it another start would meet again.
+    ended: Option<StartRefusal>,
 }
 
 #[derive(Clone, Debug)]
@@ -134,7 +137,16 @@ impl ServiceManager for Exec {
             None => Process::Stopped { last_exit: self.known().last_exit.clone() },
         };
         let ran_this_boot = Record::read(&self.record())?.is_some_and(|r| r.mark.holds_for(self.program.data_dir()));
-        Ok(ProcessState { process, ran_this_boot })
+        let ended = self.known().ended.filter(|_| matches!(process, Process::Stopped { .. }));
+        Ok(ProcessState { process, ran_this_boot, ended })
+    }
+
+    async fn preflight(&self, now: Timestamp) -> Option<Result<Preflight, ServiceError>> {
+        self.program.preflight(Given::AsArguments, now).await
+    }
+
+    fn taken_ports(&self) -> Vec<TakenPort> {
+        self.program.taken_ports()
     }
 
     /// Guarantees: never a second process on the same data. Under a lock on `run_dir`, all processes are searched for one first, and one

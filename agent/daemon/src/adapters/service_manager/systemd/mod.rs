@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_core::observation::Process;
+use quorate_core::observation::{Process, TakenPort};
 use quorate_core::plan::Start;
+use quorate_core::time::Timestamp;
 use rustix::process::Signal;
 
 use super::boot_mark::BootMark;
-use super::{ProcessState, Program, ServiceError, ServiceManager, remove};
+use super::{Given, Preflight, ProcessState, Program, ServiceError, ServiceManager, remove};
 use crate::adapters::host::atomic;
 use crate::clock::Clock;
 use crate::systemd::Bus;
@@ -94,7 +95,16 @@ impl ServiceManager for Systemd {
     async fn state(&self) -> Result<ProcessState, ServiceError> {
         let unit = self.units.look().await?;
         let ran_this_boot = BootMark::read(&self.paths.run_dir)?.is_some_and(|mark| mark.holds_for(self.program.data_dir()));
-        Ok(ProcessState { process: self.process(&unit)?, ran_this_boot })
+        // Its words are in the journal, which the agent does not read: flags, ports and versions are looked at before each start.
+        Ok(ProcessState { process: self.process(&unit)?, ran_this_boot, ended: None })
+    }
+
+    async fn preflight(&self, now: Timestamp) -> Option<Result<Preflight, ServiceError>> {
+        self.program.preflight(Given::AsEnvironment, now).await
+    }
+
+    fn taken_ports(&self) -> Vec<TakenPort> {
+        self.program.taken_ports()
     }
 
     /// Guarantees: never a second process on the same data, because a unit runs once.

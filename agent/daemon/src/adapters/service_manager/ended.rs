@@ -1,0 +1,46 @@
+//! Why an etcd ended, from its own last words: only what another start would meet again is told apart.
+
+use quorate_core::etcd_version::StartRefusal;
+
+/// What etcd 3.4 to 3.7 say when a cluster or the data is not of a version that goes with theirs (`cluster_util.go`, `membership/downgrade.go`, `storage/schema`).
+const VERSION: &[&str] = &[
+    "incompatible with current running cluster",
+    "invalid downgrade; server version is lower than determined cluster version",
+    "cluster cannot be downgraded to current version",
+    "\" is not supported",
+];
+
+const PORT: &str = "bind: address already in use";
+
+/// The lines at a log's end in which an end is told.
+const LINES: usize = 8;
+
+/// Why it ended, by the end of its log.
+pub(super) fn cause(log: &str) -> Option<StartRefusal> {
+    let last = || log.lines().rev().filter(|line| !line.trim().is_empty()).take(LINES);
+    if last().any(|line| line.contains(PORT)) {
+        return Some(StartRefusal::Port);
+    }
+    let plain = |line: &str| line.replace("\\\"", "\"");
+    last().any(|line| VERSION.iter().any(|text| plain(line).contains(text))).then_some(StartRefusal::Version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_and_ports_are_told_from_everything_else() {
+        let incompatible = r#"{"level":"fatal","msg":"discovery failed","error":"incompatible with current running cluster"}"#;
+        assert_eq!(cause(&format!("{incompatible}\n\n")), Some(StartRefusal::Version));
+        let unsupported = r#"{"level":"fatal","msg":"discovery failed","error":"version \"3.7.0\" is not supported"}"#;
+        assert_eq!(cause(unsupported), Some(StartRefusal::Version));
+        let port = r#"{"level":"fatal","msg":"discovery failed","error":"listen tcp 10.0.0.5:2380: bind: address already in use"}"#;
+        assert_eq!(cause(port), Some(StartRefusal::Port));
+        for other in ["", "panic: freepages: failed to get all reachable pages", "walpb: crc mismatch"] {
+            assert_eq!(cause(other), None, "{other}");
+        }
+        let long_ago = format!("{port}\n{}", "something else\n".repeat(LINES));
+        assert_eq!(cause(&long_ago), None, "of a start before");
+    }
+}

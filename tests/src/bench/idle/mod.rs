@@ -1,0 +1,133 @@
+//! The benchmark of strangers: what connections that say nothing, or never finish what they say, take from an agent.
+//!
+//! One member with its agent. Quiet and crowded rounds take turns; in a crowded one each of the agent's four listeners has its strangers, from many addresses.
+//! How long the agent's looks take is its own word, from `/metrics`; its memory is the kernel's.
+
+pub mod crowd;
+mod figures;
+mod gauge;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use quorate_core::ids::InstanceId;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::time::{interval, sleep};
+
+use super::{HOOK, START, memory};
+use crate::demo::timeline::Timeline;
+use crate::lab::{AgentSettings, Lab, LabOptions, binaries};
+use crowd::{Crowd, Door};
+use figures::{Figures, Round};
+use gauge::Gauge;
+
+const CLUSTER: &str = "bench";
+/// Of the agent: enough looks in one round.
+const CYCLE_S: f64 = 0.25;
+/// What systemd gives a service that does not say how many descriptors it needs.
+const OF_AN_AGENT: u64 = 1024;
+/// Until the agent is at rest, and until strangers are in place or gone.
+const REST: Duration = Duration::from_secs(3);
+/// Between two questions that a genuine caller asks.
+const ASK: Duration = Duration::from_millis(500);
+
+/// What the benchmark is run with.
+#[derive(Clone, Debug)]
+pub struct IdleOptions {
+    /// Connections that say nothing, to each listener.
+    pub idle: usize,
+    /// Connections whose request never comes to its end, to each listener.
+    pub slow: usize,
+    /// Rounds, quiet and crowded each.
+    pub rounds: u8,
+    /// How long one takes.
+    pub seconds: u64,
+    /// etcd.
+    pub etcd: Option<PathBuf>,
+    /// Where the figures go as JSON.
+    pub json: Option<PathBuf>,
+}
+
+struct Scene {
+    lab: Lab,
+    instance: InstanceId,
+    gauge: Gauge,
+    doors: Vec<Door>,
+}
+
+/// Runs the benchmark; says whether what is promised held.
+///
+/// # Errors
+/// It could not be run to its end.
+pub async fn run(options: IdleOptions) -> anyhow::Result<bool> {
+    let timeline = Timeline::begin(false);
+    let etcd = binaries::etcd(options.etcd.as_deref())?;
+    let all = getrlimit(Resource::Nofile).maximum;
+    descriptors(Some(OF_AN_AGENT))?;
+    let scene = scene(&etcd).await?;
+    timeline.tell(format_args!("one member of etcd {} serves, with its agent", binaries::etcd_version(&etcd).await?));
+    descriptors(all)?;
+    sleep(REST).await;
+    let pid = scene.lab.agent_process(&scene.instance).context("no agent runs")?.pid;
+    memory::forget_peak(pid)?;
+    let before_kib = memory::now(pid)?;
+    let (mut quiet, mut crowded) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds {
+        quiet.push(round(&scene, &options).await?);
+        let crowd = Crowd::gather(&scene.doors, options.idle, options.slow).await;
+        sleep(REST).await;
+        crowded.push(round(&scene, &options).await?);
+        timeline.tell(format_args!(
+            "quiet {}, crowded {}; {} of the strangers are still connected",
+            quiet[quiet.len() - 1],
+            crowded[crowded.len() - 1],
+            crowd.open()
+        ));
+        drop(crowd);
+        sleep(REST).await;
+    }
+    let figures = Figures::of(&options, quiet, crowded, before_kib, memory::peak(pid)?);
+    print!("{}", figures.table());
+    if let Some(path) = &options.json {
+        let text = serde_json::to_string_pretty(&figures)? + "\n";
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(figures.held)
+}
+
+async fn scene(etcd: &Path) -> anyhow::Result<Scene> {
+    let settings = AgentSettings::defaults().number("timing.cycle_s", CYCLE_S);
+    let lab = Lab::start(LabOptions { settings, ..LabOptions::new(Some(etcd))? }).await?;
+    let group = lab.create_group(lab.group("etcd", CLUSTER, 1, HOOK))?;
+    lab.until_in_service(&group, 1, START).await?;
+    lab.until_whole(&group, 1, START).await?;
+    let live = lab.live(&group);
+    ensure!(live.len() == 1, "{live:?} are there, and not one");
+    let instance = live[0].clone();
+    let (address, socket) = (lab.address(&instance)?, lab.disk(&instance).join("run/quorate.sock"));
+    let (gauge, doors) = (Gauge::new(address, &socket)?, Door::all(address, socket));
+    Ok(Scene { lab, instance, gauge, doors })
+}
+
+/// How many this process may have open from now on, and what it starts.
+fn descriptors(current: Option<u64>) -> anyhow::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).context("cannot set the limit of descriptors")
+}
+
+/// What an agent does meanwhile, and whether genuine callers are answered.
+async fn round(scene: &Scene, options: &IdleOptions) -> anyhow::Result<Round> {
+    let before = scene.gauge.looks().await;
+    let (mut ticks, mut round) = (interval(ASK), Round::default());
+    let until = tokio::time::Instant::now() + Duration::from_secs(options.seconds);
+    while tokio::time::Instant::now() < until {
+        ticks.tick().await;
+        round.take(scene.gauge.ask().await);
+    }
+    round.looks = match (before, scene.gauge.looks().await) {
+        (Some(before), Some(after)) => Some(after.since(before)),
+        _ => None,
+    };
+    Ok(round)
+}

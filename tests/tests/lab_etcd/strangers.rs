@@ -1,0 +1,58 @@
+//! Somebody who may write to etcd lists a member that is no instance's.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use quorate_core::ids::InstanceId;
+use quorate_lab::lab::etcd;
+
+use super::group::{Group, LIMIT};
+
+/// What etcd takes for a peer's address, and no file, shell or agent is to see.
+const ODD: &str = "http://db's;$HOME:2380";
+
+/// It votes, so that it counts; nobody dials it or writes it down, an operator is told, and what he is told to do helps.
+#[tokio::test]
+async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let first = group.live()[0].clone();
+    let mut client = etcd::client(group.lab.address(&first)?, Duration::from_secs(5)).await?;
+    let added = client.member_add([ODD], None).await?;
+    let id = added.member().context("etcd names no member")?.id();
+
+    for instance in group.live() {
+        let told = || async {
+            let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
+            let says = status["says"].as_str().unwrap_or_default().to_owned();
+            let names = says.contains(&format!("member stranger {ODD} ({id:x}) is no instance's of this cluster"));
+            if names && status["needs_operator"] == true { Ok(status) } else { Err(says) }
+        };
+        let status = group.lab.until(LIMIT, "the agent to tell of the stranger", told).await?;
+        let line = status["members"].as_array().into_iter().flatten().find(|line| line["member"] == format!("{id:x}"));
+        let line = line.with_context(|| format!("status leaves it out: {status:#}"))?;
+        assert!(line["kind"] == "voter" && line["health"] == "no_answer", "{line:#}");
+        let written = written(&group, &instance)?;
+        assert!(!written.contains("db's") && written.matches("http://127.").count() == 6, "{written}");
+    }
+    // A joiner would have to tell its etcd of that address.
+    group.resize(4)?;
+    let waits = || async {
+        for instance in group.live() {
+            let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
+            if status["says"].as_str().is_some_and(|says| says.starts_with("waits until member stranger")) {
+                return Ok(());
+            }
+        }
+        Err("nobody waits for it to go".to_owned())
+    };
+    group.lab.until(LIMIT, "the new instance to wait", waits).await?;
+    client.member_remove(id).await?;
+    group.settled(4, None).await
+}
+
+fn written(group: &Group, instance: &InstanceId) -> anyhow::Result<String> {
+    let published = group.lab.store(super::group::CLUSTER).join(super::group::CLUSTER).join("published/endpoints.json");
+    let published = std::fs::read_to_string(published).unwrap_or_default();
+    assert!(!published.contains("db's"), "{published}");
+    Ok(std::fs::read_to_string(group.lab.disk(instance).join("run/endpoints.env"))?)
+}
