@@ -126,10 +126,10 @@ impl Node {
         let list = seed.word().await.membership.members;
         let name = |m: &quorate_core::observation::Member| match &m.name {
             Some(name) => name.to_string(),
-            None if *m.peer_url == *self.peer_url() => self.me.to_string(),
+            None if m.peer_url == peer_url(self.address) => self.me.to_string(),
             None => m.id.to_string(),
         };
-        let initial_cluster = list.iter().map(|m| (name(m), m.peer_url.clone())).collect();
+        let initial_cluster = list.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
         self.data.prepare(&self.label(1, None)).unwrap();
         self.exec.start(&Start::Join { generation: Generation(1), initial_cluster }).await.unwrap();
     }

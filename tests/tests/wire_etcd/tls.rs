@@ -90,7 +90,7 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
     let Some(etcd) = etcd_binary("a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_change") else { return };
     let (data, shown) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (address, authority) = (IpAddr::from([127, 77, 60, 1]), Authority::new("etcd-server"));
-    let (url, me) = (Role::ControlPlane.client_url(address), InstanceId::new("i-0a1"));
+    let (url, me) = (Role::ControlPlane.client_url(address).to_string(), InstanceId::new("i-0a1"));
     let agent = Etcd::of_distribution(files(shown.path()), Duration::from_secs(5), Clock::start());
 
     let error = agent.status(&url).await.unwrap_err();
@@ -105,11 +105,11 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
 
     assert_eq!(agent.acquire(&url, &me, "join", Duration::from_secs(20)).await, Outcome::Done);
     let peer = Role::ControlPlane.peer_url([127, 77, 60, 2].into());
-    let added = eventually("a learner", async || Some(agent.add_learner(&url, &peer).await).filter(|o| *o == Outcome::Done)).await;
+    let added = eventually("a learner", async || Some(agent.add_learner(&url, &peer.to_string()).await).filter(|o| *o == Outcome::Done)).await;
     assert_eq!(added, Outcome::Done);
     let list = agent.local_list(&url).await.unwrap();
     let learner = list.iter().find(|member| member.learner).unwrap();
-    assert_eq!(*learner.peer_url, *peer);
+    assert_eq!(learner.peer_url, peer);
     assert_eq!(agent.remove(&url, learner.id).await, Outcome::Done);
     assert_eq!(agent.release(&url, &me).await, Outcome::Done);
 

@@ -68,7 +68,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
         Step::ClearPause { .. } => must(f.wants_no_pause(), "no operator wants the pause to end"),
         Step::Node(_) => Err("an etcd member has no Kubernetes node"),
         Step::DeregisterTarget { group } => {
-            must(group.as_str() == "a", "the operator named another target group")?;
+            must(group.as_str() == "arn:a", "the operator named another target group")?;
             must(f.is_leaving() && f.instance_goes(), "the instance stays")
         }
         Step::TakeSnapshot(order) => snapshots::take(&f, order),

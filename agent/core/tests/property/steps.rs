@@ -29,7 +29,7 @@ pub(crate) fn thinkable(w: &World) -> Vec<Step> {
     let via = via();
     let mut all = vec![Step::DropSuperseded, Step::ReportUnhealthy, Step::ForgetOrder, Step::PutDataAside { why: "left" }];
     all.push(Step::ClearPause { via: via.clone() });
-    all.extend(["a", "b"].map(|group| Step::DeregisterTarget { group: group.into() }));
+    all.extend(["arn:a", "arn:b"].map(|group| Step::DeregisterTarget { group: group.into() }));
     all.extend([0, 1].map(|life| Step::SetPause { via: via.clone(), pause: super::world::pause(life) }));
     all.extend(REASONS.iter().map(|reason| Step::StopMember(*reason)));
     for index in 0..NAMES.len() {

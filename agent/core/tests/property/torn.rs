@@ -46,7 +46,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     w.policy.recovery = *dice.pick(&[Recovery::Safe, Recovery::Safe, Recovery::Any, Recovery::Halt]);
     w.policy.on_failed_leave = if dice.one_in(5) { OnFailedLeave::Abandon } else { OnFailedLeave::Continue };
     w.policy.max_voters = *dice.pick(&[7, 3, 2, 1]);
-    w.policy.target_groups = vec!["a".into()];
+    w.policy.target_groups = vec!["arn:a".into()];
     records::store(&mut w, &plot, dice);
     cloud::cloud(&mut w, &plot, dice);
     local(&mut w, &plot, dice);
