@@ -3,6 +3,7 @@
 //! A reading that fails once is nothing: it is asked again. One that stays unreadable keeps the node from seeing something, and somebody has to know.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
@@ -176,8 +177,8 @@ impl Sources {
         let mut changes: Vec<Change> = readable.iter().map(|(source, since)| Change::Readable(*source, now.since(*since))).collect();
         self.told.retain(|source, _| !readable.iter().any(|(of, _)| of == source));
         for one in unreadable {
-            if !self.told.contains_key(&one.source) {
-                self.told.insert(one.source, one.since);
+            if let Entry::Vacant(untold) = self.told.entry(one.source) {
+                untold.insert(one.since);
                 changes.push(Change::Unreadable(one));
             }
         }

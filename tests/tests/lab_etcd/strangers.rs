@@ -17,7 +17,9 @@ async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
     let first = group.live()[0].clone();
     let mut client = etcd::client(group.lab.address(&first)?, Duration::from_secs(5)).await?;
-    let added = client.member_add([ODD], None).await?;
+    // etcd refuses it while its voters have not been connected for five seconds.
+    let add = || async { client.clone().member_add([ODD], None).await.map_err(|error| error.to_string()) };
+    let added = group.lab.until(LIMIT, "etcd to add the stranger", add).await?;
     let id = added.member().context("etcd names no member")?.id();
 
     for instance in group.live() {

@@ -46,6 +46,7 @@ async fn settled(group: &Group, serving: usize, spares: usize) -> anyhow::Result
     Ok(group.lab.lists().await.into_iter().map(|(instance, view)| (instance, view.member)).collect())
 }
 
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 fn the_one_that_went(before: &BTreeMap<InstanceId, MemberId>, after: &BTreeMap<InstanceId, MemberId>) -> InstanceId {
     before.keys().find(|instance| !after.contains_key(*instance)).cloned().unwrap()
 }

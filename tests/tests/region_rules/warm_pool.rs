@@ -19,7 +19,8 @@ fn run(world: &mut World, seconds: u64) {
 }
 
 fn switch_off(world: &mut World, known: usize) {
-    for event in world.events[known..].to_vec() {
+    let events = world.events[known..].to_vec();
+    for event in events {
         if let Event::Shutdown(id) | Event::Hibernate(id) = event {
             world.region.guest_poweroff(&id, world.now);
         }

@@ -70,7 +70,10 @@ async fn a_member_is_listed_at_a_new_address() {
     let elsewhere = "http://127.77.19.9:2380";
     assert_eq!(a.etcd.update_peer_url(&a.url(), founded.member, elsewhere).await, Outcome::Done);
     let listed = a.word().await.membership;
-    assert_eq!(listed.members.iter().map(|m| (m.id, m.peer_url.to_string())).collect::<Vec<_>>(), [(founded.member, elsewhere.to_string())]);
+    assert_eq!(
+        listed.members.iter().map(|m| (m.id, m.peer_url.to_string())).collect::<Vec<_>>(),
+        [(founded.member, elsewhere.to_string())]
+    );
     let unknown = a.etcd.update_peer_url(&a.url(), quorate_core::ids::MemberId(5), elsewhere).await;
     assert!(!matches!(unknown, Outcome::Done), "{unknown:?}");
 }

@@ -105,7 +105,8 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
 
     assert_eq!(agent.acquire(&url, &me, "join", Duration::from_secs(20)).await, Outcome::Done);
     let peer = Role::ControlPlane.peer_url([127, 77, 60, 2].into());
-    let added = eventually("a learner", async || Some(agent.add_learner(&url, &peer.to_string()).await).filter(|o| *o == Outcome::Done)).await;
+    let added =
+        eventually("a learner", async || Some(agent.add_learner(&url, &peer.to_string()).await).filter(|o| *o == Outcome::Done)).await;
     assert_eq!(added, Outcome::Done);
     let list = agent.local_list(&url).await.unwrap();
     let learner = list.iter().find(|member| member.learner).unwrap();

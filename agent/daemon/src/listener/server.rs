@@ -172,7 +172,9 @@ impl Connection {
         let (answers, pulse) = (TowerToHyperService::new(router), self.pulse.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             pulse.begins();
-            from.into_iter().for_each(|from| drop(request.extensions_mut().insert(CallerAddress(from))));
+            if let Some(from) = from {
+                request.extensions_mut().insert(CallerAddress(from));
+            }
             let (answer, pulse) = (answers.call(request), pulse.clone());
             async move {
                 let answer = answer.await;

@@ -153,7 +153,9 @@ impl EtcdObserver {
         let client = self.world.etcd_versions.as_ref().ok_or("a distribution brings its own etcd")?;
         let membership = self.membership.fresh().ok_or("no quorum answers")?;
         let via = membership.get(membership.via).filter(|m| m.name.as_ref() != Some(&self.world.me.instance));
-        let url = via.map_or_else(|| own.cloned(), |member| member.client_url.map(text)).ok_or("the member that answers has no client address yet")?;
+        let url = via
+            .map_or_else(|| own.cloned(), |member| member.client_url.map(text))
+            .ok_or("the member that answers has no client address yet")?;
         client.ask(&url).await.map_err(|error| chain(&error))
     }
 

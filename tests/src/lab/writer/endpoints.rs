@@ -33,7 +33,7 @@ impl Endpoints {
     }
 
     /// All of them, the one in use first.
-    pub(super) fn from_current(&self) -> Vec<Ipv4Addr> {
+    pub(super) fn beginning_with_current(&self) -> Vec<Ipv4Addr> {
         self.with(|state| {
             let (before, from) = state.addresses.split_at(state.current.min(state.addresses.len()));
             from.iter().chain(before).copied().collect()

@@ -52,7 +52,7 @@ async fn until_acknowledged(
     let mut tries = FuturesUnordered::new();
     let mut asked = BTreeSet::new();
     loop {
-        let next = endpoints.from_current().into_iter().find(|endpoint| !asked.contains(endpoint));
+        let next = endpoints.beginning_with_current().into_iter().find(|endpoint| !asked.contains(endpoint));
         if next.is_none() && tries.is_empty() {
             return None;
         }

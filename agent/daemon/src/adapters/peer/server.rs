@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use quorate_core::observation::PeerAnswer;
 use tokio::sync::watch;
 
@@ -39,7 +39,11 @@ struct Answering {
     key: Arc<SigningKey>,
 }
 
-async fn answer(caller: Option<Extension<CallerAddress>>, State(with): State<Answering>, headers: HeaderMap) -> Result<Response, StatusCode> {
+async fn answer(
+    caller: Option<Extension<CallerAddress>>,
+    State(with): State<Answering>,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
     let given = |header| headers.get(header).and_then(|value| value.to_str().ok());
     if let Some((Extension(CallerAddress(from)), name)) = caller.zip(given(HEADER)) {
         with.callers.note(from, name);
