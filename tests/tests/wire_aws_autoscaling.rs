@@ -157,7 +157,7 @@ async fn an_action_that_is_not_open_is_refused_in_the_services_own_words() {
     let lab = Lab::with_delays(race, [hooked()]).await;
     lab.until("it waits", |region| region.instance(&lab.me).is_some_and(|it| it.lifecycle.to_string() == "Pending:Wait")).await;
     let outcome = lab.autoscaling().await.complete(&launch_hook(), &lab.me, HookResult::Continue).await;
-    let Outcome::Refused(words) = outcome else { panic!("{outcome:?}") };
+    let Outcome::NotOpen(words) = outcome else { panic!("{outcome:?}") };
     assert!(words.starts_with("ValidationError: No active Lifecycle Action found with instance ID"), "{words}");
 }
 
@@ -174,7 +174,7 @@ async fn a_completion_whose_answer_is_lost_is_unclear_and_not_sent_again() {
         assert!(matches!(outcome, Outcome::Unclear(_)), "{lost:?} gave {outcome:?}");
         assert_eq!((lab.struck(rule), lab.calls(Call::CompleteLifecycleAction), completed(&lab)), (1, 1, 1), "{lost:?}");
         let again = autoscaling.complete(&launch_hook(), &lab.me, HookResult::Continue).await;
-        assert!(matches!(again, Outcome::Refused(_)), "{again:?}");
+        assert!(matches!(again, Outcome::NotOpen(_)), "{again:?}");
     }
 }
 

@@ -49,6 +49,10 @@ impl Intercept for Whole {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        // What failed already keeps its own error: a connection that broke off is tried again, and an error of ours would not be.
+        if context.output_or_error().is_err() {
+            return Ok(());
+        }
         let response = context.response();
         let is_broken = response.status().is_success() && !response.body().bytes().is_some_and(is_whole);
         if is_broken { Err("the answer breaks off before its end".into()) } else { Ok(()) }
