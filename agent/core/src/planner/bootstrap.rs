@@ -1,7 +1,7 @@
 //! Founding a generation: the claim, the one-member start, and `established`.
 
 use crate::charter::{ListedVoter, Origin, Record, State};
-use crate::ids::{Generation, InstanceId, SnapshotKey};
+use crate::ids::{Generation, SnapshotKey};
 use crate::memory::Order;
 use crate::observation::{DataClaim, LifecycleState, Transition};
 use crate::plan::{Start, Step, StopReason};
@@ -11,8 +11,9 @@ use crate::time::Timestamp;
 
 use super::charter::successor;
 use super::decision::Decision;
+use super::objection::objector;
 use super::restore::{self, Restorable};
-use super::{hooks, no_word, ordered, serve};
+use super::{hooks, ordered, serve};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     found_what_i_claimed(s)
@@ -49,9 +50,9 @@ fn found_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
 }
 
 fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Decision {
-    if let Some((who, why)) = objector(s, record.number, Some(claimed_at)) {
-        let says = format!("claimed generation {}; before it starts, {who} {why}", record.generation);
-        return Decision::wait(Phase::Founding, says).again_in(s.policy.retry / 4);
+    if let Some(objection) = objector(s, record.number, Some(claimed_at)) {
+        let says = format!("claimed generation {}; before it starts, {objection}", record.generation);
+        return objection.holds_up(Phase::Founding, says).again_in(s.policy.retry / 4);
     }
     if s.memory.waits("start", s.now) {
         return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
@@ -122,9 +123,9 @@ fn before_it_gives_up(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
     if s.memory.refused_snapshots.contains_key(key) || !ordered::gives_up_data(s) {
         return None;
     }
-    if let Some((who, why)) = objector(s, record.number, Some(claimed_at)) {
-        let says = format!("claimed generation {}; before it gives up its own data, {who} {why}", record.generation);
-        return Some(Some(Decision::wait(Phase::Founding, says).again_in(s.policy.retry / 4)));
+    if let Some(objection) = objector(s, record.number, Some(claimed_at)) {
+        let says = format!("claimed generation {}; before it gives up its own data, {objection}", record.generation);
+        return Some(Some(objection.holds_up(Phase::Founding, says).again_in(s.policy.retry / 4)));
     }
     Some(restore::fetch(s, key, Phase::Founding).err())
 }
@@ -258,8 +259,8 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
     if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
         return Some(Decision::halt(Phase::Halted, serve::NOT_OURS));
     }
-    if let Err(why) = ready_to_claim(s, &claimable) {
-        return Some(Decision::wait(Phase::Waiting, why).again_in(s.policy.retry));
+    if let Err(wait) = ready_to_claim(s, &claimable) {
+        return Some(wait.again_in(s.policy.retry));
     }
     if let Some(unseen) = unseen_by_tag(s, &claimable) {
         return Some(unseen);
@@ -356,19 +357,23 @@ fn unseen_by_tag(s: &Situation<'_>, claimable: &Claimable) -> Option<Decision> {
 /// So many hurried pauses are allowed for the lag: a minute.
 const TAG_LAG: u32 = 12;
 
-fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), String> {
+fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), Decision> {
+    let wait = |why: String| Decision::wait(Phase::Waiting, why);
     if !s.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(s.me())) {
-        return Err("waits until its own group lists this instance".to_owned());
+        return Err(wait("waits until its own group lists this instance".to_owned()));
     }
-    launch_is_settled(s)?;
+    launch_is_settled(s).map_err(wait)?;
     let number = if s.order() == Some(Order::RecoverFresh) { u64::MAX } else { s.record().map_or(0, |r| r.number) };
-    if let Some((who, why)) = objector(s, number, None) {
-        return Err(format!("does not found a cluster: {who} {why}"));
+    if let Some(objection) = objector(s, number, None) {
+        let says = format!("does not found a cluster: {objection}");
+        return Err(objection.holds_up(Phase::Waiting, says));
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     let unsigned = !s.policy.network_trusted || s.others().iter().any(|id| s.word_of(id) == Some(Word::Unsigned));
     if rests_on_answers && !claimable.unsigned_will_do && unsigned {
-        return Err("does not found a cluster on unsigned answers: without TLS only an operator may (`quorate bootstrap`)".to_owned());
+        return Err(wait(
+            "does not found a cluster on unsigned answers: without TLS only an operator may (`quorate bootstrap`)".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -385,37 +390,6 @@ fn launch_is_settled(s: &Situation<'_>) -> Result<(), String> {
     }
     let unproven = hooks::open(s, Transition::Launching).any(|h| s.memory.beats.get(&h.hook).is_none_or(|b| b.accepted.is_none()));
     if unproven { Err("waits until a heartbeat for its launch hook has been accepted".to_owned()) } else { Ok(()) }
-}
-
-/// The first instance that does not consent: silence is never consent.
-pub(super) fn objector(s: &Situation<'_>, number: u64, since: Option<Timestamp>) -> Option<(InstanceId, String)> {
-    s.others().into_iter().find_map(|id| objection(s, &id, number, since).map(|why| (id, why)))
-}
-
-fn objection(s: &Situation<'_>, id: &InstanceId, number: u64, since: Option<Timestamp>) -> Option<String> {
-    if s.is_gone(id) {
-        return None;
-    }
-    let Some(answer) = s.peer(id) else { return Some("has not answered, and EC2 does not say that it has ended".to_owned()) };
-    if since.is_some_and(|moment| !s.heard_since(id, moment)) {
-        return Some("has not been asked again yet".to_owned());
-    }
-    if let Some(cluster) = answer.quorum {
-        return Some(format!("sees a quorum of etcd cluster {cluster}"));
-    }
-    if let Some(why) = no_word::why(s, id).filter(|_| !no_word::is_covered_by_order(s)) {
-        return Some(why);
-    }
-    let differs = |r: &Record| s.record().is_some_and(|ours| ours.number == r.number && ours != r);
-    if let Some(record) = answer.record.as_ref().filter(|r| r.number > number || (r.number == number && differs(r))) {
-        return Some(format!("remembers {record}, which the store does not show"));
-    }
-    match &answer.data {
-        DataClaim::None => None,
-        DataClaim::Unknown => Some("does not know yet whether it holds data".to_owned()),
-        claim if counts(s, claim) => Some("holds data of this cluster".to_owned()),
-        DataClaim::Holds { .. } => None,
-    }
 }
 
 /// Whether data counts: not that of a generation older than the highest established one, and not a copy that never became a voter's.

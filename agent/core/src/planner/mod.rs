@@ -15,6 +15,7 @@ mod moved_volume;
 mod no_quorum;
 mod no_word;
 mod node;
+mod objection;
 mod ordered;
 mod pause;
 mod prune;

@@ -20,11 +20,6 @@ pub(super) fn why(s: &Situation<'_>, id: &InstanceId) -> Option<String> {
     }
 }
 
-/// An operator has to look at this instance.
-pub(super) fn is_under_another_key(s: &Situation<'_>, id: &InstanceId) -> bool {
-    s.word_of(id) == Some(Word::UnderAnotherKey)
-}
-
 /// An operator's order takes answers as they are.
 pub(super) fn is_covered_by_order(s: &Situation<'_>) -> bool {
     match s.order() {

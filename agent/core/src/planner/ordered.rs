@@ -14,6 +14,7 @@ use crate::situation::Situation;
 
 use super::bootstrap;
 use super::decision::Decision;
+use super::objection::dissenter;
 use super::recover::{self, is_cut_out, too_few_are_left};
 use super::restore::{self, Restorable};
 
@@ -73,8 +74,8 @@ pub(super) fn survivor(s: &Situation<'_>) -> Option<Decision> {
     if let Err(why) = may_go_on(s, record, although_they_differ) {
         return Some(halt(why));
     }
-    if let Some((who, why)) = recover::dissenter(s, record, None) {
-        return Some(halt(format!("{who} {why}")));
+    if let Some(objection) = dissenter(s, record, None) {
+        return Some(halt(objection.to_string()));
     }
     if let Some(cut_out) = is_cut_out(s) {
         return Some(cut_out);

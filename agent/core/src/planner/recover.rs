@@ -10,13 +10,13 @@ use crate::quorum;
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::{Situation, Word};
-use crate::time::Timestamp;
 
-use super::bootstrap::{WITHOUT_A_STORE, counts, objector};
+use super::bootstrap::WITHOUT_A_STORE;
 use super::charter::successor;
 use super::decision::Decision;
+use super::objection::{dissenter, objector};
 use super::restore::{self, Restorable};
-use super::{any, no_word, ordered};
+use super::{any, ordered};
 
 pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
     if s.order() == Some(Order::RecoverFresh) || ordered::snapshot_wanted(s).is_some() {
@@ -38,9 +38,9 @@ fn restore_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map_or(s.memory.started, |(_, at)| at);
-    if let Some((who, why)) = dissenter(s, record, Some(claimed_at)) {
-        let says = format!("claimed the recovery; before it restores its data, {who} {why}");
-        return Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry));
+    if let Some(objection) = dissenter(s, record, Some(claimed_at)) {
+        let says = format!("claimed the recovery; before it restores its data, {objection}");
+        return Some(objection.holds_up(Phase::Recovering, says).again_in(s.policy.retry));
     }
     if s.memory.waits("restore", s.now) {
         let why = s.memory.last_trouble.clone().unwrap_or_default();
@@ -201,7 +201,7 @@ pub(super) fn too_few_are_left(s: &Situation<'_>, record: &Record) -> bool {
     quorum::lost(record.voters.len(), left_of(s, record))
 }
 
-fn left_of(s: &Situation<'_>, record: &Record) -> usize {
+pub(super) fn left_of(s: &Situation<'_>, record: &Record) -> usize {
     left(s, record).count()
 }
 
@@ -228,8 +228,8 @@ pub(super) fn is_cut_out(s: &Situation<'_>) -> Option<Decision> {
 }
 
 fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, Option<u64>)]) -> Decision {
-    if let Some((who, why)) = dissenter(s, record, None) {
-        return Decision::halt(Phase::Recovering, format!("quorum is lost for good; before anybody recovers, {who} {why}"));
+    if let Some(objection) = dissenter(s, record, None) {
+        return Decision::halt(Phase::Recovering, format!("quorum is lost for good; before anybody recovers, {objection}"));
     }
     let Some((best, _)) = survivors.iter().max_by_key(|(id, applied)| (*applied, std::cmp::Reverse(id.clone()))) else {
         return Decision::wait(Phase::Recovering, "quorum is lost for good, and no survivor is known");
@@ -334,50 +334,6 @@ pub(super) fn applied(s: &Situation<'_>, instance: &InstanceId) -> Option<u64> {
     }
 }
 
-/// An instance that stands in the way of a recovery: silent, remembering more, or a survivor whose applied index is not known.
-pub(super) fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Option<(InstanceId, String)> {
-    s.others().into_iter().filter(|id| !s.is_gone(id)).find_map(|id| {
-        let Some(answer) = s.peer(&id) else { return Some((id, "has not answered".to_owned())) };
-        if since.is_some_and(|moment| !s.heard_since(&id, moment)) {
-            return Some((id, "has not been asked again yet".to_owned()));
-        }
-        if let Some(why) = no_word::why(s, &id).filter(|_| ordered::survivor_wanted(s).is_none()) {
-            return Some((id, why));
-        }
-        if let Some(cluster) = answer.quorum {
-            return Some((id, format!("sees a quorum of etcd cluster {cluster}")));
-        }
-        if let Some(theirs) = answer.record.as_ref().filter(|r| r.number > record.number) {
-            let why = format!("remembers {theirs}");
-            return Some((id, why));
-        }
-        doubt(s, record, &id, &answer.data).map(|why| (id, why))
-    })
-}
-
-/// Why a survivor's own data stands in the way. An operator's choice needs no comparison, but never takes the data that is known to be the lesser.
-fn doubt(s: &Situation<'_>, record: &Record, id: &InstanceId, data: &DataClaim) -> Option<String> {
-    let vague = "does not say how far its data has been applied".to_owned();
-    match data {
-        DataClaim::None => return None,
-        DataClaim::Unknown => return Some(vague),
-        // Every promotion is preceded by a record that names the member: who is not listed never voted.
-        claim if !record.lists(id) || !counts(s, claim) => return None,
-        DataClaim::Holds { .. } => {}
-    }
-    if ordered::survivor_wanted(s).is_some() {
-        let (theirs, mine) = applied(s, id).zip(applied(s, s.me())).filter(|(theirs, mine)| theirs > mine)?;
-        return Some(format!("has applied its data up to index {theirs}, and this node only up to {mine}: give the order there"));
-    }
-    let no_revision = s.policy.recovery == Recovery::Any && revision(s, id).is_none();
-    let too_few = || any::acts(s, record.voters.len(), left_of(s, record));
-    match applied(s, id) {
-        None => Some(vague),
-        Some(_) if no_revision && too_few() => Some("does not say at which revision its data ends".to_owned()),
-        Some(_) => None,
-    }
-}
-
 /// A survivor's claim of this node, whose data is gone; or one to restore a snapshot whose founder is gone, or is this node and cannot carry it out.
 fn rests_with_nobody(s: &Situation<'_>, record: &Record, founder: &InstanceId) -> bool {
     let mine = founder == s.me();
@@ -401,14 +357,13 @@ fn total_loss(s: &Situation<'_>) -> Option<Decision> {
     if !stuck || !s.disk_is_empty() || s.membership().is_some() {
         return None;
     }
-    if let Some((who, why)) = objector(s, record.number, None) {
+    if let Some(objection) = objector(s, record.number, None) {
         if s.seen.me.role == Role::ControlPlane {
             // A joiner cannot read etcd: what it waits for is told by the rule that lets it join.
             return None;
         }
-        let says = format!("the cluster does not answer, and is not founded again: {who} {why}");
-        let wait = Decision::wait(Phase::Waiting, says).again_in(s.policy.retry);
-        return Some(Decision { needs_operator: no_word::is_under_another_key(s, &who), ..wait });
+        let says = format!("the cluster does not answer, and is not founded again: {objection}");
+        return Some(objection.holds_up(Phase::Waiting, says).again_in(s.policy.retry));
     }
     let why = match restore::restorable(s) {
         Restorable::From(_) => return None,

@@ -11,8 +11,8 @@ use crate::report::Phase;
 use crate::situation::Situation;
 use crate::snapshot::{Stored, StrayKind, Trigger};
 
-use super::bootstrap::objector;
 use super::decision::Decision;
+use super::objection::objector;
 use super::ordered;
 
 /// What a total loss permits.
