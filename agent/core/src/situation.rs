@@ -195,7 +195,8 @@ impl<'a> Situation<'a> {
         self.memory.kept.seen.iter().filter(|(_, s)| at(s.address)).map(|(id, _)| id).find(live).cloned()
     }
 
-    /// EC2's word that the instance has ended, or an hour of knowing nothing of one that was known. Nothing else is gone.
+    /// EC2's word that the instance has ended, or an hour of knowing nothing of one that was known, and that no group says it watches. Nothing else
+    /// is gone.
     #[must_use]
     pub fn is_gone(&self, instance: &InstanceId) -> bool {
         if self.memory.terminated.contains(instance) {
@@ -204,7 +205,8 @@ impl<'a> Situation<'a> {
         let named = self.last_record().is_some_and(|r| r.named().any(|id| id == instance));
         let once_known = self.memory.kept.seen.contains_key(instance) || named;
         let unknown_for = self.memory.not_found.get(instance).map(|(first, last)| last.since(*first));
-        once_known && unknown_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after)
+        let watched = self.seen.cloud.listed.last().and_then(|l| l.get(instance)).is_some_and(|i| i.state.is_watched());
+        once_known && !watched && unknown_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after)
     }
 
     /// The voter that `member` was is gone: its instance is, or its instance itself says that it no longer holds that member's data.

@@ -2,6 +2,7 @@
 
 use quorate_core::ids::InstanceId;
 
+use super::timers::Timer;
 use super::{Api, ApiError, Call, LifecycleState, Sizes, Target};
 
 impl Api<'_> {
@@ -29,6 +30,8 @@ impl Api<'_> {
         self.region.groups[group].resize(Sizes { min, max: max.max(desired + 1), desired: desired + 1 }, now);
         self.region.instances[slot].metadata.target = Some(Target::InService);
         self.region.in_service(slot);
+        // Whatever befell it meanwhile, the group finds out now.
+        self.region.after(self.region.config.delays.health, Timer::Health { slot });
         Ok(())
     }
 

@@ -19,6 +19,20 @@ fn standby_is_told_by_imds_alone_and_the_way_back_is_open() {
     assert!(world.api().exit_standby(&id).is_err());
 }
 
+/// Nobody checks its health there: the group lists it for as long as it stays, and replaces it once it is back in service.
+#[test]
+fn who_ended_in_standby_is_listed_until_it_is_back_in_service() {
+    let mut world = World::in_service(hooked(2));
+    let id = world.ids()[0].clone();
+    world.api().enter_standby(&id, true).unwrap();
+    world.api().terminate_instances(std::slice::from_ref(&id)).unwrap();
+    world.pass(10_000);
+    assert!(world.ids().contains(&id) && !world.instance(&id).alive());
+    world.api().exit_standby(&id).unwrap();
+    world.pass(1000);
+    assert_ne!(world.state(&id), LifecycleState::InService);
+}
+
 #[test]
 fn standby_without_a_decrement_is_replaced() {
     let mut world = World::in_service(hooked(2));

@@ -81,9 +81,10 @@ impl Memory {
                 }
             }
         }
-        // Whoever answers or is listed is known after all.
+        // Whoever answers is known after all, and so is one that its group watches.
         let listed = seen.cloud.listed.fresh();
-        self.not_found.retain(|id, _| !listed.is_some_and(|l| l.contains_key(id)) && seen.peers.get(id).and_then(|p| p.fresh()).is_none());
+        let is_watched = |id: &InstanceId| listed.and_then(|l| l.get(id)).is_some_and(|i| i.state.is_watched());
+        self.not_found.retain(|id, _| !is_watched(id) && seen.peers.get(id).and_then(|p| p.fresh()).is_none());
         for id in self.kept.seen.keys() {
             if !self.watched.contains_key(id) {
                 self.watched.insert(id.clone(), now);

@@ -91,6 +91,13 @@ impl LifecycleState {
     pub fn is_terminating(self) -> bool {
         matches!(self, Self::Terminating | Self::TerminatingWait | Self::TerminatingProceed | Self::TerminatingRetained | Self::Terminated)
     }
+
+    /// The group watches the instance, and replaces it once it has ended. In standby no health is checked, and what the group takes down it may list
+    /// for two days, until the last hook has run out: there the list says nothing of whether the instance lives.
+    #[must_use]
+    pub fn is_watched(self) -> bool {
+        self != Self::Standby && !self.is_terminating()
+    }
 }
 
 /// An instance's EC2 state.

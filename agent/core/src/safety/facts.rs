@@ -159,7 +159,10 @@ impl<'a> Facts<'a> {
         let asked_for = self.memory.not_found.get(id).map(|(first, last)| last.since(*first));
         let once_known =
             self.memory.kept.seen.contains_key(id) || self.memory.kept.record.as_ref().is_some_and(|r| r.named().any(|n| n == id));
-        let forgotten = once_known && asked_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after);
+        // A group that watches it would have replaced it.
+        let listed = self.seen.cloud.listed.last().and_then(|l| l.get(id)).map(|i| i.state);
+        let vouched_for = listed.is_some_and(|state| state != LifecycleState::Standby && !state.is_terminating());
+        let forgotten = once_known && !vouched_for && asked_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after);
         terminated || self.memory.terminated.contains(id) || forgotten
     }
 

@@ -355,12 +355,14 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// EC2's word, or an hour of its not knowing an instance that somebody knew.
+    /// EC2's word, or an hour of its not knowing an instance that somebody knew, and that is on no list but as one in standby or taken down.
     pub(crate) fn is_gone(&self, id: &InstanceId) -> bool {
         let named = |r: &&Record| r.lists(id) || r.state == State::Founding { founder: id.clone() };
         let known = self.w.memory.kept.seen.contains_key(id) || self.charters().iter().any(named);
         let forgotten = self.w.memory.not_found.get(id).is_some_and(|(first, last)| last.0 - first.0 >= 3_600_000);
-        self.w.memory.terminated.contains(id) || self.ec2(id) == Some(Ec2State::Terminated) || (known && forgotten)
+        let on_the_list = self.w.seen.cloud.listed.last().and_then(|l| l.get(id)).map(|i| i.state);
+        let nobody_looks = on_the_list.is_none_or(|state| state == LifecycleState::Standby || state.is_terminating());
+        self.w.memory.terminated.contains(id) || self.ec2(id) == Some(Ec2State::Terminated) || (known && forgotten && nobody_looks)
     }
 
     pub(crate) fn charters(&self) -> Vec<&'a Record> {
