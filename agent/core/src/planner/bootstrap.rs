@@ -94,6 +94,10 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
 /// Data older than an operator's `recover --fresh` goes to the trash, and so does what a snapshot is restored in place of; a survivor's is restored
 /// instead, by the rule before this one.
 fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
+    // A member without a label is of no record's, whether its etcd runs or not, so that nothing can come of the claim beside it.
+    if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
+        return Some(Decision::halt(Phase::Halted, serve::NOT_OURS));
+    }
     let (says, why) = match &record.origin {
         Origin::Fresh => {
             ("puts the data of an older generation aside, as the operator's `recover --fresh` says".to_owned(), "recover-fresh")

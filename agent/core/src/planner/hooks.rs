@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::charter::State;
 use crate::memory::Beat;
 use crate::observation::{Hook, Transition};
 use crate::plan::{HookResult, Step};
@@ -53,7 +54,7 @@ fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&Beat>) -> Duration {
 /// Completes the launch, only when this node votes and is caught up, or the cluster is at its limit and it waits as a spare.
 pub(super) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
     let hook = open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
-    let (phase, why) = if votes_and_is_caught_up(s) && node::is_ready(s) {
+    let (phase, why) = if votes_and_is_caught_up(s) && is_of_the_charter(s) && node::is_ready(s) {
         (Phase::Voter, "it has joined")
     } else if join::is_spare(s) {
         (Phase::Spare, "it waits un-joined as a spare")
@@ -62,6 +63,12 @@ pub(super) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
     };
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Continue };
     Some(Decision::act(phase, step, format!("completes launch hook {}: {why}", hook.hook)))
+}
+
+/// The etcd cluster that answers is the one that is established. Whoever votes in another has joined nothing.
+fn is_of_the_charter(s: &Situation<'_>) -> bool {
+    let cluster = s.membership().map(|m| m.cluster);
+    s.last_record().is_none_or(|r| r.state == State::Established && r.etcd_cluster == cluster)
 }
 
 /// This node's member votes, on a quorum's word, and lags the leader by little.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::charter::{Record, State};
-use crate::observation::{Membership, Process};
+use crate::observation::{DataIdentity, Membership, Process};
 use crate::plan::{Start, Step, StopReason};
 use crate::quorum;
 use crate::report::Phase;
@@ -37,9 +37,20 @@ pub(super) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
 /// Another cluster is established in this one's place: this one must not go on serving. Its data stays until a quorum's word proves it dead.
 pub(super) fn not_permitted(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
+    if runs_another_without_label(s, record) {
+        return Some(Decision::halt(Phase::Halted, NOT_OURS));
+    }
     let of = is_superseded_by(s, record).filter(|_| s.runs())?;
     let says = format!("stops etcd: its data is of {of} than {record}");
     Some(Decision::act(Phase::Waiting, Step::StopMember(StopReason::NotPermitted), says))
+}
+
+/// Somebody else started it: nobody knows what it holds, and it is not what the charter tells of.
+fn runs_another_without_label(s: &Situation<'_>, record: &Record) -> bool {
+    let another = |data: &DataIdentity| {
+        data.generation.is_none() && data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs)
+    };
+    s.runs() && s.data().is_some_and(another)
 }
 
 /// Data that a quorum read proves to be dead goes to the trash: a removed member's, or one of an older generation.

@@ -40,6 +40,9 @@ fn launch(f: &Facts<'_>) -> Verdict {
     };
     let spare = f.disk_is_empty() && !membership.members.iter().any(|m| f.is_mine(m)) && membership.voters().count() >= f.policy.max_voters;
     require(f.votes() || spare || is_warm(f), "it does not vote yet")?;
+    let charter = f.highest().ok().flatten().or(f.memory.kept.record.as_ref());
+    let joined = charter.is_none_or(|r| r.state == State::Established && r.etcd_cluster == Some(membership.cluster));
+    require(!f.votes() || joined, "it votes in another cluster than the charter's")?;
     require(!f.votes() || f.seen.me.role == Role::Etcd || node::is_ready(f), "its node is not ready yet")
 }
 

@@ -5,7 +5,7 @@ mod founding;
 mod snapshots;
 mod versions;
 
-use quorate_core::charter::{Origin, Record};
+use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::{InstanceId, MemberId};
 use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Order;
@@ -248,6 +248,8 @@ fn complete(f: &Facts<'_>, name: &str, instance: &quorate_core::ids::InstanceId,
         (Transition::Launching, HookResult::Continue) => {
             let warm = matches!(f.w.seen.target.last(), Some(Some(LifecycleState::Warmed(_))));
             let full = f.voters().is_ok_and(|v| v.len() >= f.w.policy.max_voters);
+            let elsewhere = |r: &Record| r.state != State::Established || r.etcd_cluster != f.cluster();
+            must(!f.votes() || !f.can_trust() || !f.stored().is_some_and(elsewhere), "what it votes in is not what the charter names")?;
             must(f.votes() || (f.disk_is_empty() && (full || warm)), "it neither votes nor waits as a spare")
         }
         (Transition::Launching, HookResult::Abandon) => must(!f.votes() && !f.may_vote_unseen(), "a voter may abandon its launch"),

@@ -76,6 +76,8 @@ impl World {
             let old = self.nodes.iter_mut().filter(|node| node.k3s.kubeconfig == Some(snapshot.cluster));
             old.for_each(|node| node.k3s.kubeconfig = Some(data.cluster));
         }
+        // The reset is a run of its own, and ends well: nothing is left of how the process before it ended.
+        self.etcd.servers[n].last_exit = None;
         let unit = &mut self.nodes[n].k3s;
         unit.config = Some(Config { server: None, loopback_only: true, etcd_alone: false });
         (unit.credentials, unit.kubeconfig, unit.tombstone) = (true, None, false);
