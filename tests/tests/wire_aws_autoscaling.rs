@@ -12,9 +12,9 @@ use quorate::adapters::aws::GroupTags;
 use quorate::config::HookPattern;
 use quorate::identity::Role;
 use quorate_core::ids::{ClusterName, GroupName, HookName, InstanceId};
-use quorate_core::observation::{HookRef, LifecycleState, Transition};
+use quorate_core::observation::{HookRef, LifecycleState, Transition, Warmed};
 use quorate_core::plan::{HookResult, Outcome};
-use quorate_lab::region::{self, Call, Delays, GroupSpec, HookSpec};
+use quorate_lab::region::{self, ApiError, Call, Delays, GroupSpec, HookSpec, PoolState, Region, WarmPool};
 use quorate_lab::wire::Fault;
 
 const COMPLETE: &str = "CompleteLifecycleAction";
@@ -90,6 +90,23 @@ async fn the_clusters_groups_come_from_all_pages_and_no_other_group_with_them() 
     assert_eq!(listed.len(), 6);
     assert!(expected.iter().all(|id| listed.contains_key(id)));
     assert_eq!(lab.calls(Call::DescribeAutoScalingGroups), 3);
+}
+
+#[tokio::test]
+async fn the_spares_of_a_warm_pool_are_listed_and_only_a_group_with_a_pool_is_asked_for_them() {
+    let lab = Lab::start([Lab::group("etcd-a", 1), Lab::group("etcd-b", 1).warm_pool(WarmPool::of(PoolState::Stopped, 3))]).await;
+    let off =
+        |region: &Region| region.members(&GroupName::new("etcd-b")).filter(|one| one.lifecycle.to_string() == "Warmed:Stopped").count();
+    lab.until("three spares are off", |region| off(region) == 3).await;
+    lab.server.limit_pages(1);
+    let autoscaling = lab.autoscaling().await;
+    let (_, listed) = autoscaling.groups(&prod(), Role::Etcd).await.unwrap();
+    let spares = listed.values().filter(|entry| entry.state == LifecycleState::Warmed(Warmed::Stopped)).count();
+    assert_eq!((listed.len(), spares), (5, 3));
+    assert_eq!(lab.calls(Call::DescribeWarmPool), 3, "one call for each page");
+    lab.api_fault("DescribeWarmPool", Fault::Refuse(ApiError::new("AccessDenied", "not authorized")));
+    let error = autoscaling.groups(&prod(), Role::Etcd).await.unwrap_err();
+    assert!(error.to_string().contains("allow autoscaling:DescribeWarmPool"), "{error}");
 }
 
 #[tokio::test]

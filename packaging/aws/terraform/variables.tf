@@ -48,7 +48,7 @@ variable "warm_pool" {
     state = optional(string, "Stopped")
   })
   default     = null
-  description = "Instances that have booted and wait outside of the cluster. Their agents stand by: they join nothing before they enter service. Set it once the cluster is up: a spare that is switched off cannot answer, and the first founding and a recovery wait for its answer. Null: none."
+  description = "Instances that have booted and wait outside of the cluster. Their agents stand by: they join nothing before they enter service. When a spare that is switched off is terminated, nobody completes its termination hook, and it ends with the heartbeat timeout. Null: none."
 
   validation {
     condition     = var.warm_pool == null || contains(["Stopped", "Running", "Hibernated"], try(var.warm_pool.state, ""))
@@ -107,7 +107,7 @@ variable "kms_key_arn" {
 variable "object_lock_days" {
   type        = number
   default     = null
-  description = "For so many days S3 keeps every version of the charter's records and of snapshots from all but those who may bypass governance. The agents then need a checksum option: docs/snapshots.md. Can be switched on only when the bucket is created. Null: no Object Lock."
+  description = "For so many days S3 keeps every version of the charter's records and of snapshots from all but those who may bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
 }
 
 variable "boot_objects" {

@@ -9,7 +9,7 @@ mod tags;
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter, Instance};
 use aws_sdk_autoscaling::{Client, config};
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::{Group, Hook, LifecycleState, ListedInstance};
@@ -25,6 +25,7 @@ use crate::identity::Role;
 
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 const DESCRIBE_INSTANCES: &str = "autoscaling:DescribeAutoScalingInstances";
+const DESCRIBE_POOL: &str = "autoscaling:DescribeWarmPool";
 const DESCRIBE_HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
 
 /// The largest page that the API gives.
@@ -100,7 +101,7 @@ impl AutoScaling {
         tags::of(found).map_err(malformed)
     }
 
-    /// The cluster's groups, by their tags, and the instances that they list.
+    /// The cluster's groups, by their tags, and the instances that they list, those of their warm pools among them.
     ///
     /// # Errors
     /// A call failed, or an entry could not be read. There is no half answer: an instance left out would look as if it were gone.
@@ -113,7 +114,25 @@ impl AutoScaling {
             let page = page.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
             found.extend(page.auto_scaling_groups.unwrap_or_default());
         }
-        groups::of_cluster(&found, cluster, role).map_err(|what| AwsError::malformed(DESCRIBE_GROUPS, what))
+        let all = groups::of_cluster(&found, cluster, role).map_err(|what| AwsError::malformed(DESCRIBE_GROUPS, what))?;
+        let (groups, mut listed) = all;
+        for group in groups::with_pools(&found, &groups) {
+            let spares = self.spares(group).await?;
+            groups::add_spares(&mut listed, group, &spares).map_err(|what| AwsError::malformed(DESCRIBE_POOL, what))?;
+        }
+        Ok((groups, listed))
+    }
+
+    /// The instances in a group's warm pool. DescribeAutoScalingGroups names none of them, and one that is switched off answers nobody: without this
+    /// call nothing tells it from an instance that may hold data.
+    async fn spares(&self, group: &GroupName) -> Result<Vec<Instance>, AwsError> {
+        let mut pages = self.asks.describe_warm_pool().auto_scaling_group_name(group.as_str()).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new(DESCRIBE_POOL, error))?;
+            found.extend(page.instances.unwrap_or_default());
+        }
+        Ok(found)
     }
 
     /// Our hooks on these groups. Those of others are left out here, so that nobody can complete them.

@@ -1,6 +1,6 @@
 //! From the API's groups and instances to the core's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, AutoScalingInstanceDetails, Instance, RetentionAction};
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
@@ -38,16 +38,38 @@ pub(super) fn of_cluster(
             continue;
         }
         let group = group(found)?;
-        for instance in found.instances() {
-            let (id, entry) = entry(&group.name, instance)?;
-            if let Some(other) = listed.insert(id.clone(), entry).filter(|other| other.group != group.name) {
-                return Err(format!("in which {id} is in two groups, {} and {}", other.group, group.name));
-            }
-        }
+        found.instances().iter().try_for_each(|instance| list(&mut listed, &group.name, instance))?;
         groups.push(group);
     }
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((groups, listed))
+}
+
+/// Those of `groups` that have a warm pool.
+pub(super) fn with_pools<'a>(found: &[AutoScalingGroup], groups: &'a [Group]) -> impl Iterator<Item = &'a GroupName> {
+    let have: BTreeSet<&str> = found
+        .iter()
+        .filter(|found| found.warm_pool_configuration().is_some())
+        .filter_map(|found| found.auto_scaling_group_name())
+        .collect();
+    let names: Vec<&GroupName> = groups.iter().map(|group| &group.name).filter(|name| have.contains(name.as_str())).collect();
+    names.into_iter()
+}
+
+/// Adds the instances of a group's warm pool. They were read after the group's own list, so that of an instance in both this is the newer word.
+///
+/// # Errors
+/// An entry lacks something, or an instance is in two groups; the end of a sentence that begins with "an answer".
+pub(super) fn add_spares(listed: &mut BTreeMap<InstanceId, ListedInstance>, group: &GroupName, spares: &[Instance]) -> Result<(), String> {
+    spares.iter().try_for_each(|instance| list(listed, group, instance))
+}
+
+fn list(listed: &mut BTreeMap<InstanceId, ListedInstance>, group: &GroupName, instance: &Instance) -> Result<(), String> {
+    let (id, entry) = entry(group, instance)?;
+    match listed.insert(id.clone(), entry).filter(|other| other.group != *group) {
+        Some(other) => Err(format!("in which {id} is in two groups, {} and {group}", other.group)),
+        None => Ok(()),
+    }
 }
 
 fn group(found: &AutoScalingGroup) -> Result<Group, String> {
@@ -136,6 +158,21 @@ mod tests {
     fn an_instance_in_two_groups_is_a_contradiction() {
         let group = |name| tagged(name, "prod", "etcd").instances(instance("i-1", "InService")).build();
         assert!(of_prod(&[group("a"), group("b")]).unwrap_err().contains("i-1 is in two groups, a and b"));
+    }
+
+    #[test]
+    fn a_spare_is_listed_with_the_pools_word_which_is_the_newer_one() {
+        let group = GroupName::new("a");
+        let found = [tagged("a", "prod", "etcd").instances(instance("i-1", "InService")).build()];
+        let (groups, mut listed) = of_prod(&found).unwrap();
+        assert_eq!(with_pools(&found, &groups).count(), 0, "it has no pool");
+        add_spares(&mut listed, &group, &[instance("i-1", "Warmed:Pending"), instance("i-2", "Warmed:Stopped")]).unwrap();
+        let expected = [("i-1", "Warmed:Pending"), ("i-2", "Warmed:Stopped")];
+        for (id, state) in expected {
+            assert_eq!(listed[&InstanceId::new(id)].state, LifecycleState::parse(state));
+        }
+        let error = add_spares(&mut listed, &GroupName::new("b"), &[instance("i-2", "Warmed:Stopped")]).unwrap_err();
+        assert!(error.contains("i-2 is in two groups, a and b"), "{error}");
     }
 
     #[test]
