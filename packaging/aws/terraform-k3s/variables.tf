@@ -157,7 +157,7 @@ variable "kms_key_arn" {
 variable "object_lock_days" {
   type        = number
   default     = null
-  description = "For so many days S3 keeps every version of the charter's records and of snapshots from all but those who may bypass governance. The agents then need a checksum option: docs/snapshots.md. Can be switched on only when the bucket is created. Null: no Object Lock."
+  description = "For so many days S3 keeps every version of the charter's records and of snapshots from all but those who may bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
 }
 
 variable "boot_objects" {

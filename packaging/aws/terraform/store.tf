@@ -19,8 +19,7 @@ resource "aws_s3_bucket_versioning" "store" {
 }
 
 # No version of a record or a snapshot can be destroyed before its time, whatever rights somebody has, but for those who may bypass governance. The
-# agents notice nothing: deleting a snapshot only hides its newest version. Every write has to bear a checksum then: `options.aws_checksum_algorithm = "SHA256"`
-# under [store] of the agents' configuration (docs/snapshots.md).
+# agents notice nothing: deleting a snapshot only hides its newest version, and everything that they write bears the checksum that S3 then asks for.
 resource "aws_s3_bucket_object_lock_configuration" "store" {
   count = var.object_lock_days == null ? 0 : 1
 

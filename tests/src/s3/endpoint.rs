@@ -29,6 +29,7 @@ pub(super) struct Endpoint {
     pub(super) faults: Faults,
     pub(super) access: Access,
     pub(super) log: Log,
+    pub(super) object_lock: bool,
 }
 
 /// What an operation comes to.
@@ -128,6 +129,7 @@ impl Endpoint {
     }
 
     fn call(&self, ask: &Ask, received: &Received) -> Answer {
+        self.is_checked(ask)?;
         match ask.operation {
             Operation::Put => self.put(ask, received),
             Operation::Get | Operation::Head => self.get(ask),
@@ -143,6 +145,13 @@ impl Endpoint {
             }
             Operation::ListUploads => self.list_uploads(ask),
         }
+    }
+
+    /// What is kept for good must have come whole.
+    fn is_checked(&self, ask: &Ask) -> Result<(), S3Error> {
+        let writes = matches!(ask.operation, Operation::Put | Operation::UploadPart);
+        let bears = ["content-md5", "x-amz-checksum-sha256"].iter().any(|name| ask.header(name).is_some());
+        if self.object_lock && writes && !bears { Err(S3Error::new("InvalidRequest")) } else { Ok(()) }
     }
 
     fn put(&self, ask: &Ask, received: &Received) -> Answer {

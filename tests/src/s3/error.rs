@@ -22,6 +22,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header."),
     ("InvalidPart", 400, "One or more of the specified parts could not be found, or the part's entity tag does not match."),
     ("InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."),
+    ("InvalidRequest", 400, "Content-MD5 OR x-amz-checksum- HTTP header is required for Put requests with Object Lock parameters"),
     ("MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema."),
     ("XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."),
     ("AccessDenied", 403, "Access Denied"),

@@ -26,11 +26,14 @@ pub struct S3Config {
     pub page: usize,
     /// Where the objects are kept, so that they outlive the server and are not in memory.
     pub directory: Option<PathBuf>,
+    /// Object Lock: every write has to bear a checksum of its bytes
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>).
+    pub object_lock: bool,
 }
 
 impl Default for S3Config {
     fn default() -> Self {
-        Self { bucket: "bucket".to_owned(), page: 1000, directory: None }
+        Self { bucket: "bucket".to_owned(), page: 1000, directory: None, object_lock: false }
     }
 }
 
@@ -56,6 +59,7 @@ impl S3Server {
             faults: Faults::default(),
             access: Access::default(),
             log: Log::default(),
+            object_lock: config.object_lock,
         };
         let (address, running) = listen(bind, endpoint::router(endpoint.clone())).await?;
         Ok(Self { address, endpoint, _running: running })

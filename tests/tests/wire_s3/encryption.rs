@@ -1,4 +1,4 @@
-//! A key of the operator's own: what Quorate writes asks S3 to encrypt with it, uploads in parts too.
+//! What a bucket may ask of everything that Quorate writes, uploads in parts too: a key of the operator's own, and checksums.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use quorate_core::plan::Outcome;
 use quorate_core::role::Role;
 use quorate_core::snapshot::{Manifest, Trigger};
 use quorate_core::time::Timestamp;
-use quorate_lab::s3::{Operation, S3Server};
+use quorate_lab::s3::{Operation, S3Config, S3Server};
 use reqwest::Method;
 
-use crate::scene::{raw, served};
+use crate::scene::{builder, put, raw, serve, served};
 
 const PART: usize = 5 << 20;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -116,4 +116,15 @@ async fn without_the_setting_the_buckets_own_default_counts() {
     write_all(&server, &settings(&server, &[])).await;
     let found = encryption(&server).await;
     assert!(found.len() == 3 && found.iter().all(|(_, algorithm, id)| algorithm.is_none() && id.is_none()), "{found:?}");
+}
+
+/// As S3 refuses them: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>.
+#[tokio::test]
+async fn a_bucket_with_object_lock_takes_everything_without_a_setting() {
+    let server = serve(S3Config { object_lock: true, ..S3Config::default() }).await;
+    let without = builder(&server, "caller", 0).build().unwrap();
+    let refusal = put(&without, "key", "text").await.unwrap_err();
+    assert!(refusal.to_string().contains("x-amz-checksum-"), "{refusal}");
+    write_all(&server, &settings(&server, &[])).await;
+    assert_eq!(server.keys().len(), 3, "{:?}", server.keys());
 }

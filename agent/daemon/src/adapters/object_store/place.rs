@@ -91,6 +91,8 @@ fn builder(bucket: &str, options: Options<'_>) -> Result<AmazonS3Builder, object
         keys.set(name.to_ascii_lowercase().parse()?, value);
     }
     keys.default_to(AmazonS3ConfigKey::Region, Some(options.region.as_str()));
+    // A bucket with Object Lock takes no write without one. The digest is the one that the request is signed with.
+    keys.default_to(AmazonS3ConfigKey::Checksum, Some("sha256"));
     // The SDKs' name for what object_store calls AWS_METADATA_ENDPOINT.
     let metadata = options.environment.iter().find(|(name, _)| name == "AWS_EC2_METADATA_SERVICE_ENDPOINT");
     keys.default_to(AmazonS3ConfigKey::MetadataEndpoint, metadata.map(|(_, url)| url.as_str()));
@@ -172,6 +174,13 @@ mod tests {
         assert_eq!(region(&[], &[]), "eu-central-1");
         assert_eq!(region(&[("AWS_REGION", "us-west-2"), ("AWS_PROFILE", "x")], &[]), "us-west-2");
         assert_eq!(region(&[("AWS_REGION", "us-west-2")], &[("region", "us-east-1")]), "us-east-1");
+    }
+
+    #[test]
+    fn what_is_written_bears_a_checksum() {
+        let checksum = |settings| config(&[], settings, AmazonS3ConfigKey::Checksum).unwrap();
+        assert_eq!(checksum(&[]), "sha256");
+        assert_eq!(checksum(&[("aws_checksum_algorithm", "crc64nvme")]), "crc64nvme");
     }
 
     #[test]
