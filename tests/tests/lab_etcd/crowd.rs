@@ -52,7 +52,7 @@ async fn strangers_do_not_blind_an_agent() -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
     let open = crowd.open();
-    // Those that say nothing have been cut off by now.
+    // Those that were turned away come back, and no more are let in.
     ensure!(u64::try_from(open)? < DESCRIPTORS, "{open} strangers are connected");
     let (_, metrics) = get(address, LISTEN.metrics, "/metrics").await?;
     for listener in ["peers", "health", "metrics", "control"] {

@@ -1,4 +1,5 @@
-//! Strangers at an agent's listeners. They come from many addresses of the loopback network, and no more than they were told to be.
+//! Strangers at an agent's listeners. They come from many addresses of the loopback network, no more than they were told to be, and one that is turned
+//! away or cut off comes back.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::lab::LISTEN;
 
-/// So many addresses; more than a listener lets in of one would have to come from.
+/// From so many addresses that the limit on one address alone keeps nobody out.
 const ADDRESSES: usize = 200;
 /// Between two bytes of a request that never ends.
 const TRICKLE: Duration = Duration::from_secs(1);
@@ -21,6 +22,8 @@ const TRICKLE: Duration = Duration::from_secs(1);
 const CONNECT: Duration = Duration::from_secs(5);
 /// All are there after about a second.
 const PACE: Duration = Duration::from_micros(700);
+/// Until a stranger that was cut off comes back. All of 1,200 at four listeners together make at most 480 connections a second.
+const BACK: Duration = Duration::from_secs(10);
 
 /// A listener of the agent.
 #[derive(Clone, Debug)]
@@ -40,57 +43,77 @@ impl Door {
     }
 }
 
-/// All strangers; dropped, they go.
+/// All strangers; dropped, they leave.
 #[derive(Debug)]
 pub struct Crowd {
-    open: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
     _all: JoinSet<()>,
 }
 
+#[derive(Debug, Default)]
+struct Seen {
+    open: AtomicUsize,
+    made: AtomicUsize,
+}
+
 impl Crowd {
-    /// So many to each of these, each in a task of its own.
+    /// `idle` and `slow` strangers to each of the listeners, each in a task of its own.
     pub async fn gather(doors: &[Door], idle: usize, slow: usize) -> Self {
-        let (open, mut all) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
+        let (seen, mut all) = (Arc::new(Seen::default()), JoinSet::new());
         for number in 0..idle + slow {
             for door in doors {
-                all.spawn(stranger(door.clone(), number, number >= idle, Arc::clone(&open)));
+                all.spawn(stranger(door.clone(), number, number >= idle, Arc::clone(&seen)));
             }
             sleep(PACE).await;
         }
-        Self { open, _all: all }
+        Self { seen, _all: all }
     }
 
     /// How many are connected.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.seen.open.load(Ordering::Relaxed)
+    }
+
+    /// How many connections they have made so far.
+    #[must_use]
+    pub fn made(&self) -> usize {
+        self.seen.made.load(Ordering::Relaxed)
     }
 }
 
-async fn stranger(door: Door, number: usize, slow: bool, open: Arc<AtomicUsize>) {
+async fn stranger(door: Door, number: usize, slow: bool, seen: Arc<Seen>) {
     let last = u8::try_from(number % ADDRESSES).unwrap_or_default() + 1;
+    loop {
+        visit(&door, Ipv4Addr::new(127, 99, 0, last), slow, &seen).await;
+        sleep(BACK).await;
+    }
+}
+
+async fn visit(door: &Door, from: Ipv4Addr, slow: bool, seen: &Seen) {
     match door {
         Door::Tcp(at) => {
             let connecting = async {
                 let socket = TcpSocket::new_v4()?;
-                socket.bind((Ipv4Addr::new(127, 99, 0, last), 0).into())?;
-                socket.connect(at).await
+                socket.bind((from, 0).into())?;
+                socket.connect(*at).await
             };
             if let Ok(Ok(stream)) = timeout(CONNECT, connecting).await {
-                stay(stream, slow, &open).await;
+                stay(stream, slow, seen).await;
             }
         }
         Door::Unix(path) => {
             if let Ok(Ok(stream)) = timeout(CONNECT, UnixStream::connect(path)).await {
-                stay(stream, slow, &open).await;
+                stay(stream, slow, seen).await;
             }
         }
     }
 }
 
 /// Until the other side closes.
-async fn stay(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, slow: bool, open: &AtomicUsize) {
-    open.fetch_add(1, Ordering::Relaxed);
+async fn stay(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, slow: bool, seen: &Seen) {
+    seen.made.fetch_add(1, Ordering::Relaxed);
+    seen.open.fetch_add(1, Ordering::Relaxed);
     let mut sent = !slow || stream.write_all(b"GET / HTTP/1.1\r\nx: ").await.is_ok();
     while sent {
         let mut answer = [0; 512];
@@ -100,5 +123,5 @@ async fn stay(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, slow: bool,
             Err(_) => sent = !slow || stream.write_all(b"x").await.is_ok(),
         }
     }
-    open.fetch_sub(1, Ordering::Relaxed);
+    seen.open.fetch_sub(1, Ordering::Relaxed);
 }

@@ -20,9 +20,16 @@ pub(super) struct Round {
     pub(super) looks: Option<Looks>,
     asked: u32,
     answered: u32,
+    connected: usize,
+    made: usize,
 }
 
 impl Round {
+    /// How many strangers were connected at its end, and how many connections they made in it: one that is cut off comes back.
+    pub(super) fn crowd(&mut self, connected: usize, made: usize) {
+        (self.connected, self.made) = (connected, made);
+    }
+
     /// Which of the listeners answered.
     pub(super) fn take(&mut self, answered: Vec<bool>) {
         for answer in answered {
@@ -43,7 +50,11 @@ impl fmt::Display for Round {
             Some(ms) => write!(f, "{ms:.2} ms a look")?,
             None => write!(f, "no look is told of")?,
         }
-        write!(f, " ({} of {} answered)", self.answered, self.asked)
+        write!(f, " ({} of {} answered)", self.answered, self.asked)?;
+        if self.made > 0 {
+            write!(f, "; strangers made {} connections, and {} were open at the end", self.made, self.connected)?;
+        }
+        Ok(())
     }
 }
 
@@ -58,6 +69,10 @@ pub(super) struct Figures {
     ratio: Option<f64>,
     answered: u32,
     asked: u32,
+    /// Of strangers, at the end of each crowded round.
+    connected: Vec<usize>,
+    /// By strangers, in each crowded round.
+    connections_made: Vec<usize>,
     before_kib: u64,
     peak_kib: u64,
     growth_kib: u64,
@@ -82,6 +97,8 @@ impl Figures {
             ratio,
             answered,
             asked,
+            connected: crowded.iter().map(|round| round.connected).collect(),
+            connections_made: crowded.iter().map(|round| round.made).collect(),
             before_kib,
             peak_kib,
             growth_kib,

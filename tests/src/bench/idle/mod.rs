@@ -77,13 +77,11 @@ pub async fn run(options: IdleOptions) -> anyhow::Result<bool> {
         quiet.push(round(&scene, &options).await?);
         let crowd = Crowd::gather(&scene.doors, options.idle, options.slow).await;
         sleep(REST).await;
-        crowded.push(round(&scene, &options).await?);
-        timeline.tell(format_args!(
-            "quiet {}, crowded {}; {} of the strangers are still connected",
-            quiet[quiet.len() - 1],
-            crowded[crowded.len() - 1],
-            crowd.open()
-        ));
+        let made = crowd.made();
+        let mut round = round(&scene, &options).await?;
+        round.crowd(crowd.open(), crowd.made() - made);
+        timeline.tell(format_args!("quiet {}, crowded {round}", quiet[quiet.len() - 1]));
+        crowded.push(round);
         drop(crowd);
         sleep(REST).await;
     }
