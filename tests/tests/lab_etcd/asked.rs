@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::group::{Group, LIMIT};
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LISTEN;
+use quorate_lab::wire::{Fault, Rule, Scope};
 
 const RULES: &str = include_str!("../../../packaging/prometheus/quorate.rules.yaml");
 const DASHBOARD: &str = include_str!("../../../packaging/prometheus/dashboard.json");
@@ -87,4 +88,43 @@ async fn load_balancers_metrics_and_applications_are_answered() -> anyhow::Resul
         if now == alone { Ok(()) } else { Err(format!("the file names {now:?}")) }
     };
     group.lab.until(LIMIT, "the endpoints file to name the last one alone", shrunk).await
+}
+
+/// The value of a metric of an agent, as it stands in its line.
+async fn metric(group: &Group, instance: &InstanceId, name: &str) -> anyhow::Result<String> {
+    let (_, text) = get(group.lab.address(instance)?, LISTEN.metrics, "/metrics").await?;
+    Ok(text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("none").trim().to_owned())
+}
+
+async fn until_metric(group: &Group, instance: &InstanceId, name: &str, wanted: &str) -> anyhow::Result<()> {
+    let as_wanted = || async {
+        let value = metric(group, instance, name).await.map_err(|error| error.to_string())?;
+        if value == wanted { Ok(()) } else { Err(format!("it is {value}")) }
+    };
+    group.lab.until(LIMIT, &format!("{name} {wanted}"), as_wanted).await
+}
+
+/// It takes a minute, whatever the cycle is.
+#[tokio::test]
+async fn metadata_that_stay_silent_are_told_in_status_journal_and_metrics_and_so_is_their_return() -> anyhow::Result<()> {
+    const READABLE: &str = "quorate_source_readable{source=\"imds\"}";
+    let group = Group::of(1).await?;
+    let instance = group.live().remove(0);
+    assert_eq!(metric(&group, &instance, READABLE).await?, "1");
+    let fault = group.lab.faults().add(Rule::new(Scope::Imds { path: None, instance: Some(instance.clone()) }, Fault::HangUp));
+    let told = || async {
+        let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
+        let says = status["unreadable"][0].as_str().unwrap_or_default().to_owned();
+        if says.starts_with("IMDS has not been readable for ") { Ok(()) } else { Err(format!("it says {says:?}")) }
+    };
+    group.lab.until(LIMIT, "status tells that IMDS is not readable", told).await?;
+    // It tells of the last cycle, and status of this moment.
+    until_metric(&group, &instance, READABLE, "0").await?;
+    let log = group.lab.log(&instance);
+    assert_eq!(log.matches("IMDS has not been readable for ").count(), 1, "{log}");
+
+    group.lab.faults().remove(fault);
+    until_metric(&group, &instance, READABLE, "1").await?;
+    assert!(group.lab.log(&instance).contains("IMDS can be read again, after "));
+    group.settled(1, None).await
 }
