@@ -1,6 +1,7 @@
 //! The simulated region.
 
 pub mod bench;
+pub mod cli;
 pub mod demo;
 pub mod disasters;
 pub mod k3s;

@@ -12,10 +12,10 @@ use quorate_lab::simulator::{
 };
 
 /// As many as a test run affords; `quorate-lab simulate --seeds N` runs more.
-const SEEDS: u64 = 20_000;
+const SEEDS: u64 = 10_000;
 
-/// Of a control plane, as many again as a tenth of them: a run of servers is longer.
-const SERVER_SEEDS: u64 = 2_500;
+/// Of a control plane: a run of servers is longer.
+const SERVER_SEEDS: u64 = 1_500;
 
 /// All of them, run once for the tests that look at them.
 static ALL: LazyLock<Summary> = LazyLock::new(|| simulate(0..SEEDS, threads()));

@@ -51,6 +51,9 @@ struct Options {
 }
 
 /// Runs the command line. Every fatal error ends with exit code 1, as k3s' `logrus.Fatal` does.
+///
+/// It has one thread: etcd's parent-death signal is bound to the thread that started it.
+#[tokio::main(flavor = "current_thread")]
 pub async fn main() -> ExitCode {
     match act(Cli::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
