@@ -36,6 +36,26 @@ fn shipped() -> anyhow::Result<Vec<Shipped>> {
     Ok(tree::shipped()?.into_iter().filter(|file| file.format != Format::Butane).collect())
 }
 
+/// Waits until each group's instance has completed its launch; an agent does so once its member serves, or its node is ready.
+async fn reach_their_goals(lab: &Lab, groups: &[GroupName]) -> anyhow::Result<()> {
+    let reached = lab.until_in_service(groups, groups.len(), LIMIT).await;
+    reached.with_context(|| format!("not every file starts its agent:\n{}", told(lab, groups)))
+}
+
+/// What the agents' last lines need not tell: what an agent warned of when it began to wait, and why the program that it starts again and again ends.
+fn told(lab: &Lab, groups: &[GroupName]) -> String {
+    let of = |instance: &InstanceId| {
+        let (log, state) = (lab.log(instance), lab.disk(instance).join("state"));
+        let mut lines: Vec<String> = log.lines().filter(|line| line.contains(" WARN ")).take(5).map(str::to_owned).collect();
+        for program in ["etcd.log", "k3s.log"] {
+            let text = std::fs::read(state.join(program)).unwrap_or_default();
+            lines.extend(String::from_utf8_lossy(&text).lines().last().map(|last| format!("{program} ends with {last}")));
+        }
+        format!("{instance}:\n{}\n", lines.join("\n"))
+    };
+    lab.live(groups).iter().map(of).collect()
+}
+
 /// What the files let be done to an instance works there: whoever asks for its health is answered, and the alias leads to a server.
 async fn serves_as_configured(lab: &Lab, instance: &InstanceId, servers: &[String]) -> anyhow::Result<()> {
     let disk = lab.disk(instance);
@@ -66,7 +86,7 @@ async fn passes_its_check(lab: &Lab, instance: &InstanceId) -> anyhow::Result<()
 async fn each_file_of_an_etcd_node_makes_a_voter() -> anyhow::Result<()> {
     let lab = Lab::start(LabOptions::quick()?).await?;
     let groups = feed(&lab, &shipped()?, Role::Etcd)?;
-    lab.until_in_service(&groups[..], groups.len(), LIMIT).await?;
+    reach_their_goals(&lab, &groups).await?;
     lab.settled(&groups[..], groups.len(), LIMIT, None).await?;
     for instance in lab.live(&groups[..]) {
         serves_as_configured(&lab, &instance, &[]).await?;
@@ -80,8 +100,8 @@ async fn each_file_of_a_k3s_server_makes_a_voter_and_each_of_a_worker_a_ready_no
     let lab = Lab::start(LabOptions::quick()?).await?;
     let files = shipped()?;
     let (servers, workers) = (feed(&lab, &files, Role::ControlPlane)?, feed(&lab, &files, Role::Worker)?);
-    lab.until_in_service(&servers[..], servers.len(), LIMIT).await?;
-    lab.until_in_service(&workers[..], workers.len(), LIMIT).await?;
+    reach_their_goals(&lab, &servers).await?;
+    reach_their_goals(&lab, &workers).await?;
     lab.until_servers(&servers[..], CLUSTER, servers.len(), LIMIT).await?;
     lab.until_workers(&workers[..], CLUSTER, workers.len(), LIMIT).await?;
     lab.settled(&servers[..], servers.len(), LIMIT, None).await?;
