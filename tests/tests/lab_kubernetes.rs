@@ -19,7 +19,7 @@ fn start(lab: &Lab, instance: &InstanceId, kind: &str, rendered: &str) -> Child 
     let disk = lab.disk(instance);
     let config = distribution::config_dir(&disk);
     std::fs::create_dir_all(config.join("config.yaml.d")).unwrap();
-    let token = disk.join("k3s/token");
+    let token = distribution::token_file(&disk);
     let rendered =
         format!("node-name: {instance}\nnode-ip: {}\ntoken-file: {}\n{rendered}", lab.address(instance).unwrap(), token.display());
     std::fs::write(config.join("config.yaml.d/90-quorate.yaml"), rendered).unwrap();

@@ -6,24 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value};
 
+use super::flags;
 use crate::kubernetes::may_be_kubelets;
 
 const DATA_DIR: &str = "/var/lib/rancher/k3s";
-const OF_AGENTS: [&str; 9] =
-    ["server", "token", "token-file", "node-name", "node-ip", "bind-address", "data-dir", "node-label", "node-taint"];
-const OF_SERVERS: [&str; 11] = [
-    "cluster-init",
-    "agent-token-file",
-    "advertise-address",
-    "tls-san",
-    "write-kubeconfig",
-    "write-kubeconfig-mode",
-    "disable-apiserver",
-    "disable-controller-manager",
-    "disable-scheduler",
-    "disable-agent",
-    "etcd-arg",
-];
 
 /// Which command the configuration is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +57,10 @@ impl Config {
     /// Reads the files.
     ///
     /// # Errors
-    /// One cannot be read; a key that is not a flag of this command; a value that makes no sense.
+    /// One cannot be read; a key that is not a flag of this command, or a value that it does not take.
     pub(super) fn read(file: &Path, kind: Kind) -> anyhow::Result<Self> {
         let keys = merged(file)?;
-        for key in keys.keys() {
-            let known = OF_AGENTS.contains(&&**key) || (kind == Kind::Server && OF_SERVERS.contains(&&**key));
-            ensure!(known, "flag provided but not defined: -{key}");
-        }
+        keys.iter().try_for_each(|(key, value)| flags::check(kind, key, value))?;
         let keys = Keys(keys);
         let node_ip = keys.address("node-ip")?.or(keys.address("advertise-address")?).map_or_else(own_address, Ok)?;
         Ok(Self {

@@ -28,6 +28,7 @@ mod config;
 mod disk;
 mod duties;
 mod etcd;
+mod flags;
 mod forward;
 mod gate;
 mod join;

@@ -39,14 +39,9 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Everything below one directory: a disk of the lab.
+    /// Everything below one directory: a disk of the lab, on which each file has the place that it has on a machine.
     pub(super) fn on(disk: &Path) -> Self {
-        Self {
-            config_dir: config_dir(disk),
-            data_dir: data_dir(disk),
-            node_password: disk.join("k3s/node-password"),
-            token_file: disk.join("k3s/token"),
-        }
+        Self::stock().on_disk(disk)
     }
 
     /// k3s' own places, and the token where Quorate's examples put it.
@@ -75,16 +70,14 @@ impl Layout {
     /// # Errors
     /// The disk cannot be written.
     pub(crate) fn install(&self, root: &Path, purpose: &Purpose, etcd: &Path, pace: Pace) -> anyhow::Result<()> {
-        let disk = self.on_disk(root);
-        let config_dir = disk.config_dir;
+        self.bring_along(root, purpose, etcd, pace)?;
+        self.configure(root, purpose)
+    }
+
+    /// What the stand-in needs besides a user's configuration.
+    pub(super) fn bring_along(&self, root: &Path, purpose: &Purpose, etcd: &Path, pace: Pace) -> anyhow::Result<()> {
+        let config_dir = self.on_disk(root).config_dir;
         fs::create_dir_all(&config_dir).with_context(|| format!("cannot make {}", config_dir.display()))?;
-        // What the agent renders, such as node-ip, it does not suffer here.
-        let mut baked = format!("data-dir: {}\n", self.data_dir.display());
-        if purpose.role == Role::ControlPlane {
-            baked.push_str("write-kubeconfig-mode: \"0600\"\n");
-        }
-        let config = config_dir.join("config.yaml");
-        fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
         let beside = Beside {
             etcd: etcd.to_owned(),
             restore_tool: binaries::restore_tool(etcd),
@@ -92,30 +85,50 @@ impl Layout {
             node_password: self.node_password.clone(),
             pace,
         };
-        beside.write(&config)?;
-        let token = disk.token_file;
+        beside.write(&config_dir.join("config.yaml"))
+    }
+
+    fn configure(&self, root: &Path, purpose: &Purpose) -> anyhow::Result<()> {
+        let disk = self.on_disk(root);
+        // What the agent renders, such as node-ip, it does not suffer here.
+        let mut baked = format!("data-dir: {}\n", self.data_dir.display());
+        if purpose.role == Role::ControlPlane {
+            baked.push_str("write-kubeconfig-mode: \"0600\"\n");
+        }
+        let (config, token) = (disk.config_dir.join("config.yaml"), disk.token_file);
+        fs::write(&config, baked).with_context(|| format!("cannot write {}", config.display()))?;
+        token.parent().map_or(Ok(()), fs::create_dir_all).with_context(|| format!("cannot make a place for {}", token.display()))?;
         fs::write(&token, format!("lab-{}\n", purpose.cluster)).with_context(|| format!("cannot write {}", token.display()))?;
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).with_context(|| format!("cannot protect {}", token.display()))
     }
 
     /// The agent's settings for it.
     pub(crate) fn settings(&self) -> AgentSettings {
+        self.places().text("kubernetes.distribution", "k3s").text("kubernetes.token_file", self.token_file.display())
+    }
+
+    /// Those that say where k3s has its files.
+    pub(super) fn places(&self) -> AgentSettings {
         AgentSettings::defaults()
-            .text("kubernetes.distribution", "k3s")
             .text("kubernetes.config_dir", self.config_dir.display())
             .text("kubernetes.data_dir", self.data_dir.display())
-            .text("kubernetes.token_file", self.token_file.display())
     }
 }
 
 /// k3s' configuration directory on a disk of the lab.
 #[must_use]
 pub fn config_dir(disk: &Path) -> PathBuf {
-    disk.join("k3s/config")
+    Layout::on(disk).config_dir
 }
 
 /// k3s' data directory on a disk of the lab.
 #[must_use]
 pub fn data_dir(disk: &Path) -> PathBuf {
-    disk.join("k3s/data")
+    Layout::on(disk).data_dir
+}
+
+/// The file with the token on a disk of the lab.
+#[must_use]
+pub fn token_file(disk: &Path) -> PathBuf {
+    Layout::on(disk).token_file
 }

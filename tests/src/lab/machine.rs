@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
 use super::distribution::{Layout, Purpose};
+use super::image::{Image, Place};
 use super::processes::{self, Process};
 use super::settings::{AgentSettings, LISTEN};
 use super::{binaries, subnet};
@@ -45,6 +47,8 @@ pub(super) struct Machine {
     pub(super) log: PathBuf,
     pub(super) address: Ipv4Addr,
     pub(super) purpose: Purpose,
+    /// In place of what the lab itself would configure.
+    pub(super) image: Option<Arc<dyn Image>>,
     pub(super) imds: Option<ImdsServer>,
     pub(super) agent: Option<Child>,
 }
@@ -55,18 +59,32 @@ impl Machine {
     /// # Errors
     /// The disk cannot be written, or the agent cannot be run.
     pub(super) fn start_agent(&mut self, programs: &Programs) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.disk).with_context(|| format!("cannot make {}", self.disk.display()))?;
-        if self.purpose.role.has_node() {
-            Layout::on(&self.disk).install(Path::new("/"), &self.purpose, &programs.etcd, programs.pace)?;
-        }
+        self.boot(programs)?;
         let config = self.disk.join("config.toml");
-        fs::write(&config, self.settings(programs).to_string()).with_context(|| format!("cannot write {}", config.display()))?;
+        fs::write(&config, self.settings(programs)?.to_string()).with_context(|| format!("cannot write {}", config.display()))?;
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
         let mut command = self.command(programs, "run");
         command.process_group(0).stdout(log.try_clone()?).stderr(log);
         self.agent = Some(command.spawn().with_context(|| format!("cannot run {}", programs.quorate.display()))?);
         Ok(())
+    }
+
+    /// What is there before the agent starts.
+    fn boot(&self, programs: &Programs) -> anyhow::Result<()> {
+        let is_first = !self.disk.exists();
+        fs::create_dir_all(&self.disk).with_context(|| format!("cannot make {}", self.disk.display()))?;
+        let (layout, has_node) = (Layout::on(&self.disk), self.purpose.role.has_node());
+        match &self.image {
+            None if has_node => layout.install(Path::new("/"), &self.purpose, &programs.etcd, programs.pace)?,
+            Some(_) if has_node => layout.bring_along(Path::new("/"), &self.purpose, &programs.etcd, programs.pace)?,
+            _ => {}
+        }
+        self.image.iter().filter(|_| is_first).try_for_each(|image| image.first_boot(self.place()))
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { root: &self.disk, address: self.address, cluster: &self.purpose.cluster }
     }
 
     /// The agent's program with its configuration and in its environment.
@@ -77,7 +95,16 @@ impl Machine {
         command
     }
 
-    fn settings(&self, programs: &Programs) -> AgentSettings {
+    fn settings(&self, programs: &Programs) -> anyhow::Result<AgentSettings> {
+        let places = self.places(programs);
+        match &self.image {
+            Some(image) => Ok(places.overridden_by(&programs.settings).overridden_by(&image.settings(self.place())?)),
+            None => Ok(places.overridden_by(&self.habits()).overridden_by(&programs.settings)),
+        }
+    }
+
+    /// Where everything is in the lab.
+    fn places(&self, programs: &Programs) -> AgentSettings {
         let path = |name: &str| self.disk.join(name).display().to_string();
         let mark = format!("{{ {} = {:?} }}", processes::MARK, self.disk.display().to_string());
         let own = AgentSettings::defaults()
@@ -86,21 +113,30 @@ impl Machine {
             // The agent gives what it starts an environment of its own.
             .raw("etcd.env", mark.clone())
             .raw("kubernetes.env", mark)
-            .raw("peer.i_trust_this_network_without_tls", "true")
-            .text("health.listen", format!("{}:{}", self.address, LISTEN.health))
-            .text("metrics.listen", format!("{}:{}", self.address, LISTEN.metrics))
             .text("paths.state_dir", path("state"))
             .text("paths.run_dir", path("run"))
             .text("paths.data_dir", path("data/etcd"));
-        let own = match binaries::restore_tool(&programs.etcd) {
-            Some(tool) => own.text("etcd.restore_tool", tool.display()),
-            None => own,
-        };
-        let own = match self.purpose.role.has_node() {
-            true => own.overridden_by(&Layout::on(&self.disk).settings()).text("kubernetes.binary", programs.k3s.display()),
+        // Which role it has, an image may say too.
+        let own = match self.purpose.role.has_node() || self.image.is_some() {
+            true => own
+                .overridden_by(&Layout::on(&self.disk).places())
+                .text("kubernetes.binary", programs.k3s.display())
+                .text("kubernetes.hosts_file", path("etc/hosts")),
             false => own,
         };
-        own.overridden_by(&programs.settings)
+        match binaries::restore_tool(&programs.etcd) {
+            Some(tool) => own.text("etcd.restore_tool", tool.display()),
+            None => own,
+        }
+    }
+
+    /// What the lab has its agents do, unless their image says what they do.
+    fn habits(&self) -> AgentSettings {
+        let own = AgentSettings::defaults()
+            .raw("peer.i_trust_this_network_without_tls", "true")
+            .text("health.listen", format!("{}:{}", self.address, LISTEN.health))
+            .text("metrics.listen", format!("{}:{}", self.address, LISTEN.metrics));
+        if self.purpose.role.has_node() { own.overridden_by(&Layout::on(&self.disk).settings()) } else { own }
     }
 
     fn environment(&self) -> BTreeMap<String, String> {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use quorate_core::ids::InstanceId;
+use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 use rustix::process::Signal;
 
@@ -19,6 +19,7 @@ use super::clusters::Clusters;
 use super::distribution::{self, Purpose};
 use super::etcd::Credentials;
 use super::events::Machinery;
+use super::image::Image;
 use super::machine::{Machine, Programs};
 use super::settings::AgentSettings;
 use super::site::Host;
@@ -39,6 +40,8 @@ pub(super) struct Machines {
     /// How long the next boots take, where a test has said so.
     boots: Mutex<VecDeque<Duration>>,
     programs: Mutex<Programs>,
+    /// What the instances of a group boot, where it is not the lab's own.
+    images: Mutex<BTreeMap<GroupName, Arc<dyn Image>>>,
     slots: Mutex<BTreeMap<InstanceId, Slot>>,
     /// What the lab itself failed to do.
     troubles: Mutex<Vec<String>>,
@@ -72,6 +75,7 @@ impl Machines {
             boot,
             boots: Mutex::default(),
             programs,
+            images: Mutex::default(),
             slots: Mutex::default(),
             troubles: Mutex::default(),
             unattended: Mutex::default(),
@@ -126,6 +130,10 @@ impl Machines {
         };
     }
 
+    pub(super) fn boot_from(&self, group: GroupName, image: Arc<dyn Image>) {
+        lock(&self.images).insert(group, image);
+    }
+
     pub(super) fn boot_takes(&self, delays: impl IntoIterator<Item = Duration>) {
         lock(&self.boots).extend(delays);
     }
@@ -137,11 +145,18 @@ impl Machines {
         }
         let found = self.server.region().lock().instance(instance).map(|instance| (instance.address, Purpose::of(&instance.tags)));
         let (address, purpose) = found.with_context(|| format!("there is no instance {instance}"))?;
+        let image = self.image(instance);
         let (disk, log) = (self.disk(instance), self.log(instance));
-        let machine = Machine { id: instance.clone(), disk, log, address, purpose, imds: None, agent: None };
+        let machine = Machine { id: instance.clone(), disk, log, address, purpose, image, imds: None, agent: None };
         let machine = Arc::new(tokio::sync::Mutex::new(machine));
         lock(&self.slots).insert(instance.clone(), Slot { machine: machine.clone(), started: None });
         Ok(machine)
+    }
+
+    fn image(&self, instance: &InstanceId) -> Option<Arc<dyn Image>> {
+        let (images, region) = (lock(&self.images), self.server.region().lock());
+        let own = |group: &GroupName| region.members(group).any(|one| one.id == *instance);
+        images.iter().find(|(group, _)| own(group)).map(|(_, image)| image.clone())
     }
 
     /// Starts the agent on this machine.

@@ -13,6 +13,7 @@ pub mod clusters;
 mod command;
 pub mod distribution;
 pub mod etcd;
+pub mod image;
 pub mod kubernetes;
 pub mod observe;
 pub mod options;
@@ -50,6 +51,7 @@ pub use store::Store;
 use crate::region::{AddressRange, GroupSpec, Region, RegionConfig};
 use crate::s3::S3Server;
 use crate::wire::{Asked, Faults, RegionServer};
+use image::Image;
 use machines::Machines;
 use root::Root;
 use site::Site;
@@ -128,6 +130,15 @@ impl Lab {
         }
         self.region().with(|region, now| region.create_group(spec, now)).map_err(|error| anyhow::anyhow!("{error}"))?;
         Ok(name)
+    }
+
+    /// The same, of instances that boot this image and are configured by it alone.
+    ///
+    /// # Errors
+    /// What AWS would say.
+    pub fn create_group_of(&self, image: Arc<dyn Image>, spec: GroupSpec) -> anyhow::Result<GroupName> {
+        self.machines.boot_from(spec.name.clone(), image);
+        self.create_group(spec)
     }
 
     /// The records of a cluster's charter, oldest first.

@@ -212,7 +212,7 @@ pub(crate) async fn down_and_up(servers: u32) -> anyhow::Result<CameBack> {
 pub(crate) fn state(plane: &Plane) -> BTreeMap<String, (Option<i32>, String, String)> {
     let of = |worker: &quorate_core::ids::InstanceId| {
         let disk = plane.lab.disk(worker);
-        let rendered = std::fs::read_to_string(disk.join("k3s/config/config.yaml.d/90-quorate.yaml")).unwrap_or_default();
+        let rendered = std::fs::read_to_string(distribution::config_dir(&disk).join("config.yaml.d/90-quorate.yaml")).unwrap_or_default();
         let node = plane.lab.node(CLUSTER, worker).map(|node| format!("{} {}", node["spec"], node["metadata"]["annotations"]));
         (plane.k3s(worker), rendered, node.unwrap_or_default())
     };
