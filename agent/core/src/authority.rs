@@ -58,7 +58,7 @@ pub enum Pin {
     ByToken,
     /// The store names it.
     ByStore(AuthorityHash),
-    /// Neither does: whoever answers at a server's address is believed.
+    /// Neither does: any answer from a server's address is believed.
     ByNobody,
     /// They name different ones.
     Disputed {

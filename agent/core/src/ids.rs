@@ -22,7 +22,7 @@ pub struct BadName {
     rule: &'static str,
 }
 
-/// Of a text that is no name, so much is shown.
+/// At most this many characters of a text that is no name are shown.
 const SHOWN: usize = 80;
 
 macro_rules! text_id {

@@ -16,7 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What has not been asked again for that long is not asked any more, as the own state of an instance that is in service: nothing is missing.
 const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
 
-/// So many failures in a row are no lost packet. AWS is asked seldom, so time alone would not tell.
+/// This many failures in a row are no lost packet. AWS is asked seldom, so time alone would not tell.
 const IN_A_ROW: u32 = 2;
 
 /// A source.
@@ -119,7 +119,7 @@ impl Unreadable {
 pub enum Change {
     /// It has become unreadable.
     Unreadable(Unreadable),
-    /// It can be read again, after so long.
+    /// It can be read again, after this time.
     Readable(Source, Duration),
 }
 

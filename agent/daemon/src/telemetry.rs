@@ -33,7 +33,7 @@ fn readable(writer: &mut fmt::format::Writer<'_>, field: &Field, value: &dyn std
     }
 }
 
-/// An error may hold what another side sent: so much of it is told.
+/// An error may hold what another side sent: at most this many characters of it are told.
 const LONGEST: usize = 2000;
 
 /// An error with all its causes, for one line of the log, in which nothing steers a terminal. Some libraries repeat a cause in their own text: it is not said twice.

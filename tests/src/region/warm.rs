@@ -29,7 +29,7 @@ pub struct WarmPool {
 }
 
 impl WarmPool {
-    /// A pool of at least so many spares in this state, and no more than those.
+    /// A pool of this many spares in this state.
     #[must_use]
     pub fn of(state: PoolState, spares: u32) -> Self {
         Self { state, min: spares, max_prepared: Some(0), reuse_on_scale_in: false }
@@ -208,7 +208,7 @@ impl Region {
         self.say_pool(slot);
     }
 
-    /// The load balancers have let go of an instance that goes back.
+    /// The load balancers have let go of an instance that returns to the pool.
     pub(super) fn returned(&mut self, slot: usize) {
         if self.open_actions(slot, Transition::Terminating) {
             self.set_lifecycle(slot, LifecycleState::WarmedPendingWait);
@@ -259,7 +259,7 @@ impl Region {
         self.rebalance(group);
     }
 
-    /// A spare goes for good. Its terminating hooks open although its machine may be off, and nobody is there to complete them.
+    /// A spare is terminated. Its terminating hooks open although its machine may be off, and nobody is there to complete them.
     pub(super) fn end_spare(&mut self, slot: usize, cause: Cause) {
         if self.instances[slot].lifecycle.leaving() || !self.instances[slot].member {
             return;

@@ -19,12 +19,12 @@ async fn group(size: u32, change: impl FnOnce(GroupSpec) -> GroupSpec) -> anyhow
     Ok(Group { lab, name })
 }
 
-/// So many instances in the group and its pool together; a scale-in gives back.
+/// A limit on the instances in the group and its pool together; a scale-in gives back.
 fn in_all(most: u32, state: PoolState) -> WarmPool {
     WarmPool { state, min: 0, max_prepared: Some(most), reuse_on_scale_in: true }
 }
 
-/// Waits until so many serve and so many rest in the pool, as those of the pool do, and nobody is on its way.
+/// Waits until `serving` instances serve, `spares` rest in the pool, and none is on its way.
 async fn until_rested(group: &Group, serving: usize, spares: usize) -> anyhow::Result<()> {
     let rested = || async {
         let region = group.lab.region().lock();

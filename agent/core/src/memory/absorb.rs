@@ -112,7 +112,7 @@ impl Memory {
         }
     }
 
-    /// Whoever led before may have acted, and this agent was not told.
+    /// The agent that led before may have acted, and this one was not told.
     fn absorb_leader(&mut self, seen: &Observation, now: Timestamp) {
         let leader = seen.etcd.membership.fresh().and_then(|membership| membership.leader);
         self.led = leader.map(|leader| self.led.filter(|(known, _)| *known == leader).unwrap_or((leader, now)));

@@ -11,17 +11,17 @@ use crate::time::Timestamp;
 /// More unknown callers than a cluster launches at once are not its own.
 const MOST: usize = 16;
 
-/// So many hurried questions about a caller, and it is no instance of the cluster's groups: EC2 and Auto Scaling tell of a new one in less.
+/// After this many hurried questions a caller is no instance of the cluster's groups: EC2 and Auto Scaling tell of a new one in fewer.
 const QUESTIONS: u32 = 24;
 
-/// So many while strangers are known to call.
+/// The same while strangers are known to call.
 const QUESTIONS_AMONG_STRANGERS: u32 = 4;
 
-/// Callers make AWS be asked in a hurry so many times within [`SPELL`], unless they turn out to be instances. Later ones wait for the ordinary look.
+/// Callers have AWS asked in a hurry at most this many times within [`SPELL`], unless they turn out to be instances. Later ones wait for the ordinary look.
 const HEEDED: usize = 3;
 const SPELL: Duration = Duration::from_secs(3 * 3600);
 
-/// For so long, and so many at the most, strangers are remembered.
+/// How long strangers are remembered, and how many at the most.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 const STRANGERS: usize = 64;
 

@@ -78,7 +78,7 @@ impl Member {
     }
 }
 
-/// So much of a stranger's text is worth reading.
+/// At most this many characters of a stranger's text are kept.
 const STRANGE_TEXT: usize = 200;
 
 impl fmt::Display for Member {

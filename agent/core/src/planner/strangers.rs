@@ -5,7 +5,7 @@ use crate::situation::Situation;
 
 use super::decision::Decision;
 
-/// Whoever joins has to name every member's address to its etcd, and nobody takes a stranger's.
+/// A joiner has to name every member's address to its etcd, and a stranger's is never taken.
 pub(super) fn in_the_way(stranger: &Member) -> String {
     format!("waits until {} is gone from etcd's list; {}", named(stranger), remedy(stranger))
 }

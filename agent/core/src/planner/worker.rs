@@ -63,7 +63,7 @@ pub(super) fn start(s: &Situation<'_>) -> Option<Decision> {
     Some(join_through(s, server))
 }
 
-/// The token is given to whoever has that address: by what is known whether it is a server of this cluster?
+/// Anything at that address is given the token: what tells that it is a server of this cluster?
 fn join_through(s: &Situation<'_>, server: IpAddr) -> Decision {
     let Some(pin) = s.seen.kubernetes.authority.fresh() else {
         let why = s.seen.kubernetes.authority.why_not_fresh();

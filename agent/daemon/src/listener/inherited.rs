@@ -31,7 +31,7 @@ impl Inherited {
         Self(listeners)
     }
 
-    /// The one at which whoever asks at this address arrives. Names tell nothing: all listeners of one unit have the same.
+    /// The listener that a caller of this address reaches. Names tell nothing: all listeners of one unit have the same.
     pub(super) fn take(&mut self, at: SocketAddr) -> Option<TcpListener> {
         let index = self.0.iter().position(|held| serves(held, at))?;
         Some(self.0.swap_remove(index))

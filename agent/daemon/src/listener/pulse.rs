@@ -1,4 +1,4 @@
-//! What one connection is at: so much decides how long it may stay so, and whether it makes room for another.
+//! What one connection is at, which decides how long it may stay so, and whether it makes room for another.
 
 use std::io;
 use std::pin::Pin;
@@ -89,7 +89,7 @@ impl Heartbeat {
             let state = self.0.borrow_and_update().0;
             match tokio::time::timeout(limit(state, patience), self.0.changed()).await {
                 Ok(Ok(())) => {}
-                // The connection is gone, and with it whoever waits for this.
+                // The connection is gone, and nobody waits for this any more.
                 Ok(Err(_)) => std::future::pending().await,
                 Err(_) => return state,
             }

@@ -77,7 +77,7 @@ impl Server {
                         tokio::time::sleep(BRAKE).await;
                     }
                 }
-                // Whoever was in the queue has gone.
+                // The caller in the queue has left.
                 Err(error) if is_of_one(&error) => {}
                 Err(error) => {
                     self.counts.failed(self.kind);
@@ -166,7 +166,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers until the other side goes, the server ends, or patience does. What goes wrong is the connection's own.
+    /// Answers until the other side leaves, the server ends, or patience does. What fails is the connection's own.
     async fn answer(mut self, stream: Box<dyn Stream>, from: Option<IpAddr>, router: Router) {
         let stream = TokioIo::new(Felt::new(stream, self.pulse.clone()));
         let (answers, pulse) = (TowerToHyperService::new(router), self.pulse.clone());

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// AWS, the peers and the servers themselves are asked for so many cycles before.
 const CYCLES_BEFORE: u32 = 5;
 
-/// What the store told of the authority is good for so long: a start takes no longer.
+/// How long the store's word on the authority is good: a start takes no longer.
 const GOOD: Duration = Duration::from_secs(120);
 /// A worker that is about to start asks again so soon where the store did not answer.
 const AGAIN: Duration = Duration::from_secs(5);

@@ -20,7 +20,7 @@ use crate::telemetry::chain;
 
 const KEY: &str = "/quorate/lock";
 
-/// So much is shown of a value that no agent wrote.
+/// At most this many characters are shown of a value that no agent wrote.
 pub(super) const SHOWN: usize = 80;
 
 /// The lease that this process believes to hold.

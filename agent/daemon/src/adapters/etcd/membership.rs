@@ -55,7 +55,7 @@ impl Etcd {
     }
 }
 
-/// etcd's entry as it is, or a stranger's: whoever may write to etcd chooses what it says.
+/// etcd's entry as it is, or a stranger's: any writer to etcd chooses what it says.
 fn member(entry: &etcd_client::Member, names: fn(&str) -> Option<InstanceId>) -> Member {
     let (id, learner) = (MemberId(entry.id()), entry.is_learner());
     let (name, peers, clients) = (entry.name(), entry.peer_urls(), entry.client_urls());

@@ -9,10 +9,10 @@ use quorate_core::ids::InstanceId;
 /// The header in which a server's agent gives its instance id. It proves nothing: it only lets AWS be asked earlier.
 pub(super) const HEADER: &str = "quorate-instance";
 
-/// So many addresses are noted between two looks; there may be more.
+/// At most this many addresses are noted between two looks.
 const ADDRESSES: usize = 64;
 
-/// So many names are noted of each. A server has one name; several servers of a lab may share an address.
+/// At most this many names are noted of each address. A server has one name; several servers of a lab may share an address.
 const NAMES: usize = 4;
 
 /// EC2's ids are `i-` and 17 hexadecimal digits, of old 8: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>.

@@ -20,7 +20,7 @@ pub const PORT: u16 = 2378;
 
 /// Answers there with the newest of `answers`, in a task of its own.
 ///
-/// Who names itself with its question is noted in `callers`. Whoever gives a nonce gets the answer signed with `key`.
+/// A caller that names itself is noted in `callers`. One that gives a nonce gets the answer signed with `key`.
 ///
 /// It ends when the sender of `answers` is dropped; requests under way are still answered.
 pub fn serve(listener: Listener, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) {

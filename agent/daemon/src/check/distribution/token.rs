@@ -29,7 +29,7 @@ pub(super) fn check(settings: &KubernetesSettings, parts: &Parts) -> Vec<Finding
     findings
 }
 
-/// A worker gives its token to whoever answers at a server's address, unless something names the authority that the answer has to be signed by.
+/// A worker gives its token to anything that answers at a server's address, unless something names the authority that the answer has to be signed by.
 fn pin(token: &str) -> Option<Finding> {
     const NAME: &str = "authority";
     match named_by(token) {

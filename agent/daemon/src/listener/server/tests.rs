@@ -28,7 +28,7 @@ fn router() -> Router {
         .route("/order", post(async |Json(_): Json<serde_json::Value>| "taken"))
 }
 
-/// A listener on a port of its own at 127.0.0.1, with so many connections in all and of one address.
+/// A listener on a port of its own at 127.0.0.1, with these limits in all and of one address.
 struct Scene {
     at: SocketAddr,
     table: Arc<Mutex<Table>>,
