@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use quorate_core::charter::State;
 use quorate_core::ids::InstanceId;
 use quorate_core::report::Phase;
+use quorate_core::situation::Situation;
 
 use crate::region::LifecycleState;
 use crate::simulator::node::Node;
@@ -113,6 +114,9 @@ impl World {
             self.nodes.iter().any(|n| n.powered && n.agent.as_ref().and_then(|a| a.verdict.as_ref()).is_some_and(|r| r.needs_operator));
         let nobody_is_left = !self.nodes.iter().any(|n| self.belongs(n));
         if nobody_is_left || (asks && self.may_ask_for_an_operator()) {
+            if let Some(awaited) = self.awaits_the_dead() {
+                return self.violate("I8 (asks for an operator without need)", awaited);
+            }
             self.stats.halted += 1;
             if self.checks.quorum_lost.is_some() && self.survivors_would_do() {
                 self.stats.halted_though_enough_survive += 1;
@@ -123,6 +127,17 @@ impl World {
         let reports = reports.join(" | ");
         let invariant = if asks { "I8 (asks for an operator without need)" } else { "I8" };
         self.violate(invariant, format!("did not settle: {why}. {reports}"));
+    }
+
+    /// An agent that asks for an operator, without a quorum to lean on, takes somebody for alive who has ended: EC2 tells, and no operator is needed for that.
+    fn awaits_the_dead(&self) -> Option<String> {
+        self.nodes.iter().filter(|n| n.powered).find_map(|node| {
+            let agent = node.agent.as_ref().filter(|a| a.verdict.as_ref().is_some_and(|r| r.needs_operator))?;
+            let s = Situation::new(&agent.seen, &agent.memory, &self.policy, self.now);
+            let has_ended = |id: &InstanceId| self.node_of(id).is_some_and(|n| !self.nodes[n].powered);
+            let awaited = s.others().into_iter().find(|id| s.membership().is_none() && !s.is_gone(id) && has_ended(id))?;
+            Some(format!("{} does not know that {awaited} has ended: {}", node.me.instance, agent.verdict.as_ref()?))
+        })
     }
 
     /// What only a human can mend: lost data, lost records, a founder detached alive, or an order that cannot be carried out.
