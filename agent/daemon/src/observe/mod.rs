@@ -19,6 +19,7 @@ use quorate_core::observation::{KubernetesView, Local, Me, Observation, Process,
 use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
+use quorate_core::role::Role;
 use quorate_core::sources::{Failure, Source, Sources};
 use quorate_core::time::Timestamp;
 
@@ -115,6 +116,10 @@ impl Observer {
         self.snapshots.tell(sources, now);
         let store = self.store.tried(now).filter(|_| self.store.value() != Some(&StoreView::NotConfigured));
         store.into_iter().for_each(|result| sources.note(Source::Store, "charter", result, now));
+        if self.me.role == Role::Worker {
+            // What runs here is a kubelet, and no etcd.
+            return;
+        }
         if matches!(local.process.fresh(), Some(Process::Running { .. })) {
             let membership = self.etcd.view().membership;
             let result = membership.fresh().map(drop).ok_or_else(|| Failure::of(&membership.why_not_fresh()));
