@@ -6,6 +6,7 @@ use std::path::Path;
 use super::group::{CLUSTER, Group, HOOK, LIMIT};
 use anyhow::Context;
 use quorate_lab::lab::{AgentSettings, Lab, LabOptions, Store, binaries};
+use quorate_lab::region::{PoolState, WarmPool};
 use quorate_lab::s3::Denial;
 use serde_json::Value;
 
@@ -30,7 +31,8 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     lab.change_settings(|settings| settings.raw("aws.target_groups", format!("[{:?}]", target_group.as_str())));
     let mut spec = lab.group("etcd", CLUSTER, 3, HOOK);
     spec.max = 7;
-    let name = lab.create_group(spec)?;
+    // Of no spare: a group that has a pool is asked for what is in it.
+    let name = lab.create_group(spec.warm_pool(WarmPool::of(PoolState::Stopped, 0)))?;
     let group = Group { lab, name };
     live_through_everything(&group).await?;
 
