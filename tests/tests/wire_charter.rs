@@ -12,7 +12,7 @@ use quorate_core::ids::{Generation, MemberId};
 use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
 use quorate_core::time::Timestamp;
-use quorate_lab::s3::{Denial, Fault, Operation, Rule, S3Config, S3Server, Scope};
+use quorate_lab::s3::{Fault, Operation, Rule, S3Config, S3Server, Scope};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -292,18 +292,4 @@ async fn nobody_at_the_endpoint_is_an_error_within_the_limit() {
     let store = CharterStore::open(Some("s3://bucket"), &settings, &me(), Duration::from_secs(1)).unwrap();
     let error = tokio::time::timeout(PATIENCE, store.read(None)).await.expect("it hung").unwrap_err();
     assert!(error.to_string().contains("s3://bucket"), "{error}");
-}
-
-/// A bucket under Object Lock takes no write without a checksum
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>, "Configuring Object Lock").
-#[tokio::test]
-async fn under_object_lock_records_are_created_with_a_checksum() {
-    let server = served().await;
-    server.access().deny(Denial::new("s3:PutObject", "", "x-amz-checksum-sha256"));
-    assert!(!matches!(s3(&server, LIMIT).create(&record(1)).await, Outcome::Done));
-    let mut settings = s3_settings(&server);
-    settings.insert("aws_checksum_algorithm".to_owned(), "SHA256".to_owned());
-    let store = CharterStore::open(Some("s3://bucket/some/prefix"), &settings, &me(), LIMIT).unwrap();
-    assert_eq!(store.create(&record(1)).await, Outcome::Done);
-    assert_eq!(numbers(&store.read(None).await.unwrap()), [1]);
 }

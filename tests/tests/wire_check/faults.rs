@@ -31,6 +31,7 @@ async fn each_denied_call_is_named_with_the_policy_to_mend() {
         "DescribeAutoScalingGroups",
         "DescribeAutoScalingInstances",
         "DescribeLifecycleHooks",
+        "DescribeWarmPool",
         "RecordLifecycleActionHeartbeat",
         "CompleteLifecycleAction",
         "SetInstanceHealth",

@@ -115,7 +115,7 @@ async fn a_worker_is_not_asked_for_the_store_nor_for_what_it_may_not() {
     // The one key of the store that a worker may read is not written yet, and so not asked for.
     let granted: Vec<_> = all.iter().filter(|action| of_worker.contains(action) && *action != "s3:GetObject").collect();
     assert!(tried.iter().all(|action| of_worker.iter().any(|of| of == action)), "{tried:?}, but granted is {of_worker:?}");
-    assert!(granted.len() == 6 && granted.iter().all(|action| tried.contains(&action.as_str())), "{tried:?}, but granted is {of_worker:?}");
+    assert!(granted.len() == 7 && granted.iter().all(|action| tried.contains(&action.as_str())), "{tried:?}, but granted is {of_worker:?}");
     assert_eq!(scene.lab.calls(Call::SetInstanceHealth), 0);
     for name in [
         "store",

@@ -152,14 +152,16 @@ impl<'a> Here<'a> {
     /// What the group permits and has.
     async fn group(&self, node: &Node, group: &GroupName, tags: Option<Vec<TagEntry>>, entry: Option<&OwnEntry>) -> Vec<Finding> {
         let parts = node.parts;
-        let (hooks, heartbeat, completion, health) = join!(
+        let (hooks, pool, heartbeat, completion, health) = join!(
             self.autoscaling.every_hook(group),
+            self.autoscaling.try_warm_pool(group),
             self.autoscaling.try_heartbeat(group, self.me()),
             self.autoscaling.try_completion(group, self.me()),
             self.health(parts, entry),
         );
         let mut findings = vec![
             judge(parts, "autoscaling:DescribeLifecycleHooks", &hooks, false),
+            judge(parts, "autoscaling:DescribeWarmPool", &pool, true),
             judge(parts, "autoscaling:RecordLifecycleActionHeartbeat", &heartbeat, true),
             judge(parts, "autoscaling:CompleteLifecycleAction", &completion, true),
         ];

@@ -63,6 +63,14 @@ impl AutoScaling {
         Ok(hooks::all(answer.lifecycle_hooks()))
     }
 
+    /// Asks for what is in a group's warm pool. A group without one may be refused, which is as good.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn try_warm_pool(&self, group: &GroupName) -> Result<(), AwsError> {
+        self.spares(group).await.map(drop)
+    }
+
     /// Sends a heartbeat for a hook that does not exist. Who may not is told so before the hook is looked for; who may is refused.
     ///
     /// # Errors
