@@ -144,7 +144,7 @@ async fn foreign_objects_are_not_an_absent_charter_but_other_clusters_are_none_o
         let path = dir.path().join(foreign);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "x").unwrap();
-        assert_eq!(store.read(None).await.unwrap(), StoreView::Foreign { example: foreign.to_owned() });
+        assert_eq!(store.read(None).await.unwrap(), StoreView::Foreign { example: foreign.into() });
         assert!(matches!(store.read(Some(&record(3))).await.unwrap(), StoreView::Foreign { .. }));
         std::fs::remove_file(&path).unwrap();
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, MemberId, RegionName, SnapshotKey};
 use crate::observation::Me;
+use crate::text::Foreign;
 
 /// Where a generation's data came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,7 +198,7 @@ pub enum StoreView {
     /// It holds no charter but other objects: never taken for an absent charter.
     Foreign {
         /// One of them.
-        example: String,
+        example: Foreign,
     },
     /// It holds the charter.
     Charter(Log),

@@ -13,6 +13,7 @@ use crate::charter::{ListedVoter, Record};
 use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, RegionName, SnapshotKey};
 use crate::observation::Me;
 use crate::plan::Via;
+use crate::text::Foreign;
 use crate::time::Timestamp;
 
 /// Why a snapshot was taken.
@@ -171,9 +172,9 @@ pub enum StrayKind {
     /// Data without a manifest: an upload that goes on just now, or that broke off.
     Unfinished,
     /// A manifest without its data, or with data of another size.
-    Broken(String),
+    Broken(Foreign),
     /// It is not ours, or of a format that this version does not know.
-    Foreign(String),
+    Foreign(Foreign),
 }
 
 /// What the store holds in the folder, ascending by generation, revision and time.

@@ -10,6 +10,7 @@ use crate::policy::OnTotalLoss;
 use crate::report::Phase;
 use crate::situation::Situation;
 use crate::snapshot::{Stored, StrayKind, Trigger};
+use crate::text::{SENTENCE, printable};
 
 use super::decision::Decision;
 use super::objection::objector;
@@ -182,14 +183,15 @@ pub(super) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Phase) -> Resul
 fn passed_over(s: &Situation<'_>, key: &SnapshotKey) -> String {
     let strays = s.seen.snapshots.stored.last().into_iter().flat_map(|l| &l.strays);
     let later = strays.filter(|stray| stray.at.as_str() > key.as_str() && stray.at.ends_with(".json"));
-    let named: Vec<String> = later.filter_map(|stray| Some(format!("{}: {}", stray.at, reason(&stray.why)?))).collect();
+    let named: Vec<String> =
+        later.filter_map(|stray| Some(format!("{}: {}", printable(&stray.at, SENTENCE), reason(&stray.why)?))).collect();
     if named.is_empty() { String::new() } else { format!("; PASSES OVER {}", named.join("; ")) }
 }
 
 fn reason(why: &StrayKind) -> Option<&str> {
     match why {
         StrayKind::Unfinished => None,
-        StrayKind::Broken(why) | StrayKind::Foreign(why) => Some(why),
+        StrayKind::Broken(why) | StrayKind::Foreign(why) => Some(why.as_str()),
     }
 }
 

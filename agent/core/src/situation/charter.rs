@@ -33,7 +33,7 @@ pub(super) fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<
         reading if reading.fresh().is_none() => Charter::Unreadable(remembered, reading.why_not_fresh()),
         reading => match reading.fresh() {
             Some(StoreView::Charter(log)) => charter_in_store(log, remembered, seen),
-            Some(StoreView::Foreign { example }) => Charter::Foreign(beside_no_charter(example)),
+            Some(StoreView::Foreign { example }) => Charter::Foreign(beside_no_charter(example.as_str())),
             Some(StoreView::NotConfigured) => remembered.map_or(Charter::NoStore, Charter::Known),
             Some(StoreView::Absent) | None => nothing_stored(remembered),
         },

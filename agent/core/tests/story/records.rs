@@ -30,7 +30,7 @@ impl Store {
         let view = match &self.access {
             Access::Unreadable => return Reading::unknown("the store did not answer"),
             Access::NotConfigured => StoreView::NotConfigured,
-            Access::Foreign(example) => StoreView::Foreign { example: example.clone() },
+            Access::Foreign(example) => StoreView::Foreign { example: example.as_str().into() },
             Access::Readable if self.log.is_empty() => StoreView::Absent,
             Access::Readable => StoreView::Charter(Log { records: self.log.clone() }),
         };

@@ -10,6 +10,7 @@ use quorate_core::charter::{Record, State, StoreView};
 use quorate_core::ids::{MemberId, SnapshotKey};
 use quorate_core::plan::Via;
 use quorate_core::snapshot::{Listing, SnapshotOrder, Stored, StrayKind, Trigger, retention};
+use quorate_core::text::{SENTENCE, printable};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -101,9 +102,9 @@ fn list(listing: &Listing, json: bool) -> anyhow::Result<ExitCode> {
     for stray in &listing.strays {
         let why = match &stray.why {
             StrayKind::Unfinished => "an upload that goes on, or that broke off".to_owned(),
-            StrayKind::Broken(why) | StrayKind::Foreign(why) => why.clone(),
+            StrayKind::Broken(why) | StrayKind::Foreign(why) => why.to_string(),
         };
-        output::line(format_args!("no snapshot: {}: {why}", stray.at))?;
+        output::line(format_args!("no snapshot: {}: {why}", printable(&stray.at, SENTENCE)))?;
     }
     Ok(ExitCode::SUCCESS)
 }

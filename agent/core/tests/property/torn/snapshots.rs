@@ -87,8 +87,8 @@ fn stored(w: &World, dice: &mut Dice<'_>) -> Stored {
 fn stray(dice: &mut Dice<'_>) -> Stray {
     let why = match dice.below(3) {
         0 => StrayKind::Unfinished,
-        1 => StrayKind::Broken("it has another size".to_owned()),
-        _ => StrayKind::Foreign("it is of cluster other".to_owned()),
+        1 => StrayKind::Broken("it has another size".into()),
+        _ => StrayKind::Foreign("it is of cluster other".into()),
     };
     let at = age(dice);
     Stray { at: format!("snapshots/{}-{why:?}", at.0), stored_at: at, why }

@@ -88,7 +88,7 @@ impl Store {
         if found.is_empty() {
             let (records, other) = self.list_all().await?;
             let Some(example) = other.filter(|_| records.is_empty()) else { return self.charter(records, remembered).await };
-            return Ok(StoreView::Foreign { example });
+            return Ok(StoreView::Foreign { example: example.into() });
         }
         self.charter(found, remembered).await
     }

@@ -69,7 +69,7 @@ impl SnapshotStore {
             match self.part(&meta.location) {
                 Some((key, Part::Data)) => drop(data.insert(key, meta)),
                 Some((key, Part::Manifest)) => drop(manifests.insert(key, meta)),
-                None => listing.strays.push(self.stray(&meta, StrayKind::Foreign("it is not named as a snapshot".to_owned()))),
+                None => listing.strays.push(self.stray(&meta, StrayKind::Foreign("it is not named as a snapshot".into()))),
             }
         }
         let reads = futures::stream::iter(manifests).map(async |(key, meta)| Ok((self.manifest(&key, &meta).await?, key, meta)));
@@ -89,9 +89,9 @@ impl SnapshotStore {
     fn whole(&self, manifest: Result<Manifest, StrayKind>, data: Option<&ObjectMeta>) -> Result<Manifest, StrayKind> {
         let manifest = manifest?;
         match data {
-            None => Err(StrayKind::Broken("its data is not there".to_owned())),
+            None => Err(StrayKind::Broken("its data is not there".into())),
             Some(meta) if meta.size != manifest.size => {
-                Err(StrayKind::Broken(format!("its data has {} bytes, not {}", meta.size, manifest.size)))
+                Err(StrayKind::Broken(format!("its data has {} bytes, not {}", meta.size, manifest.size).into()))
             }
             Some(_) => Ok(manifest),
         }
@@ -102,7 +102,7 @@ impl SnapshotStore {
             return Ok(manifest.clone());
         }
         let manifest = if meta.size > MANIFEST_LIMIT {
-            Err(StrayKind::Foreign(format!("its manifest has {} bytes", meta.size)))
+            Err(StrayKind::Foreign(format!("its manifest has {} bytes", meta.size).into()))
         } else {
             match self.home.read(&meta.location, MANIFEST_LIMIT, MANIFEST).await? {
                 Some(bytes) => self.judge(&bytes),
@@ -115,7 +115,7 @@ impl SnapshotStore {
 
     /// Another cluster's snapshots may have got here with a copied prefix: they are named, and neither used nor deleted.
     fn judge(&self, bytes: &[u8]) -> Result<Manifest, StrayKind> {
-        let foreign = |why: String| Err(StrayKind::Foreign(why));
+        let foreign = |why: String| Err(StrayKind::Foreign(why.into()));
         let manifest: Manifest = match serde_json::from_slice(bytes) {
             Ok(manifest) => manifest,
             Err(error) => return foreign(format!("its manifest does not parse: {error}")),
