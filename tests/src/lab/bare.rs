@@ -88,13 +88,17 @@ impl Bare {
         let number = u8::try_from(self.members.len())?;
         let through = self.members.first().context("there is no member")?.client.clone();
         let (url, options) = (self.peer_url(number), MemberAddOptions::new().with_is_learner());
-        let added =
-            retry("a learner to be added", || async { through.clone().member_add([url.clone()], Some(options.clone())).await }).await?;
-        let id = added.member().context("an answer without the member")?.id();
-        let peers: Vec<_> = added.member_list().iter().map(|member| peer(member, id, &name(number))).collect();
+        let is_at_url = |member: &etcd_client::Member| member.peer_urls().contains(&url);
+        let add = async || through.clone().member_add([url.clone()], Some(options.clone())).await;
+        change("a learner to be added", add, async || members(&through).await.is_ok_and(|all| all.iter().any(is_at_url))).await?;
+        let all = retry("the members to be listed", || members(&through)).await?;
+        let id = all.iter().find(|member| is_at_url(member)).context("the learner was removed")?.id();
+        let peers: Vec<_> = all.iter().map(|member| peer(member, id, &name(number))).collect();
         let process = self.spawn(number, "existing", &peers.join(","))?;
         let client = etcd::client(self.subnet.host(number), Duration::from_secs(1)).await?;
-        retry("the learner to be promoted", || async { through.clone().member_promote(id).await }).await?;
+        let votes = |member: &etcd_client::Member| member.id() == id && !member.is_learner();
+        let promote = async || through.clone().member_promote(id).await;
+        change("the learner to be promoted", promote, async || members(&through).await.is_ok_and(|all| all.iter().any(votes))).await?;
         self.members.push(Running { id, client, process });
         Ok(())
     }
@@ -122,9 +126,10 @@ impl Bare {
     /// etcd keeps refusing it.
     pub async fn remove_first(&mut self) -> anyhow::Result<()> {
         let [old, next, ..] = self.members.as_slice() else { bail!("one member cannot be removed") };
-        retry("the lead to be handed over", || async { old.client.clone().move_leader(next.id).await }).await?;
-        retry("the first member to be removed", || async { next.client.clone().member_remove(old.id).await }).await?;
-        Ok(())
+        let leads = async || next.client.clone().status().await.is_ok_and(|status| status.leader() == next.id);
+        change("the lead to be handed over", async || old.client.clone().move_leader(next.id).await, leads).await?;
+        let is_out = async || members(&next.client).await.is_ok_and(|all| all.iter().all(|member| member.id() != old.id));
+        change("the first member to be removed", async || next.client.clone().member_remove(old.id).await, is_out).await
     }
 
     fn spawn(&self, number: u8, state: &str, peers: &str) -> anyhow::Result<Child> {
@@ -158,6 +163,22 @@ fn peer(member: &etcd_client::Member, new: u64, name: &str) -> String {
     format!("{name}={}", member.peer_urls().join(","))
 }
 
+async fn members(through: &Client) -> Result<Vec<etcd_client::Member>, Error> {
+    Ok(through.clone().member_list().await?.members().to_vec())
+}
+
+/// The same of a change whose answer may be lost while it was done, which etcd refuses to do once more.
+async fn change<T>(what: &str, act: impl AsyncFn() -> Result<T, Error>, is_done: impl AsyncFn() -> bool) -> anyhow::Result<()> {
+    let act_or_see = || async {
+        match act().await {
+            Err(error) if !is_done().await => Err(error),
+            _ => Ok(()),
+        }
+    };
+    retry(what, act_or_see).await
+}
+
+/// Tries until it succeeds.
 async fn retry<T, F, A>(what: &str, mut act: F) -> anyhow::Result<T>
 where
     F: FnMut() -> A,
