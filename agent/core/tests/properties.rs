@@ -12,11 +12,8 @@ mod story;
 use proptest::prelude::*;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::MemberId;
-use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Memory;
-use quorate_core::observation::{Member, Observation};
 use quorate_core::plan::{Start, Step, StopReason};
-use quorate_core::reading::Reading;
 use quorate_core::{planner, safety};
 
 use property::config::cases;
@@ -392,30 +389,6 @@ fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_
     assert_eq!(why_not(Some(hash("a")), "#"), Some("the store names no authority"));
     assert_eq!(why_not(None, "authority token a store b"), Some("its token and the store name different authorities"));
     assert_eq!(why_not(None, "authority unread"), Some("the store was not asked for the cluster's authority"));
-}
-
-/// A joiner's etcd is told every member's address, and a stranger's is whatever somebody wrote.
-#[test]
-fn no_member_starts_beside_a_stranger() {
-    let mut teller = story::Teller::new("beside-a-stranger");
-    let world =
-        ["me i-c", "hooks none", "listed i-a, i-b, i-c", "own-state InService", "peer i-a voter holds a1", "peer i-b voter holds b2"];
-    let cluster =
-        ["store established generation 1 voters i-a:a1, i-b:b2", "etcd members i-a:a1, i-b:b2", "decide", "done", "decide", "done"];
-    world.iter().chain(&cluster).for_each(|line| teller.line(line));
-    let w = teller.world.as_mut().unwrap();
-    let mut seen = w.look();
-    let step = planner::plan(&seen, &w.memory, &w.policy, w.now).step;
-    let Some(Step::StartMember(Start::Join { generation, mut initial_cluster })) = step else { panic!("it does not start: {step:?}") };
-    let why_not = |seen: &Observation, initial_cluster: &[(String, MemberUrl)]| {
-        let step = Step::StartMember(Start::Join { generation, initial_cluster: initial_cluster.to_vec() });
-        safety::check(&step, seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
-    };
-    assert_eq!(why_not(&seen, &initial_cluster), None);
-    let Reading::Fresh(membership, _) = &mut seen.etcd.membership else { panic!("no quorum answers") };
-    membership.members.push(Member::stranger(MemberId(0xf6), false, "db's"));
-    initial_cluster.push(("f6".to_owned(), initial_cluster[0].1));
-    assert_eq!(why_not(&seen, &initial_cluster), Some("a member is a stranger, whose address is nobody's to write down"));
 }
 
 /// What somebody at a peer's port says under another key than its agent's permits nothing that loses data, and neither does what is not signed.

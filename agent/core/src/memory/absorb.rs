@@ -81,7 +81,7 @@ impl Memory {
                 }
             }
         }
-        // Whoever answers is known after all, and so is one that its group watches.
+        // An instance that answers is known after all, and so is one that its group watches.
         let listed = seen.cloud.listed.fresh();
         let is_watched = |id: &InstanceId| listed.and_then(|l| l.get(id)).is_some_and(|i| i.state.is_watched());
         self.not_found.retain(|id, _| !is_watched(id) && seen.peers.get(id).and_then(|p| p.fresh()).is_none());

@@ -1,4 +1,4 @@
-//! Who stands in the way of a founding or a recovery, and whether that can pass by itself: silence is never consent.
+//! The instances that stand in the way of a founding or a recovery, and whether that can pass by itself: silence is never consent.
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::lab::LISTEN;
 
-/// From so many addresses that the limit on one address alone keeps nobody out.
+/// Enough addresses that the limit on one alone keeps nobody out.
 const ADDRESSES: usize = 200;
 /// Between two bytes of a request that never ends.
 const TRICKLE: Duration = Duration::from_secs(1);

@@ -1,0 +1,127 @@
+//! Rules of the gate that worlds drawn at random seldom come past: a step that the planner plans passes, and in a world that differs in one thing the
+//! gate refuses that very step, for the reason that the rule gives.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#[allow(dead_code, reason = "the stories' own test uses the rest")]
+mod story;
+
+use quorate_core::ids::MemberId;
+use quorate_core::observation::{Member, Observation};
+use quorate_core::plan::{Start, Step};
+use quorate_core::reading::Reading;
+use quorate_core::{planner, safety};
+use story::Teller;
+
+/// A world that was told up to here.
+fn told(lines: &[&str]) -> Teller {
+    let mut teller = Teller::new("gate");
+    lines.iter().for_each(|line| teller.line(line));
+    teller
+}
+
+/// What the planner plans there, if the gate agrees.
+fn planned(teller: &mut Teller) -> Step {
+    let w = teller.world.as_mut().unwrap();
+    let seen = w.look();
+    let step = planner::plan(&seen, &w.memory, &w.policy, w.now).step.expect("nothing is planned");
+    safety::check(&step, &seen, &w.memory, &w.policy, w.now).expect("the gate refuses what is planned");
+    step
+}
+
+/// Why the gate refuses it, once the world has changed.
+fn why_not(teller: &mut Teller, change: &str, step: &Step) -> Option<&'static str> {
+    teller.line(change);
+    let w = teller.world.as_mut().unwrap();
+    let seen = w.look();
+    safety::check(step, &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+}
+
+/// `i-c` has the lock, and its learner is to be added.
+const JOINING: [&str; 9] = [
+    "me i-c",
+    "hooks none",
+    "listed i-a, i-b, i-c",
+    "own-state InService",
+    "store established generation 1 voters i-a:a1, i-b:b2",
+    "peer i-a voter holds a1",
+    "etcd members i-a:a1, i-b:b2",
+    "decide",
+    "done",
+];
+
+const TWO_MINORS: &str = "etcd here is neither of the cluster's minor nor of the one above";
+
+#[test]
+fn nothing_is_added_or_started_of_another_minor_than_the_clusters_or_the_next() {
+    for further in [&[][..], &["decide", "done"]] {
+        let lines = [&JOINING[..], further].concat();
+        let mut teller = told(&lines);
+        let step = planned(&mut teller);
+        let expected = if further.is_empty() { "add-learner" } else { "start-member" };
+        assert_eq!(step.kind(), expected);
+        for (change, refusal) in [
+            ("binary 3.7", Some(TWO_MINORS)),
+            ("binary 3.4", Some(TWO_MINORS)),
+            ("binary 3.6", None),
+            ("binary unknown", Some("which version etcd is here is not known")),
+            ("binary 3.5", None),
+        ] {
+            assert_eq!(why_not(&mut teller, change, &step), refusal, "{expected}, {change}");
+        }
+    }
+}
+
+/// A joiner's etcd is told every member's address, and a stranger's is whatever somebody wrote.
+#[test]
+fn no_member_starts_beside_a_stranger() {
+    let mut teller = told(&[&JOINING[..], &["decide", "done"]].concat());
+    let Step::StartMember(Start::Join { generation, mut initial_cluster }) = planned(&mut teller) else { panic!("it does not start") };
+    let w = teller.world.as_mut().unwrap();
+    let mut seen: Observation = w.look();
+    let Reading::Fresh(membership, _) = &mut seen.etcd.membership else { panic!("no quorum answers") };
+    membership.members.push(Member::stranger(MemberId(0xf6), false, "db's"));
+    initial_cluster.push(("f6".to_owned(), initial_cluster[0].1));
+    let step = Step::StartMember(Start::Join { generation, initial_cluster });
+    let refusal = safety::check(&step, &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why);
+    assert_eq!(refusal, Some("a member is a stranger, whose address is nobody's to write down"));
+}
+
+#[test]
+fn no_member_resumes_below_its_data_or_two_minors_above() {
+    let seated =
+        ["me i-a", "hooks none", "listed i-a, i-b, i-c", "own-state InService", "peer i-b voter holds b2", "peer i-c voter holds c3"];
+    let cluster = [
+        "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+        "disk generation 1 member a1 cluster e1 version 3.5",
+        "etcd members i-a:a1, i-b:b2, i-c:c3",
+        "etcd leader b2",
+        "etcd version 3.5",
+        "status a1 silent",
+        "binary 3.5",
+    ];
+    let mut teller = told(&[&seated[..], &cluster].concat());
+    let step = planned(&mut teller);
+    assert!(matches!(step, Step::StartMember(Start::Resume { .. })), "{step:?}");
+    assert_eq!(why_not(&mut teller, "binary 3.4", &step), Some(TWO_MINORS));
+    assert_eq!(why_not(&mut teller, "binary 3.7", &step), Some(TWO_MINORS));
+    // Where no quorum says what the cluster runs, the data does.
+    assert_eq!(why_not(&mut teller, "etcd no-quorum", &step), Some("etcd here is more than one minor above its data"));
+    assert_eq!(why_not(&mut teller, "binary 3.4", &step), Some("etcd here is older than its data"));
+    assert_eq!(why_not(&mut teller, "binary 3.6", &step), None);
+}
+
+#[test]
+fn no_snapshot_is_fetched_or_claimed_by_an_etcd_older_than_the_one_it_was_taken_from() {
+    let lost = ["me i-a", "policy network-trusted", "hooks none", "listed i-a", "own-state InService"];
+    let of = ["store founding by i-c", "store established voters i-c:c3", "ec2 i-c terminated", "snapshots aged 5min", "binary 3.5"];
+    for fetched in [false, true] {
+        let mut teller = told(&[&lost[..], &of].concat());
+        if fetched {
+            ["decide", "done", "snapshots fetched"].iter().for_each(|line| teller.line(line));
+        }
+        let step = planned(&mut teller);
+        assert_eq!(matches!(step, Step::CreateRecord(_)), fetched, "{step:?}");
+        assert_eq!(why_not(&mut teller, "binary 3.4", &step), Some("etcd here is older than the one that the snapshot was taken from"));
+        assert_eq!(why_not(&mut teller, "binary 3.6", &step), None);
+    }
+}
