@@ -9,7 +9,7 @@ use super::Kind;
 /// What one address may have of one listener: a load balancer's checkers, and what a peer's agent leaves behind when it is restarted, take a few.
 const OF_ONE: usize = 16;
 /// A listener that the process' limit of descriptors leaves less than this to is of no use.
-const FEWEST: usize = 4;
+const FEWEST: usize = 3;
 /// What is under a limit of unlimited, and what systemd gives a service that says nothing.
 const USUAL: u64 = 1024;
 
