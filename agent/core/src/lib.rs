@@ -1,7 +1,8 @@
 //! The decisions of Quorate, with nothing of the outside world in them.
 //!
-//! Flow: [`memory::Memory::absorb`] takes in an [`observation::Observation`], [`planner::plan`] decides, [`safety::check`] may refuse,
-//! the caller executes the one step and tells [`memory::Memory::note`] what became of it.
+//! Flow: [`engine::Engine::look`] takes in an [`observation::Observation`] and answers what to write down first and the one step that passed the gate; the
+//! caller executes it and tells [`engine::Engine::done`] what came of it. Inside, [`memory::Memory::absorb`] takes in what was seen, [`planner::plan`]
+//! decides, and [`safety::check`] may refuse.
 
 pub mod agent_key;
 pub mod alias;
@@ -9,6 +10,7 @@ pub mod authority;
 pub mod cadence;
 pub mod charter;
 pub mod drain;
+pub mod engine;
 pub mod etcd_version;
 pub mod ids;
 pub mod member_url;

@@ -90,6 +90,14 @@ impl Kept {
     /// The format that this code reads and writes.
     pub const VERSION: u32 = 1;
 
+    /// Takes an operator's order, or takes it back. An order to leave ends every pause here: whoever wants the node out wants it to move.
+    pub fn take_order(&mut self, order: Option<Order>) {
+        if order == Some(Order::Leave) {
+            self.pausing.leave();
+        }
+        self.order = order;
+    }
+
     /// An empty memory.
     #[must_use]
     pub fn new(instance: InstanceId) -> Self {

@@ -7,7 +7,7 @@ mod story;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use quorate_core::cadence::{self, Query};
+use quorate_core::cadence::Query;
 use quorate_core::ids::InstanceId;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -40,13 +40,13 @@ fn asked_per_hour_with(mut teller: Teller, hours: u64, callers: impl Fn(u64) -> 
     let hour = Duration::from_secs(3600);
     let (mut count, mut looks) = (0_u32, 0);
     while world.now.since(start) < hour * u32::try_from(hours + 1).unwrap() {
-        world.now = world.now + world.policy.cycle;
+        world.now = world.now + world.policy().cycle;
         world.callers = callers(looks);
         looks += 1;
         let seen = world.look();
-        for query in cadence::due(&seen, &world.memory, &world.policy, world.now) {
+        for query in world.engine.due(&seen, world.now) {
             count += u32::from(world.now.since(start) >= hour);
-            world.memory.note_asked(&query, world.now);
+            world.engine.asked(&query, world.now);
         }
     }
     f64::from(count) / hours as f64
@@ -101,15 +101,15 @@ fn a_spare_of_long_standing_hurries_again_once_it_is_to_go() {
     let mut asked = Vec::new();
     let start = world.now;
     while world.now.since(start) < Duration::from_secs(60) {
-        world.now = world.now + world.policy.cycle;
+        world.now = world.now + world.policy().cycle;
         let seen = world.look();
-        for query in cadence::due(&seen, &world.memory, &world.policy, world.now) {
-            world.memory.note_asked(&query, world.now);
+        for query in world.engine.due(&seen, world.now) {
+            world.engine.asked(&query, world.now);
             asked.extend((query == Query::OwnState).then_some(world.now));
         }
     }
     let longest = asked.windows(2).map(|pair| pair[1].since(pair[0])).max().unwrap();
-    assert!(longest <= world.policy.aws_hurry * 2, "its hook may open {longest:?} before it notices");
+    assert!(longest <= world.policy().aws_hurry * 2, "its hook may open {longest:?} before it notices");
 }
 
 #[test]
@@ -125,13 +125,13 @@ fn a_notice_is_followed_by_questions_at_once() {
     let world = teller.world.as_mut().unwrap();
     for _ in 0..3 {
         let seen = world.look();
-        let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
-        due.iter().for_each(|query| world.memory.note_asked(query, world.now));
+        let due = world.engine.due(&seen, world.now);
+        due.iter().for_each(|query| world.engine.asked(query, world.now));
     }
     teller.line("target Terminated");
     let world = teller.world.as_mut().unwrap();
     let seen = world.look();
-    let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
+    let due = world.engine.due(&seen, world.now);
     for wanted in [Query::Groups, Query::Hooks, Query::OwnState] {
         assert!(due.contains(&wanted), "{wanted:?} is not due: {due:?}");
     }
@@ -144,20 +144,20 @@ fn the_hooks_of_a_dead_instance_are_asked_for_when_its_group_is_new() {
     let dead = VOTER.replace("listed i-a, i-b, i-c", "listed i-a, i-b, i-c, i-d of young Terminating:Wait");
     format!("{dead}\nec2 i-d terminated").lines().for_each(|line| teller.line(line));
     let world = teller.world.as_mut().unwrap();
-    world.memory.note_asked(&Query::Hooks, world.now);
-    world.now = world.now + world.policy.aws_hurry * 2;
+    world.engine.asked(&Query::Hooks, world.now);
+    world.now = world.now + world.policy().aws_hurry * 2;
     assert!(!is_due(world, &Query::Hooks), "its hooks are known");
     let mut seen = world.look();
     if let Reading::Fresh(hooks, _) = &mut seen.cloud.hooks {
         hooks.retain(|h| h.hook.group == world.me.group);
     }
-    let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
+    let due = world.engine.due(&seen, world.now);
     assert!(due.contains(&Query::Hooks), "{due:?}");
 }
 
 fn is_due(world: &mut World, query: &Query) -> bool {
     let seen = world.look();
-    cadence::due(&seen, &world.memory, &world.policy, world.now).contains(query)
+    world.engine.due(&seen, world.now).contains(query)
 }
 
 #[test]
@@ -169,9 +169,9 @@ fn who_bears_the_tag_is_asked_last_before_an_empty_cluster_is_claimed() {
     teller.line("peer i-b waiting");
     let world = teller.world.as_mut().unwrap();
     assert!(is_due(world, &Query::Tagged));
-    world.memory.note_asked(&Query::Tagged, world.now);
+    world.engine.asked(&Query::Tagged, world.now);
     assert!(!is_due(world, &Query::Tagged), "it is asked again without a pause");
-    world.now = world.now + world.policy.aws_hurry * 2;
+    world.now = world.now + world.policy().aws_hurry * 2;
     assert!(is_due(world, &Query::Tagged));
     teller.line("store established voters i-b:b2");
     assert!(!is_due(teller.world.as_mut().unwrap(), &Query::Tagged), "there is a charter");
@@ -188,17 +188,17 @@ fn leading_server() -> Teller {
 fn heeds_callers_after(teller: &mut Teller, callers: &str) -> Duration {
     teller.line(callers);
     let world = teller.world.as_mut().unwrap();
-    world.memory.note_asked(&Query::Groups, world.now);
+    world.engine.asked(&Query::Groups, world.now);
     let start = world.now;
     while !is_due(world, &Query::Groups) {
-        world.now = world.now + world.policy.cycle;
+        world.now = world.now + world.policy().cycle;
     }
     world.now.since(start)
 }
 
 #[test]
 fn a_new_server_that_asks_the_leader_is_looked_up_at_once() {
-    let hurry = leading_server().world.as_ref().unwrap().policy.aws_hurry;
+    let hurry = leading_server().world.as_ref().unwrap().policy().aws_hurry;
     let heeded = heeds_callers_after(&mut leading_server(), "callers i-d");
     assert!(heeded <= hurry * 2, "after {heeded:?}");
     for (what, callers) in [("nobody", "callers none"), ("who is known", "callers i-b, i-c"), ("itself", "callers i-a")] {
@@ -216,14 +216,14 @@ fn a_server_that_aws_does_not_list_yet_is_looked_up_again() {
     let mut teller = leading_server();
     heeds_callers_after(&mut teller, "callers i-d");
     let world = teller.world.as_mut().unwrap();
-    world.memory.note_asked(&Query::Groups, world.now);
-    world.now = world.now + world.policy.aws_hurry * 2;
+    world.engine.asked(&Query::Groups, world.now);
+    world.now = world.now + world.policy().aws_hurry * 2;
     assert!(is_due(world, &Query::Groups));
-    world.memory.note_asked(&Query::Groups, world.now);
+    world.engine.asked(&Query::Groups, world.now);
     teller.line("listed i-a, i-b, i-c, i-d");
     teller.line("peer i-d waiting seeks");
     let world = teller.world.as_mut().unwrap();
-    world.now = world.now + world.policy.aws_hurry * 2;
+    world.now = world.now + world.policy().aws_hurry * 2;
     assert!(!is_due(world, &Query::Groups), "it is known now");
 }
 
@@ -242,12 +242,12 @@ fn a_stranger_that_goes_on_calling_does_not_slow_down_the_look_for_a_new_server(
     world.callers = ["i-x".into()].into();
     let start = world.now;
     while world.now.since(start) < Duration::from_secs(3600) {
-        world.now = world.now + world.policy.cycle;
+        world.now = world.now + world.policy().cycle;
         let seen = world.look();
-        let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
-        due.iter().for_each(|query| world.memory.note_asked(query, world.now));
+        let due = world.engine.due(&seen, world.now);
+        due.iter().for_each(|query| world.engine.asked(query, world.now));
     }
-    let hurry = world.policy.aws_hurry;
+    let hurry = world.policy().aws_hurry;
     let heeded = heeds_callers_after(&mut teller, "callers i-x, i-d");
     assert!(heeded <= hurry * 2, "after {heeded:?}");
 }
@@ -260,10 +260,10 @@ fn no_two_nodes_keep_step() {
         let world = teller.world.as_mut().unwrap();
         let mut at: Vec<Timestamp> = Vec::new();
         while at.len() < 3 {
-            world.now = world.now + world.policy.cycle;
+            world.now = world.now + world.policy().cycle;
             let seen = world.look();
-            let due = cadence::due(&seen, &world.memory, &world.policy, world.now);
-            due.iter().for_each(|query| world.memory.note_asked(query, world.now));
+            let due = world.engine.due(&seen, world.now);
+            due.iter().for_each(|query| world.engine.asked(query, world.now));
             at.extend(due.contains(&Query::Groups).then_some(world.now));
         }
         at[2]

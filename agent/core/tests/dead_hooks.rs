@@ -6,7 +6,7 @@ mod story;
 
 use std::time::Duration;
 
-use quorate_core::cadence::{self, Query};
+use quorate_core::cadence::Query;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::{LifecycleState, Observation};
 use quorate_core::plan::{HookResult, Outcome, Step};
@@ -59,9 +59,9 @@ const WAITS: Option<LifecycleState> = Some(LifecycleState::TerminatingWait);
 
 /// Whether planner and gate would complete the hook; both have to say the same.
 fn completes(world: &World, seen: &Observation) -> bool {
-    let plan = planner::plan(seen, &world.memory, &world.policy, world.now);
+    let plan = planner::plan(seen, world.memory(), world.policy(), world.now);
     let planned = matches!(&plan.step, Some(Step::CompleteHook { instance, .. }) if *instance == dead());
-    let gate = safety::check(&completion(seen), seen, &world.memory, &world.policy, world.now);
+    let gate = safety::check(&completion(seen), seen, world.memory(), world.policy(), world.now);
     assert_eq!(planned, gate.is_ok(), "{:?} {gate:?}", plan.step);
     planned
 }
@@ -72,7 +72,7 @@ fn completion(seen: &Observation) -> Step {
 }
 
 fn asks_again(world: &World, seen: &Observation) -> bool {
-    cadence::due(seen, &world.memory, &world.policy, world.now).contains(&Query::Places(vec![dead()]))
+    world.engine.due(seen, world.now).contains(&Query::Places(vec![dead()]))
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn who_comes_to_lead_looks_again_at_what_the_one_before_may_have_done() {
     assert!(!completes(&world, &old) && asks_again(&world, &old));
     let new = look(&mut world, WAITS, Duration::ZERO);
     assert!(completes(&world, &new) && !asks_again(&world, &new));
-    world.memory.note_asked(&Query::Places(vec![dead()]), world.now);
+    world.engine.asked(&Query::Places(vec![dead()]), world.now);
     for done in [Some(LifecycleState::TerminatingProceed), None] {
         let done = look(&mut world, done, Duration::ZERO);
         assert!(!completes(&world, &done));
@@ -110,8 +110,8 @@ fn after_a_try_in_vain_it_looks_again() {
     let seen = look(&mut world, WAITS, secs(1));
     assert!(completes(&world, &seen));
     let unclear = Outcome::Unclear("no answer".to_owned());
-    world.memory.note(&completion(&seen), &unclear, &world.policy, world.now);
-    let pause = world.policy.aws_hurry;
+    world.done(&completion(&seen), &unclear);
+    let pause = world.policy().aws_hurry;
     world.now = world.now + pause;
     let old = look(&mut world, WAITS, pause + secs(1));
     assert!(!completes(&world, &old) && asks_again(&world, &old));
@@ -135,18 +135,18 @@ fn an_action_that_is_not_open_yet_is_no_trouble() {
     let hook = world.look().cloud.hooks.last().unwrap()[0].hook.clone();
     let heartbeat = Step::Heartbeat { hook: hook.clone() };
     let not_open = Outcome::NotOpen("ValidationError: No active Lifecycle Action found with instance ID i-a".to_owned());
-    world.memory.note(&heartbeat, &not_open, &world.policy, world.now);
-    assert_eq!(world.memory.last_trouble, None);
+    let trouble = |world: &World, step: &Step, outcome: &Outcome| {
+        let mut world = world.clone();
+        world.done(step, outcome);
+        world.memory().last_trouble.clone()
+    };
+    assert_eq!(trouble(&world, &heartbeat, &not_open), None);
     let refused = Outcome::Refused("rate exceeded".to_owned());
-    world.memory.note(&heartbeat, &refused, &world.policy, world.now);
-    assert_eq!(world.memory.last_trouble.take().as_deref(), Some("rate exceeded"));
+    assert_eq!(trouble(&world, &heartbeat, &refused).as_deref(), Some("rate exceeded"));
     let another = Step::CompleteHook { hook: hook.clone(), instance: dead(), result: HookResult::Continue };
-    world.memory.note(&another, &not_open, &world.policy, world.now);
-    assert_eq!(world.memory.last_trouble, None);
-    world.now = world.now + world.policy.aws_hurry * 2;
-    world.memory.note(&heartbeat, &not_open, &world.policy, world.now);
-    assert!(world.memory.last_trouble.take().is_some(), "it never opened");
+    assert_eq!(trouble(&world, &another, &not_open), None);
+    world.now = world.now + world.policy().aws_hurry * 2;
+    assert!(trouble(&world, &heartbeat, &not_open).is_some(), "it never opened");
     let own = Step::CompleteHook { hook, instance: InstanceId::new("i-a"), result: HookResult::Continue };
-    world.memory.note(&own, &not_open, &world.policy, world.now);
-    assert!(world.memory.last_trouble.is_some(), "its time was over");
+    assert!(trouble(&world, &own, &not_open).is_some(), "its time was over");
 }

@@ -23,8 +23,8 @@ fn told(lines: &[&str]) -> Teller {
 fn planned(teller: &mut Teller) -> Step {
     let w = teller.world.as_mut().unwrap();
     let seen = w.look();
-    let step = planner::plan(&seen, &w.memory, &w.policy, w.now).step.expect("nothing is planned");
-    safety::check(&step, &seen, &w.memory, &w.policy, w.now).expect("the gate refuses what is planned");
+    let step = planner::plan(&seen, w.memory(), w.policy(), w.now).step.expect("nothing is planned");
+    safety::check(&step, &seen, w.memory(), w.policy(), w.now).expect("the gate refuses what is planned");
     step
 }
 
@@ -33,7 +33,7 @@ fn why_not(teller: &mut Teller, change: &str, step: &Step) -> Option<&'static st
     teller.line(change);
     let w = teller.world.as_mut().unwrap();
     let seen = w.look();
-    safety::check(step, &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why)
+    safety::check(step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
 }
 
 /// `i-c` has the lock, and its learner is to be added.
@@ -82,7 +82,7 @@ fn no_member_starts_beside_a_stranger() {
     membership.members.push(Member::stranger(MemberId(0xf6), false, "db's"));
     initial_cluster.push(("f6".to_owned(), initial_cluster[0].1));
     let step = Step::StartMember(Start::Join { generation, initial_cluster });
-    let refusal = safety::check(&step, &seen, &w.memory, &w.policy, w.now).err().map(|refusal| refusal.why);
+    let refusal = safety::check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why);
     assert_eq!(refusal, Some("a member is a stranger, whose address is nobody's to write down"));
 }
 

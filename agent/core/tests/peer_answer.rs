@@ -14,9 +14,9 @@ fn claim(lines: &[&str]) -> DataClaim {
     lines.iter().for_each(|line| teller.line(line));
     let world = teller.world.as_mut().unwrap();
     let seen = world.look();
-    let plan = planner::plan(&seen, &world.memory, &world.policy, world.now);
-    let mut answer = PeerAnswer::before_the_first_look(&world.memory);
-    answer.update(&seen, &world.memory, &plan.report, world.now);
+    let plan = planner::plan(&seen, world.memory(), world.policy(), world.now);
+    let mut answer = PeerAnswer::before_the_first_look(world.memory());
+    answer.update(&seen, world.memory(), &plan.report, world.now);
     answer.data
 }
 

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use quorate_core::memory::{Kept, Memory, Order};
-use quorate_core::observation::{PeerAnswer, Shutdown, ShutdownKind};
-use quorate_core::plan::{Outcome, Plan, Step};
-use quorate_core::planner;
-use quorate_core::policy::Policy;
+use quorate_core::engine::{Engine, Next, Ready};
+use quorate_core::memory::{Kept, Order};
+use quorate_core::observation::{Observation, PeerAnswer, Shutdown, ShutdownKind};
+use quorate_core::plan::{Plan, Step};
 use quorate_core::recovery;
 use quorate_core::report::Phase;
 use quorate_core::role::Role;
-use quorate_core::safety;
 use quorate_core::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -45,9 +43,6 @@ use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
 use crate::tidy::Tidy;
 use crate::world::World;
-
-/// After so many steps without a pause one is made all the same: a step that changes nothing must not spin.
-const STEPS_WITHOUT_PAUSE: u32 = 40;
 
 /// Runs the agent until SIGTERM or SIGINT, which only end it: the member runs on, and nothing is left or changed.
 ///
@@ -93,10 +88,7 @@ impl Stop {
 
 struct Agent {
     clock: Clock,
-    policy: Arc<Policy>,
-    memory: Memory,
-    /// What of the memory is on the disk.
-    stored: Option<Kept>,
+    engine: Engine,
     memory_path: PathBuf,
     observer: Observer,
     executor: Executor,
@@ -130,8 +122,8 @@ impl Agent {
                 Kept::new(me.instance.clone())
             }
         };
-        let memory = Memory::new(kept, clock.now());
-        let (answer, answers) = watch::channel(PeerAnswer::before_the_first_look(&memory));
+        let engine = Engine::new(Arc::new(settings.policy.clone()), kept, clock.now());
+        let (answer, answers) = watch::channel(PeerAnswer::before_the_first_look(engine.memory()));
         let callers = peer::Callers::default();
         let key = Arc::new(peer::SigningKey::in_dir(&settings.paths.state_dir, &me.instance)?);
         std::fs::create_dir_all(&settings.paths.run_dir)?;
@@ -153,10 +145,8 @@ impl Agent {
             observer: Observer::new(&settings, &world, callers),
             kubernetes: world.kubernetes.clone(),
             executor: Executor::new(&settings, world, clock),
-            memory,
-            stored: None,
+            engine,
             memory_path,
-            policy: Arc::new(settings.policy),
             answer,
             asks,
             cycles,
@@ -172,7 +162,6 @@ impl Agent {
     }
 
     async fn run(&mut self, stop: &mut Stop) {
-        let mut steps = 0;
         loop {
             let pause = tokio::select! {
                 pause = self.cycle() => pause,
@@ -186,8 +175,6 @@ impl Agent {
             if self.ending && ready {
                 break;
             }
-            steps = if pause.is_zero() { steps + 1 } else { 0 };
-            let pause = if steps > STEPS_WITHOUT_PAUSE { self.policy.cycle } else { pause };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 Some(ask) = self.asks.recv() => self.take(ask),
@@ -207,7 +194,7 @@ impl Agent {
         let Some(kind) = watch.queued().await else { return false };
         self.begin_shutdown(kind);
         self.ending = true;
-        self.notifier.stopping(self.policy.shutdown_budget * 2);
+        self.notifier.stopping(self.engine.policy().shutdown_budget * 2);
         true
     }
 
@@ -223,14 +210,16 @@ impl Agent {
 
     /// A later notice of the same shutdown restarts nothing.
     fn begin_shutdown(&mut self, kind: ShutdownKind) {
-        let deadline = self.shutdown.map_or_else(|| self.clock.now() + self.policy.shutdown_budget, |before| before.deadline);
+        let deadline = self.shutdown.map_or_else(|| self.clock.now() + self.engine.policy().shutdown_budget, |before| before.deadline);
         self.shutdown = Some(Shutdown { kind, deadline });
-        if let Some(pause) = self.memory.kept.pausing.in_force() {
+        if let Some(pause) = self.engine.kept().pausing.in_force() {
             warn!(message_id = messages::NOTICE_RECEIVED, "the machine shuts down, and nothing is done before: paused {pause}");
             return;
         }
         match kind {
-            ShutdownKind::PowerOff if self.phase() == Some(Phase::Left) => info!("the machine powers off; its member has left already"),
+            ShutdownKind::PowerOff if self.engine.phase() == Some(Phase::Left) => {
+                info!("the machine powers off; its member has left already")
+            }
             ShutdownKind::PowerOff => info!(message_id = messages::NOTICE_RECEIVED, "the machine powers off: its member leaves before"),
             ShutdownKind::Reboot => {
                 info!(message_id = messages::NOTICE_RECEIVED, "the machine reboots: its member rests, and comes back with it")
@@ -241,12 +230,12 @@ impl Agent {
     /// Whether all is done that can be done before the machine stops, if it does; then logind is held up no longer.
     fn is_ready_for_shutdown(&self) -> bool {
         let Some(shutdown) = self.shutdown else { return true };
-        let phase = self.phase();
+        let (phase, memory) = (self.engine.phase(), self.engine.memory());
         // While paused nothing is done before: the member stops with the machine.
-        let done = self.memory.kept.pausing.in_force().is_some()
+        let done = memory.kept.pausing.in_force().is_some()
             || match shutdown.kind {
                 ShutdownKind::PowerOff => {
-                    (phase == Some(Phase::Left) && self.memory.hook_not_before.is_empty()) || self.memory.has_ended_its_cluster()
+                    (phase == Some(Phase::Left) && memory.hook_not_before.is_empty()) || memory.has_ended_its_cluster()
                 }
                 ShutdownKind::Reboot => phase == Some(Phase::Resting),
             };
@@ -263,30 +252,30 @@ impl Agent {
             self.take(ask);
         }
         let begun = self.clock.now();
-        let seen = self.observer.observe(&mut self.memory, self.shutdown, self.clock).await;
+        let seen = self.observer.observe(&mut self.engine, self.shutdown, self.clock).await;
         let now = self.clock.now();
         self.notices.tell(&seen);
         self.metrics.looked(now.since(begun));
-        self.journal.sources(&self.memory.sources.changes(now), now);
-        self.memory.absorb(&seen, &self.policy, now);
-        self.store_pausing();
+        self.journal.sources(&self.engine.sources().changes(now), now);
+        let Ready { persist, plan, since, next } = self.engine.look(&seen, now);
+        let takes_a_step = plan.step.is_some();
+        let cycle = self.publish(seen, plan, since, now);
         self.note_that_it_stays();
-        let plan = planner::plan(&seen, &self.memory, &self.policy, now);
-        let since = self.since(&plan, now);
-        let cycle = Arc::new(Cycle { seen, memory: self.memory.clone(), policy: Arc::clone(&self.policy), plan, since, at: now });
-        self.publish(&cycle);
-        self.journal.snapshots(&cycle);
-        let Some(step) = &cycle.plan.step else { return cycle.plan.look_again };
-        if let Err(problem) = self.store_memory() {
-            self.journal.forgets("what must be remembered before the next step, and so does not take it", &problem, now);
-            return self.policy.cycle;
+        if let Err(problem) = self.persist(persist) {
+            let what =
+                if takes_a_step { "what must be remembered before the next step, and so does not take it" } else { "what is paused" };
+            self.journal.forgets(what, &problem, now);
+            return self.engine.policy().cycle;
         }
-        if let Err(refusal) = safety::check(step, &cycle.seen, &cycle.memory, &self.policy, now) {
-            self.journal.refused(&cycle.plan, &refusal, now);
-            self.metrics.refused();
-            return self.policy.retry;
+        match next {
+            Next::Act(step) => self.take_step(&step, &cycle.plan).await,
+            Next::Refused { refusal, look_again } => {
+                self.journal.refused(&cycle.plan, &refusal, now);
+                self.metrics.refused();
+                look_again
+            }
+            Next::Wait { look_again } => look_again,
         }
-        self.take_step(step, &cycle.plan).await
     }
 
     async fn take_step(&mut self, step: &Step, plan: &Plan) -> Duration {
@@ -295,25 +284,23 @@ impl Agent {
         let outcome = self.executor.execute(step).await;
         long.iter().for_each(|_| self.notifier.took());
         let now = self.clock.now();
-        let only_early = self.memory.is_only_early(step, &outcome, &self.policy, now);
-        self.memory.note(step, &outcome, &self.policy, now);
+        let followup = self.engine.done(step, &outcome, now);
         self.observer.after(step, now);
-        if let Err(problem) = self.store_memory() {
+        if let Err(problem) = self.persist(followup.persist) {
             self.journal.forgets("what must be remembered", &problem, now);
         }
-        match only_early {
+        match followup.only_early {
             true => self.journal.is_early(step, plan),
             false => self.journal.stepped(step, plan, &outcome, now),
         }
         self.metrics.stepped(step, &outcome);
-        match outcome {
-            Outcome::Done => Duration::ZERO,
-            Outcome::Refused(_) | Outcome::NotOpen(_) | Outcome::Unclear(_) => self.policy.retry / 4,
-        }
+        followup.look_again
     }
 
     /// Tells peers, the socket, systemd and the journal what was decided.
-    fn publish(&mut self, cycle: &Arc<Cycle>) {
+    fn publish(&mut self, seen: Observation, plan: Plan, since: Timestamp, now: Timestamp) -> Arc<Cycle> {
+        let (memory, policy) = (self.engine.memory().clone(), Arc::clone(self.engine.policy()));
+        let cycle = Arc::new(Cycle { seen, memory, policy, plan, since, at: now });
         let plan = &cycle.plan;
         if plan.step.is_none() {
             self.journal.waits(&cycle.seen, &plan.report, cycle.at);
@@ -322,27 +309,24 @@ impl Agent {
         self.answer.send_modify(|answer| {
             answer.update(&cycle.seen, &cycle.memory, &plan.report, cycle.at);
         });
-        self.endpoints.keep(cycle);
-        self.cycles.send_replace(Some(Arc::clone(cycle)));
+        self.endpoints.keep(&cycle);
+        self.cycles.send_replace(Some(Arc::clone(&cycle)));
+        self.journal.snapshots(&cycle);
+        cycle
     }
 
-    /// Since when the decision has been the same.
-    fn since(&self, plan: &Plan, now: Timestamp) -> Timestamp {
-        let borrowed = self.cycles.borrow();
-        let same = borrowed.as_ref().filter(|c| c.plan.report.phase == plan.report.phase && c.plan.report.says == plan.report.says);
-        same.map_or(now, |cycle| cycle.since)
+    /// Writes what has to outlive this process.
+    fn persist(&mut self, kept: Option<Kept>) -> Result<(), String> {
+        let Some(kept) = kept else { return Ok(()) };
+        memory_file::store(&self.memory_path, &kept).map_err(|error| chain(&error))?;
+        self.engine.persisted(kept);
+        Ok(())
     }
 
-    fn phase(&self) -> Option<Phase> {
-        self.cycles.borrow().as_ref().map(|cycle| cycle.plan.report.phase)
-    }
-
-    fn store_memory(&mut self) -> Result<(), String> {
-        if self.stored.as_ref() == Some(&self.memory.kept) {
-            return Ok(());
-        }
-        memory_file::store(&self.memory_path, &self.memory.kept).map_err(|error| chain(&error))?;
-        self.stored = Some(self.memory.kept.clone());
+    /// Goes on from what an operator has changed, once that is written.
+    fn adopt(&mut self, kept: Kept) -> Result<(), String> {
+        memory_file::store(&self.memory_path, &kept).map_err(|error| chain(&error))?;
+        self.engine.adopt(kept);
         Ok(())
     }
 
@@ -360,14 +344,10 @@ impl Agent {
         if let Some(why) = request.order.as_ref().filter(|order| order.recovers()).and_then(|order| self.why_not(order, request)) {
             return OrderAnswer { taken: false, says: format!("refused: {why}") };
         }
-        let before = self.memory.kept.clone();
-        self.memory.kept.order.clone_from(&request.order);
-        if request.order == Some(Order::Leave) {
-            self.memory.kept.pausing.leave();
-        }
-        if let Err(problem) = self.store_memory() {
-            self.memory.kept = before;
-            return OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") };
+        let mut kept = self.engine.kept().clone();
+        kept.take_order(request.order.clone());
+        if let Err(problem) = self.adopt(kept) {
+            return not_stored(&problem);
         }
         let says = match &request.order {
             Some(Order::Leave) => "leaves, and stays away until `quorate join`".to_owned(),
@@ -402,33 +382,24 @@ impl Agent {
     }
 
     fn pause(&mut self, request: &PauseRequest) -> OrderAnswer {
-        let before = self.memory.kept.clone();
-        let says = pausing::take(&mut self.memory, request, self.clock.now());
-        match self.store_memory() {
+        let mut kept = self.engine.kept().clone();
+        let says = pausing::take(&mut kept, request, self.clock.now());
+        match self.adopt(kept) {
             Ok(()) => OrderAnswer { taken: true, says },
-            Err(problem) => {
-                self.memory.kept = before;
-                OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") }
-            }
+            Err(problem) => not_stored(&problem),
         }
     }
 
     /// A notice that was taken back is over: another one drains the node anew.
     fn note_that_it_stays(&self) {
-        if let Some(kubernetes) = self.kubernetes.as_ref().filter(|_| self.memory.leaving.is_none() && self.shutdown.is_none()) {
+        if let Some(kubernetes) = self.kubernetes.as_ref().filter(|_| self.engine.memory().leaving.is_none() && self.shutdown.is_none()) {
             kubernetes.stays();
         }
     }
+}
 
-    /// A pause of the cluster that was read is remembered at once: etcd may be lost before the next step, and the node is to stay paused.
-    fn store_pausing(&mut self) {
-        let stored = self.stored.as_ref().map(|kept| &kept.pausing);
-        if stored.map_or(!self.memory.kept.pausing.is_empty(), |stored| *stored != self.memory.kept.pausing)
-            && let Err(problem) = self.store_memory()
-        {
-            self.journal.forgets("that the cluster is paused or goes on", &problem, self.clock.now());
-        }
-    }
+fn not_stored(problem: &str) -> OrderAnswer {
+    OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") }
 }
 
 /// What goes on at its own pace: the removal of what is left over; and, after the last cycle, what the store

@@ -227,3 +227,19 @@ pub struct Cloud {
     /// This instance's own place in its group.
     pub own_state: Reading<LifecycleState>,
 }
+
+impl Cloud {
+    /// AWS has not answered yet.
+    #[must_use]
+    pub fn unknown(why: &'static str) -> Self {
+        Self {
+            groups: Reading::unknown(why),
+            listed: Reading::unknown(why),
+            tagged: Reading::unknown(why),
+            asked: BTreeMap::new(),
+            places: BTreeMap::new(),
+            hooks: Reading::unknown(why),
+            own_state: Reading::unknown(why),
+        }
+    }
+}

@@ -197,3 +197,18 @@ pub struct EtcdView {
     /// never while one of them cannot be asked; until then a member that restarts may be of the lower one.
     pub version: Reading<EtcdVersion>,
 }
+
+impl EtcdView {
+    /// No member has answered yet.
+    #[must_use]
+    pub fn unknown(why: &'static str) -> Self {
+        Self {
+            membership: Reading::unknown(why),
+            local_list: Reading::unknown(why),
+            statuses: BTreeMap::new(),
+            lock: Reading::unknown(why),
+            pause: Reading::unknown(why),
+            version: Reading::unknown(why),
+        }
+    }
+}

@@ -91,3 +91,19 @@ pub struct Local {
     /// The operating system shuts down.
     pub shutdown: Option<Shutdown>,
 }
+
+impl Local {
+    /// This machine was not looked at yet.
+    #[must_use]
+    pub fn unknown(why: &'static str) -> Self {
+        Self {
+            data: Reading::unknown(why),
+            moved: None,
+            ran_this_boot: false,
+            superseded: false,
+            process: Reading::unknown(why),
+            etcd: Installed::unknown(why),
+            shutdown: None,
+        }
+    }
+}

@@ -74,3 +74,23 @@ pub struct Observation {
     /// Snapshots.
     pub snapshots: SnapshotsView,
 }
+
+impl Observation {
+    /// Nothing is known but who this instance is.
+    #[must_use]
+    pub fn unknown(me: Me, why: &'static str) -> Self {
+        Self {
+            me,
+            target: Reading::unknown(why),
+            notices: Notices::unknown(why),
+            cloud: Cloud::unknown(why),
+            store: Reading::unknown(why),
+            peers: BTreeMap::new(),
+            callers: BTreeSet::new(),
+            local: Local::unknown(why),
+            etcd: EtcdView::unknown(why),
+            kubernetes: KubernetesView::none(),
+            snapshots: SnapshotsView::none(why),
+        }
+    }
+}

@@ -237,7 +237,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         }
         let Some(step) = self.world().pending.clone() else { return Ok(()) };
         let world = self.world();
-        let moment = Moment { seen: world.observe(), memory: world.memory.clone(), policy: world.policy.clone(), now: world.now };
+        let moment = Moment { seen: world.observe(), memory: world.memory().clone(), policy: world.policy().clone(), now: world.now };
         oracles::judge(&step, &moment).map_err(|why| format!("the oracles object: {why}"))
     }
 
@@ -248,7 +248,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             Step::FetchSnapshot { .. } => self.line("snapshots fetched"),
             Step::TakeSnapshot(_) => self.line("snapshots taken"),
             Step::CompleteHook { instance, .. } if instance.as_str() == self.me => {
-                let leaving = self.world().memory.leaving.is_some();
+                let leaving = self.world().memory().leaving.is_some();
                 self.line(if leaving { "own-state Terminating:Proceed" } else { "own-state InService" });
             }
             _ => {}

@@ -19,7 +19,7 @@ pub(crate) fn failed(world: &mut World, words: &Words<'_>) {
     let text = words.rest().to_owned();
     world.step_takes_a_moment();
     let outcome = if words.first() == "refused" { Outcome::Refused(text) } else { Outcome::Unclear(text) };
-    world.memory.note(&step, &outcome, &world.policy, world.now);
+    world.done(&step, &outcome);
 }
 
 /// `lost-answer`: it was done, and nobody was told.
@@ -27,7 +27,7 @@ pub(crate) fn lost(world: &mut World, words: &Words<'_>) {
     let step = pending(world, words);
     world.step_takes_a_moment();
     apply(world, &step);
-    world.memory.note(&step, &Outcome::Unclear("the answer was lost".to_owned()), &world.policy, world.now);
+    world.done(&step, &Outcome::Unclear("the answer was lost".to_owned()));
 }
 
 fn pending(world: &mut World, words: &Words<'_>) -> Step {
@@ -37,7 +37,7 @@ fn pending(world: &mut World, words: &Words<'_>) -> Step {
 pub(crate) fn carry_out(world: &mut World, step: &Step) {
     world.step_takes_a_moment();
     apply(world, step);
-    world.memory.note(step, &Outcome::Done, &world.policy, world.now);
+    world.done(step, &Outcome::Done);
 }
 
 fn apply(world: &mut World, step: &Step) {
@@ -56,7 +56,7 @@ fn apply(world: &mut World, step: &Step) {
         // Another etcd cluster begins.
         Step::RestoreSnapshot { generation, .. } => world.machine.hold(*generation, Some((EtcdClusterId(0xe9), MemberId(0x99)))),
         Step::DropSuperseded => world.machine.keep_superseded(false),
-        Step::AcquireLock { .. } | Step::RenewLock { .. } => world.etcd.hold_lock(world.policy.lock_ttl),
+        Step::AcquireLock { .. } | Step::RenewLock { .. } => world.etcd.hold_lock(world.policy().lock_ttl),
         Step::ReleaseLock { .. } => world.etcd.free_lock(),
         Step::AddLearner { peer_url, .. } => {
             let id = world.etcd.new_id(letter(&world.me.instance));

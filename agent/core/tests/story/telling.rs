@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use quorate_core::charter::{Origin, Record, State};
+use quorate_core::engine::{Next, Ready};
 use quorate_core::plan::{Plan, Start, Step};
 use quorate_core::time::Timestamp;
-use quorate_core::{planner, recovery, safety};
+use quorate_core::{planner, recovery};
 
 use super::effects;
 use super::words::Words;
@@ -16,15 +17,16 @@ const MOST: usize = 12;
 
 /// Looks, decides, and asks the gate.
 pub(crate) fn decide(world: &mut World) -> Vec<String> {
-    let seen = world.look();
-    let plan = planner::plan(&seen, &world.memory, &world.policy, world.now);
-    assert_eq!(plan, planner::plan(&seen, &world.memory, &world.policy, world.now), "the planner is not deterministic");
-    let verdict = plan.step.as_ref().map(|step| safety::check(step, &seen, &world.memory, &world.policy, world.now));
-    world.pending = plan.step.clone().filter(|_| matches!(verdict, Some(Ok(()))));
-    world.refusal = verdict.clone().and_then(Result::err);
+    let (seen, Ready { plan, next, .. }) = world.decide();
+    assert_eq!(plan, planner::plan(&seen, world.memory(), world.policy(), world.now), "the planner is not deterministic");
+    (world.pending, world.refusal) = match next {
+        Next::Act(step) => (Some(step), None),
+        Next::Refused { refusal, .. } => (None, Some(refusal)),
+        Next::Wait { .. } => (None, None),
+    };
     let mut told = vec![headline(&plan)];
     if let Some(step) = &plan.step {
-        let refusal = verdict.and_then(Result::err).map(|refusal| format!("; THE GATE REFUSES: {}", refusal.why));
+        let refusal = world.refusal.as_ref().map(|refusal| format!("; THE GATE REFUSES: {}", refusal.why));
         told.push(format!("    step: {}{}", describe(step), refusal.unwrap_or_default()));
     }
     told.extend(times(&plan, world.now));
@@ -34,7 +36,7 @@ pub(crate) fn decide(world: &mut World) -> Vec<String> {
 /// `recover`: what the command of that name would show.
 pub(crate) fn recover(world: &mut World) -> Vec<String> {
     let seen = world.look();
-    let shown = recovery::of(&seen, &world.memory, &world.policy, world.now).to_string();
+    let shown = recovery::of(&seen, world.memory(), world.policy(), world.now).to_string();
     shown.lines().map(|line| format!("    {line}")).collect()
 }
 

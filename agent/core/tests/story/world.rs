@@ -9,14 +9,15 @@ mod peers;
 mod snapshots;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use quorate_core::engine::{Engine, Ready};
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::{Kept, Memory, Order};
 use quorate_core::observation::{Me, Observation};
 use quorate_core::pausing::Pause;
-use quorate_core::plan::Step;
-use quorate_core::planner;
+use quorate_core::plan::{Outcome, Step};
 use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery};
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
@@ -43,8 +44,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 pub(crate) struct World {
     pub(crate) me: Me,
     pub(crate) now: Timestamp,
-    pub(crate) policy: Policy,
-    pub(crate) memory: Memory,
+    pub(crate) engine: Engine,
     pub(crate) store: Store,
     pub(crate) cloud: CloudWorld,
     pub(crate) notices: NoticesWorld,
@@ -77,10 +77,9 @@ impl World {
             launched: Timestamp(launched * 1000),
         };
         Self {
-            memory: Memory::new(Kept::new(instance), START),
+            engine: Engine::new(Arc::new(Policy::default()), Kept::new(instance), START),
             me,
             now: START,
-            policy: Policy::default(),
             store: Store::default(),
             cloud: CloudWorld::default(),
             notices: NoticesWorld::default(),
@@ -114,22 +113,45 @@ impl World {
             "order" => self.order(words),
             "pause" | "resume" => self.pause(verb, words),
             "reads-pause" => self.etcd.pause(elsewhere(words, self.now)),
-            "remembers" => self.memory.kept.record = self.store.ever(words.number(words.nth(0))).cloned(),
-            "restart" => self.memory = Memory::new(self.memory.kept.clone(), self.now),
-            "policy" => set_policy(&mut self.policy, words),
+            "remembers" => {
+                let record = self.store.ever(words.number(words.nth(0))).cloned();
+                self.change(|kept| kept.record = record);
+            }
+            "restart" => self.restart(),
+            "policy" => {
+                let mut policy = self.policy().clone();
+                set_policy(&mut policy, words);
+                self.engine.set_policy(Arc::new(policy));
+            }
             _ => words.fail("no such word"),
         }
         if verb == "reboot" {
-            self.memory = Memory::new(self.memory.kept.clone(), self.now);
+            self.restart();
         }
     }
 
-    /// An order to leave ends a pause here, as the agent's control socket has it.
+    pub(crate) fn memory(&self) -> &Memory {
+        self.engine.memory()
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        self.engine.policy()
+    }
+
+    /// A new process of the agent, with what its disk remembers.
+    fn restart(&mut self) {
+        self.engine = Engine::new(Arc::clone(self.engine.policy()), self.engine.kept().clone(), self.now);
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Kept)) {
+        let mut kept = self.engine.kept().clone();
+        change(&mut kept);
+        self.engine.adopt(kept);
+    }
+
     fn order(&mut self, words: &Words<'_>) {
-        self.memory.kept.order = order(words);
-        if self.memory.kept.order == Some(Order::Leave) {
-            self.memory.kept.pausing.leave();
-        }
+        let order = order(words);
+        self.change(|kept| kept.take_order(order));
     }
 
     fn pause(&mut self, verb: &str, words: &Words<'_>) {
@@ -139,10 +161,10 @@ impl World {
             _ => words.fail("this node is paused, or the cluster"),
         };
         let pause = Pause { since: self.now, by: "alice".into(), on: self.me.instance.clone() };
-        match verb {
-            "pause" => self.memory.kept.pausing.pause(pause, cluster),
-            _ => self.memory.kept.pausing.resume(cluster),
-        }
+        self.change(|kept| match verb {
+            "pause" => kept.pausing.pause(pause, cluster),
+            _ => kept.pausing.resume(cluster),
+        });
     }
 
     /// What the node sees now.
@@ -164,12 +186,24 @@ impl World {
         }
     }
 
-    /// Looks at the world: time passes, and the memory takes in what is seen.
+    /// Looks at the world: time passes, and the engine takes in what is seen.
     pub(crate) fn look(&mut self) -> Observation {
+        self.decide().0
+    }
+
+    /// The same, and what it decides.
+    pub(crate) fn decide(&mut self) -> (Observation, Ready) {
         self.now = self.now + MOMENT;
         let seen = self.observe();
-        self.memory.absorb(&seen, &self.policy, self.now);
-        seen
+        let ready = self.engine.look(&seen, self.now);
+        ready.persist.iter().for_each(|kept| self.engine.persisted(kept.clone()));
+        (seen, ready)
+    }
+
+    /// What came of the step that was decided.
+    pub(crate) fn done(&mut self, step: &Step, outcome: &Outcome) {
+        let followup = self.engine.done(step, outcome, self.now);
+        followup.persist.into_iter().for_each(|kept| self.engine.persisted(kept));
     }
 
     pub(crate) fn step_takes_a_moment(&mut self) {
@@ -179,12 +213,13 @@ impl World {
     /// Time passes, and the node goes on looking at each cycle. Its heartbeats are sent and accepted; other steps are not taken.
     fn pass(&mut self, by: Duration) {
         let end = self.now + by;
-        while self.now + self.policy.cycle < end {
-            self.now = self.now + (self.policy.cycle - MOMENT);
-            let seen = self.look();
-            let plan = planner::plan(&seen, &self.memory, &self.policy, self.now);
-            if let Some(step @ Step::Heartbeat { .. }) = &plan.step {
-                self.memory.note(step, &self.cloud.heartbeat(), &self.policy, self.now);
+        let cycle = self.policy().cycle;
+        while self.now + cycle < end {
+            self.now = self.now + (cycle - MOMENT);
+            let (_, ready) = self.decide();
+            if let Some(step @ Step::Heartbeat { .. }) = &ready.plan.step {
+                let outcome = self.cloud.heartbeat();
+                self.done(step, &outcome);
             }
         }
         self.now = end;

@@ -1,20 +1,20 @@
 //! `quorate pause` and `quorate resume` as they reach the loop: what is remembered, and what the operator is told.
 
-use quorate_core::memory::Memory;
+use quorate_core::memory::Kept;
 use quorate_core::pausing::Pause;
 use quorate_core::time::Timestamp;
 
 use super::PauseRequest;
 
-/// Takes an order into the memory, which the caller has to store. Says what comes of it.
-pub fn take(memory: &mut Memory, request: &PauseRequest, now: Timestamp) -> String {
-    let pausing = &mut memory.kept.pausing;
+/// Takes an order into what is kept, which the caller has to store. Says what comes of it.
+pub fn take(kept: &mut Kept, request: &PauseRequest, now: Timestamp) -> String {
+    let pausing = &mut kept.pausing;
     if request.resume {
         let own = pausing.own.is_some();
         pausing.resume(request.cluster);
-        return resumed(memory, request.cluster, own);
+        return resumed(kept, request.cluster, own);
     }
-    let pause = Pause { since: now, by: request.by.as_str().into(), on: memory.kept.instance.clone() };
+    let pause = Pause { since: now, by: request.by.as_str().into(), on: kept.instance.clone() };
     pausing.pause(pause, request.cluster);
     match (request.cluster, pausing.in_force()) {
         (false, Some(pause)) => format!("this node is paused {pause}: it takes no step until `quorate resume`"),
@@ -24,12 +24,12 @@ pub fn take(memory: &mut Memory, request: &PauseRequest, now: Timestamp) -> Stri
     }
 }
 
-fn resumed(memory: &Memory, cluster: bool, own: bool) -> String {
+fn resumed(kept: &Kept, cluster: bool, own: bool) -> String {
     if cluster {
         return "this node goes on at once, and the others as soon as a quorum of etcd can tell them; without quorum order it on each"
             .to_owned();
     }
-    match (memory.kept.pausing.in_force(), own) {
+    match (kept.pausing.in_force(), own) {
         (Some(pause), _) => format!("the cluster is still paused {pause}: `quorate resume --cluster` ends that"),
         (None, true) => "goes on".to_owned(),
         (None, false) => "it was not paused, and goes on".to_owned(),

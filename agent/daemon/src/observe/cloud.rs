@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-use quorate_core::cadence::{self, Query};
+use quorate_core::cadence::Query;
+use quorate_core::engine::Engine;
 use quorate_core::ids::{GroupName, InstanceId};
-use quorate_core::memory::Memory;
 use quorate_core::observation::{Cloud, Ec2Answer, Group, Hook, LifecycleState, ListedInstance, Observation};
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
-use quorate_core::sources::{Failure, Source};
+use quorate_core::sources::{Failure, Source, Sources};
 use quorate_core::time::Timestamp;
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, timeout_at};
@@ -100,21 +100,21 @@ impl CloudObserver {
     }
 
     /// Asks what is due, side by side, and puts the answers into `seen`.
-    pub(super) async fn look(&mut self, seen: &mut Observation, memory: &mut Memory, policy: &Policy, now: Timestamp) {
+    pub(super) async fn look(&mut self, seen: &mut Observation, engine: &mut Engine, policy: &Policy, now: Timestamp) {
         let until = Instant::now() + AT_ONCE;
         // Of the dead: one that is too old to act on is good for nothing.
         self.places.retain(|_, (_, at)| now.since(*at) <= policy.cloud_fresh);
         for _ in 0..ROUNDS {
-            let due = cadence::due(seen, memory, policy, now);
+            let due = engine.due(seen, now);
             for query in due.into_iter().filter(|query| !self.open.values().any(|open| *open == discriminant(query))).collect::<Vec<_>>() {
-                memory.note_asked(&query, now);
+                engine.asked(&query, now);
                 self.start(query, now);
             }
             if self.open.is_empty() {
                 return;
             }
             let all_answered = timeout_at(until, self.take_all()).await.is_ok();
-            self.tell(memory);
+            self.tell(engine.sources());
             seen.cloud = self.cloud(now, policy);
             if !all_answered {
                 return;
@@ -182,19 +182,19 @@ impl CloudObserver {
         self.came.push((question, trouble.map_or(Ok(()), Err), at));
     }
 
-    fn tell(&mut self, memory: &mut Memory) {
+    fn tell(&mut self, sources: &mut Sources) {
         for (question, result, at) in std::mem::take(&mut self.came) {
             let source = if question == INSTANCES { Source::Ec2 } else { Source::AutoScaling };
             match result {
                 Ok(()) => {
                     self.troubles.over(question);
-                    memory.sources.note(source, question, Ok(()), at);
+                    sources.note(source, question, Ok(()), at);
                 }
                 Err(Trouble { says, failure }) => {
                     if let Some(again) = self.troubles.news(question, &says, at) {
                         warn!("AWS did not answer as it should: {says}{again}");
                     }
-                    failure.into_iter().for_each(|failure| memory.sources.note(source, question, Err(failure), at));
+                    failure.into_iter().for_each(|failure| sources.note(source, question, Err(failure), at));
                 }
             }
         }

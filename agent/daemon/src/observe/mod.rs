@@ -13,6 +13,7 @@ mod told;
 use std::time::Duration;
 
 use quorate_core::charter::StoreView;
+use quorate_core::engine::Engine;
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
 use quorate_core::observation::{KubernetesView, Local, Me, Observation, Process, Shutdown};
@@ -89,10 +90,11 @@ impl Observer {
         &self.me
     }
 
-    /// Looks at everything that is due. `memory` tells what is known of others, and takes in which questions AWS was asked; `shutdown` is
-    /// the machine's own, which comes by signals and is not asked for.
-    pub async fn observe(&mut self, memory: &mut Memory, shutdown: Option<Shutdown>, clock: Clock) -> Observation {
+    /// Looks at everything that is due. The engine tells what is known of others and what AWS is to be asked, and takes in which questions were asked;
+    /// `shutdown` is the machine's own, which comes by signals and is not asked for.
+    pub async fn observe(&mut self, engine: &mut Engine, shutdown: Option<Shutdown>, clock: Clock) -> Observation {
         let now = clock.now();
+        let memory = engine.memory();
         let local = self.local.look(shutdown, now).await;
         tokio::join!(
             self.imds.look(&self.world, &self.policy, now),
@@ -101,11 +103,11 @@ impl Observer {
             self.etcd.look(&local, memory, now),
             self.snapshots.look(self.steady, now),
         );
-        self.tell(&mut memory.sources, &local, now);
+        self.tell(engine.sources(), &local, now);
         let mut seen = self.assemble(local, now);
-        seen.kubernetes = self.kubernetes.look(&seen, memory, &self.policy, now).await;
-        self.cloud.look(&mut seen, memory, &self.policy, now).await;
-        self.steady = is_steady(&seen, memory);
+        seen.kubernetes = self.kubernetes.look(&seen, engine.memory(), &self.policy, now).await;
+        self.cloud.look(&mut seen, engine, &self.policy, now).await;
+        self.steady = is_steady(&seen, engine.memory());
         self.notice_change_of_members(&seen);
         seen
     }

@@ -133,7 +133,7 @@ impl World {
     fn awaits_the_dead(&self) -> Option<String> {
         self.nodes.iter().filter(|n| n.powered).find_map(|node| {
             let agent = node.agent.as_ref().filter(|a| a.verdict.as_ref().is_some_and(|r| r.needs_operator))?;
-            let s = Situation::new(&agent.seen, &agent.memory, &self.policy, self.now);
+            let s = Situation::new(&agent.seen, agent.memory(), &self.policy, self.now);
             let has_ended = |id: &InstanceId| self.node_of(id).is_some_and(|n| !self.nodes[n].powered);
             let awaited = s.others().into_iter().find(|id| s.membership().is_none() && !s.is_gone(id) && has_ended(id))?;
             Some(format!("{} does not know that {awaited} has ended: {}", node.me.instance, agent.verdict.as_ref()?))

@@ -36,7 +36,7 @@ impl World {
         let remembers = |record: &Option<Record>| record.as_ref().is_some_and(|r| r.number >= lost);
         let remembered = self.nodes.iter().any(|node| {
             let kept = node.disk.kept.as_ref().is_some_and(|k| remembers(&k.record));
-            kept || node.agent.as_ref().is_some_and(|a| remembers(&a.memory.kept.record))
+            kept || node.agent.as_ref().is_some_and(|a| remembers(&a.memory().kept.record))
         });
         if !remembered {
             self.tell_all(|| format!("record {lost} is lost, and nobody remembers it"));

@@ -61,7 +61,7 @@ impl World {
 
     /// After a decision: who was let in and did not come in its time is passed over, however late it has begun.
     pub(crate) fn note_admission(&mut self, agent: &Agent) {
-        let now = agent.memory.admission.as_ref();
+        let now = agent.memory().admission.as_ref();
         let before = self.checks.servers.admission.as_ref();
         if !self.has_servers() || now.is_none() || before == now {
             return;
@@ -116,7 +116,7 @@ impl World {
     fn can_write_charter(&self, beside: Option<usize>) -> bool {
         let able = beside.is_some_and(|l| {
             let node = &self.nodes[l];
-            let paused = node.agent.as_ref().is_some_and(|a| a.memory.kept.pausing.in_force().is_some());
+            let paused = node.agent.as_ref().is_some_and(|a| a.memory().kept.pausing.in_force().is_some());
             !node.store_down && !node.disk_unproven && !paused && self.now.since(node.able_since) > NAMED_WITHIN
         });
         able && !self.store.foreign && !self.store.lags() && self.checks.records_lost.is_empty() && self.weather.lost_calls < 100
@@ -159,7 +159,7 @@ impl World {
     /// The one was let in by the same agent and is still awaited, and nothing has happened that would excuse the other.
     fn is_beside(&self, one: &OnItsWay, other: &OnItsWay) -> bool {
         let awaited = self.now.since(one.since) < self.policy.learner_patience;
-        let leaves = self.nodes[one.node].agent.as_ref().is_none_or(|a| a.memory.leaving.is_some());
+        let leaves = self.nodes[one.node].agent.as_ref().is_none_or(|a| a.memory().leaving.is_some());
         one.node != other.node && one.era == other.era && one.by == other.by && awaited && !leaves
     }
 

@@ -1,13 +1,14 @@
-//! One cycle of the agent's loop, as the daemon's: look, absorb, decide, answer the peers, pass the gate, act.
+//! One cycle of the agent's loop, as the daemon's: observe, drive the engine, answer the peers, act.
 
 use std::time::Duration;
 
 use quorate_core::agent_key::AgentKey;
+use quorate_core::engine::{Next, Ready};
 use quorate_core::ids::InstanceId;
+use quorate_core::memory::Kept;
 use quorate_core::observation::PeerAnswer;
 use quorate_core::plan::{NodeStep, Outcome, Plan, Step};
 use quorate_core::time::Timestamp;
-use quorate_core::{planner, safety};
 
 use super::Agent;
 use crate::simulator::queue::Event;
@@ -15,9 +16,6 @@ use crate::simulator::rng::hash;
 use crate::simulator::sabotage::Sabotage;
 use crate::simulator::story::describe;
 use crate::simulator::world::World;
-
-/// After so many steps without a pause one is made all the same.
-const STEPS_WITHOUT_PAUSE: u32 = 40;
 
 /// No two disks ever get the same.
 fn new_key(instance: &InstanceId, now: Timestamp) -> AgentKey {
@@ -31,9 +29,9 @@ impl World {
     pub(crate) fn start_agent(&mut self, n: usize) {
         let now = self.now;
         let node = &mut self.nodes[n];
-        let agent = Agent::new(&node.me, node.disk.kept.clone(), now);
+        let agent = Agent::new(&self.policy, &node.me, node.disk.kept.clone(), now);
         let key = *node.disk.key.get_or_insert_with(|| new_key(&node.me.instance, now));
-        let said = PeerAnswer { signed_by: Some(key), ..PeerAnswer::before_the_first_look(&agent.memory) };
+        let said = PeerAnswer { signed_by: Some(key), ..PeerAnswer::before_the_first_look(agent.memory()) };
         node.answer = Some(super::Answer { record_version: u64::from(node.epoch) << 32, said });
         node.agent = Some(Box::new(agent));
         node.able_since = now;
@@ -58,8 +56,7 @@ impl World {
         let slow = self.observe(n, &mut agent);
         self.note_holder(n);
         agent.sabotage_view(self.sabotage);
-        agent.memory.absorb(&agent.seen, &self.policy, self.now);
-        let mut plan = planner::plan(&agent.seen, &agent.memory, &self.policy, self.now);
+        let mut plan = agent.engine.decide(&agent.seen, self.now);
         self.sabotage_plan(n, &agent, &mut plan);
         self.tell_report(n, &plan);
         if plan.report.rule != "heartbeat" {
@@ -80,18 +77,19 @@ impl World {
 
     /// Puts the step in hand, or says how long to sleep.
     fn take_up(&mut self, n: usize, agent: &mut Agent, plan: Plan, slow: bool) -> Option<Duration> {
-        let Plan { step, look_again, .. } = plan;
-        let Some(step) = step else {
-            agent.steps = 0;
-            return Some(look_again + if slow { self.weather.timeout } else { Duration::ZERO });
+        let Ready { persist, plan, next, .. } = agent.engine.check(&agent.seen, plan, self.now);
+        self.persist(n, agent, persist);
+        let step = match (next, plan.step) {
+            (Next::Act(step), _) => step,
+            // The invariants have to notice a broken rule without the gate's help.
+            (Next::Refused { .. }, Some(step)) if self.sabotage.is_some() => step,
+            (Next::Refused { refusal, look_again }, _) => {
+                self.stats.refused_by_gate += 1;
+                self.tell(n, || refusal.to_string());
+                return Some(look_again);
+            }
+            (Next::Wait { look_again }, _) => return Some(look_again + if slow { self.weather.timeout } else { Duration::ZERO }),
         };
-        self.persist(n, agent);
-        let verdict = safety::check(&step, &agent.seen, &agent.memory, &self.policy, self.now);
-        if let Some(refusal) = verdict.err().filter(|_| self.sabotage.is_none()) {
-            self.stats.refused_by_gate += 1;
-            self.tell(n, || refusal.to_string());
-            return Some(self.policy.retry);
-        }
         self.check_cover(n, agent, &step);
         agent.pending = Some(step);
         let lag = self.lag(slow);
@@ -107,11 +105,11 @@ impl World {
         Duration::from_millis(usual + stall) + if slow { self.weather.timeout } else { Duration::ZERO }
     }
 
-    /// Writes the memory file if what it holds has changed.
-    fn persist(&mut self, n: usize, agent: &Agent) {
-        let disk = &mut self.nodes[n].disk;
-        if disk.kept.as_ref() != Some(&agent.memory.kept) {
-            disk.kept = Some(agent.memory.kept.clone());
+    /// Writes the memory file.
+    fn persist(&mut self, n: usize, agent: &mut Agent, kept: Option<Kept>) {
+        if let Some(kept) = kept {
+            self.nodes[n].disk.kept = Some(kept.clone());
+            agent.engine.persisted(kept);
         }
     }
 
@@ -145,21 +143,20 @@ impl World {
     }
 
     fn note(&mut self, n: usize, mut agent: Box<Agent>, step: &Step, outcome: &Outcome) {
-        agent.memory.note(step, outcome, &self.policy, self.now);
+        let followup = agent.engine.done(step, outcome, self.now);
         if matches!(step, Step::PruneSnapshots { .. }) {
             agent.listed.tried = None;
         }
-        self.persist(n, &agent);
-        agent.steps += 1;
-        let pause = match outcome {
-            _ if agent.steps > STEPS_WITHOUT_PAUSE => self.policy.cycle,
-            Outcome::Done => Duration::from_millis(self.rng.between(1, 10)),
-            Outcome::Refused(_) | Outcome::NotOpen(_) => self.policy.retry / 4,
+        self.persist(n, &mut agent, followup.persist);
+        let takes = match outcome {
+            Outcome::Done if followup.look_again.is_zero() => Duration::from_millis(self.rng.between(1, 10)),
+            Outcome::Done | Outcome::Refused(_) | Outcome::NotOpen(_) => Duration::ZERO,
             Outcome::Unclear(_) => {
                 self.stats.unclear += 1;
-                self.policy.retry / 4 + self.weather.timeout
+                self.weather.timeout
             }
         };
+        let pause = followup.look_again + takes;
         self.nodes[n].agent = Some(agent);
         let epoch = self.nodes[n].epoch;
         self.queue.set(self.now + pause, Event::Look { node: n, epoch });

@@ -10,13 +10,15 @@ mod sabotage;
 pub(crate) mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use quorate_core::engine::Engine;
 use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::{Kept, Memory};
-use quorate_core::observation::{Cloud, EtcdView, Installed, KubernetesView, Local, Me, Notices, Observation, PeerAnswer, SnapshotsView};
+use quorate_core::observation::{Me, Observation, PeerAnswer, SnapshotsView};
 use quorate_core::plan::Step;
-use quorate_core::reading::Reading;
+use quorate_core::policy::Policy;
 use quorate_core::report::Report;
 use quorate_core::time::Timestamp;
 
@@ -85,15 +87,13 @@ pub(crate) struct Answer {
 /// A process of the agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
-    pub(crate) memory: Memory,
+    pub(crate) engine: Engine,
     pub(crate) seen: Observation,
     pub(crate) report: Option<Report>,
     /// The last report that was not about a heartbeat.
     pub(crate) verdict: Option<Report>,
     /// The step that is about to take effect.
     pub(crate) pending: Option<Step>,
-    /// Steps without a pause.
-    pub(crate) steps: u32,
     /// Which version of each peer's record it holds.
     pub(crate) heard: BTreeMap<usize, u64>,
     /// Which version of the store it holds, and what it remembered then.
@@ -106,60 +106,27 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// An agent that has just started.
-    pub(crate) fn new(me: &Me, kept: Option<Kept>, now: Timestamp) -> Self {
+    pub(crate) fn new(policy: &Arc<Policy>, me: &Me, kept: Option<Kept>, now: Timestamp) -> Self {
         let kept = kept.unwrap_or_else(|| Kept::new(me.instance.clone()));
+        let seen = Observation {
+            snapshots: SnapshotsView::none("snapshots are switched off, or were not listed yet"),
+            ..Observation::unknown(me.clone(), "not asked yet")
+        };
         Self {
-            memory: Memory::new(kept, now),
-            seen: nothing_seen(me.clone()),
+            engine: Engine::new(Arc::clone(policy), kept, now),
+            seen,
             report: None,
             verdict: None,
             pending: None,
-            steps: 0,
             heard: BTreeMap::new(),
             store_read: None,
             drain: None,
             listed: Listed::default(),
         }
     }
-}
 
-fn nothing_seen(me: Me) -> Observation {
-    const NOT_YET: &str = "not asked yet";
-    Observation {
-        me,
-        target: Reading::unknown(NOT_YET),
-        notices: Notices::unknown(NOT_YET),
-        cloud: Cloud {
-            groups: Reading::unknown(NOT_YET),
-            listed: Reading::unknown(NOT_YET),
-            tagged: Reading::unknown(NOT_YET),
-            asked: BTreeMap::new(),
-            places: BTreeMap::new(),
-            hooks: Reading::unknown(NOT_YET),
-            own_state: Reading::unknown(NOT_YET),
-        },
-        store: Reading::unknown(NOT_YET),
-        peers: BTreeMap::new(),
-        callers: BTreeSet::new(),
-        local: Local {
-            data: Reading::unknown(NOT_YET),
-            moved: None,
-            ran_this_boot: false,
-            superseded: false,
-            process: Reading::unknown(NOT_YET),
-            etcd: Installed::unknown(NOT_YET),
-            shutdown: None,
-        },
-        kubernetes: KubernetesView::none(),
-        snapshots: SnapshotsView::none("snapshots are switched off, or were not listed yet"),
-        etcd: EtcdView {
-            membership: Reading::unknown(NOT_YET),
-            local_list: Reading::unknown(NOT_YET),
-            statuses: BTreeMap::new(),
-            lock: Reading::unknown(NOT_YET),
-            pause: Reading::unknown(NOT_YET),
-            version: Reading::unknown(NOT_YET),
-        },
+    pub(crate) fn memory(&self) -> &Memory {
+        self.engine.memory()
     }
 }
 

@@ -113,7 +113,7 @@ impl World {
             at: self.now,
             result: Ok(Saved { key: SnapshotKey::new("none"), revision: 1 }),
         });
-        let step = planner::plan(&seen, &agent.memory, &self.policy, self.now).step;
+        let step = planner::plan(&seen, agent.memory(), &self.policy, self.now).step;
         step.filter(|s| matches!(s, Step::AcquireLock { .. } | Step::AddLearner { .. } | Step::Promote { .. } | Step::RemoveMember { .. }))
     }
 
@@ -126,9 +126,9 @@ impl World {
         };
         let open = agent.seen.cloud.own_state.last() == Some(&state);
         let hook = agent.seen.cloud.hooks.last()?.iter().find(|h| h.transition == transition && h.hook.group == me.group)?;
-        let done = agent.memory.completed.contains(&(hook.hook.clone(), me.instance.clone()));
+        let done = agent.memory().completed.contains(&(hook.hook.clone(), me.instance.clone()));
         let step = Step::CompleteHook { hook: hook.hook.clone(), instance: me.instance.clone(), result: HookResult::Continue };
-        (open && !done && !agent.memory.waits("complete", self.now)).then_some(step)
+        (open && !done && !agent.memory().waits("complete", self.now)).then_some(step)
     }
 }
 

@@ -248,8 +248,10 @@ impl World {
         }
         let node = &mut self.nodes[n];
         if let Some(agent) = &mut node.agent {
-            agent.memory.kept.order = Some(Order::Leave);
-            node.disk.kept = Some(agent.memory.kept.clone());
+            let mut kept = agent.engine.kept().clone();
+            kept.take_order(Some(Order::Leave));
+            node.disk.kept = Some(kept.clone());
+            agent.engine.adopt(kept);
             node.ordered_out = true;
         }
     }

@@ -8,6 +8,7 @@ mod setup;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::plan::Plan;
@@ -47,7 +48,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) kubernetes: Kubernetes,
     pub(crate) nodes: Vec<Node>,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) schedule: Schedule,
     pub(crate) weather: Weather,
     pub(crate) sabotage: Option<Sabotage>,

@@ -90,20 +90,20 @@ impl World {
         let pause = Pause { since: self.now, by: "the operator".into(), on: self.nodes[n].me.instance.clone() };
         let node = &mut self.nodes[n];
         let Some(agent) = &mut node.agent else { return false };
-        let pausing = &mut agent.memory.kept.pausing;
-        if begins {
-            pausing.pause(pause, cluster)
-        } else {
-            pausing.resume(cluster)
+        let mut kept = agent.engine.kept().clone();
+        match begins {
+            true => kept.pausing.pause(pause, cluster),
+            false => kept.pausing.resume(cluster),
         }
-        node.disk.kept = Some(agent.memory.kept.clone());
+        node.disk.kept = Some(kept.clone());
+        agent.engine.adopt(kept);
         self.stats.pauses += u64::from(begins);
         true
     }
 
     /// Once all is over an operator ends every pause that is still in force: who was to be told may have been down.
     pub(super) fn end_pauses(&mut self) {
-        let paused = |w: &Self, n: usize| w.nodes[n].agent.as_ref().is_some_and(|a| a.memory.kept.pausing.in_force().is_some());
+        let paused = |w: &Self, n: usize| w.nodes[n].agent.as_ref().is_some_and(|a| a.memory().kept.pausing.in_force().is_some());
         for n in (0..self.nodes.len()).filter(|n| self.checks.calm && paused(self, *n)).collect::<Vec<_>>() {
             self.order_pause(n, true, false);
         }

@@ -1,6 +1,7 @@
 //! The beginning of a run: its region with its groups, and nothing running yet.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use quorate_core::time::Timestamp;
 
@@ -49,7 +50,7 @@ impl World {
             store: Store::default(),
             kubernetes: Kubernetes::default(),
             nodes: Vec::new(),
-            policy: schedule.policy.clone(),
+            policy: Arc::new(schedule.policy.clone()),
             weather: schedule.weather,
             sabotage,
             stats: Stats::default(),

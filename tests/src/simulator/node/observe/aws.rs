@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use quorate_core::cadence::{self, Query};
+use quorate_core::cadence::Query;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::{Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition};
 use quorate_core::reading::Reading;
@@ -26,8 +26,8 @@ impl World {
         age_all(&mut cloud.asked, now, limit);
         age_all(&mut cloud.places, now, limit);
         let mut slow = false;
-        for query in cadence::due(&agent.seen, &agent.memory, &self.policy, now) {
-            agent.memory.note_asked(&query, now);
+        for query in agent.engine.due(&agent.seen, now) {
+            agent.engine.asked(&query, now);
             self.stats.aws_calls += 1;
             let answered = !self.nodes[n].aws_down && !self.misses();
             self.tell(n, || format!("asks AWS for {query:?}{}", if answered { "" } else { ", in vain" }));

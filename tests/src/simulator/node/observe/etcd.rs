@@ -31,7 +31,7 @@ impl World {
     /// The quorum's word and the lock, through the own member if it can, else through any other.
     fn observe_membership(&mut self, n: usize, agent: &mut Agent) -> bool {
         let (now, limit) = (self.now, self.policy.stale_after);
-        let wanted = agent.memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
+        let wanted = agent.memory().kept.record.as_ref().and_then(|r| r.etcd_cluster);
         let mut other_cluster = None;
         for host in self.endpoints(n, agent) {
             match self.ask_quorum(host) {
@@ -104,7 +104,7 @@ impl World {
                 hosts.push(host);
             }
         }
-        if agent.memory.leaving.is_some() && hosts.first() == Some(&n) {
+        if agent.memory().leaving.is_some() && hosts.first() == Some(&n) {
             hosts.rotate_left(1);
         }
         hosts

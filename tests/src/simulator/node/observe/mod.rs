@@ -73,7 +73,7 @@ impl World {
             failed(&mut agent.seen.store, now, limit, "the store does not answer");
             return true;
         }
-        let known = agent.memory.kept.record.as_ref().map(|r| r.number);
+        let known = agent.memory().kept.record.as_ref().map(|r| r.number);
         let version = (self.store.version, known);
         if agent.store_read == Some(version) {
             confirm(&mut agent.seen.store, now);

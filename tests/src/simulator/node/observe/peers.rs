@@ -16,7 +16,7 @@ impl World {
         let mut slow = false;
         agent.seen.callers = std::mem::take(&mut self.nodes[n].callers);
         for (id, address) in addresses(agent) {
-            if id != self.nodes[n].me.instance && !agent.memory.terminated.contains(&id) {
+            if id != self.nodes[n].me.instance && !agent.memory().terminated.contains(&id) {
                 slow |= !self.ask_peer(n, agent, &id, address);
             }
         }
@@ -58,10 +58,10 @@ impl World {
 
 /// Every instance whose address is known: by EC2's last word, else as remembered.
 pub(super) fn addresses(agent: &Agent) -> Vec<(InstanceId, IpAddr)> {
-    let kept = agent.memory.kept.seen.iter().filter_map(|(id, seen)| Some((id.clone(), seen.address?)));
+    let kept = agent.memory().kept.seen.iter().filter_map(|(id, seen)| Some((id.clone(), seen.address?)));
     let mut all: Vec<(InstanceId, IpAddr)> = kept.collect();
     for (id, answer) in &agent.seen.cloud.asked {
-        let remembered = agent.memory.kept.seen.get(id).is_some_and(|s| s.address.is_some());
+        let remembered = agent.memory().kept.seen.get(id).is_some_and(|s| s.address.is_some());
         if let Some(Ec2Answer::Known { address: Some(address), .. }) = answer.last().filter(|_| !remembered) {
             all.push((id.clone(), *address));
         }

@@ -73,7 +73,7 @@ impl World {
 
 /// As the daemon has it (`observe/mod.rs`, `is_steady`): this node votes in an established cluster, serves, and nobody comes or goes.
 pub(super) fn is_steady(agent: &Agent) -> bool {
-    let (seen, memory) = (&agent.seen, &agent.memory);
+    let (seen, memory) = (&agent.seen, agent.memory());
     let stands = matches!(memory.kept.record.as_ref().map(|r| &r.state), Some(State::Established));
     let membership = seen.etcd.membership.fresh();
     let votes = membership.is_some_and(|m| m.learner().is_none() && m.voters().any(|v| v.name.as_ref() == Some(&seen.me.instance)));

@@ -1,0 +1,259 @@
+//! One agent from look to look: what it remembers, what it decides, whether that may be done, and what came of it.
+//!
+//! The order of a cycle is written down here and nowhere else. The daemon's loop, the simulator and the golden stories drive this one engine, as
+//! etcd's raft is driven through its `RawNode` and `Ready`: it does no I/O, and says what has to be durable before anything is done.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cadence::{self, Query};
+use crate::memory::{Kept, Memory};
+use crate::observation::Observation;
+use crate::plan::{Outcome, Plan, Step};
+use crate::planner;
+use crate::policy::Policy;
+use crate::report::Phase;
+use crate::safety::{self, Refusal};
+use crate::sources::Sources;
+use crate::time::Timestamp;
+
+/// After this number of steps without a pause one is made: a step that changes nothing must not spin.
+const STEPS_WITHOUT_PAUSE: u32 = 40;
+
+/// What one look comes to.
+#[must_use = "a step is taken only after `persist` is written, and its outcome is told to `Engine::done`"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// What has to be on the disk before anything else is done, if that changed: confirm it with [`Engine::persisted`]. A step whose memory could not
+    /// be written is not taken.
+    pub persist: Option<Kept>,
+    /// The decision, which peers, operators and the journal are told.
+    pub plan: Plan,
+    /// Since when the decision has been the same.
+    pub since: Timestamp,
+    /// What is to be done now.
+    pub next: Next,
+}
+
+/// What is to be done after a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Take this step, which passed the gate, and tell [`Engine::done`] what came of it.
+    Act(Step),
+    /// The gate refused the plan's step: nothing is done.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// How long to sleep before the next look.
+        look_again: Duration,
+    },
+    /// There is nothing to do.
+    Wait {
+        /// How long to sleep before the next look.
+        look_again: Duration,
+    },
+}
+
+/// What follows a step.
+#[must_use = "what has to be remembered is to be written"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followup {
+    /// What has to be on the disk now, if that changed: confirm it with [`Engine::persisted`].
+    pub persist: Option<Kept>,
+    /// The other side's refusal is no trouble: it was only too early, or somebody else has done the same.
+    pub only_early: bool,
+    /// How long to sleep before the next look.
+    pub look_again: Duration,
+}
+
+/// The decision of the last look.
+#[derive(Clone, Debug)]
+struct Decided {
+    phase: Phase,
+    says: Cow<'static, str>,
+    since: Timestamp,
+}
+
+/// One agent's decisions, with all that they rest on.
+///
+/// # Flow
+/// [`look`](Self::look) takes in an observation, decides, and asks the gate. The caller writes what has to be durable
+/// ([`persisted`](Self::persisted)), takes the step if there is one, tells [`done`](Self::done) its outcome, and looks again.
+///
+/// # Guarantees
+/// Pure and deterministic: the same observations, outcomes and times give the same steps. No step is handed out that the gate refuses. At most one
+/// step at a time.
+///
+/// # Assumptions
+/// Time never runs backwards. A step is taken only once [`Ready::persist`] is on the disk. After a restart the engine is made anew from what was
+/// persisted.
+///
+/// # Example
+/// A node that has just started knows nothing, so it waits; it does not act on ignorance.
+/// ```
+/// use std::sync::Arc;
+///
+/// use quorate_core::engine::{Engine, Next};
+/// use quorate_core::memory::Kept;
+/// use quorate_core::observation::{Me, Observation};
+/// use quorate_core::policy::Policy;
+/// use quorate_core::role::Role;
+/// use quorate_core::time::Timestamp;
+///
+/// let me = Me {
+///     instance: "i-0a".into(),
+///     address: [10, 0, 0, 4].into(),
+///     group: "etcd".into(),
+///     account: "123456789012".into(),
+///     region: "eu-central-1".into(),
+///     cluster: "demo".into(),
+///     role: Role::Etcd,
+///     launched: Timestamp(0),
+/// };
+/// let now = Timestamp(60_000);
+/// let mut engine = Engine::new(Arc::new(Policy::default()), Kept::new(me.instance.clone()), now);
+///
+/// let seen = Observation::unknown(me, "not asked yet");
+/// let ready = engine.look(&seen, now);
+///
+/// assert!(matches!(ready.next, Next::Wait { .. }));
+/// println!("{}", ready.plan.report);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Engine {
+    policy: Arc<Policy>,
+    memory: Memory,
+    /// What the caller has written.
+    stored: Option<Kept>,
+    decided: Option<Decided>,
+    steps_in_a_row: u32,
+}
+
+impl Engine {
+    /// An agent that starts at `now` with what its disk remembers.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, kept: Kept, now: Timestamp) -> Self {
+        Self { policy, memory: Memory::new(kept, now), stored: None, decided: None, steps_in_a_row: 0 }
+    }
+
+    /// What the operator chose.
+    #[must_use]
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// Decides by another policy from now on.
+    pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+    }
+
+    /// All that is remembered.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The phase of the last look, if there was one.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        self.decided.as_ref().map(|decided| decided.phase)
+    }
+
+    /// Takes in what was observed, decides, and has the gate check the step.
+    pub fn look(&mut self, seen: &Observation, now: Timestamp) -> Ready {
+        let plan = self.decide(seen, now);
+        self.check(seen, plan, now)
+    }
+
+    /// The first half of [`look`](Self::look): takes in what was observed, and decides. A test that breaks a rule on purpose bends the plan between the
+    /// halves.
+    pub fn decide(&mut self, seen: &Observation, now: Timestamp) -> Plan {
+        self.memory.absorb(seen, &self.policy, now);
+        planner::plan(seen, &self.memory, &self.policy, now)
+    }
+
+    /// The second half of [`look`](Self::look): what a plan comes to that was made from this observation.
+    pub fn check(&mut self, seen: &Observation, plan: Plan, now: Timestamp) -> Ready {
+        let since = self.since(&plan, now);
+        let next = match &plan.step {
+            None => Next::Wait { look_again: plan.look_again },
+            Some(step) => match safety::check(step, seen, &self.memory, &self.policy, now) {
+                Ok(()) => Next::Act(step.clone()),
+                Err(refusal) => Next::Refused { refusal, look_again: self.policy.retry },
+            },
+        };
+        if !matches!(next, Next::Act(_)) {
+            self.steps_in_a_row = 0;
+        }
+        let persist = if plan.step.is_some() || self.pausing_changed() { self.unwritten() } else { None };
+        Ready { persist, plan, since, next }
+    }
+
+    /// Takes in what came of a step.
+    pub fn done(&mut self, step: &Step, outcome: &Outcome, now: Timestamp) -> Followup {
+        let only_early = self.memory.is_only_early(step, outcome, &self.policy, now);
+        self.memory.note(step, outcome, &self.policy, now);
+        Followup { persist: self.unwritten(), only_early, look_again: self.pause_after(outcome) }
+    }
+
+    /// What [`Ready`] or [`Followup`] wanted on the disk is there.
+    pub fn persisted(&mut self, kept: Kept) {
+        self.stored = Some(kept);
+    }
+
+    /// What the disk would hold under an operator's order starts from here: write it, then [`adopt`](Self::adopt) it.
+    #[must_use]
+    pub fn kept(&self) -> &Kept {
+        &self.memory.kept
+    }
+
+    /// Goes on from what an operator has changed and the caller has written.
+    pub fn adopt(&mut self, kept: Kept) {
+        self.memory.kept = kept.clone();
+        self.stored = Some(kept);
+    }
+
+    /// What AWS is to be asked now.
+    #[must_use]
+    pub fn due(&self, seen: &Observation, now: Timestamp) -> Vec<Query> {
+        cadence::due(seen, &self.memory, &self.policy, now)
+    }
+
+    /// A question was put to AWS, whether or not it will be answered.
+    pub fn asked(&mut self, query: &Query, now: Timestamp) {
+        self.memory.note_asked(query, now);
+    }
+
+    /// Which sources can be read, for whoever looks to write down.
+    pub fn sources(&mut self) -> &mut Sources {
+        &mut self.memory.sources
+    }
+
+    fn unwritten(&self) -> Option<Kept> {
+        (self.stored.as_ref() != Some(&self.memory.kept)).then(|| self.memory.kept.clone())
+    }
+
+    /// A pause of the cluster that was read is remembered at once: etcd may be lost before the next step, and the node is to stay paused.
+    fn pausing_changed(&self) -> bool {
+        let pausing = &self.memory.kept.pausing;
+        self.stored.as_ref().map_or(!pausing.is_empty(), |stored| stored.pausing != *pausing)
+    }
+
+    fn since(&mut self, plan: &Plan, now: Timestamp) -> Timestamp {
+        let report = &plan.report;
+        let same = |decided: &&Decided| decided.phase == report.phase && decided.says == report.says;
+        let since = self.decided.as_ref().filter(same).map_or(now, |decided| decided.since);
+        self.decided = Some(Decided { phase: report.phase, says: report.says.clone(), since });
+        since
+    }
+
+    fn pause_after(&mut self, outcome: &Outcome) -> Duration {
+        if *outcome != Outcome::Done {
+            self.steps_in_a_row = 0;
+            return self.policy.retry / 4;
+        }
+        self.steps_in_a_row += 1;
+        if self.steps_in_a_row > STEPS_WITHOUT_PAUSE { self.policy.cycle } else { Duration::ZERO }
+    }
+}
