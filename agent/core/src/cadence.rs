@@ -36,7 +36,7 @@ pub enum Query {
 /// The pace slackens the longer something has been awaited: after so many hurried pauses, one in so many is taken.
 const SLACK: &[(u32, u32)] = &[(24, 6), (240, 24), (720, 120)];
 
-/// The questions to ask before the next decision. The asker tells [`Memory::note_asked`] of each, answered or not.
+/// The questions to ask before the next decision. The asker tells [`crate::tracker::note_asked`] of each, answered or not.
 #[must_use]
 pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Vec<Query> {
     let s = Situation::new(observation, memory, policy, now);
@@ -46,7 +46,7 @@ pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Tim
     let mut queries = Vec::new();
     let pace = pace(&s);
     let is_due = |asked: Option<Timestamp>, every: Duration| asked.is_none_or(|at| now.since(at) >= every);
-    let notice = memory.leaving.is_some_and(|since| memory.asked.groups.is_none_or(|at| at < since));
+    let notice = memory.leaving_since().is_some_and(|since| memory.asked.groups.is_none_or(|at| at < since));
     if is_due(memory.asked.groups, pace) || notice {
         queries.push(Query::Groups);
     }
@@ -65,12 +65,12 @@ pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Tim
         queries.push(Query::Places(dead));
     }
     let hooks_pace = if lacks_hooks(&s) { slackened(&s, hurried) } else { policy.aws_cadence * 6 };
-    let leaving_now = memory.leaving.is_some_and(|since| memory.asked.hooks.is_none_or(|at| at < since));
+    let leaving_now = memory.leaving_since().is_some_and(|since| memory.asked.hooks.is_none_or(|at| at < since));
     if s.own_group().is_some() && (is_due(memory.asked.hooks, jittered(&s, hooks_pace)) || leaving_now) {
         queries.push(Query::Hooks);
     }
     let own_pace = slackened(&s, if is_launching(&s) { hurried / LAUNCH_HURRY } else { hurried });
-    let notice = memory.leaving.is_some_and(|since| memory.asked.own_state.is_none_or(|at| at < since));
+    let notice = memory.leaving_since().is_some_and(|since| memory.asked.own_state.is_none_or(|at| at < since));
     if awaits_own_state(&s) && (is_due(memory.asked.own_state, own_pace) || notice) {
         queries.push(Query::OwnState);
     }
@@ -106,7 +106,7 @@ fn waiting_dead<'a>(s: &'a Situation<'_>) -> impl Iterator<Item = (&'a InstanceI
 
 /// The dead whose own entries were not read since others could last have completed their hooks; and the latest of those times.
 fn places_to_look_at(s: &Situation<'_>) -> (Vec<InstanceId>, Option<Timestamp>) {
-    let is_completed = |id: &InstanceId| s.memory.completed.iter().any(|(_, done)| done == id);
+    let is_completed = |id: &InstanceId| s.memory.hooks.completed.iter().any(|(_, done)| done == id);
     let due = waiting_dead(s).filter(|(id, _)| !is_completed(id) && planner::place_of_the_dead(s, id).is_none());
     let due: Vec<_> = due.filter_map(|(id, _)| Some((id.clone(), planner::others_may_have_acted_until(s, id)?))).collect();
     let ripe = due.into_iter().filter(|(_, until)| s.now > *until);
@@ -129,7 +129,7 @@ fn dead_are_listed(s: &Situation<'_>) -> bool {
 
 /// A new server asks this agent, which is to let it in and cannot ask back: only AWS tells where it is, and that it is this cluster's.
 fn stranger_asks(s: &Situation<'_>) -> bool {
-    s.leads() && s.memory.callers.await_aws(s.seen.cloud.listed.at())
+    s.leads() && s.memory.servers.callers.await_aws(s.seen.cloud.listed.at())
 }
 
 fn pace(s: &Situation<'_>) -> Duration {
@@ -138,7 +138,7 @@ fn pace(s: &Situation<'_>) -> Duration {
 
 fn slackened(s: &Situation<'_>, hurried: Duration) -> Duration {
     // A notice to leave begins a new wait: a spare may have been in no hurry for days.
-    let waited = s.for_how_long(s.memory.hurry.max(s.memory.leaving));
+    let waited = s.for_how_long(s.memory.asked.fast_poll_since.max(s.memory.leaving_since()));
     let slack = SLACK.iter().rev().find(|(after, _)| waited >= hurried * *after).map_or(1, |(_, slack)| *slack);
     jittered(s, hurried * slack)
 }
@@ -195,6 +195,6 @@ fn needs_asking(s: &Situation<'_>, id: &InstanceId) -> bool {
     }
     let no_address = s.memory.kept.seen.get(id).is_none_or(|seen| seen.address.is_none());
     let silent = s.memory.silent_for(id, s.now) > s.policy.stale_after;
-    let never_heard = !s.memory.heard.contains_key(id);
+    let never_heard = !s.memory.instances.heard.contains_key(id);
     no_address || silent || (never_heard && s.memory.silent_for(id, s.now) > s.policy.cycle)
 }

@@ -17,6 +17,7 @@ use crate::report::Phase;
 use crate::safety::{self, Refusal};
 use crate::sources::Sources;
 use crate::time::Timestamp;
+use crate::tracker;
 
 /// After this number of steps without a pause one is made: a step that changes nothing must not spin.
 const STEPS_WITHOUT_PAUSE: u32 = 40;
@@ -169,7 +170,7 @@ impl Engine {
     /// The first half of [`look`](Self::look): takes in what was observed, and decides. A test that breaks a rule on purpose bends the plan between the
     /// halves.
     pub fn decide(&mut self, seen: &Observation, now: Timestamp) -> Plan {
-        self.memory.absorb(seen, &self.policy, now);
+        tracker::absorb(&mut self.memory, seen, &self.policy, now);
         planner::plan(seen, &self.memory, &self.policy, now)
     }
 
@@ -192,8 +193,8 @@ impl Engine {
 
     /// Takes in what came of a step.
     pub fn done(&mut self, step: &Step, outcome: &Outcome, now: Timestamp) -> Followup {
-        let only_early = self.memory.is_only_early(step, outcome, &self.policy, now);
-        self.memory.note(step, outcome, &self.policy, now);
+        let only_early = tracker::is_only_early(&self.memory, step, outcome, &self.policy, now);
+        tracker::note(&mut self.memory, step, outcome, &self.policy, now);
         Followup { persist: self.unwritten(), only_early, look_again: self.pause_after(outcome) }
     }
 
@@ -222,7 +223,7 @@ impl Engine {
 
     /// A question was put to AWS, whether or not it will be answered.
     pub fn asked(&mut self, query: &Query, now: Timestamp) {
-        self.memory.note_asked(query, now);
+        tracker::note_asked(&mut self.memory, query, now);
     }
 
     /// Which sources can be read, for whoever looks to write down.

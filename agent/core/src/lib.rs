@@ -1,7 +1,7 @@
 //! The decisions of Quorate, with nothing of the outside world in them.
 //!
 //! Flow: [`engine::Engine::look`] takes in an [`observation::Observation`] and answers what to write down first and the one step that passed the gate; the
-//! caller executes it and tells [`engine::Engine::done`] what came of it. Inside, [`memory::Memory::absorb`] takes in what was seen, [`planner::plan`]
+//! caller executes it and tells [`engine::Engine::done`] what came of it. Inside, [`tracker::absorb`] takes in what was seen, [`planner::plan`]
 //! decides, and [`safety::check`] may refuse.
 
 pub mod agent_key;
@@ -33,3 +33,4 @@ pub mod snapshot;
 pub mod sources;
 pub mod text;
 pub mod time;
+pub mod tracker;

@@ -38,7 +38,7 @@ impl PeerAnswer {
         self.quorum = seen.etcd.membership.fresh().map(|m| m.cluster);
         self.control_plane = control_plane(seen, memory);
         self.etcd = seen.local.etcd.version.last().copied();
-        self.refused = memory.refused.map(|(why, _)| why);
+        self.refused = memory.local.refused.map(|(why, _)| why);
         self.leaving = memory.leaving.is_some();
         self.leave_within_ms = report.until.filter(|_| self.leaving).map(within);
         record_changed
@@ -47,8 +47,8 @@ impl PeerAnswer {
 
 fn control_plane(seen: &Observation, memory: &Memory) -> ControlPlane {
     let holds_lock = matches!(seen.etcd.lock.fresh(), Some(Lock::Mine { .. }));
-    let admits = memory.admission.as_ref().filter(|_| holds_lock).map(|a| a.instance.clone());
-    ControlPlane { seeks: memory.seeks, admits, servers: servers(seen, memory) }
+    let admits = memory.servers.admission.as_ref().filter(|_| holds_lock).map(|a| a.instance.clone());
+    ControlPlane { seeks: memory.servers.seeks, admits, servers: servers(seen, memory) }
 }
 
 /// The voters that answer, with the addresses where they are known; of a control plane alone.

@@ -220,7 +220,7 @@ fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<Kept> {
         key: stored.key.clone(),
         revision: stored.manifest.revision,
         age_s: s.now.since(stored.stored_at).as_secs(),
-        refused: s.memory.refused_snapshots.get(&stored.key).cloned(),
+        refused: s.memory.snapshots.refused.get(&stored.key).cloned(),
     };
     of_lineage.map(kept).collect()
 }

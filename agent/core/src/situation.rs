@@ -191,7 +191,7 @@ impl<'a> Situation<'a> {
         if at(Some(self.seen.me.address)) {
             return Some(self.me().clone());
         }
-        let live = |id: &&InstanceId| !self.memory.terminated.contains(*id);
+        let live = |id: &&InstanceId| !self.memory.instances.terminated.contains(*id);
         self.memory.kept.seen.iter().filter(|(_, s)| at(s.address)).map(|(id, _)| id).find(live).cloned()
     }
 
@@ -199,12 +199,12 @@ impl<'a> Situation<'a> {
     /// is gone.
     #[must_use]
     pub fn is_gone(&self, instance: &InstanceId) -> bool {
-        if self.memory.terminated.contains(instance) {
+        if self.memory.instances.terminated.contains(instance) {
             return true;
         }
         let named = self.last_record().is_some_and(|r| r.named().any(|id| id == instance));
         let once_known = self.memory.kept.seen.contains_key(instance) || named;
-        let unknown_for = self.memory.not_found.get(instance).map(|(first, last)| last.since(*first));
+        let unknown_for = self.memory.instances.not_found.get(instance).map(|(first, last)| last.since(*first));
         let watched = self.seen.cloud.listed.last().and_then(|l| l.get(instance)).is_some_and(|i| i.state.is_watched());
         once_known && !watched && unknown_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after)
     }
@@ -226,7 +226,7 @@ impl<'a> Situation<'a> {
     #[must_use]
     pub fn word_of(&self, instance: &InstanceId) -> Option<Word> {
         let answer = self.peer(instance)?;
-        Some(match (self.memory.heard_as.get(instance), answer.signed_by) {
+        Some(match (self.memory.instances.heard_as.get(instance), answer.signed_by) {
             (Some(before), key) if key != Some(before.key) => Word::UnderAnotherKey,
             (_, Some(_)) => Word::Signed,
             (_, None) => Word::Unsigned,

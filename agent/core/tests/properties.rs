@@ -44,9 +44,9 @@ proptest! {
     fn taking_in_the_same_observation_twice_changes_nothing(bytes in entropy()) {
         let w = world(&bytes);
         let mut once: Memory = w.memory.clone();
-        once.absorb(&w.seen, &w.policy, w.now);
+        quorate_core::tracker::absorb(&mut once, &w.seen, &w.policy, w.now);
         let mut twice = once.clone();
-        twice.absorb(&w.seen, &w.policy, w.now);
+        quorate_core::tracker::absorb(&mut twice, &w.seen, &w.policy, w.now);
         prop_assert_eq!(&once, &twice);
         prop_assert_eq!(planner::plan(&w.seen, &once, &w.policy, w.now), planner::plan(&w.seen, &twice, &w.policy, w.now));
     }

@@ -235,7 +235,7 @@ impl Agent {
         let done = memory.kept.pausing.in_force().is_some()
             || match shutdown.kind {
                 ShutdownKind::PowerOff => {
-                    (phase == Some(Phase::Left) && memory.hook_not_before.is_empty()) || memory.has_ended_its_cluster()
+                    (phase == Some(Phase::Left) && memory.hooks.not_before.is_empty()) || memory.has_ended_its_cluster()
                 }
                 ShutdownKind::Reboot => phase == Some(Phase::Resting),
             };

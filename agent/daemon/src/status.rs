@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quorate_core::charter::State;
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
-use quorate_core::memory::Memory;
+use quorate_core::memory::{Leave, Memory};
 use quorate_core::observation::{LifecycleState, Lock, Member, Observation, ServerSeen};
 use quorate_core::planner;
 use quorate_core::policy::Policy;
@@ -309,7 +309,7 @@ fn if_terminated(cycle: &Cycle) -> String {
     let mut seen = cycle.seen.clone();
     seen.target = Reading::Fresh(Some(LifecycleState::Terminated), cycle.at);
     let mut memory = cycle.memory.clone();
-    memory.leaving = Some(cycle.at);
+    memory.leaving = Some(Leave::begun(cycle.at));
     let policy = Policy { target_groups: Vec::new(), ..Policy::clone(&cycle.policy) };
     planner::plan(&seen, &memory, &policy, cycle.at).report.to_string()
 }

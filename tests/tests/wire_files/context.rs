@@ -3,6 +3,7 @@
 use quorate::alias::candidates;
 use quorate::rendered::{Context, Peer, servers};
 use quorate_core::charter::State;
+use quorate_core::memory::Leave;
 use quorate_core::observation::ServerSeen;
 use quorate_core::role::Role;
 
@@ -35,7 +36,7 @@ fn a_server_knows_members_and_servers_by_etcds_own_list() {
 fn a_node_that_leaves_is_named_no_more_by_itself_either() {
     let mut cycle = nothing(Role::ControlPlane);
     members(&mut cycle, &[1, 2], 1);
-    cycle.memory.leaving = Some(quorate_core::time::Timestamp(1));
+    cycle.memory.leaving = Some(Leave::begun(quorate_core::time::Timestamp(1)));
     assert_eq!(names(Context::of(&cycle).members), ["i-2"]);
     assert_eq!(Context::of(&cycle).leader, None);
 }

@@ -27,7 +27,7 @@ pub(super) fn due(s: &Situation<'_>) -> Vec<Query> {
     if s.seen.cloud.hooks.last().is_none() && is_due(asked.hooks, jittered(s, hurried)) {
         queries.push(Query::Hooks);
     }
-    let notice = s.memory.leaving.is_some_and(|since| asked.own_state.is_none_or(|at| at < since));
+    let notice = s.memory.leaving_since().is_some_and(|since| asked.own_state.is_none_or(|at| at < since));
     if awaits_own_state(s) && (is_due(asked.own_state, hurried) || notice) {
         queries.push(Query::OwnState);
     }

@@ -48,7 +48,7 @@ pub struct Callers {
 
 impl Callers {
     /// Takes in who has called. `listed` is when the groups' list was read last.
-    pub(super) fn absorb(
+    pub(crate) fn absorb(
         &mut self,
         called: &BTreeSet<InstanceId>,
         is_known: impl Fn(&InstanceId) -> bool,

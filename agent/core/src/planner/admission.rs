@@ -26,7 +26,7 @@ pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
         return None;
     }
     let goes_on = |a: &&Admission| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience;
-    let before = || s.memory.admission.as_ref().filter(goes_on).cloned();
+    let before = || s.memory.servers.admission.as_ref().filter(goes_on).cloned();
     if !s.leads() {
         // A look that found no quorum says nothing of who leads.
         return before().filter(|_| s.membership().is_none_or(|m| m.leader.is_none()));
@@ -42,13 +42,13 @@ pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
 
 /// This learner's server ended before it was started, and is let in once more to start it: it waits for the lock that is held for it.
 pub(super) fn awaits_start(s: &Situation<'_>, learner: &Member) -> bool {
-    let admitted = s.memory.admission.as_ref().map(|a| &a.instance);
+    let admitted = s.memory.servers.admission.as_ref().map(|a| &a.instance);
     learner.name.is_none() && admitted.is_some() && s.instance_of(learner).as_ref() == admitted
 }
 
 /// Keeps the lock for the one who is admitted.
 pub(super) fn admit(s: &Situation<'_>) -> Option<Decision> {
-    let Some(admission) = &s.memory.admission else { return prepare(s) };
+    let Some(admission) = &s.memory.servers.admission else { return prepare(s) };
     let says = format!("admits {} to join; waits until its member has started", admission.instance);
     Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry / 2).under_lock("admit a server"))
 }
@@ -65,7 +65,7 @@ fn prepare(s: &Situation<'_>) -> Option<Decision> {
 /// when it starts again.
 fn come_back(s: &Situation<'_>, learner: &Member) -> Option<Admission> {
     let instance = s.instance_of(learner).filter(|id| learner.name.is_none() && seeks(s, id))?;
-    let before = s.memory.admission.clone().filter(|a| a.instance == instance);
+    let before = s.memory.servers.admission.clone().filter(|a| a.instance == instance);
     Some(before.unwrap_or(Admission { instance, since: s.now }))
 }
 
@@ -103,7 +103,7 @@ fn is_member(s: &Situation<'_>, instance: &InstanceId) -> bool {
 /// The next one by id; one that was admitted in vain, before or just now, comes last.
 fn next(s: &Situation<'_>) -> Option<InstanceId> {
     let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(|id| seeks(s, id)).collect();
-    let in_vain = [s.memory.passed_over.as_ref(), s.memory.admission.as_ref().map(|a| &a.instance)];
+    let in_vain = [s.memory.servers.passed_over.as_ref(), s.memory.servers.admission.as_ref().map(|a| &a.instance)];
     let fresh = waiting.iter().find(|id| !in_vain.contains(&Some(**id)));
     fresh.or(waiting.first()).map(|id| (*id).clone())
 }

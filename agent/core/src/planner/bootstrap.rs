@@ -2,7 +2,7 @@
 
 use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::ids::{Generation, SnapshotKey};
-use crate::memory::Order;
+use crate::memory::{BackoffKey, Order};
 use crate::observation::{DataClaim, LifecycleState, Transition};
 use crate::plan::{Start, Step, StopReason};
 use crate::report::Phase;
@@ -42,7 +42,7 @@ fn found_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
     if s.data().is_some() {
         return put_old_data_aside(s, record);
     }
-    if matches!(&record.origin, Origin::Snapshot { key } if s.memory.refused_snapshots.contains_key(key)) {
+    if matches!(&record.origin, Origin::Snapshot { key } if s.memory.snapshots.refused.contains_key(key)) {
         return None;
     }
     let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map(|(_, at)| at)?;
@@ -54,7 +54,7 @@ fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Dec
         let says = format!("claimed generation {}; before it starts, {objection}", record.generation);
         return objection.holds_up(Phase::Founding, says).again_in(s.policy.retry / 4);
     }
-    if s.memory.waits("start", s.now) {
+    if s.memory.waits(BackoffKey::Start, s.now) {
         return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
     }
     if let Origin::Snapshot { key } = &record.origin {
@@ -65,7 +65,7 @@ fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Dec
 }
 
 fn resume_founding(s: &Situation<'_>, record: &Record) -> Decision {
-    if s.memory.waits("start", s.now) {
+    if s.memory.waits(BackoffKey::Start, s.now) {
         return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
     }
     let says = format!("goes on founding generation {}", record.generation);
@@ -77,7 +77,7 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
         let says = format!("waits for its own etcd to lead generation {}", record.generation);
         return Decision::wait(Phase::Founding, says).again_in(s.policy.retry / 4);
     };
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return Decision::wait(Phase::Founding, "the store refused `established` a moment ago").again_in(s.policy.retry);
     }
     let next = Record {
@@ -124,7 +124,7 @@ fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
 /// claim is not to be carried out.
 fn before_it_gives_up(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> Option<Option<Decision>> {
     let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map(|(_, at)| at)?;
-    if s.memory.refused_snapshots.contains_key(key) || !ordered::gives_up_data(s) {
+    if s.memory.snapshots.refused.contains_key(key) || !ordered::gives_up_data(s) {
         return None;
     }
     if let Some(objection) = objector(s, record.number, Some(claimed_at)) {
@@ -282,7 +282,7 @@ fn claim(s: &Situation<'_>) -> Option<Decision> {
     {
         return Some(fetch);
     }
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return Some(Decision::wait(Phase::Waiting, "the store refused the claim a moment ago").again_in(s.policy.retry));
     }
     let record = first_record(s, claimable);
@@ -392,7 +392,8 @@ fn launch_is_settled(s: &Situation<'_>) -> Result<(), String> {
         Some(LifecycleState::Pending) => return Err("waits until its own launch has got to its hooks".to_owned()),
         Some(_) => {}
     }
-    let unproven = hooks::open(s, Transition::Launching).any(|h| s.memory.beats.get(&h.hook).is_none_or(|b| b.accepted.is_none()));
+    let unproven =
+        hooks::open(s, Transition::Launching).any(|h| s.memory.hooks.heartbeats.get(&h.hook).is_none_or(|b| b.accepted.is_none()));
     if unproven { Err("waits until a heartbeat for its launch hook has been accepted".to_owned()) } else { Ok(()) }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::charter::{ListedVoter, Record, State};
 use crate::ids::{InstanceId, MemberId};
-use crate::memory::Order;
+use crate::memory::{BackoffKey, Order};
 use crate::observation::Membership;
 use crate::plan::Step;
 use crate::report::Phase;
@@ -32,7 +32,7 @@ pub(super) fn rewrite_vanished(s: &Situation<'_>) -> Option<Decision> {
         return Some(no_quorum_to_rewrite(s, record));
     }
     // A store that can be read but not written must not keep the leader from its other duties.
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return None;
     }
     let says = format!("writes {record} again, which vanished from the store");
@@ -48,10 +48,10 @@ fn no_quorum_to_rewrite(s: &Situation<'_>, record: &Record) -> Decision {
         );
         Decision::halt(phase, says)
     };
-    if s.memory.quorum_lost.is_some() || recover::too_few_are_left(s, record) {
+    if s.memory.quorum.lost_since.is_some() || recover::too_few_are_left(s, record) {
         return halt("quorum is lost for good");
     }
-    if s.for_how_long(s.memory.quorumless) >= s.policy.quorum_loss_grace {
+    if s.for_how_long(s.memory.quorum.absent_since) >= s.policy.quorum_loss_grace {
         return halt("no quorum has answered for long");
     }
     let says = format!("{record} vanished from the store; waits for a quorum read before it is written again");
@@ -78,7 +78,7 @@ pub(super) fn voters_and(s: &Situation<'_>, membership: &Membership, promoted: O
 
 /// The step that writes `next`, under the lock.
 pub(super) fn write(s: &Situation<'_>, phase: Phase, next: Record, why: &'static str) -> Decision {
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return Decision::wait(phase, format!("{why}; the store refused it a moment ago"))
             .again_in(s.policy.retry)
             .under_lock("write the charter");

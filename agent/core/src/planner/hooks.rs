@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::charter::State;
-use crate::memory::Beat;
+use crate::memory::HookHeartbeat;
 use crate::observation::{Hook, Transition};
 use crate::plan::{HookResult, Step};
 use crate::report::Phase;
@@ -19,7 +19,7 @@ pub(super) fn open<'a>(s: &Situation<'a>, transition: Transition) -> impl Iterat
         Transition::Terminating => s.termination_is_open(),
     };
     let group = s.seen.me.group.clone();
-    let completed = &s.memory.completed;
+    let completed = &s.memory.hooks.completed;
     let me = s.me().clone();
     let hooks = s.seen.cloud.hooks.last().into_iter().flatten().filter(move |_| is_open);
     hooks.filter(move |h| h.transition == transition && h.hook.group == group && !completed.contains(&(h.hook.clone(), me.clone())))
@@ -29,7 +29,7 @@ pub(super) fn open<'a>(s: &Situation<'a>, transition: Transition) -> impl Iterat
 pub(super) fn heartbeat(s: &Situation<'_>) -> Option<Decision> {
     let launching = open(s, Transition::Launching).filter(|_| !join::deadline_passed(s));
     let due = launching.chain(open(s, Transition::Terminating)).find(|hook| {
-        let beat = s.memory.beats.get(&hook.hook);
+        let beat = s.memory.hooks.heartbeats.get(&hook.hook);
         let tried = beat.and_then(|b| b.tried);
         let capped = beat.is_some_and(|b| s.now.since(b.opened) >= hook.global_timeout);
         !capped && tried.is_none_or(|at| s.now.since(at) >= pause(s, hook, beat))
@@ -41,7 +41,7 @@ pub(super) fn heartbeat(s: &Situation<'_>) -> Option<Decision> {
 
 /// A refused heartbeat is tried again sooner. Just after the transition AWS may answer "No active Lifecycle Action found" although the
 /// action is open, and the founding of the cluster waits for the first heartbeat; later, refusals are no longer worth the calls.
-fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&Beat>) -> Duration {
+fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&HookHeartbeat>) -> Duration {
     let regular = hook.heartbeat_timeout / 3;
     match beat {
         Some(beat) if beat.tried == beat.accepted => regular,

@@ -4,6 +4,7 @@ use crate::charter::State;
 use std::net::IpAddr;
 
 use crate::ids::{Generation, InstanceId, MemberId};
+use crate::memory::BackoffKey;
 use crate::observation::{Hook, Lock, Member, Membership, PeerAnswer, Transition};
 use crate::plan::{HookResult, Start, Step, StopReason, peer_url};
 use crate::quorum;
@@ -70,7 +71,7 @@ fn awaits_own_removal(s: &Situation<'_>) -> Decision {
 
 /// A distribution's server adds its own member as it starts; until then it has no credentials for etcd, and a voter's agent lets it in.
 fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
-    if s.memory.waits("start", s.now) {
+    if s.memory.waits(BackoffKey::Start, s.now) {
         return Decision::wait(Phase::Joining, "started the server a moment ago; waits for it, or to start it again")
             .again_in(s.policy.retry);
     }
@@ -124,7 +125,7 @@ fn trim_what_was_removed(s: &Situation<'_>, membership: &Membership) -> Option<D
 }
 
 fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, membership: &Membership) -> Decision {
-    if s.memory.waits("start", s.now) {
+    if s.memory.waits(BackoffKey::Start, s.now) {
         return Decision::wait(Phase::Joining, "started etcd a moment ago; waits for it, or to start it again")
             .again_in(s.policy.retry)
             .under_lock("join");
@@ -152,7 +153,7 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
     let Some(via) = s.via_any() else {
         return Decision::wait(Phase::Joining, "no healthy voter answers").again_in(s.policy.retry);
     };
-    if s.memory.waits("add", s.now) {
+    if s.memory.waits(BackoffKey::AddLearner, s.now) {
         let trouble = s.memory.last_trouble.as_deref().unwrap_or("no reason given");
         return Decision::wait(Phase::Joining, format!("etcd refused to add it a moment ago: {trouble}")).again_in(s.policy.retry / 2);
     }
@@ -288,7 +289,7 @@ fn give_up_refused(s: &Situation<'_>) -> Option<Decision> {
     }
     let loudly = |decision| Decision { needs_operator: true, ..decision };
     let Some(hook) = hooks::open(s, Transition::Launching).next() else { return Some(Decision::halt(Phase::Joining, why)) };
-    let heard_at = s.memory.refused.map_or(s.now, |(_, since)| since) + s.policy.aws_hurry * LOOKS_TO_HEAR;
+    let heard_at = s.memory.local.refused.map_or(s.now, |(_, since)| since) + s.policy.aws_hurry * LOOKS_TO_HEAR;
     if s.now < heard_at {
         let says = format!("{why}; gives its launch up as soon as the others have had the time to hear of it");
         return Some(loudly(Decision::wait(Phase::Joining, says).until(Some(heard_at)).again_in(s.policy.retry)));
@@ -321,10 +322,10 @@ fn abandon(s: &Situation<'_>, hook: &Hook, why: &str) -> Decision {
 /// The launch is over, so only the group can replace this instance: it is asked once, while every voter is healthy without it.
 fn ask_to_be_replaced(s: &Situation<'_>, membership: &Membership, why: &str) -> Decision {
     let halted = |says: String| Decision::halt(Phase::Halted, says);
-    if s.memory.completed.iter().any(|(_, instance)| instance == s.me()) {
+    if s.memory.hooks.completed.iter().any(|(_, instance)| instance == s.me()) {
         return Decision::wait(Phase::Joining, format!("{why}; waits for its group to replace it"));
     }
-    if s.memory.reported_unhealthy || s.memory.waits("unhealthy", s.now) {
+    if s.memory.reported_unhealthy || s.memory.waits(BackoffKey::ReportUnhealthy, s.now) {
         return halted(format!("{why}; waits for its group to replace it"));
     }
     if let Some(sick) = membership.voters().find(|m| !s.is_healthy(m.id)) {

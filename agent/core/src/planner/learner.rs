@@ -1,6 +1,6 @@
 //! The learner: watched, promoted or removed by the agent beside the leader.
 
-use crate::memory::LearnerWatch;
+use crate::memory::{BackoffKey, LearnerWatch};
 use crate::observation::Member;
 use crate::plan::Step;
 use crate::quorum;
@@ -24,7 +24,7 @@ pub(super) fn promote(s: &Situation<'_>) -> Option<Decision> {
     if !s.record().is_some_and(|r| r.voters.iter().any(|v| v.member == learner.id)) {
         return Some(Decision::wait(Phase::Voter, format!("does not promote learner {learner} yet: the charter does not name it")));
     }
-    if s.memory.waits("promote", s.now) {
+    if s.memory.waits(BackoffKey::Promote, s.now) {
         return Some(Decision::wait(Phase::Voter, format!("etcd refused to promote {learner} a moment ago")).again_in(s.policy.retry));
     }
     let step = Step::Promote { via: s.via_any()?, member: learner.id };
@@ -44,7 +44,7 @@ pub(super) fn unready(s: &Situation<'_>, learner: &Member) -> Option<&'static st
 fn readiness(s: &Situation<'_>, learner: &Member) -> Result<(), &'static str> {
     let membership = s.membership().ok_or("the membership is not known")?;
     let instance = s.instance_of(learner).filter(|_| learner.name.is_some()).ok_or("it has not started")?;
-    let caught_up = s.memory.learner.as_ref().filter(|w| w.member == learner.id).map_or(0, |w| w.caught_up);
+    let caught_up = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id).map_or(0, |w| w.caught_up);
     if !s.is_healthy(learner.id) {
         return Err("it does not answer");
     }
@@ -74,7 +74,7 @@ pub(super) fn stuck_learner(s: &Situation<'_>) -> Option<Decision> {
     let learner = s.membership()?.learner()?;
     let instance = s.instance_of(learner);
     let gone = instance.as_ref().is_some_and(|i| s.is_departed(i));
-    let watch = s.memory.learner.as_ref().filter(|w| w.member == learner.id)?;
+    let watch = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id)?;
     let stuck = s.now.since(watch.progress_at) >= s.policy.learner_patience;
     let why = match (gone, stuck) {
         (true, _) => "its instance has departed",
@@ -88,7 +88,7 @@ pub(super) fn stuck_learner(s: &Situation<'_>) -> Option<Decision> {
 pub(crate) fn watched_learner(s: &Situation<'_>) -> Option<LearnerWatch> {
     let membership = s.membership()?;
     let learner = membership.learner()?;
-    let before = s.memory.learner.as_ref().filter(|w| w.member == learner.id);
+    let before = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id);
     let fresh_watch =
         || LearnerWatch { member: learner.id, applied: 0, progress_at: s.now, caught_up: 0, counted_at: Timestamp::default() };
     let mut watch = before.cloned().unwrap_or_else(fresh_watch);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::charter::ListedVoter;
-use crate::memory::Order;
+use crate::memory::{BackoffKey, Order};
 use crate::observation::{Alarm, Lock, Member, Membership, Transition};
 use crate::plan::{HookResult, NodeStep, Step, StopReason, Via};
 use crate::policy::OnFailedLeave;
@@ -22,7 +22,7 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return Some(out_of_time(s, &departure).unwrap_or_else(|| waits(&departure, "its own disk and process are not known yet".into())));
     }
     if let Some(retiring) = retire::go_on(s, &departure).filter(|_| !is_overdue(s, &departure)) {
-        return Some(out_of_time(s, &departure).filter(|_| s.memory.final_snapshot.is_none()).unwrap_or(retiring));
+        return Some(out_of_time(s, &departure).filter(|_| s.memory.snapshots.covering_all.is_none()).unwrap_or(retiring));
     }
     if holds_nothing(s) {
         if let Some(node) = node::delete_own(s) {
@@ -64,7 +64,7 @@ fn stop_joining(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
 
 /// It stopped its etcd as the last voter, and its instance goes. One that is retained after all serves again: nothing takes its data away.
 fn rests(s: &Situation<'_>) -> bool {
-    s.memory.rests && s.departure().is_some_and(|d| d.instance_goes && !is_overdue(s, &d))
+    s.memory.ending.is_stopped() && s.departure().is_some_and(|d| d.instance_goes && !is_overdue(s, &d))
 }
 
 /// It was to be taken some time ago, and runs on: what EC2 announces it does not always do, and no data ends for nothing.
@@ -247,7 +247,7 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
     if leading {
         return hand_over(s, departure, me, heir);
     }
-    if s.memory.waits("remove", s.now) {
+    if s.memory.waits(BackoffKey::Remove, s.now) {
         return waits(departure, "etcd refused its removal a moment ago".into()).again_in(s.policy.retry);
     }
     if let Some(asked) = removal_by_distribution(s, departure, me) {
@@ -261,7 +261,7 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
 /// the leader first, else the lowest id. etcd's own check of a removal is the backstop.
 fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member) -> Option<Decision> {
     let in_time = has_time(s, departure, reserve(s)) || s.seen.me.role != Role::Etcd;
-    if in_time || !is_out_of_space(s) || s.memory.waits("remove", s.now) {
+    if in_time || !is_out_of_space(s) || s.memory.waits(BackoffKey::Remove, s.now) {
         return None;
     }
     let settled = membership.members.iter().all(|m| !m.learner && m.name.is_some());
@@ -285,14 +285,14 @@ fn is_out_of_space(s: &Situation<'_>) -> bool {
 /// A distribution removes its member itself when its Node asks for it. Where no API server answers, or nothing came of it, etcd is told directly.
 fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member) -> Option<Decision> {
     let node = node::own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
-    match s.memory.removal_asked {
+    match s.memory.leaving.as_ref().and_then(|leave| leave.removal_asked) {
         Some(at) if s.now.since(at) < s.policy.drain.patience_without_api && !node.removed => Some(
             waits(departure, format!("waits until its member {me} is removed, as its Node asks"))
                 .again_in(s.policy.retry / 2)
                 .under_lock("leave"),
         ),
         Some(_) => None,
-        None if s.memory.waits("annotate-removal", s.now) => None,
+        None if s.memory.waits(BackoffKey::AnnotateRemoval, s.now) => None,
         None => {
             let says = format!("leaves, as {}: has its member {me} removed while it still runs", departure.why);
             let step = Step::Node(NodeStep::AnnotateRemoval { member: me.id });
@@ -304,7 +304,7 @@ fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member
 /// A replacement is waited for within the patience, and never so long that the time to leave is lost. One whose etcd was refused is followed by another,
 /// so that the patience counts from there: a voter would be missing until an operator has baked the right image.
 fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
-    let since = s.memory.leaving.max(s.memory.newcomer_refused);
+    let since = s.memory.leaving.as_ref().map(|leave| leave.newcomer_refused.unwrap_or(leave.since).max(leave.since));
     departure.replacement_may_come && has_time(s, departure, reserve(s)) && s.for_how_long(since) < s.policy.replacement_patience
 }
 
@@ -323,7 +323,7 @@ pub(super) fn reserve(s: &Situation<'_>) -> Duration {
 const MARGINS_TO_LEAVE: u32 = 3;
 
 fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -> Decision {
-    if s.memory.waits("move", s.now) {
+    if s.memory.waits(BackoffKey::MoveLeader, s.now) {
         return waits(departure, "etcd refused to move the leadership a moment ago".into()).again_in(s.policy.retry);
     }
     let Some(url) = me.client_url else { return waits(departure, "its own member has no client address yet".into()) };
@@ -353,7 +353,11 @@ fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], 
         None => Some("waits until the group says whether a replacement comes".to_owned()),
         Some(wanted) if staying < wanted => {
             let says = format!("waits for its replacement: {staying} of {wanted} wanted voters would stay");
-            Some(if s.memory.newcomer_refused.is_some() { format!("{says}; {NEWCOMER_REFUSED}") } else { says })
+            Some(if s.memory.leaving.as_ref().is_some_and(|leave| leave.newcomer_refused.is_some()) {
+                format!("{says}; {NEWCOMER_REFUSED}")
+            } else {
+                says
+            })
         }
         Some(_) => None,
     }
@@ -394,7 +398,7 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
         return last_but_running_on(s, departure);
     }
     // Its list may be older than its end: it is asked again.
-    if s.is_stopped() && !s.memory.rests {
+    if s.is_stopped() && !s.memory.ending.is_stopped() {
         return waits(departure, "is the last voter, and its etcd is stopped".into()).again_in(s.policy.retry);
     }
     // What another takes at its own time is served from until then: a replacement may come yet, and nothing is gained by ending sooner.

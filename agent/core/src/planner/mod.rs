@@ -30,7 +30,7 @@ mod targets;
 mod version;
 mod worker;
 
-use crate::memory::Memory;
+use crate::memory::{BackoffKey, Memory};
 use crate::observation::{Lock, Observation};
 use crate::plan::{Plan, Step};
 use crate::policy::Policy;
@@ -136,7 +136,7 @@ fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
 /// Deterministic: the same arguments give the same plan. At most one step, which leaves its execution no choice.
 ///
 /// # Assumptions
-/// `memory` has absorbed this very observation ([`Memory::absorb`]).
+/// `memory` has absorbed this very observation ([`crate::tracker::absorb`]).
 pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
     let situation = Situation::new(observation, memory, policy, now);
     let (name, decision) = decide(&situation);
@@ -163,7 +163,7 @@ fn with_lock(s: &Situation<'_>, rule: &'static str, decision: Decision) -> Plan 
             plan(s.via_any().map(|via| Step::RenewLock { via }), decision.says.clone())
         }
         Some(Lock::Mine { .. }) => plan(decision.step.clone(), decision.says.clone()),
-        Some(Lock::Free) if s.memory.waits("lock", s.now) => {
+        Some(Lock::Free) if s.memory.waits(BackoffKey::Lock, s.now) => {
             plan(None, format!("{}; the lock was refused a moment ago", decision.says).into())
         }
         Some(Lock::Free) => plan(s.via_any().map(|via| Step::AcquireLock { via, purpose }), decision.says.clone()),

@@ -3,7 +3,7 @@
 
 use crate::charter::{ListedVoter, Record, State};
 use crate::ids::{InstanceId, MemberId};
-use crate::memory::Order;
+use crate::memory::{BackoffKey, Order};
 use crate::observation::{Membership, MovedVolume};
 use crate::plan::Step;
 use crate::report::Phase;
@@ -31,7 +31,7 @@ pub(super) fn adopt(s: &Situation<'_>) -> Option<Decision> {
     if !record.lists(s.me()) {
         return Some(list_here(s, record, owner, member));
     }
-    if s.memory.waits("adopt", s.now) {
+    if s.memory.waits(BackoffKey::Adopt, s.now) {
         return Some(Decision::wait(Phase::Recovering, "could not label the moved volume a moment ago").again_in(s.policy.retry));
     }
     let says = format!("takes the data that {owner} wrote for its own, as an operator ordered: it goes on as member {member}");
@@ -41,7 +41,7 @@ pub(super) fn adopt(s: &Situation<'_>) -> Option<Decision> {
 /// The charter follows the volume before anything starts on it: it takes one record of a number, so that of this and another's claim to restore a
 /// snapshot only one stands; and who reads it waits for this instance, whether or not EC2's lists show it yet.
 fn list_here(s: &Situation<'_>, record: &Record, owner: &InstanceId, member: MemberId) -> Decision {
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return Decision::wait(Phase::Recovering, "the store refused the record of the moved volume a moment ago").again_in(s.policy.retry);
     }
     let next = Record { voters: vec![ListedVoter { instance: s.me().clone(), member }], ..successor(record) };
@@ -77,7 +77,7 @@ fn may_adopt<'a>(s: &Situation<'a>, moved: &MovedVolume) -> Result<(&'a Record, 
 pub(super) fn update_peer_url(s: &Situation<'_>) -> Option<Decision> {
     let member = s.my_member().filter(|m| s.seen.me.role == Role::Etcd && m.name.as_ref() == Some(s.me()))?;
     let peer_url = s.seen.me.role.peer_url(s.seen.me.address);
-    if member.peer_url == peer_url || s.memory.waits("peer-url", s.now) {
+    if member.peer_url == peer_url || s.memory.waits(BackoffKey::PeerUrl, s.now) {
         return None;
     }
     let says = format!("lists its member at {peer_url}, where its volume is now, instead of {}", member.peer_url);

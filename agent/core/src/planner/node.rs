@@ -1,6 +1,7 @@
 //! The Kubernetes node around the member: drained before it goes, deleted after it, cordoned over a reboot.
 
 use crate::drain::Limits;
+use crate::memory::BackoffKey;
 use crate::observation::{Draining, NodeView};
 use crate::plan::{NodeStep, Step};
 use crate::report::Phase;
@@ -14,10 +15,10 @@ use super::decision::Decision;
 pub(super) fn drain_before_leaving(s: &Situation<'_>, departure: &Departure, reserve: std::time::Duration) -> Option<Decision> {
     // Once its member is removed its own API server ends, whoever began the leave: what was to be drained was drained before.
     let is_out = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_none()) && s.seen.me.role == Role::ControlPlane;
-    if !s.seen.me.role.has_node() || !s.runs() || is_out || s.memory.removal_asked.is_some() {
+    if !s.seen.me.role.has_node() || !s.runs() || is_out || s.memory.leaving.as_ref().is_some_and(|leave| leave.removal_asked.is_some()) {
         return None;
     }
-    let since = s.memory.leaving.unwrap_or(s.now);
+    let since = s.memory.leaving_since().unwrap_or(s.now);
     let deadline = departure.deadline.map(|at| if s.now + reserve < at { Timestamp(at.0.saturating_sub(millis(reserve))) } else { s.now });
     let end = deadline.map_or(since + s.policy.drain.budget, |at| at.min(since + s.policy.drain.budget));
     drain(s, end, &departure.why).map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
@@ -62,7 +63,7 @@ pub(super) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
         };
         return drain(s, known, "the machine reboots").map(|d| Decision { phase: Phase::Voter, ..d });
     }
-    if !node.schedulable || s.memory.waits("cordon", s.now) {
+    if !node.schedulable || s.memory.waits(BackoffKey::Cordon, s.now) {
         return None;
     }
     Some(Decision::act(super::serve::phase_of_member(s), Step::Node(NodeStep::Cordon), "cordons its node for the reboot"))
@@ -71,7 +72,7 @@ pub(super) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
 /// Back from a reboot, or retained after all: what this agent cordoned is made schedulable again.
 pub(super) fn uncordon(s: &Situation<'_>) -> Option<Decision> {
     let node = own(s).filter(|node| node.cordoned_by_us && node.ready)?;
-    if s.seen.local.shutdown.is_some() || s.memory.waits("uncordon", s.now) || node.schedulable {
+    if s.seen.local.shutdown.is_some() || s.memory.waits(BackoffKey::Uncordon, s.now) || node.schedulable {
         return None;
     }
     Some(Decision::act(
@@ -84,7 +85,7 @@ pub(super) fn uncordon(s: &Situation<'_>) -> Option<Decision> {
 /// No restart of the founder may find a configuration that would found another cluster (k3s-io/k3s#13623). It comes before a leave: once its member is
 /// removed its process ends, and whoever starts it again then does just that.
 pub(super) fn point_at_another(s: &Situation<'_>) -> Option<Decision> {
-    if s.seen.me.role != Role::ControlPlane || !s.runs() || s.runs_on_loopback() || s.memory.waits("point-at-server", s.now) {
+    if s.seen.me.role != Role::ControlPlane || !s.runs() || s.runs_on_loopback() || s.memory.waits(BackoffKey::PointAt, s.now) {
         return None;
     }
     let present = s.seen.kubernetes.points_at;
@@ -100,7 +101,7 @@ pub(super) fn point_at_another(s: &Situation<'_>) -> Option<Decision> {
 /// The Node that is left when everything else is gone. Without an API server the others delete it later.
 pub(super) fn delete_own(s: &Situation<'_>) -> Option<Decision> {
     let node = own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
-    if s.memory.waits("delete-node", s.now) {
+    if s.memory.waits(BackoffKey::DeleteNode, s.now) {
         return None;
     }
     let step = Step::Node(NodeStep::Delete { instance: s.me().clone(), uid: node.uid.clone() });
@@ -109,7 +110,7 @@ pub(super) fn delete_own(s: &Situation<'_>) -> Option<Decision> {
 
 /// The agent beside the leader deletes the Node of an instance that EC2 says has ended: a worker cannot do it itself.
 pub(super) fn nodes_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
-    if !s.leads() || s.memory.waits("delete-node", s.now) {
+    if !s.leads() || s.memory.waits(BackoffKey::DeleteNode, s.now) {
         return None;
     }
     let members = &s.membership()?.members;
@@ -117,8 +118,9 @@ pub(super) fn nodes_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
     let nodes = s.seen.kubernetes.nodes.fresh()?;
     let (instance, uid) = nodes.iter().filter(|n| !n.ready && !is_member(&n.name)).find_map(|node| {
         // That it is there shows that EC2 knew it once: a Node may have come back with a snapshot, and nobody be left who saw its instance.
-        let forgotten = s.memory.not_found.iter().filter(|(_, (first, last))| last.since(*first) >= s.policy.unknown_is_gone_after);
-        let mut ended = s.memory.terminated.iter().chain(forgotten.map(|(id, _)| id));
+        let forgotten =
+            s.memory.instances.not_found.iter().filter(|(_, (first, last))| last.since(*first) >= s.policy.unknown_is_gone_after);
+        let mut ended = s.memory.instances.terminated.iter().chain(forgotten.map(|(id, _)| id));
         Some((ended.find(|id| id.as_str() == node.name)?.clone(), node.uid.clone()))
     })?;
     let says = format!("deletes the Node of {instance}, which has ended");

@@ -5,7 +5,7 @@
 
 use crate::charter::{Origin, Record, State};
 use crate::ids::{InstanceId, MemberId, SnapshotKey};
-use crate::memory::Order;
+use crate::memory::{BackoffKey, Order};
 use crate::observation::DataClaim;
 use crate::plan::Step;
 use crate::policy::Recovery;
@@ -80,7 +80,7 @@ pub(super) fn survivor(s: &Situation<'_>) -> Option<Decision> {
     if let Some(cut_out) = is_cut_out(s) {
         return Some(cut_out);
     }
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return Some(Decision::wait(Phase::Recovering, "the store refused the recovery's claim a moment ago").again_in(s.policy.retry));
     }
     Some(claim(s, record))

@@ -1,5 +1,6 @@
 //! While an operator has paused this node, or the cluster, no step is taken: what is seen is said, and hooks are heartbeated.
 
+use crate::memory::BackoffKey;
 use crate::pausing::{Pause, Wish};
 use crate::plan::Step;
 use crate::report::Phase;
@@ -22,13 +23,13 @@ pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
 
 fn lift(s: &Situation<'_>) -> Option<Decision> {
     let wished = s.memory.kept.pausing.wish == Some(Wish::Resume) && s.seen.etcd.pause.fresh().is_some_and(Option::is_some);
-    let via = s.via_any().filter(|_| wished && !s.memory.waits("pause", s.now))?;
+    let via = s.via_any().filter(|_| wished && !s.memory.waits(BackoffKey::Pause, s.now))?;
     Some(Decision::act(serve::phase_of_member(s), Step::ClearPause { via }, "ends the cluster's pause, as an operator ordered"))
 }
 
 fn declare(s: &Situation<'_>, wanted: &Pause, decision: Decision) -> Decision {
     let absent = s.seen.etcd.pause.fresh().is_some_and(Option::is_none);
-    match s.via_any().filter(|_| absent && !s.memory.waits("pause", s.now)) {
+    match s.via_any().filter(|_| absent && !s.memory.waits(BackoffKey::Pause, s.now)) {
         Some(via) => decision.with_step(Step::SetPause { via, pause: wanted.clone() }),
         None => Decision { says: format!("{}; the others are not told yet: no quorum answers", decision.says).into(), ..decision },
     }

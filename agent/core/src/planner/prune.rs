@@ -1,6 +1,7 @@
 //! Finishing what the dead could not: their membership and their lifecycle hooks.
 
 use crate::ids::InstanceId;
+use crate::memory::BackoffKey;
 use crate::observation::{LifecycleState, Member, Transition};
 use crate::plan::{HookResult, Step};
 use crate::quorum;
@@ -30,7 +31,7 @@ pub(super) fn departed_voter(s: &Situation<'_>) -> Option<Decision> {
 
 /// MemberRemove through a healthy voter, under the lock, unless it was refused a moment ago.
 pub(super) fn removal(s: &Situation<'_>, phase: Phase, member: &Member, says: String) -> Decision {
-    if s.memory.waits("remove", s.now) {
+    if s.memory.waits(BackoffKey::Remove, s.now) {
         return Decision::wait(phase, format!("{says}; etcd refused a moment ago")).again_in(s.policy.retry);
     }
     let Some(via) = s.via_any().filter(|v| v.member != member.id).or_else(|| s.via_other()) else {
@@ -42,8 +43,8 @@ pub(super) fn removal(s: &Situation<'_>, phase: Phase, member: &Member, says: St
 /// Until when somebody else may have completed this instance's hooks: its own agent while it was heard, the agent beside the leader before this
 /// one for as long as it may go by what it read, and this agent by a try whose answer was lost. `None` while it is not known who leads.
 pub(crate) fn others_may_have_acted_until(s: &Situation<'_>, id: &InstanceId) -> Option<Timestamp> {
-    let (_, since) = s.memory.led?;
-    let known = [s.memory.heard.get(id), s.memory.tried_for.get(id)];
+    let (_, since) = s.memory.quorum.led?;
+    let known = [s.memory.instances.heard.get(id), s.memory.hooks.tried_for.get(id)];
     known.into_iter().flatten().copied().chain([since + s.policy.stale_after]).max()
 }
 
@@ -73,7 +74,7 @@ pub(super) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
         };
         let mine = hooks.iter().filter(|h| h.transition == transition && h.hook.group == listed.group);
         let open = mine.filter(|h| !s.memory.hook_waits(&h.hook, id, s.now)).map(|h| (h.hook.clone(), id.clone()));
-        open.into_iter().find(|done| !s.memory.completed.contains(done)).map(|(hook, id)| (hook, id, result))
+        open.into_iter().find(|done| !s.memory.hooks.completed.contains(done)).map(|(hook, id)| (hook, id, result))
     })?;
     let says = format!("completes hook {hook} for {instance}, which has departed");
     Some(Decision::act(Phase::Voter, Step::CompleteHook { hook, instance, result }, says))

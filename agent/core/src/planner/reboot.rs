@@ -1,5 +1,6 @@
 //! A reboot keeps the membership: the leadership is handed over and etcd stopped cleanly, while the others have quorum without it.
 
+use crate::memory::BackoffKey;
 use crate::observation::{Member, Membership, ShutdownKind};
 use crate::plan::{Step, StopReason, Via};
 use crate::quorum;
@@ -42,7 +43,9 @@ fn rest(s: &Situation<'_>, membership: &Membership, me: &Member) -> Decision {
         return stop("stops etcd for the reboot; it comes back as the same member").under_lock("reboot");
     }
     match me.client_url {
-        Some(_) if s.memory.waits("move", s.now) => wait(s, "reboots; etcd refused to move the leadership a moment ago".to_owned()),
+        Some(_) if s.memory.waits(BackoffKey::MoveLeader, s.now) => {
+            wait(s, "reboots; etcd refused to move the leadership a moment ago".to_owned())
+        }
         Some(url) => {
             let says = format!("reboots: hands the leadership to {}", heir.member);
             Decision::act(Phase::Voter, Step::MoveLeader { via: Via::new(me.id, url), to: heir.member }, says).under_lock("reboot")

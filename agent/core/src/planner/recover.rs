@@ -2,7 +2,7 @@
 
 use crate::charter::{ListedVoter, Origin, Record, State};
 use crate::ids::{InstanceId, MemberId};
-use crate::memory::Order;
+use crate::memory::{BackoffKey, Order};
 use crate::observation::{DataClaim, Member};
 use crate::plan::{Step, StopReason};
 use crate::policy::Recovery;
@@ -42,7 +42,7 @@ fn restore_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
         let says = format!("claimed the recovery; before it restores its data, {objection}");
         return Some(objection.holds_up(Phase::Recovering, says).again_in(s.policy.retry));
     }
-    if s.memory.waits("restore", s.now) {
+    if s.memory.waits(BackoffKey::Restore, s.now) {
         let why = s.memory.last_trouble.clone().unwrap_or_default();
         let says = format!("could not restore its own data, and tries again: {why}");
         return Some(Decision::halt(Phase::Recovering, says).again_in(s.policy.retry));
@@ -73,7 +73,7 @@ pub(crate) fn loses_quorum_for_good(s: &Situation<'_>) -> bool {
 }
 
 fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
-    let since = s.memory.quorum_lost?;
+    let since = s.memory.quorum.lost_since?;
     let record = s.record()?;
     if !acts(s, record) {
         return waits_for_founder(s, record);
@@ -158,7 +158,7 @@ fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established && s.data_generation() == Some(r.generation))?;
     // A distribution's server that joins has a directory before it has a log: there is no data yet that could be mute.
     let holds = s.data().is_some_and(|d| d.cluster.is_some());
-    if !holds || !s.runs() || s.membership().is_some() || s.memory.quorum_lost.is_some() {
+    if !holds || !s.runs() || s.membership().is_some() || s.memory.quorum.lost_since.is_some() {
         return None;
     }
     if !too_few_are_left(s, record) {
@@ -240,7 +240,7 @@ fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, 
     if let Some(cut_out) = is_cut_out(s) {
         return cut_out;
     }
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return Decision::wait(Phase::Recovering, "the store refused the recovery's claim a moment ago").again_in(s.policy.retry);
     }
     let by_any = any::acts(s, record.voters.len(), survivors.len());
@@ -341,7 +341,7 @@ fn rests_with_nobody(s: &Situation<'_>, record: &Record, founder: &InstanceId) -
         Origin::Survivor { .. } => mine,
         Origin::Snapshot { key } => {
             let of_this_run = s.memory.claimed.is_some_and(|(number, _)| number == record.number);
-            s.is_gone(founder) || (mine && (!of_this_run || s.memory.refused_snapshots.contains_key(key)))
+            s.is_gone(founder) || (mine && (!of_this_run || s.memory.snapshots.refused.contains_key(key)))
         }
         Origin::Empty | Origin::Fresh => false,
     }

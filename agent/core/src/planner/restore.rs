@@ -4,6 +4,7 @@
 
 use crate::charter::{Origin, Record, State};
 use crate::ids::SnapshotKey;
+use crate::memory::BackoffKey;
 use crate::observation::FetchFailure;
 use crate::plan::Step;
 use crate::policy::OnTotalLoss;
@@ -58,7 +59,7 @@ pub(super) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     let Some(listing) = s.seen.snapshots.stored.fresh() else {
         return Restorable::Waits(format!("waits to read which snapshots the store holds: {}", s.seen.snapshots.stored.why_not_fresh()));
     };
-    if let Some(key) = retired_to.filter(|key| !s.memory.refused_snapshots.contains_key(*key)) {
+    if let Some(key) = retired_to.filter(|key| !s.memory.snapshots.refused.contains_key(*key)) {
         return match listing.get(key) {
             Some(stored) => Restorable::From(stored),
             None => Restorable::Halts(format!(
@@ -88,7 +89,7 @@ fn as_ordered<'a>(s: &Situation<'a>, record: &Record, key: Option<&SnapshotKey>)
     };
     // While there was a quorum, newer ones may have come.
     let read = s.seen.snapshots.stored.at();
-    if s.memory.quorumless.is_some_and(|since| read.is_none_or(|at| at < since)) {
+    if s.memory.quorum.absent_since.is_some_and(|since| read.is_none_or(|at| at < since)) {
         return Restorable::Waits("waits to list the store's snapshots once more, now that no quorum takes any".to_owned());
     }
     match candidates(s, record, &listing.snapshots).find(|stored| key.is_none_or(|key| *key == stored.key)) {
@@ -105,7 +106,7 @@ pub(crate) fn why_not(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
     let Some(stored) = s.seen.snapshots.stored.last().and_then(|l| l.get(key)) else {
         return format!("the store holds no snapshot {key}: `quorate snapshot list` shows what it holds");
     };
-    match s.memory.refused_snapshots.get(key) {
+    match s.memory.snapshots.refused.get(key) {
         Some(why) => format!("snapshot {key} is not what its manifest says: {why}"),
         None => format!(
             "snapshot {key} is of generation {} of etcd cluster {}, which is not of the history of {record}: what is another's is never restored here",
@@ -125,7 +126,7 @@ fn is_open(s: &Situation<'_>, record: &Record) -> bool {
 
 /// Those of this history, newest first, but for those that turned out to be bad.
 pub(crate) fn candidates<'a>(s: &Situation<'a>, record: &Record, all: &'a [Stored]) -> impl Iterator<Item = &'a Stored> {
-    let refused = &s.memory.refused_snapshots;
+    let refused = &s.memory.snapshots.refused;
     of_lineage(record, all).filter(move |m| !refused.contains_key(&m.key))
 }
 
@@ -138,7 +139,7 @@ pub(crate) fn of_lineage<'a>(record: &Record, all: &'a [Stored]) -> impl Iterato
 }
 
 fn nothing_verifies(s: &Situation<'_>, record: &Record, listed: usize) -> String {
-    let refused: Vec<String> = s.memory.refused_snapshots.iter().map(|(key, why)| format!("{key}: {why}")).collect();
+    let refused: Vec<String> = s.memory.snapshots.refused.iter().map(|(key, why)| format!("{key}: {why}")).collect();
     let refused = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
     format!("none of the {listed} snapshots in the store is of this cluster's generation {} and verifies{refused}", record.generation)
 }
@@ -164,7 +165,7 @@ pub(super) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Phase) -> Resul
         let says = format!("could not read snapshot {failed} from the store, and tries again: {why}");
         return Err(Decision::wait(phase, says).again_in(s.policy.retry));
     }
-    if s.memory.waits("fetch", s.now) {
+    if s.memory.waits(BackoffKey::Fetch, s.now) {
         return Err(Decision::wait(phase, format!("could not begin to read snapshot {key} a moment ago")).again_in(s.policy.retry));
     }
     let step = Step::FetchSnapshot { key: key.clone() };
@@ -200,7 +201,7 @@ pub(super) fn restore(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
     if let Err(fetch) = fetch(s, key, Phase::Founding) {
         return fetch;
     }
-    if s.memory.waits("restore", s.now) {
+    if s.memory.waits(BackoffKey::Restore, s.now) {
         let why = s.memory.last_trouble.clone().unwrap_or_default();
         return Decision::halt(Phase::Founding, format!("could not restore snapshot {key}, and tries again: {why}"))
             .again_in(s.policy.retry);

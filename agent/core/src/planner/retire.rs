@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::charter::{Record, State};
 use crate::ids::MemberId;
+use crate::memory::BackoffKey;
 use crate::observation::{Member, Process, Saved, Taken};
 use crate::plan::{HookResult, Start, Step, StopReason, Via};
 use crate::report::Phase;
@@ -25,14 +26,14 @@ pub(super) fn go_on(s: &Situation<'_>, departure: &Departure) -> Option<Decision
         return Some(finish(s, departure, record));
     }
     // It was added just before the clients were stopped: they are served again, so that it is promoted.
-    let goes_on = s.memory.retiring && !leave::has_heir(s, departure);
+    let goes_on = s.memory.ending.is_retiring() && !leave::has_heir(s, departure);
     let record = savable(s).ok().filter(|_| goes_on)?;
     Some(save(s, departure, record))
 }
 
 /// The last voter goes, and nobody takes over: what it holds is saved, if it can be.
 pub(super) fn end(s: &Situation<'_>, departure: &Departure, why: &'static str) -> Decision {
-    if s.is_stopped() && s.memory.rests {
+    if s.is_stopped() && s.memory.ending.is_stopped() {
         return without_saving(s, departure, why, "");
     }
     let record = match savable(s) {
@@ -57,13 +58,13 @@ pub(super) fn end(s: &Situation<'_>, departure: &Departure, why: &'static str) -
 
 /// Clients are stopped first, so that none sees another acknowledgement; then the hook is completed.
 pub(super) fn without_saving(s: &Situation<'_>, departure: &Departure, why: &'static str, obstacle: &str) -> Decision {
-    let but = s.memory.newest_snapshot.as_ref().map_or_else(String::new, |(key, _)| format!(", but for what snapshot {key} holds"));
+    let but = s.memory.snapshots.newest.as_ref().map_or_else(String::new, |(key, _)| format!(", but for what snapshot {key} holds"));
     if s.runs() {
         let says = format!("{why}: stops etcd. No final snapshot is taken ({obstacle}), so THE DATA ENDS WITH THIS INSTANCE{but}");
         return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
     }
     let decision = leave::complete(s, departure, HookResult::Continue, why);
-    if s.disk_is_empty() || s.memory.final_snapshot.is_some() {
+    if s.disk_is_empty() || s.memory.snapshots.covering_all.is_some() {
         return decision;
     }
     Decision { says: format!("{}; THE DATA ENDS WITH THIS INSTANCE{but}", decision.says).into(), ..decision }
@@ -123,7 +124,7 @@ pub(crate) fn nobody_is_served(s: &Situation<'_>) -> bool {
 /// Clients off, all saved, etcd off, `retired`: each only after the one before it.
 fn save(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
     match s.seen.local.process.fresh() {
-        Some(Process::Running { loopback_only: true, .. }) => match &s.memory.final_snapshot {
+        Some(Process::Running { loopback_only: true, .. }) => match &s.memory.snapshots.covering_all {
             Some(saved) => stop(departure, saved),
             None => take(s, departure, record),
         },
@@ -131,7 +132,7 @@ fn save(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
             let says = format!("leaves, as {}: is the last voter; stops etcd for its clients, to save what it holds", departure.why);
             Decision::act(Phase::Leaving, Step::StopMember(StopReason::Retire), says).until(departure.deadline)
         }
-        Some(Process::Stopped { .. }) => match &s.memory.final_snapshot {
+        Some(Process::Stopped { .. }) => match &s.memory.snapshots.covering_all {
             Some(saved) => retire(s, departure, record, saved),
             None => start_alone(s, departure),
         },
@@ -140,7 +141,7 @@ fn save(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
 }
 
 fn start_alone(s: &Situation<'_>, departure: &Departure) -> Decision {
-    if s.memory.waits("start", s.now) {
+    if s.memory.waits(BackoffKey::Start, s.now) {
         return wait(departure, "is the last voter; started etcd a moment ago; waits for it, or to start it again".to_owned(), s);
     }
     let says = format!("leaves, as {}: starts etcd for this node alone, to save what it holds", departure.why);
@@ -161,7 +162,7 @@ fn save_what_is_left(s: &Situation<'_>, departure: &Departure, record: &Record, 
     let Some(via) = own_endpoint(s).filter(|_| s.runs()) else {
         return without_saving(s, departure, why, "etcd does not run, and without a quorum it would serve nothing");
     };
-    let Some(saved) = &s.memory.final_snapshot else {
+    let Some(saved) = &s.memory.snapshots.covering_all else {
         let order = SnapshotOrder::of(record, via, Trigger::Final).map(|order| SnapshotOrder { unconfirmed: true, ..order });
         return take_as(s, departure, order);
     };
@@ -194,7 +195,7 @@ fn take_as(s: &Situation<'_>, departure: &Departure, order: Option<SnapshotOrder
 
 /// Nothing else is left to be done, so that it is tried again soon.
 fn failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {
-    if s.memory.waits("snapshot", s.now) {
+    if s.memory.waits(BackoffKey::Snapshot, s.now) {
         return Some("it could not be begun a moment ago".into());
     }
     match &s.seen.snapshots.taken {
@@ -209,7 +210,7 @@ fn stop(departure: &Departure, saved: &Saved) -> Decision {
 }
 
 fn retire(s: &Situation<'_>, departure: &Departure, record: &Record, saved: &Saved) -> Decision {
-    if s.memory.waits("record", s.now) {
+    if s.memory.waits(BackoffKey::Record, s.now) {
         return wait(departure, "was the last voter; the store refused `retired` a moment ago".to_owned(), s);
     }
     let state = State::Retired { key: saved.key.clone(), revision: saved.revision };

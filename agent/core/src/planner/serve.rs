@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::charter::{Record, State};
+use crate::memory::BackoffKey;
 use crate::observation::{DataIdentity, Membership, Process};
 use crate::plan::{Start, Step, StopReason};
 use crate::quorum;
@@ -79,7 +80,7 @@ pub(super) fn superseded(s: &Situation<'_>) -> Option<Decision> {
 
 /// A distribution adds its member by itself, so that a list from just before lacks it, although nobody has removed it.
 fn was_read_since(s: &Situation<'_>) -> bool {
-    let first_seen = s.memory.holds.map(|(_, at)| at);
+    let first_seen = s.memory.local.holds.map(|(_, at)| at);
     s.seen.me.role == Role::Etcd || s.seen.etcd.membership.at().zip(first_seen).is_some_and(|(read, seen)| read > seen)
 }
 
@@ -137,7 +138,7 @@ pub(super) fn resume(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     // With nobody to rejoin it goes on starting, because the others may need just this copy; but it may be one that can serve no more.
-    let decision = if s.memory.waits("start", s.now) {
+    let decision = if s.memory.waits(BackoffKey::Start, s.now) {
         Decision::wait(Phase::Starting, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry)
     } else {
         let says = format!("starts etcd on its data of generation {generation}");
@@ -152,12 +153,12 @@ fn stays_down(s: &Situation<'_>, decision: Decision) -> Decision {
         Some(Process::Stopped { last_exit: Some(why) }) => format!(" ({why})"),
         _ => String::new(),
     };
-    let says = format!("{}; it has not stayed up in {} starts{last}: look into its log", decision.says, s.memory.starts.len());
+    let says = format!("{}; it has not stayed up in {} starts{last}: look into its log", decision.says, s.memory.local.starts.len());
     Decision { says: says.into(), needs_operator: true, ..decision }
 }
 
 fn is_broken(s: &Situation<'_>) -> bool {
-    let recent = s.memory.starts.iter().filter(|at| s.now.since(**at) < s.policy.broken_window).count();
+    let recent = s.memory.local.starts.iter().filter(|at| s.now.since(**at) < s.policy.broken_window).count();
     recent > s.policy.broken_restarts as usize
 }
 
@@ -177,7 +178,7 @@ pub(super) fn mend(s: &Situation<'_>) -> Option<Decision> {
     if s.is_stopped() && is_broken(s) && !version::would_fail_again(s) {
         return Some(removal(s, Phase::Voter, member, format!("removes its own member {member}, which stays broken, to join afresh")));
     }
-    let silent = s.for_how_long(s.memory.local_silent);
+    let silent = s.for_how_long(s.memory.local.silent_since);
     if s.runs() && silent >= s.policy.frozen_after {
         let says = "restarts its etcd, which runs but does not answer";
         return Some(Decision::act(Phase::Voter, Step::StopMember(StopReason::NotAnswering), says).under_lock("restart a frozen member"));
@@ -189,7 +190,7 @@ pub(super) fn mend(s: &Situation<'_>) -> Option<Decision> {
 pub(super) fn phase_of_member(s: &Situation<'_>) -> Phase {
     match s.my_member() {
         _ if s.seen.me.role == Role::Worker => {
-            if s.memory.api_answered.is_some() {
+            if s.memory.servers.api_answered.is_some() {
                 Phase::Worker
             } else {
                 Phase::Joining
@@ -223,7 +224,7 @@ fn at_rest(s: &Situation<'_>) -> Option<Decision> {
     let soon = s.policy.retry / 2;
     let wait = |says: String| Some(Decision::wait(phase, says));
     match s.membership() {
-        None if s.runs() && s.for_how_long(s.memory.quorumless) >= s.policy.quorum_loss_grace => {
+        None if s.runs() && s.for_how_long(s.memory.quorum.absent_since) >= s.policy.quorum_loss_grace => {
             let says = format!("etcd has run without quorum for long: {}. `quorate status` on every node shows more", no_quorum::why(s));
             Some(Decision::halt(phase, says))
         }

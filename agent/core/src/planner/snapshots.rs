@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::charter::Record;
+use crate::memory::BackoffKey;
 use crate::observation::Taken;
 use crate::plan::{NodeStep, Step};
 use crate::report::Phase;
@@ -35,7 +36,7 @@ pub(super) fn due(s: &Situation<'_>) -> Option<Decision> {
 
 /// Deletes what need not be kept.
 pub(super) fn prune(s: &Situation<'_>) -> Option<Decision> {
-    let record = covered_record(s).filter(|_| s.leads() && !s.memory.waits("prune-snapshots", s.now))?;
+    let record = covered_record(s).filter(|_| s.leads() && !s.memory.waits(BackoffKey::PruneSnapshots, s.now))?;
     let listing = s.seen.snapshots.stored.fresh()?;
     let mut keys = s.policy.snapshots.retention.expired(listing, record);
     let mut abandoned = retention::abandoned(listing);
@@ -54,7 +55,7 @@ pub(super) fn prune(s: &Situation<'_>) -> Option<Decision> {
 /// beside the loop: no change of the membership waits for it.
 pub(super) fn drill(s: &Situation<'_>) -> Option<Decision> {
     let interval = s.policy.snapshots.drill_interval?;
-    let record = covered_record(s).filter(|_| s.drills() && s.departure().is_none() && !s.memory.waits("drill", s.now))?;
+    let record = covered_record(s).filter(|_| s.drills() && s.departure().is_none() && !s.memory.waits(BackoffKey::Drill, s.now))?;
     let view = &s.seen.snapshots;
     if view.drills.running.is_some() || view.drills.last.as_ref().is_some_and(|last| s.now < last.next(interval)) {
         return None;
@@ -92,7 +93,7 @@ pub(super) fn before_change(s: &Situation<'_>, decision: Decision) -> Decision {
         // meanwhile. Only a server that was let in adds its member under it just now.
         Cover::Lacks(snapshot) => Decision {
             says: format!("{}; {} before", decision.says, snapshot.says).into(),
-            lock: decision.lock.filter(|_| s.holds_lock() && s.memory.admission.is_some()),
+            lock: decision.lock.filter(|_| s.holds_lock() && s.memory.servers.admission.is_some()),
             phase: decision.phase,
             until: snapshot.until.or(decision.until),
             ..*snapshot
@@ -160,7 +161,7 @@ fn covered_record<'a>(s: &Situation<'a>) -> Option<&'a Record> {
 }
 
 fn has_just_failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {
-    if s.memory.waits("snapshot", s.now) {
+    if s.memory.waits(BackoffKey::Snapshot, s.now) {
         return Some("it could not be begun a moment ago".into());
     }
     match &s.seen.snapshots.taken {

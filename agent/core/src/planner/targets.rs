@@ -53,8 +53,9 @@ fn untaken<'a>(
     reserve: Duration,
 ) -> impl Iterator<Item = (&'a TargetGroupArn, Option<&'a Deregistration>)> + use<'a> {
     let goes = departure.instance_goes && leave::has_time(s, departure, reserve);
-    let (groups, known) = (&s.policy.target_groups, &s.memory.deregistrations);
-    let all = groups.iter().filter(move |_| goes).map(|group| (group, known.get(group)));
+    let known = s.memory.leaving.as_ref().map(|leave| &leave.deregistrations);
+    let groups = s.policy.target_groups.iter().filter(move |_| goes);
+    let all = groups.map(move |group| (group, known.and_then(|known| known.get(group))));
     all.filter(|(_, tried)| tried.is_none_or(|tried| !tried.accepted))
 }
 

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use crate::authority::Pin;
+use crate::memory::BackoffKey;
 use crate::observation::{Server, ShutdownKind, Transition};
 use crate::plan::{HookResult, Start, Step, StopReason};
 use crate::report::Phase;
@@ -46,7 +47,7 @@ pub(super) fn start(s: &Situation<'_>) -> Option<Decision> {
     if !s.is_stopped() {
         return None;
     }
-    if s.memory.waits("start", s.now) {
+    if s.memory.waits(BackoffKey::Start, s.now) {
         return Some(
             Decision::wait(Phase::Joining, "started its kubelet a moment ago; waits for it, or to start it again").again_in(s.policy.retry),
         );
@@ -135,7 +136,7 @@ pub(super) fn idle(s: &Situation<'_>) -> Option<Decision> {
     let says = match node::own(s) {
         Some(node) if node.ready => return Some(Decision::wait(Phase::Worker, "serves as a worker")),
         Some(_) => "its node is not ready yet",
-        None if s.memory.api_answered.is_some() && living_server(s).is_none() => {
+        None if s.memory.servers.api_answered.is_some() && living_server(s).is_none() => {
             return Some(Decision::wait(Phase::Worker, "serves on; no server answers, and nothing is done here until one does"));
         }
         None => "waits for its Node to appear",

@@ -156,14 +156,14 @@ impl<'a> Facts<'a> {
     pub(super) fn has_ended(&self, id: &InstanceId) -> bool {
         let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
         let terminated = matches!(asked, Some(Ec2Answer::Known { state: Ec2State::Terminated, .. }));
-        let asked_for = self.memory.not_found.get(id).map(|(first, last)| last.since(*first));
+        let asked_for = self.memory.instances.not_found.get(id).map(|(first, last)| last.since(*first));
         let once_known =
             self.memory.kept.seen.contains_key(id) || self.memory.kept.record.as_ref().is_some_and(|r| r.named().any(|n| n == id));
         // A group that watches it would have replaced it.
         let listed = self.seen.cloud.listed.last().and_then(|l| l.get(id)).map(|i| i.state);
         let vouched_for = listed.is_some_and(|state| state != LifecycleState::Standby && !state.is_terminating());
         let forgotten = once_known && !vouched_for && asked_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after);
-        terminated || self.memory.terminated.contains(id) || forgotten
+        terminated || self.memory.instances.terminated.contains(id) || forgotten
     }
 
     /// Ended; or going, by EC2's or the group's fresh word, and silent for the grace.
@@ -178,7 +178,7 @@ impl<'a> Facts<'a> {
     pub(super) fn has_led_for_long(&self) -> bool {
         let leader = self.seen.etcd.membership.fresh().and_then(|m| m.leader);
         let mine = self.data().and_then(|d| d.member).filter(|_| self.votes());
-        let led = self.memory.led.filter(|(led, _)| Some(*led) == leader && leader == mine);
+        let led = self.memory.quorum.led.filter(|(led, _)| Some(*led) == leader && leader == mine);
         led.is_some_and(|(_, since)| self.now.since(since) > self.policy.stale_after)
     }
 
@@ -191,8 +191,8 @@ impl<'a> Facts<'a> {
             Transition::Terminating => LifecycleState::TerminatingWait,
         };
         let is_before = |earlier: Option<&Timestamp>| earlier.is_none_or(|earlier| *at > *earlier);
-        let alone = self.memory.led.is_some_and(|(_, since)| *at > since + self.policy.stale_after);
-        *state == waits && alone && is_before(self.memory.heard.get(id)) && is_before(self.memory.tried_for.get(id))
+        let alone = self.memory.quorum.led.is_some_and(|(_, since)| *at > since + self.policy.stale_after);
+        *state == waits && alone && is_before(self.memory.instances.heard.get(id)) && is_before(self.memory.hooks.tried_for.get(id))
     }
 
     /// The instance behind an entry, by its name; an unnamed one by the address where it was seen.
@@ -201,7 +201,7 @@ impl<'a> Facts<'a> {
             return Some(name.clone());
         }
         let seen = self.memory.kept.seen.iter().find(|(id, s)| {
-            !self.memory.terminated.contains(*id) && s.address.is_some_and(|a| member.peer_url == self.seen.me.role.peer_url(a))
+            !self.memory.instances.terminated.contains(*id) && s.address.is_some_and(|a| member.peer_url == self.seen.me.role.peer_url(a))
         });
         seen.map(|(id, _)| id.clone())
     }
@@ -214,7 +214,7 @@ impl<'a> Facts<'a> {
 
     /// Its agent was heard under a key that did not sign its answer now.
     pub(super) fn has_another_key(&self, id: &InstanceId) -> bool {
-        self.peer(id).zip(self.memory.heard_as.get(id)).is_some_and(|(answer, before)| answer.signed_by != Some(before.key))
+        self.peer(id).zip(self.memory.instances.heard_as.get(id)).is_some_and(|(answer, before)| answer.signed_by != Some(before.key))
     }
 
     /// Its own, fresh answer says that it does not hold this member's data; good only where answers can be trusted, and signed as before.

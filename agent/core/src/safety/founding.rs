@@ -125,8 +125,8 @@ fn stands(f: &Facts<'_>) -> Verdict {
     let hooks = f.seen.cloud.hooks.last().ok_or("the lifecycle hooks are not known")?;
     let mut open = hooks.iter().filter(|h| waits && h.transition == Transition::Launching && h.hook.group == f.seen.me.group);
     let proven = |h: &Hook| {
-        let done = f.memory.completed.contains(&(h.hook.clone(), f.me().clone()));
-        done || f.memory.beats.get(&h.hook).is_some_and(|b| b.accepted.is_some())
+        let done = f.memory.hooks.completed.contains(&(h.hook.clone(), f.me().clone()));
+        done || f.memory.hooks.heartbeats.get(&h.hook).is_some_and(|b| b.accepted.is_some())
     };
     require(open.all(proven), "no heartbeat for its launch hook was accepted yet")
 }
@@ -204,7 +204,7 @@ fn best_survivor(f: &Facts<'_>, before: &Record) -> Verdict {
     let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
     let own = f.data().and_then(|d| d.generation.zip(d.cluster));
     let newer = |s: &&Stored| Some((s.manifest.generation, s.manifest.etcd_cluster)) == own && s.manifest.revision > mine;
-    let passed_over = |s: &Stored| f.memory.refused_snapshots.contains_key(&s.key);
+    let passed_over = |s: &Stored| f.memory.snapshots.refused.contains_key(&s.key);
     require(listing.snapshots.iter().filter(newer).all(passed_over), "a newer snapshot is passed over")
 }
 
@@ -300,7 +300,7 @@ fn retired(f: &Facts<'_>, record: &Record, before: &Record, (key, revision): (&S
     let names = |saved: &Saved| saved.key == *key && saved.revision == revision;
     let taken = f.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
     require(taken.is_some_and(names), "it names no final snapshot of this agent")?;
-    require(f.memory.final_snapshot.as_ref().is_some_and(names), "somebody could write after the snapshot was taken")
+    require(f.memory.snapshots.covering_all.as_ref().is_some_and(names), "somebody could write after the snapshot was taken")
 }
 
 /// The only voter's volume is on this instance now: nothing changes but where its member is listed.

@@ -20,7 +20,7 @@ pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, res
     require(group == Some(&hook.group), "the hook is not of the instance's group")?;
     let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
     let transition = hooks.into_iter().find(|h| h.hook == *hook).map(|h| h.transition).ok_or("the hook is not ours")?;
-    require(!f.memory.completed.contains(&(hook.clone(), instance.clone())), "it was completed already")?;
+    require(!f.memory.hooks.completed.contains(&(hook.clone(), instance.clone())), "it was completed already")?;
     if instance != f.me() {
         return for_the_dead(f, instance, transition, result);
     }
@@ -73,7 +73,7 @@ fn termination(f: &Facts<'_>) -> Verdict {
     // stands in the way if it names others that are left, or this one no more.
     let nobody_else = || local::last_voter_leaves(f).is_ok();
     let by_quorum = || f.membership().is_ok() && f.votes() && nobody_else();
-    let last = f.is_stopped() && (by_quorum() || (f.membership().is_err() && (f.memory.rests || nobody_else())));
+    let last = f.is_stopped() && (by_quorum() || (f.membership().is_err() && (f.memory.ending.is_stopped() || nobody_else())));
     let late = out_of_time(f);
     require(is_out || last || late, "its member is not out of the cluster yet")
 }
@@ -86,7 +86,7 @@ fn out_of_time(f: &Facts<'_>) -> bool {
     let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
     let own = hooks.into_iter().filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
     let mut ends = own.filter_map(|h| {
-        let beat = f.memory.beats.get(&h.hook)?;
+        let beat = f.memory.hooks.heartbeats.get(&h.hook)?;
         Some((beat.accepted.unwrap_or(beat.opened) + h.heartbeat_timeout).min(beat.opened + h.global_timeout))
     });
     ends.any(|end| f.now + f.policy.leave_margin >= end)
@@ -99,11 +99,11 @@ pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
 
 /// The same, with so much to do yet.
 pub(super) fn little_time_is_left_for(f: &Facts<'_>, margin: Duration) -> bool {
-    let since = f.memory.leaving.unwrap_or(f.now);
+    let since = f.memory.leaving_since().unwrap_or(f.now);
     let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
     let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
     let end = |h: &Hook| {
-        let beat = f.memory.beats.get(&h.hook);
+        let beat = f.memory.hooks.heartbeats.get(&h.hook);
         let opened = beat.map_or(since, |b| b.opened);
         (beat.and_then(|b| b.accepted).unwrap_or(opened) + h.heartbeat_timeout).min(opened + h.global_timeout)
     };

@@ -269,7 +269,7 @@ fn is_of_another_cluster(data: &DataIdentity, record: &Record) -> bool {
 
 fn is_removed(f: &Facts<'_>, membership: &Membership) -> bool {
     // Quorate adds its own member before there is data; k3s adds its own at any time, so that only what was read after the data was seen tells.
-    let later = f.memory.holds.zip(f.seen.etcd.membership.at()).is_some_and(|((_, seen), read)| read > seen);
+    let later = f.memory.local.holds.zip(f.seen.etcd.membership.at()).is_some_and(|((_, seen), read)| read > seen);
     (later || f.seen.me.role == Role::Etcd)
         && f.data().is_some_and(|d| d.cluster == Some(membership.cluster) && d.member.is_some_and(|id| membership.get(id).is_none()))
 }

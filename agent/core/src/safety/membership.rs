@@ -72,7 +72,7 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     let departed = instance.as_ref().is_some_and(|i| *i != *f.me() && f.has_departed(i));
     if target.learner {
         let stuck =
-            f.memory.learner.as_ref().is_some_and(|w| w.member == member && f.now.since(w.progress_at) >= f.policy.learner_patience);
+            f.memory.quorum.learner.as_ref().is_some_and(|w| w.member == member && f.now.since(w.progress_at) >= f.policy.learner_patience);
         return require(f.is_mine(target) || departed || stuck, "the learner is another's, and neither departed nor stuck");
     }
     // A server without its data has no credentials for etcd, so that only others can remove what it was; its etcd must not answer either.
@@ -89,7 +89,7 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
 /// Its own voter: on the way out, or one whose data this disk does not hold, or one that stays broken, by no cause that another start would meet again.
 fn may_remove_own(f: &Facts<'_>, member: MemberId) -> bool {
     let held = f.seen.local.data.fresh().is_none() || f.data().is_some_and(|d| d.member == Some(member));
-    let broken = f.is_stopped() && f.memory.starts.len() > f.policy.broken_restarts as usize && version::may_be_broken(f);
+    let broken = f.is_stopped() && f.memory.local.starts.len() > f.policy.broken_restarts as usize && version::may_be_broken(f);
     notices::is_told_to_leave(f) || !held || broken
 }
 

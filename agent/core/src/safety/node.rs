@@ -68,8 +68,9 @@ fn delete(f: &Facts<'_>, instance: &InstanceId, uid: &str) -> Verdict {
     require(!membership.members.iter().any(is_member), "it is still a member")?;
     let asked = f.seen.cloud.asked.get(instance).is_some_and(|answer| answer.last().is_some());
     // Its Node shows that EC2 knew it once.
-    let forgotten = f.memory.not_found.get(instance).is_some_and(|(first, last)| last.since(*first) >= f.policy.unknown_is_gone_after);
-    let ended = f.has_ended(instance) && (asked || f.memory.terminated.contains(instance));
+    let forgotten =
+        f.memory.instances.not_found.get(instance).is_some_and(|(first, last)| last.since(*first) >= f.policy.unknown_is_gone_after);
+    let ended = f.has_ended(instance) && (asked || f.memory.instances.terminated.contains(instance));
     require(ended || forgotten, "EC2 has not said that its instance ended")?;
     let seen = f.seen.kubernetes.nodes.fresh().into_iter().flatten();
     require(

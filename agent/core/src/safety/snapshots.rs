@@ -78,7 +78,8 @@ pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     require(f.membership().is_err(), "a quorum is alive")?;
     version::restores(f, key)?;
     let ordered = matches!(f.memory.kept.order, Some(Order::RecoverSnapshot { .. }));
-    let by_policy = f.policy.recovery == Recovery::Any && (f.memory.quorum_lost.is_some() || f.highest()?.is_some_and(|r| f.founds(r)));
+    let by_policy =
+        f.policy.recovery == Recovery::Any && (f.memory.quorum.lost_since.is_some() || f.highest()?.is_some_and(|r| f.founds(r)));
     require(f.disk_is_empty() || ordered || by_policy, "its disk holds data")?;
     let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
     require(listing.get(key).is_some(), "it is not in the list")
@@ -96,7 +97,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
     let permitted = chosen || retired_to.is_some() || f.policy.on_total_loss == OnTotalLoss::Restore;
     require(permitted, "the policy lets nobody restore by itself")?;
     let other = retired_to.filter(|to| *to != key && !chosen);
-    require(other.is_none_or(|to| f.memory.refused_snapshots.contains_key(to)), "the cluster was retired to another snapshot")?;
+    require(other.is_none_or(|to| f.memory.snapshots.refused.contains_key(to)), "the cluster was retired to another snapshot")?;
     require(f.has_store(), "without a store there is no snapshot")?;
     require(f.disk_is_empty() || gives_up, "this disk holds data")?;
     let unknown = f.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none_or(|g| g >= record.generation));
@@ -119,7 +120,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
     require(f.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved on this disk")?;
     let named = matches!(&f.memory.kept.order, Some(Order::RecoverSnapshot { key: Some(named) }) if named == key);
     let better = |s: &&Stored| (s.manifest.generation, s.manifest.revision) > (chosen.manifest.generation, chosen.manifest.revision);
-    let passed_over = |s: &Stored| named || f.memory.refused_snapshots.contains_key(&s.key);
+    let passed_over = |s: &Stored| named || f.memory.snapshots.refused.contains_key(&s.key);
     require(listing.snapshots.iter().filter(of_this_history).filter(better).all(passed_over), "a newer snapshot is passed over")
 }
 

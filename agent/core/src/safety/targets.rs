@@ -7,6 +7,6 @@ use super::{Verdict, notices, require};
 
 pub(super) fn deregister(f: &Facts<'_>, group: &TargetGroupArn) -> Verdict {
     require(f.policy.target_groups.contains(group), "that target group is not configured")?;
-    require(f.memory.leaving.is_some() && notices::instance_goes(f), "its instance does not go")?;
-    require(f.memory.deregistrations.get(group).is_none_or(|before| !before.accepted), "it was deregistered there already")
+    let leave = f.memory.leaving.as_ref().filter(|_| notices::instance_goes(f)).ok_or("its instance does not go")?;
+    require(leave.deregistrations.get(group).is_none_or(|before| !before.accepted), "it was deregistered there already")
 }

@@ -195,11 +195,11 @@ impl Situation<'_> {
 
     /// When the earliest of our own termination hooks runs out: its timeout after the last accepted heartbeat, and never after its cap.
     fn hook_deadline(&self) -> Timestamp {
-        let since = self.memory.leaving.unwrap_or(self.now);
+        let since = self.memory.leaving_since().unwrap_or(self.now);
         let hooks = self.seen.cloud.hooks.last().into_iter().flatten();
         let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.seen.me.group);
         let ends = own.map(|h| {
-            let beat = self.memory.beats.get(&h.hook);
+            let beat = self.memory.hooks.heartbeats.get(&h.hook);
             let opened = beat.map_or(since, |b| b.opened);
             let accepted = beat.and_then(|b| b.accepted).unwrap_or(opened);
             (accepted + h.heartbeat_timeout).min(opened + h.global_timeout)

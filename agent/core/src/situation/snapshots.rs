@@ -19,7 +19,7 @@ impl<'a> Situation<'a> {
     #[must_use]
     pub fn newest_snapshot_at(&self) -> Option<Timestamp> {
         let own = self.seen.snapshots.taken.as_ref().filter(|t| t.result.is_ok()).map(|t| t.at);
-        self.memory.newest_snapshot.as_ref().map(|(_, at)| *at).max(own)
+        self.memory.snapshots.newest.as_ref().map(|(_, at)| *at).max(own)
     }
 
     /// How old the newest is, or for how long there has been none to this agent's knowledge, if that is longer than twice its interval.

@@ -135,7 +135,7 @@ fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
     let own = f.is_own(member);
     let departed = f.owner_of(&entry).is_some_and(|id| id != f.w.seen.me.instance && f.is_departed(&id));
     if entry.learner {
-        let watch = f.w.memory.learner.as_ref();
+        let watch = f.w.memory.quorum.learner.as_ref();
         let stuck = watch.is_some_and(|l| l.member == member && f.w.now.0.saturating_sub(l.progress_at.0) >= 300_000);
         return must(own || departed || stuck, "the learner is another's, and alive");
     }

@@ -207,7 +207,7 @@ fn establishments(w: &World, base: &Record) -> Vec<Record> {
 
 fn retirements(w: &World, base: &Record) -> Vec<Record> {
     let to = |key: &SnapshotKey, revision| Record { state: State::Retired { key: key.clone(), revision }, ..blank(w, Some(base)) };
-    let saved = w.seen.snapshots.taken.iter().filter_map(|t| t.result.as_ref().ok()).chain(&w.memory.final_snapshot);
+    let saved = w.seen.snapshots.taken.iter().filter_map(|t| t.result.as_ref().ok()).chain(&w.memory.snapshots.covering_all);
     let mut all: Vec<Record> = saved.flat_map(|s| [to(&s.key, s.revision), to(&s.key, s.revision + 1)]).collect();
     all.push(to(&"final".into(), 7));
     all.extend(all.first().cloned().map(|record| Record { voters: Vec::new(), ..record }));

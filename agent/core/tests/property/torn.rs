@@ -13,7 +13,7 @@ use std::time::Duration;
 use quorate_core::agent_key::AgentKey;
 use quorate_core::charter::Record;
 use quorate_core::ids::Generation;
-use quorate_core::memory::{Beat, HeardAs, LearnerWatch, Order, Seen};
+use quorate_core::memory::{Ending, HeardAs, HookHeartbeat, LearnerWatch, Leave, Order, Seen};
 use quorate_core::observation::{ControlPlane, DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
 use quorate_core::pausing::{Pausing, Wish};
 use quorate_core::policy::{OnFailedLeave, Recovery};
@@ -186,18 +186,18 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         }
         if index > 0 && dice.one_in(6) {
             let last = dice.below(90);
-            w.memory.not_found.insert(instance(index), (ago(90 * 60), ago((90 - last) * 60)));
+            w.memory.instances.not_found.insert(instance(index), (ago(90 * 60), ago((90 - last) * 60)));
         }
         let heard = *dice.pick(&[0, 1, 30, 61, 300]);
-        w.memory.heard.insert(instance(index), ago(heard));
+        w.memory.instances.heard.insert(instance(index), ago(heard));
         if dice.flip() {
             let key = key(index);
             let held = dice.flip().then(|| (cluster(1 + dice.below(2)), member(index, dice.below(2))));
-            w.memory.heard_as.insert(instance(index), HeardAs { key, held });
+            w.memory.instances.heard_as.insert(instance(index), HeardAs { key, held });
         }
     }
     w.memory.joining = Duration::from_secs(*dice.pick(&[0, 0, 599, 700]));
-    w.memory.starts = (0..dice.below(6)).map(|n| ago(n * 20 + 1)).collect();
+    w.memory.local.starts = (0..dice.below(6)).map(|n| ago(n * 20 + 1)).collect();
     w.memory.claimed = dice.flip().then(|| (1 + dice.below(plot.records.len() + 1) as u64, ago(dice.below(4))));
     let watch = LearnerWatch {
         member: member(dice.below(plot.size), 0),
@@ -206,31 +206,37 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         caught_up: u32::try_from(dice.below(5)).unwrap(),
         counted_at: ago(2),
     };
-    w.memory.learner = dice.flip().then_some(watch);
+    w.memory.quorum.learner = dice.flip().then_some(watch);
     for hook in w.seen.cloud.hooks.last().into_iter().flatten() {
         let opened = ago(dice.below(200) * 10);
         let accepted = dice.flip().then(|| ago(dice.below(20) * 10));
-        w.memory.beats.insert(hook.hook.clone(), Beat { opened, accepted, tried: accepted });
+        w.memory.hooks.heartbeats.insert(hook.hook.clone(), HookHeartbeat { opened, accepted, tried: accepted });
     }
     let since = |dice: &mut Dice<'_>| dice.flip().then(|| ago(*dice.pick(&[1, 299, 301, 700])));
-    (w.memory.leaving, w.memory.quorum_lost, w.memory.local_silent) = (since(dice), since(dice), since(dice));
-    w.memory.rests = dice.one_in(4);
-    w.memory.retiring = dice.one_in(4);
+    w.memory.leaving = since(dice).map(Leave::begun);
+    (w.memory.quorum.lost_since, w.memory.local.silent_since) = (since(dice), since(dice));
+    w.memory.ending = match (dice.one_in(4), dice.one_in(4)) {
+        (false, false) => Ending::None,
+        (false, true) => Ending::Retiring,
+        (true, true) => Ending::Saved,
+        (true, false) => Ending::Stopped,
+    };
     if dice.one_in(12) {
         pausing(w, dice);
     }
     let absorbs = !dice.one_in(plot.calm);
     // Dice of their own, so that these draws change nothing else in the world.
-    let seed = w.seen.etcd.membership.last().and_then(|m| m.leader).map_or(0, |leader| leader.0) ^ w.memory.starts.len() as u64;
-    let bytes =
-        super::survey::bytes(seed ^ (w.memory.joining.as_secs() << 8) ^ w.memory.heard.values().fold(0, |sum, at| sum ^ (at.0 << 16)));
+    let seed = w.seen.etcd.membership.last().and_then(|m| m.leader).map_or(0, |leader| leader.0) ^ w.memory.local.starts.len() as u64;
+    let bytes = super::survey::bytes(
+        seed ^ (w.memory.joining.as_secs() << 8) ^ w.memory.instances.heard.values().fold(0, |sum, at| sum ^ (at.0 << 16)),
+    );
     let dice = &mut Dice::new(&bytes);
     cloud::places(w, plot, dice);
     let led = w.seen.etcd.membership.last().and_then(|m| m.leader).unwrap_or(member(0, 0));
-    w.memory.led = (!dice.one_in(5)).then(|| (led, ago(*dice.pick(&[1, 5, 7, 300, 300, 300]))));
-    w.memory.tried_for = dice.one_in(6).then(|| (instance(dice.below(plot.size)), ago(*dice.pick(&[0, 2])))).into_iter().collect();
+    w.memory.quorum.led = (!dice.one_in(5)).then(|| (led, ago(*dice.pick(&[1, 5, 7, 300, 300, 300]))));
+    w.memory.hooks.tried_for = dice.one_in(6).then(|| (instance(dice.below(plot.size)), ago(*dice.pick(&[0, 2])))).into_iter().collect();
     if absorbs {
         w.memory.absorbed = Some(ago(2));
-        w.memory.absorb(&w.seen, &w.policy, w.now);
+        quorate_core::tracker::absorb(&mut w.memory, &w.seen, &w.policy, w.now);
     }
 }

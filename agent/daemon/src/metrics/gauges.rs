@@ -59,7 +59,11 @@ fn decision(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     w.flag("paused", "1 while an operator has paused this node or its cluster", paused)?;
     w.moment("decision_since_timestamp_seconds", "Since when the decision has been the same", Some(cycle.since))?;
     w.moment("last_cycle_timestamp_seconds", "When the last cycle decided", Some(cycle.at))?;
-    w.moment("leaving_since_timestamp_seconds", "Since when this node has been leaving; absent while it stays", cycle.memory.leaving)?;
+    w.moment(
+        "leaving_since_timestamp_seconds",
+        "Since when this node has been leaving; absent while it stays",
+        cycle.memory.leaving_since(),
+    )?;
     let until = report.until.filter(|_| cycle.memory.leaving.is_some());
     w.moment("leave_deadline_timestamp_seconds", "When its leave must have ended; absent while it stays or has no deadline", until)?;
     w.counter("aws_questions", "Questions put to the AWS control plane", cycle.memory.asked.count)

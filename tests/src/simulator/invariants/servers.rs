@@ -61,7 +61,7 @@ impl World {
 
     /// After a decision: who was let in and did not come in its time is passed over, however late it has begun.
     pub(crate) fn note_admission(&mut self, agent: &Agent) {
-        let now = agent.memory().admission.as_ref();
+        let now = agent.memory().servers.admission.as_ref();
         let before = self.checks.servers.admission.as_ref();
         if !self.has_servers() || now.is_none() || before == now {
             return;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quorate_core::charter::State;
 use quorate_core::ids::SnapshotKey;
+use quorate_core::memory::BackoffKey;
 use quorate_core::observation::Taken;
 use quorate_core::plan::{NodeStep, Step};
 use quorate_core::situation::Situation;
@@ -100,7 +101,7 @@ impl World {
     /// When another was let in, who adds its member by itself; one whose member is in the list already was let in before.
     pub(crate) fn check_cover_of_admission(&mut self, n: usize, agent: &Agent) {
         let is_new = |since| since == self.now && agent.seen.etcd.membership.fresh().is_some_and(|m| m.learner().is_none());
-        if let Some(admission) = agent.memory().admission.as_ref().filter(|a| is_new(a.since)) {
+        if let Some(admission) = agent.memory().servers.admission.as_ref().filter(|a| is_new(a.since)) {
             self.judge_cover(n, agent, || format!("admits {}", admission.instance));
         }
     }
@@ -124,7 +125,7 @@ impl World {
     /// Counted as the core counts it, but by what this agent took in truth.
     fn has_recent_snapshot(&self, n: usize, agent: &Agent) -> bool {
         let own = self.nodes[n].uploads.taken.as_ref().filter(|taken| taken.result.is_ok()).map(|taken| taken.at);
-        let newest = agent.memory().newest_snapshot.as_ref().map(|(_, at)| *at).max(own);
+        let newest = agent.memory().snapshots.newest.as_ref().map(|(_, at)| *at).max(own);
         newest.is_some_and(|at| self.now.since(at) <= self.policy.snapshots.recent)
     }
 
@@ -133,7 +134,7 @@ impl World {
         let Uploads { taking, taken, .. } = &self.nodes[n].uploads;
         let impatient = taking.as_ref().is_some_and(|upload| self.now.since(upload.since) >= policy.change_patience);
         let failed = |taken: &Taken| taken.result.is_err() && self.now.since(taken.at) < policy.retry;
-        let failed = taken.as_ref().is_some_and(failed) || agent.memory().waits("snapshot", self.now);
+        let failed = taken.as_ref().is_some_and(failed) || agent.memory().waits(BackoffKey::Snapshot, self.now);
         impatient || failed || agent.seen.snapshots.stored.fresh().is_none() || self.is_hurried_or_uncovered(agent)
     }
 

@@ -126,9 +126,9 @@ impl World {
         };
         let open = agent.seen.cloud.own_state.last() == Some(&state);
         let hook = agent.seen.cloud.hooks.last()?.iter().find(|h| h.transition == transition && h.hook.group == me.group)?;
-        let done = agent.memory().completed.contains(&(hook.hook.clone(), me.instance.clone()));
+        let done = agent.memory().hooks.completed.contains(&(hook.hook.clone(), me.instance.clone()));
         let step = Step::CompleteHook { hook: hook.hook.clone(), instance: me.instance.clone(), result: HookResult::Continue };
-        (open && !done && !agent.memory().waits("complete", self.now)).then_some(step)
+        (open && !done).then_some(step)
     }
 }
 

@@ -122,7 +122,7 @@ impl<'a> Facts<'a> {
             }
             Ok(members) => members.iter().any(|m| self.is_own(m.id)),
             // It was the last voter, and this agent has stopped it as such.
-            Err(_) if self.is_stopped() && (self.w.memory.rests || (self.is_leaving() && self.nobody_else_votes())) => false,
+            Err(_) if self.is_stopped() && (self.w.memory.ending.is_stopped() || (self.is_leaving() && self.nobody_else_votes())) => false,
             Err(_) => self.may_vote_unseen() || self.data().is_some(),
         }
     }
@@ -135,7 +135,7 @@ impl<'a> Facts<'a> {
     /// It was started more than three times in five minutes, and is down.
     pub(crate) fn is_broken(&self) -> bool {
         let recent = |at: &&quorate_core::time::Timestamp| self.w.now.0 - at.0 < 300_000;
-        self.is_stopped() && self.w.memory.starts.iter().filter(recent).count() > 3
+        self.is_stopped() && self.w.memory.local.starts.iter().filter(recent).count() > 3
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
@@ -217,7 +217,7 @@ impl<'a> Facts<'a> {
         let mut own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
         self.is_taken_soon()
             || own.any(|h| {
-                let Some(beat) = self.w.memory.beats.get(&h.hook) else { return false };
+                let Some(beat) = self.w.memory.hooks.heartbeats.get(&h.hook) else { return false };
                 let from_beat = beat.accepted.unwrap_or(beat.opened).0 + h.heartbeat_timeout.as_millis() as u64;
                 let from_opening = beat.opened.0 + h.global_timeout.as_millis() as u64;
                 self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= from_beat.min(from_opening)
@@ -268,11 +268,11 @@ impl<'a> Facts<'a> {
     }
 
     fn ends_within(&self, margin: Duration) -> bool {
-        let Some(since) = self.w.memory.leaving else { return false };
+        let Some(since) = self.w.memory.leaving_since() else { return false };
         let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
         let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
         let ends = own.map(|h| {
-            let beat = self.w.memory.beats.get(&h.hook);
+            let beat = self.w.memory.hooks.heartbeats.get(&h.hook);
             let opened = beat.map_or(since, |b| b.opened);
             let renewed = beat.and_then(|b| b.accepted).unwrap_or(opened);
             (renewed + h.heartbeat_timeout).min(opened + h.global_timeout)
@@ -321,14 +321,15 @@ impl<'a> Facts<'a> {
         else {
             return false;
         };
-        let Some((leader, since)) = self.w.memory.led else { return false };
+        let Some((leader, since)) = self.w.memory.quorum.led else { return false };
         let is_mine = self.w.seen.etcd.membership.fresh().is_some_and(|m| m.leader == Some(leader)) && self.own_member() == Some(leader);
-        let others = [Some(&(since + Duration::from_secs(6))), self.w.memory.heard.get(id), self.w.memory.tried_for.get(id)];
+        let others =
+            [Some(&(since + Duration::from_secs(6))), self.w.memory.instances.heard.get(id), self.w.memory.hooks.tried_for.get(id)];
         is_mine && others.into_iter().flatten().all(|other| other < at)
     }
 
     pub(crate) fn has_completed(&self, hook: &HookRef) -> bool {
-        self.w.memory.completed.iter().any(|(done, id)| done == hook && *id == self.w.seen.me.instance)
+        self.w.memory.hooks.completed.iter().any(|(done, id)| done == hook && *id == self.w.seen.me.instance)
     }
 
     /// The highest record that may be rested on: of a store that was read now, or remembered where there is none.
@@ -359,10 +360,12 @@ impl<'a> Facts<'a> {
     pub(crate) fn is_gone(&self, id: &InstanceId) -> bool {
         let named = |r: &&Record| r.lists(id) || r.state == State::Founding { founder: id.clone() };
         let known = self.w.memory.kept.seen.contains_key(id) || self.charters().iter().any(named);
-        let forgotten = self.w.memory.not_found.get(id).is_some_and(|(first, last)| last.0 - first.0 >= 3_600_000);
+        let forgotten = self.w.memory.instances.not_found.get(id).is_some_and(|(first, last)| last.0 - first.0 >= 3_600_000);
         let on_the_list = self.w.seen.cloud.listed.last().and_then(|l| l.get(id)).map(|i| i.state);
         let nobody_looks = on_the_list.is_none_or(|state| state == LifecycleState::Standby || state.is_terminating());
-        self.w.memory.terminated.contains(id) || self.ec2(id) == Some(Ec2State::Terminated) || (known && forgotten && nobody_looks)
+        self.w.memory.instances.terminated.contains(id)
+            || self.ec2(id) == Some(Ec2State::Terminated)
+            || (known && forgotten && nobody_looks)
     }
 
     pub(crate) fn charters(&self) -> Vec<&'a Record> {
@@ -393,7 +396,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn owner_of(&self, entry: &Member) -> Option<InstanceId> {
         let at_address = || {
             let seen = self.w.memory.kept.seen.iter();
-            seen.filter(|(id, _)| !self.w.memory.terminated.contains(*id))
+            seen.filter(|(id, _)| !self.w.memory.instances.terminated.contains(*id))
                 .find(|(_, s)| s.address.is_some_and(|a| entry.peer_url == peer_url(a)))
                 .map(|(id, _)| id.clone())
         };
@@ -408,7 +411,7 @@ impl<'a> Facts<'a> {
     /// Somebody else may have taken its agent's port, or its agent proves nothing: it speaks, under a key that is not the one it was heard with, or none.
     pub(crate) fn may_be_an_impostor(&self, id: &InstanceId) -> bool {
         let Some(answer) = self.w.seen.peers.get(id).and_then(|p| p.fresh()) else { return false };
-        match (answer.signed_by, self.w.memory.heard_as.get(id)) {
+        match (answer.signed_by, self.w.memory.instances.heard_as.get(id)) {
             (Some(now), Some(then)) => now != then.key,
             (None, _) => true,
             (Some(_), None) => false,
@@ -417,7 +420,7 @@ impl<'a> Facts<'a> {
 
     /// It was heard under a key before, and this is not that key's word.
     pub(crate) fn has_changed_its_key(&self, id: &InstanceId) -> bool {
-        self.may_be_an_impostor(id) && self.w.memory.heard_as.contains_key(id)
+        self.may_be_an_impostor(id) && self.w.memory.instances.heard_as.contains_key(id)
     }
 
     /// It says itself, to be believed, that it does not hold this member's data.

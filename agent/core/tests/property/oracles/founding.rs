@@ -54,7 +54,7 @@ fn retired(f: &Facts<'_>, record: &Record, key: &SnapshotKey, revision: u64) -> 
     must(f.nobody_else_votes(), "others vote")?;
     let names = |s: &Saved| s.key == *key && s.revision == revision;
     let taken = f.w.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
-    must(taken.is_some_and(names) && f.w.memory.final_snapshot.as_ref().is_some_and(names), "it names what may lack a write")
+    must(taken.is_some_and(names) && f.w.memory.snapshots.covering_all.as_ref().is_some_and(names), "it names what may lack a write")
 }
 
 /// The record's one voter that has not ended is this node, and its data lies here.
@@ -88,7 +88,7 @@ fn stands(f: &Facts<'_>) -> bool {
     let warm = matches!(f.w.seen.target.last(), Some(Some(LifecycleState::Warmed(_))));
     let waits = matches!(f.w.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait));
     let hooks = f.w.seen.cloud.hooks.last().into_iter().flatten().filter(|h| h.transition == Transition::Launching);
-    let heard = |hook| f.w.memory.beats.get(hook).is_some_and(|b| b.accepted.is_some()) || f.has_completed(hook);
+    let heard = |hook| f.w.memory.hooks.heartbeats.get(hook).is_some_and(|b| b.accepted.is_some()) || f.has_completed(hook);
     !f.is_leaving() && !warm && (!waits || hooks.map(|h| &h.hook).all(heard))
 }
 
@@ -209,12 +209,12 @@ fn survives_by_any(f: &Facts<'_>, before: &Record, mine: Option<u64>) -> Judgeme
     let data = f.data().ok_or("there is no data")?;
     let same = |m: &quorate_core::snapshot::Manifest| Some(m.generation) == data.generation && Some(m.etcd_cluster) == data.cluster;
     let further = listing.snapshots.iter().filter(|s| same(&s.manifest) && s.manifest.revision > mine);
-    must(further.clone().all(|s| f.w.memory.refused_snapshots.contains_key(&s.key)), "a snapshot goes further")
+    must(further.clone().all(|s| f.w.memory.snapshots.refused.contains_key(&s.key)), "a snapshot goes further")
 }
 
 /// Quorum has been lost for ten minutes.
 pub(super) fn waited(f: &Facts<'_>) -> bool {
-    f.w.memory.quorum_lost.is_some_and(|since| f.w.now.0 - since.0 >= 600_000)
+    f.w.memory.quorum.lost_since.is_some_and(|since| f.w.now.0 - since.0 >= 600_000)
 }
 
 /// The founder's own word, to be believed, that it has neither its old data nor its new.

@@ -71,7 +71,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key
     let gives_up = may_give_up(f, record);
     let chosen = gives_up || is_ordered(f, key);
     must(chosen || retired_to.is_some() || f.w.policy.on_total_loss == OnTotalLoss::Restore, "the operator forbade it")?;
-    let refused = |to: &SnapshotKey| f.w.memory.refused_snapshots.contains_key(to);
+    let refused = |to: &SnapshotKey| f.w.memory.snapshots.refused.contains_key(to);
     must(chosen || retired_to.is_none_or(|to| to == key || refused(to)), "it was retired to another")?;
     must(gives_up || f.disk_is_empty(), "there is data here")?;
     let before = before.ok_or("there was nothing to lose")?;
@@ -92,7 +92,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key
     must(record.ancestors.iter().all(|a| was(a.generation, a.etcd_cluster)), "it makes up ancestors")?;
     let worth = |s: &quorate_core::snapshot::Stored| (s.manifest.generation, s.manifest.revision);
     let better = ours.iter().filter(|s| worth(s) > worth(chosen));
-    must(named || better.clone().all(|s| f.w.memory.refused_snapshots.contains_key(&s.key)), "a better one is passed over")
+    must(named || better.clone().all(|s| f.w.memory.snapshots.refused.contains_key(&s.key)), "a better one is passed over")
 }
 
 fn is_ordered(f: &Facts<'_>, key: &SnapshotKey) -> bool {

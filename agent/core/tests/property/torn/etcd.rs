@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::ids::MemberId;
+use quorate_core::memory::Leave;
 use quorate_core::observation::{Alarm, LifecycleState, Lock, Member, MemberStatus, Membership, PeerUrl};
 use quorate_core::plan::{client_url, peer_url};
 use quorate_core::reading::Reading;
@@ -85,7 +86,7 @@ pub(super) fn out_of_space(w: &mut World, dice: &mut Dice<'_>) {
     }
     if dice.flip() {
         // A leaver that has waited for the lock until little time is left.
-        w.memory.leaving = Some(NOW - Duration::from_secs(*dice.pick(&[1, 20, 45, 100])));
+        w.memory.leaving = Some(Leave::begun(NOW - Duration::from_secs(*dice.pick(&[1, 20, 45, 100]))));
         w.seen.target = Reading::Fresh(Some(LifecycleState::Terminated), NOW);
         w.seen.cloud.hooks = Reading::Fresh(Vec::new(), NOW);
     }

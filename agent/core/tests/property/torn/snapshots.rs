@@ -27,11 +27,11 @@ pub(super) fn snapshots(w: &mut World, dice: &mut Dice<'_>) {
     let fetched = pick(dice).filter(|_| !dice.one_in(4));
     if dice.one_in(3) {
         let refused = pick(dice).map(|key| (key, "its bytes differ".to_owned()));
-        w.memory.refused_snapshots.extend(refused);
+        w.memory.snapshots.refused.extend(refused);
     }
     w.policy.on_total_loss = if dice.one_in(6) { OnTotalLoss::Halt } else { OnTotalLoss::Restore };
     let taken = dice.flip().then(|| taken(dice));
-    w.memory.final_snapshot = taken.as_ref().and_then(|t: &Taken| t.result.clone().ok()).filter(|_| dice.flip());
+    w.memory.snapshots.covering_all = taken.as_ref().and_then(|t: &Taken| t.result.clone().ok()).filter(|_| dice.flip());
     let drills = drills(w, pick(dice), dice);
     w.seen.snapshots = SnapshotsView { stored, fetched, taken, drills, ..SnapshotsView::none("") };
 }

@@ -16,7 +16,7 @@ impl World {
         let mut slow = false;
         agent.seen.callers = std::mem::take(&mut self.nodes[n].callers);
         for (id, address) in addresses(agent) {
-            if id != self.nodes[n].me.instance && !agent.memory().terminated.contains(&id) {
+            if id != self.nodes[n].me.instance && !agent.memory().instances.terminated.contains(&id) {
                 slow |= !self.ask_peer(n, agent, &id, address);
             }
         }

@@ -1,0 +1,147 @@
+//! What is remembered of each subject, as the agent watches it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Callers;
+use crate::agent_key::AgentKey;
+use crate::etcd_version::StartRefusal;
+use crate::ids::{EtcdClusterId, InstanceId, MemberId, SnapshotKey};
+use crate::observation::{HookRef, Saved};
+use crate::time::Timestamp;
+
+/// The other instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceWatch {
+    /// When each instance's agent was last heard. Its etcd alone does not count: an agent that is dead finishes no leave.
+    pub heard: BTreeMap<InstanceId, Timestamp>,
+    /// Under which key each peer was heard.
+    pub heard_as: BTreeMap<InstanceId, HeardAs>,
+    /// Since when each instance has been under watch, for those never heard.
+    pub watched: BTreeMap<InstanceId, Timestamp>,
+    /// When EC2 first and last said in a row that it knows nothing of an instance.
+    pub not_found: BTreeMap<InstanceId, (Timestamp, Timestamp)>,
+    /// Instances whose end EC2 has confirmed; nothing comes back from there.
+    pub terminated: BTreeSet<InstanceId>,
+}
+
+/// How an instance's agent was heard first, in the life of this agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardAs {
+    /// The key that signed its answers.
+    pub key: AgentKey,
+    /// The member whose data it held, by its last word under that key.
+    pub held: Option<(EtcdClusterId, MemberId)>,
+}
+
+/// The etcd cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuorumWatch {
+    /// Who leads by a quorum's word, and since when it has been that one at every look.
+    pub led: Option<(MemberId, Timestamp)>,
+    /// The current learner.
+    pub learner: Option<LearnerWatch>,
+    /// Since when quorum has been lost for good.
+    pub lost_since: Option<Timestamp>,
+    /// Since when etcd has run here without any quorum answering.
+    pub absent_since: Option<Timestamp>,
+}
+
+/// How a learner gets on, as the agent beside the leader watches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LearnerWatch {
+    /// The learner.
+    pub member: MemberId,
+    /// Its applied index at the last progress.
+    pub applied: u64,
+    /// When it last made progress, or was first seen.
+    pub progress_at: Timestamp,
+    /// Readings in a row at which it was caught up.
+    pub caught_up: u32,
+    /// The reading counted last.
+    pub counted_at: Timestamp,
+}
+
+/// This machine's own member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalWatch {
+    /// Whose data lies on this disk, and when that was first seen: only a list that was read later can prove a member removed that its distribution
+    /// added by itself.
+    pub holds: Option<(MemberId, Timestamp)>,
+    /// Starts of the member's process.
+    pub starts: Vec<Timestamp>,
+    /// Why this node's etcd is not started, if no waiting would mend it, and since when.
+    pub refused: Option<(StartRefusal, Timestamp)>,
+    /// Since when the member has run without answering.
+    pub silent_since: Option<Timestamp>,
+    /// When the member last answered.
+    pub answered: Option<Timestamp>,
+}
+
+/// Lifecycle hooks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookWatch {
+    /// Heartbeats of this instance's own actions.
+    pub heartbeats: BTreeMap<HookRef, HookHeartbeat>,
+    /// Completions that were accepted.
+    pub completed: BTreeSet<(HookRef, InstanceId)>,
+    /// When this agent last tried in vain to complete a hook of another instance.
+    pub tried_for: BTreeMap<InstanceId, Timestamp>,
+    /// Not to try a refused completion again before then.
+    pub not_before: BTreeMap<(HookRef, InstanceId), Timestamp>,
+}
+
+/// Heartbeats of one hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookHeartbeat {
+    /// When the action was first known to be open.
+    pub opened: Timestamp,
+    /// When a heartbeat was last accepted; the hook's time counts from here.
+    pub accepted: Option<Timestamp>,
+    /// When one was last tried.
+    pub tried: Option<Timestamp>,
+}
+
+impl HookHeartbeat {
+    /// Of an action that has just become known.
+    #[must_use]
+    pub fn opened(at: Timestamp) -> Self {
+        Self { opened: at, accepted: None, tried: None }
+    }
+}
+
+/// A control plane's servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerWatch {
+    /// This node may join as a server, and waits to be admitted.
+    pub seeks: bool,
+    /// Whom this agent, beside the leader, admits as the next server.
+    pub admission: Option<Admission>,
+    /// Whom it admitted before in vain: others come first.
+    pub passed_over: Option<InstanceId>,
+    /// Whose agents ask this one, though it never saw them.
+    pub callers: Callers,
+    /// When an API server last told of this node's Node.
+    pub api_answered: Option<Timestamp>,
+}
+
+/// A server that is let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotWatch {
+    /// The store's snapshots have been listed.
+    pub listed: bool,
+    /// The newest snapshot of the current generation, and since when it has been there, by this node's own clock.
+    pub newest: Option<(SnapshotKey, Timestamp)>,
+    /// Snapshots that turned out not to be what their manifests say, and why.
+    pub refused: BTreeMap<SnapshotKey, String>,
+    /// The snapshot that holds all of this node's data, taken after its clients were stopped. Absent while anybody could write.
+    pub covering_all: Option<Saved>,
+}
