@@ -146,7 +146,7 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
     }
     match order {
         Order::RecoverMovedVolume if seen.me.role != Role::Etcd => {
-            Some("a distribution of Kubernetes keeps its etcd itself, and is not told of a moved volume: docs/k3s.md".to_owned())
+            Some("a distribution of Kubernetes keeps its etcd itself, and is not told of a moved volume: docs/usage/k3s.md".to_owned())
         }
         Order::RecoverMovedVolume if seen.local.moved.is_none() => {
             Some("no other instance's data lies in the data directory: `quorate status` says what does".to_owned())

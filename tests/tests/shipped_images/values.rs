@@ -1,4 +1,4 @@
-//! The lab's values in place of the example ones, as the files themselves, packaging/README.md and docs/k3s.md tell a user to: a bucket with the objects that
+//! The lab's values in place of the example ones, as the files themselves, packaging/README.md and docs/usage/k3s.md tell a user to: a bucket with the objects that
 //! the files fetch, the hash of k3s, and the tokens.
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ const BUCKET: &str = "s3://bucket-of-the-lab/";
 /// Ignition refuses every file by it.
 const EXAMPLE_HASH: &str = "sha256-0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The secrets by the names that docs/k3s.md gives them, in the bucket and in Parameter Store.
+/// The secrets by the names that docs/usage/k3s.md gives them, in the bucket and in Parameter Store.
 pub(crate) const TOKENS: [(&str, &str); 2] = [("server-token", "secret-of-the-servers"), ("agent-token", "secret-of-the-workers")];
 
 /// What lies in the bucket.
