@@ -27,7 +27,7 @@ help: ## This list
 demo: setup-etcd binaries ## A cluster on this machine, in a simulated region (SIZE=3, ROLE=etcd, JSON=1, ETCD=/path/to/etcd)
 	@$(LAB) demo --size $(SIZE) --role $(ROLE) --etcd $(abspath $(ETCD)) $(if $(JSON),--json)
 
-disasters: setup-etcd binaries ## The seven disasters with real agents and real etcd, and a table of them (ONLY=name plays some, README=1 rewrites README's)
+disasters: setup-etcd binaries ## The seven disasters with real agents and real etcd, and a table of them (ONLY=name plays some, DOC=1 rewrites docs/disasters.md)
 	@$(STAGE) disasters scripts/disasters $(ONLY)
 
 test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
