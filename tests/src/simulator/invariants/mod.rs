@@ -1,4 +1,4 @@
-//! The invariants of DESIGN section 4, on the truth of the models and never on what a node believes.
+//! The invariants I1 to I9 of ARCHITECTURE.md, on the truth of the models and never on what a node believes.
 
 mod changes;
 mod clusters;
@@ -19,7 +19,7 @@ use super::world::World;
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which one, as DESIGN numbers them.
+    /// Which one, as ARCHITECTURE.md numbers them.
     pub invariant: &'static str,
     /// What happened.
     pub text: String,
