@@ -58,7 +58,7 @@ variable "worker_user_data" {
 variable "server_instance_type" {
   type        = string
   default     = "m7i.large"
-  description = "Of the image's architecture: ../packer-k3s bakes x86_64 unless it is told otherwise."
+  description = "Of the image's architecture: ../packer-k3s bakes x86_64 by default."
 }
 
 variable "worker_instance_type" {
@@ -110,7 +110,7 @@ variable "subnets" {
 variable "client_security_groups" {
   type        = set(string)
   default     = []
-  description = "Who may reach the Kubernetes API: at the load balancer, or at the servers where there is none."
+  description = "The security groups that may reach the Kubernetes API: at the load balancer, or at the servers if there is none."
 }
 
 variable "load_balancer" {
@@ -140,7 +140,7 @@ variable "bucket" {
 variable "deleted_snapshot_days" {
   type        = number
   default     = 7
-  description = "A snapshot that was deleted stays in the bucket, as an old version, for so many days more. Each takes as much room as etcd's database."
+  description = "The number of days that a deleted snapshot stays in the bucket as an old version. Each takes as much space as etcd's database."
 
   validation {
     condition     = var.deleted_snapshot_days >= 1
@@ -157,7 +157,7 @@ variable "kms_key_arn" {
 variable "object_lock_days" {
   type        = number
   default     = null
-  description = "For so many days S3 keeps every version of the charter's records and of snapshots from all but those who may bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
+  description = "The number of days for which S3 protects every version of the charter's records and of snapshots from everybody who may not bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
 }
 
 variable "boot_objects" {

@@ -19,7 +19,7 @@ resource "aws_s3_bucket_versioning" "store" {
 }
 
 # No version of a record or a snapshot can be destroyed before its time, whatever rights somebody has, but for those who may bypass governance. The
-# agents notice nothing: deleting a snapshot only hides its newest version, and everything that they write bears the checksum that S3 then asks for.
+# agents notice nothing: deleting a snapshot only hides its newest version, and everything that they write carries the checksum that S3 then requires.
 resource "aws_s3_bucket_object_lock_configuration" "store" {
   count = var.object_lock_days == null ? 0 : 1
 
@@ -71,7 +71,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
       days_after_initiation = 1
     }
 
-    # For so long a snapshot that was deleted, by whomever, can be had back.
+    # For this long a deleted snapshot can be restored, whoever deleted it.
     noncurrent_version_expiration {
       noncurrent_days = var.deleted_snapshot_days
     }

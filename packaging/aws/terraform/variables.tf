@@ -27,7 +27,7 @@ variable "user_data" {
 variable "instance_type" {
   type        = string
   default     = "m7i.large"
-  description = "Of the image's architecture: ../packer bakes x86_64 unless it is told otherwise; for arm64 use m7g.large, for example."
+  description = "Of the image's architecture: ../packer bakes x86_64 by default; for arm64 use m7g.large, for example."
 }
 
 variable "mixed_instances" {
@@ -73,7 +73,7 @@ variable "subnets" {
 variable "client_security_groups" {
   type        = set(string)
   default     = []
-  description = "Who may reach etcd's client port."
+  description = "The security groups that may reach etcd's client port."
 }
 
 variable "target_groups" {
@@ -90,7 +90,7 @@ variable "bucket" {
 variable "deleted_snapshot_days" {
   type        = number
   default     = 7
-  description = "A snapshot that was deleted stays in the bucket, as an old version, for so many days more. Each takes as much room as etcd's database."
+  description = "The number of days that a deleted snapshot stays in the bucket as an old version. Each takes as much space as etcd's database."
 
   validation {
     condition     = var.deleted_snapshot_days >= 1
@@ -107,7 +107,7 @@ variable "kms_key_arn" {
 variable "object_lock_days" {
   type        = number
   default     = null
-  description = "For so many days S3 keeps every version of the charter's records and of snapshots from all but those who may bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
+  description = "The number of days for which S3 protects every version of the charter's records and of snapshots from everybody who may not bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
 }
 
 variable "boot_objects" {
