@@ -200,7 +200,8 @@ fn a_seed_tells_the_whole_run() {
     }
 }
 
-/// At most 12 calls per voter and hour in steady state: all nodes of an account and region share one budget of Auto Scaling, and a thousand must not empty it.
+/// At most 12 calls per voter and hour in steady state: all nodes of an account and region share one budget of Auto Scaling, and a thousand
+/// must not empty it.
 #[test]
 fn a_quiet_day_costs_few_aws_calls() {
     let calls = steady_aws_calls(24);
