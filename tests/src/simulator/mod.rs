@@ -3,7 +3,7 @@
 //! # Flow
 //!
 //! A seed makes a schedule: the group, its surroundings, and what goes wrong when. The world then runs it: the region and etcd
-//! are models, each node runs the daemon's loop (absorb, plan, gate, one step, note) against what it can see of them. The invariants of
+//! are models, and each node drives the daemon's own engine against what it can see of them. The invariants of
 //! ARCHITECTURE.md are checked on the models' truth after every step. A failing seed is replayed with its story.
 
 mod bits;
