@@ -14,7 +14,7 @@ use crate::plan::{Outcome, Plan, Step};
 use crate::planner;
 use crate::policy::Policy;
 use crate::report::Phase;
-use crate::safety::{self, Refusal};
+use crate::safety::{Gate, Refusal};
 use crate::sources::Sources;
 use crate::time::Timestamp;
 use crate::tracker;
@@ -125,6 +125,7 @@ struct Decided {
 pub struct Engine {
     policy: Arc<Policy>,
     memory: Memory,
+    gate: Gate,
     /// What the caller has written.
     stored: Option<Kept>,
     decided: Option<Decided>,
@@ -135,7 +136,7 @@ impl Engine {
     /// An agent that starts at `now` with what its disk remembers.
     #[must_use]
     pub fn new(policy: Arc<Policy>, kept: Kept, now: Timestamp) -> Self {
-        Self { policy, memory: Memory::new(kept, now), stored: None, decided: None, steps_in_a_row: 0 }
+        Self { policy, memory: Memory::new(kept, now), gate: Gate::default(), stored: None, decided: None, steps_in_a_row: 0 }
     }
 
     /// What the operator chose.
@@ -155,6 +156,12 @@ impl Engine {
         &self.memory
     }
 
+    /// The gate, with what it remembers.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The phase of the last look, if there was one.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
@@ -171,6 +178,7 @@ impl Engine {
     /// halves.
     pub fn decide(&mut self, seen: &Observation, now: Timestamp) -> Plan {
         tracker::absorb(&mut self.memory, seen, &self.policy, now);
+        self.gate.absorb(seen, &self.memory, &self.policy, now);
         planner::plan(seen, &self.memory, &self.policy, now)
     }
 
@@ -179,13 +187,14 @@ impl Engine {
         let since = self.since(&plan, now);
         let next = match &plan.step {
             None => Next::Wait { look_again: plan.look_again },
-            Some(step) => match safety::check(step, seen, &self.memory, &self.policy, now) {
+            Some(step) => match self.gate.check(step, seen, &self.memory, &self.policy, now) {
                 Ok(()) => Next::Act(step.clone()),
                 Err(refusal) => Next::Refused { refusal, look_again: self.policy.retry },
             },
         };
-        if !matches!(next, Next::Act(_)) {
-            self.steps_in_a_row = 0;
+        match &next {
+            Next::Act(step) => self.gate.let_through(step),
+            Next::Refused { .. } | Next::Wait { .. } => self.steps_in_a_row = 0,
         }
         let persist = if plan.step.is_some() || self.pausing_changed() { self.unwritten() } else { None };
         Ready { persist, plan, since, next }

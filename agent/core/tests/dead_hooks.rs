@@ -10,8 +10,8 @@ use quorate_core::cadence::Query;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::{LifecycleState, Observation};
 use quorate_core::plan::{HookResult, Outcome, Step};
+use quorate_core::planner;
 use quorate_core::reading::Reading;
-use quorate_core::{planner, safety};
 use story::Teller;
 use story::world::World;
 
@@ -61,7 +61,7 @@ const WAITS: Option<LifecycleState> = Some(LifecycleState::TerminatingWait);
 fn completes(world: &World, seen: &Observation) -> bool {
     let plan = planner::plan(seen, world.memory(), world.policy(), world.now);
     let planned = matches!(&plan.step, Some(Step::CompleteHook { instance, .. }) if *instance == dead());
-    let gate = safety::check(&completion(seen), seen, world.memory(), world.policy(), world.now);
+    let gate = world.engine.gate().check(&completion(seen), seen, world.memory(), world.policy(), world.now);
     assert_eq!(planned, gate.is_ok(), "{:?} {gate:?}", plan.step);
     planned
 }

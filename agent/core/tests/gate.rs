@@ -8,8 +8,8 @@ mod story;
 use quorate_core::ids::MemberId;
 use quorate_core::observation::{Member, Observation};
 use quorate_core::plan::{Start, Step};
+use quorate_core::planner;
 use quorate_core::reading::Reading;
-use quorate_core::{planner, safety};
 use story::Teller;
 
 /// A world that was told up to here.
@@ -24,7 +24,7 @@ fn planned(teller: &mut Teller) -> Step {
     let w = teller.world.as_mut().unwrap();
     let seen = w.look();
     let step = planner::plan(&seen, w.memory(), w.policy(), w.now).step.expect("nothing is planned");
-    safety::check(&step, &seen, w.memory(), w.policy(), w.now).expect("the gate refuses what is planned");
+    w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).expect("the gate refuses what is planned");
     step
 }
 
@@ -33,7 +33,7 @@ fn why_not(teller: &mut Teller, change: &str, step: &Step) -> Option<&'static st
     teller.line(change);
     let w = teller.world.as_mut().unwrap();
     let seen = w.look();
-    safety::check(step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+    w.engine.gate().check(step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
 }
 
 /// `i-c` has the lock, and its learner is to be added.
@@ -82,7 +82,7 @@ fn no_member_starts_beside_a_stranger() {
     membership.members.push(Member::stranger(MemberId(0xf6), false, "db's"));
     initial_cluster.push(("f6".to_owned(), initial_cluster[0].1));
     let step = Step::StartMember(Start::Join { generation, initial_cluster });
-    let refusal = safety::check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why);
+    let refusal = w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why);
     assert_eq!(refusal, Some("a member is a stranger, whose address is nobody's to write down"));
 }
 

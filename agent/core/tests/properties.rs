@@ -14,7 +14,7 @@ use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
 use quorate_core::plan::{Start, Step, StopReason};
-use quorate_core::{planner, safety};
+use quorate_core::planner;
 
 use property::config::cases;
 use property::dice::Dice;
@@ -56,7 +56,7 @@ proptest! {
         let w = world(&bytes);
         let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
         for step in steps::thinkable(&w).into_iter().chain(planned) {
-            if safety::check(&step, &w.seen, &w.memory, &w.policy, w.now).is_err() {
+            if w.check(&step).is_err() {
                 continue;
             }
             if let Err(why) = oracles::judge(&step, &w) {
@@ -73,7 +73,7 @@ proptest! {
         let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
         prop_assert!(!planned.as_ref().is_some_and(changes_something), "{:?} is planned on nothing", planned);
         for step in candidates.into_iter().filter(changes_something) {
-            let verdict = safety::check(&step, &w.seen, &w.memory, &w.policy, w.now);
+            let verdict = w.check(&step);
             prop_assert!(verdict.is_err(), "the gate lets {:?} through on nothing\n{}", step, w);
         }
     }
@@ -90,7 +90,7 @@ proptest! {
         let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
         prop_assert!(!planned.as_ref().is_some_and(resumes), "it is planned\n{}", w);
         for step in steps::thinkable(&w).into_iter().filter(resumes) {
-            prop_assert!(safety::check(&step, &w.seen, &w.memory, &w.policy, w.now).is_err(), "the gate lets {:?} through\n{}", step, w);
+            prop_assert!(w.check(&step).is_err(), "the gate lets {:?} through\n{}", step, w);
         }
     }
 }
@@ -106,7 +106,7 @@ proptest! {
         let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
         prop_assert!(planned.as_ref().is_none_or(goes_on_while_paused), "{:?} is planned\n{}", planned, w);
         for step in steps::thinkable(&w).into_iter().chain([Step::AcquireLock { via: steps::via(), purpose: "join" }]) {
-            let verdict = safety::check(&step, &w.seen, &w.memory, &w.policy, w.now);
+            let verdict = w.check(&step);
             prop_assert!(verdict.is_err() || goes_on_while_paused(&step), "the gate lets {:?} through\n{}", step, w);
         }
     }
@@ -174,7 +174,7 @@ fn a_survivor_claims_only_as_a_listed_voter_and_over_nobody() {
             etcd_cluster: None,
             ..before
         };
-        safety::check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
     };
     assert_eq!(why_not(voters, "#"), None);
     let under_another_name = "i-a:a1, i-e:b2, i-c:c3, i-d:d4";
@@ -217,7 +217,7 @@ fn restored_only_where_nothing_newer_is_left(me: &str) {
             ancestors: before.lineage(),
             ..before
         };
-        safety::check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
     };
     assert_eq!(why_not("#"), None);
     assert_eq!(why_not("policy no-restore"), Some("the policy lets nobody restore by itself"));
@@ -253,7 +253,7 @@ fn verdict(lines: &[&str], origin: impl Fn(&story::world::World) -> Origin) -> O
         ancestors: before.lineage(),
         ..before
     };
-    safety::check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+    w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
 }
 
 /// Two of five are left, i-a and i-b, neither of which policy lets act.
@@ -352,7 +352,11 @@ fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
         world.iter().chain(&["listed i-d", "servers i-a silent, i-d", "node i-w notready", change]).for_each(|line| teller.line(line));
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
-        safety::check(&Step::StopMember(StopReason::Reattach), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.engine
+            .gate()
+            .check(&Step::StopMember(StopReason::Reattach), &seen, w.memory(), w.policy(), w.now)
+            .err()
+            .map(|refusal| refusal.why)
     };
     assert_eq!(why_not("#"), None);
     assert_eq!(why_not("servers i-a silent, i-d silent"), Some("no server answers where EC2 says that one is"));
@@ -375,7 +379,7 @@ fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
         let step = Step::StartMember(Start::Worker { server: "10.0.0.1".parse().unwrap(), authority });
-        safety::check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
     };
     let unknown = Some("EC2 has not given that address for a server of this cluster");
     assert_eq!(why_not(None, "#"), None);
@@ -418,7 +422,7 @@ fn no_data_is_given_up_on_a_word_under_another_key() {
             ancestors: before.lineage(),
             ..before
         };
-        safety::check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
     };
     let (held, gone) = ("peer i-b voter holds b2", "peer i-b waiting no-data");
     assert_eq!(why_not(held, gone, "#"), None, "its own agent says so");
@@ -445,7 +449,7 @@ fn a_member_leaves_without_the_lock_only_out_of_space_out_of_time_and_next_in_tu
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
         let step = Step::RemoveMember { via: property::steps::via(), member: MemberId(0xb2) };
-        safety::check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
     };
     let (late, no_lock) = ("time +95s", Some("the lock is not held for long enough"));
     assert_eq!(why_not(late, "#"), None);

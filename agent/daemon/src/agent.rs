@@ -8,12 +8,11 @@ use std::time::Duration;
 use anyhow::Context;
 use quorate_core::engine::{Engine, Next, Ready};
 use quorate_core::memory::{Kept, Order};
-use quorate_core::observation::{Observation, PeerAnswer, Shutdown, ShutdownKind};
+use quorate_core::observation::{PeerAnswer, Shutdown, ShutdownKind};
 use quorate_core::plan::{Plan, Step};
 use quorate_core::recovery;
 use quorate_core::report::Phase;
 use quorate_core::role::Role;
-use quorate_core::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{Instrument, info, info_span, warn};
@@ -258,12 +257,16 @@ impl Agent {
         self.metrics.looked(now.since(begun));
         self.journal.sources(&self.engine.sources().changes(now), now);
         let Ready { persist, plan, since, next } = self.engine.look(&seen, now);
-        let takes_a_step = plan.step.is_some();
-        let cycle = self.publish(seen, plan, since, now);
+        let refusal = if let Next::Refused { refusal, .. } = &next { Some(refusal.clone()) } else { None };
+        let (memory, policy) = (self.engine.memory().clone(), Arc::clone(self.engine.policy()));
+        let cycle = Arc::new(Cycle { seen, memory, policy, plan, refusal, since, at: now });
+        self.publish(&cycle);
         self.note_that_it_stays();
         if let Err(problem) = self.persist(persist) {
-            let what =
-                if takes_a_step { "what must be remembered before the next step, and so does not take it" } else { "what is paused" };
+            let what = match cycle.plan.step {
+                Some(_) => "what must be remembered before the next step, and so does not take it",
+                None => "that the cluster is paused or goes on",
+            };
             self.journal.forgets(what, &problem, now);
             return self.engine.policy().cycle;
         }
@@ -298,9 +301,7 @@ impl Agent {
     }
 
     /// Tells peers, the socket, systemd and the journal what was decided.
-    fn publish(&mut self, seen: Observation, plan: Plan, since: Timestamp, now: Timestamp) -> Arc<Cycle> {
-        let (memory, policy) = (self.engine.memory().clone(), Arc::clone(self.engine.policy()));
-        let cycle = Arc::new(Cycle { seen, memory, policy, plan, since, at: now });
+    fn publish(&mut self, cycle: &Arc<Cycle>) {
         let plan = &cycle.plan;
         if plan.step.is_none() {
             self.journal.waits(&cycle.seen, &plan.report, cycle.at);
@@ -309,10 +310,9 @@ impl Agent {
         self.answer.send_modify(|answer| {
             answer.update(&cycle.seen, &cycle.memory, &plan.report, cycle.at);
         });
-        self.endpoints.keep(&cycle);
-        self.cycles.send_replace(Some(Arc::clone(&cycle)));
-        self.journal.snapshots(&cycle);
-        cycle
+        self.endpoints.keep(cycle);
+        self.cycles.send_replace(Some(Arc::clone(cycle)));
+        self.journal.snapshots(cycle);
     }
 
     /// Writes what has to outlive this process.

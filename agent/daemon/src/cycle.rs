@@ -9,6 +9,7 @@ use quorate_core::memory::Memory;
 use quorate_core::observation::{Member, Observation};
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
+use quorate_core::safety::Refusal;
 use quorate_core::situation::Situation;
 use quorate_core::time::Timestamp;
 use tokio::sync::watch;
@@ -27,6 +28,8 @@ pub struct Cycle {
     pub policy: Arc<Policy>,
     /// What was decided.
     pub plan: Plan,
+    /// Why the gate refused the step, if it did.
+    pub refusal: Option<Refusal>,
     /// Since when the decision has been the same.
     pub since: Timestamp,
     /// When it was decided.

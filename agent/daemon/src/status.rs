@@ -12,7 +12,6 @@ use quorate_core::planner;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
-use quorate_core::safety;
 use quorate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -147,9 +146,8 @@ impl Status {
     /// The status to show at `now`, as the last cycle left things.
     #[must_use]
     pub fn of(cycle: &Cycle, now: Timestamp) -> Self {
-        let Cycle { seen, memory, policy, plan, .. } = cycle;
+        let Cycle { seen, memory, policy, plan, refusal, .. } = cycle;
         let step = plan.step.as_ref();
-        let refusal = step.and_then(|s| safety::check(s, seen, memory, policy, cycle.at).err());
         let members = members(seen);
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -163,7 +161,7 @@ impl Status {
             until_ms: plan.report.until.map(|until| millis(until.since(now))),
             needs_operator: plan.report.needs_operator,
             step: step.map(|s| s.kind().to_owned()),
-            refused: refusal.map(|r| r.to_string()),
+            refused: refusal.as_ref().map(ToString::to_string),
             paused: paused(memory),
             leader: members.iter().find(|m| m.leads).map(|m| m.instance.clone()),
             voters: seen.etcd.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.name.clone())).collect(),

@@ -49,6 +49,7 @@ pub(crate) fn nothing(role: Role) -> Cycle {
         memory,
         policy: Arc::new(Policy::default()),
         plan: Plan { step: None, report, look_again: Duration::from_secs(2) },
+        refusal: None,
         since: NOW,
         at: NOW,
     }

@@ -15,10 +15,12 @@ use crate::reading::Reading;
 use crate::time::Timestamp;
 
 use super::require;
+use super::watch::GateMemory;
 
 pub(super) struct Facts<'a> {
     pub(super) seen: &'a Observation,
     pub(super) memory: &'a Memory,
+    pub(super) gate: &'a GateMemory,
     pub(super) policy: &'a Policy,
     pub(super) now: Timestamp,
 }
@@ -178,7 +180,7 @@ impl<'a> Facts<'a> {
     pub(super) fn has_led_for_long(&self) -> bool {
         let leader = self.seen.etcd.membership.fresh().and_then(|m| m.leader);
         let mine = self.data().and_then(|d| d.member).filter(|_| self.votes());
-        let led = self.memory.quorum.led.filter(|(led, _)| Some(*led) == leader && leader == mine);
+        let led = self.gate.led().filter(|(led, _)| Some(*led) == leader && leader == mine);
         led.is_some_and(|(_, since)| self.now.since(since) > self.policy.stale_after)
     }
 
@@ -191,7 +193,7 @@ impl<'a> Facts<'a> {
             Transition::Terminating => LifecycleState::TerminatingWait,
         };
         let is_before = |earlier: Option<&Timestamp>| earlier.is_none_or(|earlier| *at > *earlier);
-        let alone = self.memory.quorum.led.is_some_and(|(_, since)| *at > since + self.policy.stale_after);
+        let alone = self.gate.led().is_some_and(|(_, since)| *at > since + self.policy.stale_after);
         *state == waits && alone && is_before(self.memory.instances.heard.get(id)) && is_before(self.memory.hooks.tried_for.get(id))
     }
 

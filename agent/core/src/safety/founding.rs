@@ -12,7 +12,7 @@ use crate::snapshot::{Stored, Trigger};
 
 use super::facts::Facts;
 use super::giving_up::{gives_up_data, has_waited, is_lost, orders_snapshot, orders_survivor, own_list_is_lost, own_status};
-use super::{Verdict, local, require, snapshots, version};
+use super::{Verdict, local, notices, require, snapshots, version};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
@@ -119,7 +119,7 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
 
 /// Who leaves, is warm, or has not proved that it may keep its own launch open founds nothing new.
 fn stands(f: &Facts<'_>) -> Verdict {
-    require(f.memory.leaving.is_none(), "it is leaving")?;
+    require(!notices::is_told_to_leave(f), "it is leaving")?;
     require(!matches!(f.seen.target.last(), Some(Some(LifecycleState::Warmed(_)))), "it is in the warm pool")?;
     let waits = matches!(f.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait | LifecycleState::Warmed(Warmed::Waiting)));
     let hooks = f.seen.cloud.hooks.last().ok_or("the lifecycle hooks are not known")?;
@@ -300,7 +300,7 @@ fn retired(f: &Facts<'_>, record: &Record, before: &Record, (key, revision): (&S
     let names = |saved: &Saved| saved.key == *key && saved.revision == revision;
     let taken = f.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
     require(taken.is_some_and(names), "it names no final snapshot of this agent")?;
-    require(f.memory.snapshots.covering_all.as_ref().is_some_and(names), "somebody could write after the snapshot was taken")
+    require(f.gate.covering_all().is_some_and(names), "somebody could write after the snapshot was taken")
 }
 
 /// The only voter's volume is on this instance now: nothing changes but where its member is listed.

@@ -64,7 +64,7 @@ fn chosen_by_policy(f: &Facts<'_>, record: &Record) -> bool {
 
 /// Quorum has been lost for the grace.
 pub(super) fn has_waited(f: &Facts<'_>) -> bool {
-    f.memory.quorum.lost_since.is_some_and(|since| f.now.since(since) >= f.policy.quorum_loss_grace)
+    f.gate.lost_since().is_some_and(|since| f.now.since(since) >= f.policy.quorum_loss_grace)
 }
 
 /// This node's own member, as it answers now.

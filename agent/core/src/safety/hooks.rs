@@ -99,7 +99,7 @@ pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
 
 /// The same, with so much to do yet.
 pub(super) fn little_time_is_left_for(f: &Facts<'_>, margin: Duration) -> bool {
-    let since = f.memory.leaving_since().unwrap_or(f.now);
+    let since = f.gate.told_since().unwrap_or(f.now);
     let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
     let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
     let end = |h: &Hook| {

@@ -85,7 +85,7 @@ fn join_server(f: &Facts<'_>, generation: Generation) -> Verdict {
     require(record.state == State::Established && record.generation == generation, "the charter does not permit this generation to run")?;
     require(f.disk_is_empty(), "its disk holds data")?;
     require(!record.lists(f.me()), "the charter still lists the member that it was")?;
-    require(f.memory.leaving.is_none(), "it is leaving")?;
+    require(!notices::is_told_to_leave(f), "it is leaving")?;
     let admits = |id: &InstanceId| record.lists(id) && f.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(f.me()));
     require(f.seen.peers.keys().any(admits), "no voter admits it")
 }
@@ -199,7 +199,7 @@ pub(super) fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Verd
 pub(super) fn moved_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
     require(f.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has said that the volume is the newest copy")?;
-    require(f.memory.leaving.is_none() && f.seen.me.role == Role::Etcd, "it is leaving, or a distribution keeps its etcd")?;
+    require(!notices::is_told_to_leave(f) && f.seen.me.role == Role::Etcd, "it is leaving, or a distribution keeps its etcd")?;
     let moved = f.seen.local.moved.as_ref().filter(|m| m.data.member == Some(member)).ok_or("no such volume is here")?;
     require(record.state == State::Established, "nothing is established")?;
     let same =

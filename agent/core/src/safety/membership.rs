@@ -17,7 +17,7 @@ pub(super) fn add(f: &Facts<'_>, url: MemberUrl) -> Verdict {
     let membership = f.membership()?;
     f.is_the_charters(membership)?;
     require(url == peer_url(f.seen.me.address), "it adds another than itself")?;
-    require(f.memory.leaving.is_none(), "it is leaving")?;
+    require(!notices::is_told_to_leave(f), "it is leaving")?;
     require(f.disk_is_empty(), "its disk holds data")?;
     version::joins(f)?;
     require(membership.members.iter().all(|m| !m.learner && !f.is_mine(m)), "another change is in flight, or it is listed already")?;
@@ -54,7 +54,7 @@ pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
 /// Out of space, etcd grants no lease: who runs out of time removes itself without the lock, if nothing else is in flight and nobody goes before it.
 fn needs_no_lock(f: &Facts<'_>, member: MemberId) -> bool {
     let Ok(membership) = f.membership() else { return false };
-    let own = f.data().is_some_and(|d| d.member == Some(member)) && f.seen.me.role == Role::Etcd && f.memory.leaving.is_some();
+    let own = f.data().is_some_and(|d| d.member == Some(member)) && f.seen.me.role == Role::Etcd && notices::is_told_to_leave(f);
     let refused = f.seen.etcd.statuses.values().filter_map(|r| r.fresh()).any(|status| status.alarms.contains(&Alarm::NoSpace));
     let free = matches!(f.seen.etcd.lock.fresh(), Some(Lock::Free));
     let settled = membership.members.iter().all(|m| !m.learner && m.name.is_some());
@@ -71,8 +71,7 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     let instance = f.instance_behind(target);
     let departed = instance.as_ref().is_some_and(|i| *i != *f.me() && f.has_departed(i));
     if target.learner {
-        let stuck =
-            f.memory.quorum.learner.as_ref().is_some_and(|w| w.member == member && f.now.since(w.progress_at) >= f.policy.learner_patience);
+        let stuck = f.gate.standstill(member, f.now).is_some_and(|lasts| lasts >= f.policy.learner_patience);
         return require(f.is_mine(target) || departed || stuck, "the learner is another's, and neither departed nor stuck");
     }
     // A server without its data has no credentials for etcd, so that only others can remove what it was; its etcd must not answer either.

@@ -1,18 +1,12 @@
-//! The gate: re-checks every step against the invariants, from the observation and the memory, with its own derivations, so that one mistake does not
-//! pass twice. Its code uses nothing of the planner's but the vocabulary and the quorum arithmetic.
+//! The gate: re-checks every step against the invariants, with its own derivations, so that one mistake does not pass twice.
 //!
-//! It is not fully independent yet. Five things that it reads in the memory were put there by [`Memory::absorb`](crate::memory::Memory::absorb) with code
-//! that the planner uses too, and a mistake in that code passes both:
+//! It shares the vocabulary and the quorum arithmetic with the planner, and no other code. What has to be watched over time it watches for itself
+//! (`watch.rs`): whether anybody can still write, since when quorum is lost, whether a learner makes progress, who leads, and since when this node has
+//! been told to leave.
 //!
-//! | in the memory | derived by | what rests on it here |
-//! |---|---|---|
-//! | `final_snapshot` | `planner::nobody_is_served` | the record `retired`: nothing was written after that snapshot |
-//! | `quorum_lost` | `planner::loses_quorum_for_good` | how long quorum has been lost, before data is given up |
-//! | `learner` | `planner::watched_learner` | a stuck learner may be removed |
-//! | `leaving` | `Situation::departure` | this node is, or is not, on its way out |
-//! | `kept.record` | `Situation::charter` | which charter record is the highest that was read |
-//!
-//! The rest of the memory that it reads is what was observed (who was heard when, what EC2 said) or what this agent itself did.
+//! Of the memory it reads what was observed (who was heard when, what EC2 said), what this agent itself did, and what an operator ordered. One thing there
+//! is derived by code that the planner uses too: `kept.record`, the highest charter record that was read, which survives a restart
+//! (`Situation::charter`). What the store shows now is judged here, and the memory can only make that judgement stricter.
 
 mod facts;
 mod founding;
@@ -26,6 +20,7 @@ mod pause;
 mod snapshots;
 mod targets;
 mod version;
+mod watch;
 
 use crate::memory::Memory;
 use crate::observation::Observation;
@@ -34,6 +29,7 @@ use crate::policy::Policy;
 use crate::time::Timestamp;
 
 use facts::Facts;
+use watch::GateMemory;
 
 /// Why a step was not let through.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,13 +43,41 @@ pub struct Refusal {
 
 type Verdict = Result<(), &'static str>;
 
-/// Lets a step through, or says why not.
+/// The gate, with the little that it remembers for itself.
 ///
-/// # Errors
-/// The invariant that the step would break on what was observed.
-pub fn check(step: &Step, observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
-    let facts = Facts { seen: observation, memory, policy, now };
-    verdict(step, &facts).map_err(|why| Refusal { step: step.kind(), why })
+/// # Flow
+/// It [absorbs](Self::absorb) every observation, [checks](Self::check) the step that was planned, and is told when one is
+/// [let through](Self::let_through).
+///
+/// # Guarantees
+/// Pure. It only ever refuses: it never chooses another step.
+///
+/// # Assumptions
+/// It has absorbed the observation on which the step rests, and every one before since the agent started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    memory: GateMemory,
+}
+
+impl Gate {
+    /// Takes in what was observed.
+    pub fn absorb(&mut self, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) {
+        self.memory = GateMemory::after(&self.memory, &Facts { seen, memory, gate: &self.memory, policy, now });
+    }
+
+    /// Lets a step through, or says why not.
+    ///
+    /// # Errors
+    /// The invariant that the step would break on what was observed.
+    pub fn check(&self, step: &Step, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+        let facts = Facts { seen, memory, gate: &self.memory, policy, now };
+        verdict(step, &facts).map_err(|why| Refusal { step: step.kind(), why })
+    }
+
+    /// A step is about to be taken.
+    pub fn let_through(&mut self, step: &Step) {
+        self.memory.let_through(step);
+    }
 }
 
 fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {

@@ -39,7 +39,7 @@ pub(super) fn is_ready(f: &Facts<'_>) -> bool {
 
 /// Only what this agent cordoned, and not on the way out.
 fn uncordon(f: &Facts<'_>) -> Verdict {
-    require(f.seen.local.shutdown.is_none() && f.memory.leaving.is_none(), "the machine goes, or it is leaving")?;
+    require(f.seen.local.shutdown.is_none() && !notices::is_told_to_leave(f), "the machine goes, or it is leaving")?;
     require(node(f).is_some_and(|node| node.cordoned_by_us), "this agent did not cordon it")
 }
 
@@ -99,7 +99,7 @@ fn serves_at(f: &Facts<'_>, server: IpAddr) -> bool {
 /// A worker goes through a server that answers where EC2 says that it is, and gives its token to none whose authority is disputed, or not read yet.
 pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr, authority: Option<AuthorityHash>) -> Verdict {
     require(f.seen.me.role == Role::Worker, "its group is no group of workers")?;
-    require(f.memory.leaving.is_none(), "it is leaving")?;
+    require(!notices::is_told_to_leave(f), "it is leaving")?;
     let answers = f.seen.kubernetes.servers.iter().any(|one| one.healthy && one.server.address == server);
     require(answers, "that server does not answer")?;
     require(serves_at(f, server), "EC2 has not given that address for a server of this cluster")?;

@@ -1,25 +1,36 @@
 //! Who told this node to leave, and when its machine is taken: the gate's own reading of the notices.
 
 use crate::memory::Order;
-use crate::observation::{EventCode, EventState, LifecycleState, ShutdownKind};
+use crate::observation::{EventCode, EventState, LifecycleState, ShutdownKind, Warmed};
 use crate::policy::OnRebalance;
 use crate::time::Timestamp;
 
 use super::facts::Facts;
 
-/// Somebody who may say so has told this node to leave, and it is leaving. What IMDS once said counts until it says otherwise: its silence takes nothing back.
+/// Somebody who may say so has told this node to leave. What IMDS once said counts until it says otherwise: its silence takes nothing back.
 pub(super) fn is_told_to_leave(f: &Facts<'_>) -> bool {
     let ordered = f.memory.kept.order == Some(Order::Leave);
-    let recommended = f.policy.on_rebalance == OnRebalance::Leave && matches!(f.seen.notices.rebalance.last(), Some(Some(_)));
-    let told = its_group_sends_it_away(f) || ordered || recommended || machine_is_taken(f).is_some();
-    told && f.memory.leaving.is_some()
+    its_group_sends_it_away(f) || ordered || is_recommended(f) || machine_is_taken(f).is_some()
 }
 
-/// IMDS, its own state or its group's list says so.
+/// EC2 sees a risk, the policy heeds that, and the launch is over.
+fn is_recommended(f: &Facts<'_>) -> bool {
+    let launches = matches!(f.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait | LifecycleState::Warmed(Warmed::Waiting)));
+    let recommended = matches!(f.seen.notices.rebalance.last(), Some(Some(_)));
+    recommended && !launches && f.policy.on_rebalance == OnRebalance::Leave
+}
+
+/// IMDS says that it goes, for whatever reason; or its own state or its group's list says that it is terminated, or that its root volume is replaced.
 pub(super) fn its_group_sends_it_away(f: &Facts<'_>) -> bool {
-    let target = f.seen.target.last().copied().flatten();
+    let own = &f.seen.cloud.own_state;
     let listed = f.seen.cloud.listed.fresh().and_then(|l| l.get(f.me())).map(|i| i.state);
-    [target, f.seen.cloud.own_state.last().copied(), listed].into_iter().flatten().any(sends_away)
+    let target = f.seen.target.last().copied().flatten();
+    // The list may be ten minutes old, and the own state newer.
+    let listed_volume = listed.filter(|_| own.fresh().is_none()).is_some_and(replaces_its_volume);
+    target.is_some_and(sends_away)
+        || own.last().copied().is_some_and(|state| terminates(state) || replaces_its_volume(state))
+        || listed.is_some_and(terminates)
+        || listed_volume
 }
 
 /// The instance itself is taken: not by an operator's order, a recommendation or a detachment, which leave it running, nor if its group retains it.
@@ -33,10 +44,16 @@ pub(super) fn instance_goes(f: &Facts<'_>) -> bool {
 }
 
 fn sends_away(state: LifecycleState) -> bool {
-    use LifecycleState::{Detached, ReplacingRootVolume, ReplacingRootVolumeWait, Terminated, Warmed};
-    use LifecycleState::{Terminating, TerminatingProceed, TerminatingRetained, TerminatingWait};
-    let by_its_group = matches!(state, Terminating | TerminatingWait | TerminatingProceed | TerminatingRetained | Terminated);
-    by_its_group || matches!(state, Detached | Warmed(_) | ReplacingRootVolume | ReplacingRootVolumeWait)
+    terminates(state) || replaces_its_volume(state) || matches!(state, LifecycleState::Detached | LifecycleState::Warmed(_))
+}
+
+fn terminates(state: LifecycleState) -> bool {
+    use LifecycleState::{Terminated, Terminating, TerminatingProceed, TerminatingRetained, TerminatingWait};
+    matches!(state, Terminating | TerminatingWait | TerminatingProceed | TerminatingRetained | Terminated)
+}
+
+fn replaces_its_volume(state: LifecycleState) -> bool {
+    matches!(state, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait)
 }
 
 /// When EC2 or the operating system takes the machine, whatever any hook still allows.

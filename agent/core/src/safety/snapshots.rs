@@ -78,8 +78,7 @@ pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     require(f.membership().is_err(), "a quorum is alive")?;
     version::restores(f, key)?;
     let ordered = matches!(f.memory.kept.order, Some(Order::RecoverSnapshot { .. }));
-    let by_policy =
-        f.policy.recovery == Recovery::Any && (f.memory.quorum.lost_since.is_some() || f.highest()?.is_some_and(|r| f.founds(r)));
+    let by_policy = f.policy.recovery == Recovery::Any && (f.gate.lost_since().is_some() || f.highest()?.is_some_and(|r| f.founds(r)));
     require(f.disk_is_empty() || ordered || by_policy, "its disk holds data")?;
     let listing = f.seen.snapshots.stored.fresh().ok_or("the store's snapshots were not listed")?;
     require(listing.get(key).is_some(), "it is not in the list")

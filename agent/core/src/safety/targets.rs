@@ -7,6 +7,7 @@ use super::{Verdict, notices, require};
 
 pub(super) fn deregister(f: &Facts<'_>, group: &TargetGroupArn) -> Verdict {
     require(f.policy.target_groups.contains(group), "that target group is not configured")?;
-    let leave = f.memory.leaving.as_ref().filter(|_| notices::instance_goes(f)).ok_or("its instance does not go")?;
-    require(leave.deregistrations.get(group).is_none_or(|before| !before.accepted), "it was deregistered there already")
+    require(notices::is_told_to_leave(f) && notices::instance_goes(f), "its instance does not go")?;
+    let known = f.memory.leaving.as_ref().and_then(|leave| leave.deregistrations.get(group));
+    require(known.is_none_or(|before| !before.accepted), "it was deregistered there already")
 }

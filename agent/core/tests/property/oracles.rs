@@ -2,6 +2,7 @@
 
 mod facts;
 mod founding;
+mod past;
 mod snapshots;
 mod versions;
 
@@ -135,9 +136,7 @@ fn remove(f: &Facts<'_>, member: MemberId) -> Judgement {
     let own = f.is_own(member);
     let departed = f.owner_of(&entry).is_some_and(|id| id != f.w.seen.me.instance && f.is_departed(&id));
     if entry.learner {
-        let watch = f.w.memory.quorum.learner.as_ref();
-        let stuck = watch.is_some_and(|l| l.member == member && f.w.now.0.saturating_sub(l.progress_at.0) >= 300_000);
-        return must(own || departed || stuck, "the learner is another's, and alive");
+        return must(own || departed || f.is_stuck(member), "the learner is another's, and alive");
     }
     must(own || departed, "the voter is another's, and has not departed")?;
     must(

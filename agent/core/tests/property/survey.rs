@@ -5,7 +5,7 @@ use std::fmt;
 
 use quorate_core::charter::{Origin, State};
 use quorate_core::plan::{HookResult, Start, Step};
-use quorate_core::{planner, safety};
+use quorate_core::planner;
 
 use super::dice::Dice;
 use super::{oracles, steps, torn, walk};
@@ -86,7 +86,7 @@ pub(crate) fn take(worlds: u64) -> Survey {
             count(&mut survey.planned, kind(step));
         }
         for step in steps::thinkable(&w).into_iter().chain(planned) {
-            if safety::check(&step, &w.seen, &w.memory, &w.policy, w.now).is_err() {
+            if w.check(&step).is_err() {
                 continue;
             }
             count(&mut survey.passed, kind_in(&step, &w));

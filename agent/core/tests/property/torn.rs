@@ -4,6 +4,7 @@ mod cloud;
 mod etcd;
 mod moved;
 mod notices;
+mod past;
 mod records;
 mod snapshots;
 mod versions;
@@ -63,6 +64,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     moved::moved(&mut w, &plot, dice);
     etcd::out_of_space(&mut w, dice);
     versions::versions(&mut w, &plot, dice);
+    past::past(&mut w, &plot);
     w
 }
 

@@ -237,7 +237,9 @@ impl<'a, 'b> Walk<'a, 'b> {
         }
         let Some(step) = self.world().pending.clone() else { return Ok(()) };
         let world = self.world();
-        let moment = Moment { seen: world.observe(), memory: world.memory().clone(), policy: world.policy().clone(), now: world.now };
+        let (gate, past) = (world.engine.gate().clone(), world.past.clone());
+        let moment =
+            Moment { seen: world.observe(), memory: world.memory().clone(), gate, past, policy: world.policy().clone(), now: world.now };
         oracles::judge(&step, &moment).map_err(|why| format!("the oracles object: {why}"))
     }
 

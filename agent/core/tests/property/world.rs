@@ -2,22 +2,34 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Kept, Memory};
 use quorate_core::observation::{Cloud, EtcdView, Installed, KubernetesView, Local, LocalData, Me, Notices, Observation, SnapshotsView};
 use quorate_core::pausing::{Pause, Pausing};
+use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
+use quorate_core::safety::{Gate, Refusal};
 use quorate_core::time::Timestamp;
 
 /// The instances of these worlds; the first is the one that decides.
 pub(crate) const NAMES: &[&str] = &["i-a", "i-b", "i-c", "i-d", "i-e"];
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000);
 
+/// An agent looks at least once in this time.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) seen: Observation,
     pub(crate) memory: Memory,
+    /// The gate, which has looked at all that was seen.
+    pub(crate) gate: Gate,
+    /// Every look before this one, the oldest first.
+    pub(crate) past: Vec<(Rc<Observation>, Timestamp)>,
     pub(crate) policy: Policy,
     pub(crate) now: Timestamp,
 }
@@ -25,7 +37,33 @@ pub(crate) struct World {
 impl World {
     /// A world of which nothing is known.
     pub(crate) fn new() -> Self {
-        Self { seen: nothing(me()), memory: Memory::new(Kept::new(instance(0)), NOW), policy: Policy::default(), now: NOW }
+        Self {
+            seen: nothing(me()),
+            memory: Memory::new(Kept::new(instance(0)), NOW),
+            gate: Gate::default(),
+            past: Vec::new(),
+            policy: Policy::default(),
+            now: NOW,
+        }
+    }
+
+    /// What the gate says of a step.
+    pub(crate) fn check(&self, step: &Step) -> Result<(), Refusal> {
+        self.gate.check(step, &self.seen, &self.memory, &self.policy, self.now)
+    }
+
+    /// From `began` to `changed` the world was as `before`, and since then as it is. The gate has looked at it all along.
+    pub(crate) fn had_been(&mut self, before: Observation, began: Timestamp, changed: Timestamp) {
+        let (before, now) = (Rc::new(before), Rc::new(self.seen.clone()));
+        for (seen, from, to) in [(before, began, changed), (now, changed, self.now)] {
+            let mut at = from;
+            while at < to {
+                self.gate.absorb(&seen, &self.memory, &self.policy, at);
+                self.past.push((Rc::clone(&seen), at));
+                at = at + BETWEEN_LOOKS;
+            }
+        }
+        self.gate.absorb(&self.seen, &self.memory, &self.policy, self.now);
     }
 
     /// Where there is data, its label stays and its write-ahead log is gone, as after a start that died at once.
@@ -56,7 +94,10 @@ impl World {
 
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#?}\n{:#?}\n{:#?}\nnow {}", self.seen, self.memory, self.policy, self.now)
+        if let Some((first, at)) = self.past.first() {
+            writeln!(f, "from {at} on:\n{first:#?}")?;
+        }
+        write!(f, "{:#?}\n{:#?}\n{:#?}\n{:#?}\nnow {}", self.seen, self.memory, self.gate, self.policy, self.now)
     }
 }
 

@@ -9,6 +9,7 @@ mod peers;
 mod snapshots;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(crate) struct World {
     pub(crate) me: Me,
     pub(crate) now: Timestamp,
     pub(crate) engine: Engine,
+    /// Every look since the agent started.
+    pub(crate) past: Vec<(Rc<Observation>, Timestamp)>,
     pub(crate) store: Store,
     pub(crate) cloud: CloudWorld,
     pub(crate) notices: NoticesWorld,
@@ -77,6 +80,7 @@ impl World {
             launched: Timestamp(launched * 1000),
         };
         Self {
+            past: Vec::new(),
             engine: Engine::new(Arc::new(Policy::default()), Kept::new(instance), START),
             me,
             now: START,
@@ -141,6 +145,7 @@ impl World {
     /// A new process of the agent, with what its disk remembers.
     fn restart(&mut self) {
         self.engine = Engine::new(Arc::clone(self.engine.policy()), self.engine.kept().clone(), self.now);
+        self.past.clear();
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Kept)) {
@@ -196,6 +201,7 @@ impl World {
         self.now = self.now + MOMENT;
         let seen = self.observe();
         let ready = self.engine.look(&seen, self.now);
+        self.past.push((Rc::new(seen.clone()), self.now));
         ready.persist.iter().for_each(|kept| self.engine.persisted(kept.clone()));
         (seen, ready)
     }

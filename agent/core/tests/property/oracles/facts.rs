@@ -7,7 +7,7 @@ use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::memory::Order;
 use quorate_core::observation::{
     Alarm, DataClaim, DataIdentity, Ec2Answer, Ec2State, EventState, HookRef, LifecycleState, LocalData, Lock, Member, Process,
-    ShutdownKind, Transition,
+    ShutdownKind, Transition, Warmed,
 };
 use quorate_core::pausing::{Pause, Wish};
 use quorate_core::plan::peer_url;
@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
-        self.w.memory.leaving.is_some()
+        self.is_told_to_leave()
     }
 
     pub(crate) fn wants_pause(&self, pause: &Pause) -> bool {
@@ -165,10 +165,20 @@ impl<'a> Facts<'a> {
             use LifecycleState::{InService, Other, Pending, PendingProceed, PendingWait, RootVolumeReplaced, Standby};
             matches!(state, InService | Other | Pending | PendingProceed | PendingWait | RootVolumeReplaced | Standby)
         };
-        let listed = seen.cloud.listed.fresh().and_then(|l| l.get(&seen.me.instance)).is_some_and(|i| !stays(&i.state));
+        // That it is warm or detached only IMDS says in time.
+        let goes = |state: &LifecycleState| !stays(state) && !matches!(state, LifecycleState::Warmed(_) | LifecycleState::Detached);
+        let is_volume = |s: &LifecycleState| {
+            matches!(s, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait)
+                && seen.cloud.own_state.fresh().is_some()
+        };
+        let on_the_list = seen.cloud.listed.fresh().and_then(|l| l.get(&seen.me.instance)).map(|i| i.state);
+        let listed = on_the_list.is_some_and(|state| goes(&state) && !is_volume(&state));
         let target = seen.target.last().is_some_and(|t| t.as_ref().is_some_and(|t| !stays(t)));
-        let own = seen.cloud.own_state.last().is_some_and(|s| !stays(s));
-        let recommended = self.w.policy.on_rebalance == OnRebalance::Leave && seen.notices.rebalance.last().is_some_and(Option::is_some);
+        let own = seen.cloud.own_state.last().is_some_and(goes);
+        let heeds = self.w.policy.on_rebalance == OnRebalance::Leave && seen.notices.rebalance.last().is_some_and(Option::is_some);
+        let launch = seen.cloud.own_state.last();
+        let recommended =
+            heeds && !launch.is_some_and(|s| matches!(s, LifecycleState::PendingWait | LifecycleState::Warmed(Warmed::Waiting)));
         listed || target || own || recommended || memory.kept.order == Some(Order::Leave) || self.taken_at().is_some()
     }
 
@@ -268,7 +278,7 @@ impl<'a> Facts<'a> {
     }
 
     fn ends_within(&self, margin: Duration) -> bool {
-        let Some(since) = self.w.memory.leaving_since() else { return false };
+        let Some(since) = self.told_since() else { return false };
         let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
         let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
         let ends = own.map(|h| {
@@ -321,11 +331,10 @@ impl<'a> Facts<'a> {
         else {
             return false;
         };
-        let Some((leader, since)) = self.w.memory.quorum.led else { return false };
-        let is_mine = self.w.seen.etcd.membership.fresh().is_some_and(|m| m.leader == Some(leader)) && self.own_member() == Some(leader);
+        let Some(since) = self.led_since() else { return false };
         let others =
             [Some(&(since + Duration::from_secs(6))), self.w.memory.instances.heard.get(id), self.w.memory.hooks.tried_for.get(id)];
-        is_mine && others.into_iter().flatten().all(|other| other < at)
+        others.into_iter().flatten().all(|other| other < at)
     }
 
     pub(crate) fn has_completed(&self, hook: &HookRef) -> bool {

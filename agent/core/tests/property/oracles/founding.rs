@@ -54,7 +54,7 @@ fn retired(f: &Facts<'_>, record: &Record, key: &SnapshotKey, revision: u64) -> 
     must(f.nobody_else_votes(), "others vote")?;
     let names = |s: &Saved| s.key == *key && s.revision == revision;
     let taken = f.w.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
-    must(taken.is_some_and(names) && f.w.memory.snapshots.covering_all.as_ref().is_some_and(names), "it names what may lack a write")
+    must(taken.is_some_and(names) && f.covers_all(names), "it names what may lack a write")
 }
 
 /// The record's one voter that has not ended is this node, and its data lies here.
@@ -214,7 +214,7 @@ fn survives_by_any(f: &Facts<'_>, before: &Record, mine: Option<u64>) -> Judgeme
 
 /// Quorum has been lost for ten minutes.
 pub(super) fn waited(f: &Facts<'_>) -> bool {
-    f.w.memory.quorum.lost_since.is_some_and(|since| f.w.now.0 - since.0 >= 600_000)
+    f.lost_since().is_some_and(|since| f.w.now.0 - since.0 >= 600_000)
 }
 
 /// The founder's own word, to be believed, that it has neither its old data nor its new.

@@ -1,0 +1,131 @@
+//! What the gate remembers for itself, so that a mistake in what the planner derives does not pass both: whether anybody can still write, since when
+//! quorum is lost, whether a learner makes progress, who leads, and since when this node has been told to leave.
+//!
+//! Only [`Gate`](super::Gate) writes it, from what is observed.
+
+use std::time::Duration;
+
+use crate::ids::MemberId;
+use crate::observation::{Member, Process, Saved, Taken};
+use crate::plan::Step;
+use crate::snapshot::Trigger;
+use crate::time::Timestamp;
+
+use super::facts::Facts;
+use super::{giving_up, notices};
+
+/// A learner, as the gate watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Learner {
+    member: MemberId,
+    applied: u64,
+    progress_at: Timestamp,
+}
+
+/// What the gate remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct GateMemory {
+    absorbed: Option<Timestamp>,
+    covering_all: Option<Saved>,
+    lost_since: Option<Timestamp>,
+    learner: Option<Learner>,
+    led: Option<(MemberId, Timestamp)>,
+    told_since: Option<Timestamp>,
+}
+
+impl GateMemory {
+    /// The snapshot that was begun after the last client was stopped, while none has been served since.
+    pub(super) fn covering_all(&self) -> Option<&Saved> {
+        self.covering_all.as_ref()
+    }
+
+    /// Since when quorum has been lost for good, by this node's own member.
+    pub(super) fn lost_since(&self) -> Option<Timestamp> {
+        self.lost_since
+    }
+
+    /// Who leads by a quorum's word, and since when it has been that one at every look.
+    pub(super) fn led(&self) -> Option<(MemberId, Timestamp)> {
+        self.led
+    }
+
+    /// Since when this node has been told to leave.
+    pub(super) fn told_since(&self) -> Option<Timestamp> {
+        self.told_since
+    }
+
+    /// How long this learner has made no progress; none if it is not the one under watch.
+    pub(super) fn standstill(&self, member: MemberId, now: Timestamp) -> Option<Duration> {
+        self.learner.filter(|learner| learner.member == member).map(|learner| now.since(learner.progress_at))
+    }
+
+    /// What comes after `before` was remembered and `f` is seen.
+    pub(super) fn after(before: &Self, f: &Facts<'_>) -> Self {
+        let blind = before.absorbed.and_then(|at| f.now.since(at).checked_sub(f.policy.stale_after * 2));
+        let later = |since: Timestamp| since + blind.unwrap_or_default();
+        let keep = |holds: bool, since: Option<Timestamp>| holds.then(|| since.unwrap_or(f.now));
+        Self {
+            absorbed: Some(f.now),
+            covering_all: covering_all(before, f),
+            // What passed while this node was not looking does not count.
+            lost_since: keep(is_lost(f), before.lost_since.map(later)),
+            learner: learner(before.learner.map(|l| Learner { progress_at: later(l.progress_at), ..l }), f),
+            // The lead may have been another's meanwhile.
+            led: led(before.led.filter(|_| blind.is_none()), f),
+            told_since: keep(notices::is_told_to_leave(f), before.told_since),
+        }
+    }
+
+    /// A step is let through. Whatever comes of it, who is served again may write what the snapshot lacks.
+    pub(super) fn let_through(&mut self, step: &Step) {
+        if matches!(step, Step::StartMember(_)) {
+            self.covering_all = None;
+        }
+    }
+}
+
+/// While etcd runs it is seen whether the snapshot covers all; once it is stopped, nothing is written any more.
+fn covering_all(before: &GateMemory, f: &Facts<'_>) -> Option<Saved> {
+    let Some(Process::Running { since, loopback_only }) = f.seen.local.process.fresh() else { return before.covering_all.clone() };
+    let is_later = |taken: &&Taken| taken.trigger == Trigger::Final && taken.since >= *since;
+    let taken = f.seen.snapshots.taken.as_ref().filter(is_later)?;
+    let writes = !loopback_only && (f.membership().is_ok() || !others_vote(f));
+    taken.result.as_ref().ok().filter(|_| !writes).cloned()
+}
+
+/// This node's own member alone is no quorum, by its own list, else by the charter.
+fn others_vote(f: &Facts<'_>) -> bool {
+    let another = |m: &Member| !m.learner && !f.is_mine(m);
+    match f.seen.etcd.local_list.fresh() {
+        Some(list) => list.iter().any(another),
+        None => f.memory.kept.record.as_ref().is_some_and(|r| r.voters.iter().any(|v| v.instance != *f.me())),
+    }
+}
+
+/// This node's member answers without a leader, no quorum does, and by its own list too few voters are left for one.
+fn is_lost(f: &Facts<'_>) -> bool {
+    let leaderless = giving_up::own_status(f).is_some_and(|status| status.leader.is_none());
+    leaderless && f.membership().is_err() && f.seen.etcd.local_list.fresh().is_some() && giving_up::own_list_is_lost(f)
+}
+
+/// It makes progress while it applies more than before; and while it is level with the leader and its agent is there to have it promoted.
+fn learner(before: Option<Learner>, f: &Facts<'_>) -> Option<Learner> {
+    let membership = f.membership().ok()?;
+    let listed = membership.learner()?;
+    let watch = before.filter(|before| before.member == listed.id);
+    let mut watch = watch.unwrap_or(Learner { member: listed.id, applied: 0, progress_at: f.now });
+    let applied_by = |id: MemberId| f.seen.etcd.statuses.get(&id).and_then(|status| status.fresh());
+    let Some(status) = applied_by(listed.id) else { return Some(watch) };
+    let leader = membership.leader.and_then(applied_by);
+    let level = leader.is_some_and(|leader| leader.index <= status.applied + f.policy.caught_up_lag);
+    let agent_answers = f.instance_behind(listed).is_some_and(|instance| f.peer(&instance).is_some());
+    if status.applied > watch.applied || (level && agent_answers) {
+        watch = Learner { applied: status.applied.max(watch.applied), progress_at: f.now, ..watch };
+    }
+    Some(watch)
+}
+
+fn led(before: Option<(MemberId, Timestamp)>, f: &Facts<'_>) -> Option<(MemberId, Timestamp)> {
+    let leader = f.membership().ok()?.leader?;
+    Some(before.filter(|(known, _)| *known == leader).unwrap_or((leader, f.now)))
+}

@@ -1,0 +1,177 @@
+//! What the gate watches for itself. The memory is made to say what a mistake in the planner's derivation would have it say: the planner believes it, and
+//! the gate, which has looked too, does not.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#[allow(dead_code, reason = "the stories' own test uses the rest")]
+mod story;
+
+use std::time::Duration;
+
+use quorate_core::memory::{Ending, Memory};
+use quorate_core::observation::{LifecycleState, Observation, Saved};
+use quorate_core::plan::{HookResult, Step, StopReason};
+use quorate_core::planner;
+use quorate_core::reading::Reading;
+use story::Teller;
+use story::world::World;
+
+fn told(lines: &str) -> World {
+    let mut teller = Teller::new("gate-alone");
+    lines.lines().for_each(|line| teller.line(line));
+    teller.world.take().unwrap()
+}
+
+/// What the planner plans by this memory, and why the gate refuses it.
+fn judged(w: &World, seen: &Observation, memory: &Memory) -> (Step, Option<&'static str>) {
+    let step = planner::plan(seen, memory, w.policy(), w.now).step.expect("nothing is planned");
+    let why = w.engine.gate().check(&step, seen, memory, w.policy(), w.now).err().map(|refusal| refusal.why);
+    (step, why)
+}
+
+/// i-a is the last voter and goes. Its etcd runs for itself alone, and its final snapshot is there.
+const ENDS: &str = "me i-a
+hooks terminating 300s
+listed i-a Terminating:Wait
+desired 0
+own-state Terminating:Wait
+target Terminated
+store established generation 1 voters i-a:a1
+disk generation 1 member a1 cluster e1
+process running
+etcd members i-a:a1
+go 3
+etcd quorum
+go
+snapshots taken";
+
+#[test]
+fn nothing_is_retired_to_a_snapshot_after_which_somebody_could_write() {
+    let mut w = told(&format!("{ENDS}\ngo 1\netcd no-quorum"));
+    let seen = w.look();
+    let (step, why) = judged(&w, &seen, w.memory());
+    assert!(matches!(step, Step::CreateRecord(_)) && why.is_none(), "{step:?} {why:?}");
+
+    // The same, but etcd was last seen to serve its clients.
+    let mut w = told(&format!("{ENDS}\nprocess running\ndecide\nprocess stopped\netcd no-quorum"));
+    let seen = w.look();
+    let mut memory = w.memory().clone();
+    assert_eq!(memory.snapshots.covering_all, None);
+    memory.snapshots.covering_all = Some(Saved { key: "snapshots/new".into(), revision: 100 });
+    memory.ending = Ending::Saved;
+    let (step, why) = judged(&w, &seen, &memory);
+    assert!(matches!(step, Step::CreateRecord(_)), "{step:?}");
+    assert_eq!(why, Some("somebody could write after the snapshot was taken"));
+}
+
+#[test]
+fn a_start_that_was_let_through_ends_what_a_snapshot_covers() {
+    let mut w = told(&format!("{ENDS}\ngo 1\netcd no-quorum"));
+    let seen = w.look();
+    let mut gate = w.engine.gate().clone();
+    let (retired, _) = judged(&w, &seen, w.memory());
+    gate.let_through(&Step::StopMember(StopReason::LastVoterLeaves));
+    assert!(gate.check(&retired, &seen, w.memory(), w.policy(), w.now).is_ok());
+    gate.let_through(&Step::StartMember(quorate_core::plan::Start::Resume { loopback_only: false, server: None }));
+    let why = gate.check(&retired, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why);
+    assert_eq!(why, Some("somebody could write after the snapshot was taken"));
+}
+
+/// One of three survives, and policy `any` would have it go on after ten minutes.
+const SURVIVES: &str = "me i-a
+policy network-trusted
+policy any
+hooks none
+listed i-a, i-d
+own-state InService
+store established generation 1 voters i-a:a1, i-b:b2, i-c:c3
+disk generation 1 member a1 cluster e1
+process running
+etcd members i-a:a1, i-b:b2, i-c:c3
+etcd no-quorum
+status a1 revision 99700
+ec2 i-b terminated
+ec2 i-c terminated
+peer i-d waiting
+snapshots aged 5min
+decide";
+
+#[test]
+fn nobody_recovers_before_quorum_has_been_lost_for_the_grace() {
+    let mut w = told(&format!("{SURVIVES}\ntime +11min\nsnapshots aged 16min"));
+    let seen = w.look();
+    let (step, why) = judged(&w, &seen, w.memory());
+    assert!(matches!(step, Step::CreateRecord(_)) && why.is_none(), "{step:?} {why:?}");
+
+    let mut w = told(&format!("{SURVIVES}\ntime +9min\nsnapshots aged 16min"));
+    let seen = w.look();
+    let mut memory = w.memory().clone();
+    memory.quorum.lost_since = Some(w.now - Duration::from_secs(601));
+    let (step, why) = judged(&w, &seen, &memory);
+    assert!(matches!(step, Step::CreateRecord(_)), "{step:?}");
+    assert_eq!(why, Some("quorum has not been lost for the grace"));
+}
+
+/// i-a leads, and i-c's learner does not get on.
+const LEARNS: &str = "me i-a
+hooks none
+listed i-a, i-b, i-c
+own-state InService
+store established generation 1 voters i-a:a1, i-b:b2
+disk generation 1 member a1 cluster e1
+process running
+etcd members i-a:a1, i-b:b2, i-c:c3 learner
+peer i-b voter holds b2
+peer i-c learner holds c3 copy
+status c3 applied 100
+go 2
+time +4min";
+
+#[test]
+fn no_learner_is_removed_that_makes_progress() {
+    let stuck = Some("the learner is another's, and neither departed nor stuck");
+    let judged_after = |lines: &str| {
+        let mut w = told(&format!("{LEARNS}\n{lines}\nlock mine 20s"));
+        let seen = w.look();
+        let mut memory = w.memory().clone();
+        memory.quorum.learner.as_mut().unwrap().progress_at = w.now - Duration::from_secs(301);
+        let (step, why) = judged(&w, &seen, &memory);
+        assert!(matches!(step, Step::RemoveMember { .. }), "{step:?}");
+        why
+    };
+    assert_eq!(judged_after("time +65s"), None);
+    assert_eq!(judged_after("status c3 applied 200\ntime +65s"), stuck, "it has applied something");
+    // Nothing is written, so that it has nothing to apply: it is level with the leader, and waits until it may be promoted.
+    assert_eq!(judged_after("status c3 applied 10000\ntime +1s\ntime +5min"), stuck, "it is level with the leader");
+}
+
+/// i-c has left, and its machine stops. The agent of i-b, which led until a moment ago, may have completed its hook.
+const DEAD: &str = "me i-a
+hooks terminating 300s
+listed i-a, i-b, i-c Terminating:Wait
+own-state InService
+target InService
+store established generation 1 voters i-a:a1, i-b:b2
+disk generation 1 member a1 cluster e1
+process running
+etcd members i-a:a1, i-b:b2
+etcd leader b2
+peer i-b voter holds b2
+peer i-c leaving
+decide
+peer i-c silent
+ec2 i-c shutting-down
+time +61s
+etcd leader a1";
+
+#[test]
+fn who_has_led_for_a_moment_completes_nothing_for_the_dead() {
+    let mut w = told(DEAD);
+    let mut seen = w.look();
+    seen.cloud.places.insert("i-c".into(), Reading::Fresh(Some(LifecycleState::TerminatingWait), w.now));
+    let mut memory = w.memory().clone();
+    let (leader, _) = memory.quorum.led.unwrap();
+    memory.quorum.led = Some((leader, w.now - Duration::from_secs(60)));
+    let (step, why) = judged(&w, &seen, &memory);
+    assert!(matches!(&step, Step::CompleteHook { instance, result: HookResult::Continue, .. } if instance.as_str() == "i-c"), "{step:?}");
+    assert_eq!(why, Some("another agent, beside the leader before this one, may have completed it a moment ago"));
+}
