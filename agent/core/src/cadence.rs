@@ -116,7 +116,7 @@ fn places_to_look_at(s: &Situation<'_>) -> (Vec<InstanceId>, Option<Timestamp>) 
     })
 }
 
-/// Whether anything is awaited from AWS; asked by [`Memory::absorb`], which remembers since when.
+/// Whether anything is awaited from AWS; asked by [`crate::tracker::absorb`], which remembers since when.
 pub(crate) fn awaits_aws(s: &Situation<'_>) -> bool {
     let votes = s.my_member().is_some_and(|m| !m.learner);
     !votes || awaits_own_state(s) || !to_ask_by_id(s).is_empty() || dead_are_listed(s) || stranger_asks(s)

@@ -2,7 +2,7 @@
 //!
 //! Flow: [`engine::Engine::look`] takes in an [`observation::Observation`] and answers what to write down first and the one step that passed the gate; the
 //! caller executes it and tells [`engine::Engine::done`] what came of it. Inside, [`tracker::absorb`] takes in what was seen, [`planner::plan`]
-//! decides, and [`safety::check`] may refuse.
+//! decides, and [`safety::Gate::check`] may refuse.
 
 pub mod agent_key;
 pub mod alias;

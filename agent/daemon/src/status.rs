@@ -146,7 +146,7 @@ impl Status {
     /// The status to show at `now`, as the last cycle left things.
     #[must_use]
     pub fn of(cycle: &Cycle, now: Timestamp) -> Self {
-        let Cycle { seen, memory, policy, plan, refusal, .. } = cycle;
+        let Cycle { seen, memory, plan, refusal, .. } = cycle;
         let step = plan.step.as_ref();
         let members = members(seen);
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -1,34 +1,14 @@
 //! The decision: what is seen and remembered in, at most one step and its explanation out.
 //!
-//! An ordered table of rules; the first that applies wins. The lock is declared by a rule, and taken, renewed and given back here.
+//! Ordered tables of rules; the first that applies wins. A rule (`rules/`) knows no other rule: what several of them ask or do stands in one module for
+//! each subject (`subjects/`), and only the tables here, in `parts.rs` and in `leaving.rs` put rules together. The lock is declared by a rule, and taken, renewed and
+//! given back here.
 
-mod admission;
-mod any;
-mod bootstrap;
-mod charter;
 mod decision;
-mod hooks;
-mod join;
-mod learner;
-mod leave;
-mod moved_volume;
-mod no_quorum;
-mod no_word;
-mod node;
-mod objection;
-mod ordered;
-mod pause;
-mod prune;
-mod reboot;
-mod recover;
-mod restore;
-mod retire;
-mod serve;
-mod snapshots;
-mod strangers;
-mod targets;
-mod version;
-mod worker;
+mod leaving;
+mod parts;
+mod rules;
+mod subjects;
 
 use crate::memory::{BackoffKey, Memory};
 use crate::observation::{Lock, Observation};
@@ -39,17 +19,20 @@ use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
-pub(crate) use admission::{admission, seeks_admission};
-pub(crate) use bootstrap::{awaits_tagged, may_claim};
 use decision::Decision;
-pub(crate) use join::is_up_to_this_node;
-pub(crate) use learner::watched_learner;
-pub(crate) use prune::{others_may_have_acted_until, place_of_the_dead};
-pub(crate) use recover::{facts_of_recovery, loses_quorum_for_good};
-pub(crate) use restore::{of_lineage, why_not};
-pub(crate) use retire::nobody_is_served;
-pub(crate) use version::refusal;
-pub(crate) use worker::lacks_server;
+use rules::{admission, hooks, join, learner, moved_volume, node, pause, prune, reboot, serve, snapshots, targets, worker};
+use subjects::{charter, cover, disk, version};
+
+pub(crate) use rules::found::{awaits_tagged, may_claim};
+pub(crate) use rules::join::is_up_to_this_node;
+pub(crate) use subjects::admission::{admission as admission_now, seeks_admission};
+pub(crate) use subjects::dead::{others_may_have_acted_until, place_of_the_dead};
+pub(crate) use subjects::learner::watched_learner;
+pub(crate) use subjects::loss::{facts_of_recovery, loses_quorum_for_good};
+pub(crate) use subjects::restore::{of_lineage, why_not};
+pub(crate) use subjects::retire::nobody_is_served;
+pub(crate) use subjects::version::refusal;
+pub(crate) use subjects::worker::lacks_server;
 
 /// One rule: a name for reports and tests, and what it decides when it applies.
 struct Rule {
@@ -62,17 +45,17 @@ const RULES: &[Rule] = &[
     Rule { name: "paused", decide: pause::decide },
     Rule { name: "point-at-server", decide: node::point_at_another },
     Rule { name: "deregister-target", decide: targets::deregister },
-    Rule { name: "leave", decide: leave::decide },
+    Rule { name: "leave", decide: leaving::decide },
     Rule { name: "reboot", decide: reboot::decide },
     Rule { name: "warm", decide: serve::warm },
     Rule { name: "moved-volume", decide: moved_volume::adopt },
     Rule { name: "unproven-disk", decide: serve::unproven_disk },
     Rule { name: "broken-charter", decide: charter::broken },
     Rule { name: "vanished-record", decide: charter::rewrite_vanished },
-    Rule { name: "recover", decide: recover::decide },
-    Rule { name: "found", decide: bootstrap::decide },
+    Rule { name: "recover", decide: parts::recover },
+    Rule { name: "found", decide: parts::found },
     Rule { name: "not-permitted", decide: serve::not_permitted },
-    Rule { name: "superseded", decide: serve::superseded },
+    Rule { name: "superseded", decide: disk::superseded },
     Rule { name: "resume", decide: serve::resume },
     Rule { name: "broken-member", decide: serve::mend },
     Rule { name: "new-address", decide: moved_volume::update_peer_url },
@@ -83,7 +66,7 @@ const RULES: &[Rule] = &[
     Rule { name: "prune", decide: prune::departed_voter },
     Rule { name: "dead-hooks", decide: prune::hooks_of_the_dead },
     Rule { name: "stuck-learner", decide: learner::stuck_learner },
-    Rule { name: "charter-voters", decide: charter::reconcile },
+    Rule { name: "charter-voters", decide: rules::charter::reconcile },
     Rule { name: "promote", decide: learner::promote },
     Rule { name: "admit", decide: admission::admit },
     Rule { name: "dead-nodes", decide: node::nodes_of_the_dead },
@@ -110,22 +93,6 @@ const WORKER_RULES: &[Rule] = &[
     Rule { name: "serve", decide: worker::idle },
 ];
 
-/// What the agent beside the leader owes to the others, whatever becomes of itself.
-const LEADER_DUTIES: &[fn(&Situation<'_>) -> Option<Decision>] = &[
-    prune::departed_voter,
-    learner::stuck_learner,
-    charter::reconcile,
-    learner::promote,
-    prune::hooks_of_the_dead,
-    node::nodes_of_the_dead,
-    snapshots::due,
-];
-
-/// The first of the leader's duties that is a step now, not a wait.
-fn leader_duty(s: &Situation<'_>) -> Option<Decision> {
-    LEADER_DUTIES.iter().filter_map(|duty| duty(s)).find(|decision| decision.step.is_some())
-}
-
 /// Decides the next step.
 ///
 /// # Flow
@@ -141,7 +108,7 @@ pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Ti
     let situation = Situation::new(observation, memory, policy, now);
     let (name, decision) = decide(&situation);
     let decision = version::guard(&situation, decision);
-    with_lock(&situation, name, snapshots::before_change(&situation, decision))
+    with_lock(&situation, name, cover::before_change(&situation, decision))
 }
 
 fn decide(s: &Situation<'_>) -> (&'static str, Decision) {

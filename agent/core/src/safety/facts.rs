@@ -14,8 +14,8 @@ use crate::policy::Policy;
 use crate::reading::Reading;
 use crate::time::Timestamp;
 
-use super::require;
-use super::watch::GateMemory;
+use super::memory::GateMemory;
+use super::verdict::require;
 
 pub(super) struct Facts<'a> {
     pub(super) seen: &'a Observation,

@@ -11,8 +11,9 @@ use crate::quorum;
 use crate::snapshot::{Stored, Trigger};
 
 use super::facts::Facts;
-use super::giving_up::{gives_up_data, has_waited, is_lost, orders_snapshot, orders_survivor, own_list_is_lost, own_status};
-use super::{Verdict, local, notices, require, snapshots, version};
+use super::giving_up::{has_waited, is_lost, orders_survivor, own_list_is_lost, own_status};
+use super::verdict::{Verdict, require};
+use super::{consent, last_voter, moved, notices, snapshots, version};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), "it belongs to another account, region or cluster")?;
@@ -114,7 +115,7 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
         Origin::Snapshot { key } => version::restores(f, key)?,
     }
     origin(f, record, highest)?;
-    everyone_consents(f, record)
+    consent::everyone_consents(f, record)
 }
 
 /// Who leaves, is warm, or has not proved that it may keep its own launch open founds nothing new.
@@ -147,10 +148,10 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
             let tagged = f.seen.cloud.tagged.fresh().ok_or("who bears the cluster's tag is not known")?;
             require(tagged.contains(f.me()), "this instance is not among those that bear the cluster's tag")?;
             require(f.disk_is_empty(), "this disk holds data")?;
-            require(highest.is_none_or(|r| takeover(f, r)), "another founder is not gone")
+            require(highest.is_none_or(|r| consent::takeover(f, r)), "another founder is not gone")
         }
         Origin::Fresh => {
-            let repeats = highest.is_some_and(|r| r.origin == Origin::Fresh && takeover(f, r) && f.disk_is_empty());
+            let repeats = highest.is_some_and(|r| r.origin == Origin::Fresh && consent::takeover(f, r) && f.disk_is_empty());
             require(ordered || repeats, "only an operator's `recover --fresh` founds an empty cluster again")
         }
         Origin::Survivor { instance } => {
@@ -162,7 +163,7 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
             require(leaderless, "its own member does not say that it has no leader")?;
             let before = highest.ok_or("nothing was established")?;
             require(before.lists(f.me()), "only a listed voter's data goes on")?;
-            let void = before.state == State::Established || takeover(f, before) || founder_lost_its_data(f, before);
+            let void = before.state == State::Established || consent::takeover(f, before) || founder_lost_its_data(f, before);
             require(void, "another's claim stands")?;
             survivors(f, before)
         }
@@ -220,10 +221,6 @@ fn chosen_survivor(f: &Facts<'_>, before: &Record, although_voters_differ: bool)
     require(is_lost(f, &before.voters) && own_list_is_lost(f), "quorum is not lost for good")
 }
 
-pub(super) fn takeover(f: &Facts<'_>, record: &Record) -> bool {
-    record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
-}
-
 /// It says itself that it holds neither what it is listed with nor what it claimed. Who restores a snapshot holds nothing on the way.
 fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
     let Some(founder) = record.founder().filter(|_| matches!(record.origin, Origin::Survivor { .. })) else { return false };
@@ -237,66 +234,13 @@ fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
     lost && f.policy.network_trusted && f.signs_as_before(founder)
 }
 
-/// Silence is never consent: each is gone, or answers that it holds no data that counts and remembers no higher record.
-pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
-    for id in f.everybody_else() {
-        if f.has_ended(&id) {
-            continue;
-        }
-        let answer = f.peer(&id).ok_or("somebody is silent who is not known to be gone")?;
-        require(answer.quorum.is_none(), "somebody sees a quorum")?;
-        require(!f.has_another_key(&id) || an_order_covers(f, record), "somebody answers under another key than before")?;
-        let signed = f.policy.network_trusted && f.signs_as_before(&id);
-        require(signed || unsigned_will_do(f, record), "it rests on unsigned answers")?;
-        let remembers_more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
-        require(!remembers_more, "somebody remembers a higher record")?;
-        require(!data_forbids(f, record, &answer.data, &id), "somebody holds data that counts")?;
-    }
-    Ok(())
-}
-
-/// Without TLS an answer permits founding `empty` on an absent charter and nothing else, unless an operator decides.
-fn unsigned_will_do(f: &Facts<'_>, record: &Record) -> bool {
-    (record.origin == Origin::Empty && record.number == 1) || an_order_covers(f, record)
-}
-
-/// An operator has decided.
-fn an_order_covers(f: &Facts<'_>, record: &Record) -> bool {
-    let order = f.memory.kept.order.as_ref();
-    match &record.origin {
-        Origin::Empty => order == Some(&Order::Bootstrap),
-        Origin::Fresh => order == Some(&Order::RecoverFresh),
-        Origin::Survivor { .. } => orders_survivor(f).is_some(),
-        Origin::Snapshot { .. } => orders_snapshot(f, record),
-    }
-}
-
-fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceId) -> bool {
-    match (&record.origin, data) {
-        (Origin::Fresh, _) if f.memory.kept.order == Some(Order::RecoverFresh) => false,
-        (_, DataClaim::None) => false,
-        (_, DataClaim::Unknown) => true,
-        (_, DataClaim::Holds { voter: Some(false), .. }) => false,
-        (_, DataClaim::Holds { generation: Some(g), .. }) if record.ever_established.is_some_and(|e| *g < e) => false,
-        (Origin::Survivor { .. }, DataClaim::Holds { .. }) if !record.lists(id) => false,
-        (Origin::Survivor { .. }, DataClaim::Holds { applied, .. }) => {
-            let status = f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.last());
-            let ahead = |theirs: u64| status.is_some_and(|mine| (theirs, f.me()) > (mine.applied, id));
-            let further = |theirs: u64| status.is_some_and(|mine| theirs > mine.applied);
-            if orders_survivor(f).is_some() { applied.is_some_and(further) } else { applied.is_none_or(ahead) }
-        }
-        (Origin::Snapshot { .. }, DataClaim::Holds { .. }) => !gives_up_data(f, record),
-        (_, DataClaim::Holds { .. }) => true,
-    }
-}
-
 /// The last voter's end: its etcd is stopped, and all that it held is in the snapshot that the record names, taken when nobody could write any more.
 fn retired(f: &Facts<'_>, record: &Record, before: &Record, (key, revision): (&SnapshotKey, u64)) -> Verdict {
     let (number, previous, state) = (record.number, record.previous.clone(), record.state.clone());
     require(*record == Record { number, previous, state, ..before.clone() }, "it changes more than the state")?;
-    local::retires(f, before)?;
+    last_voter::retires(f, before)?;
     require(f.is_stopped(), "etcd is not known to be stopped")?;
-    local::last_voter_leaves(f)?;
+    last_voter::last_voter_leaves(f)?;
     let names = |saved: &Saved| saved.key == *key && saved.revision == revision;
     let taken = f.seen.snapshots.taken.as_ref().filter(|t| t.trigger == Trigger::Final).and_then(|t| t.result.as_ref().ok());
     require(taken.is_some_and(names), "it names no final snapshot of this agent")?;
@@ -309,7 +253,7 @@ fn moved(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
     let (number, previous, voters) = (record.number, record.previous.clone(), record.voters.clone());
     require(*record == Record { number, previous, voters, ..before.clone() }, "it changes more than the voters")?;
     require(voter.instance == *f.me(), "it lists the member on another instance")?;
-    local::moved_here(f, before, voter.member)
+    moved::moved_here(f, before, voter.member)
 }
 
 fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {

@@ -1,15 +1,14 @@
 //! Completing lifecycle hooks: after the work that they guard, never before.
 
-use std::time::Duration;
-
 use crate::charter::State;
 use crate::ids::InstanceId;
-use crate::observation::{Hook, HookRef, LifecycleState, PeerAnswer, Transition};
+use crate::observation::{HookRef, LifecycleState, PeerAnswer, Transition};
 use crate::plan::HookResult;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, local, node, notices, require};
+use super::verdict::{Verdict, require};
+use super::{last_voter, node, time_left};
 
 pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Verdict {
     let group = if instance == f.me() {
@@ -71,46 +70,11 @@ fn termination(f: &Facts<'_>) -> Verdict {
     let is_out = f.disk_is_empty() && !listed.unwrap_or(remembered);
     // What was stopped by an agent before this one, or ended by itself, is as good as stopped. What etcd said just before may still be fresh: it
     // stands in the way if it names others that are left, or this one no more.
-    let nobody_else = || local::last_voter_leaves(f).is_ok();
+    let nobody_else = || last_voter::last_voter_leaves(f).is_ok();
     let by_quorum = || f.membership().is_ok() && f.votes() && nobody_else();
     let last = f.is_stopped() && (by_quorum() || (f.membership().is_err() && (f.memory.ending.is_stopped() || nobody_else())));
-    let late = out_of_time(f);
+    let late = time_left::out_of_time(f);
     require(is_out || last || late, "its member is not out of the cluster yet")
-}
-
-/// So little is left of the hook's time, or of the machine's, that the policy decides.
-fn out_of_time(f: &Facts<'_>) -> bool {
-    if notices::machine_is_taken(f).is_some_and(|at| f.now + f.policy.leave_margin >= at) {
-        return true;
-    }
-    let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
-    let own = hooks.into_iter().filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
-    let mut ends = own.filter_map(|h| {
-        let beat = f.memory.hooks.heartbeats.get(&h.hook)?;
-        Some((beat.accepted.unwrap_or(beat.opened) + h.heartbeat_timeout).min(beat.opened + h.global_timeout))
-    });
-    ends.any(|end| f.now + f.policy.leave_margin >= end)
-}
-
-/// The same of a leaver whose hook was not seen open yet, or that has none: its time counts from the notice.
-pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
-    little_time_is_left_for(f, f.policy.leave_margin)
-}
-
-/// The same, with so much to do yet.
-pub(super) fn little_time_is_left_for(f: &Facts<'_>, margin: Duration) -> bool {
-    let since = f.gate.told_since().unwrap_or(f.now);
-    let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
-    let own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == f.seen.me.group);
-    let end = |h: &Hook| {
-        let beat = f.memory.hooks.heartbeats.get(&h.hook);
-        let opened = beat.map_or(since, |b| b.opened);
-        (beat.and_then(|b| b.accepted).unwrap_or(opened) + h.heartbeat_timeout).min(opened + h.global_timeout)
-    };
-    let (hooked, taken) = (own.map(end).min(), notices::machine_is_taken(f));
-    let unhooked = hooked.is_none() && (taken.is_none() || notices::its_group_sends_it_away(f));
-    let ends = [hooked, taken, unhooked.then_some(since + f.policy.unhooked_leave)];
-    ends.into_iter().flatten().any(|end| f.now + margin >= end)
 }
 
 fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, result: HookResult) -> Verdict {

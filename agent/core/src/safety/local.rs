@@ -1,18 +1,17 @@
 //! Steps on this machine: starting and stopping etcd, and touching its data.
 
-use crate::charter::{ListedVoter, Origin, Record, State};
+use crate::charter::{Origin, Record, State};
 use crate::ids::{Generation, InstanceId, MemberId};
-use crate::memory::Order;
-use crate::observation::{DataIdentity, Member, Membership, ShutdownKind};
+use crate::observation::{DataIdentity, Membership, ShutdownKind};
 use crate::plan::{Start, StopReason};
 use crate::quorum;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::founding::everyone_consents;
 use super::giving_up::gives_up_data;
 use super::membership::without_me;
-use super::{Verdict, hooks, node, notices, require, version};
+use super::verdict::{Verdict, require};
+use super::{consent, last_voter, moved, node, notices, version};
 
 pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     require(f.is_stopped(), "etcd is not known to be stopped")?;
@@ -27,8 +26,8 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
             resume(f, *loopback_only)
         }
         Start::Alone => {
-            last_voter_leaves(f)?;
-            retires(f, f.highest()?.ok_or("there is no charter")?)?;
+            last_voter::last_voter_leaves(f)?;
+            last_voter::retires(f, f.highest()?.ok_or("there is no charter")?)?;
             resume(f, true)
         }
     }
@@ -36,28 +35,8 @@ pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
 
 fn found(f: &Facts<'_>, generation: Generation, token: &str) -> Verdict {
     version::founds(f)?;
-    let record = begun_claim(f, generation, token)?;
+    let record = consent::begun_claim(f, generation, token)?;
     require(!matches!(record.origin, Origin::Snapshot { .. }), "its claim is to restore a snapshot, and not to begin empty")
-}
-
-/// The disk is empty, and this node's own claim of this generation stands, to which everybody has consented since it was made.
-pub(super) fn begun_claim<'a>(f: &Facts<'a>, generation: Generation, token: &str) -> Result<&'a Record, &'static str> {
-    let record = f.highest()?.ok_or("nothing was claimed")?;
-    require(
-        f.founds(record) && record.generation == generation && record.token() == token,
-        "the highest record is not this node's own claim",
-    )?;
-    require(f.disk_is_empty(), "the disk is not empty")?;
-    consented_since(f, record).map(|()| record)
-}
-
-/// The claim is of this run of the agent, and everybody has consented since it was made.
-fn consented_since(f: &Facts<'_>, record: &Record) -> Verdict {
-    let (number, claimed_at) = f.memory.claimed.ok_or("the claim is not of this run of the agent")?;
-    require(number == record.number, "the claim is not of this run of the agent")?;
-    let asked_since = |id| f.seen.peers.get(id).and_then(|p| p.at()).is_some_and(|at| at > claimed_at);
-    require(f.everybody_else().iter().all(|id| f.has_ended(id) || asked_since(id)), "not everybody was asked again after the claim")?;
-    everyone_consents(f, record)
 }
 
 fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
@@ -124,11 +103,11 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             let record = f.highest()?.ok_or("there is no charter")?;
             require(record.state == State::Established && record.voters.iter().all(|v| v.instance == *f.me()), "others vote already")
         }
-        StopReason::LastVoterLeaves => last_voter_leaves(f),
+        StopReason::LastVoterLeaves => last_voter::last_voter_leaves(f),
         StopReason::Retire => {
-            last_voter_leaves(f)?;
+            last_voter::last_voter_leaves(f)?;
             let record = f.highest()?.ok_or("there is no charter")?;
-            retires(f, record)?;
+            last_voter::retires(f, record)?;
             require(f.has_store() && f.policy.snapshots.enabled, "nothing could be saved")
         }
         StopReason::Reattach => Err("only a worker turns to another server"),
@@ -161,57 +140,12 @@ fn is_a_server_without_member(f: &Facts<'_>) -> bool {
     f.seen.me.role == Role::ControlPlane && unlisted && f.data().is_none_or(|d| d.cluster.is_none()) && f.seen.local.data.fresh().is_some()
 }
 
-/// Every other voter is gone, by a quorum's list, else by its own and the charter's; and nobody is there who could take over in time.
-pub(super) fn last_voter_leaves(f: &Facts<'_>) -> Verdict {
-    require(notices::is_told_to_leave(f) && f.seen.local.data.fresh().is_some(), "it is not leaving, or its disk is not known")?;
-    let is_over = |m: &Member| m.learner || f.is_mine(m) || f.instance_behind(m).is_some_and(|i| f.has_ended(&i) || f.denies(&i, m.id));
-    let Some(membership) = f.seen.etcd.membership.fresh() else {
-        let list = f.seen.etcd.local_list.fresh();
-        let record = f.memory.kept.record.as_ref();
-        require(list.is_some() || record.is_some(), "no list of voters is known")?;
-        let is_gone = |v: &ListedVoter| v.instance == *f.me() || f.has_ended(&v.instance) || f.denies(&v.instance, v.member);
-        require(list.into_iter().flatten().all(is_over), "by its own list other voters are left")?;
-        return require(record.into_iter().flat_map(|r| &r.voters).all(is_gone), "by the charter other voters are left");
-    };
-    require(membership.members.iter().all(is_over), "other voters are left")?;
-    let heir = membership.members.iter().any(|m| m.learner && !f.is_mine(m) && f.answers(m.id));
-    require(!heir || hooks::little_time_is_left(f), "a learner that lives could take over")
-}
-
-/// An established generation whose only voter this is, and whose data lies on this disk.
-pub(super) fn retires(f: &Facts<'_>, record: &Record) -> Verdict {
-    require(record.state == State::Established, "nothing is established")?;
-    let is_over = |v: &ListedVoter| v.instance == *f.me() || f.has_ended(&v.instance);
-    require(record.voters.iter().all(is_over) && record.lists(f.me()), "others vote, or this node does not")?;
-    let mine = f.data().is_some_and(|d| d.generation == Some(record.generation) && d.cluster.is_some() && d.cluster == record.etcd_cluster);
-    require(mine, "its data is not the record's")
-}
-
 /// The charter lists the member here already, so that nobody else claims to bring it back.
 pub(super) fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
-    moved_here(f, record, member)?;
+    moved::moved_here(f, record, member)?;
     require(f.seen.local.moved.as_ref().is_some_and(|m| m.owner == *owner), "no such volume is here")?;
     require(record.lists(f.me()), "the charter does not list it here yet")
-}
-
-/// An operator has said that what another instance wrote is the newest copy of the only voter's data; and whoever wrote it or was listed with it has ended.
-pub(super) fn moved_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Verdict {
-    require(f.is_stopped(), "etcd is not known to be stopped")?;
-    require(f.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has said that the volume is the newest copy")?;
-    require(!notices::is_told_to_leave(f) && f.seen.me.role == Role::Etcd, "it is leaving, or a distribution keeps its etcd")?;
-    let moved = f.seen.local.moved.as_ref().filter(|m| m.data.member == Some(member)).ok_or("no such volume is here")?;
-    require(record.state == State::Established, "nothing is established")?;
-    let same =
-        moved.data.generation == Some(record.generation) && moved.data.cluster.is_some() && moved.data.cluster == record.etcd_cluster;
-    require(same, "it is not the data of what is established")?;
-    version::resumes_moved(f, moved.data.version)?;
-    let [voter] = &record.voters[..] else { return Err("it was not the only voter's") };
-    require(voter.member == member, "it was not the only voter's")?;
-    let over = |id: &InstanceId| id == f.me() || f.has_ended(id);
-    require(over(&voter.instance) && f.has_ended(&moved.owner), "EC2 does not say that its instance has ended")?;
-    let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
-    require(f.membership().is_err() && !seen_by_others, "a quorum is alive")
 }
 
 pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {
@@ -257,7 +191,7 @@ fn snapshot_takes_its_place(f: &Facts<'_>, data: &DataIdentity) -> Verdict {
     require(data.generation.is_some_and(|g| g < record.generation), "its data is not older than the claim")?;
     require(gives_up_data(f, record), "neither an operator nor the policy gives its data up")?;
     require(f.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved on this disk")?;
-    consented_since(f, record)
+    consent::consented_since(f, record)
 }
 
 /// The data is of an older generation than the record's; or, should two ever have got one number, of another etcd cluster of that number. Data
@@ -278,7 +212,7 @@ fn survivor_claim<'a>(f: &Facts<'a>) -> Result<&'a Record, &'static str> {
     let record = f.highest()?.ok_or("there is no charter")?;
     let mine = f.founds(record) && record.origin == (Origin::Survivor { instance: f.me().clone() });
     require(mine && f.membership().is_err(), "no claim of this survivor stands, or a quorum is alive")?;
-    everyone_consents(f, record).map(|()| record)
+    consent::everyone_consents(f, record).map(|()| record)
 }
 
 pub(super) fn restore(f: &Facts<'_>, generation: Generation) -> Verdict {

@@ -8,7 +8,8 @@ use crate::quorum;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, hooks, notices, require, version};
+use super::verdict::{Verdict, require};
+use super::{notices, time_left, version};
 
 const NO_LOCK: &str = "the lock is not held for long enough";
 
@@ -60,7 +61,7 @@ fn needs_no_lock(f: &Facts<'_>, member: MemberId) -> bool {
     let settled = membership.members.iter().all(|m| !m.learner && m.name.is_some());
     let goes_first = |m: &Member| m.id != member && (membership.leader == Some(m.id) || m.id < member) && f.peer_leaves(membership, m.id);
     let is_next = membership.leader == Some(member) || !membership.voters().any(goes_first);
-    own && refused && free && settled && is_next && hooks::little_time_is_left_for(f, f.policy.leave_margin * 3)
+    own && refused && free && settled && is_next && time_left::little_time_is_left_for(f, f.policy.leave_margin * 3)
 }
 
 pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {

@@ -8,17 +8,23 @@
 //! is derived by code that the planner uses too: `kept.record`, the highest charter record that was read, which survives a restart
 //! (`Situation::charter`). What the store shows now is judged here, and the memory can only make that judgement stricter.
 
+mod consent;
 mod facts;
 mod founding;
 mod giving_up;
 mod hooks;
+mod last_voter;
 mod local;
 mod membership;
+mod memory;
+mod moved;
 mod node;
 mod notices;
 mod pause;
 mod snapshots;
 mod targets;
+mod time_left;
+mod verdict;
 mod version;
 mod watch;
 
@@ -29,7 +35,8 @@ use crate::policy::Policy;
 use crate::time::Timestamp;
 
 use facts::Facts;
-use watch::GateMemory;
+use memory::GateMemory;
+use verdict::{Verdict, require};
 
 /// Why a step was not let through.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +47,6 @@ pub struct Refusal {
     /// What it would break.
     pub why: &'static str,
 }
-
-type Verdict = Result<(), &'static str>;
 
 /// The gate, with the little that it remembers for itself.
 ///
@@ -62,7 +67,7 @@ pub struct Gate {
 impl Gate {
     /// Takes in what was observed.
     pub fn absorb(&mut self, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) {
-        self.memory = GateMemory::after(&self.memory, &Facts { seen, memory, gate: &self.memory, policy, now });
+        self.memory = watch::after(&self.memory, &Facts { seen, memory, gate: &self.memory, policy, now });
     }
 
     /// Lets a step through, or says why not.
@@ -110,8 +115,4 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::DrillSnapshot { key } => snapshots::drill(f, key),
         Step::PruneSnapshots { keys, abandoned } => snapshots::prune(f, keys, abandoned),
     }
-}
-
-fn require(holds: bool, why: &'static str) -> Verdict {
-    if holds { Ok(()) } else { Err(why) }
 }

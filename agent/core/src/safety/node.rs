@@ -9,7 +9,8 @@ use crate::plan::{HookResult, NodeStep};
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, hooks, membership, notices, require};
+use super::verdict::{Verdict, require};
+use super::{membership, notices, time_left};
 
 pub(super) fn step(f: &Facts<'_>, step: &NodeStep) -> Verdict {
     require(f.seen.me.role.has_node(), "this instance has no Kubernetes node")?;
@@ -126,7 +127,7 @@ pub(super) fn reattach(f: &Facts<'_>) -> Verdict {
 pub(super) fn stop_worker(f: &Facts<'_>) -> Verdict {
     require(notices::is_told_to_leave(f), "nobody told this node to go")?;
     let drained = matches!(f.seen.kubernetes.draining, Draining::Over { .. });
-    require(drained || hooks::little_time_is_left(f), "its node is not drained yet")
+    require(drained || time_left::little_time_is_left(f), "its node is not drained yet")
 }
 
 pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, transition: Transition, result: HookResult) -> Verdict {
@@ -135,6 +136,6 @@ pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, transition: Transition, re
     match (transition, result) {
         (Transition::Launching, HookResult::Continue) => require(ready, "its node is not ready"),
         (Transition::Launching, HookResult::Abandon) => require(!ready, "its node is ready"),
-        (Transition::Terminating, _) => require(f.is_stopped() || hooks::little_time_is_left(f), "its kubelet runs"),
+        (Transition::Terminating, _) => require(f.is_stopped() || time_left::little_time_is_left(f), "its kubelet runs"),
     }
 }

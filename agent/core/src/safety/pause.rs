@@ -4,7 +4,7 @@ use crate::pausing::Wish;
 use crate::plan::Step;
 
 use super::facts::Facts;
-use super::{Verdict, require};
+use super::verdict::{Verdict, require};
 
 pub(super) fn permits(f: &Facts<'_>, step: &Step) -> Verdict {
     let wish = f.memory.kept.pausing.wish.as_ref();

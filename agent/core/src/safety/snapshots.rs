@@ -8,10 +8,9 @@ use crate::policy::{OnTotalLoss, Recovery};
 use crate::snapshot::{SnapshotOrder, Stored, StrayKind, Trigger};
 
 use super::facts::Facts;
-use super::founding::takeover;
 use super::giving_up::{gives_up_data, orders_snapshot};
-use super::local::{begun_claim, last_voter_leaves};
-use super::{Verdict, require, version};
+use super::verdict::{Verdict, require};
+use super::{consent, last_voter, version};
 
 pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
     let record = f.highest()?.ok_or("there is no charter")?;
@@ -28,7 +27,7 @@ pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
 /// No quorum is left: the last voter saves what it has of its own, and only when it goes.
 fn take_what_is_left(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
     require(order.trigger == Trigger::Final && f.membership().is_err(), "a quorum could confirm it")?;
-    last_voter_leaves(f)?;
+    last_voter::last_voter_leaves(f)?;
     let own = f.data().is_some_and(|d| d.member == Some(order.via.member) && d.cluster == Some(order.etcd_cluster));
     require(own, "it is not of its own data")
 }
@@ -105,7 +104,9 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
     require(before.ever_established.is_some(), "nothing was established")?;
     let open = match &before.state {
         State::Established | State::Retired { .. } => true,
-        State::Founding { .. } => matches!(before.origin, Origin::Snapshot { .. } | Origin::Survivor { .. }) && takeover(f, before),
+        State::Founding { .. } => {
+            matches!(before.origin, Origin::Snapshot { .. } | Origin::Survivor { .. }) && consent::takeover(f, before)
+        }
     };
     require(open, "another's claim stands")?;
     let histories: Vec<_> = record.ancestors.iter().map(|a| (a.generation, a.etcd_cluster)).collect();
@@ -126,7 +127,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, ke
 pub(super) fn restore(f: &Facts<'_>, key: &SnapshotKey, generation: Generation, token: &str) -> Verdict {
     version::restores(f, key)?;
     require(f.is_stopped(), "etcd is not known to be stopped")?;
-    let record = begun_claim(f, generation, token)?;
+    let record = consent::begun_claim(f, generation, token)?;
     require(record.origin == Origin::Snapshot { key: key.clone() }, "its claim is not to restore that snapshot")?;
     require(f.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved on this disk")?;
     require(f.membership().is_err(), "a quorum is alive")

@@ -3,7 +3,8 @@
 use crate::ids::TargetGroupArn;
 
 use super::facts::Facts;
-use super::{Verdict, notices, require};
+use super::notices;
+use super::verdict::{Verdict, require};
 
 pub(super) fn deregister(f: &Facts<'_>, group: &TargetGroupArn) -> Verdict {
     require(f.policy.target_groups.contains(group), "that target group is not configured")?;

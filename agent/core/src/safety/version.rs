@@ -6,7 +6,7 @@ use crate::ids::SnapshotKey;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::{Verdict, require};
+use super::verdict::{Verdict, require};
 
 /// The step up from `lower`; none where `own` is below it, or of another major.
 fn steps_up(own: EtcdVersion, lower: EtcdVersion) -> Option<u32> {

@@ -1,86 +1,28 @@
-//! What the gate remembers for itself, so that a mistake in what the planner derives does not pass both: whether anybody can still write, since when
-//! quorum is lost, whether a learner makes progress, who leads, and since when this node has been told to leave.
-//!
-//! Only [`Gate`](super::Gate) writes it, from what is observed.
-
-use std::time::Duration;
+//! How the gate's memory follows the world.
 
 use crate::ids::MemberId;
 use crate::observation::{Member, Process, Saved, Taken};
-use crate::plan::Step;
 use crate::snapshot::Trigger;
 use crate::time::Timestamp;
 
 use super::facts::Facts;
+use super::memory::{GateMemory, Learner};
 use super::{giving_up, notices};
 
-/// A learner, as the gate watches it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Learner {
-    member: MemberId,
-    applied: u64,
-    progress_at: Timestamp,
-}
-
-/// What the gate remembers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct GateMemory {
-    absorbed: Option<Timestamp>,
-    covering_all: Option<Saved>,
-    lost_since: Option<Timestamp>,
-    learner: Option<Learner>,
-    led: Option<(MemberId, Timestamp)>,
-    told_since: Option<Timestamp>,
-}
-
-impl GateMemory {
-    /// The snapshot that was begun after the last client was stopped, while none has been served since.
-    pub(super) fn covering_all(&self) -> Option<&Saved> {
-        self.covering_all.as_ref()
-    }
-
-    /// Since when quorum has been lost for good, by this node's own member.
-    pub(super) fn lost_since(&self) -> Option<Timestamp> {
-        self.lost_since
-    }
-
-    /// Who leads by a quorum's word, and since when it has been that one at every look.
-    pub(super) fn led(&self) -> Option<(MemberId, Timestamp)> {
-        self.led
-    }
-
-    /// Since when this node has been told to leave.
-    pub(super) fn told_since(&self) -> Option<Timestamp> {
-        self.told_since
-    }
-
-    /// How long this learner has made no progress; none if it is not the one under watch.
-    pub(super) fn standstill(&self, member: MemberId, now: Timestamp) -> Option<Duration> {
-        self.learner.filter(|learner| learner.member == member).map(|learner| now.since(learner.progress_at))
-    }
-
-    /// What comes after `before` was remembered and `f` is seen.
-    pub(super) fn after(before: &Self, f: &Facts<'_>) -> Self {
-        let blind = before.absorbed.and_then(|at| f.now.since(at).checked_sub(f.policy.stale_after * 2));
-        let later = |since: Timestamp| since + blind.unwrap_or_default();
-        let keep = |holds: bool, since: Option<Timestamp>| holds.then(|| since.unwrap_or(f.now));
-        Self {
-            absorbed: Some(f.now),
-            covering_all: covering_all(before, f),
-            // What passed while this node was not looking does not count.
-            lost_since: keep(is_lost(f), before.lost_since.map(later)),
-            learner: learner(before.learner.map(|l| Learner { progress_at: later(l.progress_at), ..l }), f),
-            // The lead may have been another's meanwhile.
-            led: led(before.led.filter(|_| blind.is_none()), f),
-            told_since: keep(notices::is_told_to_leave(f), before.told_since),
-        }
-    }
-
-    /// A step is let through. Whatever comes of it, who is served again may write what the snapshot lacks.
-    pub(super) fn let_through(&mut self, step: &Step) {
-        if matches!(step, Step::StartMember(_)) {
-            self.covering_all = None;
-        }
+/// What comes after `before` was remembered and `f` is seen.
+pub(super) fn after(before: &GateMemory, f: &Facts<'_>) -> GateMemory {
+    let blind = before.absorbed.and_then(|at| f.now.since(at).checked_sub(f.policy.stale_after * 2));
+    let later = |since: Timestamp| since + blind.unwrap_or_default();
+    let keep = |holds: bool, since: Option<Timestamp>| holds.then(|| since.unwrap_or(f.now));
+    GateMemory {
+        absorbed: Some(f.now),
+        covering_all: covering_all(before, f),
+        // What passed while this node was not looking does not count.
+        lost_since: keep(is_lost(f), before.lost_since.map(later)),
+        learner: learner(before.learner.map(|l| Learner { progress_at: later(l.progress_at), ..l }), f),
+        // The lead may have been another's meanwhile.
+        led: led(before.led.filter(|_| blind.is_none()), f),
+        told_since: keep(notices::is_told_to_leave(f), before.told_since),
     }
 }
 

@@ -100,7 +100,7 @@ fn joining(s: &Situation<'_>) -> Duration {
 
 fn servers(s: &Situation<'_>) -> ServerWatch {
     let before = &s.memory.servers;
-    let admission = planner::admission(s);
+    let admission = planner::admission_now(s);
     let node = &s.seen.kubernetes.node;
     ServerWatch {
         seeks: planner::seeks_admission(s),

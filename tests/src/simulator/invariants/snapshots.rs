@@ -21,7 +21,7 @@ use crate::simulator::world::World;
 const BEHIND: Duration = Duration::from_secs(2);
 /// A taking at the end of an interval, however slow, and one more after a failure.
 const SLACK: Duration = Duration::from_secs(90);
-/// Margins that a leaver keeps back for the leave itself (`planner/leave.rs`).
+/// Margins that a leaver keeps back for the leave itself (`planner/subjects/departing.rs`).
 const MARGINS_TO_LEAVE: u32 = 3;
 
 impl World {

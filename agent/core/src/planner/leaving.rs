@@ -1,0 +1,88 @@
+//! Leaving, as tables: what a leaver does, in this order, and what it goes on with while it waits.
+
+use crate::report::Phase;
+use crate::situation::{Departure, Situation};
+
+use super::decision::Decision;
+use super::parts::{leader_duty, recover};
+use super::rules::{admission, found, leave, serve};
+use super::subjects::{charter, departing, disk, targets, version};
+
+/// One row of the table.
+struct Row {
+    decide: fn(&Situation<'_>, &Departure) -> Option<Decision>,
+    /// While it waits, nothing else is done.
+    waits_alone: bool,
+}
+
+/// The first that applies wins.
+const LEAVING: &[Row] = &[
+    Row { decide: leave::unknown_machine, waits_alone: true },
+    Row { decide: leave::go_on_retiring, waits_alone: true },
+    Row { decide: leave::delete_node, waits_alone: true },
+    Row { decide: leave::has_left, waits_alone: true },
+    Row { decide: go_on_founding, waits_alone: true },
+    Row { decide: leave::stop_joining, waits_alone: true },
+    Row { decide: leave::out_of_time, waits_alone: false },
+    Row { decide: leave::drain, waits_alone: false },
+    Row { decide: leave::leave_cluster, waits_alone: false },
+];
+
+/// What a leaver goes on with while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and running its
+/// own etcd.
+const KEEPING_ALIVE: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::rewrite_vanished, recover, disk::superseded, serve::resume];
+
+/// What only an operator can mend, and a leaver says too: that data may be lost,
+const LOST: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::broken, recover];
+
+/// and that its etcd does not come up, or finds no quorum.
+const AWAITING: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::rewrite_vanished, serve::resume, serve::idle];
+
+/// The rule `leave`.
+pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
+    let departure = s.departure()?;
+    let found = LEAVING.iter().find_map(|row| (row.decide)(s, &departure).map(|decision| (row.waits_alone, decision)));
+    let (waits_alone, decision) = found?;
+    if decision.step.is_some() || waits_alone {
+        return Some(decision);
+    }
+    let meanwhile = meanwhile(s, &departure).map(|d| Decision { phase: Phase::Leaving, ..d });
+    Some(meanwhile.unwrap_or_else(|| targets::meanwhile(s, &departure, mark_if_lost(s, decision))))
+}
+
+/// A leaver that leads is the only one who prunes and promotes: while it waits it does so, or its wait would never end.
+fn meanwhile(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    leader_duty(s).or_else(|| keep_alive(s, departure)).or_else(|| admission::admit(s))
+}
+
+/// A generation is ended only once it is established: until then nobody else may hold it or take it over.
+fn go_on_founding(s: &Situation<'_>, _: &Departure) -> Option<Decision> {
+    s.data()?;
+    let founding = found::found_what_i_claimed(s).or_else(|| found::open_to_clients(s))?;
+    let goes_on = founding.step.is_some() && !departing::rests(s);
+    goes_on.then(|| Decision { phase: Phase::Leaving, ..founding })
+}
+
+fn keep_alive(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    if departing::rests(s) || departing::ends_here(s, departure) {
+        return None;
+    }
+    // What cannot be started must not stand in the way of the rest.
+    let passes = |d: &Decision| d.step.as_ref().is_some_and(|step| version::lets_pass(s, step));
+    KEEPING_ALIVE.iter().filter_map(|rule| rule(s)).find(passes)
+}
+
+/// What only an operator can mend is said loudly by a leaver too.
+fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
+    let lost = LOST.iter().find_map(|rule| rule(s));
+    // A last voter that has stopped its etcd awaits no quorum any more.
+    let awaiting = AWAITING.iter().filter(|_| !departing::rests(s));
+    let awaiting = || awaiting.filter_map(|rule| rule(s)).map(|d| version::guard(s, d)).find(|d| d.needs_operator);
+    match lost.or_else(awaiting) {
+        Some(also) => {
+            let needs_operator = also.needs_operator || decision.needs_operator;
+            Decision { needs_operator, says: format!("{}; {}", decision.says, also.says).into(), ..decision }
+        }
+        None => decision,
+    }
+}

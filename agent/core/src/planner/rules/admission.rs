@@ -1,0 +1,14 @@
+//! Keeping the lock for the server that is let in.
+
+use crate::report::Phase;
+use crate::situation::Situation;
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::admission;
+
+/// Keeps the lock for the one who is admitted.
+pub(in crate::planner) fn admit(s: &Situation<'_>) -> Option<Decision> {
+    let Some(admission) = &s.memory.servers.admission else { return admission::prepare(s) };
+    let says = format!("admits {} to join; waits until its member has started", admission.instance);
+    Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry / 2).under_lock("admit a server"))
+}

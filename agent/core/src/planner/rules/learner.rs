@@ -1,0 +1,46 @@
+//! The learner is promoted or removed by the agent beside the leader.
+
+use crate::memory::BackoffKey;
+use crate::plan::Step;
+use crate::report::Phase;
+use crate::situation::Situation;
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::{admission, change, learner};
+
+/// Promotes the learner that is ready, and that a charter record names already.
+pub(in crate::planner) fn promote(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() {
+        return None;
+    }
+    let learner = s.membership()?.learner().filter(|l| !admission::awaits_start(s, l))?;
+    if let Err(why) = learner::readiness(s, learner) {
+        return Some(Decision::wait(Phase::Voter, format!("does not promote learner {learner} yet: {why}")).again_in(s.policy.retry / 2));
+    }
+    if !s.record().is_some_and(|r| r.voters.iter().any(|v| v.member == learner.id)) {
+        return Some(Decision::wait(Phase::Voter, format!("does not promote learner {learner} yet: the charter does not name it")));
+    }
+    if s.memory.waits(BackoffKey::Promote, s.now) {
+        return Some(Decision::wait(Phase::Voter, format!("etcd refused to promote {learner} a moment ago")).again_in(s.policy.retry));
+    }
+    let step = Step::Promote { via: s.via_any()?, member: learner.id };
+    Some(Decision::act(Phase::Voter, step, format!("promotes learner {learner}")).under_lock("promote a learner"))
+}
+
+/// Removes a learner that is gone or has made no progress for the patience: it blocks every other join.
+pub(in crate::planner) fn stuck_learner(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() {
+        return None;
+    }
+    let learner = s.membership()?.learner()?;
+    let instance = s.instance_of(learner);
+    let gone = instance.as_ref().is_some_and(|i| s.is_departed(i));
+    let watch = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id)?;
+    let stuck = s.now.since(watch.progress_at) >= s.policy.learner_patience;
+    let why = match (gone, stuck) {
+        (true, _) => "its instance has departed",
+        (false, true) => "it has made no progress",
+        (false, false) => return None,
+    };
+    Some(change::removal(s, Phase::Voter, learner, format!("removes learner {learner}: {why}")))
+}

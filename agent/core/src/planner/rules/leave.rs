@@ -1,0 +1,314 @@
+//! Leaving: wait until it is safe, hand over, be removed while still running, have it confirmed, stop, and only then complete the hook.
+
+use crate::memory::{BackoffKey, Order};
+use crate::observation::{Alarm, Lock, Member, Membership, Transition};
+use crate::plan::{HookResult, NodeStep, Step, StopReason, Via};
+use crate::policy::OnFailedLeave;
+use crate::quorum;
+use crate::report::Phase;
+use crate::role::Role;
+use crate::situation::{Departure, Situation};
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::{change, completion, departing, disk, hooks, learner, no_quorum, node, retire};
+
+/// Nothing is decided before its disk and process are known, but to complete the hook in time.
+pub(in crate::planner) fn unknown_machine(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let is_known = s.seen.local.data.fresh().is_some() && s.seen.local.process.fresh().is_some();
+    let waits = || departing::waits(departure, "its own disk and process are not known yet".into());
+    (!is_known).then(|| at_the_deadline(s, departure).unwrap_or_else(waits))
+}
+
+/// What was begun of the cluster's end goes on, also past the deadline once all is saved.
+pub(in crate::planner) fn go_on_retiring(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let retiring = retire::go_on(s, departure).filter(|_| !departing::is_overdue(s, departure))?;
+    let late = at_the_deadline(s, departure).filter(|_| s.memory.snapshots.covering_all.is_none());
+    Some(late.unwrap_or(retiring))
+}
+
+/// The Node goes once nothing else is left.
+pub(in crate::planner) fn delete_node(s: &Situation<'_>, _: &Departure) -> Option<Decision> {
+    if holds_nothing(s) { node::delete_own(s) } else { None }
+}
+
+/// The deadline is near.
+pub(in crate::planner) fn out_of_time(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    if holds_nothing(s) { None } else { at_the_deadline(s, departure) }
+}
+
+/// The node is drained before its member leaves.
+pub(in crate::planner) fn drain(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    if holds_nothing(s) { None } else { node::drain_before_leaving(s, departure, departing::reserve(s)) }
+}
+
+/// A distribution's server that has not joined yet goes on trying to, by itself: it is stopped first. It has no pods, and nothing to be removed; should
+/// its learner have come into the list just now, the agent beside the leader removes that.
+pub(in crate::planner) fn stop_joining(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let tries = s.seen.me.role == Role::ControlPlane && s.runs() && s.data().is_some_and(|d| d.cluster.is_none());
+    let listed = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_some());
+    if !tries || listed || s.last_record().is_some_and(|r| r.lists(s.me())) {
+        return None;
+    }
+    let says = format!("leaves, as {}: stops its server, which has not joined yet", departure.why);
+    Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::GiveUp), says).until(departure.deadline))
+}
+
+/// No data, no process, and no entry in any member list that could be read or remembered.
+fn holds_nothing(s: &Situation<'_>) -> bool {
+    let never_member = s.last_record().is_none_or(|r| !r.lists(s.me()));
+    let listed = s.membership().map(|m| s.own_entries(&m.members).next().is_some());
+    s.disk_is_empty() && !s.runs() && !listed.unwrap_or(!never_member)
+}
+
+/// All that is left is the hook; in the warm pool, where none is open, nothing is.
+pub(in crate::planner) fn has_left(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next().is_some();
+    if !holds_nothing(s) || (s.is_warm() && !open) {
+        return None;
+    }
+    Some(completion::complete(s, departure, HookResult::Continue, "has left"))
+}
+
+/// The deadline is near, and leaving safely was not possible: say so, and let the policy decide.
+fn at_the_deadline(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let deadline = departure.deadline?;
+    if s.now + s.policy.leave_margin < deadline || !s.termination_is_open() {
+        return None;
+    }
+    let result = match s.policy.on_failed_leave {
+        OnFailedLeave::Continue => HookResult::Continue,
+        OnFailedLeave::Abandon => HookResult::Abandon,
+    };
+    if !departing::other_voters_are_gone(s) {
+        return Some(completion::complete(
+            s,
+            departure,
+            result,
+            "could not leave safely before its deadline; the others will remove its member",
+        ));
+    }
+    // Where its group keeps what is abandoned, its etcd runs on there.
+    let decision = match result {
+        HookResult::Continue => {
+            let why = "could not hand over before its deadline, and no other voter is left";
+            retire::without_saving(s, departure, why, "no time is left for it")
+        }
+        HookResult::Abandon => {
+            completion::complete(s, departure, result, "could not hand over before its deadline, and holds all that is left")
+        }
+    };
+    Some(Decision { needs_operator: true, ..decision })
+}
+
+/// The member is handed over, removed and stopped.
+pub(in crate::planner) fn leave_cluster(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    if holds_nothing(s) {
+        return None;
+    }
+    let Some(membership) = s.membership() else { return Some(without_quorum(s, departure)) };
+    let own: Vec<&Member> = s.own_entries(&membership.members).collect();
+    if let Some(learner) = own.iter().find(|m| m.learner) {
+        return Some(change::removal(s, Phase::Leaving, learner, format!("removes its own learner {learner}, as {}", departure.why)));
+    }
+    let Some(me) = own.first() else { return Some(after_removal(s, departure)) };
+    let others: Vec<&Member> = membership.voters().filter(|m| m.id != me.id).collect();
+    if others.is_empty() || others.iter().all(|m| s.member_is_gone(m)) {
+        return Some(last_voter(s, departure, membership));
+    }
+    Some(leave_others(s, departure, membership, me, &others))
+}
+
+fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member, others: &[&Member]) -> Decision {
+    if let Some(why) = not_yet_safe(s, membership, others, is_patient(s, departure)) {
+        return departing::waits(departure, why).again_in(s.policy.retry);
+    }
+    let leading = membership.leader == Some(me.id);
+    if let Some(decision) = without_the_lock(s, departure, membership, me) {
+        return decision;
+    }
+    let Some(heir) = s.via_other() else { return departing::waits(departure, "no other voter answers".into()).again_in(s.policy.retry) };
+    if leading {
+        return hand_over(s, departure, me, heir);
+    }
+    if s.memory.waits(BackoffKey::Remove, s.now) {
+        return departing::waits(departure, "etcd refused its removal a moment ago".into()).again_in(s.policy.retry);
+    }
+    if let Some(asked) = removal_by_distribution(s, departure, me) {
+        return asked;
+    }
+    let says = format!("leaves, as {}: removes its own member {me} while it still runs", departure.why);
+    Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, says).until(departure.deadline).under_lock("leave")
+}
+
+/// Out of space, etcd refuses the lock's lease and no membership change. Who runs out of time leaves all the same, one at a time by everybody's own look:
+/// the leader first, else the lowest id. etcd's own check of a removal is the backstop.
+fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member) -> Option<Decision> {
+    let in_time = departing::has_time(s, departure, departing::reserve(s)) || s.seen.me.role != Role::Etcd;
+    if in_time || !is_out_of_space(s) || s.memory.waits(BackoffKey::Remove, s.now) {
+        return None;
+    }
+    let settled = membership.members.iter().all(|m| !m.learner && m.name.is_some());
+    let leaves = |m: &Member| s.instance_of(m).is_some_and(|i| s.is_leaving(&i));
+    let goes_first = |m: &Member| m.id != me.id && (membership.leader == Some(m.id) || m.id < me.id) && leaves(m);
+    let another = membership.leader != Some(me.id) && membership.voters().any(goes_first);
+    let via = s.via_other().filter(|_| settled && !another)?;
+    let says = format!(
+        "leaves, as {}: removes its own member {me} without the lock, which etcd refuses because it is out of space, while no time is left",
+        departure.why
+    );
+    Some(Decision::act(Phase::Leaving, Step::RemoveMember { via, member: me.id }, says).until(departure.deadline))
+}
+
+/// A member says that the cluster has raised the alarm under which no lease is granted, and nobody holds the lock.
+fn is_out_of_space(s: &Situation<'_>) -> bool {
+    let alarm = s.seen.etcd.statuses.values().filter_map(|r| r.fresh()).any(|status| status.alarms.contains(&Alarm::NoSpace));
+    alarm && matches!(s.lock(), Some(Lock::Free))
+}
+
+/// A distribution removes its member itself when its Node asks for it. Where no API server answers, or nothing came of it, etcd is told directly.
+fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member) -> Option<Decision> {
+    let node = node::own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
+    match s.memory.leaving.as_ref().and_then(|leave| leave.removal_asked) {
+        Some(at) if s.now.since(at) < s.policy.drain.patience_without_api && !node.removed => Some(
+            departing::waits(departure, format!("waits until its member {me} is removed, as its Node asks"))
+                .again_in(s.policy.retry / 2)
+                .under_lock("leave"),
+        ),
+        Some(_) => None,
+        None if s.memory.waits(BackoffKey::AnnotateRemoval, s.now) => None,
+        None => {
+            let says = format!("leaves, as {}: has its member {me} removed while it still runs", departure.why);
+            let step = Step::Node(NodeStep::AnnotateRemoval { member: me.id });
+            Some(Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave"))
+        }
+    }
+}
+
+/// A replacement is waited for within the patience, and never so long that the time to leave is lost. One whose etcd was refused is followed by another,
+/// so that the patience counts from there: a voter would be missing until an operator has baked the right image.
+fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
+    let since = s.memory.leaving.as_ref().map(|leave| leave.newcomer_refused.unwrap_or(leave.since).max(leave.since));
+    departure.replacement_may_come
+        && departing::has_time(s, departure, departing::reserve(s))
+        && s.for_how_long(since) < s.policy.replacement_patience
+}
+
+fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -> Decision {
+    if s.memory.waits(BackoffKey::MoveLeader, s.now) {
+        return departing::waits(departure, "etcd refused to move the leadership a moment ago".into()).again_in(s.policy.retry);
+    }
+    let Some(url) = me.client_url else { return departing::waits(departure, "its own member has no client address yet".into()) };
+    let says = format!("leaves, as {}: hands the leadership to {}", departure.why, heir.member);
+    let step = Step::MoveLeader { via: Via::new(me.id, url), to: heir.member };
+    Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave")
+}
+
+/// Why leaving now would not be safe. Quorum is never given up; the rest only within the patience.
+fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], patient: bool) -> Option<String> {
+    let healthy = others.iter().filter(|m| s.is_healthy(m.id)).count();
+    if !quorum::survives_removal(others.len() + 1, healthy) {
+        return Some(format!("only {healthy} of the other {} voters are healthy", others.len()));
+    }
+    if !patient {
+        return None;
+    }
+    if healthy < others.len() {
+        return Some(format!("waits until all of the other {} voters are healthy", others.len()));
+    }
+    if let Some(learner) = membership.learner() {
+        let why = learner::unready(s, learner).map_or_else(String::new, |why| format!(": {why}"));
+        return Some(format!("waits until learner {learner} is promoted or removed{why}"));
+    }
+    let staying = others.iter().filter(|m| s.instance_of(m).is_some_and(|i| !s.is_leaving(&i))).count();
+    match s.wanted_voters() {
+        None => Some("waits until the group says whether a replacement comes".to_owned()),
+        Some(wanted) if staying < wanted => {
+            let says = format!("waits for its replacement: {staying} of {wanted} wanted voters would stay");
+            Some(if s.memory.leaving.as_ref().is_some_and(|leave| leave.newcomer_refused.is_some()) {
+                format!("{says}; {NEWCOMER_REFUSED}")
+            } else {
+                says
+            })
+        }
+        Some(_) => None,
+    }
+}
+
+/// Said by who waits for a replacement.
+const NEWCOMER_REFUSED: &str = "the etcd of one that came was refused, as its own report says: its image must be mended";
+
+/// The others confirm that it is no member any more: charter, lock, process, data, in this order.
+fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
+    // Without the lock the charter stays as it is: the agent beside the leader brings it in line when there is room again.
+    if let Some(decision) = change::trim(s, Phase::Leaving, s.me()).filter(|_| !is_out_of_space(s)) {
+        return decision.until(departure.deadline);
+    }
+    if s.holds_lock() {
+        return match s.via_other() {
+            Some(via) => Decision::act(Phase::Leaving, Step::ReleaseLock { via }, "is out; gives the lock back through another member"),
+            None => {
+                departing::waits(departure, "is out, but no other member answers to take the lock back".into()).again_in(s.policy.retry)
+            }
+        };
+    }
+    let same_cluster = s.data().and_then(|d| d.cluster) == s.membership().map(|m| m.cluster);
+    if !same_cluster && s.data().is_some_and(|d| d.cluster.is_some()) && disk::superseded(s).is_none() {
+        let why = "the cluster that answers is not its data's, and the charter does not tell that it came after";
+        return departing::waits(departure, why.into()).again_in(s.policy.retry);
+    }
+    if s.runs() {
+        let reason = if same_cluster { StopReason::Left } else { StopReason::PutAside };
+        return Decision::act(Phase::Leaving, Step::StopMember(reason), "is out, as the others confirm; stops etcd")
+            .until(departure.deadline);
+    }
+    Decision::act(Phase::Leaving, Step::PutDataAside { why: "left" }, "is out, as the others confirm; puts its data aside")
+        .until(departure.deadline)
+}
+
+/// The last voter cannot be removed: its clients are stopped, and what it holds is saved.
+fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership) -> Decision {
+    if !departure.instance_goes || departing::is_overdue(s, departure) {
+        return last_but_running_on(s, departure);
+    }
+    // Its list may be older than its end: it is asked again.
+    if s.is_stopped() && !s.memory.ending.is_stopped() {
+        return departing::waits(departure, "is the last voter, and its etcd is stopped".into()).again_in(s.policy.retry);
+    }
+    // What another takes at its own time is served from until then: a replacement may come yet, and nothing is gained by ending sooner.
+    let patient = is_patient(s, departure) || (!departure.held_up && departing::has_time(s, departure, departing::reserve(s)));
+    if departing::has_heir(s, departure) || (patient && (departing::is_replaced(s) || membership.learner().is_some())) {
+        return departing::waits(departure, "is the last voter; waits for its replacement".into()).again_in(s.policy.retry);
+    }
+    retire::end(s, departure, "is the last voter and no replacement comes")
+}
+
+/// Its instance runs on, so nothing makes it end the data: it serves until another votes.
+fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
+    let others = s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me()));
+    if others && is_patient(s, departure) {
+        return departing::waits(departure, "is the last voter; waits for another to join".into()).again_in(s.policy.retry);
+    }
+    if s.is_only_recommended() {
+        let says = format!("stays, although {}: is the last voter", departure.why);
+        return Decision::wait(Phase::Leaving, says);
+    }
+    let back = if s.order() == Some(Order::Leave) { ", or `quorate join`" } else { "" };
+    Decision::halt(
+        Phase::Leaving,
+        format!(
+            "is to leave, as {}, but is the last voter: serves until another has joined. Terminate the instance to end the cluster{back}",
+            departure.why
+        ),
+    )
+}
+
+/// No quorum answers: wait, unless this is the last voter and already stopped, or the deadline ends the wait.
+fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
+    if s.is_stopped() && departing::rests(s) {
+        return completion::complete(s, departure, HookResult::Continue, "was the last voter, and its etcd is stopped");
+    }
+    if departing::ends_here(s, departure) {
+        return retire::end(s, departure, "every other voter is gone, and no replacement comes");
+    }
+    departing::waits(departure, format!("no quorum answers: {}", no_quorum::why(s))).again_in(s.policy.retry)
+}

@@ -1,0 +1,20 @@
+//! The rules. None of them knows another.
+
+pub(super) mod admission;
+pub(super) mod charter;
+pub(super) mod found;
+pub(super) mod hooks;
+pub(super) mod join;
+pub(super) mod learner;
+pub(super) mod leave;
+pub(super) mod moved_volume;
+pub(super) mod node;
+pub(super) mod ordered;
+pub(super) mod pause;
+pub(super) mod prune;
+pub(super) mod reboot;
+pub(super) mod recover;
+pub(super) mod serve;
+pub(super) mod snapshots;
+pub(super) mod targets;
+pub(super) mod worker;

@@ -1,0 +1,58 @@
+//! What becomes of Nodes while the control plane serves.
+
+use crate::memory::BackoffKey;
+use crate::plan::{NodeStep, Step};
+use crate::report::Phase;
+use crate::role::Role;
+use crate::situation::Situation;
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::{node, phase};
+
+/// Back from a reboot, or retained after all: what this agent cordoned is made schedulable again.
+pub(in crate::planner) fn uncordon(s: &Situation<'_>) -> Option<Decision> {
+    let node = node::own(s).filter(|node| node.cordoned_by_us && node.ready)?;
+    if s.seen.local.shutdown.is_some() || s.memory.waits(BackoffKey::Uncordon, s.now) || node.schedulable {
+        return None;
+    }
+    Some(Decision::act(
+        phase::phase_of_member(s),
+        Step::Node(NodeStep::Uncordon),
+        "makes its node schedulable again, which it had cordoned",
+    ))
+}
+
+/// No restart of the founder may find a configuration that would found another cluster (k3s-io/k3s#13623). It comes before a leave: once its member is
+/// removed its process ends, and whoever starts it again then does just that.
+pub(in crate::planner) fn point_at_another(s: &Situation<'_>) -> Option<Decision> {
+    if s.seen.me.role != Role::ControlPlane || !s.runs() || s.runs_on_loopback() || s.memory.waits(BackoffKey::PointAt, s.now) {
+        return None;
+    }
+    let present = s.seen.kubernetes.points_at;
+    let server = s.another_server().filter(|_| present.is_none())?;
+    let step = Step::Node(NodeStep::PointAt { server });
+    Some(Decision::act(
+        phase::phase_of_member(s),
+        step,
+        format!("has its configuration name {server}, so that no restart can found a second cluster"),
+    ))
+}
+
+/// The agent beside the leader deletes the Node of an instance that EC2 says has ended: a worker cannot do it itself.
+pub(in crate::planner) fn nodes_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() || s.memory.waits(BackoffKey::DeleteNode, s.now) {
+        return None;
+    }
+    let members = &s.membership()?.members;
+    let is_member = |name: &str| members.iter().any(|m| s.instance_of(m).is_some_and(|i| i.as_str() == name));
+    let nodes = s.seen.kubernetes.nodes.fresh()?;
+    let (instance, uid) = nodes.iter().filter(|n| !n.ready && !is_member(&n.name)).find_map(|node| {
+        // That it is there shows that EC2 knew it once: a Node may have come back with a snapshot, and nobody be left who saw its instance.
+        let forgotten =
+            s.memory.instances.not_found.iter().filter(|(_, (first, last))| last.since(*first) >= s.policy.unknown_is_gone_after);
+        let mut ended = s.memory.instances.terminated.iter().chain(forgotten.map(|(id, _)| id));
+        Some((ended.find(|id| id.as_str() == node.name)?.clone(), node.uid.clone()))
+    })?;
+    let says = format!("deletes the Node of {instance}, which has ended");
+    Some(Decision::act(Phase::Voter, Step::Node(NodeStep::Delete { instance, uid }), says))
+}

@@ -1,0 +1,52 @@
+//! Finishing what the dead could not: their membership and their lifecycle hooks.
+
+use crate::observation::{LifecycleState, Transition};
+use crate::plan::{HookResult, Step};
+use crate::quorum;
+use crate::report::Phase;
+use crate::situation::Situation;
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::{change, dead};
+
+/// The agent beside the leader removes a departed voter, one at a time, if quorum survives.
+pub(in crate::planner) fn departed_voter(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() {
+        return None;
+    }
+    let (member, instance) = s.departed_voter()?;
+    let membership = s.membership()?;
+    let voters = membership.voters().count();
+    let healthy = membership.voters().filter(|m| m.id != member.id && s.is_healthy(m.id)).count();
+    if !quorum::survives_removal(voters, healthy) {
+        let says = format!("{instance} has departed, but removing its member would leave {healthy} healthy of {} voters", voters - 1);
+        return Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry));
+    }
+    let why = if s.is_departed(&instance) { "its instance has departed" } else { "its instance says that it no longer holds its data" };
+    Some(change::removal(s, Phase::Voter, member, format!("removes member {member}: {why}")))
+}
+
+/// Completes the own hooks of a dead instance by its id, once it is no member any more, so that its group does not wait out their timeout.
+pub(in crate::planner) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() {
+        return None;
+    }
+    let listed = s.seen.cloud.listed.fresh()?;
+    let hooks = s.seen.cloud.hooks.last()?;
+    let members = &s.membership()?.members;
+    let trimmed = |id| s.record().is_none_or(|r| !r.lists(id));
+    let is_member = |id| members.iter().any(|m| s.instance_of(m).as_ref() == Some(id));
+    let departed = listed.iter().filter(|(id, _)| *id != s.me() && s.is_departed(id) && !is_member(id) && trimmed(id));
+    let (hook, instance, result) = departed.into_iter().find_map(|(id, listed)| {
+        let (transition, result) = match dead::place_of_the_dead(s, id)?? {
+            LifecycleState::TerminatingWait => (Transition::Terminating, HookResult::Continue),
+            LifecycleState::PendingWait if s.is_gone(id) => (Transition::Launching, HookResult::Abandon),
+            _ => return None,
+        };
+        let mine = hooks.iter().filter(|h| h.transition == transition && h.hook.group == listed.group);
+        let open = mine.filter(|h| !s.memory.hook_waits(&h.hook, id, s.now)).map(|h| (h.hook.clone(), id.clone()));
+        open.into_iter().find(|done| !s.memory.hooks.completed.contains(done)).map(|(hook, id)| (hook, id, result))
+    })?;
+    let says = format!("completes hook {hook} for {instance}, which has departed");
+    Some(Decision::act(Phase::Voter, Step::CompleteHook { hook, instance, result }, says))
+}

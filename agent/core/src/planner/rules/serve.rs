@@ -1,0 +1,167 @@
+//! Having a member: keeping it running, putting proven-dead data aside, and the quiet state.
+
+use crate::charter::{Record, State};
+use crate::memory::BackoffKey;
+use crate::observation::{DataIdentity, Membership, Process};
+use crate::plan::{Start, Step, StopReason};
+use crate::quorum;
+use crate::report::Phase;
+use crate::situation::{Charter, Situation};
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::disk::NOT_OURS;
+use crate::planner::subjects::{change, disk, members, no_quorum, phase, version};
+
+/// In the warm pool a node never joins.
+pub(in crate::planner) fn warm(s: &Situation<'_>) -> Option<Decision> {
+    s.is_warm().then(|| Decision::wait(Phase::Warm, "is in the warm pool, and joins nothing there"))
+}
+
+/// Nothing is decided before the disk and the process are known.
+pub(in crate::planner) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
+    if s.seen.local.data.fresh().is_none() {
+        return Some(Decision::wait(Phase::Starting, format!("the data directory is not known: {}", s.seen.local.data.why_not_fresh())));
+    }
+    if s.seen.local.process.fresh().is_none() {
+        return Some(Decision::wait(Phase::Starting, format!("etcd's process is not known: {}", s.seen.local.process.why_not_fresh())));
+    }
+    None
+}
+
+/// Another cluster is established in this one's place: this one must not go on serving. Its data stays until a quorum's word proves it dead.
+pub(in crate::planner) fn not_permitted(s: &Situation<'_>) -> Option<Decision> {
+    let record = s.record().filter(|r| r.state == State::Established)?;
+    if runs_another_without_label(s, record) {
+        return Some(Decision::halt(Phase::Halted, NOT_OURS));
+    }
+    let of = disk::is_superseded_by(s, record).filter(|_| s.runs())?;
+    let says = format!("stops etcd: its data is of {of} than {record}");
+    Some(Decision::act(Phase::Waiting, Step::StopMember(StopReason::NotPermitted), says))
+}
+
+/// Somebody else started it: nobody knows what it holds, and it is not what the charter tells of.
+fn runs_another_without_label(s: &Situation<'_>, record: &Record) -> bool {
+    let another = |data: &DataIdentity| {
+        data.generation.is_none() && data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs)
+    };
+    s.runs() && s.data().is_some_and(another)
+}
+
+/// Starts etcd on the data that is there, if a record permits it.
+pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
+    let data = s.data()?;
+    if !s.is_stopped() || data.cluster.is_none() {
+        return None;
+    }
+    let Some(generation) = data.generation else {
+        return Some(Decision::halt(Phase::Halted, NOT_OURS));
+    };
+    let permitted = match &s.charter {
+        Charter::Known(record) if record.etcd_cluster.is_some() && data.cluster.is_some() && record.etcd_cluster != data.cluster => {
+            Err(format!("its data is of another etcd cluster than {record}"))
+        }
+        Charter::Known(record) if record.generation == generation && record.state == State::Established => Ok(()),
+        Charter::Known(record) if record.founder() == Some(s.me()) && record.generation == generation => Ok(()),
+        Charter::Known(record) => Err(format!("its data is of generation {generation}, and the charter says {record}")),
+        Charter::Unreadable(Some(record), _)
+            if s.seen.local.ran_this_boot && record.generation == generation && record.state == State::Established =>
+        {
+            Ok(())
+        }
+        Charter::Unreadable(_, why) => Err(format!("the charter cannot be read ({why}), and this node may have been stopped meanwhile")),
+        Charter::NoStore => Err("it has data but remembers no record of it".to_owned()),
+        Charter::Absent => Err("it has data, but the store holds no charter: check `quorate:store`".to_owned()),
+        Charter::Vanished(record) => Err(format!("{record} vanished from the store")),
+        Charter::Broken(why) | Charter::Foreign(why) => Err(why.clone()),
+    };
+    if let Err(why) = permitted {
+        return Some(Decision::halt(Phase::Waiting, format!("does not start etcd: {why}")).again_in(s.policy.cycle));
+    }
+    let broken = is_broken(s);
+    if broken && !version::would_fail_again(s) && quorum_without_me(s).is_some() {
+        return None;
+    }
+    // With nobody to rejoin it goes on starting, because the others may need just this copy; but it may be one that can serve no more.
+    let decision = if s.memory.waits(BackoffKey::Start, s.now) {
+        Decision::wait(Phase::Starting, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry)
+    } else {
+        let says = format!("starts etcd on its data of generation {generation}");
+        Decision::act(Phase::Starting, Step::StartMember(Start::Resume { loopback_only: false, server: s.another_server() }), says)
+    };
+    Some(if broken { stays_down(s, decision) } else { decision })
+}
+
+/// Its etcd ends again and again: said loudly, whoever waits for it.
+fn stays_down(s: &Situation<'_>, decision: Decision) -> Decision {
+    let last = match s.seen.local.process.fresh() {
+        Some(Process::Stopped { last_exit: Some(why) }) => format!(" ({why})"),
+        _ => String::new(),
+    };
+    let says = format!("{}; it has not stayed up in {} starts{last}: look into its log", decision.says, s.memory.local.starts.len());
+    Decision { says: says.into(), needs_operator: true, ..decision }
+}
+
+fn is_broken(s: &Situation<'_>) -> bool {
+    let recent = s.memory.local.starts.iter().filter(|at| s.now.since(**at) < s.policy.broken_window).count();
+    recent > s.policy.broken_restarts as usize
+}
+
+/// The others' quorum without this node's member, proven by a linearizable read through one of them.
+fn quorum_without_me<'a>(s: &Situation<'a>) -> Option<&'a Membership> {
+    let membership = s.membership()?;
+    let mine = s.data().and_then(|d| d.member)?;
+    let others = membership.voters().filter(|m| m.id != mine && s.is_healthy(m.id)).count();
+    let voters = membership.voters().count();
+    (membership.via != mine && quorum::survives_removal(voters, others)).then_some(membership)
+}
+
+/// A member that stays broken is rejoined fresh, and one that does not answer is restarted; both only while the others have quorum without it.
+pub(in crate::planner) fn mend(s: &Situation<'_>) -> Option<Decision> {
+    let membership = quorum_without_me(s)?;
+    let member = s.data().and_then(|d| d.member).and_then(|id| membership.get(id))?;
+    if s.is_stopped() && is_broken(s) && !version::would_fail_again(s) {
+        return Some(change::removal(
+            s,
+            Phase::Voter,
+            member,
+            format!("removes its own member {member}, which stays broken, to join afresh"),
+        ));
+    }
+    let silent = s.for_how_long(s.memory.local.silent_since);
+    if s.runs() && silent >= s.policy.frozen_after {
+        let says = "restarts its etcd, which runs but does not answer";
+        return Some(Decision::act(Phase::Voter, Step::StopMember(StopReason::NotAnswering), says).under_lock("restart a frozen member"));
+    }
+    None
+}
+
+/// Nothing is to be done. What is known of its future and changes nothing is said with it.
+pub(in crate::planner) fn idle(s: &Situation<'_>) -> Option<Decision> {
+    at_rest(s).map(|decision| members::noted(s, phase::with_remarks(s, decision)))
+}
+
+fn at_rest(s: &Situation<'_>) -> Option<Decision> {
+    let phase = phase::phase_of_member(s);
+    let soon = s.policy.retry / 2;
+    let wait = |says: String| Some(Decision::wait(phase, says));
+    match s.membership() {
+        None if s.runs() && s.for_how_long(s.memory.quorum.absent_since) >= s.policy.quorum_loss_grace => {
+            let says = format!("etcd has run without quorum for long: {}. `quorate status` on every node shows more", no_quorum::why(s));
+            Some(Decision::halt(phase, says))
+        }
+        None if s.runs() => wait(format!("etcd runs, but no quorum answers: {}", no_quorum::why(s))).map(|d| d.again_in(soon)),
+        Some(membership) if s.my_member().is_some_and(|m| !m.learner) => {
+            let voters = membership.voters().count();
+            let leader = membership.leader.and_then(|l| membership.get(l)).and_then(|m| s.instance_of(m));
+            let leader = leader.map_or_else(|| "nobody".to_owned(), |l| l.to_string());
+            let newcomers = s.leads() && s.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.phase.is_on_its_way_in());
+            let decision = wait(format!("serves as one of {voters} voters; {leader} leads"));
+            if newcomers { decision.map(|d| d.again_in(soon)) } else { decision }
+        }
+        Some(_) if s.my_member().is_some() => {
+            wait("is a learner; waits for the leader's agent to promote it".into()).map(|d| d.again_in(soon))
+        }
+        _ if s.runs() => wait("etcd runs; waits until the cluster shows its member".into()).map(|d| d.again_in(soon)),
+        _ => None,
+    }
+}

@@ -1,0 +1,82 @@
+//! Snapshots that no change waits for: one each interval by the agent beside the leader, the trial of one, and the end of those that need not be kept.
+
+use std::time::Duration;
+
+use crate::memory::BackoffKey;
+use crate::plan::Step;
+use crate::report::Phase;
+use crate::situation::Situation;
+use crate::snapshot::{Trigger, retention};
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::cover;
+
+/// Deletions of one step: each is two calls.
+const PRUNED_AT_ONCE: usize = 8;
+
+/// Takes one when the newest is as old as the interval.
+pub(in crate::planner) fn due(s: &Situation<'_>) -> Option<Decision> {
+    let record = cover::covered_record(s).filter(|_| s.leads())?;
+    s.seen.snapshots.stored.fresh()?;
+    let last = s.newest_snapshot_at();
+    let is_due = last.is_none_or(|at| s.now.since(at) >= s.policy.snapshots.interval);
+    if !is_due || s.seen.snapshots.taking.is_some() || cover::has_just_failed(s).is_some() {
+        return None;
+    }
+    let says = match last {
+        Some(at) => format!("takes a snapshot, because the newest is {} old", minutes(s.now.since(at))),
+        None => format!("takes the first snapshot of generation {}", record.generation),
+    };
+    cover::take(s, record, Trigger::Interval, says.into())
+}
+
+/// Deletes what need not be kept.
+pub(in crate::planner) fn prune(s: &Situation<'_>) -> Option<Decision> {
+    let record = cover::covered_record(s).filter(|_| s.leads() && !s.memory.waits(BackoffKey::PruneSnapshots, s.now))?;
+    let listing = s.seen.snapshots.stored.fresh()?;
+    let mut keys = s.policy.snapshots.retention.expired(listing, record);
+    let mut abandoned = retention::abandoned(listing);
+    if keys.is_empty() && abandoned.is_empty() {
+        return None;
+    }
+    keys.truncate(PRUNED_AT_ONCE);
+    abandoned.truncate(PRUNED_AT_ONCE);
+    let old = (!keys.is_empty()).then(|| format!("{} snapshots that need not be kept", keys.len()));
+    let broken = (!abandoned.is_empty()).then(|| format!("the remains of {} uploads that broke off", abandoned.len()));
+    let says = format!("deletes {}", old.into_iter().chain(broken).collect::<Vec<_>>().join(" and "));
+    Some(Decision::act(Phase::Voter, Step::PruneSnapshots { keys, abandoned }, says))
+}
+
+/// Has the newest one restored on trial, if that is asked for and the last time is long ago. It is begun only when nothing else is to be done, and goes on
+/// beside the loop: no change of the membership waits for it.
+pub(in crate::planner) fn drill(s: &Situation<'_>) -> Option<Decision> {
+    let interval = s.policy.snapshots.drill_interval?;
+    let record = cover::covered_record(s).filter(|_| s.drills() && s.departure().is_none() && !s.memory.waits(BackoffKey::Drill, s.now))?;
+    let view = &s.seen.snapshots;
+    if view.drills.running.is_some() || view.drills.last.as_ref().is_some_and(|last| s.now < last.next(interval)) {
+        return None;
+    }
+    let newest = view.stored.fresh()?.newest_of(record.generation, record.etcd_cluster?)?;
+    let says = match &view.drills.last {
+        Some(last) if last.failed.is_some() => format!("restores snapshot {} on trial, because the last trial failed", newest.key),
+        Some(last) => {
+            format!("restores snapshot {} on trial, because the last trial was {} ago", newest.key, hours(s.now.since(last.at)))
+        }
+        None => format!("restores snapshot {} on trial, for the first time here", newest.key),
+    };
+    Some(Decision::act(Phase::Voter, Step::DrillSnapshot { key: newest.key.clone() }, says))
+}
+
+fn minutes(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+fn hours(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..7200 => minutes(Duration::from_secs(seconds)),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}

@@ -1,0 +1,102 @@
+//! Letting servers of a distribution in, one at a time. Who has not joined has no credentials to read etcd or to take the lock: the agent beside
+//! the leader takes it for the joiner, and tells it through its answers to peers.
+
+use crate::charter::State;
+use crate::ids::InstanceId;
+use crate::memory::Admission;
+use crate::observation::{DataClaim, Member, PeerAnswer};
+use crate::report::Phase;
+use crate::role::Role;
+use crate::situation::Situation;
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::cover;
+
+/// This node may join as a server and waits for its admission; asked by [`crate::tracker::absorb`], and told to the peers.
+pub(crate) fn seeks_admission(s: &Situation<'_>) -> bool {
+    let established = s.record().is_some_and(|r| r.state == State::Established && !r.lists(s.me()));
+    let may = s.seen.me.role == Role::ControlPlane && established && s.disk_is_empty() && s.is_stopped();
+    may && s.departure().is_none() && s.paused().is_none() && !s.is_warm() && s.seen.local.shutdown.is_none()
+}
+
+/// Whom the agent beside the leader admits now; asked by [`crate::tracker::absorb`]. It stays with one until that one's member is in the list,
+/// or the patience is over, whatever happens to a voter meanwhile: the server may be adding its member just now.
+pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
+    if s.seen.me.role != Role::ControlPlane || s.paused().is_some() {
+        return None;
+    }
+    let goes_on = |a: &&Admission| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience;
+    let before = || s.memory.servers.admission.as_ref().filter(goes_on).cloned();
+    if !s.leads() {
+        // A look that found no quorum says nothing of who leads.
+        return before().filter(|_| s.membership().is_none_or(|m| m.leader.is_none()));
+    }
+    if let Some(learner) = s.membership().and_then(|m| m.learner()) {
+        return come_back(s, learner).or_else(before);
+    }
+    before().or_else(|| {
+        let instance = if obstacle(s).is_none() && cover::before_admission(s).is_none() { next(s) } else { None }?;
+        Some(Admission { instance, since: s.now })
+    })
+}
+
+/// This learner's server ended before it was started, and is let in once more to start it: it waits for the lock that is held for it.
+pub(in crate::planner) fn awaits_start(s: &Situation<'_>, learner: &Member) -> bool {
+    let admitted = s.memory.servers.admission.as_ref().map(|a| &a.instance);
+    learner.name.is_none() && admitted.is_some() && s.instance_of(learner).as_ref() == admitted
+}
+
+/// The snapshot before the change that who is to be admitted makes.
+pub(in crate::planner) fn prepare(s: &Situation<'_>) -> Option<Decision> {
+    let may = s.seen.me.role == Role::ControlPlane && s.leads() && s.membership()?.learner().is_none() && obstacle(s).is_none();
+    let instance = next(s).filter(|_| may)?;
+    let snapshot = cover::before_admission(s)?;
+    Some(Decision { says: format!("is about to admit {instance} to join; {} before", snapshot.says).into(), ..snapshot })
+}
+
+/// etcd takes one learner at a time. One that was added and never started lets nobody else in, but itself: its server ended just then, and adopts it
+/// when it starts again.
+fn come_back(s: &Situation<'_>, learner: &Member) -> Option<Admission> {
+    let instance = s.instance_of(learner).filter(|id| learner.name.is_none() && seeks(s, id))?;
+    let before = s.memory.servers.admission.clone().filter(|a| a.instance == instance);
+    Some(before.unwrap_or(Admission { instance, since: s.now }))
+}
+
+fn seeks(s: &Situation<'_>, id: &InstanceId) -> bool {
+    s.peer(id).is_some_and(|p| p.control_plane.seeks && !p.leaving) && !s.is_on_its_way_out(id) && !s.is_gone(id)
+}
+
+/// etcd adds nobody while a voter is unreachable, and the cluster may be at its limit.
+fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
+    let Some(membership) = s.membership() else { return Some("no quorum answers") };
+    let leaving = membership.voters().any(|m| s.instance_of(m).is_some_and(|i| s.is_leaving(&i)));
+    if s.departed_voter().is_some() || membership.voters().any(|m| !s.is_healthy(m.id)) {
+        return Some("a voter does not answer");
+    }
+    (membership.voters().count() >= s.policy.max_voters + usize::from(leaving)).then_some("the cluster is at its limit")
+}
+
+/// It still waits, or has started and its member is awaited. One that is silent may be at it all the same, and so may one whose agent has just begun, or
+/// that was told to go meanwhile and has not stopped its server yet; but not one whose member is in the list.
+fn is_on_its_way(s: &Situation<'_>, instance: &InstanceId) -> bool {
+    let joins = |p: &PeerAnswer| p.control_plane.seeks || matches!(p.phase, Phase::Joining | Phase::Starting | Phase::Waiting);
+    let may_add = match s.peer(instance) {
+        Some(p) if p.leaving => p.data != DataClaim::None,
+        // What EC2 or its group says of it, it may not have heard yet.
+        Some(p) => joins(p),
+        None => !s.is_on_its_way_out(instance),
+    };
+    may_add && !s.is_gone(instance) && !is_member(s, instance)
+}
+
+fn is_member(s: &Situation<'_>, instance: &InstanceId) -> bool {
+    s.membership().is_some_and(|m| m.members.iter().any(|m| s.instance_of(m).as_ref() == Some(instance)))
+}
+
+/// The next one by id; one that was admitted in vain, before or just now, comes last.
+fn next(s: &Situation<'_>) -> Option<InstanceId> {
+    let waiting: Vec<&InstanceId> = s.seen.peers.keys().filter(|id| seeks(s, id)).collect();
+    let in_vain = [s.memory.servers.passed_over.as_ref(), s.memory.servers.admission.as_ref().map(|a| &a.instance)];
+    let fresh = waiting.iter().find(|id| !in_vain.contains(&Some(**id)));
+    fresh.or(waiting.first()).map(|id| (*id).clone())
+}

@@ -1,0 +1,74 @@
+//! Changes of the membership, and of the charter that tells of it: the steps that several rules take.
+
+use crate::charter::{ListedVoter, Record, State};
+use crate::ids::{InstanceId, MemberId};
+use crate::memory::BackoffKey;
+use crate::observation::{Member, Membership};
+use crate::plan::Step;
+use crate::report::Phase;
+use crate::situation::Situation;
+
+use crate::planner::decision::Decision;
+
+/// etcd's voters, the learner that is being promoted, and one that the charter named already: it may be promoted any moment.
+pub(in crate::planner) fn voters_and(s: &Situation<'_>, membership: &Membership, promoted: Option<MemberId>) -> Vec<ListedVoter> {
+    let named = |id| s.record().is_some_and(|r| r.voters.iter().any(|v| v.member == id));
+    list(s, membership, |m| !m.learner || promoted == Some(m.id) || named(m.id))
+}
+
+/// The step that writes `next`, under the lock.
+pub(in crate::planner) fn write(s: &Situation<'_>, phase: Phase, next: Record, why: &'static str) -> Decision {
+    if s.memory.waits(BackoffKey::Record, s.now) {
+        return Decision::wait(phase, format!("{why}; the store refused it a moment ago"))
+            .again_in(s.policy.retry)
+            .under_lock("write the charter");
+    }
+    let says = format!("{why}: {next}");
+    Decision::act(phase, Step::CreateRecord(next), says).under_lock("write the charter")
+}
+
+/// etcd's members that `take` accepts, as the charter lists voters.
+fn list(s: &Situation<'_>, membership: &Membership, take: impl Fn(&crate::observation::Member) -> bool) -> Vec<ListedVoter> {
+    let listed = membership.members.iter().filter(|m| take(m));
+    let mut voters: Vec<ListedVoter> =
+        listed.filter_map(|m| s.instance_of(m).map(|instance| ListedVoter { instance, member: m.id })).collect();
+    voters.sort();
+    voters
+}
+
+/// The record that would follow with this list of voters, if the established one lists others.
+pub(in crate::planner) fn with_voters(s: &Situation<'_>, voters: Vec<ListedVoter>) -> Option<Record> {
+    let record = s.record().filter(|r| r.state == State::Established)?;
+    if record.voters == voters || voters.is_empty() || s.membership().map(|m| m.cluster) != record.etcd_cluster {
+        return None;
+    }
+    Some(Record { voters, ..successor(record) })
+}
+
+/// The record that would follow once `gone`, which etcd has no more, is struck; it brings the whole list in line.
+pub(in crate::planner) fn without(s: &Situation<'_>, gone: &InstanceId) -> Option<Record> {
+    s.record().filter(|r| r.lists(gone))?;
+    with_voters(s, voters_and(s, s.membership()?, None))
+}
+
+/// A copy of `record` with the next number, linked to it.
+pub(in crate::planner) fn successor(record: &Record) -> Record {
+    Record { number: record.number + 1, previous: Some(record.digest()), ..record.clone() }
+}
+
+/// MemberRemove through a healthy voter, under the lock, unless it was refused a moment ago.
+pub(in crate::planner) fn removal(s: &Situation<'_>, phase: Phase, member: &Member, says: String) -> Decision {
+    if s.memory.waits(BackoffKey::Remove, s.now) {
+        return Decision::wait(phase, format!("{says}; etcd refused a moment ago")).again_in(s.policy.retry);
+    }
+    let Some(via) = s.via_any().filter(|v| v.member != member.id).or_else(|| s.via_other()) else {
+        return Decision::wait(phase, format!("{says}; no healthy voter answers")).again_in(s.policy.retry);
+    };
+    Decision::act(phase, Step::RemoveMember { via, member: member.id }, says).under_lock("remove a member")
+}
+
+/// What is still to be written into the charter after `member`'s removal.
+pub(in crate::planner) fn trim(s: &Situation<'_>, phase: Phase, instance: &InstanceId) -> Option<Decision> {
+    let next = without(s, instance)?;
+    Some(write(s, phase, next, "strikes a removed voter from the charter"))
+}

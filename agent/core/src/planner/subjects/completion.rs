@@ -1,0 +1,73 @@
+//! Completing this instance's own hook on the way out, or staying away where its instance runs on.
+
+use crate::observation::Transition;
+use crate::plan::{HookResult, Step};
+use crate::report::Phase;
+use crate::role::Role;
+use crate::situation::{Departure, Situation};
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::{charter, hooks, targets};
+
+pub(in crate::planner) fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
+    let phase = if state == "has left" { Phase::Left } else { Phase::Leaving };
+    if !departure.instance_goes {
+        return stays_away(s, departure, phase, state);
+    }
+    if let Some(again) = targets::once_more(s, departure) {
+        return again;
+    }
+    // Of an instance that goes back to the warm pool the state tells that a hook is open, and not which: what is refused holds up no other.
+    let mut open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).peekable();
+    let first = open.peek().copied();
+    let Some(hook) = open.find(|hook| !s.memory.hook_waits(&hook.hook, s.me(), s.now)).or(first) else {
+        return Decision::wait(phase, format!("{state}, as {}", departure.why)).again_in(s.policy.retry);
+    };
+    if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
+        return Decision::wait(phase, format!("{state}; waits until the group takes the completion of hook {}", hook.hook))
+            .again_in(s.policy.retry);
+    }
+    let gives_launch_up = hook.transition == Transition::Launching && !s.is_warm();
+    if gives_launch_up && may_have_voted(s) {
+        let says = format!("{state}; leaves hook {} to its group: only who never voted gives a launch up", hook.hook);
+        return Decision::wait(phase, says).again_in(s.policy.retry);
+    }
+    let result = if gives_launch_up { HookResult::Abandon } else { result };
+    let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result };
+    Decision::act(phase, step, format!("{state}; completes hook {} with {result}", hook.hook)).until(departure.deadline)
+}
+
+/// No quorum says that it is no voter, and it did join: a founder that EC2 takes back before its launch is over, for instance.
+fn may_have_voted(s: &Situation<'_>) -> bool {
+    let by_quorum = s.membership().map(|_| s.my_member().is_some_and(|m| !m.learner));
+    let joined = || !s.disk_is_empty() || s.memory.kept.record.as_ref().is_some_and(|r| r.lists(s.me()));
+    s.seen.me.role != Role::Worker && by_quorum.unwrap_or_else(joined)
+}
+
+/// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.
+fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, state: &'static str) -> Decision {
+    let out = format!("{state}, as {}", departure.why);
+    if s.is_only_recommended() {
+        return Decision::wait(
+            phase,
+            format!("{out}; stays away until its group replaces it, or the policy is `on_rebalance = \"report\"`"),
+        );
+    }
+    if s.is_retained() {
+        return Decision::halt(phase, format!("{out}: nothing is left to be done here"));
+    }
+    if let Some(rewrite) = charter::rewrite_vanished(s).filter(|d| d.step.is_some()) {
+        return Decision { phase, ..rewrite };
+    }
+    if let Some(claim) = s.record().filter(|r| r.founder() == Some(s.me())) {
+        let says = format!(
+            "{out}, but has claimed generation {}, which nobody else may found while it lives: terminate the instance, or `quorate join`",
+            claim.generation
+        );
+        return Decision::halt(phase, says);
+    }
+    if let Some(broken) = charter::broken(s) {
+        return Decision::halt(phase, format!("{out}, and tells the others what it remembers: {}", broken.says));
+    }
+    Decision::wait(phase, format!("{out}; stays away until `quorate join`"))
+}

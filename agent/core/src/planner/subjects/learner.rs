@@ -1,0 +1,73 @@
+//! The learner: its progress, and whether it may be promoted.
+
+use crate::memory::LearnerWatch;
+use crate::observation::Member;
+use crate::quorum;
+use crate::situation::Situation;
+use crate::time::Timestamp;
+
+/// The learner, if every condition for its promotion holds now.
+pub(in crate::planner) fn ready_learner<'a>(s: &Situation<'a>) -> Option<&'a Member> {
+    s.membership()?.learner().filter(|l| readiness(s, l).is_ok())
+}
+
+/// Why the agent beside the leader does not promote it yet, for who waits for it.
+pub(in crate::planner) fn unready(s: &Situation<'_>, learner: &Member) -> Option<&'static str> {
+    readiness(s, learner).err().filter(|_| s.leads())
+}
+
+pub(in crate::planner) fn readiness(s: &Situation<'_>, learner: &Member) -> Result<(), &'static str> {
+    let membership = s.membership().ok_or("the membership is not known")?;
+    let instance = s.instance_of(learner).filter(|_| learner.name.is_some()).ok_or("it has not started")?;
+    let caught_up = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id).map_or(0, |w| w.caught_up);
+    if !s.is_healthy(learner.id) {
+        return Err("it does not answer");
+    }
+    if caught_up < s.policy.caught_up_readings {
+        return Err("it is not caught up for long enough");
+    }
+    let answer = s.peer(&instance).ok_or("its agent does not answer")?;
+    if answer.leaving || s.is_on_its_way_out(&instance) {
+        return Err("its instance is leaving");
+    }
+    if s.departed_voter().is_some() {
+        return Err("a departed voter must be removed first");
+    }
+    let voters = membership.voters().count();
+    let healthy = membership.voters().filter(|m| s.is_healthy(m.id)).count();
+    if !quorum::has_quorum(voters + 1, healthy + 1) {
+        return Err("the healthy voters and it would be no quorum");
+    }
+    Ok(())
+}
+
+/// The learner's progress as the agent beside the leader counts it; asked by [`crate::tracker::absorb`].
+pub(crate) fn watched_learner(s: &Situation<'_>) -> Option<LearnerWatch> {
+    let membership = s.membership()?;
+    let learner = membership.learner()?;
+    let before = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id);
+    let fresh_watch =
+        || LearnerWatch { member: learner.id, applied: 0, progress_at: s.now, caught_up: 0, counted_at: Timestamp::default() };
+    let mut watch = before.cloned().unwrap_or_else(fresh_watch);
+    let Some(reading) = s.seen.etcd.statuses.get(&learner.id) else { return Some(watch) };
+    let (Some(status), Some(at)) = (reading.fresh(), reading.at()) else {
+        watch.caught_up = 0;
+        return Some(watch);
+    };
+    if at <= watch.counted_at {
+        return Some(watch);
+    }
+    watch.counted_at = at;
+    if status.applied > watch.applied {
+        watch.applied = status.applied;
+        watch.progress_at = s.now;
+    }
+    let leader = membership.leader.and_then(|l| s.status(l)).map(|l| l.index);
+    let near = leader.is_some_and(|index| index.saturating_sub(status.applied) <= s.policy.caught_up_lag);
+    watch.caught_up = if near { watch.caught_up + 1 } else { 0 };
+    // A learner that is near but whose agent is dead is never promoted: it must not block the others for ever.
+    if near && s.instance_of(learner).is_some_and(|i| s.peer(&i).is_some()) {
+        watch.progress_at = s.now;
+    }
+    Some(watch)
+}

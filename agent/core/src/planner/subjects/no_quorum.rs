@@ -1,0 +1,18 @@
+//! Why there is no quorum's word, as an operator wants to hear it: who is silent.
+
+use crate::observation::Member;
+use crate::situation::Situation;
+
+/// The end of a sentence such as "no quorum answers: i-b, i-c are silent".
+pub(in crate::planner) fn why(s: &Situation<'_>) -> String {
+    let Some(last) = s.seen.etcd.membership.last() else { return s.seen.etcd.membership.why_not_fresh().into_owned() };
+    let name = |m: &Member| s.instance_of(m).map_or_else(|| m.id.to_string(), |instance| instance.to_string());
+    let silent: Vec<String> = last.voters().filter(|m| s.status(m.id).is_none()).map(name).collect();
+    let leaderless = last.voters().filter_map(|m| s.status(m.id)).all(|status| status.leader.is_none());
+    match silent.as_slice() {
+        [] if leaderless => "its voters answer, but none of them knows a leader".to_owned(),
+        [] => "its voters answer, but none of them gave a linearizable answer in time".to_owned(),
+        [one] => format!("{one} is silent"),
+        many => format!("{} are silent", many.join(", ")),
+    }
+}

@@ -1,0 +1,91 @@
+//! The Kubernetes node around the member: drained before it goes, deleted after it, cordoned over a reboot.
+
+use crate::drain::Limits;
+use crate::memory::BackoffKey;
+use crate::observation::{Draining, NodeView};
+use crate::plan::{NodeStep, Step};
+use crate::report::Phase;
+use crate::role::Role;
+use crate::situation::{Departure, Situation};
+use crate::time::Timestamp;
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::phase;
+
+/// The drain comes before everything else of a leave, while the kubelet still runs; a node without one has nothing to drain.
+pub(in crate::planner) fn drain_before_leaving(s: &Situation<'_>, departure: &Departure, reserve: std::time::Duration) -> Option<Decision> {
+    // Once its member is removed its own API server ends, whoever began the leave: what was to be drained was drained before.
+    let is_out = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_none()) && s.seen.me.role == Role::ControlPlane;
+    if !s.seen.me.role.has_node() || !s.runs() || is_out || s.memory.leaving.as_ref().is_some_and(|leave| leave.removal_asked.is_some()) {
+        return None;
+    }
+    let since = s.memory.leaving_since().unwrap_or(s.now);
+    let deadline = departure.deadline.map(|at| if s.now + reserve < at { Timestamp(at.0.saturating_sub(millis(reserve))) } else { s.now });
+    let end = deadline.map_or(since + s.policy.drain.budget, |at| at.min(since + s.policy.drain.budget));
+    drain(s, end, &departure.why).map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
+}
+
+fn drain(s: &Situation<'_>, end: Timestamp, why: &str) -> Option<Decision> {
+    match &s.seen.kubernetes.draining {
+        Draining::Over { .. } => None,
+        // A deadline moves with every heartbeat; only one that is nearer, or much further, is worth a word.
+        Draining::Goes { says, end: known } if end + SLACK >= *known && *known + SLACK * 10 >= end => {
+            Some(Decision::wait(Phase::Leaving, format!("drains its node, as {why}: {says}")).again_in(s.policy.retry))
+        }
+        Draining::NotBegun | Draining::Goes { .. } => {
+            let step = Step::Node(NodeStep::Drain(limits(s, end)));
+            Some(Decision::act(Phase::Leaving, step, format!("drains its node, as {why}")))
+        }
+    }
+}
+
+const SLACK: std::time::Duration = std::time::Duration::from_secs(1);
+
+fn limits(s: &Situation<'_>, end: Timestamp) -> Limits {
+    let drain = s.policy.drain;
+    let (retry, batch, patience_without_api, escalation) = (drain.retry, drain.batch, drain.patience_without_api, drain.escalation);
+    Limits { end, retry, batch, patience_without_api, escalation }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Over a reboot the node is cordoned, and drained where the operator wants that. With no API server it reboots as it is.
+pub(in crate::planner) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
+    let shutdown = s.seen.local.shutdown?;
+    let node = own(s).filter(|_| s.runs() && s.seen.me.role.has_node())?;
+    if s.policy.drain.at_reboot {
+        let half = shutdown.deadline.since(s.now) / 2;
+        let end = (s.now + half).min(shutdown.deadline);
+        let known = match &s.seen.kubernetes.draining {
+            Draining::Goes { end, .. } => *end,
+            Draining::NotBegun | Draining::Over { .. } => end,
+        };
+        return drain(s, known, "the machine reboots").map(|d| Decision { phase: Phase::Voter, ..d });
+    }
+    if !node.schedulable || s.memory.waits(BackoffKey::Cordon, s.now) {
+        return None;
+    }
+    Some(Decision::act(phase::phase_of_member(s), Step::Node(NodeStep::Cordon), "cordons its node for the reboot"))
+}
+
+/// The Node that is left when everything else is gone. Without an API server the others delete it later.
+pub(in crate::planner) fn delete_own(s: &Situation<'_>) -> Option<Decision> {
+    let node = own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
+    if s.memory.waits(BackoffKey::DeleteNode, s.now) {
+        return None;
+    }
+    let step = Step::Node(NodeStep::Delete { instance: s.me().clone(), uid: node.uid.clone() });
+    Some(Decision::act(Phase::Leaving, step, "deletes its Node"))
+}
+
+/// Its Node, fresh.
+pub(in crate::planner) fn own<'a>(s: &Situation<'a>) -> Option<&'a NodeView> {
+    s.seen.kubernetes.node.fresh()?.as_ref()
+}
+
+/// The Node is there and ready, and no word says that its member does not vote; of a plain etcd member there is none to ask for.
+pub(in crate::planner) fn is_ready(s: &Situation<'_>) -> bool {
+    !s.seen.me.role.has_node() || own(s).is_some_and(|node| node.ready && node.is_voter != Some(false))
+}

@@ -1,0 +1,241 @@
+//! The end of a cluster: its last voter stops its clients, saves all that it holds, says so in the charter, and goes. Whoever comes after it goes on
+//! from there.
+
+use std::borrow::Cow;
+
+use crate::charter::{Record, State};
+use crate::ids::MemberId;
+use crate::memory::BackoffKey;
+use crate::observation::{Member, Process, Saved, Taken};
+use crate::plan::{HookResult, Start, Step, StopReason, Via};
+use crate::report::Phase;
+use crate::situation::{Charter, Departure, Situation};
+use crate::snapshot::{SnapshotOrder, Trigger};
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::{change, completion, departing};
+
+/// What was begun goes on to its end: nothing else is worth anything once the clients are stopped. Also after the agent has been restarted, if the
+/// charter says `retired`.
+pub(in crate::planner) fn go_on(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    if !departure.instance_goes {
+        return None;
+    }
+    if let Some(record) = retired(s) {
+        return Some(finish(s, departure, record));
+    }
+    // It was added just before the clients were stopped: they are served again, so that it is promoted.
+    let goes_on = s.memory.ending.is_retiring() && !departing::has_heir(s, departure);
+    let record = savable(s).ok().filter(|_| goes_on)?;
+    Some(save(s, departure, record))
+}
+
+/// The last voter goes, and nobody takes over: what it holds is saved, if it can be.
+pub(in crate::planner) fn end(s: &Situation<'_>, departure: &Departure, why: &'static str) -> Decision {
+    if s.is_stopped() && s.memory.ending.is_stopped() {
+        return without_saving(s, departure, why, "");
+    }
+    let record = match savable(s) {
+        Ok(record) => record,
+        Err(Obstacle::Lasting(obstacle)) => return without_saving(s, departure, why, obstacle),
+        Err(Obstacle::Passing(obstacle)) => {
+            return wait(departure, format!("{why}: what it holds is to be saved, but {obstacle}"), s);
+        }
+    };
+    // Its own agent strikes the others, as the leader's, and needs the lock for that.
+    if is_alone(s) && record.voters.iter().any(|v| v.instance != *s.me() && !s.is_gone(&v.instance)) {
+        return wait(departure, format!("{why}: waits until the charter names nobody else"), s);
+    }
+    if let Some(via) = s.via_any().filter(|_| s.holds_lock()) {
+        return Decision::act(Phase::Leaving, Step::ReleaseLock { via }, "is the last voter; gives the lock back before it stops");
+    }
+    if !is_alone(s) {
+        return save_what_is_left(s, departure, record, why);
+    }
+    save(s, departure, record)
+}
+
+/// Clients are stopped first, so that none sees another acknowledgement; then the hook is completed.
+pub(in crate::planner) fn without_saving(s: &Situation<'_>, departure: &Departure, why: &'static str, obstacle: &str) -> Decision {
+    let but = s.memory.snapshots.newest.as_ref().map_or_else(String::new, |(key, _)| format!(", but for what snapshot {key} holds"));
+    if s.runs() {
+        let says = format!("{why}: stops etcd. No final snapshot is taken ({obstacle}), so THE DATA ENDS WITH THIS INSTANCE{but}");
+        return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
+    }
+    let decision = completion::complete(s, departure, HookResult::Continue, why);
+    if s.disk_is_empty() || s.memory.snapshots.covering_all.is_some() {
+        return decision;
+    }
+    Decision { says: format!("{}; THE DATA ENDS WITH THIS INSTANCE{but}", decision.says).into(), ..decision }
+}
+
+/// Why what this node holds cannot be saved.
+enum Obstacle {
+    /// Nothing will change it.
+    Lasting(&'static str),
+    /// It may pass before the deadline.
+    Passing(String),
+}
+
+/// The established record of this disk's data.
+fn savable<'a>(s: &Situation<'a>) -> Result<&'a Record, Obstacle> {
+    if !s.has_store() {
+        return Err(Obstacle::Lasting("no store is configured"));
+    }
+    if !s.policy.snapshots.enabled {
+        return Err(Obstacle::Lasting("snapshots are switched off"));
+    }
+    let record = match &s.charter {
+        Charter::Known(record) => *record,
+        Charter::Unreadable(_, why) => return Err(Obstacle::Passing(format!("the charter cannot be read: {why}"))),
+        Charter::Broken(why) | Charter::Foreign(why) => return Err(Obstacle::Passing(why.clone())),
+        Charter::Vanished(record) => return Err(Obstacle::Passing(format!("{record} vanished from the store"))),
+        Charter::NoStore | Charter::Absent => return Err(Obstacle::Lasting("the store holds no charter")),
+    };
+    let same_cluster = s.data().is_some_and(|d| d.cluster.is_some() && d.cluster == record.etcd_cluster);
+    let mine = record.state == State::Established && s.data_generation() == Some(record.generation) && same_cluster;
+    if mine { Ok(record) } else { Err(Obstacle::Lasting("its data is not of an established generation")) }
+}
+
+/// The record that ended the generation of this node, which was its last voter.
+fn retired<'a>(s: &Situation<'a>) -> Option<&'a Record> {
+    let ended = s.record().filter(|r| matches!(r.state, State::Retired { .. }) && r.lists(s.me()))?;
+    let mine = s.disk_is_empty() || s.data_generation() == Some(ended.generation);
+    mine.then_some(ended)
+}
+
+/// By every list that is known nobody else votes: with this member alone its etcd has a quorum.
+fn is_alone(s: &Situation<'_>) -> bool {
+    let alone = |members: &Vec<Member>| {
+        let own: Vec<MemberId> = s.own_entries(members).map(|m| m.id).collect();
+        members.iter().all(|m| m.learner || own.contains(&m.id))
+    };
+    let list = s.membership().map(|m| &m.members).or(s.seen.etcd.local_list.fresh());
+    let by_record = || s.last_record().is_some_and(|r| r.voters.iter().all(|v| v.instance == *s.me()));
+    list.map_or_else(by_record, alone)
+}
+
+/// Nobody can write any more: etcd serves this node alone, or it has lost its quorum for good.
+pub(crate) fn nobody_is_served(s: &Situation<'_>) -> bool {
+    s.runs_on_loopback() || (s.runs() && s.membership().is_none() && !is_alone(s))
+}
+
+/// Clients off, all saved, etcd off, `retired`: each only after the one before it.
+fn save(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
+    match s.seen.local.process.fresh() {
+        Some(Process::Running { loopback_only: true, .. }) => match &s.memory.snapshots.covering_all {
+            Some(saved) => stop(departure, saved),
+            None => take(s, departure, record),
+        },
+        Some(Process::Running { .. }) => {
+            let says = format!("leaves, as {}: is the last voter; stops etcd for its clients, to save what it holds", departure.why);
+            Decision::act(Phase::Leaving, Step::StopMember(StopReason::Retire), says).until(departure.deadline)
+        }
+        Some(Process::Stopped { .. }) => match &s.memory.snapshots.covering_all {
+            Some(saved) => retire(s, departure, record, saved),
+            None => start_alone(s, departure),
+        },
+        None => wait(departure, "is the last voter; its process is not known".to_owned(), s),
+    }
+}
+
+fn start_alone(s: &Situation<'_>, departure: &Departure) -> Decision {
+    if s.memory.waits(BackoffKey::Start, s.now) {
+        return wait(departure, "is the last voter; started etcd a moment ago; waits for it, or to start it again".to_owned(), s);
+    }
+    let says = format!("leaves, as {}: starts etcd for this node alone, to save what it holds", departure.why);
+    Decision::act(Phase::Leaving, Step::StartMember(Start::Alone), says).until(departure.deadline)
+}
+
+fn take(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
+    let Some(via) = s.membership().and_then(|_| own_endpoint(s)) else {
+        return wait(departure, "is the last voter; waits for its own etcd, to save what it holds".to_owned(), s);
+    };
+    let order = SnapshotOrder::of(record, via, Trigger::Final).map(|order| SnapshotOrder { on_loopback: true, ..order });
+    take_as(s, departure, order)
+}
+
+/// The other voters are gone, and with them the quorum: what this member has is all that is left, and it may lack what the others had acknowledged. It
+/// is saved, and the charter not retired, because that would promise that nothing is missing.
+fn save_what_is_left(s: &Situation<'_>, departure: &Departure, record: &Record, why: &'static str) -> Decision {
+    let Some(via) = own_endpoint(s).filter(|_| s.runs()) else {
+        return without_saving(s, departure, why, "etcd does not run, and without a quorum it would serve nothing");
+    };
+    let Some(saved) = &s.memory.snapshots.covering_all else {
+        let order = SnapshotOrder::of(record, via, Trigger::Final).map(|order| SnapshotOrder { unconfirmed: true, ..order });
+        return take_as(s, departure, order);
+    };
+    let says = format!(
+        "{why}: stops etcd. All that it had is in snapshot {}, revision {}; what only the other voters had is lost with them",
+        saved.key, saved.revision
+    );
+    Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says)
+}
+
+fn own_endpoint(s: &Situation<'_>) -> Option<Via> {
+    let member = s.data().and_then(|d| d.member)?;
+    let list = s.membership().map(|m| &m.members).or(s.seen.etcd.local_list.fresh())?;
+    let url = list.iter().find(|m| m.id == member)?.client_url?;
+    Some(Via::new(member, url))
+}
+
+fn take_as(s: &Situation<'_>, departure: &Departure, order: Option<SnapshotOrder>) -> Decision {
+    if let Some(taking) = s.seen.snapshots.taking {
+        let of = taking.of.map_or_else(String::new, |of| format!(" ({} of {} MiB)", taking.bytes >> 20, of >> 20));
+        return wait(departure, format!("is the last voter; saves what it holds{of}"), s);
+    }
+    if let Some(why) = failed(s) {
+        return wait(departure, format!("is the last voter; could not save what it holds, and tries again: {why}"), s);
+    }
+    let Some(order) = order else { return wait(departure, "is the last voter; its record names no etcd cluster".to_owned(), s) };
+    let says = format!("leaves, as {}: takes the final snapshot", departure.why);
+    Decision::act(Phase::Leaving, Step::TakeSnapshot(order), says).until(departure.deadline)
+}
+
+/// Nothing else is left to be done, so that it is tried again soon.
+fn failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {
+    if s.memory.waits(BackoffKey::Snapshot, s.now) {
+        return Some("it could not be begun a moment ago".into());
+    }
+    match &s.seen.snapshots.taken {
+        Some(Taken { trigger: Trigger::Final, result: Err(why), at, .. }) if s.now.since(*at) < s.policy.cycle => Some(why.clone().into()),
+        _ => None,
+    }
+}
+
+fn stop(departure: &Departure, saved: &Saved) -> Decision {
+    let says = format!("leaves, as {}: all that it holds is in snapshot {}; stops etcd", departure.why, saved.key);
+    Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says).until(departure.deadline)
+}
+
+fn retire(s: &Situation<'_>, departure: &Departure, record: &Record, saved: &Saved) -> Decision {
+    if s.memory.waits(BackoffKey::Record, s.now) {
+        return wait(departure, "was the last voter; the store refused `retired` a moment ago".to_owned(), s);
+    }
+    let state = State::Retired { key: saved.key.clone(), revision: saved.revision };
+    let next = Record { state, ..change::successor(record) };
+    let says = format!("was the last voter; retires the cluster to snapshot {}, revision {}: nothing is lost", saved.key, saved.revision);
+    Decision::act(Phase::Leaving, Step::CreateRecord(next), says).until(departure.deadline)
+}
+
+/// The charter says where all of it is: the copy on this disk counts no more.
+fn finish(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
+    put_aside(s, record)
+        .unwrap_or_else(|| completion::complete(s, departure, HookResult::Continue, "was the last voter, and its cluster is retired"))
+}
+
+/// The data of a retired generation is in its snapshot.
+pub(in crate::planner) fn put_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
+    let State::Retired { key, .. } = &record.state else { return None };
+    let mine = s.data_generation() == Some(record.generation) && s.data().is_some_and(|d| d.cluster == record.etcd_cluster);
+    let step = match s.seen.local.process.fresh()? {
+        Process::Running { .. } => Step::StopMember(StopReason::PutAside),
+        Process::Stopped { .. } => Step::PutDataAside { why: "retired" },
+    };
+    let says = format!("puts its data aside: the charter says that all of the cluster's is in snapshot {key}");
+    (mine && s.membership().is_none()).then(|| Decision::act(Phase::Leaving, step, says))
+}
+
+fn wait(departure: &Departure, says: String, s: &Situation<'_>) -> Decision {
+    Decision::wait(Phase::Leaving, says).until(departure.deadline).again_in(s.policy.retry)
+}

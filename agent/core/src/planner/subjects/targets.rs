@@ -1,0 +1,58 @@
+//! The target groups that the operator registers this instance with by other means than its Auto Scaling group: it is deregistered when it goes.
+//! Nothing waits for that. Each is tried once before all else, so that no load balancer sends while the node drains; again while there is nothing
+//! better to do, and once more before the hook is completed; and a few times at most, for a group that is not there never comes to be.
+
+use std::time::Duration;
+
+use crate::ids::TargetGroupArn;
+use crate::memory::Deregistration;
+use crate::plan::Step;
+use crate::report::Phase;
+use crate::situation::{Departure, Situation};
+
+use crate::planner::decision::Decision;
+use crate::planner::subjects::departing;
+
+/// So often at the most, but for the last one.
+const TRIES: u32 = 4;
+
+/// Another try while the leave waits. One that holds the lock waits for moments only, and is not kept from looking.
+pub(in crate::planner) fn meanwhile(s: &Situation<'_>, departure: &Departure, decision: Decision) -> Decision {
+    if decision.step.is_some() || decision.lock.is_some() {
+        return decision;
+    }
+    let due = |before: &Deregistration| before.tries < TRIES && s.now >= before.tried + pause(s, before.tries);
+    let again = untaken(s, departure, departing::reserve(s)).find(|(_, tried)| tried.is_some_and(due));
+    again.map_or(decision, |(group, _)| act(departure, group))
+}
+
+/// The last try, when only the hook is left: one, if the leave has got on since the one before.
+pub(in crate::planner) fn once_more(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
+    let due = |before: &Deregistration| before.tries <= TRIES && s.memory.acted.is_some_and(|at| at > before.tried);
+    // One margin for this call, and one for the completion.
+    let again = untaken(s, departure, s.policy.leave_margin * 2).find(|(_, tried)| tried.is_none_or(due));
+    again.map(|(group, _)| act(departure, group))
+}
+
+/// Each twice as long as the one before.
+fn pause(s: &Situation<'_>, tries: u32) -> Duration {
+    s.policy.aws_hurry * 2_u32.saturating_pow(tries.saturating_sub(1))
+}
+
+/// The groups that have not taken the deregistration, in the operator's order; none if the instance stays, or has no time for more than the leave.
+pub(in crate::planner) fn untaken<'a>(
+    s: &Situation<'a>,
+    departure: &Departure,
+    reserve: Duration,
+) -> impl Iterator<Item = (&'a TargetGroupArn, Option<&'a Deregistration>)> + use<'a> {
+    let goes = departure.instance_goes && departing::has_time(s, departure, reserve);
+    let known = s.memory.leaving.as_ref().map(|leave| &leave.deregistrations);
+    let groups = s.policy.target_groups.iter().filter(move |_| goes);
+    let all = groups.map(move |group| (group, known.and_then(|known| known.get(group))));
+    all.filter(|(_, tried)| tried.is_none_or(|tried| !tried.accepted))
+}
+
+pub(in crate::planner) fn act(departure: &Departure, group: &TargetGroupArn) -> Decision {
+    let says = format!("leaves, as {}: takes itself out of target group {group}", departure.why);
+    Decision::act(Phase::Leaving, Step::DeregisterTarget { group: group.clone() }, says).until(departure.deadline)
+}

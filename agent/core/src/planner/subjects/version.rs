@@ -1,0 +1,225 @@
+//! What etcd supports: its own minor is the cluster's or the one above, and never below what wrote the data. A step that would start or add an etcd that
+//! does not fit becomes a wait here, before anything is added or claimed; and so does a start that is known to come to nothing.
+
+use crate::charter::{Origin, Record, State};
+use crate::etcd_version::{EtcdVersion, StartRefusal, VersionGap, Whose};
+use crate::ids::SnapshotKey;
+use crate::observation::{Listens, Membership};
+use crate::plan::{Start, Step, StopReason};
+use crate::role::Role;
+use crate::situation::Situation;
+
+use crate::planner::decision::Decision;
+
+/// Why a step does not come now.
+enum Obstacle {
+    /// It is not known whether it may.
+    Unsure(String),
+    /// It never may, until an operator has mended something.
+    Refused(StartRefusal, String),
+}
+
+/// What a step does with the etcd that is installed here.
+enum Use<'a> {
+    /// Adds or starts a new member of the cluster.
+    Join,
+    /// Begins an empty cluster, or claims to.
+    Found,
+    /// Starts on the data that is there, listening like this.
+    Resume(Listens),
+    /// Stops etcd, to start it again on its data.
+    Restart,
+    /// Makes a new cluster of the data that is there, or claims to.
+    RestoreOwn,
+    /// Takes the data of another instance for its own, whose volume was moved here, or lists its member here.
+    Adopt,
+    /// Makes one of a snapshot, or fetches it for that.
+    Restore(&'a SnapshotKey),
+}
+
+/// The decision as it was, or the wait in its place.
+pub(in crate::planner) fn guard(s: &Situation<'_>, decision: Decision) -> Decision {
+    let Some(obstacle) = decision.step.as_ref().and_then(|step| obstacle_to(s, step)) else { return decision };
+    match obstacle {
+        Obstacle::Unsure(why) => Decision::wait(decision.phase, why).until(decision.until).again_in(s.policy.retry),
+        Obstacle::Refused(_, why) => Decision::halt(decision.phase, why).until(decision.until),
+    }
+}
+
+/// Whether the guard lets this step pass.
+pub(in crate::planner) fn lets_pass(s: &Situation<'_>, step: &Step) -> bool {
+    obstacle_to(s, step).is_none()
+}
+
+/// Another start on its data would meet what kept the last ones from it: that is no broken member.
+pub(in crate::planner) fn would_fail_again(s: &Situation<'_>) -> bool {
+    let guarded = s.seen.me.role == Role::Etcd;
+    guarded && (obstacle(s, &Use::Resume(Listens::ToClients)).is_some() || s.seen.local.etcd.ended.is_some())
+}
+
+/// Why this node's etcd is not started, if no waiting would mend it; asked by [`crate::tracker::absorb`], and told to the peers.
+pub(crate) fn refusal(s: &Situation<'_>) -> Option<StartRefusal> {
+    if s.seen.me.role != Role::Etcd || !s.is_stopped() {
+        return None;
+    }
+    let established = s.record().is_some_and(|r| r.state == State::Established);
+    let start = match (s.data().is_some(), established) {
+        (true, _) => Use::Resume(Listens::ToClients),
+        (false, true) => Use::Join,
+        (false, false) => Use::Found,
+    };
+    match obstacle(s, &start)? {
+        Obstacle::Refused(why, _) => Some(why),
+        Obstacle::Unsure(_) => None,
+    }
+}
+
+/// The sentence, if this node can never join the cluster that answers.
+pub(in crate::planner) fn joins_never(s: &Situation<'_>) -> Option<String> {
+    let guarded = s.seen.me.role == Role::Etcd && s.disk_is_empty() && s.is_stopped();
+    let own = *s.seen.local.etcd.version.fresh().filter(|_| guarded)?;
+    match fits_cluster(s, own) {
+        Err(Obstacle::Refused(StartRefusal::Version, why)) => Some(why),
+        Err(_) | Ok(()) => None,
+    }
+}
+
+fn obstacle_to(s: &Situation<'_>, step: &Step) -> Option<Obstacle> {
+    if s.seen.me.role != Role::Etcd {
+        return None;
+    }
+    obstacle(s, &use_of(s, step)?)
+}
+
+fn use_of<'a>(s: &Situation<'_>, step: &'a Step) -> Option<Use<'a>> {
+    Some(match step {
+        Step::AddLearner { .. } | Step::StartMember(Start::Join { .. }) => Use::Join,
+        Step::StartMember(Start::Found { .. }) => Use::Found,
+        Step::StartMember(Start::Resume { loopback_only: false, .. }) => Use::Resume(Listens::ToClients),
+        Step::StartMember(Start::Resume { loopback_only: true, .. } | Start::Alone) => Use::Resume(Listens::OnLoopback),
+        Step::StopMember(StopReason::NotAnswering) => Use::Restart,
+        Step::CreateRecord(record) if record.founder() == Some(s.me()) => match &record.origin {
+            Origin::Empty | Origin::Fresh => Use::Found,
+            Origin::Survivor { .. } => Use::RestoreOwn,
+            Origin::Snapshot { key } => Use::Restore(key),
+        },
+        Step::CreateRecord(record) if record.state == State::Established && s.seen.local.moved.is_some() => Use::Adopt,
+        Step::AdoptData { .. } => Use::Adopt,
+        Step::RestoreOwnData { .. } => Use::RestoreOwn,
+        Step::FetchSnapshot { key } | Step::RestoreSnapshot { key, .. } => Use::Restore(key),
+        _ => return None,
+    })
+}
+
+fn obstacle(s: &Situation<'_>, what: &Use<'_>) -> Option<Obstacle> {
+    try_it(s, what).err()
+}
+
+fn try_it(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
+    let here = &s.seen.local.etcd;
+    let Some(own) = here.version.fresh().copied() else {
+        return Err(Obstacle::Unsure(format!(
+            "does not go on before it knows which etcd is installed here: {}",
+            here.version.why_not_fresh()
+        )));
+    };
+    if let Some(says) = &here.flag_refused {
+        let remedy = "take it out of etcd.extra_args and etcd.env, or install the etcd that knows it; `quorate check` tries the flags";
+        return Err(Obstacle::Refused(StartRefusal::Flag, format!("does not start etcd {own}, which refuses its flags: {says}: {remedy}")));
+    }
+    match what {
+        Use::Join => fits_cluster(s, own),
+        Use::Found => Ok(()),
+        Use::Resume(_) | Use::Restart => fits_cluster_of_data(s, own).and_then(|()| fits_data(s, own)),
+        Use::RestoreOwn => not_below(own, s.data().and_then(|d| d.version), &Whose::Data),
+        Use::Adopt => not_below(own, s.seen.local.moved.as_ref().and_then(|m| m.data.version), &Whose::Data),
+        Use::Restore(key) => not_below(own, version_of(s, key), &Whose::Snapshot),
+    }?;
+    ports_are_free(s, what)
+}
+
+fn refused(own: EtcdVersion, other: EtcdVersion, whose: Whose) -> Obstacle {
+    let verb = if whose == Whose::Snapshot { "does not restore a snapshot" } else { "does not start etcd" };
+    Obstacle::Refused(StartRefusal::Version, format!("{verb}: {}", VersionGap { own, other, whose }))
+}
+
+fn refused_to_join(own: EtcdVersion, other: EtcdVersion) -> Obstacle {
+    let gap = VersionGap { own, other, whose: Whose::Cluster };
+    Obstacle::Refused(StartRefusal::Version, format!("does not join: {gap}"))
+}
+
+fn is_next_or_same(own: EtcdVersion, other: EtcdVersion) -> bool {
+    own == other || own == other.next()
+}
+
+/// etcd's own word on the cluster's version. For the first seconds of a cluster's life it has none, and after a restore that of before: then, as etcd will
+/// within seconds, the lowest of all voters' is taken.
+fn fits_cluster(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
+    let Some(membership) = s.membership() else {
+        return Err(Obstacle::Unsure("waits for the cluster to say which version it runs".to_owned()));
+    };
+    let lowest = lowest_of_voters(s, membership);
+    let told = s.seen.etcd.version.fresh().and_then(|v| v.decided());
+    match (told, lowest) {
+        (Some(told), _) if is_next_or_same(own, told) => Ok(()),
+        (Some(told), Some(lowest)) if lowest > told && is_next_or_same(own, lowest) => {
+            Err(Obstacle::Unsure(format!("waits until the cluster's version, {told}, follows its voters' to {lowest}")))
+        }
+        (Some(told), _) => Err(refused_to_join(own, told)),
+        (None, Some(lowest)) if is_next_or_same(own, lowest) => Ok(()),
+        (None, Some(lowest)) => Err(refused_to_join(own, lowest)),
+        (None, None) => Err(Obstacle::Unsure("waits for every voter to say which version of etcd it is".to_owned())),
+    }
+}
+
+/// Each of them has said it.
+fn lowest_of_voters(s: &Situation<'_>, membership: &Membership) -> Option<EtcdVersion> {
+    let all: Option<Vec<EtcdVersion>> = membership.voters().map(|m| s.status(m.id).and_then(|status| status.version)).collect();
+    all?.into_iter().min()
+}
+
+/// A quorum of the data's own cluster says which version it runs. Where none speaks, the data alone tells: etcd raises the cluster's version only while
+/// it can ask every member.
+fn fits_cluster_of_data(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
+    let same = s.membership().is_some_and(|m| s.data().is_some_and(|d| d.cluster == Some(m.cluster)));
+    let told = s.seen.etcd.version.fresh().filter(|_| same).and_then(|v| v.decided());
+    match told {
+        Some(told) if !is_next_or_same(own, told) => Err(refused(own, told, Whose::Cluster)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A restore leaves the version of before in what it makes, whose etcd raises it within seconds of its first start.
+fn fits_data(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
+    let Some(data) = s.data().and_then(|d| d.version) else { return Ok(()) };
+    let restored = |r: &Record| matches!(r.origin, Origin::Snapshot { .. } | Origin::Survivor { .. });
+    if is_next_or_same(own, data) || (own > data && s.last_record().is_some_and(restored)) {
+        return Ok(());
+    }
+    Err(refused(own, data, Whose::Data))
+}
+
+fn not_below(own: EtcdVersion, other: Option<EtcdVersion>, whose: &Whose) -> Result<(), Obstacle> {
+    match other {
+        Some(other) if own < other => Err(refused(own, other, whose.clone())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The version of the member that the snapshot was read from.
+fn version_of(s: &Situation<'_>, key: &SnapshotKey) -> Option<EtcdVersion> {
+    EtcdVersion::parse(&s.seen.snapshots.stored.last()?.get(key)?.manifest.etcd_version)
+}
+
+fn ports_are_free(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
+    let needed: &[Listens] = match what {
+        Use::Restart => &[],
+        Use::Join | Use::Adopt | Use::Resume(Listens::ToClients | Listens::ToPeers) => &[Listens::ToPeers, Listens::ToClients],
+        Use::Resume(Listens::OnLoopback) => &[Listens::ToPeers, Listens::OnLoopback],
+        Use::Found | Use::RestoreOwn | Use::Restore(_) => &[Listens::ToPeers, Listens::ToClients, Listens::OnLoopback],
+    };
+    let Some(taken) = s.seen.local.etcd.ports_taken.iter().find(|p| needed.contains(&p.listens)) else { return Ok(()) };
+    let by = taken.by.as_deref().unwrap_or("somebody else");
+    let remedy = "stop it, and see that it does not start again; some packages of etcd start a server of their own";
+    Err(Obstacle::Refused(StartRefusal::Port, format!("does not start etcd: {} is taken by {by}: {remedy}", taken.at)))
+}

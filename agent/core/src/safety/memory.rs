@@ -1,0 +1,64 @@
+//! What the gate remembers for itself, so that a mistake in what the planner derives does not pass both: whether anybody can still write, since when
+//! quorum is lost, whether a learner makes progress, who leads, and since when this node has been told to leave.
+//!
+//! Only the gate's own `watch.rs` writes it, from what is observed.
+
+use std::time::Duration;
+
+use crate::ids::MemberId;
+use crate::observation::Saved;
+use crate::plan::Step;
+use crate::time::Timestamp;
+
+/// A learner, as the gate watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Learner {
+    pub(super) member: MemberId,
+    pub(super) applied: u64,
+    pub(super) progress_at: Timestamp,
+}
+
+/// What the gate remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct GateMemory {
+    pub(super) absorbed: Option<Timestamp>,
+    pub(super) covering_all: Option<Saved>,
+    pub(super) lost_since: Option<Timestamp>,
+    pub(super) learner: Option<Learner>,
+    pub(super) led: Option<(MemberId, Timestamp)>,
+    pub(super) told_since: Option<Timestamp>,
+}
+
+impl GateMemory {
+    /// The snapshot that was begun after the last client was stopped, while none has been served since.
+    pub(super) fn covering_all(&self) -> Option<&Saved> {
+        self.covering_all.as_ref()
+    }
+
+    /// Since when quorum has been lost for good, by this node's own member.
+    pub(super) fn lost_since(&self) -> Option<Timestamp> {
+        self.lost_since
+    }
+
+    /// Who leads by a quorum's word, and since when it has been that one at every look.
+    pub(super) fn led(&self) -> Option<(MemberId, Timestamp)> {
+        self.led
+    }
+
+    /// Since when this node has been told to leave.
+    pub(super) fn told_since(&self) -> Option<Timestamp> {
+        self.told_since
+    }
+
+    /// How long this learner has made no progress; none if it is not the one under watch.
+    pub(super) fn standstill(&self, member: MemberId, now: Timestamp) -> Option<Duration> {
+        self.learner.filter(|learner| learner.member == member).map(|learner| now.since(learner.progress_at))
+    }
+
+    /// A step is let through. Whatever comes of it, who is served again may write what the snapshot lacks.
+    pub(super) fn let_through(&mut self, step: &Step) {
+        if matches!(step, Step::StartMember(_)) {
+            self.covering_all = None;
+        }
+    }
+}
