@@ -136,6 +136,56 @@ impl StopReason {
     }
 }
 
+/// What the cluster-wide lock is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LockPurpose {
+    /// Lets a server in.
+    AdmitServer,
+    /// Joins.
+    Join,
+    /// Leaves.
+    Leave,
+    /// Lists a member at its new address.
+    ListNewAddress,
+    /// Promotes a learner.
+    Promote,
+    /// Stops a member for a reboot.
+    Reboot,
+    /// Removes a member.
+    RemoveMember,
+    /// Asks the group for a replacement.
+    ReportUnhealthy,
+    /// Restarts a member that does not answer.
+    RestartFrozen,
+    /// Writes the list of voters.
+    WriteCharter,
+}
+
+impl LockPurpose {
+    /// As the others read it in the lock: "holds it to ...".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AdmitServer => "admit a server",
+            Self::Join => "join",
+            Self::Leave => "leave",
+            Self::ListNewAddress => "list its new address",
+            Self::Promote => "promote a learner",
+            Self::Reboot => "reboot",
+            Self::RemoveMember => "remove a member",
+            Self::ReportUnhealthy => "report unhealthy",
+            Self::RestartFrozen => "restart a frozen member",
+            Self::WriteCharter => "write the charter",
+        }
+    }
+}
+
+impl fmt::Display for LockPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
 /// One idempotent step. It leaves its execution no choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -199,7 +249,7 @@ pub enum Step {
         /// Through which member.
         via: Via,
         /// What for.
-        purpose: &'static str,
+        purpose: LockPurpose,
     },
     /// Renew its lease.
     RenewLock {

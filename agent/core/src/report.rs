@@ -88,14 +88,185 @@ impl fmt::Display for Phase {
     }
 }
 
+/// A rule of the planner's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RuleId {
+    /// Keeps a hook open.
+    Heartbeat,
+    /// An operator has paused this node or the cluster.
+    Paused,
+    /// Has the distribution's configuration name another server.
+    PointAtServer,
+    /// Takes the instance out of a target group.
+    DeregisterTarget,
+    /// Leaves.
+    Leave,
+    /// Gets ready for a reboot.
+    Reboot,
+    /// Joins nothing in the warm pool.
+    Warm,
+    /// Adopts the volume of another instance, as ordered.
+    MovedVolume,
+    /// Waits for its disk and process to be known.
+    UnprovenDisk,
+    /// Halts on a charter that cannot be trusted.
+    BrokenCharter,
+    /// Writes a vanished record again.
+    VanishedRecord,
+    /// Recovers.
+    Recover,
+    /// Founds.
+    Found,
+    /// Stops an etcd that no record permits.
+    NotPermitted,
+    /// Puts dead data aside.
+    Superseded,
+    /// Starts etcd on its data.
+    Resume,
+    /// Mends a member that is broken or does not answer.
+    BrokenMember,
+    /// Lists its member at its new address.
+    NewAddress,
+    /// Completes its launch.
+    LaunchHook,
+    /// Takes a snapshot.
+    Snapshot,
+    /// Gives its join up.
+    GiveUpJoin,
+    /// Joins.
+    Join,
+    /// Removes a departed voter.
+    Prune,
+    /// Completes a dead instance's hooks.
+    DeadHooks,
+    /// Removes a learner that does not get on.
+    StuckLearner,
+    /// Brings the charter's voters in line.
+    CharterVoters,
+    /// Promotes a learner.
+    Promote,
+    /// Lets a server in.
+    Admit,
+    /// Deletes a dead instance's Node.
+    DeadNodes,
+    /// Makes its Node schedulable again.
+    Uncordon,
+    /// Deletes snapshots.
+    PruneSnapshots,
+    /// Restores a snapshot on trial.
+    Drill,
+    /// Serves.
+    Serve,
+    /// Waits to know whether its kubelet runs.
+    UnknownProcess,
+    /// Starts its kubelet.
+    Start,
+    /// Turns its kubelet to another server.
+    Reattach,
+    /// No rule applies.
+    None,
+}
+
+impl RuleId {
+    /// Every rule.
+    pub const ALL: [Self; 36] = [
+        Self::Heartbeat,
+        Self::Paused,
+        Self::PointAtServer,
+        Self::DeregisterTarget,
+        Self::Leave,
+        Self::Reboot,
+        Self::Warm,
+        Self::MovedVolume,
+        Self::UnprovenDisk,
+        Self::BrokenCharter,
+        Self::VanishedRecord,
+        Self::Recover,
+        Self::Found,
+        Self::NotPermitted,
+        Self::Superseded,
+        Self::Resume,
+        Self::BrokenMember,
+        Self::NewAddress,
+        Self::LaunchHook,
+        Self::Snapshot,
+        Self::GiveUpJoin,
+        Self::Join,
+        Self::Prune,
+        Self::DeadHooks,
+        Self::StuckLearner,
+        Self::CharterVoters,
+        Self::Promote,
+        Self::Admit,
+        Self::DeadNodes,
+        Self::Uncordon,
+        Self::PruneSnapshots,
+        Self::Drill,
+        Self::Serve,
+        Self::UnknownProcess,
+        Self::Start,
+        Self::Reattach,
+    ];
+
+    /// Its name in reports, the journal and the stories.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Heartbeat => "heartbeat",
+            Self::Paused => "paused",
+            Self::PointAtServer => "point-at-server",
+            Self::DeregisterTarget => "deregister-target",
+            Self::Leave => "leave",
+            Self::Reboot => "reboot",
+            Self::Warm => "warm",
+            Self::MovedVolume => "moved-volume",
+            Self::UnprovenDisk => "unproven-disk",
+            Self::BrokenCharter => "broken-charter",
+            Self::VanishedRecord => "vanished-record",
+            Self::Recover => "recover",
+            Self::Found => "found",
+            Self::NotPermitted => "not-permitted",
+            Self::Superseded => "superseded",
+            Self::Resume => "resume",
+            Self::BrokenMember => "broken-member",
+            Self::NewAddress => "new-address",
+            Self::LaunchHook => "launch-hook",
+            Self::Snapshot => "snapshot",
+            Self::GiveUpJoin => "give-up-join",
+            Self::Join => "join",
+            Self::Prune => "prune",
+            Self::DeadHooks => "dead-hooks",
+            Self::StuckLearner => "stuck-learner",
+            Self::CharterVoters => "charter-voters",
+            Self::Promote => "promote",
+            Self::Admit => "admit",
+            Self::DeadNodes => "dead-nodes",
+            Self::Uncordon => "uncordon",
+            Self::PruneSnapshots => "prune-snapshots",
+            Self::Drill => "drill",
+            Self::Serve => "serve",
+            Self::UnknownProcess => "unknown-process",
+            Self::Start => "start",
+            Self::Reattach => "reattach",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// The explanation of one plan: one sentence for the journal, systemd, `quorate status` and the golden tests alike.
 #[must_use = "an unread report explains nothing"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What the node is doing.
     pub phase: Phase,
-    /// The rule that decided, by its name in the planner's table.
-    pub rule: &'static str,
+    /// The rule that decided.
+    pub rule: RuleId,
     /// What is being done, or awaited, and why.
     pub says: Cow<'static, str>,
     /// When the wait ends by itself, if it does.

@@ -22,7 +22,7 @@ use crate::role::Role;
 use crate::time::Timestamp;
 
 pub use charter::Charter;
-pub use departure::Departure;
+pub use departure::{Departure, LeaveReason, LeaveReasons};
 
 /// Whose word an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

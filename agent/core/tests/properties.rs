@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::MemberId;
 use quorate_core::memory::Memory;
-use quorate_core::plan::{Start, Step, StopReason};
+use quorate_core::plan::{LockPurpose, Start, Step, StopReason};
 use quorate_core::planner;
 
 use property::config::cases;
@@ -105,7 +105,7 @@ proptest! {
         w.pause(whose);
         let planned = planner::plan(&w.seen, &w.memory, &w.policy, w.now).step;
         prop_assert!(planned.as_ref().is_none_or(goes_on_while_paused), "{:?} is planned\n{}", planned, w);
-        for step in steps::thinkable(&w).into_iter().chain([Step::AcquireLock { via: steps::via(), purpose: "join" }]) {
+        for step in steps::thinkable(&w).into_iter().chain([Step::AcquireLock { via: steps::via(), purpose: LockPurpose::Join }]) {
             let verdict = w.check(&step);
             prop_assert!(verdict.is_err() || goes_on_while_paused(&step), "the gate lets {:?} through\n{}", step, w);
         }

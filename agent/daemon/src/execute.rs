@@ -102,7 +102,7 @@ impl Executor {
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
             Step::DropSuperseded => of(self.data_dir.drop_superseded(&world.trash, self.clock.now())),
-            Step::AcquireLock { via, purpose } => world.etcd.acquire(&via.url, me, purpose, self.policy.lock_ttl).await,
+            Step::AcquireLock { via, purpose } => world.etcd.acquire(&via.url, me, *purpose, self.policy.lock_ttl).await,
             Step::RenewLock { via } => world.etcd.renew(&via.url).await,
             Step::ReleaseLock { via } => world.etcd.release(&via.url, me).await,
             Step::AddLearner { via, peer_url } => world.etcd.add_learner(&via.url, &peer_url.to_string()).await,

@@ -53,7 +53,7 @@ impl Journal {
         let (phase, reason) = (report.phase.to_string(), &*report.says);
         macro_rules! tell {
             ($level:ident, $($text:tt)+) => {
-                $level!(message_id, quorate.phase = phase, quorate.rule = report.rule, quorate.member_id = member, quorate.reason = reason, $($text)+)
+                $level!(message_id, quorate.phase = phase, quorate.rule = report.rule.name(), quorate.member_id = member, quorate.reason = reason, $($text)+)
             };
         }
         if report.needs_operator {
@@ -108,7 +108,7 @@ impl Journal {
     /// A step that the gate refused.
     pub fn refused(&mut self, plan: &Plan, refusal: &Refusal, now: Timestamp) {
         if let Some(again) = self.troubles.news("gate", &refusal.to_string(), now) {
-            error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule, "{}, but {refusal}{again}", plan.report.says);
+            error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule.name(), "{}, but {refusal}{again}", plan.report.says);
         }
     }
 
@@ -122,11 +122,11 @@ impl Journal {
 
     /// AWS knows of no such lifecycle action: not yet, or somebody else has ended it.
     pub fn is_early(&self, step: &Step, plan: &Plan) {
-        debug!(quorate.step = step.kind(), quorate.rule = plan.report.rule, "{}: not open, is tried again", plan.report.says);
+        debug!(quorate.step = step.kind(), quorate.rule = plan.report.rule.name(), "{}: not open, is tried again", plan.report.says);
     }
 
     fn done(&mut self, step: &Step, plan: &Plan, now: Timestamp) {
-        let (says, rule) = (&plan.report.says, plan.report.rule);
+        let (says, rule) = (&plan.report.says, plan.report.rule.name());
         let again_after = match step {
             // The lock is taken, renewed and given back for a step that is told itself.
             Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => {
@@ -143,7 +143,7 @@ impl Journal {
 
     fn failed(&mut self, step: &Step, plan: &Plan, why: &str, now: Timestamp) {
         let Some(again) = self.troubles.news(step.kind(), why, now) else { return };
-        let (says, rule) = (&plan.report.says, plan.report.rule);
+        let (says, rule) = (&plan.report.says, plan.report.rule.name());
         // One that is refused leaves time for two more: no reason to alarm anybody.
         if matches!(step, Step::Heartbeat { .. }) {
             info!(quorate.step = step.kind(), quorate.rule = rule, "{says}, and will again: {why}{again}");

@@ -1,7 +1,7 @@
 //! The journal's message ids of what matters. The catalog explains each, with its remedy (`journalctl -x`); an id never changes its meaning.
 
 use quorate_core::plan::Step;
-use quorate_core::report::{Phase, Report};
+use quorate_core::report::{Phase, Report, RuleId};
 
 /// The agent runs and knows who it is.
 pub const STARTED: &str = "fe9f080fc2b64e01839513268af4f844";
@@ -57,9 +57,9 @@ pub const SNAPSHOT_DRILL_FAILED: &str = "9e36f80ffb71485b99efe9af2c0d62a1";
 pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str> {
     let enters = |phase| report.phase == phase && before != Some(phase);
     match report.rule {
-        "broken-charter" | "vanished-record" => Some(CHARTER_BROKEN),
-        "recover" if report.needs_operator => Some(QUORUM_LOST),
-        "resume" | "broken-member" if report.needs_operator => Some(MEMBER_BROKEN),
+        RuleId::BrokenCharter | RuleId::VanishedRecord => Some(CHARTER_BROKEN),
+        RuleId::Recover if report.needs_operator => Some(QUORUM_LOST),
+        RuleId::Resume | RuleId::BrokenMember if report.needs_operator => Some(MEMBER_BROKEN),
         _ if report.needs_operator => Some(HALTED),
         _ if matches!(report.phase, Phase::Voter | Phase::Worker) && before.is_some_and(is_outside) => Some(JOINED),
         _ if enters(Phase::Leaving) => Some(LEAVING),
@@ -132,12 +132,12 @@ mod tests {
     #[test]
     fn a_phase_is_announced_when_it_begins() {
         let report = |phase, rule, needs_operator| Report { phase, rule, says: "".into(), until: None, needs_operator };
-        let serves = report(Phase::Voter, "serve", false);
+        let serves = report(Phase::Voter, RuleId::Serve, false);
         assert_eq!(of_report(&serves, Some(Phase::Learner)), Some(JOINED));
         assert_eq!(of_report(&serves, Some(Phase::Voter)), None);
         assert_eq!(of_report(&serves, None), None, "the agent was restarted beside its member");
-        assert_eq!(of_report(&report(Phase::Leaving, "leave", false), Some(Phase::Voter)), Some(LEAVING));
-        assert_eq!(of_report(&report(Phase::Recovering, "recover", true), None), Some(QUORUM_LOST));
-        assert_eq!(of_report(&report(Phase::Halted, "found", true), None), Some(HALTED));
+        assert_eq!(of_report(&report(Phase::Leaving, RuleId::Leave, false), Some(Phase::Voter)), Some(LEAVING));
+        assert_eq!(of_report(&report(Phase::Recovering, RuleId::Recover, true), None), Some(QUORUM_LOST));
+        assert_eq!(of_report(&report(Phase::Halted, RuleId::Found, true), None), Some(HALTED));
     }
 }

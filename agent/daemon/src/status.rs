@@ -155,7 +155,7 @@ impl Status {
             cluster: seen.me.cluster.clone(),
             group: seen.me.group.clone(),
             phase: plan.report.phase,
-            rule: plan.report.rule.to_owned(),
+            rule: plan.report.rule.name().to_owned(),
             says: plan.report.says.to_string(),
             for_ms: millis(now.since(cycle.since)),
             until_ms: plan.report.until.map(|until| millis(until.since(now))),

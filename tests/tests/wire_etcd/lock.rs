@@ -7,7 +7,7 @@ use quorate::clock::Clock;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Lock;
 use quorate_core::pausing::Pause;
-use quorate_core::plan::Outcome;
+use quorate_core::plan::{LockPurpose, Outcome};
 use quorate_core::time::Timestamp;
 
 use crate::node::{Node, etcd_binary, eventually};
@@ -31,10 +31,10 @@ async fn one_holds_it_and_the_other_is_told_who() {
     let (ia, ib): (InstanceId, InstanceId) = ("i-a".into(), "i-b".into());
     assert_eq!(a.lock(&url, &ia).await.unwrap(), Lock::Free);
     assert!(matches!(a.renew(&url).await, Outcome::Refused(_)));
-    assert_eq!(a.acquire(&url, &ia, "join", TTL).await, Outcome::Done);
+    assert_eq!(a.acquire(&url, &ia, LockPurpose::Join, TTL).await, Outcome::Done);
     assert!(matches!(a.lock(&url, &ia).await.unwrap(), Lock::Mine { remaining } if remaining > TTL / 2 && remaining <= TTL));
 
-    let refused = b.acquire(&url, &ib, "prune", TTL).await;
+    let refused = b.acquire(&url, &ib, LockPurpose::RemoveMember, TTL).await;
     assert!(matches!(&refused, Outcome::Refused(why) if why.contains("i-a") && why.contains("join")), "{refused:?}");
     assert_eq!(b.lock(&url, &ib).await.unwrap(), Lock::Other { holder: ia.clone(), purpose: "join".into() });
     assert_eq!(leases(&url).await, 1, "the loser's lease was not given back");
@@ -44,7 +44,7 @@ async fn one_holds_it_and_the_other_is_told_who() {
     assert_eq!(a.release(&url, &ia).await, Outcome::Done);
     assert_eq!(a.release(&url, &ia).await, Outcome::Done);
     assert_eq!(b.lock(&url, &ib).await.unwrap(), Lock::Free);
-    assert_eq!(b.acquire(&url, &ib, "prune", TTL).await, Outcome::Done);
+    assert_eq!(b.acquire(&url, &ib, LockPurpose::RemoveMember, TTL).await, Outcome::Done);
     assert_eq!(leases(&url).await, 1);
 }
 
@@ -60,7 +60,7 @@ async fn a_pause_lies_beside_the_lock() {
     assert_eq!(agent.set_pause(&url, &pause(1)).await, Outcome::Done);
     assert_eq!(agent.set_pause(&url, &pause(2)).await, Outcome::Done);
     assert_eq!(agent.lock_and_pause(&url, &me).await.unwrap(), (Lock::Free, Some(pause(1))), "it has been paused since the first");
-    assert_eq!(agent.acquire(&url, &me, "join", TTL).await, Outcome::Done);
+    assert_eq!(agent.acquire(&url, &me, LockPurpose::Join, TTL).await, Outcome::Done);
     let (lock, found) = agent.lock_and_pause(&url, &me).await.unwrap();
     assert!(matches!(lock, Lock::Mine { .. }) && found == Some(pause(1)), "{lock:?} {found:?}");
     assert_eq!(agent.membership(&url, &me).await.unwrap().pause, Some(pause(1)));
@@ -80,7 +80,7 @@ async fn a_renewal_starts_its_time_anew_and_without_one_it_runs_out() {
         Lock::Mine { remaining } => Some(remaining),
         _ => None,
     };
-    assert_eq!(a.acquire(&url, &me, "join", Duration::from_secs(4)).await, Outcome::Done);
+    assert_eq!(a.acquire(&url, &me, LockPurpose::Join, Duration::from_secs(4)).await, Outcome::Done);
     let granted = remaining().await.unwrap();
     eventually("time to pass", async || remaining().await.filter(|left| *left + Duration::from_secs(2) < granted)).await;
     assert_eq!(a.renew(&url).await, Outcome::Done);
@@ -105,16 +105,16 @@ async fn after_a_restart_the_own_lock_is_known_again() {
     let node = Node::new(&etcd, 32, 1, &[]);
     node.found_and_open().await;
     let (url, me) = (node.url(), InstanceId::new("i-a"));
-    assert_eq!(agent().acquire(&url, &me, "join", TTL).await, Outcome::Done);
+    assert_eq!(agent().acquire(&url, &me, LockPurpose::Join, TTL).await, Outcome::Done);
 
     let second = agent();
     assert!(matches!(second.lock(&url, &me).await.unwrap(), Lock::Mine { remaining } if remaining <= TTL && remaining > TTL / 2));
     assert_eq!(second.renew(&url).await, Outcome::Done);
 
     let third = agent();
-    assert_eq!(third.acquire(&url, &me, "promote", TTL).await, Outcome::Done, "its own from before");
+    assert_eq!(third.acquire(&url, &me, LockPurpose::Promote, TTL).await, Outcome::Done, "its own from before");
     assert_eq!(leases(&url).await, 1, "the old lease was not given back");
-    assert_eq!(agent().lock(&url, &"i-b".into()).await.unwrap(), Lock::Other { holder: me.clone(), purpose: "promote".into() });
+    assert_eq!(agent().lock(&url, &"i-b".into()).await.unwrap(), Lock::Other { holder: me.clone(), purpose: "promote a learner".into() });
 
     assert_eq!(agent().release(&url, &me).await, Outcome::Done);
     assert_eq!(third.lock(&url, &me).await.unwrap(), Lock::Free);
@@ -130,5 +130,5 @@ async fn a_value_that_no_agent_wrote_blocks_and_is_shown() {
     etcd_client::Client::connect([&url], None).await.unwrap().put("/quorate/lock", "mine!", None).await.unwrap();
     let lock = agent().lock(&url, &me).await.unwrap();
     assert!(matches!(&lock, Lock::Other { purpose, .. } if purpose.as_str().contains("mine!")), "{lock:?}");
-    assert!(matches!(agent().acquire(&url, &me, "join", TTL).await, Outcome::Refused(why) if why.contains("mine!")));
+    assert!(matches!(agent().acquire(&url, &me, LockPurpose::Join, TTL).await, Outcome::Refused(why) if why.contains("mine!")));
 }

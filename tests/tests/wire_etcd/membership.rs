@@ -2,7 +2,7 @@
 
 use quorate::adapters::etcd::EtcdError;
 use quorate_core::observation::Alarm;
-use quorate_core::plan::Outcome;
+use quorate_core::plan::{LockPurpose, Outcome};
 use rustix::process::Signal;
 
 use crate::node::{Node, etcd_binary, eventually};
@@ -112,7 +112,7 @@ async fn a_full_database_raises_an_alarm_and_refuses_the_lock() {
     }
     let status = eventually("the alarm", async || node.etcd.status(&node.url()).await.ok().filter(|s| !s.alarms.is_empty())).await;
     assert_eq!(status.alarms, [Alarm::NoSpace]);
-    let outcome = node.etcd.acquire(&node.url(), &node.me, "join", std::time::Duration::from_secs(20)).await;
+    let outcome = node.etcd.acquire(&node.url(), &node.me, LockPurpose::Join, std::time::Duration::from_secs(20)).await;
     assert!(matches!(&outcome, Outcome::Refused(why) if why.contains("database space exceeded")), "{outcome:?}");
     node.word().await;
 }

@@ -10,7 +10,7 @@ use quorate::adapters::etcd::{CredentialFiles, Etcd, EtcdError};
 use quorate::clock::Clock;
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Lock;
-use quorate_core::plan::Outcome;
+use quorate_core::plan::{LockPurpose, Outcome};
 use quorate_core::role::Role;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use tokio::process::{Child, Command};
@@ -95,7 +95,7 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
 
     let error = agent.status(&url).await.unwrap_err();
     assert!(matches!(&error, EtcdError::Credentials { path, .. } if path.ends_with("server-ca.crt")), "{error}");
-    assert!(matches!(agent.acquire(&url, &me, "join", Duration::from_secs(20)).await, Outcome::Refused(_)));
+    assert!(matches!(agent.acquire(&url, &me, LockPurpose::Join, Duration::from_secs(20)).await, Outcome::Refused(_)));
 
     let _member = member(&etcd, data.path(), &authority, address, "i-0a1-1a2b3c4d");
     credentials(shown.path(), &authority, address);
@@ -103,7 +103,7 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
     let names: Vec<_> = word.membership.members.iter().filter_map(|member| member.name.clone()).collect();
     assert_eq!((names, &word.lock), (vec![me.clone()], &Lock::Free));
 
-    assert_eq!(agent.acquire(&url, &me, "join", Duration::from_secs(20)).await, Outcome::Done);
+    assert_eq!(agent.acquire(&url, &me, LockPurpose::Join, Duration::from_secs(20)).await, Outcome::Done);
     let peer = Role::ControlPlane.peer_url([127, 77, 60, 2].into());
     let added =
         eventually("a learner", async || Some(agent.add_learner(&url, &peer.to_string()).await).filter(|o| *o == Outcome::Done)).await;

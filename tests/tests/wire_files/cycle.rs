@@ -17,7 +17,7 @@ use quorate_core::observation::{
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
-use quorate_core::report::{Phase, Report};
+use quorate_core::report::{Phase, Report, RuleId};
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 
@@ -43,7 +43,7 @@ fn unknown<T>() -> Reading<T> {
 pub(crate) fn nothing(role: Role) -> Cycle {
     let mut memory = Memory::new(Kept::new(id(1)), NOW);
     memory.kept.record = Some(record(State::Established));
-    let report = Report { phase: Phase::Voter, rule: "steady", says: "serves".into(), until: None, needs_operator: false };
+    let report = Report { phase: Phase::Voter, rule: RuleId::Serve, says: "serves".into(), until: None, needs_operator: false };
     Cycle {
         seen: seen(role),
         memory,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::plan::Step;
+use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
@@ -13,7 +13,7 @@ pub(super) struct Decision {
     pub(super) phase: Phase,
     pub(super) step: Option<Step>,
     /// The step, or the wait, is only good while the cluster-wide lock is held for this purpose.
-    pub(super) lock: Option<&'static str>,
+    pub(super) lock: Option<LockPurpose>,
     pub(super) says: Cow<'static, str>,
     pub(super) until: Option<Timestamp>,
     pub(super) needs_operator: bool,
@@ -37,7 +37,7 @@ impl Decision {
         Self { step: Some(step), ..self }
     }
 
-    pub(super) fn under_lock(self, purpose: &'static str) -> Self {
+    pub(super) fn under_lock(self, purpose: LockPurpose) -> Self {
         Self { lock: Some(purpose), ..self }
     }
 

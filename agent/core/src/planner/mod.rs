@@ -14,7 +14,7 @@ use crate::memory::{BackoffKey, Memory};
 use crate::observation::{Lock, Observation};
 use crate::plan::{Plan, Step};
 use crate::policy::Policy;
-use crate::report::{Phase, Report};
+use crate::report::{Phase, Report, RuleId};
 use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
@@ -34,63 +34,63 @@ pub(crate) use subjects::retire::nobody_is_served;
 pub(crate) use subjects::version::refusal;
 pub(crate) use subjects::worker::lacks_server;
 
-/// One rule: a name for reports and tests, and what it decides when it applies.
+/// One rule: its name for reports and tests, and what it decides when it applies.
 struct Rule {
-    name: &'static str,
+    id: RuleId,
     decide: fn(&Situation<'_>) -> Option<Decision>,
 }
 
 const RULES: &[Rule] = &[
-    Rule { name: "heartbeat", decide: hooks::heartbeat },
-    Rule { name: "paused", decide: pause::decide },
-    Rule { name: "point-at-server", decide: node::point_at_another },
-    Rule { name: "deregister-target", decide: targets::deregister },
-    Rule { name: "leave", decide: leaving::decide },
-    Rule { name: "reboot", decide: reboot::decide },
-    Rule { name: "warm", decide: serve::warm },
-    Rule { name: "moved-volume", decide: moved_volume::adopt },
-    Rule { name: "unproven-disk", decide: serve::unproven_disk },
-    Rule { name: "broken-charter", decide: charter::broken },
-    Rule { name: "vanished-record", decide: charter::rewrite_vanished },
-    Rule { name: "recover", decide: parts::recover },
-    Rule { name: "found", decide: parts::found },
-    Rule { name: "not-permitted", decide: serve::not_permitted },
-    Rule { name: "superseded", decide: disk::superseded },
-    Rule { name: "resume", decide: serve::resume },
-    Rule { name: "broken-member", decide: serve::mend },
-    Rule { name: "new-address", decide: moved_volume::update_peer_url },
-    Rule { name: "launch-hook", decide: hooks::complete_launch },
-    Rule { name: "snapshot", decide: snapshots::due },
-    Rule { name: "give-up-join", decide: join::give_up },
-    Rule { name: "join", decide: join::decide },
-    Rule { name: "prune", decide: prune::departed_voter },
-    Rule { name: "dead-hooks", decide: prune::hooks_of_the_dead },
-    Rule { name: "stuck-learner", decide: learner::stuck_learner },
-    Rule { name: "charter-voters", decide: rules::charter::reconcile },
-    Rule { name: "promote", decide: learner::promote },
-    Rule { name: "admit", decide: admission::admit },
-    Rule { name: "dead-nodes", decide: node::nodes_of_the_dead },
-    Rule { name: "uncordon", decide: node::uncordon },
-    Rule { name: "prune-snapshots", decide: snapshots::prune },
-    Rule { name: "drill", decide: snapshots::drill },
-    Rule { name: "serve", decide: serve::idle },
+    Rule { id: RuleId::Heartbeat, decide: hooks::heartbeat },
+    Rule { id: RuleId::Paused, decide: pause::decide },
+    Rule { id: RuleId::PointAtServer, decide: node::point_at_another },
+    Rule { id: RuleId::DeregisterTarget, decide: targets::deregister },
+    Rule { id: RuleId::Leave, decide: leaving::decide },
+    Rule { id: RuleId::Reboot, decide: reboot::decide },
+    Rule { id: RuleId::Warm, decide: serve::warm },
+    Rule { id: RuleId::MovedVolume, decide: moved_volume::adopt },
+    Rule { id: RuleId::UnprovenDisk, decide: serve::unproven_disk },
+    Rule { id: RuleId::BrokenCharter, decide: charter::broken },
+    Rule { id: RuleId::VanishedRecord, decide: charter::rewrite_vanished },
+    Rule { id: RuleId::Recover, decide: parts::recover },
+    Rule { id: RuleId::Found, decide: parts::found },
+    Rule { id: RuleId::NotPermitted, decide: serve::not_permitted },
+    Rule { id: RuleId::Superseded, decide: disk::superseded },
+    Rule { id: RuleId::Resume, decide: serve::resume },
+    Rule { id: RuleId::BrokenMember, decide: serve::mend },
+    Rule { id: RuleId::NewAddress, decide: moved_volume::update_peer_url },
+    Rule { id: RuleId::LaunchHook, decide: hooks::complete_launch },
+    Rule { id: RuleId::Snapshot, decide: snapshots::due },
+    Rule { id: RuleId::GiveUpJoin, decide: join::give_up },
+    Rule { id: RuleId::Join, decide: join::decide },
+    Rule { id: RuleId::Prune, decide: prune::departed_voter },
+    Rule { id: RuleId::DeadHooks, decide: prune::hooks_of_the_dead },
+    Rule { id: RuleId::StuckLearner, decide: learner::stuck_learner },
+    Rule { id: RuleId::CharterVoters, decide: rules::charter::reconcile },
+    Rule { id: RuleId::Promote, decide: learner::promote },
+    Rule { id: RuleId::Admit, decide: admission::admit },
+    Rule { id: RuleId::DeadNodes, decide: node::nodes_of_the_dead },
+    Rule { id: RuleId::Uncordon, decide: node::uncordon },
+    Rule { id: RuleId::PruneSnapshots, decide: snapshots::prune },
+    Rule { id: RuleId::Drill, decide: snapshots::drill },
+    Rule { id: RuleId::Serve, decide: serve::idle },
 ];
 
 /// A worker has no member: no charter, quorum or lock is asked for.
 const WORKER_RULES: &[Rule] = &[
-    Rule { name: "heartbeat", decide: hooks::heartbeat },
-    Rule { name: "paused", decide: pause::decide },
-    Rule { name: "deregister-target", decide: targets::deregister },
-    Rule { name: "leave", decide: worker::leave },
-    Rule { name: "reboot", decide: worker::reboot },
-    Rule { name: "warm", decide: serve::warm },
-    Rule { name: "unknown-process", decide: worker::unknown_process },
-    Rule { name: "give-up-join", decide: worker::give_up },
-    Rule { name: "start", decide: worker::start },
-    Rule { name: "reattach", decide: worker::reattach },
-    Rule { name: "launch-hook", decide: worker::complete_launch },
-    Rule { name: "uncordon", decide: node::uncordon },
-    Rule { name: "serve", decide: worker::idle },
+    Rule { id: RuleId::Heartbeat, decide: hooks::heartbeat },
+    Rule { id: RuleId::Paused, decide: pause::decide },
+    Rule { id: RuleId::DeregisterTarget, decide: targets::deregister },
+    Rule { id: RuleId::Leave, decide: worker::leave },
+    Rule { id: RuleId::Reboot, decide: worker::reboot },
+    Rule { id: RuleId::Warm, decide: serve::warm },
+    Rule { id: RuleId::UnknownProcess, decide: worker::unknown_process },
+    Rule { id: RuleId::GiveUpJoin, decide: worker::give_up },
+    Rule { id: RuleId::Start, decide: worker::start },
+    Rule { id: RuleId::Reattach, decide: worker::reattach },
+    Rule { id: RuleId::LaunchHook, decide: worker::complete_launch },
+    Rule { id: RuleId::Uncordon, decide: node::uncordon },
+    Rule { id: RuleId::Serve, decide: worker::idle },
 ];
 
 /// Decides the next step.
@@ -106,18 +106,18 @@ const WORKER_RULES: &[Rule] = &[
 /// `memory` has absorbed this very observation ([`crate::tracker::absorb`]).
 pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
     let situation = Situation::new(observation, memory, policy, now);
-    let (name, decision) = decide(&situation);
+    let (rule, decision) = decide(&situation);
     let decision = version::guard(&situation, decision);
-    with_lock(&situation, name, cover::before_change(&situation, decision))
+    with_lock(&situation, rule, cover::before_change(&situation, decision))
 }
 
-fn decide(s: &Situation<'_>) -> (&'static str, Decision) {
+fn decide(s: &Situation<'_>) -> (RuleId, Decision) {
     let rules = if s.seen.me.role == Role::Worker { WORKER_RULES } else { RULES };
-    let found = rules.iter().find_map(|rule| (rule.decide)(s).map(|decision| (rule.name, decision)));
-    found.unwrap_or_else(|| ("none", Decision::wait(Phase::Starting, "nothing is known yet that would allow a decision")))
+    let found = rules.iter().find_map(|rule| (rule.decide)(s).map(|decision| (rule.id, decision)));
+    found.unwrap_or_else(|| (RuleId::None, Decision::wait(Phase::Starting, "nothing is known yet that would allow a decision")))
 }
 
-fn with_lock(s: &Situation<'_>, rule: &'static str, decision: Decision) -> Plan {
+fn with_lock(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
     let until = decision.until;
     let report = |says| Report { phase: decision.phase, rule, says, until, needs_operator: decision.needs_operator };
     let plan = |step, says| Plan { step, report: report(says), look_again: decision.look_again.unwrap_or(s.policy.cycle) };

@@ -1,6 +1,6 @@
 //! Why this node is to leave, and by when. Notices combine: the nearest deadline holds, and a later one restarts nothing.
 
-use std::borrow::Cow;
+use std::fmt;
 
 use crate::memory::Order;
 use crate::observation::{EventCode, EventState, LifecycleState, ScheduledEvent, ShutdownKind, SpotAction, Transition};
@@ -9,11 +9,86 @@ use crate::time::Timestamp;
 
 use super::Situation;
 
+/// One notice to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeaveReason {
+    /// Its group terminates it.
+    GroupTerminates,
+    /// Its group detached it.
+    GroupDetached,
+    /// Its group gave it up and keeps its machine.
+    GroupRetains,
+    /// It moves to the warm pool.
+    WarmPool,
+    /// An operator ordered it.
+    Order,
+    /// Its machine powers off.
+    PowerOff,
+    /// Its root volume is replaced.
+    RootVolume,
+    /// EC2 terminates its spot instance.
+    SpotTerminates,
+    /// EC2 stops its spot instance.
+    SpotStops,
+    /// EC2 hibernates its spot instance.
+    SpotHibernates,
+    /// EC2 takes its spot instance back in a way that is not known here.
+    SpotTaken,
+    /// EC2 retires its machine.
+    Retirement,
+    /// EC2 stops its machine for a scheduled event.
+    ScheduledStop,
+    /// EC2 recommends to rebalance it.
+    Rebalance,
+}
+
+impl fmt::Display for LeaveReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GroupTerminates => "its group terminates it",
+            Self::GroupDetached => "its group detached it",
+            Self::GroupRetains => "its group gave it up, and retains it until an operator terminates it",
+            Self::WarmPool => "it moves to the warm pool",
+            Self::Order => "an operator ordered it to leave",
+            Self::PowerOff => "its machine powers off",
+            Self::RootVolume => "its root volume is replaced",
+            Self::SpotTerminates => "EC2 terminates its spot instance",
+            Self::SpotStops => "EC2 stops its spot instance",
+            Self::SpotHibernates => "EC2 hibernates its spot instance",
+            Self::SpotTaken => "EC2 takes its spot instance back",
+            Self::Retirement => "EC2 retires its machine",
+            Self::ScheduledStop => "EC2 stops its machine for a scheduled event",
+            Self::Rebalance => "EC2 recommends to rebalance it",
+        })
+    }
+}
+
+/// All notices, the one with the nearest deadline first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaveReasons(Vec<LeaveReason>);
+
+impl LeaveReasons {
+    /// There is no other.
+    #[must_use]
+    pub fn is_only(&self, reason: LeaveReason) -> bool {
+        self.0 == [reason]
+    }
+}
+
+impl fmt::Display for LeaveReasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, reason) in self.0.iter().enumerate() {
+            write!(f, "{}{reason}", if index == 0 { "" } else { " and " })?;
+        }
+        Ok(())
+    }
+}
+
 /// Why this node is to leave, and by when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Departure {
-    /// The notices, the one with the nearest deadline first.
-    pub why: Cow<'static, str>,
+    /// The notices.
+    pub why: LeaveReasons,
     /// The nearest deadline, a hook's counted from accepted heartbeats only; absent for an operator's order.
     pub deadline: Option<Timestamp>,
     /// The instance itself goes, not just its membership.
@@ -27,8 +102,8 @@ pub struct Departure {
 
 impl Departure {
     /// Of an instance that stays, without a deadline.
-    fn of(why: &'static str) -> Self {
-        Self { why: Cow::Borrowed(why), deadline: None, instance_goes: false, replacement_may_come: true, held_up: true }
+    fn of(why: LeaveReason) -> Self {
+        Self { why: LeaveReasons(vec![why]), deadline: None, instance_goes: false, replacement_may_come: true, held_up: true }
     }
 
     /// Both notices at once.
@@ -36,7 +111,7 @@ impl Departure {
         let is_later = |a: &Self, b: &Self| a.deadline.is_none_or(|a| b.deadline.is_some_and(|b| b < a));
         let (first, second) = if is_later(&self, &other) { (other, self) } else { (self, other) };
         Self {
-            why: Cow::Owned(format!("{} and {}", first.why, second.why)),
+            why: LeaveReasons(first.why.0.iter().chain(&second.why.0).copied().collect()),
             deadline: first.deadline,
             instance_goes: first.instance_goes || second.instance_goes,
             replacement_may_come: first.replacement_may_come || second.replacement_may_come,
@@ -44,9 +119,6 @@ impl Departure {
         }
     }
 }
-
-/// Why a retained instance leaves.
-const RETAINED: &str = "its group gave it up, and retains it until an operator terminates it";
 
 impl Situation<'_> {
     /// All notices to leave together, if there is one.
@@ -63,27 +135,27 @@ impl Situation<'_> {
         let state = self.seen.cloud.own_state.last().copied();
         match (target, state) {
             // It runs on, and no time runs out, until an operator terminates it.
-            _ if self.is_retained() => Some(Departure::of(RETAINED)),
-            (Some(LifecycleState::Terminated), _) => notice("its group terminates it"),
-            (_, Some(s)) if s.is_terminating() => notice("its group terminates it"),
-            _ if self.is_listed_as_terminating() => notice("its group terminates it"),
+            _ if self.is_retained() => Some(Departure::of(LeaveReason::GroupRetains)),
+            (Some(LifecycleState::Terminated), _) => notice(LeaveReason::GroupTerminates),
+            (_, Some(s)) if s.is_terminating() => notice(LeaveReason::GroupTerminates),
+            _ if self.is_listed_as_terminating() => notice(LeaveReason::GroupTerminates),
             // A detached instance runs on, and no hook is waited for.
-            (Some(LifecycleState::Detached), _) => Some(Departure::of("its group detached it")),
-            (Some(LifecycleState::Warmed(_)), _) => notice("it moves to the warm pool"),
-            _ if self.order() == Some(Order::Leave) => Some(Departure::of("an operator ordered it to leave")),
+            (Some(LifecycleState::Detached), _) => Some(Departure::of(LeaveReason::GroupDetached)),
+            (Some(LifecycleState::Warmed(_)), _) => notice(LeaveReason::WarmPool),
+            _ if self.order() == Some(Order::Leave) => Some(Departure::of(LeaveReason::Order)),
             _ => None,
         }
     }
 
     /// The instance goes when its hooks are completed, or run out.
-    fn hooked(&self, why: &'static str) -> Departure {
+    fn hooked(&self, why: LeaveReason) -> Departure {
         Departure { deadline: Some(self.hook_deadline()), instance_goes: true, ..Departure::of(why) }
     }
 
     /// The machine powers off. The group learns of it only when it is off: nobody is launched in its place before.
     fn power_off(&self) -> Option<Departure> {
         let shutdown = self.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::PowerOff)?;
-        let off = Departure { instance_goes: true, replacement_may_come: false, ..Departure::of("its machine powers off") };
+        let off = Departure { instance_goes: true, replacement_may_come: false, ..Departure::of(LeaveReason::PowerOff) };
         Some(Departure { deadline: Some(shutdown.deadline), ..off })
     }
 
@@ -97,7 +169,7 @@ impl Situation<'_> {
         let told = [own.last().copied(), listed, self.seen.target.last().copied().flatten()];
         told.into_iter().flatten().any(replaces).then(|| {
             let replacement_may_come = self.replacement_is_coming();
-            Departure { replacement_may_come, ..self.hooked("its root volume is replaced") }
+            Departure { replacement_may_come, ..self.hooked(LeaveReason::RootVolume) }
         })
     }
 
@@ -105,10 +177,10 @@ impl Situation<'_> {
     fn spot(&self) -> Option<Departure> {
         let spot = self.seen.notices.spot.last()?.as_ref()?;
         let why = match spot.action {
-            SpotAction::Terminate => "EC2 terminates its spot instance",
-            SpotAction::Stop => "EC2 stops its spot instance",
-            SpotAction::Hibernate => "EC2 hibernates its spot instance",
-            SpotAction::Other => "EC2 takes its spot instance back",
+            SpotAction::Terminate => LeaveReason::SpotTerminates,
+            SpotAction::Stop => LeaveReason::SpotStops,
+            SpotAction::Hibernate => LeaveReason::SpotHibernates,
+            SpotAction::Other => LeaveReason::SpotTaken,
         };
         Some(self.taken(why, spot.at))
     }
@@ -117,11 +189,11 @@ impl Situation<'_> {
     fn scheduled(&self) -> Option<Departure> {
         let event = self.taking_events().filter(|e| self.is_near(e)).min_by_key(|e| e.not_before)?;
         let retires = event.code == EventCode::InstanceRetirement;
-        let why = if retires { "EC2 retires its machine" } else { "EC2 stops its machine for a scheduled event" };
+        let why = if retires { LeaveReason::Retirement } else { LeaveReason::ScheduledStop };
         Some(self.taken(why, event.not_before))
     }
 
-    fn taken(&self, why: &'static str, at: Timestamp) -> Departure {
+    fn taken(&self, why: LeaveReason, at: Timestamp) -> Departure {
         let replacement_may_come = self.replacement_is_coming();
         Departure { deadline: Some(at), instance_goes: true, replacement_may_come, held_up: false, ..Departure::of(why) }
     }
@@ -131,13 +203,13 @@ impl Situation<'_> {
     fn recommendation(&self) -> Option<Departure> {
         let recommended = self.seen.notices.rebalance.last().copied().flatten().is_some();
         let leaves = recommended && self.policy.on_rebalance == OnRebalance::Leave && !self.launch_is_open();
-        leaves.then(|| Departure::of(RECOMMENDED))
+        leaves.then(|| Departure::of(LeaveReason::Rebalance))
     }
 
     /// It leaves for nothing but a recommendation.
     #[must_use]
     pub fn is_only_recommended(&self) -> bool {
-        self.departure().is_some_and(|d| d.why == RECOMMENDED)
+        self.departure().is_some_and(|d| d.why.is_only(LeaveReason::Rebalance))
     }
 
     fn taking_events(&self) -> impl Iterator<Item = &ScheduledEvent> {
@@ -207,8 +279,6 @@ impl Situation<'_> {
         ends.min().unwrap_or(since + self.policy.unhooked_leave)
     }
 }
-
-const RECOMMENDED: &str = "EC2 recommends to rebalance it";
 
 /// The others pass, and the member comes back from them by itself.
 fn takes_the_instance(code: &EventCode) -> bool {

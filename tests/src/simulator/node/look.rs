@@ -8,6 +8,7 @@ use quorate_core::ids::InstanceId;
 use quorate_core::memory::Kept;
 use quorate_core::observation::PeerAnswer;
 use quorate_core::plan::{NodeStep, Outcome, Plan, Step};
+use quorate_core::report::RuleId;
 use quorate_core::time::Timestamp;
 
 use super::Agent;
@@ -59,7 +60,7 @@ impl World {
         let mut plan = agent.engine.decide(&agent.seen, self.now);
         self.sabotage_plan(n, &agent, &mut plan);
         self.tell_report(n, &plan);
-        if plan.report.rule != "heartbeat" {
+        if plan.report.rule != RuleId::Heartbeat {
             agent.verdict = Some(plan.report.clone());
         }
         agent.report = Some(plan.report.clone());

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
+use quorate_core::report::RuleId;
 use quorate_core::time::Timestamp;
 
 use super::etcd_model::Etcd;
@@ -165,7 +166,7 @@ impl World {
 
     /// Tells a node's report when it changes; heartbeats would drown the rest.
     pub(crate) fn tell_report(&mut self, n: usize, plan: &Plan) {
-        if self.story.is_none() || plan.report.rule == "heartbeat" {
+        if self.story.is_none() || plan.report.rule == RuleId::Heartbeat {
             return;
         }
         let line = format!("[{}] {}{}", plan.report.rule, plan.report, if plan.report.needs_operator { " (OPERATOR)" } else { "" });

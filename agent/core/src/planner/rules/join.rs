@@ -6,7 +6,7 @@ use crate::charter::State;
 use crate::ids::{Generation, InstanceId, MemberId};
 use crate::memory::BackoffKey;
 use crate::observation::{Hook, Lock, Member, Membership, Transition};
-use crate::plan::{HookResult, Start, Step, StopReason, peer_url};
+use crate::plan::{HookResult, LockPurpose, Start, Step, StopReason, peer_url};
 use crate::quorum;
 use crate::report::Phase;
 use crate::role::Role;
@@ -127,7 +127,7 @@ fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, m
     if s.memory.waits(BackoffKey::Start, s.now) {
         return Decision::wait(Phase::Joining, "started etcd a moment ago; waits for it, or to start it again")
             .again_in(s.policy.retry)
-            .under_lock("join");
+            .under_lock(LockPurpose::Join);
     }
     let name = |m: &Member| match (&m.name, m.id == own) {
         (_, true) => s.me().to_string(),
@@ -139,7 +139,7 @@ fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, m
     }
     let initial_cluster = membership.members.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
     let step = Step::StartMember(Start::Join { generation, initial_cluster });
-    Decision::act(Phase::Joining, step, "starts etcd as the learner that was added").under_lock("join")
+    Decision::act(Phase::Joining, step, "starts etcd as the learner that was added").under_lock(LockPurpose::Join)
 }
 
 fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
@@ -157,7 +157,7 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
         return Decision::wait(Phase::Joining, format!("etcd refused to add it a moment ago: {trouble}")).again_in(s.policy.retry / 2);
     }
     let step = Step::AddLearner { via, peer_url: peer_url(s.seen.me.address) };
-    Decision::act(Phase::Joining, step, "asks to be added as a learner").under_lock("join")
+    Decision::act(Phase::Joining, step, "asks to be added as a learner").under_lock(LockPurpose::Join)
 }
 
 /// What has to be settled by others before this node may be added; looked at before the lock is taken.
@@ -308,5 +308,5 @@ fn ask_to_be_replaced(s: &Situation<'_>, membership: &Membership, why: &str) -> 
     }
     halted(format!("{why}; reports itself unhealthy, for its group to replace it"))
         .with_step(Step::ReportUnhealthy)
-        .under_lock("report unhealthy")
+        .under_lock(LockPurpose::ReportUnhealthy)
 }

@@ -1,7 +1,7 @@
 //! The learner is promoted or removed by the agent beside the leader.
 
 use crate::memory::BackoffKey;
-use crate::plan::Step;
+use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
 use crate::situation::Situation;
 
@@ -24,7 +24,7 @@ pub(in crate::planner) fn promote(s: &Situation<'_>) -> Option<Decision> {
         return Some(Decision::wait(Phase::Voter, format!("etcd refused to promote {learner} a moment ago")).again_in(s.policy.retry));
     }
     let step = Step::Promote { via: s.via_any()?, member: learner.id };
-    Some(Decision::act(Phase::Voter, step, format!("promotes learner {learner}")).under_lock("promote a learner"))
+    Some(Decision::act(Phase::Voter, step, format!("promotes learner {learner}")).under_lock(LockPurpose::Promote))
 }
 
 /// Removes a learner that is gone or has made no progress for the patience: it blocks every other join.

@@ -2,7 +2,7 @@
 
 use crate::memory::{BackoffKey, Order};
 use crate::observation::{Alarm, Lock, Member, Membership, Transition};
-use crate::plan::{HookResult, NodeStep, Step, StopReason, Via};
+use crate::plan::{HookResult, LockPurpose, NodeStep, Step, StopReason, Via};
 use crate::policy::OnFailedLeave;
 use crate::quorum;
 use crate::report::Phase;
@@ -66,7 +66,7 @@ pub(in crate::planner) fn has_left(s: &Situation<'_>, departure: &Departure) -> 
     if !holds_nothing(s) || (s.is_warm() && !open) {
         return None;
     }
-    Some(completion::complete(s, departure, HookResult::Continue, "has left"))
+    Some(completion::has_left(s, departure))
 }
 
 /// The deadline is near, and leaving safely was not possible: say so, and let the policy decide.
@@ -137,7 +137,9 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
         return asked;
     }
     let says = format!("leaves, as {}: removes its own member {me} while it still runs", departure.why);
-    Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, says).until(departure.deadline).under_lock("leave")
+    Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, says)
+        .until(departure.deadline)
+        .under_lock(LockPurpose::Leave)
 }
 
 /// Out of space, etcd refuses the lock's lease and no membership change. Who runs out of time leaves all the same, one at a time by everybody's own look:
@@ -172,14 +174,14 @@ fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member
         Some(at) if s.now.since(at) < s.policy.drain.patience_without_api && !node.removed => Some(
             departing::waits(departure, format!("waits until its member {me} is removed, as its Node asks"))
                 .again_in(s.policy.retry / 2)
-                .under_lock("leave"),
+                .under_lock(LockPurpose::Leave),
         ),
         Some(_) => None,
         None if s.memory.waits(BackoffKey::AnnotateRemoval, s.now) => None,
         None => {
             let says = format!("leaves, as {}: has its member {me} removed while it still runs", departure.why);
             let step = Step::Node(NodeStep::AnnotateRemoval { member: me.id });
-            Some(Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave"))
+            Some(Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock(LockPurpose::Leave))
         }
     }
 }
@@ -200,7 +202,7 @@ fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -
     let Some(url) = me.client_url else { return departing::waits(departure, "its own member has no client address yet".into()) };
     let says = format!("leaves, as {}: hands the leadership to {}", departure.why, heir.member);
     let step = Step::MoveLeader { via: Via::new(me.id, url), to: heir.member };
-    Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock("leave")
+    Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock(LockPurpose::Leave)
 }
 
 /// Why leaving now would not be safe. Quorum is never given up; the rest only within the patience.

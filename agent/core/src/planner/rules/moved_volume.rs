@@ -5,7 +5,7 @@ use crate::charter::{ListedVoter, Record, State};
 use crate::ids::{InstanceId, MemberId};
 use crate::memory::{BackoffKey, Order};
 use crate::observation::MovedVolume;
-use crate::plan::Step;
+use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::{Charter, Situation};
@@ -81,5 +81,5 @@ pub(in crate::planner) fn update_peer_url(s: &Situation<'_>) -> Option<Decision>
     }
     let says = format!("lists its member at {peer_url}, where its volume is now, instead of {}", member.peer_url);
     let step = Step::UpdatePeerUrl { via: s.via_any()?, member: member.id, peer_url };
-    Some(Decision::act(Phase::Voter, step, says).under_lock("list its new address"))
+    Some(Decision::act(Phase::Voter, step, says).under_lock(LockPurpose::ListNewAddress))
 }

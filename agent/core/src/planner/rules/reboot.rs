@@ -2,7 +2,7 @@
 
 use crate::memory::BackoffKey;
 use crate::observation::{Member, Membership, ShutdownKind};
-use crate::plan::{Step, StopReason, Via};
+use crate::plan::{LockPurpose, Step, StopReason, Via};
 use crate::quorum;
 use crate::report::Phase;
 use crate::situation::Situation;
@@ -40,7 +40,7 @@ fn rest(s: &Situation<'_>, membership: &Membership, me: &Member) -> Decision {
     }
     let Some(heir) = s.via_other() else { return wait(s, "reboots, but no other voter answers".to_owned()) };
     if membership.leader != Some(me.id) {
-        return stop("stops etcd for the reboot; it comes back as the same member").under_lock("reboot");
+        return stop("stops etcd for the reboot; it comes back as the same member").under_lock(LockPurpose::Reboot);
     }
     match me.client_url {
         Some(_) if s.memory.waits(BackoffKey::MoveLeader, s.now) => {
@@ -48,7 +48,8 @@ fn rest(s: &Situation<'_>, membership: &Membership, me: &Member) -> Decision {
         }
         Some(url) => {
             let says = format!("reboots: hands the leadership to {}", heir.member);
-            Decision::act(Phase::Voter, Step::MoveLeader { via: Via::new(me.id, url), to: heir.member }, says).under_lock("reboot")
+            Decision::act(Phase::Voter, Step::MoveLeader { via: Via::new(me.id, url), to: heir.member }, says)
+                .under_lock(LockPurpose::Reboot)
         }
         None => wait(s, "reboots; its own member has no client address yet".to_owned()),
     }

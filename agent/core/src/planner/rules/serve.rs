@@ -3,7 +3,7 @@
 use crate::charter::{Record, State};
 use crate::memory::BackoffKey;
 use crate::observation::{DataIdentity, Membership, Process};
-use crate::plan::{Start, Step, StopReason};
+use crate::plan::{LockPurpose, Start, Step, StopReason};
 use crate::quorum;
 use crate::report::Phase;
 use crate::situation::{Charter, Situation};
@@ -130,7 +130,7 @@ pub(in crate::planner) fn mend(s: &Situation<'_>) -> Option<Decision> {
     let silent = s.for_how_long(s.memory.local.silent_since);
     if s.runs() && silent >= s.policy.frozen_after {
         let says = "restarts its etcd, which runs but does not answer";
-        return Some(Decision::act(Phase::Voter, Step::StopMember(StopReason::NotAnswering), says).under_lock("restart a frozen member"));
+        return Some(Decision::act(Phase::Voter, Step::StopMember(StopReason::NotAnswering), says).under_lock(LockPurpose::RestartFrozen));
     }
     None
 }

@@ -22,7 +22,7 @@ pub(in crate::planner) fn leave(s: &Situation<'_>) -> Option<Decision> {
         let says = format!("leaves, as {}: stops its kubelet", departure.why);
         return Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::Left), says).until(departure.deadline));
     }
-    Some(completion::complete(s, &departure, HookResult::Continue, "has left"))
+    Some(completion::has_left(s, &departure))
 }
 
 fn is_out_of_time(s: &Situation<'_>, departure: &Departure) -> bool {

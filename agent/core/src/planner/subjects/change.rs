@@ -4,7 +4,7 @@ use crate::charter::{ListedVoter, Record, State};
 use crate::ids::{InstanceId, MemberId};
 use crate::memory::BackoffKey;
 use crate::observation::{Member, Membership};
-use crate::plan::Step;
+use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
 use crate::situation::Situation;
 
@@ -21,10 +21,10 @@ pub(in crate::planner) fn write(s: &Situation<'_>, phase: Phase, next: Record, w
     if s.memory.waits(BackoffKey::Record, s.now) {
         return Decision::wait(phase, format!("{why}; the store refused it a moment ago"))
             .again_in(s.policy.retry)
-            .under_lock("write the charter");
+            .under_lock(LockPurpose::WriteCharter);
     }
     let says = format!("{why}: {next}");
-    Decision::act(phase, Step::CreateRecord(next), says).under_lock("write the charter")
+    Decision::act(phase, Step::CreateRecord(next), says).under_lock(LockPurpose::WriteCharter)
 }
 
 /// etcd's members that `take` accepts, as the charter lists voters.
@@ -64,7 +64,7 @@ pub(in crate::planner) fn removal(s: &Situation<'_>, phase: Phase, member: &Memb
     let Some(via) = s.via_any().filter(|v| v.member != member.id).or_else(|| s.via_other()) else {
         return Decision::wait(phase, format!("{says}; no healthy voter answers")).again_in(s.policy.retry);
     };
-    Decision::act(phase, Step::RemoveMember { via, member: member.id }, says).under_lock("remove a member")
+    Decision::act(phase, Step::RemoveMember { via, member: member.id }, says).under_lock(LockPurpose::RemoveMember)
 }
 
 /// What is still to be written into the charter after `member`'s removal.

@@ -9,8 +9,17 @@ use crate::situation::{Departure, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{charter, hooks, targets};
 
+/// Nothing of this node is left but its hook.
+pub(in crate::planner) fn has_left(s: &Situation<'_>, departure: &Departure) -> Decision {
+    complete_as(s, departure, Phase::Left, HookResult::Continue, "has left")
+}
+
+/// The hook is completed although the node has not left; `state` says why.
 pub(in crate::planner) fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
-    let phase = if state == "has left" { Phase::Left } else { Phase::Leaving };
+    complete_as(s, departure, Phase::Leaving, result, state)
+}
+
+fn complete_as(s: &Situation<'_>, departure: &Departure, phase: Phase, result: HookResult, state: &'static str) -> Decision {
     if !departure.instance_goes {
         return stays_away(s, departure, phase, state);
     }

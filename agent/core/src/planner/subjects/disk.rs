@@ -1,6 +1,7 @@
 //! Data on this disk that is dead, or nobody's.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use crate::charter::{Record, State};
 use crate::observation::Membership;
@@ -48,19 +49,36 @@ fn was_read_since(s: &Situation<'_>) -> bool {
 
 fn is_older(s: &Situation<'_>, membership: &Membership) -> Option<&'static str> {
     let record = s.record().filter(|r| r.state == State::Established && r.etcd_cluster == Some(membership.cluster))?;
-    Some(if is_superseded_by(s, record)? == OLDER { "older-generation" } else { "another-cluster" })
+    Some(match is_superseded_by(s, record)? {
+        Superseded::OlderGeneration => "older-generation",
+        Superseded::AnotherCluster => "another-cluster",
+    })
 }
 
-const OLDER: &str = "an older generation";
+/// In what way data is not that of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::planner) enum Superseded {
+    OlderGeneration,
+    AnotherCluster,
+}
+
+impl fmt::Display for Superseded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OlderGeneration => "an older generation",
+            Self::AnotherCluster => "another etcd cluster",
+        })
+    }
+}
 
 /// The data is of an older generation than the established one. Should two clusters ever have got the same number, the charter's is the one.
-pub(in crate::planner) fn is_superseded_by(s: &Situation<'_>, record: &Record) -> Option<&'static str> {
+pub(in crate::planner) fn is_superseded_by(s: &Situation<'_>, record: &Record) -> Option<Superseded> {
     let data = s.data()?;
     let generation = data.generation?;
     let twin = data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs);
     match generation.cmp(&record.generation) {
-        Ordering::Less => Some(OLDER),
-        Ordering::Equal if twin => Some("another etcd cluster"),
+        Ordering::Less => Some(Superseded::OlderGeneration),
+        Ordering::Equal if twin => Some(Superseded::AnotherCluster),
         Ordering::Equal | Ordering::Greater => None,
     }
 }

@@ -22,7 +22,7 @@ pub(in crate::planner) fn drain_before_leaving(s: &Situation<'_>, departure: &De
     let since = s.memory.leaving_since().unwrap_or(s.now);
     let deadline = departure.deadline.map(|at| if s.now + reserve < at { Timestamp(at.0.saturating_sub(millis(reserve))) } else { s.now });
     let end = deadline.map_or(since + s.policy.drain.budget, |at| at.min(since + s.policy.drain.budget));
-    drain(s, end, &departure.why).map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
+    drain(s, end, &departure.why.to_string()).map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
 }
 
 fn drain(s: &Situation<'_>, end: Timestamp, why: &str) -> Option<Decision> {

@@ -10,7 +10,7 @@ use etcd_client::{Compare, CompareOp, GetOptions, GetResponse, KeyValue, PutOpti
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::Lock;
 use quorate_core::pausing::Pause;
-use quorate_core::plan::Outcome;
+use quorate_core::plan::{LockPurpose, Outcome};
 use quorate_core::text::{Foreign, printable};
 use quorate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ impl Etcd {
     ///
     /// # Flow
     /// A lease first, then one transaction that creates the key under it. Whoever loses gives the lease back. Refused under NOSPACE.
-    pub async fn acquire(&self, url: &str, me: &InstanceId, purpose: &str, ttl: Duration) -> Outcome {
+    pub async fn acquire(&self, url: &str, me: &InstanceId, purpose: LockPurpose, ttl: Duration) -> Outcome {
         let held = match self.grant(url, ttl).await {
             Ok(held) => held,
             Err(error) => return outcome::of::<()>(Err(error), &[], &[]),
@@ -221,8 +221,8 @@ fn holder(entry: &KeyValue) -> Holder {
     })
 }
 
-fn value(me: &InstanceId, purpose: &str) -> String {
-    serde_json::json!({ "instance": me, "purpose": purpose }).to_string()
+fn value(me: &InstanceId, purpose: LockPurpose) -> String {
+    serde_json::json!({ "instance": me, "purpose": purpose.words() }).to_string()
 }
 
 fn current(response: &TxnResponse) -> Option<KeyValue> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_core::ids::MemberId;
 use quorate_core::member_url::MemberUrl;
 use quorate_core::pausing::Pause;
-use quorate_core::plan::{Outcome, Via};
+use quorate_core::plan::{LockPurpose, Outcome, Via};
 
 use super::{Fate, no_answer};
 use crate::simulator::world::World;
@@ -31,10 +31,10 @@ impl World {
         (0..self.nodes.len()).find(there)
     }
 
-    pub(super) fn acquire_lock(&mut self, n: usize, via: &Via, purpose: &'static str) -> Outcome {
+    pub(super) fn acquire_lock(&mut self, n: usize, via: &Via, purpose: LockPurpose) -> Outcome {
         let Some((host, fate)) = self.called(n, via) else { return no_answer() };
         let me = self.nodes[n].me.instance.clone();
-        let result = self.etcd.acquire(host, (&me, purpose), self.policy.lock_ttl, self.now, &self.network);
+        let result = self.etcd.acquire(host, (&me, purpose.words()), self.policy.lock_ttl, self.now, &self.network);
         self.outcome(fate, result)
     }
 

@@ -35,7 +35,7 @@ impl World {
             Step::AdoptData { .. } | Step::UpdatePeerUrl { .. } => self.refused("no volume was moved"),
             Step::RestoreOwnData { generation, token } => self.restore_own_data(n, *generation, token),
             Step::DropSuperseded => self.drop_superseded(n),
-            Step::AcquireLock { via, purpose } => self.acquire_lock(n, via, purpose),
+            Step::AcquireLock { via, purpose } => self.acquire_lock(n, via, *purpose),
             Step::RenewLock { via } => self.renew_lock(n, via),
             Step::ReleaseLock { via } => self.release_lock(n, via),
             Step::AddLearner { via, peer_url } => self.add_learner(n, via, peer_url),
