@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cadence::{self, Query};
-use crate::memory::{Kept, Memory};
+use crate::memory::{Memory, PersistentState};
 use crate::observation::Observation;
 use crate::plan::{Outcome, Plan, Step};
 use crate::planner;
@@ -28,7 +28,7 @@ const STEPS_WITHOUT_PAUSE: u32 = 40;
 pub struct Ready {
     /// What has to be on the disk before anything else is done, if that changed: confirm it with [`Engine::persisted`]. A step whose memory could not
     /// be written is not taken.
-    pub persist: Option<Kept>,
+    pub persist: Option<PersistentState>,
     /// The decision, which peers, operators and the journal are told.
     pub plan: Plan,
     /// Since when the decision has been the same.
@@ -61,7 +61,7 @@ pub enum Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followup {
     /// What has to be on the disk now, if that changed: confirm it with [`Engine::persisted`].
-    pub persist: Option<Kept>,
+    pub persist: Option<PersistentState>,
     /// The other side's refusal is no trouble: it was only too early, or somebody else has done the same.
     pub only_early: bool,
     /// How long to sleep before the next look.
@@ -96,7 +96,7 @@ struct Decided {
 /// use std::sync::Arc;
 ///
 /// use quorate_core::engine::{Engine, Next};
-/// use quorate_core::memory::Kept;
+/// use quorate_core::memory::PersistentState;
 /// use quorate_core::observation::{Me, Observation};
 /// use quorate_core::policy::Policy;
 /// use quorate_core::role::Role;
@@ -113,7 +113,7 @@ struct Decided {
 ///     launched: Timestamp(0),
 /// };
 /// let now = Timestamp(60_000);
-/// let mut engine = Engine::new(Arc::new(Policy::default()), Kept::new(me.instance.clone()), now);
+/// let mut engine = Engine::new(Arc::new(Policy::default()), PersistentState::new(me.instance.clone()), now);
 ///
 /// let seen = Observation::unknown(me, "not asked yet");
 /// let ready = engine.look(&seen, now);
@@ -127,7 +127,7 @@ pub struct Engine {
     memory: Memory,
     gate: Gate,
     /// What the caller has written.
-    stored: Option<Kept>,
+    stored: Option<PersistentState>,
     decided: Option<Decided>,
     steps_in_a_row: u32,
 }
@@ -135,7 +135,7 @@ pub struct Engine {
 impl Engine {
     /// An agent that starts at `now` with what its disk remembers.
     #[must_use]
-    pub fn new(policy: Arc<Policy>, kept: Kept, now: Timestamp) -> Self {
+    pub fn new(policy: Arc<Policy>, kept: PersistentState, now: Timestamp) -> Self {
         Self { policy, memory: Memory::new(kept, now), gate: Gate::default(), stored: None, decided: None, steps_in_a_row: 0 }
     }
 
@@ -208,18 +208,18 @@ impl Engine {
     }
 
     /// What [`Ready`] or [`Followup`] wanted on the disk is there.
-    pub fn persisted(&mut self, kept: Kept) {
+    pub fn persisted(&mut self, kept: PersistentState) {
         self.stored = Some(kept);
     }
 
     /// What the disk would hold under an operator's order starts from here: write it, then [`adopt`](Self::adopt) it.
     #[must_use]
-    pub fn kept(&self) -> &Kept {
+    pub fn kept(&self) -> &PersistentState {
         &self.memory.kept
     }
 
     /// Goes on from what an operator has changed and the caller has written.
-    pub fn adopt(&mut self, kept: Kept) {
+    pub fn adopt(&mut self, kept: PersistentState) {
         self.memory.kept = kept.clone();
         self.stored = Some(kept);
     }
@@ -240,7 +240,7 @@ impl Engine {
         &mut self.memory.sources
     }
 
-    fn unwritten(&self) -> Option<Kept> {
+    fn unwritten(&self) -> Option<PersistentState> {
         (self.stored.as_ref() != Some(&self.memory.kept)).then(|| self.memory.kept.clone())
     }
 

@@ -1,4 +1,4 @@
-//! What a node remembers from cycle to cycle: plain data. Only [`Kept`] survives a restart; the rest is rebuilt from what is observed, by
+//! What a node remembers from cycle to cycle: plain data. Only [`PersistentState`] survives a restart; the rest is rebuilt from what is observed, by
 //! [`crate::tracker`].
 
 mod backoff;
@@ -62,7 +62,7 @@ impl Order {
 /// An instance that this node once saw: listed by a group, bearing the cluster's tag, or known to EC2 by the id that a record names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seen {
+pub struct KnownInstance {
     /// Its group, if one listed it.
     pub group: Option<GroupName>,
     /// Its last known address.
@@ -74,7 +74,7 @@ pub struct Seen {
 /// The part that survives a restart: one small file, written before any step that rests on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kept {
+pub struct PersistentState {
     /// The file's format.
     pub version: u32,
     /// Whose memory it is; another instance's (a baked image, a warm pool) is ignored.
@@ -84,13 +84,13 @@ pub struct Kept {
     /// An operator's order.
     pub order: Option<Order>,
     /// Instances seen and not yet known to be gone.
-    pub seen: BTreeMap<InstanceId, Seen>,
+    pub seen: BTreeMap<InstanceId, KnownInstance>,
     /// What is paused. A file from before there were pauses has none, and one without any is as it was before.
     #[serde(default, skip_serializing_if = "Pausing::is_empty")]
     pub pausing: Pausing,
 }
 
-impl Kept {
+impl PersistentState {
     /// The format that this code reads and writes.
     pub const VERSION: u32 = 1;
 
@@ -134,7 +134,7 @@ pub struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// What survives a restart.
-    pub kept: Kept,
+    pub kept: PersistentState,
     /// When this agent started.
     pub started: Timestamp,
     /// When an observation was last taken in.
@@ -178,7 +178,7 @@ pub struct Memory {
 impl Memory {
     /// A memory at the start of an agent.
     #[must_use]
-    pub fn new(kept: Kept, now: Timestamp) -> Self {
+    pub fn new(kept: PersistentState, now: Timestamp) -> Self {
         Self {
             kept,
             started: now,

@@ -49,7 +49,7 @@ pub struct Holder {
 
 /// A snapshot of this history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct KeptSnapshot {
     /// Its key.
     pub key: SnapshotKey,
     /// Its last revision.
@@ -97,7 +97,7 @@ pub struct Recovery {
     /// The charter's voters, then others that hold data or are silent.
     pub holders: Vec<Holder>,
     /// Snapshots of this history, newest first.
-    pub snapshots: Vec<Kept>,
+    pub snapshots: Vec<KeptSnapshot>,
     /// Why no list of the snapshots is known.
     pub snapshots_unknown: Option<String>,
     /// An order that stands, in words.
@@ -170,7 +170,7 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
 /// What the agent would do first, or wait for, under this order.
 #[must_use]
 pub fn under(order: Order, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> String {
-    let memory = Memory { kept: crate::memory::Kept { order: Some(order), ..memory.kept.clone() }, ..memory.clone() };
+    let memory = Memory { kept: crate::memory::PersistentState { order: Some(order), ..memory.kept.clone() }, ..memory.clone() };
     planner::plan(seen, &memory, policy, now).report.says.into_owned()
 }
 
@@ -213,10 +213,10 @@ fn holder(s: &Situation<'_>, instance: &InstanceId, listed: Option<MemberId>) ->
     }
 }
 
-fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<Kept> {
+fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<KeptSnapshot> {
     let listing = s.seen.snapshots.stored.last();
     let of_lineage = planner::of_lineage(record, listing.map(|l| &l.snapshots[..]).unwrap_or_default());
-    let kept = |stored: &crate::snapshot::Stored| Kept {
+    let kept = |stored: &crate::snapshot::Stored| KeptSnapshot {
         key: stored.key.clone(),
         revision: stored.manifest.revision,
         age_s: s.now.since(stored.stored_at).as_secs(),
@@ -225,7 +225,7 @@ fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<Kept> {
     of_lineage.map(kept).collect()
 }
 
-fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshots: &[Kept]) -> Vec<Way> {
+fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshots: &[KeptSnapshot]) -> Vec<Way> {
     let moved = s.seen.local.moved.as_ref().filter(|_| s.seen.me.role == Role::Etcd).map(|moved| moved_volume(s, moved));
     let survivor = record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders));
     moved.into_iter().chain(survivor).chain(snapshot(s, holders, snapshots)).chain([fresh(s)]).collect()
@@ -267,7 +267,7 @@ fn survivor(s: &Situation<'_>, record: &Record, holders: &[Holder]) -> Way {
     way(s, Order::RecoverSurvivor { although_voters_differ: false }, keeps, loses)
 }
 
-fn snapshot(s: &Situation<'_>, holders: &[Holder], snapshots: &[Kept]) -> Option<Way> {
+fn snapshot(s: &Situation<'_>, holders: &[Holder], snapshots: &[KeptSnapshot]) -> Option<Way> {
     let newest = snapshots.iter().find(|kept| kept.refused.is_none())?;
     let revision = newest.revision;
     let further = |h: &Holder| match h.data {

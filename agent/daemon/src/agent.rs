@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use quorate_core::engine::{Engine, Next, Ready};
-use quorate_core::memory::{Kept, Order};
+use quorate_core::memory::{Order, PersistentState};
 use quorate_core::observation::{PeerAnswer, Shutdown, ShutdownKind};
 use quorate_core::plan::{Plan, Step};
 use quorate_core::recovery;
@@ -20,6 +20,8 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::adapters::host::memory_file::{self, Loaded};
 use crate::adapters::peer;
 use crate::alias::{Alias, Writer};
+use crate::cleanup::Cleanup;
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::{ServiceSettings, Settings};
 use crate::control::server::{self, Ask, Sources};
@@ -40,8 +42,6 @@ use crate::rendered::{self, Rendered};
 use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
-use crate::tidy::Tidy;
-use crate::world::World;
 
 /// Runs the agent until SIGTERM or SIGINT, which only end it: the member runs on, and nothing is left or changed.
 ///
@@ -52,14 +52,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let inherited = Inherited::from_environment();
     let mut stop = Stop::new()?;
     let clock = Clock::start();
-    let world = tokio::select! {
-        world = World::enter(&settings, clock) => world?,
+    let clients = tokio::select! {
+        clients = Clients::enter(&settings, clock) => clients?,
         () = stop.wait() => return Ok(()),
     };
     // Fields of every line in the journal.
-    let span = info_span!("agent", quorate.instance = %world.me.instance, quorate.cluster = %world.me.cluster);
+    let span = info_span!("agent", quorate.instance = %clients.me.instance, quorate.cluster = %clients.me.cluster);
     let life = async {
-        let mut agent = Agent::new(settings, clock, world, inherited)?;
+        let mut agent = Agent::new(settings, clock, clients, inherited)?;
         agent.run(&mut stop).await;
         Ok(())
     };
@@ -109,16 +109,16 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(settings: Settings, clock: Clock, world: World, inherited: Inherited) -> anyhow::Result<Self> {
+    fn new(settings: Settings, clock: Clock, clients: Clients, inherited: Inherited) -> anyhow::Result<Self> {
         let memory_path = settings.paths.state_dir.join("memory.json");
-        let me = world.me.clone();
-        let (watches, bus) = (settings.service != ServiceSettings::Exec, world.bus.clone());
+        let me = clients.me.clone();
+        let (watches, bus) = (settings.service != ServiceSettings::Exec, clients.bus.clone());
         let kept = match memory_file::load(&memory_path, &me.instance)? {
             Loaded::Kept(kept) => *kept,
-            Loaded::New => Kept::new(me.instance.clone()),
+            Loaded::New => PersistentState::new(me.instance.clone()),
             Loaded::AnotherInstances(other) => {
                 warn!("{} is the memory of {other}, from a baked image or a warm pool; it is ignored", memory_path.display());
-                Kept::new(me.instance.clone())
+                PersistentState::new(me.instance.clone())
             }
         };
         let engine = Engine::new(Arc::new(settings.policy.clone()), kept, clock.now());
@@ -137,13 +137,13 @@ impl Agent {
         })?;
         peer::server::serve(listener, answers, callers.clone(), key);
         listen(&mut listeners, &settings, &sources)?;
-        beside_the_loop(&settings, &world, &last_cycle, clock);
+        beside_the_loop(&settings, &clients, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
         Ok(Self {
             clock,
-            observer: Observer::new(&settings, &world, callers),
-            kubernetes: world.kubernetes.clone(),
-            executor: Executor::new(&settings, world, clock),
+            observer: Observer::new(&settings, &clients, callers),
+            kubernetes: clients.kubernetes.clone(),
+            executor: Executor::new(&settings, clients, clock),
             engine,
             memory_path,
             answer,
@@ -316,7 +316,7 @@ impl Agent {
     }
 
     /// Writes what has to outlive this process.
-    fn persist(&mut self, kept: Option<Kept>) -> Result<(), String> {
+    fn persist(&mut self, kept: Option<PersistentState>) -> Result<(), String> {
         let Some(kept) = kept else { return Ok(()) };
         memory_file::store(&self.memory_path, &kept).map_err(|error| chain(&error))?;
         self.engine.persisted(kept);
@@ -324,7 +324,7 @@ impl Agent {
     }
 
     /// Goes on from what an operator has changed, once that is written.
-    fn adopt(&mut self, kept: Kept) -> Result<(), String> {
+    fn adopt(&mut self, kept: PersistentState) -> Result<(), String> {
         memory_file::store(&self.memory_path, &kept).map_err(|error| chain(&error))?;
         self.engine.adopt(kept);
         Ok(())
@@ -404,16 +404,16 @@ fn not_stored(problem: &str) -> OrderAnswer {
 
 /// What goes on at its own pace: the removal of what is left over; and, after the last cycle, what the store
 /// tells of the servers, the rendered files and the alias of the API.
-fn beside_the_loop(settings: &Settings, world: &World, cycles: &LastCycle, clock: Clock) {
-    Tidy { drill: Arc::clone(&world.drill), trash: Arc::clone(&world.trash), keep: settings.paths.trash_keep, clock }.start();
-    if let Some(store) = world.published.clone().filter(|_| world.me.role != Role::Worker) {
-        Publisher::new(store, world.distribution.clone()).start(cycles.clone());
+fn beside_the_loop(settings: &Settings, clients: &Clients, cycles: &LastCycle, clock: Clock) {
+    Cleanup { drill: Arc::clone(&clients.drill), trash: Arc::clone(&clients.trash), keep: settings.paths.trash_keep, clock }.start();
+    if let Some(store) = clients.published.clone().filter(|_| clients.me.role != Role::Worker) {
+        Publisher::new(store, clients.distribution.clone()).start(cycles.clone());
     }
     let runs_under_systemd = settings.service != ServiceSettings::Exec;
-    let reload = if runs_under_systemd { rendered::by_systemd(world.bus.clone()) } else { rendered::by_nobody() };
+    let reload = if runs_under_systemd { rendered::by_systemd(clients.bus.clone()) } else { rendered::by_nobody() };
     Rendered::new(settings.render.clone(), &settings.paths.run_dir, reload).start(cycles.clone());
-    let Some(name) = settings.kubernetes.alias.clone().filter(|_| world.kubernetes.is_some()) else { return };
-    let writer = if runs_under_systemd { Writer::Unit(world.bus.clone()) } else { Writer::Itself };
+    let Some(name) = settings.kubernetes.alias.clone().filter(|_| clients.kubernetes.is_some()) else { return };
+    let writer = if runs_under_systemd { Writer::Unit(clients.bus.clone()) } else { Writer::Itself };
     Alias::new(name, settings.kubernetes.hosts_file.clone(), settings.paths.run_dir.clone(), writer).start(cycles.clone());
 }
 

@@ -11,11 +11,11 @@ use quorate_core::snapshot::SnapshotOrder;
 use crate::adapters::host::{DataDir, HostError, Label, RestoreOrder, RestoreTool};
 use crate::adapters::object_store::{SnapshotStore, StoreError};
 use crate::adapters::service_manager::ServiceError;
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crash::CrashPoint;
 use crate::telemetry::chain;
-use crate::world::World;
 
 /// How long etcd may take to stop after SIGTERM, before SIGKILL: it hands over leadership first, for up to 7 s by its defaults.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ const PRUNE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Executes steps.
 pub struct Executor {
-    world: World,
+    clients: Clients,
     clock: Clock,
     policy: quorate_core::policy::Policy,
     restore_tool: Option<std::path::PathBuf>,
@@ -43,11 +43,11 @@ pub struct Executor {
 impl Executor {
     /// An executor on this machine.
     #[must_use]
-    pub fn new(settings: &Settings, world: World, clock: Clock) -> Self {
+    pub fn new(settings: &Settings, clients: Clients, clock: Clock) -> Self {
         Self {
-            founding_url: world.founding_url(settings),
-            data_dir: world.data_dir(settings),
-            world,
+            founding_url: clients.founding_url(settings),
+            data_dir: clients.data_dir(settings),
+            clients,
             clock,
             policy: settings.policy.clone(),
             restore_tool: settings.etcd.restore_tool.clone(),
@@ -74,45 +74,47 @@ impl Executor {
     }
 
     async fn act(&self, step: &Step) -> Outcome {
-        let world = &self.world;
-        let me = &world.me.instance;
+        let clients = &self.clients;
+        let me = &clients.me.instance;
         match step {
-            Step::Heartbeat { hook } => world.autoscaling.heartbeat(hook, me).await,
-            Step::CompleteHook { hook, instance, result } => world.autoscaling.complete(hook, instance, *result).await,
+            Step::Heartbeat { hook } => clients.autoscaling.heartbeat(hook, me).await,
+            Step::CompleteHook { hook, instance, result } => clients.autoscaling.complete(hook, instance, *result).await,
             // Without a store the memory, which takes in every record that was accepted, is the log.
-            Step::CreateRecord(_) if !world.has_store => Outcome::Done,
-            Step::CreateRecord(record) => world.store.create(record).await,
+            Step::CreateRecord(_) if !clients.has_store => Outcome::Done,
+            Step::CreateRecord(record) => clients.store.create(record).await,
             Step::StartMember(start) => self.start(start).await,
             Step::StopMember(reason) => of(self.stop(*reason).await),
             Step::PutDataAside { why } => self.put_aside(why).await,
             Step::AdoptData { owner, .. } => of(self.data_dir.adopt(owner, me)),
-            Step::RestoreOwnData { generation, token } if world.distribution.is_some() => self.have_own_restored(*generation, token).await,
+            Step::RestoreOwnData { generation, token } if clients.distribution.is_some() => {
+                self.have_own_restored(*generation, token).await
+            }
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
-            Step::FetchSnapshot { key } => match &world.snapshots {
+            Step::FetchSnapshot { key } => match &clients.snapshots {
                 // Who could not restore it afterwards does not begin. A distribution restores with its own binary.
                 Some(snapshots) => match self.tool() {
-                    Err(error) if world.distribution.is_none() => Outcome::Refused(chain(&error)),
+                    Err(error) if clients.distribution.is_none() => Outcome::Refused(chain(&error)),
                     _ => snapshots.begin_fetch(key),
                 },
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
-            Step::RestoreSnapshot { key, generation, token } => match &world.snapshots {
-                Some(snapshots) if world.distribution.is_some() => self.have_restored(&snapshots.place(key), *generation, token).await,
+            Step::RestoreSnapshot { key, generation, token } => match &clients.snapshots {
+                Some(snapshots) if clients.distribution.is_some() => self.have_restored(&snapshots.place(key), *generation, token).await,
                 Some(snapshots) => of(self.restore_snapshot(&snapshots.place(key), *generation, token).await),
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
-            Step::DropSuperseded => of(self.data_dir.drop_superseded(&world.trash, self.clock.now())),
-            Step::AcquireLock { via, purpose } => world.etcd.acquire(&via.url, me, *purpose, self.policy.lock_ttl).await,
-            Step::RenewLock { via } => world.etcd.renew(&via.url).await,
-            Step::ReleaseLock { via } => world.etcd.release(&via.url, me).await,
-            Step::AddLearner { via, peer_url } => world.etcd.add_learner(&via.url, &peer_url.to_string()).await,
-            Step::Promote { via, member } => world.etcd.promote(&via.url, *member).await,
-            Step::RemoveMember { via, member } => world.etcd.remove(&via.url, *member).await,
-            Step::UpdatePeerUrl { via, member, peer_url } => world.etcd.update_peer_url(&via.url, *member, &peer_url.to_string()).await,
-            Step::MoveLeader { via, to } => world.etcd.move_leader(&via.url, *to).await,
-            Step::ReportUnhealthy => world.autoscaling.set_unhealthy(me).await,
+            Step::DropSuperseded => of(self.data_dir.drop_superseded(&clients.trash, self.clock.now())),
+            Step::AcquireLock { via, purpose } => clients.etcd.acquire(&via.url, me, *purpose, self.policy.lock_ttl).await,
+            Step::RenewLock { via } => clients.etcd.renew(&via.url).await,
+            Step::ReleaseLock { via } => clients.etcd.release(&via.url, me).await,
+            Step::AddLearner { via, peer_url } => clients.etcd.add_learner(&via.url, &peer_url.to_string()).await,
+            Step::Promote { via, member } => clients.etcd.promote(&via.url, *member).await,
+            Step::RemoveMember { via, member } => clients.etcd.remove(&via.url, *member).await,
+            Step::UpdatePeerUrl { via, member, peer_url } => clients.etcd.update_peer_url(&via.url, *member, &peer_url.to_string()).await,
+            Step::MoveLeader { via, to } => clients.etcd.move_leader(&via.url, *to).await,
+            Step::ReportUnhealthy => clients.autoscaling.set_unhealthy(me).await,
             Step::ForgetOrder => Outcome::Done,
-            Step::TakeSnapshot(order) => match &world.snapshots {
+            Step::TakeSnapshot(order) => match &clients.snapshots {
                 Some(snapshots) if order.on_loopback => {
                     let via = Via { url: self.founding_url.clone(), ..order.via.clone() };
                     snapshots.begin(&SnapshotOrder { via, ..order.clone() })
@@ -120,27 +122,27 @@ impl Executor {
                 Some(snapshots) => snapshots.begin(order),
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
-            Step::DrillSnapshot { key } => match &world.snapshots {
+            Step::DrillSnapshot { key } => match &clients.snapshots {
                 Some(snapshots) => snapshots.begin_drill(key, self.tool()),
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
-            Step::PruneSnapshots { keys, abandoned } => match &world.snapshots {
+            Step::PruneSnapshots { keys, abandoned } => match &clients.snapshots {
                 Some(snapshots) => match tokio::time::timeout(PRUNE_LIMIT, prune(snapshots.store(), keys, abandoned)).await {
                     Ok(result) => of(result),
                     Err(_) => Outcome::Unclear(format!("the store did not answer within {} s", PRUNE_LIMIT.as_secs())),
                 },
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
-            Step::DeregisterTarget { group } => match &world.load_balancing {
+            Step::DeregisterTarget { group } => match &clients.load_balancing {
                 Some(load_balancing) => load_balancing.deregister(group, me).await,
                 None => Outcome::Refused(format!("no target group is configured, and so not {group}")),
             },
-            Step::Node(step) => match &world.kubernetes {
+            Step::Node(step) => match &clients.kubernetes {
                 Some(kubernetes) => kubernetes.act(step).await,
                 None => Outcome::Refused(format!("there is no Kubernetes here to {step}")),
             },
-            Step::SetPause { via, pause } => world.etcd.set_pause(&via.url, pause).await,
-            Step::ClearPause { via } => world.etcd.clear_pause(&via.url).await,
+            Step::SetPause { via, pause } => clients.etcd.set_pause(&via.url, pause).await,
+            Step::ClearPause { via } => clients.etcd.clear_pause(&via.url).await,
         }
     }
 
@@ -152,13 +154,13 @@ impl Executor {
             Start::Worker { .. } | Start::Resume { .. } | Start::Alone => None,
         };
         let prepare = |label: &Label| {
-            self.data_dir.clear_half_restored(&self.world.trash, self.clock.now())?;
+            self.data_dir.clear_restore_marker(&self.clients.trash, self.clock.now())?;
             self.data_dir.prepare(label)
         };
         if let Some(Err(error)) = label.as_ref().map(prepare) {
             return Outcome::Refused(chain(&error));
         }
-        match self.world.service.start(start).await {
+        match self.clients.service.start(start).await {
             // It was started, and ended at once: the next look finds it stopped.
             Err(error @ ServiceError::NotStarted { .. }) => Outcome::Unclear(chain(&error)),
             started => of(started),
@@ -167,27 +169,27 @@ impl Executor {
 
     /// etcd ends by itself once it learns that its member was removed, and then nobody had to stop it: it is kept down here too.
     async fn put_aside(&self, why: &str) -> Outcome {
-        match self.world.service.keep_down().await {
-            Ok(()) => of(self.data_dir.put_aside(&self.world.trash, why, self.clock.now())),
+        match self.clients.service.keep_down().await {
+            Ok(()) => of(self.data_dir.put_aside(&self.clients.trash, why, self.clock.now())),
             Err(error) => Outcome::Refused(chain(&error)),
         }
     }
 
     async fn stop(&self, reason: StopReason) -> Result<(), ServiceError> {
         if reason.is_final() {
-            self.world.service.keep_down().await?;
+            self.clients.service.keep_down().await?;
         }
-        self.world.service.stop(STOP_GRACE).await
+        self.clients.service.stop(STOP_GRACE).await
     }
 
     async fn restore(&self, generation: Generation, token: &str) -> Result<(), HostError> {
         let (tool, order) = (self.tool()?, self.restore_order(generation, token));
-        self.data_dir.restore_own(&tool, &order, &self.world.trash, self.clock.now()).await
+        self.data_dir.restore_own(&tool, &order, &self.clients.trash, self.clock.now()).await
     }
 
     async fn restore_snapshot(&self, snapshot: &Path, generation: Generation, token: &str) -> Result<(), HostError> {
         let (tool, order) = (self.tool()?, self.restore_order(generation, token));
-        let restored = self.data_dir.restore_snapshot(&tool, &order, snapshot, &self.world.trash, self.clock.now()).await;
+        let restored = self.data_dir.restore_snapshot(&tool, &order, snapshot, &self.clients.trash, self.clock.now()).await;
         if let Err(HostError::RestoreFailed { .. }) = &restored {
             // It was proved when it came, perhaps by another run of the agent: the next one proves it anew.
             let _ = std::fs::remove_file(snapshot);
@@ -199,10 +201,10 @@ impl Executor {
     async fn have_restored(&self, snapshot: &Path, generation: Generation, token: &str) -> Outcome {
         let label = self.label(generation, Some(token.to_owned()));
         // An agent that ended in the middle may have left one at work.
-        if let Err(error) = self.world.service.stop(STOP_GRACE).await {
+        if let Err(error) = self.clients.service.stop(STOP_GRACE).await {
             return Outcome::Refused(chain(&error));
         }
-        match self.data_dir.begin_restore(&label, &self.world.trash, self.clock.now()) {
+        match self.data_dir.begin_restore(&label, &self.clients.trash, self.clock.now()) {
             Ok(true) => self.have_made(snapshot, &label).await,
             done => of(done),
         }
@@ -211,10 +213,10 @@ impl Executor {
     /// The same of this node's own data, which stays beside what is made of it.
     async fn have_own_restored(&self, generation: Generation, token: &str) -> Outcome {
         let label = self.label(generation, Some(token.to_owned()));
-        if let Err(error) = self.world.service.stop(STOP_GRACE).await {
+        if let Err(error) = self.clients.service.stop(STOP_GRACE).await {
             return Outcome::Refused(chain(&error));
         }
-        let (data_dir, trash, now, of_copy) = (self.data_dir.clone(), self.world.trash.clone(), self.clock.now(), label.clone());
+        let (data_dir, trash, now, of_copy) = (self.data_dir.clone(), self.clients.trash.clone(), self.clock.now(), label.clone());
         // It copies the whole database.
         let begun = tokio::task::spawn_blocking(move || data_dir.begin_own_restore(&of_copy, &trash, now)).await;
         match begun {
@@ -225,7 +227,7 @@ impl Executor {
     }
 
     async fn have_made(&self, snapshot: &Path, label: &Label) -> Outcome {
-        match self.world.service.restore(snapshot, DISTRIBUTION_LIMIT).await {
+        match self.clients.service.restore(snapshot, DISTRIBUTION_LIMIT).await {
             Ok(()) => of(self.data_dir.finish_restore(label)),
             // What lies there stays marked as half done, and counts for nothing.
             Err(error) => Outcome::Refused(chain(&error)),
@@ -243,13 +245,13 @@ impl Executor {
         RestoreOrder {
             label: self.label(generation, Some(token.to_owned())),
             token: token.to_owned(),
-            peer_url: peer_url(self.world.me.address).to_string(),
+            peer_url: peer_url(self.clients.me.address).to_string(),
             limit: RESTORE_LIMIT,
         }
     }
 
     fn label(&self, generation: Generation, token: Option<String>) -> Label {
-        Label::new(self.world.me.instance.clone(), generation, token)
+        Label::new(self.clients.me.instance.clone(), generation, token)
     }
 }
 

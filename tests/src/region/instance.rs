@@ -8,7 +8,7 @@ use quorate_core::time::Timestamp;
 
 use super::{Ec2State, Health, LifecycleState, Tag, Target};
 
-/// An instance. Kept after its end, so that a test can ask what became of it.
+/// An instance. PersistentState after its end, so that a test can ask what became of it.
 #[derive(Debug)]
 pub struct Instance {
     /// Its id.

@@ -84,7 +84,7 @@ words! {
         WarmedPendingWait = "Warmed:Pending:Wait",
         /// Its hooks on the way into the warm pool are done.
         WarmedPendingProceed = "Warmed:Pending:Proceed",
-        /// Kept after an abandoned hook on its way into the warm pool.
+        /// PersistentState after an abandoned hook on its way into the warm pool.
         WarmedPendingRetained = "Warmed:Pending:Retained",
         /// Leaving the warm pool for good.
         WarmedTerminating = "Warmed:Terminating",
@@ -92,7 +92,7 @@ words! {
         WarmedTerminatingWait = "Warmed:Terminating:Wait",
         /// Its hooks on the way out of the warm pool are done.
         WarmedTerminatingProceed = "Warmed:Terminating:Proceed",
-        /// Kept after an abandoned hook on its way out of the warm pool.
+        /// PersistentState after an abandoned hook on its way out of the warm pool.
         WarmedTerminatingRetained = "Warmed:Terminating:Retained",
         /// Gone from the warm pool.
         WarmedTerminated = "Warmed:Terminated",

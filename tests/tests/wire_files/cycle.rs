@@ -8,7 +8,7 @@ use std::time::Duration;
 use quorate::cycle::Cycle;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId};
-use quorate_core::memory::{Kept, Memory, Seen};
+use quorate_core::memory::{KnownInstance, Memory, PersistentState};
 use quorate_core::observation::Installed;
 use quorate_core::observation::{
     Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, PeerUrl,
@@ -41,7 +41,7 @@ fn unknown<T>() -> Reading<T> {
 
 /// Instance 1 of a cluster in its third generation, and nothing seen yet.
 pub(crate) fn nothing(role: Role) -> Cycle {
-    let mut memory = Memory::new(Kept::new(id(1)), NOW);
+    let mut memory = Memory::new(PersistentState::new(id(1)), NOW);
     memory.kept.record = Some(record(State::Established));
     let report = Report { phase: Phase::Voter, rule: RuleId::Serve, says: "serves".into(), until: None, needs_operator: false };
     Cycle {
@@ -130,7 +130,7 @@ pub(crate) fn members(cycle: &mut Cycle, list: &[i8], leader: u8) {
     };
     // AWS has told of them.
     for n in list {
-        let seen = Seen { group: Some("g".into()), address: Some(address(n.unsigned_abs())), launched: None };
+        let seen = KnownInstance { group: Some("g".into()), address: Some(address(n.unsigned_abs())), launched: None };
         cycle.memory.kept.seen.insert(id(n.unsigned_abs()), seen);
     }
     let leader = Some(MemberId(u64::from(leader)));

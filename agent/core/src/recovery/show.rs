@@ -5,7 +5,7 @@ use std::fmt;
 use crate::ids::MemberId;
 use crate::observation::DataClaim;
 
-use super::{Holder, Kept, Life, Recovery, Way};
+use super::{Holder, KeptSnapshot, Life, Recovery, Way};
 
 /// So many snapshots are shown; the newest is what matters.
 const SHOWN: usize = 10;
@@ -88,7 +88,7 @@ fn data(data: &DataClaim) -> String {
     }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for KeptSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  revision {}, {} old", self.key, self.revision, age(self.age_s))?;
         self.refused.iter().try_for_each(|why| write!(f, "; REFUSED: {why}"))

@@ -1,7 +1,7 @@
 //! The other instances: who is known, who was heard, and of whom EC2 says that it has ended.
 
 use crate::ids::InstanceId;
-use crate::memory::{Memory, Seen};
+use crate::memory::{KnownInstance, Memory};
 use crate::observation::{Ec2Answer, Ec2State, Observation};
 use crate::policy::Policy;
 use crate::reading::Reading;
@@ -69,12 +69,12 @@ fn absorb_answer(memory: &mut Memory, seen: &Observation, policy: &Policy, id: &
 }
 
 /// Remembers an instance, unless it has ended.
-fn come_to_know<'a>(memory: &'a mut Memory, id: &InstanceId) -> Option<&'a mut Seen> {
+fn come_to_know<'a>(memory: &'a mut Memory, id: &InstanceId) -> Option<&'a mut KnownInstance> {
     if memory.instances.terminated.contains(id) {
         return None;
     }
     if !memory.kept.seen.contains_key(id) {
-        memory.kept.seen.insert(id.clone(), Seen { group: None, address: None, launched: None });
+        memory.kept.seen.insert(id.clone(), KnownInstance { group: None, address: None, launched: None });
     }
     memory.kept.seen.get_mut(id)
 }

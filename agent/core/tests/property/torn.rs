@@ -14,7 +14,7 @@ use std::time::Duration;
 use quorate_core::agent_key::AgentKey;
 use quorate_core::charter::Record;
 use quorate_core::ids::Generation;
-use quorate_core::memory::{Ending, HeardAs, HookHeartbeat, LearnerWatch, Leave, Order, Seen};
+use quorate_core::memory::{Ending, HeardAs, HookHeartbeat, KnownInstance, LearnerWatch, Leave, Order};
 use quorate_core::observation::{ControlPlane, DataClaim, DataIdentity, LocalData, PeerAnswer, Process};
 use quorate_core::pausing::{Pausing, Wish};
 use quorate_core::policy::{OnFailedLeave, Recovery};
@@ -183,7 +183,7 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     w.memory.kept.order = order(dice);
     for index in 0..NAMES.len() {
         if dice.one_in(3) {
-            let seen = Seen { group: Some("g".into()), address: Some(address(index)), launched: Some(ago(1000)) };
+            let seen = KnownInstance { group: Some("g".into()), address: Some(address(index)), launched: Some(ago(1000)) };
             w.memory.kept.seen.insert(instance(index), seen);
         }
         if index > 0 && dice.one_in(6) {

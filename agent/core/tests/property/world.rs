@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
-use quorate_core::memory::{Kept, Memory};
+use quorate_core::memory::{Memory, PersistentState};
 use quorate_core::observation::{Cloud, EtcdView, Installed, KubernetesView, Local, LocalData, Me, Notices, Observation, SnapshotsView};
 use quorate_core::pausing::{Pause, Pausing};
 use quorate_core::plan::Step;
@@ -39,7 +39,7 @@ impl World {
     pub(crate) fn new() -> Self {
         Self {
             seen: nothing(me()),
-            memory: Memory::new(Kept::new(instance(0)), NOW),
+            memory: Memory::new(PersistentState::new(instance(0)), NOW),
             gate: Gate::default(),
             past: Vec::new(),
             policy: Policy::default(),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use quorate_core::engine::{Engine, Ready};
 use quorate_core::ids::InstanceId;
-use quorate_core::memory::{Kept, Memory, Order};
+use quorate_core::memory::{Memory, Order, PersistentState};
 use quorate_core::observation::{Me, Observation};
 use quorate_core::pausing::Pause;
 use quorate_core::plan::{Outcome, Step};
@@ -81,7 +81,7 @@ impl World {
         };
         Self {
             past: Vec::new(),
-            engine: Engine::new(Arc::new(Policy::default()), Kept::new(instance), START),
+            engine: Engine::new(Arc::new(Policy::default()), PersistentState::new(instance), START),
             me,
             now: START,
             store: Store::default(),
@@ -148,7 +148,7 @@ impl World {
         self.past.clear();
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut Kept)) {
+    fn change(&mut self, change: impl FnOnce(&mut PersistentState)) {
         let mut kept = self.engine.kept().clone();
         change(&mut kept);
         self.engine.adopt(kept);

@@ -1,13 +1,13 @@
 //! `quorate pause` and `quorate resume` as they reach the loop: what is remembered, and what the operator is told.
 
-use quorate_core::memory::Kept;
+use quorate_core::memory::PersistentState;
 use quorate_core::pausing::Pause;
 use quorate_core::time::Timestamp;
 
 use super::PauseRequest;
 
 /// Takes an order into what is kept, which the caller has to store. Says what comes of it.
-pub fn take(kept: &mut Kept, request: &PauseRequest, now: Timestamp) -> String {
+pub fn take(kept: &mut PersistentState, request: &PauseRequest, now: Timestamp) -> String {
     let pausing = &mut kept.pausing;
     if request.resume {
         let own = pausing.own.is_some();
@@ -24,7 +24,7 @@ pub fn take(kept: &mut Kept, request: &PauseRequest, now: Timestamp) -> String {
     }
 }
 
-fn resumed(kept: &Kept, cluster: bool, own: bool) -> String {
+fn resumed(kept: &PersistentState, cluster: bool, own: bool) -> String {
     if cluster {
         return "this node goes on at once, and the others as soon as a quorum of etcd can tell them; without quorum order it on each"
             .to_owned();

@@ -19,10 +19,10 @@ use tracing::warn;
 
 use super::last::Last;
 use crate::adapters::aws::AwsError;
+use crate::clients::Clients;
 use crate::config::{HookPattern, Settings};
 use crate::repeats::Repeats;
 use crate::telemetry::chain;
-use crate::world::World;
 
 /// The hooks can be asked for once the groups are known: a second round saves a booting node a pause.
 const ROUNDS: usize = 2;
@@ -34,7 +34,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 const NOT_ASKED: &str = "AWS was not asked yet";
 
 pub(super) struct CloudObserver {
-    world: World,
+    clients: Clients,
     hook_pattern: HookPattern,
     groups: Last<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>)>,
     tagged: Last<BTreeSet<InstanceId>>,
@@ -81,9 +81,9 @@ enum Answer {
 }
 
 impl CloudObserver {
-    pub(super) fn new(settings: &Settings, world: &World) -> Self {
+    pub(super) fn new(settings: &Settings, clients: &Clients) -> Self {
         Self {
-            world: world.clone(),
+            clients: clients.clone(),
             hook_pattern: settings.aws.hook_pattern.clone(),
             groups: Last::default(),
             tagged: Last::default(),
@@ -130,15 +130,15 @@ impl CloudObserver {
     fn start(&mut self, query: Query, now: Timestamp) {
         let kind = discriminant(&query);
         let names = self.groups_with_hooks();
-        let answer = ask(self.world.clone(), query, names, self.hook_pattern.clone());
+        let answer = ask(self.clients.clone(), query, names, self.hook_pattern.clone());
         let task = self.asking.spawn(async move { (now, answer.await) });
         self.open.insert(task.id(), kind);
     }
 
     /// The groups whose hooks matter here. A worker sees to its own alone, and the groups that it knows are the servers'.
     fn groups_with_hooks(&self) -> Vec<GroupName> {
-        match self.world.me.role {
-            Role::Worker => vec![self.world.me.group.clone()],
+        match self.clients.me.role {
+            Role::Worker => vec![self.clients.me.group.clone()],
             Role::Etcd | Role::ControlPlane => {
                 self.groups.value().into_iter().flat_map(|(groups, _)| groups).map(|group| group.name.clone()).collect()
             }
@@ -222,16 +222,16 @@ impl CloudObserver {
     }
 }
 
-async fn ask(world: World, query: Query, groups: Vec<GroupName>, hooks: HookPattern) -> Answer {
-    let cluster = &world.me.cluster;
+async fn ask(clients: Clients, query: Query, groups: Vec<GroupName>, hooks: HookPattern) -> Answer {
+    let cluster = &clients.me.cluster;
     match query {
-        Query::Groups => Answer::Groups(world.autoscaling.groups(cluster, world.me.role.of_peers()).await.map_err(Trouble::from)),
-        Query::Tagged => Answer::Tagged(world.ec2.tagged(cluster, world.me.role.of_peers()).await.map_err(Trouble::from)),
-        Query::Instances(ids) => Answer::Instances(world.ec2.describe(&ids).await.map_err(Trouble::from)),
-        Query::Places(ids) => Answer::Places(world.autoscaling.places(&ids).await.map_err(Trouble::from)),
-        Query::Hooks => Answer::Hooks(world.autoscaling.hooks(&groups, &hooks).await.map_err(Trouble::from)),
+        Query::Groups => Answer::Groups(clients.autoscaling.groups(cluster, clients.me.role.of_peers()).await.map_err(Trouble::from)),
+        Query::Tagged => Answer::Tagged(clients.ec2.tagged(cluster, clients.me.role.of_peers()).await.map_err(Trouble::from)),
+        Query::Instances(ids) => Answer::Instances(clients.ec2.describe(&ids).await.map_err(Trouble::from)),
+        Query::Places(ids) => Answer::Places(clients.autoscaling.places(&ids).await.map_err(Trouble::from)),
+        Query::Hooks => Answer::Hooks(clients.autoscaling.hooks(&groups, &hooks).await.map_err(Trouble::from)),
         Query::OwnState => {
-            let own = world.autoscaling.own(&world.me.instance).await.map_err(Trouble::from);
+            let own = clients.autoscaling.own(&clients.me.instance).await.map_err(Trouble::from);
             Answer::OwnState(own.map(|own| own.map(|(_, state)| state)))
         }
     }

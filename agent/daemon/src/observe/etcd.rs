@@ -19,15 +19,15 @@ use quorate_core::time::Timestamp;
 
 use super::of_this_cycle;
 use crate::adapters::etcd::QuorumWord;
+use crate::clients::Clients;
 use crate::config::Settings;
 use crate::telemetry::chain;
-use crate::world::World;
 
 /// A quorum's word takes three calls, each bounded by a second for a healthy member.
 const ANSWER: Duration = Duration::from_secs(2);
 
 pub(super) struct EtcdObserver {
-    world: World,
+    clients: Clients,
     own_url: Arc<str>,
     founding_url: Arc<str>,
     membership: Reading<Membership>,
@@ -41,11 +41,11 @@ pub(super) struct EtcdObserver {
 }
 
 impl EtcdObserver {
-    pub(super) fn new(settings: &Settings, world: &World) -> Self {
+    pub(super) fn new(settings: &Settings, clients: &Clients) -> Self {
         Self {
-            world: world.clone(),
-            own_url: text(world.me.role.client_url(world.me.address)),
-            founding_url: world.founding_url(settings),
+            clients: clients.clone(),
+            own_url: text(clients.me.role.client_url(clients.me.address)),
+            founding_url: clients.founding_url(settings),
             membership: Reading::unknown("etcd was not asked yet"),
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),
@@ -59,7 +59,7 @@ impl EtcdObserver {
     pub(super) async fn look(&mut self, local: &Local, memory: &Memory, now: Timestamp) {
         let own = self.own_endpoint(local);
         let own_status = match &own {
-            Some(url) => self.world.etcd.status_within(url, own_limit(local, now)).await.map_err(|error| chain(&error)),
+            Some(url) => self.clients.etcd.status_within(url, own_limit(local, now)).await.map_err(|error| chain(&error)),
             None => Err("etcd does not run here".to_owned()),
         };
         self.learn_urls(memory);
@@ -70,7 +70,7 @@ impl EtcdObserver {
         self.version = self.ask_version(own.as_ref()).await.map_or_else(Reading::unknown, |version| Reading::Fresh(version, now));
         self.local_list = match &own {
             Some(url) if self.membership.fresh().is_none() && own_status.is_ok() => {
-                of_this_cycle(self.world.etcd.local_list(url).await.map_err(|e| chain(&e)), None, now)
+                of_this_cycle(self.clients.etcd.local_list(url).await.map_err(|e| chain(&e)), None, now)
             }
             _ => Reading::unknown("not asked while a quorum answers or etcd is stopped"),
         };
@@ -101,7 +101,8 @@ impl EtcdObserver {
         let record = memory.kept.record.as_ref().filter(|r| r.state == State::Established);
         let listed = record.into_iter().flat_map(|r| &r.voters);
         let address = |id| memory.kept.seen.get(id).and_then(|seen| seen.address);
-        self.known_urls = listed.filter_map(|v| address(&v.instance)).map(|address| text(self.world.me.role.client_url(address))).collect();
+        self.known_urls =
+            listed.filter_map(|v| address(&v.instance)).map(|address| text(self.clients.me.role.client_url(address))).collect();
         let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.map(text)));
         self.known_urls.extend(members);
         self.known_urls.remove(&self.own_url);
@@ -129,14 +130,14 @@ impl EtcdObserver {
 
     async fn ask_own(&self, own: Option<&Arc<str>>) -> Result<QuorumWord, String> {
         match own {
-            Some(url) => ask_one(&self.world, url).await,
+            Some(url) => ask_one(&self.clients, url).await,
             None => Err("its own member has no quorum".to_owned()),
         }
     }
 
     /// The first word of the wanted cluster, else the first of any.
     async fn ask_others(&self, wanted: Option<EtcdClusterId>) -> Result<QuorumWord, String> {
-        let mut asks: FuturesUnordered<_> = self.known_urls.iter().map(|url| ask_one(&self.world, url)).collect();
+        let mut asks: FuturesUnordered<_> = self.known_urls.iter().map(|url| ask_one(&self.clients, url)).collect();
         let mut best = Err("no voter is known".to_owned());
         while let Some(answer) = asks.next().await {
             match answer {
@@ -150,9 +151,9 @@ impl EtcdObserver {
 
     /// The cluster's version, of the member through which the quorum's word came. A distribution says itself which of its releases go together.
     async fn ask_version(&self, own: Option<&Arc<str>>) -> Result<EtcdVersion, String> {
-        let client = self.world.etcd_versions.as_ref().ok_or("a distribution brings its own etcd")?;
+        let client = self.clients.etcd_versions.as_ref().ok_or("a distribution brings its own etcd")?;
         let membership = self.membership.fresh().ok_or("no quorum answers")?;
-        let via = membership.get(membership.via).filter(|m| m.name.as_ref() != Some(&self.world.me.instance));
+        let via = membership.get(membership.via).filter(|m| m.name.as_ref() != Some(&self.clients.me.instance));
         let url = via
             .map_or_else(|| own.cloned(), |member| member.client_url.map(text))
             .ok_or("the member that answers has no client address yet")?;
@@ -189,7 +190,7 @@ impl EtcdObserver {
             .filter_map(|m| m.client_url.map(|url| (m.id, text(url))))
             .filter(|(_, url)| own.is_some() || *url != self.own_url)
             .collect();
-        let asks = others.iter().map(|(_, url)| self.world.etcd.status(url));
+        let asks = others.iter().map(|(_, url)| self.clients.etcd.status(url));
         for ((id, _), answer) in others.iter().zip(join_all(asks).await) {
             let reading = match answer {
                 Ok(status) if status.member == *id => Reading::Fresh(status, now),
@@ -218,8 +219,8 @@ fn text(url: MemberUrl) -> Arc<str> {
     url.to_string().into()
 }
 
-async fn ask_one(world: &World, url: &str) -> Result<QuorumWord, String> {
-    match tokio::time::timeout(ANSWER, world.etcd.membership(url, &world.me.instance)).await {
+async fn ask_one(clients: &Clients, url: &str) -> Result<QuorumWord, String> {
+    match tokio::time::timeout(ANSWER, clients.etcd.membership(url, &clients.me.instance)).await {
         Ok(result) => result.map_err(|error| chain(&error)),
         Err(_) => Err(format!("{url} did not answer within {} s", ANSWER.as_secs())),
     }

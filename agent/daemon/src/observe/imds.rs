@@ -9,8 +9,8 @@ use quorate_core::sources::{Source, Sources};
 use quorate_core::time::Timestamp;
 
 use super::last::Last;
+use crate::clients::Clients;
 use crate::telemetry::chain;
-use crate::world::World;
 
 /// What is announced with minutes is asked in every cycle; what is announced with hours, or without haste, once in so many. Each question
 /// costs the agent a third of a millisecond, and it runs beside a database.
@@ -28,8 +28,8 @@ pub(super) struct ImdsObserver {
 
 impl ImdsObserver {
     /// Asks what is due, side by side, even while steps follow each other quickly no more than once a cycle.
-    pub(super) async fn look(&mut self, world: &World, policy: &Policy, now: Timestamp) {
-        let imds = &world.imds;
+    pub(super) async fn look(&mut self, clients: &Clients, policy: &Policy, now: Timestamp) {
+        let imds = &clients.imds;
         let leisure = policy.cycle * CYCLES_WITHOUT_HASTE;
         tokio::join!(
             ask(&mut self.target, imds.target_lifecycle_state(), policy.cycle, now),

@@ -16,7 +16,7 @@ use quorate_core::time::Timestamp;
 use tokio::time::timeout;
 
 use super::last::Last;
-use super::told::{Need, Told};
+use super::server_directory::{Need, ServerDirectory};
 use crate::kubernetes::Kubernetes;
 use crate::telemetry::chain;
 
@@ -35,12 +35,20 @@ pub(super) struct KubernetesObserver {
     /// The servers that are known, and when each was last asked.
     servers: BTreeMap<Server, Option<Timestamp>>,
     probes: Probes,
-    told: Told,
+    directory: ServerDirectory,
 }
 
 impl KubernetesObserver {
-    pub(super) fn new(kubernetes: Option<Arc<Kubernetes>>, me: InstanceId, told: Told) -> Self {
-        Self { kubernetes, me, node: Last::default(), nodes: Last::default(), servers: BTreeMap::new(), probes: Probes::default(), told }
+    pub(super) fn new(kubernetes: Option<Arc<Kubernetes>>, me: InstanceId, directory: ServerDirectory) -> Self {
+        Self {
+            kubernetes,
+            me,
+            node: Last::default(),
+            nodes: Last::default(),
+            servers: BTreeMap::new(),
+            probes: Probes::default(),
+            directory,
+        }
     }
 
     /// Asks what is due. `seen` has everything else of this cycle.
@@ -49,7 +57,7 @@ impl KubernetesObserver {
         let points_at = kubernetes.points_at();
         let healthy = self.servers.keys().any(|server| self.probes.is_healthy(server.address));
         let starts = seen.me.role == Role::Worker && matches!(seen.local.process.fresh(), Some(Process::Stopped { .. }));
-        self.told.look(Need { server: !healthy, authority: starts }, policy, now).await;
+        self.directory.look(Need { server: !healthy, authority: starts }, policy, now).await;
         self.learn_servers(seen, memory);
         self.probe(&kubernetes, seen.me.role, points_at, policy, now).await;
         kubernetes.turn_to(self.servers.keys().map(|server| server.address).filter(|address| self.probes.is_healthy(*address)));
@@ -61,7 +69,7 @@ impl KubernetesObserver {
             draining: kubernetes.draining(),
             points_at,
             authority: if starts {
-                self.told.authority(kubernetes.pinned(), now)
+                self.directory.authority(kubernetes.pinned(), now)
             } else {
                 Reading::unknown("it is asked for before a start")
             },
@@ -91,7 +99,7 @@ impl KubernetesObserver {
         // What peers tell of others than AWS does is no reason to turn away from those that AWS has told of.
         if !servers.iter().any(|server| address(&server.instance) == Some(server.address)) {
             servers.extend(memory.kept.seen.keys().filter_map(known));
-            servers.extend(self.told.servers());
+            servers.extend(self.directory.servers());
             servers.sort_unstable();
             servers.dedup();
         }

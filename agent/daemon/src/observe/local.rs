@@ -6,12 +6,12 @@ use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
 use crate::adapters::host::DataDir;
+use crate::clients::Clients;
 use crate::config::Settings;
 use crate::telemetry::chain;
-use crate::world::World;
 
 pub(super) struct LocalObserver {
-    world: World,
+    clients: Clients,
     me: InstanceId,
     data_dir: DataDir,
     /// The data of a running member keeps its identity: once known it is not read again until etcd stops.
@@ -19,12 +19,12 @@ pub(super) struct LocalObserver {
 }
 
 impl LocalObserver {
-    pub(super) fn new(settings: &Settings, world: &World) -> Self {
-        Self { world: world.clone(), me: world.me.instance.clone(), data_dir: world.data_dir(settings), settled: None }
+    pub(super) fn new(settings: &Settings, clients: &Clients) -> Self {
+        Self { clients: clients.clone(), me: clients.me.instance.clone(), data_dir: clients.data_dir(settings), settled: None }
     }
 
     pub(super) async fn look(&mut self, shutdown: Option<Shutdown>, now: Timestamp) -> Local {
-        let state = self.world.service.state().await.map_err(|error| chain(&error));
+        let state = self.clients.service.state().await.map_err(|error| chain(&error));
         let ended = state.as_ref().ok().and_then(|state| state.ended);
         let ran_this_boot = state.as_ref().is_ok_and(|state| state.ran_this_boot);
         let process = state.map(|state| state.process);
@@ -50,7 +50,7 @@ impl LocalObserver {
 impl LocalObserver {
     /// The etcd that would be started, which is asked again only when it is another file. Its ports are looked at while nothing of ours has them.
     async fn installed(&self, stopped: bool, now: Timestamp) -> Installed {
-        let service = &self.world.service;
+        let service = &self.clients.service;
         let Some(answer) = service.preflight(now).await else { return Installed::unknown("a distribution brings its own etcd") };
         let ports_taken = if stopped { service.taken_ports() } else { Vec::new() };
         match answer {

@@ -7,8 +7,8 @@ mod kubernetes;
 mod last;
 mod local;
 mod peers;
+mod server_directory;
 mod snapshots;
-mod told;
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ use quorate_core::sources::{Failure, Source, Sources};
 use quorate_core::time::Timestamp;
 
 use crate::adapters::peer::Callers;
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::telemetry::chain;
-use crate::world::World;
 use cloud::CloudObserver;
 use etcd::EtcdObserver;
 use imds::ImdsObserver;
@@ -36,8 +36,8 @@ use kubernetes::KubernetesObserver;
 use last::Last;
 use local::LocalObserver;
 use peers::PeersObserver;
+use server_directory::ServerDirectory;
 use snapshots::SnapshotsObserver;
-use told::Told;
 
 /// The store is read so often while nothing changes: one LIST a minute costs little and shows a vanished record soon enough.
 const STORE_PAUSE_STEADY: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ const STORE_PAUSE: Duration = Duration::from_millis(900);
 pub struct Observer {
     me: Me,
     policy: Policy,
-    world: World,
+    clients: Clients,
     imds: ImdsObserver,
     store: Last<quorate_core::charter::StoreView>,
     cloud: CloudObserver,
@@ -66,19 +66,19 @@ pub struct Observer {
 impl Observer {
     /// An observer that has seen nothing yet. The peer server notes in `callers` who asks.
     #[must_use]
-    pub fn new(settings: &Settings, world: &World, callers: Callers) -> Self {
+    pub fn new(settings: &Settings, clients: &Clients, callers: Callers) -> Self {
         Self {
-            me: world.me.clone(),
+            me: clients.me.clone(),
             policy: settings.policy.clone(),
-            world: world.clone(),
+            clients: clients.clone(),
             imds: ImdsObserver::default(),
             store: Last::default(),
-            cloud: CloudObserver::new(settings, world),
-            peers: PeersObserver::new(settings, world, callers),
-            local: LocalObserver::new(settings, world),
-            etcd: EtcdObserver::new(settings, world),
-            kubernetes: KubernetesObserver::new(world.kubernetes.clone(), world.me.instance.clone(), Told::of(world)),
-            snapshots: SnapshotsObserver::new(world.snapshots.clone()),
+            cloud: CloudObserver::new(settings, clients),
+            peers: PeersObserver::new(settings, clients, callers),
+            local: LocalObserver::new(settings, clients),
+            etcd: EtcdObserver::new(settings, clients),
+            kubernetes: KubernetesObserver::new(clients.kubernetes.clone(), clients.me.instance.clone(), ServerDirectory::of(clients)),
+            snapshots: SnapshotsObserver::new(clients.snapshots.clone()),
             members: Vec::new(),
             steady: false,
         }
@@ -97,8 +97,8 @@ impl Observer {
         let memory = engine.memory();
         let local = self.local.look(shutdown, now).await;
         tokio::join!(
-            self.imds.look(&self.world, &self.policy, now),
-            look_at_store(&mut self.store, &self.world, memory, self.steady, now),
+            self.imds.look(&self.clients, &self.policy, now),
+            look_at_store(&mut self.store, &self.clients, memory, self.steady, now),
             self.peers.look(memory, now),
             self.etcd.look(&local, memory, now),
             self.snapshots.look(self.steady, now),
@@ -177,10 +177,16 @@ fn is_steady(seen: &Observation, memory: &Memory) -> bool {
     record_stands && votes && alone_in_change && serves && memory.leaving.is_none() && memory.kept.order.is_none()
 }
 
-async fn look_at_store(store: &mut Last<quorate_core::charter::StoreView>, world: &World, memory: &Memory, steady: bool, now: Timestamp) {
+async fn look_at_store(
+    store: &mut Last<quorate_core::charter::StoreView>,
+    clients: &Clients,
+    memory: &Memory,
+    steady: bool,
+    now: Timestamp,
+) {
     let pause = if steady { STORE_PAUSE_STEADY } else { STORE_PAUSE };
     if store.is_due(now, pause) {
-        store.take(world.store.read(memory.kept.record.as_ref()).await.map_err(|error| chain(&error)), now);
+        store.take(clients.store.read(memory.kept.record.as_ref()).await.map_err(|error| chain(&error)), now);
     }
 }
 

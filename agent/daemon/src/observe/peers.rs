@@ -12,15 +12,15 @@ use quorate_core::time::Timestamp;
 
 use super::last::Last;
 use crate::adapters::peer::Callers;
+use crate::clients::Clients;
 use crate::config::Settings;
 use crate::telemetry::chain;
-use crate::world::World;
 
 /// While steps follow each other quickly, peers are asked this often at most.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 pub(super) struct PeersObserver {
-    world: World,
+    clients: Clients,
     port: u16,
     answers: BTreeMap<InstanceId, Last<PeerAnswer>>,
     asked: Option<Timestamp>,
@@ -28,8 +28,8 @@ pub(super) struct PeersObserver {
 }
 
 impl PeersObserver {
-    pub(super) fn new(settings: &Settings, world: &World, callers: Callers) -> Self {
-        Self { world: world.clone(), port: settings.peer_port, answers: BTreeMap::new(), asked: None, callers }
+    pub(super) fn new(settings: &Settings, clients: &Clients, callers: Callers) -> Self {
+        Self { clients: clients.clone(), port: settings.peer_port, answers: BTreeMap::new(), asked: None, callers }
     }
 
     pub(super) async fn look(&mut self, memory: &Memory, now: Timestamp) {
@@ -39,7 +39,7 @@ impl PeersObserver {
         }
         self.asked = Some(now);
         let known: Vec<(InstanceId, IpAddr)> = others(memory);
-        let asks = known.iter().map(|(id, address)| self.world.peers.ask(*address, self.port, id));
+        let asks = known.iter().map(|(id, address)| self.clients.peers.ask(*address, self.port, id));
         for ((id, _), answer) in known.iter().zip(join_all(asks).await) {
             self.answers.entry(id.clone()).or_default().take(answer.map_err(|error| chain(&error)), now);
         }

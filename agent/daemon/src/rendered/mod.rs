@@ -88,17 +88,17 @@ impl Rendered {
         }
     }
 
-    fn keep_one(&self, file: &File, context: &Context) -> Result<Kept, RenderError> {
+    fn keep_one(&self, file: &File, context: &Context) -> Result<PersistentState, RenderError> {
         let text = match render(&file.template, context)? {
             Rendering::Text(text) => text,
-            Rendering::Waits(name) => return Ok(Kept::Waits(name)),
+            Rendering::Waits(name) => return Ok(PersistentState::Waits(name)),
         };
         if holds(&file.path, &text) {
-            return Ok(Kept::Current);
+            return Ok(PersistentState::Current);
         }
         file.reload_unit.iter().try_for_each(|unit| self.due.add(unit))?;
         write(&file.path, &text)?;
-        Ok(Kept::Written)
+        Ok(PersistentState::Written)
     }
 
     async fn reload_unit(&mut self, unit: &str) {
@@ -114,15 +114,15 @@ impl Rendered {
     }
 
     /// Tells the journal what is new.
-    fn tell(&mut self, file: &File, outcome: Result<Kept, RenderError>) {
+    fn tell(&mut self, file: &File, outcome: Result<PersistentState, RenderError>) {
         let path = file.path.display().to_string();
         match outcome {
-            Ok(Kept::Current) => drop(self.told.remove(&path)),
-            Ok(Kept::Written) => {
+            Ok(PersistentState::Current) => drop(self.told.remove(&path)),
+            Ok(PersistentState::Written) => {
                 self.told.remove(&path);
                 info!("{path} is written anew from {}", file.template.display());
             }
-            Ok(Kept::Waits(name)) => {
+            Ok(PersistentState::Waits(name)) => {
                 if self.is_new(&path, name) {
                     info!("{path} stays as it is: its template uses `{name}`, of which nothing is known now");
                 }
@@ -142,7 +142,7 @@ impl Rendered {
 }
 
 /// What became of a file.
-enum Kept {
+enum PersistentState {
     Current,
     Written,
     Waits(&'static str),

@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use super::{Progress, SnapshotError, Snapshots, restore_on_trial, save, verify};
 use crate::adapters::host::RestoreTool;
 use crate::cli::{SnapshotCommand, SnapshotPick};
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::output;
-use crate::world::World;
 
 /// Who this is must be known: IMDS and the group's tags are asked for so long.
 const IDENTITY: Duration = Duration::from_secs(20);
@@ -31,24 +31,24 @@ const IDENTITY: Duration = Duration::from_secs(20);
 /// What stands in the way, in words.
 pub async fn run(command: SnapshotCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
-    let world = tokio::time::timeout(IDENTITY, World::enter(settings, clock)).await;
-    let world = world.context("IMDS and the group's tags did not say who this instance is: `quorate check` tells more")??;
-    let Some(snapshots) = world.snapshots.clone() else {
+    let clients = tokio::time::timeout(IDENTITY, Clients::enter(settings, clock)).await;
+    let clients = clients.context("IMDS and the group's tags did not say who this instance is: `quorate check` tells more")??;
+    let Some(snapshots) = clients.snapshots.clone() else {
         bail!("there are no snapshots here: no store is configured (the tag quorate:store), they are switched off, or this is a worker");
     };
     match command {
-        SnapshotCommand::Save => take(&world, &snapshots, clock).await,
+        SnapshotCommand::Save => take(&clients, &snapshots, clock).await,
         SnapshotCommand::List(args) => list(&snapshots.store().list().await?, args.json),
         SnapshotCommand::Verify(pick) => prove(&snapshots, &pick, settings).await,
-        SnapshotCommand::Prune(args) => prune(&world, &snapshots, settings, args.dry_run).await,
+        SnapshotCommand::Prune(args) => prune(&clients, &snapshots, settings, args.dry_run).await,
     }
 }
 
-async fn charter(world: &World) -> anyhow::Result<Record> {
-    match world.store.read(None).await? {
+async fn charter(clients: &Clients) -> anyhow::Result<Record> {
+    match clients.store.read(None).await? {
         StoreView::Charter(log) => {
             let record = log.highest().context("the charter is empty")?.clone();
-            if !record.belongs_to(&world.me) {
+            if !record.belongs_to(&clients.me) {
                 bail!("the charter in the store belongs to cluster {} of account {} in {}", record.cluster, record.account, record.region);
             }
             Ok(record)
@@ -58,14 +58,14 @@ async fn charter(world: &World) -> anyhow::Result<Record> {
     }
 }
 
-async fn take(world: &World, snapshots: &Snapshots, clock: Clock) -> anyhow::Result<ExitCode> {
-    let record = charter(world).await?;
-    let via = Via::new(MemberId(0), world.me.role.client_url(world.me.address));
+async fn take(clients: &Clients, snapshots: &Snapshots, clock: Clock) -> anyhow::Result<ExitCode> {
+    let record = charter(clients).await?;
+    let via = Via::new(MemberId(0), clients.me.role.client_url(clients.me.address));
     let order = SnapshotOrder::of(&record, via, Trigger::Operator).filter(|_| record.state == State::Established);
     let order = order.with_context(|| format!("the cluster is not established ({record}): there is nothing to take a snapshot of"))?;
     let (tell, told) = watch::channel(Progress::default());
     let bar = show("taking", told);
-    let saved = save((&world.etcd, snapshots.store()), &order, &world.me, clock.now(), &tell).await;
+    let saved = save((&clients.etcd, snapshots.store()), &order, &clients.me, clock.now(), &tell).await;
     drop(tell);
     bar.await?;
     let saved = saved?;
@@ -157,8 +157,8 @@ fn trial(pick: &SnapshotPick, settings: &Settings) -> anyhow::Result<Option<(Res
     Ok(Some((tool, pick.scratch.clone().unwrap_or_else(|| settings.paths.state_dir.join("trial")))))
 }
 
-async fn prune(world: &World, snapshots: &Snapshots, settings: &Settings, dry_run: bool) -> anyhow::Result<ExitCode> {
-    let record = charter(world).await?;
+async fn prune(clients: &Clients, snapshots: &Snapshots, settings: &Settings, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let record = charter(clients).await?;
     if record.state != State::Established {
         bail!("the cluster is not established ({record}): any snapshot may be wanted");
     }

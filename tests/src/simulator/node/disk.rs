@@ -2,7 +2,7 @@
 
 use quorate_core::agent_key::AgentKey;
 use quorate_core::ids::{Generation, SnapshotKey};
-use quorate_core::memory::Kept;
+use quorate_core::memory::PersistentState;
 
 use crate::simulator::etcd_model::Data;
 
@@ -10,7 +10,7 @@ use crate::simulator::etcd_model::Data;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     /// The agent's memory file.
-    pub(crate) kept: Option<Kept>,
+    pub(crate) kept: Option<PersistentState>,
     /// The key that its agent signs its answers with, made when the agent first starts on this disk.
     pub(crate) key: Option<AgentKey>,
     /// The label beside the data.

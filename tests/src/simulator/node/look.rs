@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_core::agent_key::AgentKey;
 use quorate_core::engine::{Next, Ready};
 use quorate_core::ids::InstanceId;
-use quorate_core::memory::Kept;
+use quorate_core::memory::PersistentState;
 use quorate_core::observation::PeerAnswer;
 use quorate_core::plan::{NodeStep, Outcome, Plan, Step};
 use quorate_core::report::RuleId;
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Writes the memory file.
-    fn persist(&mut self, n: usize, agent: &mut Agent, kept: Option<Kept>) {
+    fn persist(&mut self, n: usize, agent: &mut Agent, kept: Option<PersistentState>) {
         if let Some(kept) = kept {
             self.nodes[n].disk.kept = Some(kept.clone());
             agent.engine.persisted(kept);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use quorate_core::engine::Engine;
 use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::InstanceId;
-use quorate_core::memory::{Kept, Memory};
+use quorate_core::memory::{Memory, PersistentState};
 use quorate_core::observation::{Me, Observation, PeerAnswer, SnapshotsView};
 use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
@@ -106,8 +106,8 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// An agent that has just started.
-    pub(crate) fn new(policy: &Arc<Policy>, me: &Me, kept: Option<Kept>, now: Timestamp) -> Self {
-        let kept = kept.unwrap_or_else(|| Kept::new(me.instance.clone()));
+    pub(crate) fn new(policy: &Arc<Policy>, me: &Me, kept: Option<PersistentState>, now: Timestamp) -> Self {
+        let kept = kept.unwrap_or_else(|| PersistentState::new(me.instance.clone()));
         let seen = Observation {
             snapshots: SnapshotsView::none("snapshots are switched off, or were not listed yet"),
             ..Observation::unknown(me.clone(), "not asked yet")

@@ -152,7 +152,7 @@ impl DataDir {
             return trash.put(&self.path, why, now);
         }
         let put = trash.put_together(&self.all(), why, now)?;
-        self.forget_half_restored()?;
+        self.forget_restore_marker()?;
         Ok(put)
     }
 
@@ -210,7 +210,7 @@ impl DataDir {
 
     /// It holds a member's data, and not the half of what a restore is to make.
     pub(super) fn is_whole(&self) -> Result<bool, HostError> {
-        Ok(self.holds_member()? && !self.is_half_restored()?)
+        Ok(self.holds_member()? && !self.is_restore_marker()?)
     }
 
     pub(super) fn holds_member(&self) -> Result<bool, HostError> {

@@ -1,11 +1,11 @@
-//! The one small file that survives a restart of the agent: the core's [`Kept`].
+//! The one small file that survives a restart of the agent: the core's [`PersistentState`].
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use quorate_core::ids::InstanceId;
-use quorate_core::memory::Kept;
+use quorate_core::memory::PersistentState;
 use serde::Deserialize;
 
 use super::{HostError, atomic};
@@ -16,7 +16,7 @@ const REMEDY: &str = "restore it from a backup, or, if this node holds no member
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loaded {
     /// This instance's memory.
-    Kept(Box<Kept>),
+    Kept(Box<PersistentState>),
     /// No file: a first boot.
     New,
     /// Another instance's memory, from a baked image or a warm pool: to be said once, and then overwritten.
@@ -44,8 +44,8 @@ pub fn load(path: &Path, me: &InstanceId) -> Result<Loaded, HostError> {
     if head.instance != *me {
         return Ok(Loaded::AnotherInstances(head.instance));
     }
-    if head.version != Kept::VERSION {
-        return Err(HostError::Version { path: path.to_owned(), found: head.version, known: Kept::VERSION, remedy: REMEDY });
+    if head.version != PersistentState::VERSION {
+        return Err(HostError::Version { path: path.to_owned(), found: head.version, known: PersistentState::VERSION, remedy: REMEDY });
     }
     serde_json::from_slice(&bytes).map(|kept| Loaded::Kept(Box::new(kept))).map_err(malformed)
 }
@@ -54,7 +54,7 @@ pub fn load(path: &Path, me: &InstanceId) -> Result<Loaded, HostError> {
 ///
 /// # Errors
 /// Names the path; the old memory is then still there.
-pub fn store(path: &Path, kept: &Kept) -> Result<(), HostError> {
+pub fn store(path: &Path, kept: &PersistentState) -> Result<(), HostError> {
     atomic::create_private_dir(atomic::parent(path))?;
     let bytes = serde_json::to_vec(kept).map_err(|source| HostError::Json { path: path.to_owned(), remedy: REMEDY, source })?;
     atomic::write(path, &bytes)
@@ -74,7 +74,7 @@ mod tests {
         let path = dir.path().join("state/memory.json");
         let me = InstanceId::new("i-1");
         assert_eq!(load(&path, &me).unwrap(), Loaded::New);
-        let mut kept = Kept::new(me.clone());
+        let mut kept = PersistentState::new(me.clone());
         kept.order = Some(Order::Leave);
         store(&path, &kept).unwrap();
         assert_eq!(load(&path, &me).unwrap(), Loaded::Kept(Box::new(kept)));
@@ -110,7 +110,7 @@ mod tests {
             (Order::RecoverSurvivor { although_voters_differ: true }, r#"{"recover_survivor":{"although_voters_differ":true}}"#),
         ];
         for (order, written) in orders {
-            let kept = Kept { order: Some(order), ..Kept::new("i-1".into()) };
+            let kept = PersistentState { order: Some(order), ..PersistentState::new("i-1".into()) };
             store(&path, &kept).unwrap();
             assert!(fs::read_to_string(&path).unwrap().contains(&format!("\"order\":{written},")));
             assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::Kept(Box::new(kept)));
@@ -121,7 +121,7 @@ mod tests {
     fn another_instances_memory_is_not_ours_whatever_its_format() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memory.json");
-        store(&path, &Kept::new("i-2".into())).unwrap();
+        store(&path, &PersistentState::new("i-2".into())).unwrap();
         assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::AnotherInstances("i-2".into()));
         fs::write(&path, r#"{"version":9,"instance":"i-2","new":true}"#).unwrap();
         assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::AnotherInstances("i-2".into()));
@@ -131,7 +131,7 @@ mod tests {
     fn a_broken_file_is_never_an_empty_memory() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memory.json");
-        let mut kept = Kept::new("i-1".into());
+        let mut kept = PersistentState::new("i-1".into());
         kept.order = Some(Order::Bootstrap);
         store(&path, &kept).unwrap();
         let whole = fs::read(&path).unwrap();

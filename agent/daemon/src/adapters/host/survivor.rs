@@ -184,7 +184,7 @@ mod tests {
 
     /// What is given up for a snapshot, or ordered away, is given up whole.
     #[test]
-    fn put_aside_in_the_middle_it_is_gone_with_what_was_half_restored() {
+    fn put_aside_in_the_middle_it_is_gone_with_what_was_restore_marker() {
         for half in [false, true] {
             let dir = tempfile::tempdir().unwrap();
             let (data, trash) = survivor(dir.path());

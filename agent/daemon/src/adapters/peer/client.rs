@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// An answer is about a kilobyte, most of it the charter record.
 const BODY_LIMIT: usize = 64 << 10;
 
-/// Kept for the next cycle or two, and no longer: a peer that has gone leaves nothing behind.
+/// PersistentState for the next cycle or two, and no longer: a peer that has gone leaves nothing behind.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
 /// Asks peers, over connections that it keeps.

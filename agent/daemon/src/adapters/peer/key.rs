@@ -40,7 +40,7 @@ pub enum KeyError {
 
 /// The file. Another instance's, from a baked image, is not this one's.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct PersistentState {
     version: u32,
     instance: InstanceId,
     pkcs8: Vec<u8>,
@@ -67,7 +67,7 @@ impl SigningKey {
         }
         let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(KeyError::Make)?;
         let pair = Ed25519KeyPair::from_pkcs8(made.as_ref()).map_err(KeyError::Rejected)?;
-        store(&path, &Kept { version: 1, instance: me.clone(), pkcs8: made.as_ref().to_vec() })?;
+        store(&path, &PersistentState { version: 1, instance: me.clone(), pkcs8: made.as_ref().to_vec() })?;
         Ok(Self(pair))
     }
 
@@ -85,14 +85,14 @@ fn read(path: &PathBuf, me: &InstanceId) -> Result<Option<Ed25519KeyPair>, Strin
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(|error| error.to_string())?,
     };
-    let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    let kept: PersistentState = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
     if kept.instance != *me {
         return Ok(None);
     }
     Ed25519KeyPair::from_pkcs8(&kept.pkcs8).map(Some).map_err(|error| error.to_string())
 }
 
-fn store(path: &Path, kept: &Kept) -> Result<(), HostError> {
+fn store(path: &Path, kept: &PersistentState) -> Result<(), HostError> {
     const REMEDY: &str = "";
     atomic::create_private_dir(atomic::parent(path))?;
     let bytes = serde_json::to_vec(kept).map_err(|source| HostError::Json { path: path.to_owned(), remedy: REMEDY, source })?;

@@ -8,7 +8,7 @@ use super::proc::ProcessId;
 use crate::adapters::service_manager::ServiceError;
 use crate::adapters::service_manager::boot_mark::{BootMark, read_json, write_json};
 
-/// Kept after the process has ended: it tells that the program ran on this data since the machine booted.
+/// PersistentState after the process has ended: it tells that the program ran on this data since the machine booted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The process.

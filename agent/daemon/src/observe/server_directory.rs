@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::adapters::object_store::{PublishedStore, StoreError};
+use crate::clients::Clients;
 use crate::telemetry::chain;
-use crate::world::World;
 
 /// A fleet of workers asks the store at most so often.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ pub(super) struct Need {
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct ServerDirectory {
     /// None where nobody is to ask.
     store: Option<Arc<PublishedStore>>,
     lacking: Option<Timestamp>,
@@ -51,10 +51,10 @@ pub(super) struct Told {
     trouble: Option<String>,
 }
 
-impl Told {
+impl ServerDirectory {
     /// Servers know each other by etcd.
-    pub(super) fn of(world: &World) -> Self {
-        Self { store: world.published.clone().filter(|_| world.me.role == Role::Worker), ..Self::default() }
+    pub(super) fn of(clients: &Clients) -> Self {
+        Self { store: clients.published.clone().filter(|_| clients.me.role == Role::Worker), ..Self::default() }
     }
 
     /// The servers that the store told of, the last time that it was asked.

@@ -29,7 +29,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The outside.
 #[derive(Clone)]
-pub struct World {
+pub struct Clients {
     /// Who this instance is.
     pub me: Me,
     /// The instance metadata service.
@@ -68,7 +68,7 @@ pub struct World {
     pub bus: Bus,
 }
 
-impl World {
+impl Clients {
     /// Finds out who this instance is, asking until it is told, and opens everything else.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ fn snapshots(
     Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, places))))
 }
 
-impl World {
+impl Clients {
     /// Where this node's etcd serves clients while it serves this node alone.
     #[must_use]
     pub fn founding_url(&self, settings: &Settings) -> Arc<str> {

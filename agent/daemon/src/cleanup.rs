@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 
 /// See the module.
 #[derive(Debug)]
-pub struct Tidy {
+pub struct Cleanup {
     /// What an agent left over that was killed in a drill.
     pub drill: Arc<DrillPlace>,
     /// What was put aside. It is never a member's data of now, whatever is decided meanwhile.
@@ -25,13 +25,13 @@ pub struct Tidy {
     pub clock: Clock,
 }
 
-impl Tidy {
+impl Cleanup {
     /// Goes on until the process ends.
     pub fn start(self) {
         let work = async move {
             let mut told = Vec::new();
             loop {
-                told = self.tidy(&told).await;
+                told = self.clean_up(&told).await;
                 tokio::time::sleep(EVERY).await;
             }
         };
@@ -39,7 +39,7 @@ impl Tidy {
     }
 
     /// What failed; it is told unless it was before.
-    async fn tidy(&self, told: &[String]) -> Vec<String> {
+    async fn clean_up(&self, told: &[String]) -> Vec<String> {
         let mut failed = Vec::new();
         if let Err(error) = self.drill.clear_leftovers().await {
             failed.push(format!("what a trial left over cannot be removed: {}", chain(&error)));
@@ -72,9 +72,9 @@ mod tests {
 
     use super::*;
 
-    fn tidy(dir: &Path, keep: Option<Duration>) -> Tidy {
+    fn cleanup(dir: &Path, keep: Option<Duration>) -> Cleanup {
         let drill = Arc::new(DrillPlace::new(dir.join("etcd.drill"), dir.join("drills.json"), "i-1".into()));
-        Tidy { drill, trash: Arc::new(Trash::new(dir.join("etcd.trash"))), keep, clock: Clock::start() }
+        Cleanup { drill, trash: Arc::new(Trash::new(dir.join("etcd.trash"))), keep, clock: Clock::start() }
     }
 
     #[tokio::test]
@@ -82,10 +82,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [leftover, old] = ["etcd.drill/trial-1-k", "etcd.trash/20240101T000000Z-left"].map(|name| dir.path().join(name));
         [&leftover, &old].into_iter().for_each(|path| fs::create_dir_all(path.join("member")).unwrap());
-        assert!(tidy(dir.path(), None).tidy(&[]).await.is_empty());
+        assert!(cleanup(dir.path(), None).clean_up(&[]).await.is_empty());
         assert!(!leftover.exists() && old.exists(), "without a limit trash is kept for ever");
         fs::write(dir.path().join("etcd.trash/20240101T000000Z-file"), "").unwrap();
-        let failed = tidy(dir.path(), Some(EVERY)).tidy(&[]).await;
+        let failed = cleanup(dir.path(), Some(EVERY)).clean_up(&[]).await;
         assert!(!old.exists() && failed.len() == 1 && failed[0].contains("-file"), "{failed:?}");
     }
 }

@@ -21,7 +21,7 @@ impl DataDir {
     /// The disk holds a member's data; or the operation and path that failed.
     pub fn begin_restore(&self, label: &Label, trash: &Trash, now: Timestamp) -> Result<bool, HostError> {
         self.require_mount()?;
-        if self.holds_member()? && !self.is_half_restored()? {
+        if self.holds_member()? && !self.is_restore_marker()? {
             let taken = std::io::Error::new(ErrorKind::AlreadyExists, "it holds a member's data");
             return if self.label()?.as_ref() == Some(label) {
                 Ok(false)
@@ -48,17 +48,17 @@ impl DataDir {
         let dir = fs::File::open(self.path()).map_err(HostError::io("open", self.path()))?;
         rustix::fs::syncfs(&dir).map_err(|e| HostError::io("sync", self.path())(e.into()))?;
         self.drop_copy()?;
-        self.forget_half_restored()
+        self.forget_restore_marker()
     }
 
     /// Moves what a restore left half done to the trash, so that something else may begin here.
     ///
     /// # Errors
     /// The operation and path that failed.
-    pub fn clear_half_restored(&self, trash: &Trash, now: Timestamp) -> Result<(), HostError> {
-        if self.is_half_restored()? {
+    pub fn clear_restore_marker(&self, trash: &Trash, now: Timestamp) -> Result<(), HostError> {
+        if self.is_restore_marker()? {
             self.move_away(trash, now)?;
-            self.forget_half_restored()?;
+            self.forget_restore_marker()?;
         }
         Ok(())
     }
@@ -72,11 +72,11 @@ impl DataDir {
     }
 
     /// A restore was begun here and did not come to its end.
-    pub(super) fn is_half_restored(&self) -> Result<bool, HostError> {
+    pub(super) fn is_restore_marker(&self) -> Result<bool, HostError> {
         data_dir::exists(&self.unproved())
     }
 
-    pub(super) fn forget_half_restored(&self) -> Result<(), HostError> {
+    pub(super) fn forget_restore_marker(&self) -> Result<(), HostError> {
         let mark = self.unproved();
         match fs::remove_dir(&mark) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -167,10 +167,10 @@ mod tests {
     fn whatever_else_begins_here_clears_it_away() {
         let dir = tempfile::tempdir().unwrap();
         let (data, trash) = server(dir.path());
-        data.clear_half_restored(&trash, NOW).unwrap();
+        data.clear_restore_marker(&trash, NOW).unwrap();
         data.begin_restore(&label(2), &trash, NOW).unwrap();
         restored(dir.path(), &data, true);
-        data.clear_half_restored(&trash, NOW).unwrap();
+        data.clear_restore_marker(&trash, NOW).unwrap();
         assert!(!data.path().exists() && trashed(dir.path()) == 1);
         data.prepare(&label(3)).unwrap();
         restored(dir.path(), &data, true);
