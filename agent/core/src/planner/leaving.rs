@@ -60,7 +60,7 @@ fn go_on_founding(s: &Situation<'_>, _: &Departure) -> Option<Decision> {
     s.data()?;
     let founding = found::found_what_i_claimed(s).or_else(|| found::open_to_clients(s))?;
     let goes_on = founding.step.is_some() && !departing::rests(s);
-    goes_on.then(|| Decision { phase: Phase::Leaving, ..founding })
+    goes_on.then_some(Decision { phase: Phase::Leaving, ..founding })
 }
 
 fn keep_alive(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {

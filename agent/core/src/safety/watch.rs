@@ -50,19 +50,20 @@ fn is_lost(f: &Facts<'_>) -> bool {
     leaderless && f.membership().is_err() && f.seen.etcd.local_list.fresh().is_some() && giving_up::own_list_is_lost(f)
 }
 
-/// It makes progress while it applies more than before; and while it is level with the leader and its agent is there to have it promoted.
+/// It makes progress while it applies more than before; and while it is level with the leader and its agent is there to have it promoted. A reading counts
+/// from when it was taken: one that is looked at twice is no second one.
 fn learner(before: Option<Learner>, f: &Facts<'_>) -> Option<Learner> {
     let membership = f.membership().ok()?;
     let listed = membership.learner()?;
     let watch = before.filter(|before| before.member == listed.id);
-    let mut watch = watch.unwrap_or(Learner { member: listed.id, applied: 0, progress_at: f.now });
-    let applied_by = |id: MemberId| f.seen.etcd.statuses.get(&id).and_then(|status| status.fresh());
-    let Some(status) = applied_by(listed.id) else { return Some(watch) };
-    let leader = membership.leader.and_then(applied_by);
-    let level = leader.is_some_and(|leader| leader.index <= status.applied + f.policy.caught_up_lag);
+    let watch = watch.unwrap_or(Learner { member: listed.id, applied: 0, progress_at: f.now });
+    let reading = |id: MemberId| f.seen.etcd.statuses.get(&id).and_then(|status| status.fresh().zip(status.at()));
+    let Some((status, at)) = reading(listed.id) else { return Some(watch) };
+    let leader = membership.leader.and_then(reading).map(|(leader, _)| leader.index);
+    let level = leader.is_some_and(|index| index <= status.applied + f.policy.caught_up_lag);
     let agent_answers = f.instance_behind(listed).is_some_and(|instance| f.peer(&instance).is_some());
     if status.applied > watch.applied || (level && agent_answers) {
-        watch = Learner { applied: status.applied.max(watch.applied), progress_at: f.now, ..watch };
+        return Some(Learner { applied: status.applied.max(watch.applied), progress_at: at.max(watch.progress_at), ..watch });
     }
     Some(watch)
 }
