@@ -7,7 +7,7 @@ mod story;
 
 use quorate_core::ids::MemberId;
 use quorate_core::observation::{Member, Observation};
-use quorate_core::plan::{Start, Step};
+use quorate_core::plan::{Start, Step, StopReason};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
 use story::Teller;
@@ -124,4 +124,35 @@ fn no_snapshot_is_fetched_or_claimed_by_an_etcd_older_than_the_one_it_was_taken_
         assert_eq!(why_not(&mut teller, "binary 3.4", &step), Some("etcd here is older than the one that the snapshot was taken from"));
         assert_eq!(why_not(&mut teller, "binary 3.6", &step), None);
     }
+}
+
+/// The last that is left may stop with its data if the other says, signed as before, that its own is gone.
+#[test]
+fn the_last_data_is_not_stopped_on_a_word_under_another_key() {
+    let left = [
+        "me i-a",
+        "policy network-trusted",
+        "hooks terminating 120s",
+        "hooks refuse-heartbeats",
+        "listed i-a Terminating:Wait, i-b",
+        "desired 0",
+        "own-state Terminating:Wait",
+        "target Terminated",
+        "store established generation 1 voters i-a:a1, i-b:b2",
+        "disk generation 1 member a1 cluster e1",
+        "process running",
+        "etcd members i-a:a1, i-b:b2",
+        "peer i-b voter holds b2",
+        "decide",
+        "etcd no-quorum",
+        "time +113s",
+    ];
+    let gone = "peer i-b waiting no-data";
+    let step = planned(&mut told(&[&left[..], &[gone]].concat()));
+    assert_eq!(step, Step::StopMember(StopReason::LastVoterLeaves));
+    for another in ["peer i-b waiting no-data another-key", "peer i-b waiting no-data unsigned"] {
+        let refusal = why_not(&mut told(&left), another, &step);
+        assert_eq!(refusal, Some("by its own list other voters are left"), "{another}");
+    }
+    assert_eq!(why_not(&mut told(&left), gone, &step), None);
 }
