@@ -35,6 +35,7 @@ test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
 
 lint: setup-build setup-lint ## Format and lints alone
 	@$(STAGE) format $(CARGO) fmt --all --check
+	@$(STAGE) scripts scripts/check-scripts
 	@$(STAGE) clippy $(CARGO) clippy --profile lab --workspace --all-targets $(LOCKED) -- -D warnings
 
 simulate: binaries ## Seeded schedules in virtual time (SEEDS=200; SEED=n replays one)
