@@ -33,10 +33,11 @@ disasters: setup-etcd binaries ## The seven disasters with real agents and real 
 test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
 	@$(STAGE) tests scripts/run-tests $(LOCKED)
 
-lint: setup-build setup-lint ## Format and lints alone
+lint: setup-build setup-lint ## Format, lints and the links in rustdoc alone
 	@$(STAGE) format $(CARGO) fmt --all --check
 	@$(STAGE) scripts scripts/check-scripts
 	@$(STAGE) clippy $(CARGO) clippy --profile lab --workspace --all-targets $(LOCKED) -- -D warnings
+	@RUSTDOCFLAGS='-D rustdoc::broken_intra_doc_links' $(STAGE) 'links in rustdoc' $(CARGO) doc --quiet --profile lab --no-deps -p quorate-core -p quorate $(LOCKED)
 
 simulate: binaries ## Seeded schedules in virtual time (SEEDS=200; SEED=n replays one)
 	@$(LAB) simulate --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))

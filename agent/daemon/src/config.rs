@@ -1,6 +1,6 @@
 //! The settings: TOML fragments, or one file, read once at start. An empty file, or none, is a good one.
 //!
-//! Four stages: the fragments are merged ([`fragments`]); the text becomes [`file::File`], in which every key is optional and an unknown
+//! Four stages: the fragments are merged ([`fragments`]); the text becomes `file::File`, in which every key is optional and an unknown
 //! one is refused; its values are checked, each against its own limits; then the rules between them. What comes out is a [`Settings`] that needs no further check.
 
 mod check;

@@ -19,7 +19,7 @@ pub fn line(text: impl Display) -> anyhow::Result<()> {
 /// The same without an end of the line.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn print(text: impl Display) -> anyhow::Result<()> {
     written(write(&mut io::stdout().lock(), &text)).context("cannot write to standard output")
 }

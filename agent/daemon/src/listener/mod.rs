@@ -1,10 +1,10 @@
 //! The agent's listeners: one server for all of them, within limits that no stranger can make it exceed.
 //!
 //! An agent has one thread and so many descriptors. What it answers strangers (peers before TLS, load balancers, Prometheus) must take neither from the
-//! loop: connections are capped, in all and for each address, and only so long at the same thing ([`limits`]); a full listener lets a newcomer in for the
-//! connection that has been idle longest ([`table`]).
+//! loop: connections are capped, in all and for each address, and only so long at the same thing (`limits`); a full listener lets a newcomer in for the
+//! connection that has been idle longest (`table`).
 //!
-//! A listener is bound here, or taken over from systemd, which keeps it while no agent runs ([`inherited`]).
+//! A listener is bound here, or taken over from systemd, which keeps it while no agent runs (`inherited`).
 
 mod counts;
 mod inherited;

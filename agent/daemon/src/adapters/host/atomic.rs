@@ -18,7 +18,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
 /// The same for a file that every user may read, whatever the umask: it must hold no secret.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     write_with(path, bytes, 0o644)
 }
@@ -27,7 +27,7 @@ pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
 /// followed: what it points at is replaced, and it stays.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mode = fs::metadata(&path).map_or(0o644, |metadata| metadata.permissions().mode() & 0o777);
