@@ -83,12 +83,6 @@ impl<'a> Situation<'a> {
         self.record().or(self.memory.kept.record.as_ref())
     }
 
-    /// Whether the charter can be written now.
-    #[must_use]
-    pub fn store_reachable(&self) -> bool {
-        matches!(self.charter, Charter::Known(_) | Charter::Absent)
-    }
-
     /// A store keeps the charter, so that no two nodes ever write one record; false only where it is known that none is configured.
     #[must_use]
     pub fn has_store(&self) -> bool {

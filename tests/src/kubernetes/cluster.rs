@@ -92,12 +92,6 @@ impl Cluster {
         self.now = self.now.max(now);
     }
 
-    /// When something happens next.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
-    }
-
     /// Puts an object into the cluster.
     ///
     /// # Errors

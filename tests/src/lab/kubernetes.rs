@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::site::{Groups, Site};
 use super::writer::Writer;
 use crate::kubernetes::{ClusterHandle, Key, Resource};
-use crate::wire::Faults;
 
 /// The groups of one Kubernetes cluster.
 #[derive(Clone, Debug)]
@@ -27,14 +26,6 @@ impl Site {
     #[must_use]
     pub fn kubernetes(&self, cluster: &str) -> ClusterHandle {
         self.clusters.handle(cluster)
-    }
-
-    /// What goes wrong in its API server, whichever server of the group is asked.
-    ///
-    /// # Errors
-    /// It cannot be served.
-    pub async fn kubernetes_faults(&self, cluster: &str) -> anyhow::Result<Faults> {
-        Ok(self.clusters.serve(cluster).await?.1)
     }
 
     /// A write load on the etcd of these servers, beside what Kubernetes itself keeps there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
-use super::{ApiError, GroupSpec, HookSpec, InstanceRefresh, Process, Tag, TerminationPolicy, Transition, WarmPool};
+use super::{ApiError, GroupSpec, HookSpec, InstanceRefresh, Process, Tag, TerminationPolicy, WarmPool};
 
 /// A group.
 #[derive(Debug)]
@@ -138,11 +138,6 @@ impl Group {
     #[must_use]
     pub fn is_suspended(&self, process: Process) -> bool {
         self.suspended.contains(&process)
-    }
-
-    /// Its hooks of that transition.
-    pub fn hooks_of(&self, transition: Transition) -> impl Iterator<Item = &HookSpec> {
-        self.hooks.iter().filter(move |hook| hook.transition == transition)
     }
 
     pub(super) fn resize(&mut self, sizes: Sizes, now: Timestamp) {

@@ -126,11 +126,6 @@ impl Region {
         &self.config
     }
 
-    /// How long things take from now on.
-    pub fn delays_mut(&mut self) -> &mut Delays {
-        &mut self.config.delays
-    }
-
     /// The time up to which everything was fired.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -73,12 +73,6 @@ impl KubernetesError {
         }
     }
 
-    /// The thing asked for is not there.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { code: 404, .. })
-    }
-
     /// What a call has come to that ended so. A server that broke in the middle (500 and above) may have done it all the same.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
