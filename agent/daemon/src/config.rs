@@ -33,6 +33,7 @@ pub use service::{ServiceSettings, UNIT};
 
 use crate::adapters::host::atomic;
 use crate::identity::Role;
+use crate::telemetry::LogLevel;
 
 /// What the group's tags say may be overridden here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// Where `/readyz` and `/leader` are served.
     pub health_listen: Option<SocketAddr>,
+    /// Which lines are written.
+    pub log_level: LogLevel,
     /// The distribution that control planes and workers run.
     pub kubernetes: KubernetesSettings,
     /// Files written from templates.

@@ -59,7 +59,8 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
     let order = |order, cluster| OrderRequest { order, cluster, pause: None };
     match command {
         Command::Run => {
-            telemetry::start();
+            let level = telemetry::LogLevel::from_environment().map_err(anyhow::Error::msg)?;
+            telemetry::start(level.unwrap_or(settings.log_level));
             quorate::agent::run(settings).await.context("the agent cannot run")?;
             Ok(ExitCode::SUCCESS)
         }

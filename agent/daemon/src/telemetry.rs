@@ -1,4 +1,4 @@
-//! Where the agent's lines go: the journal under systemd, readable lines on standard error otherwise.
+//! Where the agent's lines go, and which of them: the journal under systemd, readable lines on standard error otherwise.
 
 use std::io::IsTerminal;
 
@@ -10,15 +10,71 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// Starts logging, once. `JOURNAL_STREAM` is set by systemd when standard error is the journal's (systemd.exec(5)).
-pub fn start() {
+/// Overrides `log.level` for one start.
+pub const VARIABLE: &str = "QUORATE_LOG";
+
+/// What a line is worth at least to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Something failed that the agent cannot mend.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// What the agent does and awaits.
+    #[default]
+    Info,
+    /// Also what passes by itself.
+    Debug,
+}
+
+impl LogLevel {
+    /// By its name in the configuration.
+    ///
+    /// # Errors
+    /// There is no such level; the text says which there are.
+    pub fn parse(name: &str) -> Result<Self, &'static str> {
+        match name {
+            "error" => Ok(Self::Error),
+            "warn" => Ok(Self::Warn),
+            "info" => Ok(Self::Info),
+            "debug" => Ok(Self::Debug),
+            _ => Err("use error, warn, info or debug"),
+        }
+    }
+
+    /// What the environment says for this start; none where it says nothing.
+    ///
+    /// # Errors
+    /// It names no level.
+    pub fn from_environment() -> Result<Option<Self>, String> {
+        let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
+        let level = Self::parse(&value.to_string_lossy());
+        level.map(Some).map_err(|remedy| format!("{VARIABLE} is {value:?}: {remedy}"))
+    }
+
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+        }
+    }
+}
+
+/// Starts logging, once. `JOURNAL_STREAM` is set by systemd when standard error is the journal's (systemd.exec(5)). What libraries say is worth no
+/// less than INFO, whatever the level: theirs are not the lines that an operator asks for.
+pub fn start(level: LogLevel) {
     let journal =
         std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok()).map(|layer| layer.with_field_prefix(None));
     let lines = || fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
     let lines = journal.is_none().then(|| lines().fmt_fields(fmt::format::debug_fn(readable).delimited(" ")));
     // The span that names cluster and instance is for the journal's fields: on a terminal it would fill every line.
     let own_lines_only = tracing_subscriber::filter::filter_fn(|meta| meta.is_event() && meta.target().starts_with("quorate"));
-    let both = tracing_subscriber::registry().with(journal).with(lines.with_filter(own_lines_only)).with(LevelFilter::INFO);
+    let is_ours_or_matters =
+        tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("quorate") || *meta.level() <= tracing::Level::INFO);
+    let journal = journal.with_filter(is_ours_or_matters);
+    let both = tracing_subscriber::registry().with(journal).with(lines.with_filter(own_lines_only)).with(level.filter());
     // A second call, as in tests, finds the subscriber set: the first one stands.
     let _ = both.try_init();
 }
@@ -56,6 +112,15 @@ mod tests {
 
     fn link(says: &'static str, source: Option<Link>) -> Link {
         Link { says, source: source.map(Box::new) }
+    }
+
+    #[test]
+    fn a_level_that_there_is_not_is_refused_with_those_that_there_are() {
+        assert_eq!(
+            ["error", "warn", "info", "debug"].map(LogLevel::parse),
+            [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug].map(Ok)
+        );
+        assert_eq!(LogLevel::parse("trace"), Err("use error, warn, info or debug"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{
     target_groups, timing,
 };
 use crate::identity::{self, Role};
+use crate::telemetry::LogLevel;
 
 /// Checks the whole file.
 ///
@@ -42,6 +43,7 @@ pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
         aws,
         metrics_listen: listener("metrics.listen", &file.metrics)?,
         health_listen: listener("health.listen", &file.health)?,
+        log_level: text("log.level", file.log.level, LogLevel::parse)?.unwrap_or_default(),
     })
 }
 

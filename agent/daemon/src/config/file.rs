@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) aws: Aws,
     pub(super) metrics: Listener,
     pub(super) health: Listener,
+    pub(super) log: Log,
     pub(super) kubernetes: Kubernetes,
     pub(super) render: Vec<Render>,
 }
@@ -31,6 +32,13 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Listener {
     pub(super) listen: Option<String>,
+}
+
+/// `[log]`: which lines are written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) level: Option<String>,
 }
 
 /// `[cluster]`: in place of the group's tags.

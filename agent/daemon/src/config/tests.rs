@@ -98,6 +98,9 @@ listen = "127.0.0.1:2376"
 [health]
 listen = "[::]:2377"
 
+[log]
+level = "debug"
+
 [aws]
 hook_pattern = "mine-*"
 call_timeout_s = 3
