@@ -145,7 +145,9 @@ fn no_learner_is_removed_that_makes_progress() {
     assert_eq!(judged_after("time +65s"), None);
     assert_eq!(judged_after("status c3 applied 200\ntime +65s"), stuck, "it has applied something");
     // Nothing is written, so that it has nothing to apply: it is level with the leader, and waits until it may be promoted.
-    assert_eq!(judged_after("status c3 applied 10000\ntime +1s\ntime +5min"), stuck, "it is level with the leader");
+    assert_eq!(judged_after("status c3 applied 10000\ntime +10min"), stuck, "it is level with the leader");
+    let another = "time +65s\nlisted i-a, i-b, i-d\netcd members i-a:a1, i-b:b2, i-d:d4 learner\npeer i-d learner holds d4 copy\nstatus d4 applied 50\ntime +3s";
+    assert_eq!(judged_after(another), stuck, "it has come just now");
 }
 
 /// i-c has left, and its machine stops. The agent of i-b, which led until a moment ago, may have completed its hook.
