@@ -87,7 +87,7 @@ struct Decided {
 /// step at a time.
 ///
 /// # Assumptions
-/// Time never runs backwards. A step is taken only once [`Ready::persist`] is on the disk. After a restart the engine is made anew from what was
+/// Time never runs backwards. A step is taken only once [`Ready::persist`] is on the disk. After a restart the engine is built again from what was
 /// persisted.
 ///
 /// # Example

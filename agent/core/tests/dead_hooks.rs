@@ -104,6 +104,19 @@ fn who_comes_to_lead_looks_again_at_what_the_one_before_may_have_done() {
     }
 }
 
+/// The gate watches for itself who leads: where the planner believes that it has led for long, it does not.
+#[test]
+fn the_gate_lets_nobody_complete_who_has_led_for_a_moment() {
+    let mut world = told(HEIR);
+    let seen = look(&mut world, WAITS, Duration::ZERO);
+    let mut memory = world.memory().clone();
+    memory.quorum.led = memory.quorum.led.map(|(leader, _)| (leader, world.now - secs(60)));
+    let step = planner::plan(&seen, &memory, world.policy(), world.now).step;
+    assert_eq!(step, Some(completion(&seen)));
+    let refusal = world.engine.gate().check(&completion(&seen), &seen, &memory, world.policy(), world.now).err().map(|refusal| refusal.why);
+    assert_eq!(refusal, Some("another agent, beside the leader before this one, may have completed it a moment ago"));
+}
+
 #[test]
 fn after_a_try_in_vain_it_looks_again() {
     let mut world = told(&HEIR.replace("etcd leader b2", "etcd leader a1"));

@@ -8,10 +8,9 @@ mod story;
 use std::time::Duration;
 
 use quorate_core::memory::{Ending, Memory};
-use quorate_core::observation::{LifecycleState, Observation, Saved};
-use quorate_core::plan::{HookResult, Step, StopReason};
+use quorate_core::observation::{Observation, Saved};
+use quorate_core::plan::{Step, StopReason};
 use quorate_core::planner;
-use quorate_core::reading::Reading;
 use story::Teller;
 use story::world::World;
 
@@ -148,36 +147,4 @@ fn no_learner_is_removed_that_makes_progress() {
     assert_eq!(judged_after("status c3 applied 10000\ntime +10min"), stuck, "it is level with the leader");
     let another = "time +65s\nlisted i-a, i-b, i-d\netcd members i-a:a1, i-b:b2, i-d:d4 learner\npeer i-d learner holds d4 copy\nstatus d4 applied 50\ntime +3s";
     assert_eq!(judged_after(another), stuck, "it has come just now");
-}
-
-/// i-c has left, and its machine stops. The agent of i-b, which led until a moment ago, may have completed its hook.
-const DEAD: &str = "me i-a
-hooks terminating 300s
-listed i-a, i-b, i-c Terminating:Wait
-own-state InService
-target InService
-store established generation 1 voters i-a:a1, i-b:b2
-disk generation 1 member a1 cluster e1
-process running
-etcd members i-a:a1, i-b:b2
-etcd leader b2
-peer i-b voter holds b2
-peer i-c leaving
-decide
-peer i-c silent
-ec2 i-c shutting-down
-time +61s
-etcd leader a1";
-
-#[test]
-fn who_has_led_for_a_moment_completes_nothing_for_the_dead() {
-    let mut w = told(DEAD);
-    let mut seen = w.look();
-    seen.cloud.places.insert("i-c".into(), Reading::Fresh(Some(LifecycleState::TerminatingWait), w.now));
-    let mut memory = w.memory().clone();
-    let (leader, _) = memory.quorum.led.unwrap();
-    memory.quorum.led = Some((leader, w.now - Duration::from_secs(60)));
-    let (step, why) = judged(&w, &seen, &memory);
-    assert!(matches!(&step, Step::CompleteHook { instance, result: HookResult::Continue, .. } if instance.as_str() == "i-c"), "{step:?}");
-    assert_eq!(why, Some("another agent, beside the leader before this one, may have completed it a moment ago"));
 }

@@ -36,7 +36,7 @@ pub struct HeardAs {
 /// The etcd cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuorumWatch {
-    /// Who leads by a quorum's word, and since when it has been that one at every look.
+    /// The leader by a quorum's word, and since when it has been that one at every look.
     pub led: Option<(MemberId, Timestamp)>,
     /// The current learner.
     pub learner: Option<LearnerWatch>,
@@ -64,7 +64,7 @@ pub struct LearnerWatch {
 /// This machine's own member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalWatch {
-    /// Whose data lies on this disk, and when that was first seen: only a list that was read later can prove a member removed that its distribution
+    /// The member whose data lies on this disk, and when that was first seen: only a list that was read later can prove a member removed that its distribution
     /// added by itself.
     pub holds: Option<(MemberId, Timestamp)>,
     /// Starts of the member's process.
@@ -118,7 +118,7 @@ pub struct ServerWatch {
     pub admission: Option<Admission>,
     /// Whom it admitted before in vain: others come first.
     pub passed_over: Option<InstanceId>,
-    /// Whose agents ask this one, though it never saw them.
+    /// Agents that ask this one, although it never saw their instances.
     pub callers: Callers,
     /// When an API server last told of this node's Node.
     pub api_answered: Option<Timestamp>,

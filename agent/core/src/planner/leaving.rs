@@ -1,4 +1,4 @@
-//! Leaving, as tables: what a leaver does, in this order, and what it goes on with while it waits.
+//! Leaving, as tables: what a leaver does, in this order, and what it does while it waits.
 
 use crate::report::Phase;
 use crate::situation::{Departure, Situation};
@@ -28,7 +28,7 @@ const LEAVING: &[Row] = &[
     Row { decide: leave::leave_cluster, waits_alone: false },
 ];
 
-/// What a leaver goes on with while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and running its
+/// What a leaver does while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and running its
 /// own etcd.
 const KEEPING_ALIVE: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::rewrite_vanished, recover, disk::superseded, serve::resume];
 

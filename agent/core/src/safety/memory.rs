@@ -40,7 +40,7 @@ impl GateMemory {
         self.lost_since
     }
 
-    /// Who leads by a quorum's word, and since when it has been that one at every look.
+    /// The leader by a quorum's word, and since when it has been that one at every look.
     pub(super) fn led(&self) -> Option<(MemberId, Timestamp)> {
         self.led
     }
@@ -55,7 +55,7 @@ impl GateMemory {
         self.learner.filter(|learner| learner.member == member).map(|learner| now.since(learner.progress_at))
     }
 
-    /// A step is let through. Whatever comes of it, who is served again may write what the snapshot lacks.
+    /// A step is let through. Whatever comes of it, a client that is served again may write what the snapshot lacks.
     pub(super) fn let_through(&mut self, step: &Step) {
         if matches!(step, Step::StartMember(_)) {
             self.covering_all = None;

@@ -76,7 +76,7 @@ fn note_completion(memory: &mut Memory, hook: &HookRef, instance: &InstanceId, d
 }
 
 fn note_start(memory: &mut Memory, start: &Start, outcome: &Outcome, policy: &Policy, now: Timestamp) {
-    // Whoever is served again may write what the snapshot lacks.
+    // A client that is served again may write what the snapshot lacks.
     memory.ending = if matches!(start, Start::Alone) { Ending::Retiring } else { Ending::None };
     memory.snapshots.covering_all = None;
     // What was refused did not start: it says nothing of whether the member is broken.

@@ -19,7 +19,7 @@ pub(in crate::planner) fn unknown_machine(s: &Situation<'_>, departure: &Departu
     (!is_known).then(|| at_the_deadline(s, departure).unwrap_or_else(waits))
 }
 
-/// What was begun of the cluster's end goes on, also past the deadline once all is saved.
+/// An end of the cluster that was begun continues, even past the deadline once everything is saved.
 pub(in crate::planner) fn go_on_retiring(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let retiring = retire::go_on(s, departure).filter(|_| !departing::is_overdue(s, departure))?;
     let late = at_the_deadline(s, departure).filter(|_| s.memory.snapshots.covering_all.is_none());
@@ -41,7 +41,7 @@ pub(in crate::planner) fn drain(s: &Situation<'_>, departure: &Departure) -> Opt
     if holds_nothing(s) { None } else { node::drain_before_leaving(s, departure, departing::reserve(s)) }
 }
 
-/// A distribution's server that has not joined yet goes on trying to, by itself: it is stopped first. It has no pods, and nothing to be removed; should
+/// A distribution's server that has not joined yet keeps trying to, by itself: it is stopped first. It has no pods, and nothing to be removed; should
 /// its learner have come into the list just now, the agent beside the leader removes that.
 pub(in crate::planner) fn stop_joining(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let tries = s.seen.me.role == Role::ControlPlane && s.runs() && s.data().is_some_and(|d| d.cluster.is_none());
@@ -142,7 +142,7 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
         .under_lock(LockPurpose::Leave)
 }
 
-/// Out of space, etcd refuses the lock's lease and no membership change. Who runs out of time leaves all the same, one at a time by everybody's own look:
+/// Out of space, etcd refuses the lock's lease and no membership change. A node that runs out of time leaves anyway, one at a time by everybody's own look:
 /// the leader first, else the lowest id. etcd's own check of a removal is the backstop.
 fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member) -> Option<Decision> {
     let in_time = departing::has_time(s, departure, departing::reserve(s)) || s.seen.me.role != Role::Etcd;
@@ -186,7 +186,7 @@ fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member
     }
 }
 
-/// A replacement is waited for within the patience, and never so long that the time to leave is lost. One whose etcd was refused is followed by another,
+/// A replacement is waited for within the patience, as long as there is time left to leave. One whose etcd was refused is followed by another,
 /// so that the patience counts from there: a voter would be missing until an operator has baked the right image.
 fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
     let since = s.memory.leaving.as_ref().map(|leave| leave.newcomer_refused.unwrap_or(leave.since).max(leave.since));

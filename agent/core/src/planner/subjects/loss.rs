@@ -74,7 +74,7 @@ pub(in crate::planner) fn left<'a>(s: &Situation<'a>, record: &'a Record) -> imp
     record.voters.iter().filter(move |v| if v.instance == *me { mine } else { !gone.contains(v) })
 }
 
-/// Why the group's list does not let it claim. A detached survivor holds the data all the same and is not gone, so nobody else may act while
+/// Why the group's list does not let it claim. A detached survivor still holds the data and is not gone, so nobody else may act while
 /// it lives; but one that its group lists no more without having detached it does not know whom else it should ask.
 pub(in crate::planner) fn is_cut_out(s: &Situation<'_>) -> Option<Decision> {
     let Some(listed) = s.seen.cloud.listed.fresh() else {

@@ -36,7 +36,7 @@ pub(in crate::planner) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
     if s.membership().is_some() {
         return void("a quorum is alive".to_owned());
     }
-    // An order that waited for that quorum to end would strike when nobody thinks of it any more.
+    // An order that waited for that quorum to end would act when nobody remembers it.
     let witness = s.seen.peers.iter().find_map(|(id, p)| p.fresh()?.quorum.map(|cluster| (id, cluster)));
     witness.and_then(|(id, cluster)| void(format!("{id} sees a quorum of etcd cluster {cluster}")))
 }
