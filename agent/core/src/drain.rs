@@ -80,16 +80,16 @@ pub enum Verdict {
         /// The step.
         step: Option<Step>,
         /// What is done or awaited, for the report.
-        says: String,
+        message: String,
     },
     /// Nothing is left to be drained.
     Done {
         /// What was drained.
-        says: String,
+        message: String,
     },
     /// It ends with pods left.
     GaveUp {
         /// Why, and which pods.
-        says: String,
+        message: String,
     },
 }

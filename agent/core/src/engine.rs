@@ -72,7 +72,7 @@ pub struct Followup {
 #[derive(Clone, Debug)]
 struct Decided {
     phase: Phase,
-    says: Cow<'static, str>,
+    message: Cow<'static, str>,
     since: Timestamp,
 }
 
@@ -252,9 +252,9 @@ impl Engine {
 
     fn since(&mut self, plan: &Plan, now: Timestamp) -> Timestamp {
         let report = &plan.report;
-        let same = |decided: &&Decided| decided.phase == report.phase && decided.says == report.says;
+        let same = |decided: &&Decided| decided.phase == report.phase && decided.message == report.message;
         let since = self.decided.as_ref().filter(same).map_or(now, |decided| decided.since);
-        self.decided = Some(Decided { phase: report.phase, says: report.says.clone(), since });
+        self.decided = Some(Decided { phase: report.phase, message: report.message.clone(), since });
         since
     }
 

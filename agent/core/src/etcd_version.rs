@@ -18,7 +18,7 @@ pub struct EtcdVersion {
 const UNDECIDED: EtcdVersion = EtcdVersion { major: 3, minor: 0 };
 
 /// The first that knows `etcdctl downgrade`.
-const FIRST_TO_GO_BACK: EtcdVersion = EtcdVersion { major: 3, minor: 6 };
+pub(crate) const FIRST_TO_GO_BACK: EtcdVersion = EtcdVersion { major: 3, minor: 6 };
 
 impl EtcdVersion {
     /// Reads a release or the beginning of one: `3.5.16`, `3.6.0-rc.1`, `3.5`.
@@ -82,28 +82,6 @@ pub struct VersionGap {
     pub other: EtcdVersion,
     /// Whose that is.
     pub whose: Whose,
-}
-
-impl fmt::Display for VersionGap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { own, other, whose } = self;
-        match whose {
-            Whose::Cluster => write!(f, "etcd here is {own}, the cluster runs {other}: ")?,
-            Whose::Data => write!(f, "etcd here is {own}, its data is of {other}: ")?,
-            Whose::Snapshot => write!(f, "etcd here is {own}, the snapshot was taken from {other}: ")?,
-        }
-        let upward = own > other && own.major == other.major;
-        match whose {
-            _ if upward => write!(f, "etcd supports one minor at a time; bake an image with {} first", other.next()),
-            Whose::Cluster if own.next() == *other && *other >= FIRST_TO_GO_BACK => write!(
-                f,
-                "etcd does not go back by itself; bake an image with {other} or {}, or have the cluster go back first \
-                 (`etcdctl downgrade enable {own}`)",
-                other.next()
-            ),
-            _ => write!(f, "an older etcd does not go on from what a newer one wrote; bake an image with {other} or {}", other.next()),
-        }
-    }
 }
 
 /// Why this node's etcd is not started, as another start would meet it again.

@@ -136,6 +136,53 @@ impl StopReason {
     }
 }
 
+/// Why data is renamed into the trash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AsideReason {
+    /// An operator's `recover --fresh` founds an empty generation.
+    RecoverFresh,
+    /// A snapshot is restored in its place.
+    RecoverSnapshot,
+    /// A join that was not finished is given up.
+    GaveUpJoin,
+    /// etcd never wrote its log there.
+    NeverStarted,
+    /// Its member was removed.
+    RemovedMember,
+    /// It is of an older generation than the established one.
+    OlderGeneration,
+    /// It is of another etcd cluster than the established one.
+    AnotherCluster,
+    /// All of it is in the snapshot that its cluster was retired to.
+    Retired,
+    /// Its member has left.
+    Left,
+}
+
+impl AsideReason {
+    /// Its name, in the name of what lies in the trash.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecoverFresh => "recover-fresh",
+            Self::RecoverSnapshot => "recover-snapshot",
+            Self::GaveUpJoin => "gave-up-join",
+            Self::NeverStarted => "never-started",
+            Self::RemovedMember => "removed-member",
+            Self::OlderGeneration => "older-generation",
+            Self::AnotherCluster => "another-cluster",
+            Self::Retired => "retired",
+            Self::Left => "left",
+        }
+    }
+}
+
+impl fmt::Display for AsideReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What the cluster-wide lock is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockPurpose {
@@ -212,7 +259,7 @@ pub enum Step {
     /// Rename the data directory into the trash. Never deletes.
     PutDataAside {
         /// Why, for the name in the trash and for the journal.
-        why: &'static str,
+        why: AsideReason,
     },
     /// Label the data of a moved volume as this instance's. Nothing else of it changes.
     AdoptData {

@@ -7,6 +7,7 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 use crate::charter::Record;
+use crate::explain::ways::{self as explain, refusal};
 use crate::ids::{ClusterName, InstanceId, MemberId, SnapshotKey};
 use crate::memory::{Memory, Order};
 use crate::observation::{DataClaim, MovedVolume, Observation};
@@ -83,7 +84,7 @@ pub struct Recovery {
     /// Its cluster.
     pub cluster: ClusterName,
     /// What the agent does or awaits now, and why nothing more happens by itself.
-    pub says: String,
+    pub message: String,
     /// An operator must act.
     pub needs_operator: bool,
     /// A quorum is alive, by this node's word or another's: nothing is to be recovered.
@@ -120,19 +121,17 @@ pub fn of(seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) 
     Recovery {
         instance: s.me().clone(),
         cluster: seen.me.cluster.clone(),
-        says: report.says.into_owned(),
+        message: report.message.into_owned(),
         needs_operator: report.needs_operator,
         quorum_lives: sees_quorum,
-        record: record.map(|r| {
-            if s.record() == Some(r) { r.to_string() } else { format!("{r}, as this node remembers: the store does not show it") }
-        }),
+        record: record.map(|r| if s.record() == Some(r) { r.to_string() } else { explain::only_remembered(r) }),
         quorum_is_lost: !sees_quorum && facts.as_ref().is_some_and(|f| f.is_lost),
         voters_differ: facts.and_then(|f| f.voters_differ),
         ways: ways(&s, record, &holders, &snapshots),
         holders,
         snapshots,
         snapshots_unknown: stored.fresh().is_none().then(|| stored.why_not_fresh().into_owned()),
-        ordered: s.order().as_ref().map(in_words),
+        ordered: s.order().as_ref().map(explain::command),
     }
 }
 
@@ -142,26 +141,17 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
     let s = Situation::new(seen, memory, policy, now);
     let known = of(seen, memory, policy, now);
     if known.quorum_lives {
-        return Some("a quorum is alive, and nothing is recovered beside it".to_owned());
+        return Some(refusal::quorum_lives());
     }
     match order {
-        Order::RecoverMovedVolume if seen.me.role != Role::Etcd => {
-            Some("a distribution of Kubernetes keeps its etcd itself, and is not told of a moved volume: docs/usage/k3s.md".to_owned())
+        Order::RecoverMovedVolume if seen.me.role != Role::Etcd => Some(refusal::distribution_moves_no_volume()),
+        Order::RecoverMovedVolume if seen.local.moved.is_none() => Some(refusal::no_moved_volume()),
+        Order::RecoverSurvivor { although_voters_differ: false } => {
+            known.voters_differ.map(|(own, charter)| refusal::voters_differ(&own, &charter))
         }
-        Order::RecoverMovedVolume if seen.local.moved.is_none() => {
-            Some("no other instance's data lies in the data directory: `quorate status` says what does".to_owned())
-        }
-        Order::RecoverSurvivor { although_voters_differ: false } => known.voters_differ.map(|(own, charter)| {
-            let text = |all: &[MemberId]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            format!(
-                "this member's voters ({}) differ from the charter's ({}): add --although-voters-differ if its data is the one to keep all the same",
-                text(&own),
-                text(&charter)
-            )
-        }),
         Order::RecoverSnapshot { key: Some(key) } if known.snapshots_unknown.is_none() => {
             let usable = known.snapshots.iter().any(|kept| kept.key == *key && kept.refused.is_none());
-            (!usable).then(|| s.last_record().map_or_else(|| format!("no charter tells whose {key} is"), |r| planner::why_not(&s, r, key)))
+            (!usable).then(|| s.last_record().map_or_else(|| refusal::no_charter_tells(key), |r| planner::why_not(&s, r, key)))
         }
         _ => None,
     }
@@ -171,20 +161,7 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
 #[must_use]
 pub fn under(order: Order, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> String {
     let memory = Memory { kept: crate::memory::PersistentState { order: Some(order), ..memory.kept.clone() }, ..memory.clone() };
-    planner::plan(seen, &memory, policy, now).report.says.into_owned()
-}
-
-fn in_words(order: &Order) -> String {
-    match order {
-        Order::Leave => "leave".to_owned(),
-        Order::Bootstrap => "bootstrap".to_owned(),
-        Order::RecoverFresh => "recover --fresh".to_owned(),
-        Order::RecoverSnapshot { key: None } => "recover --snapshot newest".to_owned(),
-        Order::RecoverSnapshot { key: Some(key) } => format!("recover --snapshot {key}"),
-        Order::RecoverSurvivor { although_voters_differ: false } => "recover --survivor".to_owned(),
-        Order::RecoverSurvivor { although_voters_differ: true } => "recover --survivor --although-voters-differ".to_owned(),
-        Order::RecoverMovedVolume => "recover --moved-volume".to_owned(),
-    }
+    planner::plan(seen, &memory, policy, now).report.message.into_owned()
 }
 
 /// The charter's voters, then everybody else who holds data, or of whom nobody knows.
@@ -233,19 +210,17 @@ fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshot
 
 /// What the planner would do under `order`.
 fn way(s: &Situation<'_>, order: Order, keeps: String, loses: String) -> Way {
-    let command = format!("quorate {} --cluster {}", in_words(&order), s.seen.me.cluster);
+    let command = format!("quorate {} --cluster {}", explain::command(&order), s.seen.me.cluster);
     let mut memory = s.memory.clone();
     memory.kept.order = Some(order);
     let plan = planner::plan(s.seen, &memory, s.policy, s.now);
     let possible = matches!(plan.step, Some(Step::CreateRecord(_) | Step::FetchSnapshot { .. } | Step::AdoptData { .. }));
-    Way { command, keeps, loses, possible, then: plan.report.says.into_owned() }
+    Way { command, keeps, loses, possible, then: plan.report.message.into_owned() }
 }
 
 fn moved_volume(s: &Situation<'_>, moved: &MovedVolume) -> Way {
     let owner = &moved.owner;
-    let keeps = format!("all that the volume holds, which {owner} wrote; how far it goes shows when etcd runs on it");
-    let loses = format!("nothing, if it is the volume as {owner} left it; if it is an older copy of it, every write since");
-    way(s, Order::RecoverMovedVolume, keeps, loses)
+    way(s, Order::RecoverMovedVolume, explain::keeps_moved_volume(owner), explain::loses_by_moved_volume(owner))
 }
 
 fn survivor(s: &Situation<'_>, record: &Record, holders: &[Holder]) -> Way {
@@ -253,16 +228,12 @@ fn survivor(s: &Situation<'_>, record: &Record, holders: &[Holder]) -> Way {
         Some(DataClaim::Holds { revision, applied, .. }) => (*revision, *applied),
         _ => (None, None),
     };
-    let keeps = match (revision, applied) {
-        (Some(revision), Some(applied)) => format!("this node's own data, up to revision {revision} (applied index {applied})"),
-        _ => "this node's own data; how far it goes is not known, because its etcd does not answer".to_owned(),
-    };
+    let keeps = explain::keeps_own_data(revision.zip(applied));
     let left = planner::facts_of_recovery(s, record).left;
     let loses = if quorum::meets_every_quorum(record.voters.len(), left) {
-        "only writes that were in flight when the others died".to_owned()
+        explain::loses_in_flight()
     } else {
-        let after = revision.map_or_else(String::new, |r| format!(" after revision {r}"));
-        format!("writes{after} that the lost voters had acknowledged among themselves: how many, nobody knows")
+        explain::loses_acknowledged(revision)
     };
     way(s, Order::RecoverSurvivor { although_voters_differ: false }, keeps, loses)
 }
@@ -274,17 +245,13 @@ fn snapshot(s: &Situation<'_>, holders: &[Holder], snapshots: &[KeptSnapshot]) -
         DataClaim::Holds { revision: Some(theirs), .. } if theirs > revision => Some((h.instance.clone(), theirs - revision)),
         _ => None,
     };
-    let known: Vec<String> =
-        holders.iter().filter_map(further).map(|(id, more)| format!("{more} revisions that {id} still holds")).collect();
+    let further: Vec<_> = holders.iter().filter_map(further).collect();
     let mute = |h: &&Holder| matches!(h.data, DataClaim::Holds { revision: None, .. }) && h.listed.is_some();
-    let mute: Vec<String> =
-        holders.iter().filter(mute).map(|h| format!("whatever more {} holds, which is not known", h.instance)).collect();
-    let known: Vec<String> = known.into_iter().chain(mute).collect();
-    let known = if known.is_empty() { String::new() } else { format!(", among them {}", known.join(", ")) };
-    let keeps = format!("snapshot {}, up to revision {revision}", newest.key);
-    Some(way(s, Order::RecoverSnapshot { key: None }, keeps, format!("every write after revision {revision}{known}")))
+    let mute: Vec<_> = holders.iter().filter(mute).map(|h| h.instance.clone()).collect();
+    let loses = explain::loses_by_snapshot(revision, &further, &mute);
+    Some(way(s, Order::RecoverSnapshot { key: None }, explain::keeps_snapshot(&newest.key, revision), loses))
 }
 
 fn fresh(s: &Situation<'_>) -> Way {
-    way(s, Order::RecoverFresh, "nothing".to_owned(), "EVERYTHING; old data goes to the trash, and snapshots stay in the store".to_owned())
+    way(s, Order::RecoverFresh, explain::keeps_nothing(), explain::loses_everything())
 }

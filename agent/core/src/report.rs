@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
+use crate::wait::WaitReason;
 
 /// What a node is doing, derived anew in each cycle and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -268,7 +269,9 @@ pub struct Report {
     /// The rule that decided.
     pub rule: RuleId,
     /// What is being done, or awaited, and why.
-    pub says: Cow<'static, str>,
+    pub message: Cow<'static, str>,
+    /// What is awaited, where no step is taken and it does not simply rest.
+    pub awaits: Option<WaitReason>,
     /// When the wait ends by itself, if it does.
     pub until: Option<Timestamp>,
     /// An operator must act.
@@ -277,6 +280,6 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.phase, self.says)
+        write!(f, "{}: {}", self.phase, self.message)
     }
 }

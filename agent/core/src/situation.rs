@@ -276,10 +276,10 @@ impl<'a> Situation<'a> {
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
         // What its agent said is older than what its etcd says just now. While a quorum of the others goes on nothing is lost with a voter, so that its word
         // is good under any key.
-        let says = |i: &InstanceId, m: &Member| self.policy.network_trusted && self.denies_data(i, m.id);
+        let message = |i: &InstanceId, m: &Member| self.policy.network_trusted && self.denies_data(i, m.id);
         let denies = |m: &Member| {
             let instance = self.instance_of(m).filter(|_| self.seen.me.role == Role::ControlPlane && self.status(m.id).is_none());
-            instance.is_some_and(|i| self.is_gone(&i) || says(&i, m))
+            instance.is_some_and(|i| self.is_gone(&i) || message(&i, m))
         };
         self.membership()?.voters().find_map(|m| {
             let instance = self.instance_of(m)?;

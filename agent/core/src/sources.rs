@@ -67,7 +67,7 @@ impl fmt::Display for Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// In its own words.
-    pub says: Foreign,
+    pub message: Foreign,
     /// It will not pass by itself, such as a permission that is missing: one is enough.
     pub is_certain: bool,
 }
@@ -75,8 +75,8 @@ pub struct Failure {
 impl Failure {
     /// One that may pass.
     #[must_use]
-    pub fn of(says: &str) -> Self {
-        Self { says: Foreign::from(says), is_certain: false }
+    pub fn of(message: &str) -> Self {
+        Self { message: Foreign::from(message), is_certain: false }
     }
 }
 
@@ -109,7 +109,7 @@ pub struct Unreadable {
 impl Unreadable {
     /// In words.
     #[must_use]
-    pub fn says(&self, now: Timestamp) -> String {
+    pub fn message(&self, now: Timestamp) -> String {
         format!("{} has not been readable for {} s: {}", self.source, now.since(self.since).as_secs(), self.why)
     }
 }
@@ -157,7 +157,7 @@ impl Sources {
             let failing = self.failing.iter().filter(|((of, _), failing)| *of == source && failing.lasts(now));
             failing.map(|(_, failing)| failing).min_by_key(|failing| failing.first)
         };
-        let told = |source| longest(source).map(|f| Unreadable { source, since: f.first, why: f.failure.says.clone() });
+        let told = |source| longest(source).map(|f| Unreadable { source, since: f.first, why: f.failure.message.clone() });
         Source::ALL.into_iter().filter_map(told).collect()
     }
 
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(sources.changes(at(300)), [], "one answer may get lost");
         sources.note(Source::AutoScaling, "groups", Err(Failure::of("lost")), at(600));
         assert_eq!(sources.changes(at(600)).len(), 1);
-        let denied = Failure { says: "denied".into(), is_certain: true };
+        let denied = Failure { message: "denied".into(), is_certain: true };
         sources.note(Source::Ec2, "instances", Err(denied), at(600));
         assert_eq!((sources.changes(at(630)).len(), sources.changes(at(660)).len()), (0, 1));
         sources.note(Source::Ec2, "others", Ok(()), at(700));

@@ -206,3 +206,29 @@ fn memory_is_plain_data() {
         assert!(others.is_empty(), "{module} uses {others:?}");
     }
 }
+
+/// What follows every other quotation mark; no literal of the core escapes one.
+fn literals(text: &str) -> impl Iterator<Item = &str> {
+    text.split('"').skip(1).step_by(2)
+}
+
+fn is_sentence(literal: &str) -> bool {
+    let letters: Vec<char> = literal.chars().collect();
+    letters.windows(3).any(|three| three[0].is_ascii_lowercase() && three[1] == ' ' && three[2].is_ascii_lowercase())
+}
+
+#[test]
+fn no_sentence_stands_outside_of_explain() {
+    let core = Core::read();
+    let deciding = core.text.iter().filter(|(module, _)| {
+        let top = module.split("::").next().unwrap();
+        ["planner", "situation", "tracker"].contains(&top) || *module == "drain::plan"
+    });
+    let mut judged = 0;
+    for (module, text) in deciding {
+        judged += 1;
+        let sentences: Vec<_> = literals(text).filter(|literal| is_sentence(literal)).collect();
+        assert!(sentences.is_empty(), "{module} says {sentences:?}: sentences belong into explain");
+    }
+    assert!(judged > 40, "the rules are not found where they were");
+}

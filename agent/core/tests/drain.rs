@@ -23,7 +23,7 @@ fn five_hundred_pods_take_as_long_as_their_longest_grace() {
     let critical = (480..500).map(|n| Spec::new(n).grace(20).critical());
     let mut api = Api::new(ordinary.chain(critical), true);
     let end = api.drain(&limits(secs(600), Escalation::Delete));
-    assert!(end.done, "{}", end.says);
+    assert!(end.done, "{}", end.message);
     let floor = secs(29 + 20);
     assert!(end.took <= floor.mul_f64(1.2), "took {:?}, the graces of both phases sum up to {floor:?}", end.took);
 }
@@ -33,13 +33,13 @@ fn a_budget_that_never_allows_ends_at_its_budget_and_not_later() {
     let stuck = Spec::new(0).grace(30).budget(Budget::Never);
     let mut api = Api::new([stuck.clone(), Spec::new(1).grace(5)], true);
     let end = api.drain(&limits(secs(120), Escalation::Delete));
-    assert!(end.done, "{}", end.says);
+    assert!(end.done, "{}", end.message);
     assert!(end.took <= secs(120) && end.took >= secs(80), "a protected pod was deleted after {:?} of 120 s", end.took);
     assert!(api.steps.iter().any(|step| matches!(step, Step::Delete(_))));
 
     let mut api = Api::new([stuck], true);
     let end = api.drain(&limits(secs(120), Escalation::GiveUp));
-    assert!(!end.done && end.says.contains("default/pod-0"), "{}", end.says);
+    assert!(!end.done && end.message.contains("default/pod-0"), "{}", end.message);
     assert!(end.took >= secs(120) && end.took < secs(122), "{:?}", end.took);
     assert!(!api.steps.iter().any(|step| matches!(step, Step::Delete(_))));
 }
@@ -48,7 +48,7 @@ fn a_budget_that_never_allows_ends_at_its_budget_and_not_later() {
 fn a_grace_longer_than_the_time_is_cut_short() {
     let mut api = Api::new([Spec::new(0).grace(3600)], true);
     let end = api.drain(&limits(secs(60), Escalation::Delete));
-    assert!(end.done && end.took <= secs(60), "{} after {:?}", end.says, end.took);
+    assert!(end.done && end.took <= secs(60), "{} after {:?}", end.message, end.took);
 }
 
 #[test]
@@ -78,12 +78,12 @@ fn without_an_api_server_the_drain_is_given_up_and_a_short_absence_is_waited_out
     let mut api = Api::new([Spec::new(0).grace(10)], true);
     api.away(secs(2)..secs(25));
     let end = api.drain(&limits(secs(120), Escalation::Delete));
-    assert!(end.done, "{}", end.says);
+    assert!(end.done, "{}", end.message);
 
     let mut api = Api::new([Spec::new(0)], true);
     api.away(secs(0)..secs(900));
     let end = api.drain(&limits(secs(600), Escalation::Delete));
-    assert!(!end.done && end.took <= secs(32), "{} after {:?}", end.says, end.took);
+    assert!(!end.done && end.took <= secs(32), "{} after {:?}", end.message, end.took);
 }
 
 #[test]
@@ -134,8 +134,8 @@ proptest! {
         let mut api = Api::new(specs, schedulable);
         api.away(secs(from)..secs(from + away));
         let end = api.drain(&limits(secs(budget), Escalation::Delete));
-        prop_assert!(end.took <= secs(budget + 2), "{} after {:?} of {budget} s", end.says, end.took);
-        prop_assert!(end.done || away > 0 , "{}", end.says);
+        prop_assert!(end.took <= secs(budget + 2), "{} after {:?} of {budget} s", end.message, end.took);
+        prop_assert!(end.done || away > 0 , "{}", end.message);
         prop_assert_eq!(api.wrongs, Vec::<String>::new());
     }
 }

@@ -332,7 +332,7 @@ impl Agent {
 
     fn take(&mut self, Ask(request, reply): Ask) {
         let answer = self.order(&request);
-        info!("operator: {}", answer.says);
+        info!("operator: {}", answer.message);
         // The asker may have gone away.
         let _ = reply.send(answer);
     }
@@ -342,14 +342,14 @@ impl Agent {
             return self.pause(pause);
         }
         if let Some(why) = request.order.as_ref().filter(|order| order.recovers()).and_then(|order| self.why_not(order, request)) {
-            return OrderAnswer { taken: false, says: format!("refused: {why}") };
+            return OrderAnswer { taken: false, message: format!("refused: {why}") };
         }
         let mut kept = self.engine.kept().clone();
         kept.take_order(request.order.clone());
         if let Err(problem) = self.adopt(kept) {
             return not_stored(&problem);
         }
-        let says = match &request.order {
+        let message = match &request.order {
             Some(Order::Leave) => "leaves, and stays away until `quorate join`".to_owned(),
             Some(Order::Bootstrap) => {
                 "founds the cluster here as soon as every other instance consents, or recovers it from its data here".to_owned()
@@ -362,7 +362,7 @@ impl Agent {
             }
             None => "joins, if it is not a member already".to_owned(),
         };
-        OrderAnswer { taken: true, says }
+        OrderAnswer { taken: true, message }
     }
 
     /// Why an order to recover is not taken. The planner and the gate ask for the same again at each step.
@@ -383,9 +383,9 @@ impl Agent {
 
     fn pause(&mut self, request: &PauseRequest) -> OrderAnswer {
         let mut kept = self.engine.kept().clone();
-        let says = pausing::take(&mut kept, request, self.clock.now());
+        let message = pausing::take(&mut kept, request, self.clock.now());
         match self.adopt(kept) {
-            Ok(()) => OrderAnswer { taken: true, says },
+            Ok(()) => OrderAnswer { taken: true, message },
             Err(problem) => not_stored(&problem),
         }
     }
@@ -399,7 +399,7 @@ impl Agent {
 }
 
 fn not_stored(problem: &str) -> OrderAnswer {
-    OrderAnswer { taken: false, says: format!("not taken, because it cannot be stored: {problem}") }
+    OrderAnswer { taken: false, message: format!("not taken, because it cannot be stored: {problem}") }
 }
 
 /// What goes on at its own pace: the removal of what is left over; and, after the last cycle, what the store

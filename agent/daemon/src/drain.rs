@@ -64,10 +64,10 @@ impl Drain {
         self.progress.absorb(&view);
         let mut verdict = plan(&view, &self.progress, &self.limits(), self.clock.now());
         let moved = match &mut verdict {
-            Verdict::Goes { step: Some(step), says } => {
+            Verdict::Goes { step: Some(step), message } => {
                 let moved = self.execute(servers, step).await;
                 if let Some(why) = self.not_cordoned.as_ref().filter(|_| *step == Step::Cordon) {
-                    *says = format!("could not cordon its node, and tries again: {why}");
+                    *message = format!("could not cordon its node, and tries again: {why}");
                 }
                 moved
             }
@@ -77,14 +77,14 @@ impl Drain {
     }
 
     /// Turn after turn until it is done or given up, with a pause after each that changed nothing. `says` gets each sentence when it changes.
-    pub async fn run(&mut self, servers: &ApiServers, pause: Duration, mut says: impl FnMut(&str)) -> Verdict {
+    pub async fn run(&mut self, servers: &ApiServers, pause: Duration, mut message: impl FnMut(&str)) -> Verdict {
         let mut said = String::new();
         loop {
             let turn = self.turn(servers).await;
-            let (Verdict::Goes { says: sentence, .. } | Verdict::Done { says: sentence } | Verdict::GaveUp { says: sentence }) =
+            let (Verdict::Goes { message: sentence, .. } | Verdict::Done { message: sentence } | Verdict::GaveUp { message: sentence }) =
                 &turn.verdict;
             if *sentence != said {
-                says(sentence);
+                message(sentence);
                 said.clone_from(sentence);
             }
             match turn.verdict {

@@ -84,7 +84,7 @@ impl Executor {
             Step::CreateRecord(record) => clients.store.create(record).await,
             Step::StartMember(start) => self.start(start).await,
             Step::StopMember(reason) => of(self.stop(*reason).await),
-            Step::PutDataAside { why } => self.put_aside(why).await,
+            Step::PutDataAside { why } => self.put_aside(why.name()).await,
             Step::AdoptData { owner, .. } => of(self.data_dir.adopt(owner, me)),
             Step::RestoreOwnData { generation, token } if clients.distribution.is_some() => {
                 self.have_own_restored(*generation, token).await

@@ -34,7 +34,7 @@ impl Source {
             None => Err("the agent has only just started".to_owned()),
         };
         match judged {
-            Ok(says) => (StatusCode::OK, says + "\n"),
+            Ok(message) => (StatusCode::OK, message + "\n"),
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
         }
     }
@@ -59,7 +59,7 @@ fn ready(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
 
 /// Ready, and its member leads.
 fn leads(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
-    ready(cycle, now).and_then(|says| if cycle.leads() { Ok(says) } else { Err(says) })
+    ready(cycle, now).and_then(|message| if cycle.leads() { Ok(message) } else { Err(message) })
 }
 
 fn member_serves(cycle: &Cycle) -> bool {

@@ -50,7 +50,7 @@ impl Journal {
             Some(LocalData::Present(identity)) => identity.member.map(|id| id.to_string()),
             Some(LocalData::Empty) | None => None,
         };
-        let (phase, reason) = (report.phase.to_string(), &*report.says);
+        let (phase, reason) = (report.phase.to_string(), &*report.message);
         macro_rules! tell {
             ($level:ident, $($text:tt)+) => {
                 $level!(message_id, quorate.phase = phase, quorate.rule = report.rule.name(), quorate.member_id = member, quorate.reason = reason, $($text)+)
@@ -93,7 +93,7 @@ impl Journal {
         for change in changes {
             match change {
                 Change::Unreadable(unreadable) => {
-                    let reason = unreadable.says(now);
+                    let reason = unreadable.message(now);
                     let source = unreadable.source.label();
                     warn!(message_id = messages::SOURCE_UNREADABLE, quorate.source = source, quorate.reason = reason.as_str(), "{reason}");
                 }
@@ -108,7 +108,7 @@ impl Journal {
     /// A step that the gate refused.
     pub fn refused(&mut self, plan: &Plan, refusal: &Refusal, now: Timestamp) {
         if let Some(again) = self.troubles.news("gate", &refusal.to_string(), now) {
-            error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule.name(), "{}, but {refusal}{again}", plan.report.says);
+            error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule.name(), "{}, but {refusal}{again}", plan.report.message);
         }
     }
 
@@ -122,33 +122,33 @@ impl Journal {
 
     /// AWS knows of no such lifecycle action: not yet, or somebody else has ended it.
     pub fn is_early(&self, step: &Step, plan: &Plan) {
-        debug!(quorate.step = step.kind(), quorate.rule = plan.report.rule.name(), "{}: not open, is tried again", plan.report.says);
+        debug!(quorate.step = step.kind(), quorate.rule = plan.report.rule.name(), "{}: not open, is tried again", plan.report.message);
     }
 
     fn done(&mut self, step: &Step, plan: &Plan, now: Timestamp) {
-        let (says, rule) = (&plan.report.says, plan.report.rule.name());
+        let (message, rule) = (&plan.report.message, plan.report.rule.name());
         let again_after = match step {
             // The lock is taken, renewed and given back for a step that is told itself.
             Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => {
-                debug!(quorate.step = step.kind(), quorate.rule = rule, "{says}");
+                debug!(quorate.step = step.kind(), quorate.rule = rule, "{message}");
                 return;
             }
             Step::Heartbeat { .. } => TELL_AGAIN_AFTER,
             _ => DONE_AGAIN_AFTER,
         };
-        if self.is_news(format!("{} {says}", step.kind()), again_after, now) {
-            info!(message_id = messages::of_step(step), quorate.step = step.kind(), quorate.rule = rule, "{says}");
+        if self.is_news(format!("{} {message}", step.kind()), again_after, now) {
+            info!(message_id = messages::of_step(step), quorate.step = step.kind(), quorate.rule = rule, "{message}");
         }
     }
 
     fn failed(&mut self, step: &Step, plan: &Plan, why: &str, now: Timestamp) {
         let Some(again) = self.troubles.news(step.kind(), why, now) else { return };
-        let (says, rule) = (&plan.report.says, plan.report.rule.name());
+        let (message, rule) = (&plan.report.message, plan.report.rule.name());
         // One that is refused leaves time for two more: no reason to alarm anybody.
         if matches!(step, Step::Heartbeat { .. }) {
-            info!(quorate.step = step.kind(), quorate.rule = rule, "{says}, and will again: {why}{again}");
+            info!(quorate.step = step.kind(), quorate.rule = rule, "{message}, and will again: {why}{again}");
         } else {
-            warn!(quorate.step = step.kind(), quorate.rule = rule, "{says}, but it was not accepted: {why}{again}");
+            warn!(quorate.step = step.kind(), quorate.rule = rule, "{message}, but it was not accepted: {why}{again}");
         }
     }
 

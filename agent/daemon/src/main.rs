@@ -71,7 +71,7 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
         }
         Command::Plan => {
             let status = client::status(&socket).await?;
-            output::line(format_args!("{}: {}", status.phase, status.says))?;
+            output::line(format_args!("{}: {}", status.phase, status.message))?;
             output::line(format_args!("next step: {}", status.step.as_deref().unwrap_or("none")))?;
             status.refused.iter().try_for_each(output::line)?;
             Ok(ExitCode::SUCCESS)
@@ -174,6 +174,6 @@ fn pause(resume: bool, cluster: bool) -> OrderRequest {
 }
 
 fn give(answer: &OrderAnswer) -> anyhow::Result<ExitCode> {
-    output::line(&answer.says)?;
+    output::line(&answer.message)?;
     Ok(if answer.taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_phase_is_announced_when_it_begins() {
-        let report = |phase, rule, needs_operator| Report { phase, rule, says: "".into(), until: None, needs_operator };
+        let report = |phase, rule, needs_operator| Report { phase, rule, message: "".into(), awaits: None, until: None, needs_operator };
         let serves = report(Phase::Voter, RuleId::Serve, false);
         assert_eq!(of_report(&serves, Some(Phase::Learner)), Some(JOINED));
         assert_eq!(of_report(&serves, Some(Phase::Voter)), None);

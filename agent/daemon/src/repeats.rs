@@ -22,7 +22,7 @@ pub struct Repeats(BTreeMap<String, Trouble>);
 
 #[derive(Debug)]
 struct Trouble {
-    says: String,
+    message: String,
     since: Timestamp,
     last: Timestamp,
     told: Timestamp,
@@ -46,12 +46,12 @@ impl fmt::Display for Again {
 
 impl Repeats {
     /// Whether a trouble `of` something is to be told now. Numbers in what it says may differ: how long something has lasted is no news.
-    pub fn news(&mut self, of: &str, says: &str, now: Timestamp) -> Option<Again> {
+    pub fn news(&mut self, of: &str, message: &str, now: Timestamp) -> Option<Again> {
         self.0.retain(|_, trouble| now.since(trouble.last) < OVER);
-        let says = without_numbers(says);
-        let Some(known) = self.0.get_mut(of).filter(|known| known.says == says) else {
+        let message = without_numbers(message);
+        let Some(known) = self.0.get_mut(of).filter(|known| known.message == message) else {
             self.make_room();
-            self.0.insert(of.to_owned(), Trouble { says, since: now, last: now, told: now, pause: FIRST, times: 1 });
+            self.0.insert(of.to_owned(), Trouble { message, since: now, last: now, told: now, pause: FIRST, times: 1 });
             return Some(Again(None));
         };
         known.last = now;
@@ -77,8 +77,8 @@ impl Repeats {
     }
 }
 
-fn without_numbers(says: &str) -> String {
-    says.chars().filter(|character| !character.is_ascii_digit()).collect()
+fn without_numbers(message: &str) -> String {
+    message.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ mod tests {
             (1260, " (still, 1261 times in 21 min)"),
             (4860, " (still, 4861 times in 81 min)"),
         ];
-        assert_eq!(told, expected.map(|(second, says)| (second, says.to_owned())));
+        assert_eq!(told, expected.map(|(second, message)| (second, message.to_owned())));
     }
 
     #[test]

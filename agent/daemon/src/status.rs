@@ -94,7 +94,7 @@ pub struct Status {
     /// The rule that decided.
     pub rule: String,
     /// What is being done or awaited, and why.
-    pub says: String,
+    pub message: String,
     /// For how long it has been so, in milliseconds.
     pub for_ms: u64,
     /// In how many milliseconds the wait ends by itself, if it does.
@@ -156,7 +156,7 @@ impl Status {
             group: seen.me.group.clone(),
             phase: plan.report.phase,
             rule: plan.report.rule.name().to_owned(),
-            says: plan.report.says.to_string(),
+            message: plan.report.message.to_string(),
             for_ms: millis(now.since(cycle.since)),
             until_ms: plan.report.until.map(|until| millis(until.since(now))),
             needs_operator: plan.report.needs_operator,
@@ -172,7 +172,7 @@ impl Status {
             servers: servers(seen),
             record: record(memory),
             snapshot: snapshot(cycle, now),
-            unreadable: memory.sources.unreadable(now).iter().map(|unreadable| unreadable.says(now)).collect(),
+            unreadable: memory.sources.unreadable(now).iter().map(|unreadable| unreadable.message(now)).collect(),
             last_trouble: memory.last_trouble.clone(),
             if_terminated: if_terminated(cycle),
             age_ms: millis(now.since(cycle.at)),
@@ -253,7 +253,7 @@ fn record(memory: &Memory) -> Option<RecordLine> {
 fn snapshot(cycle: &Cycle, now: Timestamp) -> Option<String> {
     let record = cycle.situation().record_to_snapshot()?;
     let view = &cycle.seen.snapshots;
-    let mut says = match view.stored.last() {
+    let mut message = match view.stored.last() {
         None => format!("not known: {}", view.stored.why_not_fresh()),
         Some(listing) => match record.etcd_cluster.and_then(|cluster| listing.newest_of(record.generation, cluster)) {
             None => "none yet of this generation".to_owned(),
@@ -264,35 +264,35 @@ fn snapshot(cycle: &Cycle, now: Timestamp) -> Option<String> {
         },
     };
     if let Some(overdue) = cycle.situation().snapshot_overdue() {
-        let _ = write!(says, "; OVERDUE: there has been no newer one for {}", seconds(overdue));
+        let _ = write!(message, "; OVERDUE: there has been no newer one for {}", seconds(overdue));
     }
     if let Some(taking) = view.taking {
         let of = taking.of.map_or_else(String::new, |of| format!(" of {} MiB", of >> 20));
-        let _ = write!(says, "; one is being taken ({} MiB{of})", taking.bytes >> 20);
+        let _ = write!(message, "; one is being taken ({} MiB{of})", taking.bytes >> 20);
     }
-    says.push_str(&drills(cycle, now));
+    message.push_str(&drills(cycle, now));
     if let Some(Err(why)) = view.taken.as_ref().map(|taken| &taken.result) {
-        let _ = write!(says, "; the last one failed: {why}");
+        let _ = write!(message, "; the last one failed: {why}");
     }
-    Some(says)
+    Some(message)
 }
 
 /// What is known here of restores on trial.
 fn drills(cycle: &Cycle, now: Timestamp) -> String {
-    let (drills, mut says) = (&cycle.seen.snapshots.drills, String::new());
+    let (drills, mut message) = (&cycle.seen.snapshots.drills, String::new());
     if let Some(proved) = &drills.proved {
-        let _ = write!(says, "; restored on trial {} ago (revision {})", seconds(now.since(proved.at)), proved.revision);
+        let _ = write!(message, "; restored on trial {} ago (revision {})", seconds(now.since(proved.at)), proved.revision);
     }
     if drills.running.is_some() {
-        says.push_str("; a trial goes on");
+        message.push_str("; a trial goes on");
     }
     if let Some(why) = drills.last.as_ref().and_then(|last| last.failed.as_ref()) {
-        let _ = write!(says, "; the last trial FAILED: {why}");
+        let _ = write!(message, "; the last trial FAILED: {why}");
     }
     if let Some(overdue) = cycle.situation().drill_overdue() {
-        let _ = write!(says, "; OVERDUE: no trial has succeeded for {}", seconds(overdue));
+        let _ = write!(message, "; OVERDUE: no trial has succeeded for {}", seconds(overdue));
     }
-    says
+    message
 }
 
 fn seconds(duration: Duration) -> String {
@@ -321,7 +321,7 @@ impl fmt::Display for Status {
         if self.is_old {
             writeln!(f, "  AS OF {} s AGO: the agent has been busy since", self.age_ms / 1000)?;
         }
-        writeln!(f, "  {}: {}", self.phase, self.says)?;
+        writeln!(f, "  {}: {}", self.phase, self.message)?;
         let until = self.until_ms.map_or_else(String::new, |ms| format!(", for {} s at most", ms.div_ceil(1000)));
         writeln!(f, "  for {} s{until}{}", self.for_ms / 1000, if self.needs_operator { "; AN OPERATOR MUST ACT" } else { "" })?;
         if let Some(paused) = &self.paused {

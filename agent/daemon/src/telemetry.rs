@@ -104,14 +104,14 @@ mod tests {
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
-    #[error("{says}")]
+    #[error("{message}")]
     struct Link {
-        says: &'static str,
+        message: &'static str,
         source: Option<Box<Link>>,
     }
 
-    fn link(says: &'static str, source: Option<Link>) -> Link {
-        Link { says, source: source.map(Box::new) }
+    fn link(message: &'static str, source: Option<Link>) -> Link {
+        Link { message, source: source.map(Box::new) }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) async fn watch(scene: &Scene) -> anyhow::Result<Agent> {
     lab.start_agent(instance).await?;
     let serves = || async {
         let status = lab.status(instance).await.map_err(|error| error.to_string())?;
-        if status["phase"] == "voter" { Ok(()) } else { Err(status["says"].to_string()) }
+        if status["phase"] == "voter" { Ok(()) } else { Err(status["message"].to_string()) }
     };
     lab.until(LIMIT, "the restarted agent to serve", serves).await?;
     tokio::time::sleep(REST).await;

@@ -94,8 +94,8 @@ async fn restore(beside: &Beside, disk: &Disk, config: &Config, name: &str, snap
     command.args(["--initial-cluster", &format!("{name}={peer}"), "--initial-advertise-peer-urls", &peer, "--initial-cluster-token="]);
     let output = command.env_clear().env("ETCDCTL_API", "3").stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.context("cannot run etcd's tool")?;
-    let says = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "etcd: {}", says.lines().last().unwrap_or_default());
+    let message = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "etcd: {}", message.lines().last().unwrap_or_default());
     Ok(())
 }
 

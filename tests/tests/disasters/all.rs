@@ -121,13 +121,13 @@ async fn a_bucket_that_cannot_be_reached_is_no_empty_bucket() -> anyhow::Result<
     let (dead, _) = stage.all_die();
     let written = writer.stop().await;
     stage.until_replaced(3).await?;
-    let says = stage.until_all_say(&["store"]).await?;
+    let message = stage.until_all_say(&["store"]).await?;
     stage.nothing_starts().await?;
     let since = Instant::now();
     stage.lab().s3()?.faults().remove(out);
     let took = stage.comes_back(&dead, since, 3).await?;
     let restored = stage.restored(revision, &written).await?;
-    println!("without its store an agent says: {says}");
+    println!("without its store an agent says: {message}");
     Row::new(
         "D7: everything, and the bucket cannot be reached",
         "all machines and disks, and the way to the bucket",

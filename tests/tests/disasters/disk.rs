@@ -122,9 +122,9 @@ async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
     let (dead, _) = stage.all_die();
     let written = writer.stop().await;
     stage.until_replaced(1).await?;
-    let says = stage.until_all_say(&["bytes free", "make room"]).await?;
+    let message = stage.until_all_say(&["bytes free", "make room"]).await?;
     stage.nothing_starts().await?;
-    println!("on a full disk an agent says: {says}");
+    println!("on a full disk an agent says: {message}");
     let since = Instant::now();
     small.grow(512)?;
     let took = stage.comes_back(&dead, since, 1).await?;
@@ -230,8 +230,8 @@ async fn leaver_held_up(stage: &Stage) -> anyhow::Result<InstanceId> {
         for instance in stage.group.live() {
             let status = stage.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
             let votes = status["voters"].as_array().is_some_and(|voters| voters.len() == 3);
-            let says = status["says"].as_str().unwrap_or_default();
-            if status["phase"] == "leaving" && votes && says.contains("the lock was refused") {
+            let message = status["message"].as_str().unwrap_or_default();
+            if status["phase"] == "leaving" && votes && message.contains("the lock was refused") {
                 return Ok(instance);
             }
         }

@@ -44,8 +44,8 @@ async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> 
     // Long enough for everybody to have done what they should not.
     sleep(Duration::from_secs(15)).await;
     let status = stage.lab().status(&survivor).await?;
-    let says = status["says"].as_str().unwrap_or_default();
-    ensure!(status["needs_operator"] == true && says.contains("1 of 3 voters survive"), "the survivor says {says}");
+    let message = status["message"].as_str().unwrap_or_default();
+    ensure!(status["needs_operator"] == true && message.contains("1 of 3 voters survive"), "the survivor says {message}");
     ensure!(stage.lab().etcd_process(&survivor).map(|etcd| etcd.pid) == etcd, "the survivor's etcd was touched");
     replacements_wait(&stage, &survivor)?;
     stage.one_history(1)?;

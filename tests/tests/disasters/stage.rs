@@ -128,13 +128,13 @@ impl Stage {
     pub(crate) async fn until_all_say(&self, words: &[&str]) -> anyhow::Result<String> {
         let what = format!("everybody to say {words:?}");
         let said = || async {
-            let mut says = Vec::new();
+            let mut message = Vec::new();
             for instance in self.group.live() {
                 let status = self.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
-                says.push(status["says"].as_str().unwrap_or_default().to_owned());
+                message.push(status["message"].as_str().unwrap_or_default().to_owned());
             }
-            let all = !says.is_empty() && says.iter().all(|one| words.iter().all(|word| one.contains(word)));
-            if all { Ok(says.remove(0)) } else { Err(format!("they say {says:?}")) }
+            let all = !message.is_empty() && message.iter().all(|one| words.iter().all(|word| one.contains(word)));
+            if all { Ok(message.remove(0)) } else { Err(format!("they say {message:?}")) }
         };
         self.lab().until(LIMIT, &what, said).await
     }

@@ -196,7 +196,7 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
         for instance in stage.group.live() {
             let status = stage.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
             if status["needs_operator"] == true {
-                return Err(status["says"].to_string());
+                return Err(status["message"].to_string());
             }
         }
         Ok(())
@@ -276,9 +276,9 @@ async fn refused_from(options: LabOptions, store: &str) -> anyhow::Result<()> {
         let live = group.live();
         for instance in &live {
             let status = group.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
-            let says = status["says"].to_string();
-            if status["needs_operator"] != true || !says.contains("the charter belongs to cluster test of account") {
-                return Err(says);
+            let message = status["message"].to_string();
+            if status["needs_operator"] != true || !message.contains("the charter belongs to cluster test of account") {
+                return Err(message);
             }
         }
         if live.len() == 2 { Ok(()) } else { Err(format!("{live:?}")) }

@@ -38,7 +38,7 @@ pub(crate) async fn drain(adapter: &ApiServers, node: &str, budget: Duration, es
         escalation,
     };
     let mut said = Vec::new();
-    let verdict = Drain::new(node, watch::channel(limits).1, clock).run(adapter, PAUSE, |says| said.push(says.to_owned())).await;
+    let verdict = Drain::new(node, watch::channel(limits).1, clock).run(adapter, PAUSE, |message| said.push(message.to_owned())).await;
     End { verdict, said, took: clock.now().since(began) }
 }
 

@@ -39,7 +39,7 @@ async fn what_must_go_goes_and_what_must_stay_stays() {
         assert!(end.is_done(), "{:?}", end.said);
         let left = stage.names_on(node).await;
         assert!(left.len() == 1 && left[0].starts_with(&cni), "{left:?}");
-        assert!(end.said.iter().any(|says| says.contains("cordons")), "{:?}", end.said);
+        assert!(end.said.iter().any(|message| message.contains("cordons")), "{:?}", end.said);
         let whole = async || stage.pods(|pod| is_web(pod) && runs(pod) && pod["spec"]["nodeName"] == other.as_str()).await.len() == 4;
         if !stage.is_real {
             stage.until("the web is whole again", whole).await;
@@ -69,7 +69,8 @@ async fn never_allowed(escalation: Escalation, done: bool) {
         let end = drain(stage, &stage.adapter().await, 6, escalation).await;
         assert_eq!(end.is_done(), done, "{:?}", end.said);
         assert!(end.took >= Duration::from_secs(2) && end.took < Duration::from_millis(6300), "{escalation:?} took {:?}", end.took);
-        let told = |says: &String| says.contains(&format!("default/{name} may not be evicted yet")) && says.contains("disruption budget");
+        let told =
+            |message: &String| message.contains(&format!("default/{name} may not be evicted yet")) && message.contains("disruption budget");
         assert!(end.said.iter().any(told), "{:?}", end.said);
         assert_eq!(stage.names_on(&stage.nodes[0]).await.is_empty(), done);
     })
@@ -88,7 +89,7 @@ async fn two_budgets_for_one_pod_do_not_stop_the_others() {
         }
         stage.until_running(2).await;
         let end = drain(stage, &stage.adapter().await, 6, Escalation::Delete).await;
-        assert!(end.is_done() && end.said.iter().any(|says| says.contains("more than one PodDisruptionBudget")), "{:?}", end.said);
+        assert!(end.is_done() && end.said.iter().any(|message| message.contains("more than one PodDisruptionBudget")), "{:?}", end.said);
     })
     .await;
 }
@@ -144,8 +145,8 @@ async fn another_nodes_credential_is_refused_by_name_and_ends_in_time() {
         stage.create(brief(stage, "web")).await;
         stage.until_running(1).await;
         let end = drain(stage, &stage.kubelet(&stage.nodes[1]).await, 30, Escalation::Delete).await;
-        let Verdict::GaveUp { says } = &end.verdict else { panic!("{:?}", end.verdict) };
-        assert!(says.contains("403 Forbidden"), "{says}");
+        let Verdict::GaveUp { message } = &end.verdict else { panic!("{:?}", end.verdict) };
+        assert!(message.contains("403 Forbidden"), "{message}");
         assert!(!is_being_deleted(&stage.pod(&format!("{}-0", stage.app("web"))).await.unwrap()));
     })
     .await;

@@ -41,7 +41,7 @@ async fn what_must_go_goes_and_what_must_stay_stays() {
     let left = lab.pods_on("n1");
     assert!(left.len() == 2 && left[0].starts_with("cni-") && left[1] == "static-0", "{left:?}");
     assert!(end.took < secs(10), "{:?} {:?}", end.took, end.said);
-    assert!(end.said.iter().any(|says| says.contains("cordons")), "{:?}", end.said);
+    assert!(end.said.iter().any(|message| message.contains("cordons")), "{:?}", end.said);
     lab.until("the web is whole again", |cluster| cluster.pods_on("n2").iter().filter(|name| name.starts_with("web-")).count() == 4).await;
 }
 
@@ -95,7 +95,7 @@ async fn an_api_server_that_comes_back_finds_the_drain_going_on() {
     };
     let (end, _server) = tokio::join!(drain(&adapter, secs(20), Escalation::Delete), away);
     assert!(end.is_done() && end.took < secs(6), "{:?} {:?}", end.took, end.said);
-    assert!(end.said.iter().any(|says| says.contains("waits for an API server")), "{:?}", end.said);
+    assert!(end.said.iter().any(|message| message.contains("waits for an API server")), "{:?}", end.said);
 }
 
 #[tokio::test]
@@ -105,8 +105,8 @@ async fn without_any_api_server_the_drain_is_given_up_after_its_patience() {
     let adapter = lab.adapter().await;
     drop(lab);
     let end = drain(&adapter, secs(60), Escalation::Delete).await;
-    let Verdict::GaveUp { says } = &end.verdict else { panic!("{:?}", end.verdict) };
-    assert!(says.contains("no API server has answered for 2 s"), "{says}");
+    let Verdict::GaveUp { message } = &end.verdict else { panic!("{:?}", end.verdict) };
+    assert!(message.contains("no API server has answered for 2 s"), "{message}");
     assert!(end.took >= secs(2) && end.took < secs(4), "{:?}", end.took);
 }
 
@@ -144,7 +144,7 @@ async fn a_node_that_may_not_be_cordoned_says_why_and_ends_in_time() {
     lab.fault("PATCH", "/n1", Fault::Refuse(quorate_lab::region::ApiError::new("Forbidden", "nodes \"n1\" is forbidden")));
     let end = drain(&lab.adapter().await, secs(1), Escalation::Delete).await;
     assert!(
-        end.took < secs(2) && end.said.iter().any(|says| says.contains("could not cordon its node") && says.contains("403")),
+        end.took < secs(2) && end.said.iter().any(|message| message.contains("could not cordon its node") && message.contains("403")),
         "{:?}",
         end.said
     );

@@ -114,8 +114,8 @@ async fn metadata_that_stay_silent_are_told_in_status_journal_and_metrics_and_so
     let fault = group.lab.faults().add(Rule::new(Scope::Imds { path: None, instance: Some(instance.clone()) }, Fault::HangUp));
     let told = || async {
         let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
-        let says = status["unreadable"][0].as_str().unwrap_or_default().to_owned();
-        if says.starts_with("IMDS has not been readable for ") { Ok(()) } else { Err(format!("it says {says:?}")) }
+        let message = status["unreadable"][0].as_str().unwrap_or_default().to_owned();
+        if message.starts_with("IMDS has not been readable for ") { Ok(()) } else { Err(format!("it says {message:?}")) }
     };
     group.lab.until(LIMIT, "status tells that IMDS is not readable", told).await?;
     // It tells of the last cycle, and status of this moment.

@@ -51,11 +51,11 @@ async fn until_logged(group: &Group, instance: &InstanceId, what: &str, times: u
 
 /// What `quorate status` says of snapshots.
 async fn until_status(group: &Group, instance: &InstanceId, what: &str) -> anyhow::Result<()> {
-    let says = || async {
+    let message = || async {
         let status = group.lab.status(instance).await.map_err(|error| error.to_string())?;
         if status["snapshot"].to_string().contains(what) { Ok(()) } else { Err(format!("{status:#}")) }
     };
-    group.lab.until(LIMIT, what, says).await
+    group.lab.until(LIMIT, what, message).await
 }
 
 async fn assert_metrics(group: &Group, instance: &InstanceId, lines: &[&str]) -> anyhow::Result<()> {

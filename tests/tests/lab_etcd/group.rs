@@ -90,7 +90,7 @@ impl Group {
         started?;
         let serves = || async {
             let status = self.lab.status(instance).await.map_err(|error| error.to_string())?;
-            if status["phase"] == "voter" { Ok(()) } else { Err(status["says"].to_string()) }
+            if status["phase"] == "voter" { Ok(()) } else { Err(status["message"].to_string()) }
         };
         self.lab.until(LIMIT, "the restarted agent to serve", serves).await
     }
@@ -116,7 +116,7 @@ impl Group {
             for instance in self.live() {
                 match self.lab.status(&instance).await {
                     Ok(status) if status["needs_operator"] == true => return Ok(()),
-                    Ok(status) => said.push(status["says"].to_string()),
+                    Ok(status) => said.push(status["message"].to_string()),
                     Err(error) => said.push(format!("{error:#}")),
                 }
             }

@@ -43,12 +43,12 @@ fn suspend(group: &Group, processes: &[Process]) -> anyhow::Result<()> {
 }
 
 async fn until_says(group: &Group, instance: &InstanceId, what: &str) -> anyhow::Result<()> {
-    let says = || async {
+    let message = || async {
         let status = group.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
-        let said = status["says"].as_str().unwrap_or_default().to_owned();
+        let said = status["message"].as_str().unwrap_or_default().to_owned();
         if said.contains(what) { Ok(()) } else { Err(said) }
     };
-    group.lab.until(LIMIT, what, says).await
+    group.lab.until(LIMIT, what, message).await
 }
 
 /// Alone it makes the instance leave before its machine is taken; during a leave that waits for its replacement it ends the patience.

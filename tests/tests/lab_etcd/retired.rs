@@ -106,10 +106,10 @@ async fn without_its_store_the_last_voter_waits_and_its_end_is_told() -> anyhow:
 }
 
 async fn said(group: &Group, instance: &InstanceId, words: &str) -> anyhow::Result<()> {
-    let says = || async {
+    let message = || async {
         let status = group.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
-        let says = status["says"].to_string();
-        if says.contains(words) { Ok(()) } else { Err(says) }
+        let message = status["message"].to_string();
+        if message.contains(words) { Ok(()) } else { Err(message) }
     };
-    group.lab.until(LIMIT, words, says).await
+    group.lab.until(LIMIT, words, message).await
 }

@@ -49,18 +49,18 @@ async fn snapshots_are_taken_and_can_be_proved_and_restored() -> anyhow::Result<
     group.until_written(&writer, 200).await?;
     writer.stop().await;
     let first = group.live()[0].clone();
-    let (saved, says) = typed(&group, &first, &["save"]).await?;
-    assert!(saved, "{says}");
+    let (saved, message) = typed(&group, &first, &["save"]).await?;
+    assert!(saved, "{message}");
     let snapshots = listed(&group).await?;
     let newest = snapshots.last().context("none is listed")?;
     assert_eq!(newest["trigger"], "operator", "the list goes by revision: {snapshots:#?}");
     assert!(newest["revision"].as_u64() > Some(200), "{newest:#}");
     assert!(triggers(&snapshots).contains(&"interval"), "the leader's agent takes the first as soon as the cluster stands: {snapshots:#?}");
 
-    let (whole, says) = typed(&group, &first, &["verify", "--all"]).await?;
-    assert!(whole && says.matches("whole").count() == snapshots.len(), "{says}");
-    let (restores, says) = typed(&group, &first, &["verify", "--restore"]).await?;
-    assert!(restores && says.contains("restored on trial"), "{says}");
+    let (whole, message) = typed(&group, &first, &["verify", "--all"]).await?;
+    assert!(whole && message.matches("whole").count() == snapshots.len(), "{message}");
+    let (restores, message) = typed(&group, &first, &["verify", "--restore"]).await?;
+    assert!(restores && message.contains("restored on trial"), "{message}");
 
     // One flipped bit is found, and which snapshot has it.
     let path = data(&group, newest)?;
@@ -68,13 +68,13 @@ async fn snapshots_are_taken_and_can_be_proved_and_restored() -> anyhow::Result<
     let mut wrong = good.clone();
     wrong[good.len() / 2] ^= 1;
     std::fs::write(&path, &wrong)?;
-    let (whole, says) = typed(&group, &first, &["verify"]).await?;
-    assert!(!whole && says.contains("checksum") && says.contains(newest["key"].as_str().unwrap()), "{says}");
+    let (whole, message) = typed(&group, &first, &["verify"]).await?;
+    assert!(!whole && message.contains("checksum") && message.contains(newest["key"].as_str().unwrap()), "{message}");
     // One that is cut short is no snapshot at all, and is said to be none.
     std::fs::write(&path, &good[..good.len() - 512])?;
     assert_eq!(listed(&group).await?.len(), snapshots.len() - 1);
-    let (_, says) = typed(&group, &first, &["list"]).await?;
-    assert!(says.contains("no snapshot:") && says.contains("bytes, not"), "{says}");
+    let (_, message) = typed(&group, &first, &["list"]).await?;
+    assert!(message.contains("no snapshot:") && message.contains("bytes, not"), "{message}");
     group.settled(3, None).await
 }
 
@@ -153,20 +153,20 @@ async fn a_store_that_fails_half_way_leaves_no_snapshot() -> anyhow::Result<()> 
     ];
     for rule in half_way {
         let id = s3.faults().add(rule.clone());
-        let (saved, says) = typed(&group, &first, &["save"]).await?;
-        assert!(!saved && s3.faults().struck(id) > 0, "{rule:?}: {says}");
+        let (saved, message) = typed(&group, &first, &["save"]).await?;
+        assert!(!saved && s3.faults().struck(id) > 0, "{rule:?}: {message}");
         s3.faults().remove(id);
         assert_eq!(listed(&group).await?.len(), before, "{rule:?}");
     }
-    let (saved, says) = typed(&group, &first, &["save"]).await?;
-    assert!(saved, "{says}");
+    let (saved, message) = typed(&group, &first, &["save"]).await?;
+    assert!(saved, "{message}");
     let parts = s3.log().of(Operation::UploadPart).len();
     assert!(parts > 5, "a database of more than 24 MiB goes in parts of 5 MiB: {parts}");
-    let (whole, says) = typed(&group, &first, &["verify"]).await?;
-    assert!(whole, "{says}");
+    let (whole, message) = typed(&group, &first, &["verify"]).await?;
+    assert!(whole, "{message}");
     let corrupt = s3.faults().add(Rule::new(Scope::from(Operation::Get).suffix(".db"), Fault::Corrupt));
-    let (whole, says) = typed(&group, &first, &["verify"]).await?;
-    assert!(!whole && says.contains("checksum"), "{says}");
+    let (whole, message) = typed(&group, &first, &["verify"]).await?;
+    assert!(!whole && message.contains("checksum"), "{message}");
     s3.faults().remove(corrupt);
     Ok(())
 }
@@ -201,8 +201,8 @@ async fn pruning_keeps_to_what_is_ours_and_old() -> anyhow::Result<()> {
     assert!(gone.len() >= 2, "{gone:#?}");
     assert!(!data(&group, &first)?.exists());
     assert!(folder.join("note.txt").exists() && stranger.exists());
-    let (_, says) = typed(&group, &group.live()[0], &["list"]).await?;
-    assert!(says.contains("it is of cluster other") && says.contains("it is not named as a snapshot"), "{says}");
+    let (_, message) = typed(&group, &group.live()[0], &["list"]).await?;
+    assert!(message.contains("it is of cluster other") && message.contains("it is not named as a snapshot"), "{message}");
     Ok(())
 }
 

@@ -25,9 +25,9 @@ async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
     for instance in group.live() {
         let told = || async {
             let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
-            let says = status["says"].as_str().unwrap_or_default().to_owned();
-            let names = says.contains(&format!("member stranger {ODD} ({id:x}) is no instance's of this cluster"));
-            if names && status["needs_operator"] == true { Ok(status) } else { Err(says) }
+            let message = status["message"].as_str().unwrap_or_default().to_owned();
+            let names = message.contains(&format!("member stranger {ODD} ({id:x}) is no instance's of this cluster"));
+            if names && status["needs_operator"] == true { Ok(status) } else { Err(message) }
         };
         let status = group.lab.until(LIMIT, "the agent to tell of the stranger", told).await?;
         let line = status["members"].as_array().into_iter().flatten().find(|line| line["member"] == format!("{id:x}"));
@@ -41,7 +41,7 @@ async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
     let waits = || async {
         for instance in group.live() {
             let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
-            if status["says"].as_str().is_some_and(|says| says.starts_with("waits until member stranger")) {
+            if status["message"].as_str().is_some_and(|message| message.starts_with("waits until member stranger")) {
                 return Ok(());
             }
         }

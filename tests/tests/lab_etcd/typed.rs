@@ -27,8 +27,8 @@ async fn a_node_leaves_and_joins_again_as_it_is_told() -> anyhow::Result<()> {
     let plan = typed(&group, &node, "plan", &[]).await?;
     assert!(plan.starts_with("voter: ") && plan.contains("next step: none"), "{plan}");
 
-    let says = typed(&group, &node, "leave", &[]).await?;
-    assert_eq!(says, "leaves, and stays away until `quorate join`\n");
+    let message = typed(&group, &node, "leave", &[]).await?;
+    assert_eq!(message, "leaves, and stays away until `quorate join`\n");
     let left = || async {
         // Just started, it does not answer yet.
         let plan = group.lab.type_in(&node, "plan", &[]).await.map_err(|error| error.to_string())?.out;
@@ -44,8 +44,8 @@ async fn a_node_leaves_and_joins_again_as_it_is_told() -> anyhow::Result<()> {
     group.lab.start_agent(&node).await?;
     group.lab.until(LIMIT, "the node to stay away", left).await?;
 
-    let says = typed(&group, &node, "join", &[]).await?;
-    assert_eq!(says, "joins, if it is not a member already\n");
+    let message = typed(&group, &node, "join", &[]).await?;
+    assert_eq!(message, "joins, if it is not a member already\n");
     typed(&group, &node, "wait", &[]).await?;
     group.settled(3, Some(&writer.stop().await)).await?;
     assert_ne!(group.lab.lists().await[&node].member, before, "it came back as the member that it was");
@@ -63,8 +63,8 @@ async fn a_cluster_without_a_store_is_founded_where_an_operator_says_so() -> any
     group.until_halted().await?;
     assert!(group.lab.lists().await.is_empty());
     let founder = group.live()[0].clone();
-    let says = typed(&group, &founder, "bootstrap", &[]).await?;
-    assert!(says.starts_with("founds the cluster here as soon as every other instance consents"), "{says}");
+    let message = typed(&group, &founder, "bootstrap", &[]).await?;
+    assert!(message.starts_with("founds the cluster here as soon as every other instance consents"), "{message}");
     group.settled(2, None).await?;
     let said = group.lab.log(&founder);
     assert!(said.contains("generation 1"), "{said}");
@@ -92,13 +92,13 @@ async fn snapshots_are_pruned_when_it_is_typed_and_only_said_on_a_dry_run() -> a
     let file = group.lab.disk(&node).join("config.toml");
     let few = "\n[snapshot]\nkeep_all_hours = 0\nkeep_hourly_days = 0\nkeep_daily_weeks = 0\nkeep_at_least = 1\n";
     std::fs::write(&file, std::fs::read_to_string(&file)? + few)?;
-    let says = typed(&group, &node, "snapshot", &["prune", "--dry-run"]).await?;
-    assert_eq!(says.matches("would delete ").count(), before.len() - 1, "{says}");
-    assert!(says.ends_with("1 snapshots are kept\n"), "{says}");
+    let message = typed(&group, &node, "snapshot", &["prune", "--dry-run"]).await?;
+    assert_eq!(message.matches("would delete ").count(), before.len() - 1, "{message}");
+    assert!(message.ends_with("1 snapshots are kept\n"), "{message}");
     assert_eq!(list().await?.len(), before.len(), "a dry run deleted something");
 
-    let says = typed(&group, &node, "snapshot", &["prune"]).await?;
-    assert_eq!(says.matches("deletes ").count(), before.len() - 1, "{says}");
+    let message = typed(&group, &node, "snapshot", &["prune"]).await?;
+    assert_eq!(message.matches("deletes ").count(), before.len() - 1, "{message}");
     let kept = list().await?;
     assert!(kept.len() == 1 && kept[0]["key"] == *newest, "{kept:#?}");
     typed(&group, &node, "snapshot", &["verify"]).await?;

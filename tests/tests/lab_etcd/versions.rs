@@ -42,9 +42,9 @@ async fn an_image_that_etcd_does_not_support_adds_nobody_and_one_that_fits_joins
     let refused = || async {
         let newcomer = group.live().into_iter().find(|instance| !voters.contains(instance)).ok_or("nobody has been launched")?;
         let status = group.lab.status(&newcomer).await.map_err(|error| format!("{error:#}"))?;
-        let says = status["says"].as_str().unwrap_or_default().to_owned();
-        let told = says.contains("etcd here is 3.9, the cluster runs 3.") && says.contains("bake an image with 3.");
-        if told && status["needs_operator"] == true { Ok(newcomer) } else { Err(says) }
+        let message = status["message"].as_str().unwrap_or_default().to_owned();
+        let told = message.contains("etcd here is 3.9, the cluster runs 3.") && message.contains("bake an image with 3.");
+        if told && status["needs_operator"] == true { Ok(newcomer) } else { Err(message) }
     };
     let refused = group.lab.until(LIMIT, "the newcomer to be refused for its version", refused).await?;
     let abandoned = || async { if group.live().contains(&refused) { Err("it is there still".to_owned()) } else { Ok(()) } };

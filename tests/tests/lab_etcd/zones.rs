@@ -158,8 +158,8 @@ async fn a_group_that_names_another_store_founds_nothing_beside_the_cluster() ->
     let refuses = || async {
         let instance = zones.lab.live(&stray).pop().ok_or("not launched yet")?;
         let status = zones.lab.status(&instance).await.map_err(|error| format!("{error:#}"))?;
-        let says = status["says"].to_string();
-        if says.contains("does not found a cluster") && says.contains("sees a quorum") { Ok(instance) } else { Err(says) }
+        let message = status["message"].to_string();
+        if message.contains("does not found a cluster") && message.contains("sees a quorum") { Ok(instance) } else { Err(message) }
     };
     let instance = zones.lab.until(LIMIT, "the stray instance to say why it founds nothing", refuses).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;

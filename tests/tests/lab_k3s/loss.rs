@@ -144,8 +144,8 @@ pub(crate) async fn comes_back(
     let origin = plane.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == generation).context("it is not there")?;
     assert_eq!(origin["origin"]["from"], "snapshot", "{origin:#}");
     let restored: Vec<_> = plane.lab.live(&plane.servers).iter().map(|server| plane.lab.log(server)).collect();
-    let says = |log: &String| log.contains("every later write is lost");
-    assert_eq!(restored.iter().filter(|log| says(log)).count(), 1, "{restored:#?}");
+    let message = |log: &String| log.contains("every later write is lost");
+    assert_eq!(restored.iter().filter(|log| message(log)).count(), 1, "{restored:#?}");
     assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
     // It lives on, under snapshots of its own.
     put(&plane, 30..35).await?;

@@ -28,8 +28,8 @@ async fn two_of_three_die(options: LabOptions) -> anyhow::Result<(Plane, Vec<Ins
 async fn until_halted(plane: &Plane, survivor: &InstanceId) -> anyhow::Result<()> {
     let halted = || async {
         let status = plane.lab.status(survivor).await.map_err(|error| format!("{error:#}"))?;
-        let says = status["says"].to_string();
-        if status["needs_operator"] == true && says.contains("1 of 3 voters") { Ok(()) } else { Err(says) }
+        let message = status["message"].to_string();
+        if status["needs_operator"] == true && message.contains("1 of 3 voters") { Ok(()) } else { Err(message) }
     };
     plane.lab.until(LIMIT, "the survivor to ask for an operator", halted).await
 }

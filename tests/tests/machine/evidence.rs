@@ -22,8 +22,8 @@ impl Mark {
         match self {
             Self::Event(id) => entry.field("MESSAGE_ID") == id,
             Self::Step(step) => entry.field("QUORATE_STEP") == step && !entry.message().contains("was not accepted"),
-            Self::Unit(unit, says) => entry.field("UNIT") == unit && entry.message().contains(says),
-            Self::Says(says) => entry.message().contains(says),
+            Self::Unit(unit, message) => entry.field("UNIT") == unit && entry.message().contains(message),
+            Self::Says(message) => entry.message().contains(message),
         }
     }
 }

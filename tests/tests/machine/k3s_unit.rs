@@ -53,10 +53,10 @@ async fn check(machine: &Machine, file: &str) -> anyhow::Result<Value> {
     serde_json::from_str(&found).with_context(|| format!("no JSON: {found}"))
 }
 
-fn is(report: &Value, name: &str, verdict: &str, says: &str) -> anyhow::Result<()> {
+fn is(report: &Value, name: &str, verdict: &str, message: &str) -> anyhow::Result<()> {
     let found = report["findings"].as_array().into_iter().flatten().find(|finding| finding["name"] == name);
     let found = found.with_context(|| format!("nothing is said of {name}: {report:#}"))?;
     let text = found["found"].as_str().unwrap_or_default();
-    ensure!(found["verdict"] == verdict && text.contains(says), "{name} should be {verdict}, with {says:?}: {found:#}");
+    ensure!(found["verdict"] == verdict && text.contains(message), "{name} should be {verdict}, with {message:?}: {found:#}");
     Ok(())
 }

@@ -149,7 +149,7 @@ impl Scene {
                 return Err(format!("it is process {pid}"));
             }
             let status = machine.status().await.map_err(|error| format!("{error:#}"))?;
-            if status["phase"] == "voter" { Ok(()) } else { Err(format!("it says {}", status["says"])) }
+            if status["phase"] == "voter" { Ok(()) } else { Err(format!("it says {}", status["message"])) }
         })
         .await
     }

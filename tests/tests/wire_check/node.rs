@@ -161,11 +161,11 @@ async fn a_denied_worker_is_shown_its_own_policy() {
 async fn a_token_that_is_missing_empty_or_open_to_others_is_named() {
     for role in ROLES {
         let scene = good(role).await;
-        for (text, mode, says) in [("secret\n", 0o644, "mode 0644"), ("secret\n", 0o640, "mode 0640"), ("\n", 0o600, "is empty")] {
+        for (text, mode, message) in [("secret\n", 0o644, "mode 0644"), ("secret\n", 0o640, "mode 0640"), ("\n", 0o600, "is empty")] {
             write_token(&scene, text, mode);
             let report = scene.check().await;
             assert_eq!(problems(&report), ["token"], "{report}");
-            assert!(finding(&report, "token").found.contains(says), "{report}");
+            assert!(finding(&report, "token").found.contains(message), "{report}");
         }
         fs::remove_file(token(&scene)).unwrap();
         let report = scene.check().await;

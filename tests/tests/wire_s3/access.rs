@@ -5,7 +5,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions};
 use quorate_lab::s3::{Denial, Grant, Operation, S3Server};
 
-use crate::scene::{client_of, get, put, says, served};
+use crate::scene::{client_of, get, message, put, served};
 
 async fn restricted(grants: &[(&str, &str)]) -> S3Server {
     let server = served().await;
@@ -18,7 +18,7 @@ async fn restricted(grants: &[(&str, &str)]) -> S3Server {
 
 fn is_denied<T: std::fmt::Debug>(outcome: object_store::Result<T>) -> bool {
     // Of a list that was refused the client makes an error of no kind.
-    outcome.is_err_and(|error| says(&error).contains("<Code>AccessDenied</Code>"))
+    outcome.is_err_and(|error| message(&error).contains("<Code>AccessDenied</Code>"))
 }
 
 #[tokio::test]
@@ -64,8 +64,8 @@ async fn who_may_not_list_is_not_told_what_is_missing() {
     ] {
         let server = restricted(&grants).await;
         let missing = get(&client_of(&server, "worker"), "none").await.unwrap_err();
-        assert_eq!(matches!(missing, Error::NotFound { .. }), told, "{grants:?}: {}", says(&missing));
-        assert_eq!(says(&missing).contains("AccessDenied"), !told);
+        assert_eq!(matches!(missing, Error::NotFound { .. }), told, "{grants:?}: {}", message(&missing));
+        assert_eq!(message(&missing).contains("AccessDenied"), !told);
     }
 }
 
@@ -82,7 +82,7 @@ async fn of_many_keys_each_is_judged_by_itself() {
     let server = restricted(&[("s3:DeleteObject", "ca/bundle")]).await;
     let keys = ["ca/bundle.pem", "ca/key.pem"].map(|key| Ok(Path::from(key)));
     let outcomes: Vec<_> = client_of(&server, "worker").delete_stream(stream::iter(keys).boxed()).collect().await;
-    assert!(outcomes[0].is_ok() && outcomes[1].as_ref().is_err_and(|error| says(error).contains("AccessDenied")), "{outcomes:?}");
+    assert!(outcomes[0].is_ok() && outcomes[1].as_ref().is_err_and(|error| message(error).contains("AccessDenied")), "{outcomes:?}");
     assert_eq!(server.keys(), ["ca/key.pem"]);
 }
 

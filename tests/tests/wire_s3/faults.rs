@@ -8,7 +8,7 @@ use object_store::{Error, ObjectStore as _, ObjectStoreExt as _};
 use quorate_lab::s3::{Fault, Operation, Rule, S3Server, Scope};
 use reqwest::Method;
 
-use crate::scene::{LIMIT, client, client_of, create, get, patient, put, raw, refusal, says, served};
+use crate::scene::{LIMIT, client, client_of, create, get, message, patient, put, raw, refusal, served};
 
 const TEXT: &str = "0123456789";
 
@@ -58,7 +58,7 @@ async fn who_hangs_up_has_done_nothing_and_who_loses_the_answer_has() {
     for (fault, keys) in [(Fault::HangUp, vec!["key"]), (Fault::LoseAnswer, vec!["key", "new"])] {
         let server = with(Operation::Put, fault.clone()).await;
         let error = put(&client(&server), "new", "x").await.unwrap_err();
-        assert!(!says(&error).contains("status code"), "{fault:?}: {}", says(&error));
+        assert!(!message(&error).contains("status code"), "{fault:?}: {}", message(&error));
         assert_eq!((server.keys(), server.log().lines()[0].status), (keys.into_iter().map(str::to_owned).collect(), None), "{fault:?}");
     }
 }

@@ -6,7 +6,7 @@ use object_store::{Error, ObjectStoreExt as _, WriteMultipart};
 use quorate_lab::s3::{Fault, Operation, Rule, S3Server, Scope};
 use reqwest::Method;
 
-use crate::scene::{builder, client, get, patient, put, raw, refusal, says, served};
+use crate::scene::{builder, client, get, message, patient, put, raw, refusal, served};
 
 const MIB: usize = 1 << 20;
 
@@ -55,7 +55,7 @@ async fn a_small_part_before_the_last_is_refused_at_completion() {
     let server = served().await;
     let (id, parts) = uploaded(&server, &[5 * MIB - 1, 1]).await;
     let refused = client(&server).complete_multipart(&Path::from("key"), &id, parts).await.unwrap_err();
-    assert!(says(&refused).contains("EntityTooSmall"), "{}", says(&refused));
+    assert!(message(&refused).contains("EntityTooSmall"), "{}", message(&refused));
     assert_eq!((server.keys().len(), server.uploads().len()), (0, 1), "it is still to be completed or given up");
 }
 
@@ -65,7 +65,7 @@ async fn a_part_that_never_came_is_refused() {
     let (id, mut parts) = uploaded(&server, &[1]).await;
     parts.push(PartId { content_id: "\"none\"".to_owned() });
     let refused = client(&server).complete_multipart(&Path::from("key"), &id, parts).await.unwrap_err();
-    assert!(says(&refused).contains("InvalidPart"), "{}", says(&refused));
+    assert!(message(&refused).contains("InvalidPart"), "{}", message(&refused));
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn an_upload_that_was_given_up_is_gone() {
     assert_eq!((server.keys().len(), server.uploads().len()), (0, 0));
     for gone in [client.complete_multipart(&key, &id, parts).await.map(drop), client.abort_multipart(&key, &id).await] {
         let gone = gone.unwrap_err();
-        assert!(matches!(gone, Error::NotFound { .. }) && says(&gone).contains("NoSuchUpload"), "{}", says(&gone));
+        assert!(matches!(gone, Error::NotFound { .. }) && message(&gone).contains("NoSuchUpload"), "{}", message(&gone));
     }
 }
 

@@ -7,7 +7,7 @@ use object_store::{Attribute, Error, GetOptions, GetRange, ObjectStore as _, Obj
 use quorate_lab::s3::Operation;
 use reqwest::Method;
 
-use crate::scene::{builder, client, create, get, patient, put, raw, refusal, says, served};
+use crate::scene::{builder, client, create, get, message, patient, put, raw, refusal, served};
 
 /// Of `hello`: `printf hello | md5sum`.
 const HELLO: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
@@ -33,11 +33,11 @@ async fn what_was_written_is_read_again() {
 async fn what_is_not_there_is_said_to_be_missing() {
     let server = served().await;
     let missing = client(&server).get(&Path::from("none")).await.unwrap_err();
-    assert!(matches!(missing, Error::NotFound { .. }) && says(&missing).contains("NoSuchKey"), "{}", says(&missing));
+    assert!(matches!(missing, Error::NotFound { .. }) && message(&missing).contains("NoSuchKey"), "{}", message(&missing));
     assert!(matches!(client(&server).head(&Path::from("none")).await, Err(Error::NotFound { .. })));
     let elsewhere = builder(&server, "caller", 0).with_bucket_name("other").build().unwrap();
     let missing = put(&elsewhere, "key", "x").await.unwrap_err();
-    assert!(says(&missing).contains("NoSuchBucket"), "{}", says(&missing));
+    assert!(message(&missing).contains("NoSuchBucket"), "{}", message(&missing));
     assert_eq!(server.keys(), Vec::<String>::new());
 }
 

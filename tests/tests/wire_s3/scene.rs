@@ -63,7 +63,7 @@ pub(crate) async fn get(client: &AmazonS3, key: &str) -> object_store::Result<St
 }
 
 /// Everything that an error says, with its causes.
-pub(crate) fn says(error: &object_store::Error) -> String {
+pub(crate) fn message(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Ending, Escalation, Limits, Pod, Progress, Step, Verdict, View};
+use crate::explain::draining as explain;
 use crate::time::Timestamp;
+
+use super::{Ending, Escalation, Limits, Pod, Progress, Step, Verdict, View};
 
 /// Lists in a row without a pod to end: one that the scheduler bound just before the node was cordoned shows up in the second.
 const CLEAN_PASSES: u32 = 2;
@@ -29,11 +31,11 @@ pub fn plan(view: &View, progress: &Progress, limits: &Limits, now: Timestamp) -
     let Some(pods) = view.pods.fresh() else { return without_api(view, progress, limits, now) };
     let left: Vec<&Pod> = pods.iter().filter(|pod| pod.is_to_end()).collect();
     if now >= limits.end && !left.is_empty() {
-        return Verdict::GaveUp { says: format!("its time for the drain is over, and {} still there", are(&left)) };
+        return Verdict::GaveUp { message: explain::is_out_of_time(&are(&left)) };
     }
     match view.schedulable.fresh() {
         None => return without_api(view, progress, limits, now),
-        Some(Some(true)) if now < limits.end => return goes(Some(Step::Cordon), "cordons its node".to_owned()),
+        Some(Some(true)) if now < limits.end => return goes(Some(Step::Cordon), explain::cordons()),
         // A node that nobody may cordon has no pods left here: those were given up above.
         Some(Some(_) | None) => {}
     }
@@ -48,16 +50,16 @@ fn without_api(view: &View, progress: &Progress, limits: &Limits, now: Timestamp
     let silent = now.since(progress.answered);
     let why = if view.pods.fresh().is_none() { view.pods.why_not_fresh() } else { view.schedulable.why_not_fresh() };
     if now >= limits.end || silent >= limits.patience_without_api {
-        return Verdict::GaveUp { says: format!("gives the drain up: no API server has answered for {} s ({why})", silent.as_secs()) };
+        return Verdict::GaveUp { message: explain::is_given_up(silent, &why) };
     }
-    goes(None, format!("waits for an API server to go on with the drain: {why}"))
+    goes(None, explain::awaits_api_server(&why))
 }
 
 fn finished(progress: &Progress, time_is_over: bool) -> Verdict {
     if progress.clean < CLEAN_PASSES && !time_is_over {
-        return goes(None, "has drained its node, and looks once more for pods that came meanwhile".to_owned());
+        return goes(None, explain::looks_once_more());
     }
-    Verdict::Done { says: format!("has drained its node: {} pods have gone", progress.most) }
+    Verdict::Done { message: explain::is_done(progress.most) }
 }
 
 /// Ordinary pods first; critical ones once the others have gone, or when they could not end in time any more if they waited longer.
@@ -76,7 +78,7 @@ fn end_these(pods: &[&Pod], progress: &Progress, limits: &Limits, end: Timestamp
     let time_left = end.since(now);
     let running: Vec<&Pod> = pods.iter().copied().filter(|pod| pod.deleted_at.is_none()).collect();
     if running.is_empty() {
-        return goes(None, format!("drains its node: waits for {} to end", names(pods)));
+        return goes(None, explain::awaits_end_of(&names(pods)));
     }
     let protected: Vec<&Pod> = running.iter().copied().filter(|pod| is_refused(pod, progress)).collect();
     // The slowest of those that are still refused ends just in time if it is deleted now.
@@ -88,11 +90,11 @@ fn end_these(pods: &[&Pod], progress: &Progress, limits: &Limits, end: Timestamp
     if batch.is_empty() {
         return goes(None, waits_for(&protected, &running, progress));
     }
-    let (step, verb) = if escalates { (Step::Delete(batch), "deletes") } else { (Step::Evict(batch), "evicts") };
-    goes(
-        Some(step),
-        format!("drains its node: {verb} {}; {} of {} have gone", names(&due), progress.most.saturating_sub(pods.len()), progress.most),
-    )
+    let (due, gone) = (names(&due), progress.most.saturating_sub(pods.len()));
+    match escalates {
+        true => goes(Some(Step::Delete(batch)), explain::deletes(&due, gone, progress.most)),
+        false => goes(Some(Step::Evict(batch)), explain::evicts(&due, gone, progress.most)),
+    }
 }
 
 /// What was accepted is not asked again soon: the list may be a moment older than the answer.
@@ -114,9 +116,9 @@ fn ending(pod: &Pod, time_left: Duration) -> Ending {
 }
 
 fn waits_for(protected: &[&Pod], running: &[&Pod], progress: &Progress) -> String {
-    let Some(first) = protected.first() else { return format!("drains its node: waits for {} to end", names(running)) };
+    let Some(first) = protected.first() else { return explain::awaits_end_of(&names(running)) };
     let why = progress.tried.get(&first.id).and_then(|tried| tried.refused.as_deref()).unwrap_or_default();
-    format!("drains its node: {} may not be evicted yet: {why}", names(protected))
+    explain::may_not_evict(&names(protected), &why)
 }
 
 fn longest(pods: &[&Pod]) -> Duration {
@@ -128,8 +130,8 @@ fn half_of_all(progress: &Progress, limits: &Limits) -> Duration {
     limits.end.since(progress.began) / 2
 }
 
-fn goes(step: Option<Step>, says: String) -> Verdict {
-    Verdict::Goes { step, says }
+fn goes(step: Option<Step>, message: String) -> Verdict {
+    Verdict::Goes { step, message }
 }
 
 fn are(pods: &[&Pod]) -> String {

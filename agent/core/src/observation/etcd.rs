@@ -42,7 +42,7 @@ impl fmt::Display for PeerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(url) => url.fmt(f),
-            Self::Strange(says) => write!(f, "stranger {says}"),
+            Self::Strange(message) => write!(f, "stranger {message}"),
         }
     }
 }
@@ -65,10 +65,10 @@ pub struct Member {
 impl Member {
     /// A member that Quorate did not make: of its entry nothing is taken but its id and its vote. `says` is what it bears, for the report.
     #[must_use]
-    pub fn stranger(id: MemberId, learner: bool, says: &str) -> Self {
+    pub fn stranger(id: MemberId, learner: bool, message: &str) -> Self {
         let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c.to_string() } else { c.escape_default().to_string() };
-        let says: String = says.chars().take(STRANGE_TEXT).map(plain).collect();
-        Self { id, name: None, peer_url: PeerUrl::Strange(says.into()), client_url: None, learner }
+        let message: String = message.chars().take(STRANGE_TEXT).map(plain).collect();
+        Self { id, name: None, peer_url: PeerUrl::Strange(message.into()), client_url: None, learner }
     }
 
     /// It is a stranger.

@@ -46,14 +46,14 @@ pub enum Draining {
     /// It goes on.
     Goes {
         /// What is done or awaited.
-        says: String,
+        message: String,
         /// When it ends at the latest.
         end: Timestamp,
     },
     /// It is over, with or without pods left.
     Over {
         /// What came of it.
-        says: String,
+        message: String,
     },
 }
 

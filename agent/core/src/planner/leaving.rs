@@ -1,5 +1,6 @@
 //! Leaving, as tables: what a leaver does, in this order, and what it does while it waits.
 
+use crate::explain::leaving as explain;
 use crate::report::Phase;
 use crate::situation::{Departure, Situation};
 
@@ -81,7 +82,8 @@ fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
     match lost.or_else(awaiting) {
         Some(also) => {
             let needs_operator = also.needs_operator || decision.needs_operator;
-            Decision { needs_operator, says: format!("{}; {}", decision.says, also.says).into(), ..decision }
+            let message = explain::lost_too(&decision.message, &also.message);
+            Decision { needs_operator, message, ..decision }
         }
         None => decision,
     }

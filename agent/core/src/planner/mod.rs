@@ -10,6 +10,7 @@ mod parts;
 mod rules;
 mod subjects;
 
+use crate::explain::{self, Wait};
 use crate::memory::{BackoffKey, Memory};
 use crate::observation::{Lock, Observation};
 use crate::plan::{Plan, Step};
@@ -114,32 +115,35 @@ pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Ti
 fn decide(s: &Situation<'_>) -> (RuleId, Decision) {
     let rules = if s.seen.me.role == Role::Worker { WORKER_RULES } else { RULES };
     let found = rules.iter().find_map(|rule| (rule.decide)(s).map(|decision| (rule.id, decision)));
-    found.unwrap_or_else(|| (RuleId::None, Decision::wait(Phase::Starting, "nothing is known yet that would allow a decision")))
+    found.unwrap_or_else(|| (RuleId::None, Decision::wait(Phase::Starting, explain::nothing_is_known())))
 }
 
 fn with_lock(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
-    let until = decision.until;
-    let report = |says| Report { phase: decision.phase, rule, says, until, needs_operator: decision.needs_operator };
-    let plan = |step, says| Plan { step, report: report(says), look_again: decision.look_again.unwrap_or(s.policy.cycle) };
     let Some(purpose) = decision.lock else {
         let step = decision.step.clone().or_else(|| release(s));
-        return plan(step, decision.says.clone());
+        return told(s, rule, Decision { step, ..decision });
     };
-    match s.lock() {
+    let awaits = |wait: Wait| Decision { step: None, message: wait.message, awaits: Some(wait.reason), ..decision.clone() };
+    let decision = match s.lock() {
         Some(Lock::Mine { remaining }) if *remaining * 2 < s.policy.lock_ttl => {
-            plan(s.via_any().map(|via| Step::RenewLock { via }), decision.says.clone())
+            Decision { step: s.via_any().map(|via| Step::RenewLock { via }), ..decision }
         }
-        Some(Lock::Mine { .. }) => plan(decision.step.clone(), decision.says.clone()),
-        Some(Lock::Free) if s.memory.waits(BackoffKey::Lock, s.now) => {
-            plan(None, format!("{}; the lock was refused a moment ago", decision.says).into())
-        }
-        Some(Lock::Free) => plan(s.via_any().map(|via| Step::AcquireLock { via, purpose }), decision.says.clone()),
+        Some(Lock::Mine { .. }) => decision,
+        Some(Lock::Free) if s.memory.waits(BackoffKey::Lock, s.now) => awaits(explain::lock::was_refused(&decision.message)),
+        Some(Lock::Free) => Decision { step: s.via_any().map(|via| Step::AcquireLock { via, purpose }), ..decision },
         Some(Lock::Other { holder, purpose }) => {
-            let says = format!("{}; waits for the lock that {holder} holds to {purpose}", decision.says);
-            Plan { look_again: s.policy.retry, ..plan(None, says.into()) }
+            awaits(explain::lock::is_held(&decision.message, holder, purpose)).again_in(s.policy.retry)
         }
-        None => plan(None, format!("{}; waits for the lock, which could not be read", decision.says).into()),
-    }
+        None => awaits(explain::lock::was_not_read(&decision.message)),
+    };
+    told(s, rule, decision)
+}
+
+fn told(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
+    let Decision { phase, step, message, awaits, until, needs_operator, look_again, lock: _ } = decision;
+    let awaits = awaits.filter(|_| step.is_none());
+    let report = Report { phase, rule, message, awaits, until, needs_operator };
+    Plan { step, report, look_again: look_again.unwrap_or(s.policy.cycle) }
 }
 
 fn release(s: &Situation<'_>) -> Option<Step> {

@@ -20,7 +20,7 @@ impl fmt::Display for Recovery {
         writeln!(f, "cluster   {}, as {} sees it", self.cluster, self.instance)?;
         writeln!(f, "charter   {}", self.record.as_deref().unwrap_or("no record is known"))?;
         writeln!(f, "quorum    {quorum}")?;
-        writeln!(f, "now       {}", self.says)?;
+        writeln!(f, "now       {}", self.message)?;
         if let Some(ordered) = &self.ordered {
             writeln!(f, "ordered   quorate {ordered}")?;
         }

@@ -32,9 +32,9 @@ fn of_cluster(f: &Facts<'_>) -> Result<EtcdVersion, &'static str> {
     }
     let mut lowest = None;
     for voter in membership.voters() {
-        let says = f.seen.etcd.statuses.get(&voter.id).and_then(|status| status.fresh()).and_then(|status| status.version);
-        let says = says.ok_or("which version the cluster runs is not known")?;
-        lowest = Some(lowest.map_or(says, |before: EtcdVersion| before.min(says)));
+        let message = f.seen.etcd.statuses.get(&voter.id).and_then(|status| status.fresh()).and_then(|status| status.version);
+        let message = message.ok_or("which version the cluster runs is not known")?;
+        lowest = Some(lowest.map_or(message, |before: EtcdVersion| before.min(message)));
     }
     lowest.ok_or("which version the cluster runs is not known")
 }

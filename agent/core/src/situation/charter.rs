@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::charter::{Log, Origin, Record, StoreView};
+use crate::explain::charter::flaw;
 use crate::memory::Memory;
 use crate::observation::Observation;
 use crate::published::PLACE;
@@ -40,49 +41,33 @@ pub(super) fn charter<'a>(seen: &'a Observation, memory: &'a Memory) -> Charter<
     }
 }
 
-/// What an operator can do where objects lie without a charter: an order to found afresh would be refused there too. Snapshots outlive a charter that a
-/// lifecycle rule expired; whoever moved them away as foreign would make the store pass for an empty one.
+/// What an operator can do where objects lie without a charter.
 fn beside_no_charter(example: &str) -> String {
-    let found = format!("the store holds {example} under this cluster's prefix but no charter");
     // Generations are numbers with leading zeros.
     let is_ours = example.contains(&format!("{FOLDER}/0")) || example.ends_with(PLACE);
-    if !is_ours {
-        return format!("{found}: move foreign objects away, or correct `quorate:store`");
-    }
-    format!(
-        "{found}: it was deleted beside its snapshots, or a lifecycle rule expired it. Put the objects of `charter/` back (a bucket with versions has them), and leave the snapshots where they are; or correct `quorate:store`. To begin EMPTY, move the snapshots and `published/` away first: until then `quorate recover --fresh` is refused too"
-    )
+    if is_ours { flaw::snapshots_without_charter(example) } else { flaw::foreign_objects(example) }
 }
 
 fn nothing_stored(remembered: Option<&Record>) -> Charter<'_> {
     match remembered {
         None => Charter::Absent,
         Some(record) if record.number == 1 => Charter::Vanished(record),
-        Some(record) => Charter::Broken(format!("the charter is gone from the store, and this node remembers only {record}")),
+        Some(record) => Charter::Broken(flaw::gone(record)),
     }
 }
 
 fn charter_in_store<'a>(log: &'a Log, remembered: Option<&'a Record>, seen: &Observation) -> Charter<'a> {
     let Some(highest) = log.highest() else { return nothing_stored(remembered) };
     if !highest.belongs_to(&seen.me) {
-        return Charter::Foreign(format!(
-            "the charter belongs to cluster {} of account {} in {}: correct `quorate:store` or `quorate:cluster`",
-            highest.cluster, highest.account, highest.region
-        ));
+        return Charter::Foreign(flaw::of_another_cluster(highest));
     }
     let Some(remembered) = remembered else {
-        return if log.is_chain() {
-            Charter::Known(highest)
-        } else {
-            Charter::Broken("the charter's records do not follow one another".into())
-        };
+        return if log.is_chain() { Charter::Known(highest) } else { Charter::Broken(flaw::records_do_not_follow()) };
     };
     match log.number(remembered.number) {
-        Some(stored) if stored != remembered => {
-            Charter::Broken(format!("the store's {stored} differs from the one that this node remembers: two histories for one cluster"))
-        }
+        Some(stored) if stored != remembered => Charter::Broken(flaw::two_histories(stored)),
         Some(_) if log.is_chain() => Charter::Known(highest),
-        Some(_) => Charter::Broken("the charter's records do not follow one another".into()),
+        Some(_) => Charter::Broken(flaw::records_do_not_follow()),
         None => vanished(log, highest, remembered),
     }
 }
@@ -97,5 +82,5 @@ fn vanished<'a>(log: &'a Log, highest: &'a Record, remembered: &'a Record) -> Ch
     if highest.precedes(remembered) || next.is_some_and(|n| remembered.precedes(n)) {
         return Charter::Vanished(remembered);
     }
-    Charter::Broken(format!("this node remembers {remembered}, and the store's highest, {highest}, does not continue it"))
+    Charter::Broken(flaw::does_not_continue(highest, remembered))
 }

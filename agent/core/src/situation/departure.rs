@@ -1,7 +1,6 @@
 //! Why this node is to leave, and by when. Notices combine: the nearest deadline holds, and a later one restarts nothing.
 
-use std::fmt;
-
+use crate::explain::departure as explain;
 use crate::memory::Order;
 use crate::observation::{EventCode, EventState, LifecycleState, ScheduledEvent, ShutdownKind, SpotAction, Transition};
 use crate::policy::OnRebalance;
@@ -42,27 +41,6 @@ pub enum LeaveReason {
     Rebalance,
 }
 
-impl fmt::Display for LeaveReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::GroupTerminates => "its group terminates it",
-            Self::GroupDetached => "its group detached it",
-            Self::GroupRetains => "its group gave it up, and retains it until an operator terminates it",
-            Self::WarmPool => "it moves to the warm pool",
-            Self::Order => "an operator ordered it to leave",
-            Self::PowerOff => "its machine powers off",
-            Self::RootVolume => "its root volume is replaced",
-            Self::SpotTerminates => "EC2 terminates its spot instance",
-            Self::SpotStops => "EC2 stops its spot instance",
-            Self::SpotHibernates => "EC2 hibernates its spot instance",
-            Self::SpotTaken => "EC2 takes its spot instance back",
-            Self::Retirement => "EC2 retires its machine",
-            Self::ScheduledStop => "EC2 stops its machine for a scheduled event",
-            Self::Rebalance => "EC2 recommends to rebalance it",
-        })
-    }
-}
-
 /// All notices, the one with the nearest deadline first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaveReasons(Vec<LeaveReason>);
@@ -73,14 +51,11 @@ impl LeaveReasons {
     pub fn is_only(&self, reason: LeaveReason) -> bool {
         self.0 == [reason]
     }
-}
 
-impl fmt::Display for LeaveReasons {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, reason) in self.0.iter().enumerate() {
-            write!(f, "{}{reason}", if index == 0 { "" } else { " and " })?;
-        }
-        Ok(())
+    /// Each of them.
+    #[must_use]
+    pub fn all(&self) -> &[LeaveReason] {
+        &self.0
     }
 }
 
@@ -234,14 +209,14 @@ impl Situation<'_> {
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let standby = matches!(self.seen.target.last(), Some(Some(LifecycleState::Standby)));
-        let mut all: Vec<String> = standby.then(|| "is in standby, where it keeps its member".to_owned()).into_iter().collect();
+        let mut all: Vec<String> = standby.then(|| explain::is_in_standby()).into_iter().collect();
         if let Some(Some(at)) = self.seen.notices.rebalance.last() {
-            all.push(format!("EC2 recommended at {} to rebalance it, which is only reported", at.utc()));
+            all.push(explain::rebalance_is_recommended(*at));
         }
         let active = self.seen.notices.scheduled.last().into_iter().flatten().filter(|e| e.state == EventState::Active);
         all.extend(active.map(|event| match takes_the_instance(&event.code) {
-            true => format!("EC2 schedules {event}: leaves {} s before", self.policy.scheduled_lead.as_secs()),
-            false => format!("EC2 schedules {event}: keeps its member"),
+            true => explain::leaves_before(event, self.policy.scheduled_lead),
+            false => explain::outlives(event),
         }));
         all
     }

@@ -86,7 +86,7 @@ impl Spec {
 /// How a drain ended.
 pub(crate) struct End {
     pub(crate) done: bool,
-    pub(crate) says: String,
+    pub(crate) message: String,
     pub(crate) took: Duration,
 }
 
@@ -159,8 +159,8 @@ impl Api {
             progress.absorb(&view);
             let took = self.now.since(START);
             match drain::plan(&view, &progress, limits, self.now) {
-                Verdict::Done { says } => return End { done: true, says, took },
-                Verdict::GaveUp { says } => return End { done: false, says, took },
+                Verdict::Done { message } => return End { done: true, message, took },
+                Verdict::GaveUp { message } => return End { done: false, message, took },
                 Verdict::Goes { step: Some(step), .. } => {
                     self.take(&step, &mut progress, limits);
                     self.now = self.now + Duration::from_millis(50);

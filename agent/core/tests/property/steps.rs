@@ -2,7 +2,7 @@
 
 use quorate_core::charter::{Ancestor, ListedVoter, Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId, SnapshotKey};
-use quorate_core::plan::{HookResult, Start, Step, StopReason, Via, peer_url};
+use quorate_core::plan::{AsideReason, HookResult, Start, Step, StopReason, Via, peer_url};
 use quorate_core::snapshot::{SnapshotOrder, Trigger};
 
 use super::world::{NAMES, World, address, cluster, instance, member};
@@ -27,7 +27,7 @@ pub(crate) fn via() -> Via {
 
 pub(crate) fn thinkable(w: &World) -> Vec<Step> {
     let via = via();
-    let mut all = vec![Step::DropSuperseded, Step::ReportUnhealthy, Step::ForgetOrder, Step::PutDataAside { why: "left" }];
+    let mut all = vec![Step::DropSuperseded, Step::ReportUnhealthy, Step::ForgetOrder, Step::PutDataAside { why: AsideReason::Left }];
     all.push(Step::ClearPause { via: via.clone() });
     all.extend(["arn:a", "arn:b"].map(|group| Step::DeregisterTarget { group: group.into() }));
     all.extend([0, 1].map(|life| Step::SetPause { via: via.clone(), pause: super::world::pause(life) }));

@@ -58,7 +58,7 @@ pub(crate) fn go(world: &mut World, words: &Words<'_>) -> Vec<String> {
 fn headline(plan: &Plan) -> String {
     let report = &plan.report;
     let alarm = if report.needs_operator { " [needs an operator]" } else { "" };
-    format!("{} by {}: {}{alarm}", report.phase, report.rule, report.says)
+    format!("{} by {}: {}{alarm}", report.phase, report.rule, report.message)
 }
 
 fn times(plan: &Plan, now: Timestamp) -> Option<String> {

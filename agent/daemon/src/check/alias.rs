@@ -85,14 +85,14 @@ mod tests {
         let of = async |role, settings: &Settings| check(&Node::of(role, settings), settings, None).await;
         let with_alias = settings("alias = \"api.internal\"\n");
         assert_eq!((of(Role::Worker, &settings("")).await, of(Role::Etcd, &with_alias).await), (vec![], vec![]));
-        for (text, expected, says) in [
+        for (text, expected, message) in [
             ("", Fine, "is not in"),
             ("10.0.0.4 api.internal # quorate\n", Fine, "is at 10.0.0.4"),
             ("10.0.0.9 api.internal\n10.0.0.4 api.internal # quorate\n", Warning, "line 1"),
         ] {
             std::fs::write(&file, text).unwrap();
             let found = of(Role::Worker, &with_alias).await.remove(0);
-            assert!(found.verdict == expected && found.found.contains(says), "{found:?}");
+            assert!(found.verdict == expected && found.found.contains(message), "{found:?}");
         }
     }
 }

@@ -49,10 +49,10 @@ async fn flags(settings: &Settings) -> Option<Finding> {
     let (version, refused) = service_manager::try_settings(&etcd.binary, &etcd.flags(), &etcd.env).await.ok()?;
     Some(match refused {
         None => Finding::ok(name, format!("etcd {version} takes all that it would be given")),
-        Some(says) => {
+        Some(message) => {
             let remedy =
                 "take it out of etcd.extra_args and etcd.env, or install the etcd that knows it: quorate does not start etcd with it";
-            Finding::problem(name, format!("etcd {version} refuses them: {says}"), remedy)
+            Finding::problem(name, format!("etcd {version} refuses them: {message}"), remedy)
         }
     })
 }

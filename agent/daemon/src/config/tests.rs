@@ -345,7 +345,7 @@ fn a_value_of_the_wrong_type_is_refused_with_its_line() {
 
 #[test]
 fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
-    for (section, line, says) in [
+    for (section, line, message) in [
         ("timing", "cycle_s = 0", "timing.cycle_s = 0: give a number of seconds from 0.05 to 60"),
         ("timing", "cycle_s = -1", "timing.cycle_s = -1: give"),
         ("timing", "cycle_s = nan", "timing.cycle_s = NaN: give"),
@@ -414,7 +414,7 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("[render]", "template = \"/a\"\npath = \"/b\"\n[[render]]\ntemplate = \"/c\"\npath = \"/b\"", "render.path = /b: write each"),
     ] {
         let refused = refusal(&format!("[{section}]\n{line}\n"));
-        assert!(refused.starts_with(says), "[{section}] {line} gave: {refused}");
+        assert!(refused.starts_with(message), "[{section}] {line} gave: {refused}");
     }
 }
 
@@ -464,7 +464,7 @@ fn a_target_group_is_named_by_its_arn_and_once() {
 
 #[test]
 fn flags_that_the_agent_sets_are_refused_as_arguments_and_in_the_environment() {
-    for (line, says) in [
+    for (line, message) in [
         ("extra_args = [\"--force-new-cluster\"]", "leave --force-new-cluster out"),
         ("extra_args = [\"--data-dir=/x\"]", "leave --data-dir out"),
         ("extra_args = [\"--strict-reconfig-check=false\"]", "leave --strict-reconfig-check out"),
@@ -476,7 +476,7 @@ fn flags_that_the_agent_sets_are_refused_as_arguments_and_in_the_environment() {
         ("env = { ETCD_QUOTA_BACKEND_BYTES = \"1\" }", "use etcd.quota_backend_mib"),
     ] {
         let refused = refusal(&format!("[etcd]\n{line}\n"));
-        assert!(refused.contains(says), "{line} gave: {refused}");
+        assert!(refused.contains(message), "{line} gave: {refused}");
     }
 }
 

@@ -41,5 +41,5 @@ pub struct OrderAnswer {
     /// It was taken and is remembered.
     pub taken: bool,
     /// What was done, or why not.
-    pub says: String,
+    pub message: String,
 }

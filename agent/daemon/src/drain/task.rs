@@ -52,7 +52,7 @@ impl DrainTask {
             self.note_end(limits);
             return;
         }
-        *lock(&self.state) = Draining::Goes { says: "begins".to_owned(), end: limits.end };
+        *lock(&self.state) = Draining::Goes { message: "begins".to_owned(), end: limits.end };
         let (sender, receiver) = watch::channel(limits);
         let drain = Drain::new(&self.node, receiver, self.clock);
         let task = tokio::spawn(run(drain, servers, Arc::clone(&self.state))).abort_handle();
@@ -75,19 +75,19 @@ impl DrainTask {
 async fn run(mut drain: Drain, servers: Arc<ApiServers>, state: Arc<Mutex<Draining>>) {
     let tell = |sentence: &str| {
         info!(quorate.step = "drain", "{sentence}");
-        if let Draining::Goes { says, .. } = &mut *lock(&state) {
-            sentence.clone_into(says);
+        if let Draining::Goes { message, .. } = &mut *lock(&state) {
+            sentence.clone_into(message);
         }
     };
     let verdict = drain.run(&servers, PAUSE, tell).await;
-    let says = match verdict {
-        Verdict::GaveUp { says } => {
-            warn!(quorate.step = "drain", "the drain is given up: {says}");
-            says
+    let message = match verdict {
+        Verdict::GaveUp { message } => {
+            warn!(quorate.step = "drain", "the drain is given up: {message}");
+            message
         }
-        Verdict::Goes { says, .. } | Verdict::Done { says } => says,
+        Verdict::Goes { message, .. } | Verdict::Done { message } => message,
     };
-    *lock(&state) = Draining::Over { says };
+    *lock(&state) = Draining::Over { message };
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

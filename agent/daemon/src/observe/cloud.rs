@@ -56,17 +56,17 @@ pub(super) struct CloudObserver {
 type Asked<T> = Result<T, Trouble>;
 
 struct Trouble {
-    says: String,
+    message: String,
     /// None while AWS only wants to be asked less.
     failure: Option<Failure>,
 }
 
 impl From<AwsError> for Trouble {
     fn from(error: AwsError) -> Self {
-        let says = chain(&error);
+        let message = chain(&error);
         let is_certain = matches!(error, AwsError::Denied { .. } | AwsError::Unauthenticated { .. });
-        let failure = (!error.is_throttling()).then(|| Failure { says: says.as_str().into(), is_certain });
-        Self { says, failure }
+        let failure = (!error.is_throttling()).then(|| Failure { message: message.as_str().into(), is_certain });
+        Self { message, failure }
     }
 }
 
@@ -190,9 +190,9 @@ impl CloudObserver {
                     self.troubles.over(question);
                     sources.note(source, question, Ok(()), at);
                 }
-                Err(Trouble { says, failure }) => {
-                    if let Some(again) = self.troubles.news(question, &says, at) {
-                        warn!("AWS did not answer as it should: {says}{again}");
+                Err(Trouble { message, failure }) => {
+                    if let Some(again) = self.troubles.news(question, &message, at) {
+                        warn!("AWS did not answer as it should: {message}{again}");
                     }
                     failure.into_iter().for_each(|failure| sources.note(source, question, Err(failure), at));
                 }
@@ -245,7 +245,7 @@ fn keep<T: Clone>(last: &mut Last<T>, result: Asked<T>, at: Timestamp) -> Option
             None
         }
         Err(trouble) => {
-            last.take(Err(trouble.says.clone()), at);
+            last.take(Err(trouble.message.clone()), at);
             Some(trouble)
         }
     }

@@ -136,8 +136,8 @@ impl Rendered {
         }
     }
 
-    fn is_new(&mut self, of: &str, says: &str) -> bool {
-        self.told.insert(of.to_owned(), says.to_owned()).is_none_or(|before| before != says)
+    fn is_new(&mut self, of: &str, message: &str) -> bool {
+        self.told.insert(of.to_owned(), message.to_owned()).is_none_or(|before| before != message)
     }
 }
 

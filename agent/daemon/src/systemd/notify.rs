@@ -10,8 +10,8 @@ use tracing::warn;
 const STATUS: usize = 1000;
 
 /// The start goes on: systemd waits another minute for `READY`.
-pub fn waiting_to_start(says: &str) {
-    send(&[NotifyState::Status(&printable(says, STATUS)), NotifyState::ExtendTimeoutUsec(micros(Duration::from_secs(60)))]);
+pub fn waiting_to_start(message: &str) {
+    send(&[NotifyState::Status(&printable(message, STATUS)), NotifyState::ExtendTimeoutUsec(micros(Duration::from_secs(60)))]);
 }
 
 /// The notification socket, and how often systemd wants a sign of life.
@@ -42,12 +42,12 @@ impl Notifier {
     }
 
     /// The report, for `systemctl status`; sent when it changed.
-    pub fn status(&mut self, says: &str) {
+    pub fn status(&mut self, message: &str) {
         // One line, whatever the sentence quotes: systemd reads each further line as a field of its own.
-        let says = printable(says, STATUS);
-        if self.status != says {
-            send(&[NotifyState::Status(&says)]);
-            self.status = says;
+        let message = printable(message, STATUS);
+        if self.status != message {
+            send(&[NotifyState::Status(&message)]);
+            self.status = message;
         }
     }
 

@@ -48,7 +48,7 @@ impl Agent {
                 let me = self.seen.me.instance.clone();
                 self.seen.cloud.tagged = Reading::Fresh(listed.chain([me]).collect(), at);
             }
-            Some(Sabotage::LeaveUndrained) => self.seen.kubernetes.draining = Draining::Over { says: "was never begun".to_owned() },
+            Some(Sabotage::LeaveUndrained) => self.seen.kubernetes.draining = Draining::Over { message: "was never begun".to_owned() },
             Some(Sabotage::DeafToNotices) => self.seen.notices = Notices::unknown("it is deaf"),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Keeping the lock for the server that is let in.
 
+use crate::explain;
 use crate::plan::LockPurpose;
 use crate::report::Phase;
 use crate::situation::Situation;
@@ -10,6 +11,9 @@ use crate::planner::subjects::admission;
 /// Keeps the lock for the one who is admitted.
 pub(in crate::planner) fn admit(s: &Situation<'_>) -> Option<Decision> {
     let Some(admission) = &s.memory.servers.admission else { return admission::prepare(s) };
-    let says = format!("admits {} to join; waits until its member has started", admission.instance);
-    Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry / 2).under_lock(LockPurpose::AdmitServer))
+    Some(
+        Decision::wait(Phase::Voter, explain::duties::admits(&admission.instance))
+            .again_in(s.policy.retry / 2)
+            .under_lock(LockPurpose::AdmitServer),
+    )
 }

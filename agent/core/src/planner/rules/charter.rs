@@ -1,5 +1,6 @@
 //! Keeping the charter true.
 
+use crate::explain::changing::Reconciles;
 use crate::report::Phase;
 use crate::situation::Situation;
 
@@ -14,5 +15,5 @@ pub(in crate::planner) fn reconcile(s: &Situation<'_>) -> Option<Decision> {
     let membership = s.membership()?;
     let promoted = learner::ready_learner(s).map(|l| l.id);
     let next = change::with_voters(s, change::voters_and(s, membership, promoted))?;
-    Some(change::write(s, Phase::Voter, next, "brings the charter's voters in line with etcd's"))
+    Some(change::write(s, Phase::Voter, next, Reconciles::Difference))
 }

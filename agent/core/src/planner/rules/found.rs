@@ -1,16 +1,17 @@
 //! Founding a generation: the claim, the one-member start, and `established`.
 
 use crate::charter::{ListedVoter, Origin, Record, State};
+use crate::explain::claiming as explain;
+use crate::explain::{Wait, joining, serving};
 use crate::ids::{Generation, SnapshotKey};
 use crate::memory::{BackoffKey, Order};
 use crate::observation::{LifecycleState, Transition};
-use crate::plan::{Start, Step, StopReason};
+use crate::plan::{AsideReason, Start, Step, StopReason};
 use crate::report::Phase;
 use crate::situation::{Charter, Situation, Word};
 use crate::time::Timestamp;
 
 use crate::planner::decision::Decision;
-use crate::planner::subjects::orders::WITHOUT_A_STORE;
 use crate::planner::subjects::restore::Restorable;
 use crate::planner::subjects::{change, disk, hooks, objection, orders, restore};
 
@@ -35,34 +36,33 @@ pub(in crate::planner) fn found_what_i_claimed(s: &Situation<'_>) -> Option<Deci
 
 fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Decision {
     if let Some(objection) = objection::objector(s, record.number, Some(claimed_at)) {
-        let says = format!("claimed generation {}; before it starts, {objection}", record.generation);
-        return objection.holds_up(Phase::Founding, says).again_in(s.policy.retry / 4);
+        let wait = explain::may_not_start_yet(record.generation, &objection);
+        return objection.holds_up(Phase::Founding, wait).again_in(s.policy.retry / 4);
     }
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
+        return Decision::wait(Phase::Founding, joining::started_etcd_just_now()).again_in(s.policy.retry);
     }
     if let Origin::Snapshot { key } = &record.origin {
         return restore::restore(s, record, key);
     }
     let start = Start::Found { generation: record.generation, token: record.token() };
-    Decision::act(Phase::Founding, Step::StartMember(start), format!("founds generation {} alone", record.generation))
+    Decision::act(Phase::Founding, Step::StartMember(start), explain::founds_alone(record.generation))
 }
 
 fn resume_founding(s: &Situation<'_>, record: &Record) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Founding, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry);
+        return Decision::wait(Phase::Founding, joining::started_etcd_just_now()).again_in(s.policy.retry);
     }
-    let says = format!("goes on founding generation {}", record.generation);
-    Decision::act(Phase::Founding, Step::StartMember(Start::Resume { loopback_only: true, server: None }), says)
+    let start = Start::Resume { loopback_only: true, server: None };
+    Decision::act(Phase::Founding, Step::StartMember(start), explain::goes_on(record.generation))
 }
 
 fn establish(s: &Situation<'_>, record: &Record) -> Decision {
     let Some((membership, me)) = s.membership().zip(s.my_member()) else {
-        let says = format!("waits for its own etcd to lead generation {}", record.generation);
-        return Decision::wait(Phase::Founding, says).again_in(s.policy.retry / 4);
+        return Decision::wait(Phase::Founding, explain::does_not_lead_yet(record.generation)).again_in(s.policy.retry / 4);
     };
     if s.memory.waits(BackoffKey::Record, s.now) {
-        return Decision::wait(Phase::Founding, "the store refused `established` a moment ago").again_in(s.policy.retry);
+        return Decision::wait(Phase::Founding, explain::store_refused_established()).again_in(s.policy.retry);
     }
     let next = Record {
         state: State::Established,
@@ -71,8 +71,8 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
         voters: vec![ListedVoter { instance: s.me().clone(), member: me.id }],
         ..change::successor(record)
     };
-    let says = format!("establishes generation {} with etcd cluster {}", next.generation, membership.cluster);
-    Decision::act(Phase::Founding, Step::CreateRecord(next), says)
+    let message = explain::establishes(next.generation, &membership.cluster);
+    Decision::act(Phase::Founding, Step::CreateRecord(next), message)
 }
 
 /// Data older than an operator's `recover --fresh` goes to the trash, and so does what a snapshot is restored in place of; a survivor's is restored
@@ -80,27 +80,25 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
 fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     // A member without a label is of no record's, whether its etcd runs or not, so that nothing can come of the claim beside it.
     if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
-        return Some(Decision::halt(Phase::Halted, disk::NOT_OURS));
+        return Some(Decision::halt(Phase::Halted, serving::data_is_not_ours()));
     }
-    let (says, why) = match &record.origin {
-        Origin::Fresh => {
-            ("puts the data of an older generation aside, as the operator's `recover --fresh` says".to_owned(), "recover-fresh")
-        }
+    let (message, why) = match &record.origin {
+        Origin::Fresh => (explain::puts_older_data_aside(), AsideReason::RecoverFresh),
         Origin::Snapshot { key } => {
             if let Some(first) = before_it_gives_up(s, record, key)? {
                 return Some(first);
             }
-            (format!("puts its own data aside, in whose place snapshot {key} is restored"), "recover-snapshot")
+            (explain::puts_data_aside_for(key), AsideReason::RecoverSnapshot)
         }
         Origin::Empty | Origin::Survivor { .. } => return None,
     };
     if s.data_generation().is_none() {
-        return Some(Decision::halt(Phase::Halted, disk::NOT_OURS));
+        return Some(Decision::halt(Phase::Halted, serving::data_is_not_ours()));
     }
     Some(if s.runs() {
-        Decision::act(Phase::Founding, Step::StopMember(StopReason::PutAside), says)
+        Decision::act(Phase::Founding, Step::StopMember(StopReason::PutAside), message)
     } else {
-        Decision::act(Phase::Founding, Step::PutDataAside { why }, says)
+        Decision::act(Phase::Founding, Step::PutDataAside { why }, message)
     })
 }
 
@@ -112,8 +110,8 @@ fn before_it_gives_up(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
         return None;
     }
     if let Some(objection) = objection::objector(s, record.number, Some(claimed_at)) {
-        let says = format!("claimed generation {}; before it gives up its own data, {objection}", record.generation);
-        return Some(Some(objection.holds_up(Phase::Founding, says).again_in(s.policy.retry / 4)));
+        let wait = explain::may_not_give_up_yet(record.generation, &objection);
+        return Some(Some(objection.holds_up(Phase::Founding, wait).again_in(s.policy.retry / 4)));
     }
     Some(restore::fetch(s, key, Phase::Founding).err())
 }
@@ -124,8 +122,7 @@ pub(in crate::planner) fn open_to_clients(s: &Situation<'_>) -> Option<Decision>
     if !s.runs_on_loopback() || s.data_generation() != Some(record.generation) {
         return None;
     }
-    let says = "restarts etcd to serve clients on its own address, now that the charter says `established`";
-    Some(Decision::act(Phase::Founding, Step::StopMember(StopReason::OpenToClients), says))
+    Some(Decision::act(Phase::Founding, Step::StopMember(StopReason::OpenToClients), explain::opens_to_clients()))
 }
 
 /// What a claim would found, if the charter permits one at all.
@@ -210,7 +207,7 @@ pub(in crate::planner) fn claim(s: &Situation<'_>) -> Option<Decision> {
     }
     // It would claim what it could never found: the gate judges no data whose generation is not known.
     if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
-        return Some(Decision::halt(Phase::Halted, disk::NOT_OURS));
+        return Some(Decision::halt(Phase::Halted, serving::data_is_not_ours()));
     }
     if let Err(wait) = ready_to_claim(s, &claimable) {
         return Some(wait.again_in(s.policy.retry));
@@ -223,8 +220,7 @@ pub(in crate::planner) fn claim(s: &Situation<'_>) -> Option<Decision> {
     let rank = if orders::snapshot_wanted(s).is_some() { 0 } else { rank(s) };
     let at = since + s.policy.rank_delay * rank;
     if s.now < at {
-        let says = "may found the cluster, but others come before it by launch time";
-        return Some(Decision::wait(Phase::Waiting, says).until(Some(at)).again_in(s.policy.retry));
+        return Some(Decision::wait(Phase::Waiting, explain::others_come_first()).until(Some(at)).again_in(s.policy.retry));
     }
     if let Origin::Snapshot { key } = &claimable.origin
         && let Err(fetch) = restore::fetch(s, key, Phase::Recovering)
@@ -232,18 +228,14 @@ pub(in crate::planner) fn claim(s: &Situation<'_>) -> Option<Decision> {
         return Some(fetch);
     }
     if s.memory.waits(BackoffKey::Record, s.now) {
-        return Some(Decision::wait(Phase::Waiting, "the store refused the claim a moment ago").again_in(s.policy.retry));
+        return Some(Decision::wait(Phase::Waiting, explain::store_refused_claim()).again_in(s.policy.retry));
     }
     let record = first_record(s, claimable);
-    let (phase, says) = match &record.origin {
-        Origin::Snapshot { key } => {
-            (Phase::Recovering, format!("claims generation {}, to restore snapshot {key}{}", record.generation, orders::given_up(s)))
-        }
-        Origin::Empty | Origin::Fresh | Origin::Survivor { .. } => {
-            (Phase::Waiting, format!("claims the founding of generation {}", record.generation))
-        }
+    let (phase, message) = match &record.origin {
+        Origin::Snapshot { key } => (Phase::Recovering, explain::claims_to_restore(record.generation, key, &orders::given_up(s))),
+        Origin::Empty | Origin::Fresh | Origin::Survivor { .. } => (Phase::Waiting, explain::claims(record.generation)),
     };
-    Some(Decision::act(phase, Step::CreateRecord(record), says))
+    Some(Decision::act(phase, Step::CreateRecord(record), message))
 }
 
 fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
@@ -291,17 +283,12 @@ fn unseen_by_tag(s: &Situation<'_>, claimable: &Claimable) -> Option<Decision> {
     }
     let tagged = &s.seen.cloud.tagged;
     let Some(ids) = tagged.fresh() else {
-        let says = format!("waits to read which instances bear the tag quorate:cluster: {}", tagged.why_not_fresh());
-        return Some(Decision::wait(Phase::Waiting, says).again_in(s.policy.retry / 2));
+        return Some(Decision::wait(Phase::Waiting, explain::tags_were_not_read(&tagged.why_not_fresh())).again_in(s.policy.retry / 2));
     };
     if ids.contains(s.me()) {
         return None;
     }
-    let says = format!(
-        "does not found a cluster: EC2 does not show this instance among those with the tag quorate:cluster = {}, so that another that holds data could be missed too; have the group propagate the tag at launch, and tag the instances that run already",
-        s.seen.me.cluster
-    );
-    let wait = Decision::wait(Phase::Waiting, says).again_in(s.policy.retry);
+    let wait = Decision::wait(Phase::Waiting, explain::is_not_tagged(&s.seen.me.cluster)).again_in(s.policy.retry);
     // EC2's lists lag behind a launch.
     let lags = s.now.since(s.memory.started) < s.policy.aws_hurry * TAG_LAG;
     Some(Decision { needs_operator: !lags, ..wait })
@@ -311,39 +298,36 @@ fn unseen_by_tag(s: &Situation<'_>, claimable: &Claimable) -> Option<Decision> {
 const TAG_LAG: u32 = 12;
 
 fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), Decision> {
-    let wait = |why: String| Decision::wait(Phase::Waiting, why);
+    let wait = |wait: Wait| Decision::wait(Phase::Waiting, wait);
     if !s.seen.cloud.listed.fresh().is_some_and(|l| l.contains_key(s.me())) {
-        return Err(wait("waits until its own group lists this instance".to_owned()));
+        return Err(wait(explain::is_not_listed()));
     }
     launch_is_settled(s).map_err(wait)?;
     let number = if s.order() == Some(Order::RecoverFresh) { u64::MAX } else { s.record().map_or(0, |r| r.number) };
     if let Some(objection) = objection::objector(s, number, None) {
-        let says = format!("does not found a cluster: {objection}");
-        return Err(objection.holds_up(Phase::Waiting, says));
+        return Err(objection.holds_up(Phase::Waiting, explain::others_object(&objection)));
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     let unsigned = !s.policy.network_trusted || s.others().iter().any(|id| s.word_of(id) == Some(Word::Unsigned));
     if rests_on_answers && !claimable.unsigned_will_do && unsigned {
-        return Err(wait(
-            "does not found a cluster on unsigned answers: without TLS only an operator may (`quorate bootstrap`)".to_owned(),
-        ));
+        return Err(wait(explain::answers_are_unsigned()));
     }
     Ok(())
 }
 
 /// Permissions are proven by use: the group, its hooks and this instance's place in it were read, and a heartbeat was accepted if one is due.
-fn launch_is_settled(s: &Situation<'_>) -> Result<(), String> {
+fn launch_is_settled(s: &Situation<'_>) -> Result<(), Wait> {
     if s.seen.cloud.hooks.last().is_none() {
-        return Err(format!("has not read the group's lifecycle hooks yet: {}", s.seen.cloud.hooks.why_not_fresh()));
+        return Err(explain::hooks_were_not_read(&s.seen.cloud.hooks.why_not_fresh()));
     }
     match s.seen.cloud.own_state.last() {
-        None => return Err(format!("does not know its own place in the group yet: {}", s.seen.cloud.own_state.why_not_fresh())),
-        Some(LifecycleState::Pending) => return Err("waits until its own launch has got to its hooks".to_owned()),
+        None => return Err(explain::own_place_was_not_read(&s.seen.cloud.own_state.why_not_fresh())),
+        Some(LifecycleState::Pending) => return Err(explain::launch_is_early()),
         Some(_) => {}
     }
     let unproven =
         hooks::open(s, Transition::Launching).any(|h| s.memory.hooks.heartbeats.get(&h.hook).is_none_or(|b| b.accepted.is_none()));
-    if unproven { Err("waits until a heartbeat for its launch hook has been accepted".to_owned()) } else { Ok(()) }
+    if unproven { Err(explain::heartbeat_is_unproven()) } else { Ok(()) }
 }
 
 /// How many living candidates come before this one by launch time and id.
@@ -362,29 +346,18 @@ pub(in crate::planner) fn wait_for_founder(s: &Situation<'_>) -> Option<Decision
         return None;
     }
     match &s.charter {
-        Charter::NoStore => Some(Decision::halt(
-            Phase::Waiting,
-            format!("{WITHOUT_A_STORE}: run `quorate bootstrap` on one node, or set the tag quorate:store"),
-        )),
-        Charter::Unreadable(_, why) => {
-            Some(Decision::wait(Phase::Waiting, format!("cannot read the charter: {why}")).again_in(s.policy.retry))
-        }
+        Charter::NoStore => Some(Decision::halt(Phase::Waiting, explain::there_is_no_store())),
+        Charter::Unreadable(_, why) => Some(Decision::wait(Phase::Waiting, explain::charter_was_not_read(why)).again_in(s.policy.retry)),
         Charter::Known(record) => match &record.state {
-            State::Founding { founder } if founder != s.me() && s.peer(founder).is_some_and(|p| p.leaving) => Some(Decision::halt(
-                Phase::Waiting,
-                format!(
-                    "{founder} claimed generation {} and is leaving; it blocks the founding until its instance is terminated",
-                    record.generation
-                ),
-            )),
-            State::Founding { founder } if !s.has_store() && (founder == s.me() || s.is_gone(founder)) => Some(Decision::halt(
-                Phase::Waiting,
-                format!("{record} cannot be carried out by {founder} any more; {WITHOUT_A_STORE}: run `quorate bootstrap` on one node"),
-            )),
-            State::Founding { founder } if founder != s.me() => Some(
-                Decision::wait(Phase::Waiting, format!("waits for {founder} to found generation {}", record.generation))
-                    .again_in(s.policy.retry),
-            ),
+            State::Founding { founder } if founder != s.me() && s.peer(founder).is_some_and(|p| p.leaving) => {
+                Some(Decision::halt(Phase::Waiting, explain::founder_leaves(founder, record.generation)))
+            }
+            State::Founding { founder } if !s.has_store() && (founder == s.me() || s.is_gone(founder)) => {
+                Some(Decision::halt(Phase::Waiting, explain::founder_cannot(record, founder)))
+            }
+            State::Founding { founder } if founder != s.me() => {
+                Some(Decision::wait(Phase::Waiting, explain::another_founds(founder, record.generation)).again_in(s.policy.retry))
+            }
             State::Founding { .. } | State::Established | State::Retired { .. } => None,
         },
         Charter::Absent | Charter::Vanished(_) | Charter::Broken(_) | Charter::Foreign(_) => None,

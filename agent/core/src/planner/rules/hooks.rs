@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::charter::State;
+use crate::explain::hooks as explain;
 use crate::memory::HookHeartbeat;
 use crate::observation::{Hook, Transition};
 use crate::plan::{HookResult, Step};
@@ -22,8 +23,7 @@ pub(in crate::planner) fn heartbeat(s: &Situation<'_>) -> Option<Decision> {
         !capped && tried.is_none_or(|at| s.now.since(at) >= pause(s, hook, beat))
     })?;
     let phase = if s.departure().is_some() { Phase::Leaving } else { phase::phase_of_member(s) };
-    let says = format!("sends a heartbeat for hook {}", due.hook);
-    Some(Decision::act(phase, Step::Heartbeat { hook: due.hook.clone() }, says))
+    Some(Decision::act(phase, Step::Heartbeat { hook: due.hook.clone() }, explain::heartbeat(&due.hook)))
 }
 
 /// A refused heartbeat is tried again sooner. Just after the transition AWS may answer "No active Lifecycle Action found" although the
@@ -41,15 +41,15 @@ fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&HookHeartbeat>) -> Durati
 /// Completes the launch, only when this node votes and is caught up, or the cluster is at its limit and it waits as a spare.
 pub(in crate::planner) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
     let hook = hooks::open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
-    let (phase, why) = if votes_and_is_caught_up(s) && is_of_the_charter(s) && node::is_ready(s) {
-        (Phase::Voter, "it has joined")
+    let (phase, message) = if votes_and_is_caught_up(s) && is_of_the_charter(s) && node::is_ready(s) {
+        (Phase::Voter, explain::launch_after_joining(&hook.hook))
     } else if joining::is_spare(s) {
-        (Phase::Spare, "it waits un-joined as a spare")
+        (Phase::Spare, explain::launch_of_a_spare(&hook.hook))
     } else {
         return None;
     };
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Continue };
-    Some(Decision::act(phase, step, format!("completes launch hook {}: {why}", hook.hook)))
+    Some(Decision::act(phase, step, message))
 }
 
 /// The etcd cluster that answers is the one that is established. Whoever votes in another has joined nothing.

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use crate::charter::State;
+use crate::explain::joining as explain;
+use crate::explain::{Wait, removing};
 use crate::ids::{Generation, InstanceId, MemberId};
 use crate::memory::BackoffKey;
 use crate::observation::{Hook, Lock, Member, Membership, Transition};
-use crate::plan::{HookResult, LockPurpose, Start, Step, StopReason, peer_url};
+use crate::plan::{AsideReason, HookResult, LockPurpose, Start, Step, StopReason, peer_url};
 use crate::quorum;
 use crate::report::Phase;
 use crate::role::Role;
@@ -25,9 +27,7 @@ pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
         if s.seen.me.role == Role::ControlPlane {
             return Some(join_server(s, record.generation));
         }
-        return Some(
-            Decision::wait(Phase::Joining, "waits for a voter of the established cluster to answer with quorum").again_in(s.policy.retry),
-        );
+        return Some(Decision::wait(Phase::Joining, explain::no_voter_answers_with_quorum()).again_in(s.policy.retry));
     };
     let own: Vec<&Member> = s.own_entries(&membership.members).collect();
     if let Some(stale) = own.iter().find(|m| !is_adoptable(m)) {
@@ -47,32 +47,25 @@ pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
 fn awaits_admission(s: &Situation<'_>) -> Decision {
     let voters: Vec<&InstanceId> = s.record().into_iter().flat_map(|r| &r.voters).map(|v| &v.instance).collect();
     if voters.is_empty() || voters.iter().any(|id| s.peer(id).is_some()) {
-        return Decision::wait(Phase::Joining, "waits until the agent beside the leader admits it: servers join one at a time")
-            .again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, explain::awaits_admission()).again_in(s.policy.retry);
     }
-    let names = voters.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
-    let says = format!("waits for a server to admit it: of those that the charter names none answers ({names})");
     let lasting = voters.iter().all(|id| s.memory.silent_for(id, s.now) >= s.policy.quorum_loss_grace);
-    let remedy = if lasting { "; if their data is lost, `quorate recover` on whoever still holds some shows the ways back" } else { "" };
-    Decision { needs_operator: lasting, ..Decision::wait(Phase::Joining, format!("{says}{remedy}")).again_in(s.policy.retry) }
+    let wait = if lasting { explain::nobody_has_admitted_for_long(&voters) } else { explain::nobody_admits(&voters) };
+    Decision { needs_operator: lasting, ..Decision::wait(Phase::Joining, wait).again_in(s.policy.retry) }
 }
 
 /// The others take a server's word that its data is gone only where nobody else can speak for it.
 fn awaits_own_removal(s: &Situation<'_>) -> Decision {
-    const AWAITED: &str = "waits until the member that it was is removed, and struck from the charter";
     if s.policy.network_trusted {
-        return Decision::wait(Phase::Joining, AWAITED).again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, explain::awaits_own_removal()).again_in(s.policy.retry);
     }
-    let remedy = "its disk is empty, and without TLS nobody takes its word for that: terminate the instance, whose successor joins, or set \
-                  `peer.i_trust_this_network_without_tls` on all servers";
-    Decision { needs_operator: true, ..Decision::wait(Phase::Joining, format!("{AWAITED}; {remedy}")).again_in(s.policy.retry) }
+    Decision::halt(Phase::Joining, explain::nobody_takes_its_word()).again_in(s.policy.retry)
 }
 
 /// A distribution's server adds its own member as it starts; until then it has no credentials for etcd, and a voter's agent lets it in.
 fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Joining, "started the server a moment ago; waits for it, or to start it again")
-            .again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, explain::started_server_just_now()).again_in(s.policy.retry);
     }
     if s.record().is_some_and(|r| r.lists(s.me())) {
         return awaits_own_removal(s);
@@ -84,7 +77,7 @@ fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
         return awaits_admission(s);
     };
     let step = Step::StartMember(Start::JoinServer { generation, server });
-    Decision::act(Phase::Joining, step, format!("starts the server to join through {host}, which admits it"))
+    Decision::act(Phase::Joining, step, explain::starts_server(host))
 }
 
 /// The voter whose agent admits this node, and its address.
@@ -104,10 +97,9 @@ fn remove_stale(s: &Situation<'_>, stale: &Member, membership: &Membership) -> D
     let voters = membership.voters().count();
     let healthy = membership.voters().filter(|m| m.id != stale.id && s.is_healthy(m.id)).count();
     if !stale.learner && !quorum::survives_removal(voters, healthy) {
-        let says = format!("its own stale entry {stale} cannot be removed while only {healthy} of {} other voters are healthy", voters - 1);
-        return Decision::wait(Phase::Joining, says).again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, removing::own_stale_is_needed(stale, healthy, voters - 1)).again_in(s.policy.retry);
     }
-    change::removal(s, Phase::Joining, stale, format!("removes its own stale entry {stale}: this disk does not hold its data"))
+    change::removal(s, Phase::Joining, stale, removing::own_stale(stale))
 }
 
 /// The stale voter removed above must be struck from the charter too, before it is added again.
@@ -125,9 +117,7 @@ fn trim_what_was_removed(s: &Situation<'_>, membership: &Membership) -> Option<D
 
 fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, membership: &Membership) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Joining, "started etcd a moment ago; waits for it, or to start it again")
-            .again_in(s.policy.retry)
-            .under_lock(LockPurpose::Join);
+        return Decision::wait(Phase::Joining, explain::started_etcd_just_now()).again_in(s.policy.retry).under_lock(LockPurpose::Join);
     }
     let name = |m: &Member| match (&m.name, m.id == own) {
         (_, true) => s.me().to_string(),
@@ -135,11 +125,11 @@ fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, m
         (None, false) => m.id.to_string(),
     };
     if let Some(stranger) = membership.strangers().next() {
-        return Decision::halt(Phase::Joining, members::in_the_way(stranger)).again_in(s.policy.retry);
+        return Decision::halt(Phase::Joining, explain::stranger_is_in_the_way(stranger)).again_in(s.policy.retry);
     }
     let initial_cluster = membership.members.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
     let step = Step::StartMember(Start::Join { generation, initial_cluster });
-    Decision::act(Phase::Joining, step, "starts etcd as the learner that was added").under_lock(LockPurpose::Join)
+    Decision::act(Phase::Joining, step, explain::starts_as_learner()).under_lock(LockPurpose::Join)
 }
 
 fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
@@ -150,38 +140,37 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
         return spare(s);
     }
     let Some(via) = s.via_any() else {
-        return Decision::wait(Phase::Joining, "no healthy voter answers").again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, explain::no_voter_answers()).again_in(s.policy.retry);
     };
     if s.memory.waits(BackoffKey::AddLearner, s.now) {
-        let trouble = s.memory.last_trouble.as_deref().unwrap_or("no reason given");
-        return Decision::wait(Phase::Joining, format!("etcd refused to add it a moment ago: {trouble}")).again_in(s.policy.retry / 2);
+        return Decision::wait(Phase::Joining, explain::etcd_refused_to_add(s.memory.last_trouble.as_deref())).again_in(s.policy.retry / 2);
     }
     let step = Step::AddLearner { via, peer_url: peer_url(s.seen.me.address) };
-    Decision::act(Phase::Joining, step, "asks to be added as a learner").under_lock(LockPurpose::Join)
+    Decision::act(Phase::Joining, step, explain::asks_to_be_added()).under_lock(LockPurpose::Join)
 }
 
 /// What has to be settled by others before this node may be added; looked at before the lock is taken.
-fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<String> {
+fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<Wait> {
     if let Some((member, _)) = s.departed_voter() {
-        return Some(format!("waits until departed voter {member} is removed: etcd adds nobody while a voter is unreachable"));
+        return Some(explain::departed_voter_is_listed(member));
     }
     if let Some(stranger) = membership.strangers().next() {
-        return Some(members::in_the_way(stranger));
+        return Some(explain::stranger_is_in_the_way(stranger));
     }
     if let Some(learner) = membership.learner() {
-        return Some(format!("waits until learner {learner} is promoted: etcd takes one learner at a time"));
+        return Some(explain::another_learns(learner));
     }
     if let Some((member, instance)) = members::not_at_its_address(s, membership) {
-        return Some(format!("waits until voter {member} is listed at the address of {instance}, to which its volume was moved"));
+        return Some(explain::voter_has_moved(member, &instance));
     }
     if let Some(silent) = membership.voters().find(|m| !s.is_healthy(m.id)) {
-        return Some(format!("waits until voter {silent} answers: etcd adds nobody while a voter is unreachable"));
+        return Some(explain::voter_is_silent(silent));
     }
     None
 }
 
 fn spare(s: &Situation<'_>) -> Decision {
-    let spare = Decision::wait(Phase::Spare, "the cluster has all the voters that it may have; waits un-joined as a spare");
+    let spare = Decision::rest(Phase::Spare, explain::is_spare());
     phase::with_remarks(s, spare)
 }
 
@@ -226,24 +215,24 @@ pub(in crate::planner) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     if !joining::deadline_passed(s) {
         return None;
     }
-    let why = "it could not join within its deadline";
+    let why = explain::TOO_LATE;
     let Some(membership) = s.membership() else { return give_up_server(s, why) };
     let own: Vec<&Member> = s.own_entries(&membership.members).collect();
     if own.iter().any(|m| !m.learner) {
         return None;
     }
     if let Some(entry) = own.first() {
-        return Some(change::removal(s, Phase::Joining, entry, format!("removes its own learner {entry}: {why}")));
+        return Some(change::removal(s, Phase::Joining, entry, removing::own_learner(entry, &why)));
     }
     // A record may have named it for its promotion.
     if let Some(trimmed) = change::trim(s, Phase::Joining, s.me()) {
         return Some(trimmed);
     }
     if s.runs() {
-        return Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::GiveUp), format!("stops etcd: {why}")));
+        return Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::GiveUp), explain::stops_etcd(&why)));
     }
     if s.data().is_some() {
-        return Some(Decision::act(Phase::Joining, Step::PutDataAside { why: "gave-up-join" }, format!("puts its data aside: {why}")));
+        return Some(Decision::act(Phase::Joining, Step::PutDataAside { why: AsideReason::GaveUpJoin }, explain::puts_data_aside(&why)));
     }
     let Some(hook) = hooks::open(s, Transition::Launching).next() else { return Some(ask_to_be_replaced(s, membership, why)) };
     Some(abandon(s, hook, why))
@@ -260,14 +249,15 @@ fn give_up_refused(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     if let Some(entry) = own.first() {
-        return Some(change::removal(s, Phase::Joining, entry, format!("removes its own learner {entry}: {why}")));
+        return Some(change::removal(s, Phase::Joining, entry, removing::own_learner(entry, &why)));
     }
     let loudly = |decision| Decision { needs_operator: true, ..decision };
-    let Some(hook) = hooks::open(s, Transition::Launching).next() else { return Some(Decision::halt(Phase::Joining, why)) };
+    let Some(hook) = hooks::open(s, Transition::Launching).next() else {
+        return Some(Decision::halt(Phase::Joining, explain::is_refused(&why)));
+    };
     let heard_at = s.memory.local.refused.map_or(s.now, |(_, since)| since) + s.policy.aws_hurry * LOOKS_TO_HEAR;
     if s.now < heard_at {
-        let says = format!("{why}; gives its launch up as soon as the others have had the time to hear of it");
-        return Some(loudly(Decision::wait(Phase::Joining, says).until(Some(heard_at)).again_in(s.policy.retry)));
+        return Some(loudly(Decision::wait(Phase::Joining, explain::gives_up_soon(&why)).until(Some(heard_at)).again_in(s.policy.retry)));
     }
     Some(loudly(abandon(s, hook, &why)))
 }
@@ -287,26 +277,23 @@ fn give_up_server(s: &Situation<'_>, why: &str) -> Option<Decision> {
 
 fn abandon(s: &Situation<'_>, hook: &Hook, why: &str) -> Decision {
     if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
-        return Decision::wait(Phase::Joining, format!("waits until the group takes ABANDON for hook {}", hook.hook))
-            .again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, explain::abandon_was_not_taken(&hook.hook)).again_in(s.policy.retry);
     }
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Abandon };
-    Decision::act(Phase::Joining, step, format!("abandons its launch: {why}"))
+    Decision::act(Phase::Joining, step, explain::abandons(&why))
 }
 
 /// The launch is over, so only the group can replace this instance: it is asked once, while every voter is healthy without it.
 fn ask_to_be_replaced(s: &Situation<'_>, membership: &Membership, why: &str) -> Decision {
-    let halted = |says: String| Decision::halt(Phase::Halted, says);
+    let halted = |wait| Decision::halt(Phase::Halted, wait);
     if s.memory.hooks.completed.iter().any(|(_, instance)| instance == s.me()) {
-        return Decision::wait(Phase::Joining, format!("{why}; waits for its group to replace it"));
+        return Decision::wait(Phase::Joining, explain::awaits_replacement(&why));
     }
     if s.memory.reported_unhealthy || s.memory.waits(BackoffKey::ReportUnhealthy, s.now) {
-        return halted(format!("{why}; waits for its group to replace it"));
+        return halted(explain::awaits_replacement(&why));
     }
     if let Some(sick) = membership.voters().find(|m| !s.is_healthy(m.id)) {
-        return halted(format!("{why}; does not ask to be replaced while voter {sick} does not answer"));
+        return halted(explain::may_not_ask_yet(&why, sick));
     }
-    halted(format!("{why}; reports itself unhealthy, for its group to replace it"))
-        .with_step(Step::ReportUnhealthy)
-        .under_lock(LockPurpose::ReportUnhealthy)
+    halted(explain::asks_to_be_replaced(&why)).with_step(Step::ReportUnhealthy).under_lock(LockPurpose::ReportUnhealthy)
 }

@@ -1,5 +1,6 @@
 //! The learner is promoted or removed by the agent beside the leader.
 
+use crate::explain::{duties, removing};
 use crate::memory::BackoffKey;
 use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
@@ -15,16 +16,16 @@ pub(in crate::planner) fn promote(s: &Situation<'_>) -> Option<Decision> {
     }
     let learner = s.membership()?.learner().filter(|l| !admission::awaits_start(s, l))?;
     if let Err(why) = learner::readiness(s, learner) {
-        return Some(Decision::wait(Phase::Voter, format!("does not promote learner {learner} yet: {why}")).again_in(s.policy.retry / 2));
+        return Some(Decision::wait(Phase::Voter, duties::does_not_promote(learner, why)).again_in(s.policy.retry / 2));
     }
     if !s.record().is_some_and(|r| r.voters.iter().any(|v| v.member == learner.id)) {
-        return Some(Decision::wait(Phase::Voter, format!("does not promote learner {learner} yet: the charter does not name it")));
+        return Some(Decision::wait(Phase::Voter, duties::charter_does_not_name(learner)));
     }
     if s.memory.waits(BackoffKey::Promote, s.now) {
-        return Some(Decision::wait(Phase::Voter, format!("etcd refused to promote {learner} a moment ago")).again_in(s.policy.retry));
+        return Some(Decision::wait(Phase::Voter, duties::etcd_refused_to_promote(learner)).again_in(s.policy.retry));
     }
     let step = Step::Promote { via: s.via_any()?, member: learner.id };
-    Some(Decision::act(Phase::Voter, step, format!("promotes learner {learner}")).under_lock(LockPurpose::Promote))
+    Some(Decision::act(Phase::Voter, step, duties::promotes(learner)).under_lock(LockPurpose::Promote))
 }
 
 /// Removes a learner that is gone or has made no progress for the patience: it blocks every other join.
@@ -37,10 +38,10 @@ pub(in crate::planner) fn stuck_learner(s: &Situation<'_>) -> Option<Decision> {
     let gone = instance.as_ref().is_some_and(|i| s.is_departed(i));
     let watch = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id)?;
     let stuck = s.now.since(watch.progress_at) >= s.policy.learner_patience;
-    let why = match (gone, stuck) {
-        (true, _) => "its instance has departed",
-        (false, true) => "it has made no progress",
+    let message = match (gone, stuck) {
+        (true, _) => removing::departed_learner(learner),
+        (false, true) => removing::stuck_learner(learner),
         (false, false) => return None,
     };
-    Some(change::removal(s, Phase::Voter, learner, format!("removes learner {learner}: {why}")))
+    Some(change::removal(s, Phase::Voter, learner, message))
 }

@@ -1,8 +1,12 @@
 //! Leaving: wait until it is safe, hand over, be removed while still running, have it confirmed, stop, and only then complete the hook.
 
+use crate::explain::ending::{Last, obstacle};
+use crate::explain::hooks::Standing;
+use crate::explain::leaving::{self, Awaited};
+use crate::explain::removing;
 use crate::memory::{BackoffKey, Order};
 use crate::observation::{Alarm, Lock, Member, Membership, Transition};
-use crate::plan::{HookResult, LockPurpose, NodeStep, Step, StopReason, Via};
+use crate::plan::{AsideReason, HookResult, LockPurpose, NodeStep, Step, StopReason, Via};
 use crate::policy::OnFailedLeave;
 use crate::quorum;
 use crate::report::Phase;
@@ -15,7 +19,7 @@ use crate::planner::subjects::{change, completion, departing, disk, hooks, learn
 /// Nothing is decided before its disk and process are known, but to complete the hook in time.
 pub(in crate::planner) fn unknown_machine(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let is_known = s.seen.local.data.fresh().is_some() && s.seen.local.process.fresh().is_some();
-    let waits = || departing::waits(departure, "its own disk and process are not known yet".into());
+    let waits = || departing::waits(departure, leaving::machine_is_unknown());
     (!is_known).then(|| at_the_deadline(s, departure).unwrap_or_else(waits))
 }
 
@@ -49,8 +53,8 @@ pub(in crate::planner) fn stop_joining(s: &Situation<'_>, departure: &Departure)
     if !tries || listed || s.last_record().is_some_and(|r| r.lists(s.me())) {
         return None;
     }
-    let says = format!("leaves, as {}: stops its server, which has not joined yet", departure.why);
-    Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::GiveUp), says).until(departure.deadline))
+    let message = leaving::stops_joining(&departure.why);
+    Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::GiveUp), message).until(departure.deadline))
 }
 
 /// No data, no process, and no entry in any member list that could be read or remembered.
@@ -80,22 +84,12 @@ fn at_the_deadline(s: &Situation<'_>, departure: &Departure) -> Option<Decision>
         OnFailedLeave::Abandon => HookResult::Abandon,
     };
     if !departing::other_voters_are_gone(s) {
-        return Some(completion::complete(
-            s,
-            departure,
-            result,
-            "could not leave safely before its deadline; the others will remove its member",
-        ));
+        return Some(completion::complete(s, departure, result, Standing::OutOfTime));
     }
     // Where its group keeps what is abandoned, its etcd runs on there.
     let decision = match result {
-        HookResult::Continue => {
-            let why = "could not hand over before its deadline, and no other voter is left";
-            retire::without_saving(s, departure, why, "no time is left for it")
-        }
-        HookResult::Abandon => {
-            completion::complete(s, departure, result, "could not hand over before its deadline, and holds all that is left")
-        }
+        HookResult::Continue => retire::without_saving(s, departure, Last::OutOfTime, obstacle::NO_TIME),
+        HookResult::Abandon => completion::complete(s, departure, result, Standing::HoldsAllThatIsLeft),
     };
     Some(Decision { needs_operator: true, ..decision })
 }
@@ -108,7 +102,7 @@ pub(in crate::planner) fn leave_cluster(s: &Situation<'_>, departure: &Departure
     let Some(membership) = s.membership() else { return Some(without_quorum(s, departure)) };
     let own: Vec<&Member> = s.own_entries(&membership.members).collect();
     if let Some(learner) = own.iter().find(|m| m.learner) {
-        return Some(change::removal(s, Phase::Leaving, learner, format!("removes its own learner {learner}, as {}", departure.why)));
+        return Some(change::removal(s, Phase::Leaving, learner, removing::leaving_learner(learner, &departure.why)));
     }
     let Some(me) = own.first() else { return Some(after_removal(s, departure)) };
     let others: Vec<&Member> = membership.voters().filter(|m| m.id != me.id).collect();
@@ -126,18 +120,18 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
     if let Some(decision) = without_the_lock(s, departure, membership, me) {
         return decision;
     }
-    let Some(heir) = s.via_other() else { return departing::waits(departure, "no other voter answers".into()).again_in(s.policy.retry) };
+    let Some(heir) = s.via_other() else { return departing::waits(departure, leaving::no_other_voter_answers()).again_in(s.policy.retry) };
     if leading {
         return hand_over(s, departure, me, heir);
     }
     if s.memory.waits(BackoffKey::Remove, s.now) {
-        return departing::waits(departure, "etcd refused its removal a moment ago".into()).again_in(s.policy.retry);
+        return departing::waits(departure, leaving::etcd_refused_its_removal()).again_in(s.policy.retry);
     }
     if let Some(asked) = removal_by_distribution(s, departure, me) {
         return asked;
     }
-    let says = format!("leaves, as {}: removes its own member {me} while it still runs", departure.why);
-    Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, says)
+    let message = leaving::removes_itself(&departure.why, me);
+    Decision::act(Phase::Leaving, Step::RemoveMember { via: heir, member: me.id }, message)
         .until(departure.deadline)
         .under_lock(LockPurpose::Leave)
 }
@@ -154,11 +148,8 @@ fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membe
     let goes_first = |m: &Member| m.id != me.id && (membership.leader == Some(m.id) || m.id < me.id) && leaves(m);
     let another = membership.leader != Some(me.id) && membership.voters().any(goes_first);
     let via = s.via_other().filter(|_| settled && !another)?;
-    let says = format!(
-        "leaves, as {}: removes its own member {me} without the lock, which etcd refuses because it is out of space, while no time is left",
-        departure.why
-    );
-    Some(Decision::act(Phase::Leaving, Step::RemoveMember { via, member: me.id }, says).until(departure.deadline))
+    let message = leaving::removes_itself_without_the_lock(&departure.why, me);
+    Some(Decision::act(Phase::Leaving, Step::RemoveMember { via, member: me.id }, message).until(departure.deadline))
 }
 
 /// A member says that the cluster has raised the alarm under which no lease is granted, and nobody holds the lock.
@@ -171,17 +162,15 @@ fn is_out_of_space(s: &Situation<'_>) -> bool {
 fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member) -> Option<Decision> {
     let node = node::own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
     match s.memory.leaving.as_ref().and_then(|leave| leave.removal_asked) {
-        Some(at) if s.now.since(at) < s.policy.drain.patience_without_api && !node.removed => Some(
-            departing::waits(departure, format!("waits until its member {me} is removed, as its Node asks"))
-                .again_in(s.policy.retry / 2)
-                .under_lock(LockPurpose::Leave),
-        ),
+        Some(at) if s.now.since(at) < s.policy.drain.patience_without_api && !node.removed => {
+            Some(departing::waits(departure, leaving::awaits_removal(me)).again_in(s.policy.retry / 2).under_lock(LockPurpose::Leave))
+        }
         Some(_) => None,
         None if s.memory.waits(BackoffKey::AnnotateRemoval, s.now) => None,
         None => {
-            let says = format!("leaves, as {}: has its member {me} removed while it still runs", departure.why);
+            let message = leaving::has_itself_removed(&departure.why, me);
             let step = Step::Node(NodeStep::AnnotateRemoval { member: me.id });
-            Some(Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock(LockPurpose::Leave))
+            Some(Decision::act(Phase::Leaving, step, message).until(departure.deadline).under_lock(LockPurpose::Leave))
         }
     }
 }
@@ -197,47 +186,40 @@ fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
 
 fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -> Decision {
     if s.memory.waits(BackoffKey::MoveLeader, s.now) {
-        return departing::waits(departure, "etcd refused to move the leadership a moment ago".into()).again_in(s.policy.retry);
+        return departing::waits(departure, leaving::etcd_refused_to_hand_over()).again_in(s.policy.retry);
     }
-    let Some(url) = me.client_url else { return departing::waits(departure, "its own member has no client address yet".into()) };
-    let says = format!("leaves, as {}: hands the leadership to {}", departure.why, heir.member);
+    let Some(url) = me.client_url else { return departing::waits(departure, leaving::has_no_client_address()) };
+    let message = leaving::hands_over(&departure.why, heir.member);
     let step = Step::MoveLeader { via: Via::new(me.id, url), to: heir.member };
-    Decision::act(Phase::Leaving, step, says).until(departure.deadline).under_lock(LockPurpose::Leave)
+    Decision::act(Phase::Leaving, step, message).until(departure.deadline).under_lock(LockPurpose::Leave)
 }
 
 /// Why leaving now would not be safe. Quorum is never given up; the rest only within the patience.
-fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], patient: bool) -> Option<String> {
+fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], patient: bool) -> Option<Awaited> {
     let healthy = others.iter().filter(|m| s.is_healthy(m.id)).count();
     if !quorum::survives_removal(others.len() + 1, healthy) {
-        return Some(format!("only {healthy} of the other {} voters are healthy", others.len()));
+        return Some(leaving::too_few_are_healthy(healthy, others.len()));
     }
     if !patient {
         return None;
     }
     if healthy < others.len() {
-        return Some(format!("waits until all of the other {} voters are healthy", others.len()));
+        return Some(leaving::not_all_are_healthy(others.len()));
     }
     if let Some(learner) = membership.learner() {
-        let why = learner::unready(s, learner).map_or_else(String::new, |why| format!(": {why}"));
-        return Some(format!("waits until learner {learner} is promoted or removed{why}"));
+        return Some(leaving::learner_is_unsettled(learner, learner::unready(s, learner)));
     }
     let staying = others.iter().filter(|m| s.instance_of(m).is_some_and(|i| !s.is_leaving(&i))).count();
     match s.wanted_voters() {
-        None => Some("waits until the group says whether a replacement comes".to_owned()),
+        None => Some(leaving::group_was_not_read()),
         Some(wanted) if staying < wanted => {
-            let says = format!("waits for its replacement: {staying} of {wanted} wanted voters would stay");
-            Some(if s.memory.leaving.as_ref().is_some_and(|leave| leave.newcomer_refused.is_some()) {
-                format!("{says}; {NEWCOMER_REFUSED}")
-            } else {
-                says
-            })
+            let refused = s.memory.leaving.as_ref().is_some_and(|leave| leave.newcomer_refused.is_some());
+            let awaited = if refused { leaving::replacement_was_refused } else { leaving::awaits_replacement };
+            Some(awaited(staying, wanted))
         }
         Some(_) => None,
     }
 }
-
-/// Said by who waits for a replacement.
-const NEWCOMER_REFUSED: &str = "the etcd of one that came was refused, as its own report says: its image must be mended";
 
 /// The others confirm that it is no member any more: charter, lock, process, data, in this order.
 fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
@@ -247,24 +229,19 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
     }
     if s.holds_lock() {
         return match s.via_other() {
-            Some(via) => Decision::act(Phase::Leaving, Step::ReleaseLock { via }, "is out; gives the lock back through another member"),
-            None => {
-                departing::waits(departure, "is out, but no other member answers to take the lock back".into()).again_in(s.policy.retry)
-            }
+            Some(via) => Decision::act(Phase::Leaving, Step::ReleaseLock { via }, leaving::releases_the_lock()),
+            None => departing::waits(departure, leaving::nobody_takes_the_lock_back()).again_in(s.policy.retry),
         };
     }
     let same_cluster = s.data().and_then(|d| d.cluster) == s.membership().map(|m| m.cluster);
     if !same_cluster && s.data().is_some_and(|d| d.cluster.is_some()) && disk::superseded(s).is_none() {
-        let why = "the cluster that answers is not its data's, and the charter does not tell that it came after";
-        return departing::waits(departure, why.into()).again_in(s.policy.retry);
+        return departing::waits(departure, leaving::another_cluster_answers()).again_in(s.policy.retry);
     }
     if s.runs() {
         let reason = if same_cluster { StopReason::Left } else { StopReason::PutAside };
-        return Decision::act(Phase::Leaving, Step::StopMember(reason), "is out, as the others confirm; stops etcd")
-            .until(departure.deadline);
+        return Decision::act(Phase::Leaving, Step::StopMember(reason), leaving::stops_etcd()).until(departure.deadline);
     }
-    Decision::act(Phase::Leaving, Step::PutDataAside { why: "left" }, "is out, as the others confirm; puts its data aside")
-        .until(departure.deadline)
+    Decision::act(Phase::Leaving, Step::PutDataAside { why: AsideReason::Left }, leaving::puts_data_aside()).until(departure.deadline)
 }
 
 /// The last voter cannot be removed: its clients are stopped, and what it holds is saved.
@@ -274,43 +251,36 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
     }
     // Its list may be older than its end: it is asked again.
     if s.is_stopped() && !s.memory.ending.is_stopped() {
-        return departing::waits(departure, "is the last voter, and its etcd is stopped".into()).again_in(s.policy.retry);
+        return departing::waits(departure, leaving::last_voter_is_stopped()).again_in(s.policy.retry);
     }
     // What another takes at its own time is served from until then: a replacement may come yet, and nothing is gained by ending sooner.
     let patient = is_patient(s, departure) || (!departure.held_up && departing::has_time(s, departure, departing::reserve(s)));
     if departing::has_heir(s, departure) || (patient && (departing::is_replaced(s) || membership.learner().is_some())) {
-        return departing::waits(departure, "is the last voter; waits for its replacement".into()).again_in(s.policy.retry);
+        return departing::waits(departure, leaving::last_voter_awaits_replacement()).again_in(s.policy.retry);
     }
-    retire::end(s, departure, "is the last voter and no replacement comes")
+    retire::end(s, departure, Last::Unreplaced)
 }
 
 /// Its instance runs on, so nothing makes it end the data: it serves until another votes.
 fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
     let others = s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me()));
     if others && is_patient(s, departure) {
-        return departing::waits(departure, "is the last voter; waits for another to join".into()).again_in(s.policy.retry);
+        return departing::waits(departure, leaving::last_voter_awaits_another()).again_in(s.policy.retry);
     }
     if s.is_only_recommended() {
-        let says = format!("stays, although {}: is the last voter", departure.why);
-        return Decision::wait(Phase::Leaving, says);
+        return Decision::rest(Phase::Leaving, leaving::last_voter_stays(&departure.why));
     }
-    let back = if s.order() == Some(Order::Leave) { ", or `quorate join`" } else { "" };
-    Decision::halt(
-        Phase::Leaving,
-        format!(
-            "is to leave, as {}, but is the last voter: serves until another has joined. Terminate the instance to end the cluster{back}",
-            departure.why
-        ),
-    )
+    let by_order = s.order() == Some(Order::Leave);
+    Decision::halt(Phase::Leaving, leaving::last_voter_serves_on(&departure.why, by_order))
 }
 
 /// No quorum answers: wait, unless this is the last voter and already stopped, or the deadline ends the wait.
 fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
     if s.is_stopped() && departing::rests(s) {
-        return completion::complete(s, departure, HookResult::Continue, "was the last voter, and its etcd is stopped");
+        return completion::complete(s, departure, HookResult::Continue, Standing::WasLast);
     }
     if departing::ends_here(s, departure) {
-        return retire::end(s, departure, "every other voter is gone, and no replacement comes");
+        return retire::end(s, departure, Last::Left);
     }
-    departing::waits(departure, format!("no quorum answers: {}", no_quorum::why(s))).again_in(s.policy.retry)
+    departing::waits(departure, leaving::no_quorum_answers(&no_quorum::why(s))).again_in(s.policy.retry)
 }

@@ -2,6 +2,7 @@
 //! member. The cluster keeps its id and its generation, and no snapshot is read.
 
 use crate::charter::{ListedVoter, Record, State};
+use crate::explain::ordered::{self, obstacle};
 use crate::ids::{InstanceId, MemberId};
 use crate::memory::{BackoffKey, Order};
 use crate::observation::MovedVolume;
@@ -23,53 +24,52 @@ pub(in crate::planner) fn adopt(s: &Situation<'_>) -> Option<Decision> {
     let (record, member) = match may_adopt(s, moved) {
         Ok(found) => found,
         Err(why) => {
-            let says = format!("does not go on from the volume of {owner}, as ordered: {why}");
-            return Some(Decision::halt(Phase::Recovering, says));
+            return Some(Decision::halt(Phase::Recovering, ordered::does_not_adopt(owner, &why)));
         }
     };
     if !record.lists(s.me()) {
         return Some(list_here(s, record, owner, member));
     }
     if s.memory.waits(BackoffKey::Adopt, s.now) {
-        return Some(Decision::wait(Phase::Recovering, "could not label the moved volume a moment ago").again_in(s.policy.retry));
+        return Some(Decision::wait(Phase::Recovering, ordered::could_not_label()).again_in(s.policy.retry));
     }
-    let says = format!("takes the data that {owner} wrote for its own, as an operator ordered: it goes on as member {member}");
-    Some(Decision::act(Phase::Recovering, Step::AdoptData { owner: owner.clone(), member }, says))
+    let message = ordered::adopts(owner, member);
+    Some(Decision::act(Phase::Recovering, Step::AdoptData { owner: owner.clone(), member }, message))
 }
 
 /// The charter follows the volume before anything starts on it: it takes one record of a number, so that of this and another's claim to restore a
 /// snapshot only one stands; and who reads it waits for this instance, whether or not EC2's lists show it yet.
 fn list_here(s: &Situation<'_>, record: &Record, owner: &InstanceId, member: MemberId) -> Decision {
     if s.memory.waits(BackoffKey::Record, s.now) {
-        return Decision::wait(Phase::Recovering, "the store refused the record of the moved volume a moment ago").again_in(s.policy.retry);
+        return Decision::wait(Phase::Recovering, ordered::store_refused_move()).again_in(s.policy.retry);
     }
     let next = Record { voters: vec![ListedVoter { instance: s.me().clone(), member }], ..change::successor(record) };
-    let says = format!("lists member {member} of {owner} here, where its volume is now, as an operator ordered: {next}");
-    Decision::act(Phase::Recovering, Step::CreateRecord(next), says)
+    let message = ordered::lists_member_here(member, owner, &next);
+    Decision::act(Phase::Recovering, Step::CreateRecord(next), message)
 }
 
 /// The record that stands and its only voter, if this is that one's data and nobody else can bring it back.
 fn may_adopt<'a>(s: &Situation<'a>, moved: &MovedVolume) -> Result<(&'a Record, MemberId), String> {
     let MovedVolume { owner, data } = moved;
     if s.seen.me.role != Role::Etcd {
-        return Err("a distribution of Kubernetes keeps its etcd itself".to_owned());
+        return Err(obstacle::distribution_keeps_its_etcd());
     }
-    let Charter::Known(record) = s.charter else { return Err("the charter cannot be read, or holds nothing".to_owned()) };
+    let Charter::Known(record) = s.charter else { return Err(obstacle::charter_was_not_read()) };
     if record.state != State::Established || data.generation != Some(record.generation) || data.cluster != record.etcd_cluster {
-        return Err(format!("it is not of what stands established, {record}"));
+        return Err(obstacle::is_not_established(record));
     }
-    let member = data.member.ok_or("etcd never got so far as to write its log there")?;
+    let member = data.member.ok_or_else(obstacle::log_was_never_written)?;
     let [voter] = &record.voters[..] else {
-        return Err(format!("{owner} was not the only voter, by {record}: put its data away, and this instance joins afresh"));
+        return Err(obstacle::was_not_the_only_voter(owner, record));
     };
     if voter.member != member {
-        return Err(format!("it is the data of member {member}, and {record} lists another: put it away, and this instance joins afresh"));
+        return Err(obstacle::is_not_the_listed_member(member, record));
     }
     // A volume that was on its way to a third instance is listed there, and labelled as it was.
     if let Some(alive) = [owner, &voter.instance].into_iter().find(|id| *id != s.me() && !s.is_gone(id)) {
-        return Err(format!("EC2 does not say that {alive} has ended: while it may come back, two could go on from one history"));
+        return Err(obstacle::owner_may_come_back(alive));
     }
-    if s.is_stopped() { Ok((record, member)) } else { Err("whether etcd runs here is not known, or it does".to_owned()) }
+    if s.is_stopped() { Ok((record, member)) } else { Err(obstacle::etcd_may_run()) }
 }
 
 /// etcd takes a member's peer address from its data, and not from its command line, once it has started (etcd server/etcdserver: `haveWAL`).
@@ -79,7 +79,7 @@ pub(in crate::planner) fn update_peer_url(s: &Situation<'_>) -> Option<Decision>
     if member.peer_url == peer_url || s.memory.waits(BackoffKey::PeerUrl, s.now) {
         return None;
     }
-    let says = format!("lists its member at {peer_url}, where its volume is now, instead of {}", member.peer_url);
+    let message = ordered::lists_new_address(peer_url, member);
     let step = Step::UpdatePeerUrl { via: s.via_any()?, member: member.id, peer_url };
-    Some(Decision::act(Phase::Voter, step, says).under_lock(LockPurpose::ListNewAddress))
+    Some(Decision::act(Phase::Voter, step, message).under_lock(LockPurpose::ListNewAddress))
 }

@@ -1,5 +1,6 @@
 //! What becomes of Nodes while the control plane serves.
 
+use crate::explain::draining;
 use crate::memory::BackoffKey;
 use crate::plan::{NodeStep, Step};
 use crate::report::Phase;
@@ -15,11 +16,7 @@ pub(in crate::planner) fn uncordon(s: &Situation<'_>) -> Option<Decision> {
     if s.seen.local.shutdown.is_some() || s.memory.waits(BackoffKey::Uncordon, s.now) || node.schedulable {
         return None;
     }
-    Some(Decision::act(
-        phase::phase_of_member(s),
-        Step::Node(NodeStep::Uncordon),
-        "makes its node schedulable again, which it had cordoned",
-    ))
+    Some(Decision::act(phase::phase_of_member(s), Step::Node(NodeStep::Uncordon), draining::uncordons()))
 }
 
 /// No restart of the founder may find a configuration that would found another cluster (k3s-io/k3s#13623). It comes before a leave: once its member is
@@ -31,11 +28,7 @@ pub(in crate::planner) fn point_at_another(s: &Situation<'_>) -> Option<Decision
     let present = s.seen.kubernetes.points_at;
     let server = s.another_server().filter(|_| present.is_none())?;
     let step = Step::Node(NodeStep::PointAt { server });
-    Some(Decision::act(
-        phase::phase_of_member(s),
-        step,
-        format!("has its configuration name {server}, so that no restart can found a second cluster"),
-    ))
+    Some(Decision::act(phase::phase_of_member(s), step, draining::points_at(server)))
 }
 
 /// The agent beside the leader deletes the Node of an instance that EC2 says has ended: a worker cannot do it itself.
@@ -53,6 +46,6 @@ pub(in crate::planner) fn nodes_of_the_dead(s: &Situation<'_>) -> Option<Decisio
         let mut ended = s.memory.instances.terminated.iter().chain(forgotten.map(|(id, _)| id));
         Some((ended.find(|id| id.as_str() == node.name)?.clone(), node.uid.clone()))
     })?;
-    let says = format!("deletes the Node of {instance}, which has ended");
-    Some(Decision::act(Phase::Voter, Step::Node(NodeStep::Delete { instance, uid }), says))
+    let message = draining::deletes_node_of(&instance);
+    Some(Decision::act(Phase::Voter, Step::Node(NodeStep::Delete { instance, uid }), message))
 }

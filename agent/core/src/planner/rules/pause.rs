@@ -1,5 +1,6 @@
 //! While an operator has paused this node, or the cluster, no step is taken: what is seen is said, and hooks are heartbeated.
 
+use crate::explain::pausing as explain;
 use crate::memory::BackoffKey;
 use crate::pausing::{Pause, Wish};
 use crate::plan::Step;
@@ -24,26 +25,25 @@ pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
 fn lift(s: &Situation<'_>) -> Option<Decision> {
     let wished = s.memory.kept.pausing.wish == Some(Wish::Resume) && s.seen.etcd.pause.fresh().is_some_and(Option::is_some);
     let via = s.via_any().filter(|_| wished && !s.memory.waits(BackoffKey::Pause, s.now))?;
-    Some(Decision::act(phase::phase_of_member(s), Step::ClearPause { via }, "ends the cluster's pause, as an operator ordered"))
+    Some(Decision::act(phase::phase_of_member(s), Step::ClearPause { via }, explain::ends()))
 }
 
 fn declare(s: &Situation<'_>, wanted: &Pause, decision: Decision) -> Decision {
     let absent = s.seen.etcd.pause.fresh().is_some_and(Option::is_none);
     match s.via_any().filter(|_| absent && !s.memory.waits(BackoffKey::Pause, s.now)) {
         Some(via) => decision.with_step(Step::SetPause { via, pause: wanted.clone() }),
-        None => Decision { says: format!("{}; the others are not told yet: no quorum answers", decision.says).into(), ..decision },
+        None => {
+            let message = explain::others_do_not_know(&decision.message);
+            decision.told(message)
+        }
     }
 }
 
 fn is_paused(s: &Situation<'_>, pause: &Pause) -> Decision {
-    let (what, flag) = if s.memory.kept.pausing.is_of_the_cluster() { ("the cluster", " --cluster") } else { ("this node", "") };
-    let says = format!("{what} is paused {pause}, until `quorate resume{flag}`: no step is taken here");
-    let duties = if s.leads() { ", and the leader's duties rest" } else { "" };
-    let says = format!("{says}{duties}");
+    let paused = explain::is_paused(pause, s.memory.kept.pausing.is_of_the_cluster(), s.leads());
     let Some(departure) = s.departure() else {
-        return phase::with_remarks(s, Decision::wait(phase::phase_of_member(s), says));
+        return phase::with_remarks(s, Decision::wait(phase::phase_of_member(s), paused));
     };
     // A machine that powers off takes its member with it; whatever else was announced runs out.
-    let says = format!("{says}; it is to leave, as {}, which waits for that", departure.why);
-    Decision::halt(Phase::Leaving, says).until(departure.deadline)
+    Decision::halt(Phase::Leaving, explain::keeps_from_leaving(&paused, &departure.why)).until(departure.deadline)
 }

@@ -1,5 +1,6 @@
 //! Finishing what the dead could not: their membership and their lifecycle hooks.
 
+use crate::explain::{duties, removing};
 use crate::observation::{LifecycleState, Transition};
 use crate::plan::{HookResult, Step};
 use crate::quorum;
@@ -19,11 +20,11 @@ pub(in crate::planner) fn departed_voter(s: &Situation<'_>) -> Option<Decision> 
     let voters = membership.voters().count();
     let healthy = membership.voters().filter(|m| m.id != member.id && s.is_healthy(m.id)).count();
     if !quorum::survives_removal(voters, healthy) {
-        let says = format!("{instance} has departed, but removing its member would leave {healthy} healthy of {} voters", voters - 1);
-        return Some(Decision::wait(Phase::Voter, says).again_in(s.policy.retry));
+        let wait = removing::quorum_would_not_survive(&instance, healthy, voters - 1);
+        return Some(Decision::wait(Phase::Voter, wait).again_in(s.policy.retry));
     }
-    let why = if s.is_departed(&instance) { "its instance has departed" } else { "its instance says that it no longer holds its data" };
-    Some(change::removal(s, Phase::Voter, member, format!("removes member {member}: {why}")))
+    let message = if s.is_departed(&instance) { removing::departed(member) } else { removing::without_its_data(member) };
+    Some(change::removal(s, Phase::Voter, member, message))
 }
 
 /// Completes the own hooks of a dead instance by its id, once it is no member any more, so that its group does not wait out their timeout.
@@ -47,6 +48,6 @@ pub(in crate::planner) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decisio
         let open = mine.filter(|h| !s.memory.hook_waits(&h.hook, id, s.now)).map(|h| (h.hook.clone(), id.clone()));
         open.into_iter().find(|done| !s.memory.hooks.completed.contains(done)).map(|(hook, id)| (hook, id, result))
     })?;
-    let says = format!("completes hook {hook} for {instance}, which has departed");
-    Some(Decision::act(Phase::Voter, Step::CompleteHook { hook, instance, result }, says))
+    let message = duties::completes_hook_of(&instance, &hook);
+    Some(Decision::act(Phase::Voter, Step::CompleteHook { hook, instance, result }, message))
 }

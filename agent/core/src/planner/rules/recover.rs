@@ -1,6 +1,9 @@
 //! Quorum lost for good, and total loss: recognised exactly; acted on only where nothing acknowledged can be missing.
 
 use crate::charter::{Origin, Record, State};
+use crate::explain::Wait;
+use crate::explain::recovering::{self as explain, Missing, Mute};
+use crate::explain::restoring::obstacle;
 use crate::ids::InstanceId;
 use crate::memory::{BackoffKey, Order};
 use crate::plan::{Step, StopReason};
@@ -11,7 +14,6 @@ use crate::role::Role;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
-use crate::planner::subjects::orders::WITHOUT_A_STORE;
 use crate::planner::subjects::restore::Restorable;
 use crate::planner::subjects::{any, loss, objection, restore};
 
@@ -24,19 +26,17 @@ pub(in crate::planner) fn restore_what_i_claimed(s: &Situation<'_>) -> Option<De
     }
     let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map_or(s.memory.started, |(_, at)| at);
     if let Some(objection) = objection::dissenter(s, record, Some(claimed_at)) {
-        let says = format!("claimed the recovery; before it restores its data, {objection}");
-        return Some(objection.holds_up(Phase::Recovering, says).again_in(s.policy.retry));
+        return Some(objection.holds_up(Phase::Recovering, explain::may_not_restore_yet(&objection)).again_in(s.policy.retry));
     }
     if s.memory.waits(BackoffKey::Restore, s.now) {
         let why = s.memory.last_trouble.clone().unwrap_or_default();
-        let says = format!("could not restore its own data, and tries again: {why}");
-        return Some(Decision::halt(Phase::Recovering, says).again_in(s.policy.retry));
+        return Some(Decision::halt(Phase::Recovering, explain::could_not_restore(&why)).again_in(s.policy.retry));
     }
     Some(if s.runs() {
-        Decision::act(Phase::Recovering, Step::StopMember(StopReason::Recover), "stops etcd to restore its own data into a new generation")
+        Decision::act(Phase::Recovering, Step::StopMember(StopReason::Recover), explain::stops_to_restore())
     } else {
         let step = Step::RestoreOwnData { generation: record.generation, token: record.token() };
-        Decision::act(Phase::Recovering, step, format!("restores its own data as generation {}, and keeps the old copy", record.generation))
+        Decision::act(Phase::Recovering, step, explain::restores_own_data(record.generation))
     })
 }
 
@@ -44,7 +44,7 @@ pub(in crate::planner) fn restore_what_i_claimed(s: &Situation<'_>) -> Option<De
 pub(in crate::planner) fn drop_superseded(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
     let done = s.seen.local.superseded && s.data_generation() == Some(record.generation) && s.my_member().is_some();
-    done.then(|| Decision::act(Phase::Voter, Step::DropSuperseded, "moves the data from before the recovery to the trash"))
+    done.then(|| Decision::act(Phase::Voter, Step::DropSuperseded, explain::drops_old_copy()))
 }
 
 pub(in crate::planner) fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
@@ -53,42 +53,29 @@ pub(in crate::planner) fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     if !acts(s, record) {
         return waits_for_founder(s, record);
     }
-    let halt = |why: String| Some(Decision::halt(Phase::Recovering, format!("quorum is lost for good; {why}")));
+    let halt = |wait| Some(Decision::halt(Phase::Recovering, wait));
     let survivors = match survivors(s, record) {
         Ok(survivors) => survivors,
-        Err(why) => return halt(why),
+        Err(wait) => return halt(wait),
     };
     let voters = record.voters.len();
     let enough = quorum::meets_every_quorum(voters, survivors.len()) || s.policy.recovery == Recovery::Any;
     if s.policy.recovery == Recovery::Halt || !enough {
-        return halt(format!(
-            "{} of {voters} voters survive, and policy {:?} does not let them act: acknowledged writes could be missing. {REMEDY}",
-            survivors.len(),
-            s.policy.recovery,
-        ));
+        return halt(explain::policy_forbids(survivors.len(), voters, s.policy.recovery));
     }
     if !s.has_store() && s.order() != Some(Order::Bootstrap) {
-        return halt(format!(
-            "{WITHOUT_A_STORE}, nor recovered: `quorate bootstrap` on one survivor has it recover from its own data; `quorate recover` shows what else could be done"
-        ));
+        return halt(explain::there_is_no_store());
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
     if !s.policy.network_trusted && rests_on_answers {
-        return halt(format!(
-            "the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted (peer.i_trust_this_network_without_tls). {REMEDY}"
-        ));
+        return halt(explain::answers_are_unsigned());
     }
     let at = since + s.policy.quorum_loss_grace;
     if s.now < at {
-        let says = "quorum is lost for good; waits whether the missing come back";
-        return Some(Decision::wait(Phase::Recovering, says).until(Some(at)));
+        return Some(Decision::wait(Phase::Recovering, explain::missing_may_come_back()).until(Some(at)));
     }
     Some(claim_recovery(s, record, &survivors))
 }
-
-/// What every halt of a recovery ends with.
-const REMEDY: &str =
-    "`quorate recover` shows what would be kept and lost by each way: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
 
 /// This generation is lost, or whoever claimed to bring it back never will.
 fn acts(s: &Situation<'_>, record: &Record) -> bool {
@@ -104,8 +91,7 @@ fn waits_for_founder(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     let founder =
         record.founder().filter(|f| *f != s.me() && matches!(record.origin, Origin::Survivor { .. } | Origin::Snapshot { .. }))?;
     s.peer(founder)?;
-    let says = format!("quorum is lost for good; waits for {founder}, which has claimed the recovery as generation {}", record.generation);
-    Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry))
+    Some(Decision::wait(Phase::Recovering, explain::another_recovers(founder, record.generation)).again_in(s.policy.retry))
 }
 
 /// By the charter's voters quorum is lost for good, but this member cannot say how far its data goes: etcd serves nothing after a
@@ -121,35 +107,25 @@ pub(in crate::planner) fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let left = loss::left_of(s, record);
-    let mine = if record.lists(s.me()) {
-        "its etcd was restarted since and cannot say how far its data goes"
-    } else {
-        "its data never became a voter's"
-    };
-    Some(Decision::halt(
-        Phase::Recovering,
-        format!(
-            "quorum is lost for good: {left} of {} voters are left; {mine}, so nobody recovers by itself. `quorate recover` shows what is known",
-            record.voters.len()
-        ),
-    ))
+    let why = if record.lists(s.me()) { Mute::Restarted } else { Mute::NeverVoted };
+    Some(Decision::halt(Phase::Recovering, explain::is_mute(left, record.voters.len(), why)))
 }
 
 fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, Option<u64>)]) -> Decision {
     if let Some(objection) = objection::dissenter(s, record, None) {
-        return Decision::halt(Phase::Recovering, format!("quorum is lost for good; before anybody recovers, {objection}"));
+        return Decision::halt(Phase::Recovering, explain::others_object(&objection));
     }
     let Some((best, _)) = survivors.iter().max_by_key(|(id, applied)| (*applied, std::cmp::Reverse(id.clone()))) else {
-        return Decision::wait(Phase::Recovering, "quorum is lost for good, and no survivor is known");
+        return Decision::wait(Phase::Recovering, explain::no_survivor_is_known());
     };
     if best != s.me() {
-        return Decision::wait(Phase::Recovering, format!("quorum is lost for good; {best} has the highest applied index and recovers"));
+        return Decision::wait(Phase::Recovering, explain::another_goes_further(best));
     }
     if let Some(cut_out) = loss::is_cut_out(s) {
         return cut_out;
     }
     if s.memory.waits(BackoffKey::Record, s.now) {
-        return Decision::wait(Phase::Recovering, "the store refused the recovery's claim a moment ago").again_in(s.policy.retry);
+        return Decision::wait(Phase::Recovering, explain::store_refused_claim()).again_in(s.policy.retry);
     }
     let by_any = loss::any_acts(s, record.voters.len(), survivors.len());
     if let Some(other) = by_any.then(|| any::newer_snapshot(s, record)).flatten() {
@@ -157,27 +133,19 @@ fn claim_recovery(s: &Situation<'_>, record: &Record, survivors: &[(InstanceId, 
     }
     let missing = match by_any {
         true => any::may_be_missing(s, survivors.len(), record.voters.len()),
-        false => "only writes that were in flight when the others died can be missing".to_owned(),
+        false => Missing::InFlight,
     };
     let next = loss::claim_of_survivor(s, record);
-    let says = format!(
-        "quorum is lost for good; claims the recovery as generation {} from its own data, applied up to index {}: {missing}",
-        next.generation,
-        loss::applied(s, s.me()).unwrap_or_default()
-    );
-    Decision::act(Phase::Recovering, Step::CreateRecord(next), says)
+    let message = explain::claims(next.generation, loss::applied(s, s.me()).unwrap_or_default(), missing);
+    Decision::act(Phase::Recovering, Step::CreateRecord(next), message)
 }
 
 /// The listed voters that are not gone, with their applied index; only if this member's own list equals the charter's.
-fn survivors(s: &Situation<'_>, record: &Record) -> Result<Vec<(InstanceId, Option<u64>)>, String> {
-    let mine = loss::own_voters(s).ok_or("this member's own list could not be read")?;
+fn survivors(s: &Situation<'_>, record: &Record) -> Result<Vec<(InstanceId, Option<u64>)>, Wait> {
+    let mine = loss::own_voters(s).ok_or_else(explain::own_list_was_not_read)?;
     let charter = loss::charter_voters(record);
     if mine != charter {
-        return Err(format!(
-            "this member's voters ({}) differ from the charter's ({}), so nobody acts by itself. {REMEDY}",
-            loss::ids(&mine),
-            loss::ids(&charter)
-        ));
+        return Err(explain::lists_differ(&mine, &charter));
     }
     Ok(loss::left(s, record).map(|v| (v.instance.clone(), loss::applied(s, &v.instance))).collect())
 }
@@ -197,20 +165,13 @@ pub(in crate::planner) fn total_loss(s: &Situation<'_>) -> Option<Decision> {
             // A joiner cannot read etcd: what it waits for is told by the rule that lets it join.
             return None;
         }
-        let says = format!("the cluster does not answer, and is not founded again: {objection}");
-        return Some(objection.holds_up(Phase::Waiting, says).again_in(s.policy.retry));
+        return Some(objection.holds_up(Phase::Waiting, explain::cluster_does_not_answer(&objection)).again_in(s.policy.retry));
     }
     let why = match restore::restorable(s) {
         Restorable::From(_) => return None,
-        Restorable::Waits(why) => return Some(Decision::wait(Phase::Recovering, why).again_in(s.policy.retry)),
+        Restorable::Waits(wait) => return Some(Decision::wait(Phase::Recovering, wait).again_in(s.policy.retry)),
         Restorable::Halts(why) => why,
-        Restorable::No => "a claim stands in the way".to_owned(),
+        Restorable::No => obstacle::a_claim_stands(),
     };
-    Some(Decision::halt(
-        Phase::Halted,
-        format!(
-            "every voter of the established cluster is gone, and its data with them ({record}); {why}. `quorate recover` shows what could be restored; `quorate recover --fresh --cluster {}` on one node founds an EMPTY cluster",
-            s.seen.me.cluster
-        ),
-    ))
+    Some(Decision::halt(Phase::Halted, explain::is_total(record, &why, &s.seen.me.cluster)))
 }

@@ -1,6 +1,8 @@
 //! Having a member: keeping it running, putting proven-dead data aside, and the quiet state.
 
 use crate::charter::{Record, State};
+use crate::explain::serving::{self as explain, obstacle};
+use crate::explain::{joining, removing};
 use crate::memory::BackoffKey;
 use crate::observation::{DataIdentity, Membership, Process};
 use crate::plan::{LockPurpose, Start, Step, StopReason};
@@ -9,21 +11,20 @@ use crate::report::Phase;
 use crate::situation::{Charter, Situation};
 
 use crate::planner::decision::Decision;
-use crate::planner::subjects::disk::NOT_OURS;
 use crate::planner::subjects::{change, disk, members, no_quorum, phase, version};
 
 /// In the warm pool a node never joins.
 pub(in crate::planner) fn warm(s: &Situation<'_>) -> Option<Decision> {
-    s.is_warm().then(|| Decision::wait(Phase::Warm, "is in the warm pool, and joins nothing there"))
+    s.is_warm().then(|| Decision::rest(Phase::Warm, explain::is_warm()))
 }
 
 /// Nothing is decided before the disk and the process are known.
 pub(in crate::planner) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
     if s.seen.local.data.fresh().is_none() {
-        return Some(Decision::wait(Phase::Starting, format!("the data directory is not known: {}", s.seen.local.data.why_not_fresh())));
+        return Some(Decision::wait(Phase::Starting, explain::data_is_unknown(&s.seen.local.data.why_not_fresh())));
     }
     if s.seen.local.process.fresh().is_none() {
-        return Some(Decision::wait(Phase::Starting, format!("etcd's process is not known: {}", s.seen.local.process.why_not_fresh())));
+        return Some(Decision::wait(Phase::Starting, explain::process_is_unknown(&s.seen.local.process.why_not_fresh())));
     }
     None
 }
@@ -32,11 +33,10 @@ pub(in crate::planner) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
 pub(in crate::planner) fn not_permitted(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
     if runs_another_without_label(s, record) {
-        return Some(Decision::halt(Phase::Halted, NOT_OURS));
+        return Some(Decision::halt(Phase::Halted, explain::data_is_not_ours()));
     }
     let of = disk::is_superseded_by(s, record).filter(|_| s.runs())?;
-    let says = format!("stops etcd: its data is of {of} than {record}");
-    Some(Decision::act(Phase::Waiting, Step::StopMember(StopReason::NotPermitted), says))
+    Some(Decision::act(Phase::Waiting, Step::StopMember(StopReason::NotPermitted), explain::is_not_permitted(of, record)))
 }
 
 /// Somebody else started it: nobody knows what it holds, and it is not what the charter tells of.
@@ -54,28 +54,28 @@ pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let Some(generation) = data.generation else {
-        return Some(Decision::halt(Phase::Halted, NOT_OURS));
+        return Some(Decision::halt(Phase::Halted, explain::data_is_not_ours()));
     };
     let permitted = match &s.charter {
         Charter::Known(record) if record.etcd_cluster.is_some() && data.cluster.is_some() && record.etcd_cluster != data.cluster => {
-            Err(format!("its data is of another etcd cluster than {record}"))
+            Err(obstacle::another_etcd_cluster(record))
         }
         Charter::Known(record) if record.generation == generation && record.state == State::Established => Ok(()),
         Charter::Known(record) if record.founder() == Some(s.me()) && record.generation == generation => Ok(()),
-        Charter::Known(record) => Err(format!("its data is of generation {generation}, and the charter says {record}")),
+        Charter::Known(record) => Err(obstacle::another_generation(generation, record)),
         Charter::Unreadable(Some(record), _)
             if s.seen.local.ran_this_boot && record.generation == generation && record.state == State::Established =>
         {
             Ok(())
         }
-        Charter::Unreadable(_, why) => Err(format!("the charter cannot be read ({why}), and this node may have been stopped meanwhile")),
-        Charter::NoStore => Err("it has data but remembers no record of it".to_owned()),
-        Charter::Absent => Err("it has data, but the store holds no charter: check `quorate:store`".to_owned()),
-        Charter::Vanished(record) => Err(format!("{record} vanished from the store")),
+        Charter::Unreadable(_, why) => Err(obstacle::charter_was_not_read(why)),
+        Charter::NoStore => Err(obstacle::no_record_is_known()),
+        Charter::Absent => Err(obstacle::charter_is_absent()),
+        Charter::Vanished(record) => Err(obstacle::record_vanished(record)),
         Charter::Broken(why) | Charter::Foreign(why) => Err(why.clone()),
     };
     if let Err(why) = permitted {
-        return Some(Decision::halt(Phase::Waiting, format!("does not start etcd: {why}")).again_in(s.policy.cycle));
+        return Some(Decision::halt(Phase::Waiting, explain::does_not_start(&why)).again_in(s.policy.cycle));
     }
     let broken = is_broken(s);
     if broken && !version::would_fail_again(s) && quorum_without_me(s).is_some() {
@@ -83,22 +83,22 @@ pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
     }
     // With nobody to rejoin it goes on starting, because the others may need just this copy; but it may be one that can serve no more.
     let decision = if s.memory.waits(BackoffKey::Start, s.now) {
-        Decision::wait(Phase::Starting, "started etcd a moment ago; waits for it, or to start it again").again_in(s.policy.retry)
+        Decision::wait(Phase::Starting, joining::started_etcd_just_now()).again_in(s.policy.retry)
     } else {
-        let says = format!("starts etcd on its data of generation {generation}");
-        Decision::act(Phase::Starting, Step::StartMember(Start::Resume { loopback_only: false, server: s.another_server() }), says)
+        let start = Start::Resume { loopback_only: false, server: s.another_server() };
+        Decision::act(Phase::Starting, Step::StartMember(start), explain::starts_on_its_data(generation))
     };
     Some(if broken { stays_down(s, decision) } else { decision })
 }
 
 /// Its etcd ends again and again: said loudly, whoever waits for it.
 fn stays_down(s: &Situation<'_>, decision: Decision) -> Decision {
-    let last = match s.seen.local.process.fresh() {
-        Some(Process::Stopped { last_exit: Some(why) }) => format!(" ({why})"),
-        _ => String::new(),
+    let exit = match s.seen.local.process.fresh() {
+        Some(Process::Stopped { last_exit }) => last_exit.as_deref(),
+        _ => None,
     };
-    let says = format!("{}; it has not stayed up in {} starts{last}: look into its log", decision.says, s.memory.local.starts.len());
-    Decision { says: says.into(), needs_operator: true, ..decision }
+    let message = explain::does_not_stay_up(&decision.message, s.memory.local.starts.len(), exit);
+    Decision { message, needs_operator: true, ..decision }
 }
 
 fn is_broken(s: &Situation<'_>) -> bool {
@@ -120,17 +120,12 @@ pub(in crate::planner) fn mend(s: &Situation<'_>) -> Option<Decision> {
     let membership = quorum_without_me(s)?;
     let member = s.data().and_then(|d| d.member).and_then(|id| membership.get(id))?;
     if s.is_stopped() && is_broken(s) && !version::would_fail_again(s) {
-        return Some(change::removal(
-            s,
-            Phase::Voter,
-            member,
-            format!("removes its own member {member}, which stays broken, to join afresh"),
-        ));
+        return Some(change::removal(s, Phase::Voter, member, removing::own_broken(member)));
     }
     let silent = s.for_how_long(s.memory.local.silent_since);
     if s.runs() && silent >= s.policy.frozen_after {
-        let says = "restarts its etcd, which runs but does not answer";
-        return Some(Decision::act(Phase::Voter, Step::StopMember(StopReason::NotAnswering), says).under_lock(LockPurpose::RestartFrozen));
+        let step = Step::StopMember(StopReason::NotAnswering);
+        return Some(Decision::act(Phase::Voter, step, explain::restarts_frozen()).under_lock(LockPurpose::RestartFrozen));
     }
     None
 }
@@ -143,25 +138,21 @@ pub(in crate::planner) fn idle(s: &Situation<'_>) -> Option<Decision> {
 fn at_rest(s: &Situation<'_>) -> Option<Decision> {
     let phase = phase::phase_of_member(s);
     let soon = s.policy.retry / 2;
-    let wait = |says: String| Some(Decision::wait(phase, says));
+    let wait = |wait| Some(Decision::wait(phase, wait));
     match s.membership() {
         None if s.runs() && s.for_how_long(s.memory.quorum.absent_since) >= s.policy.quorum_loss_grace => {
-            let says = format!("etcd has run without quorum for long: {}. `quorate status` on every node shows more", no_quorum::why(s));
-            Some(Decision::halt(phase, says))
+            Some(Decision::halt(phase, explain::no_quorum_for_long(&no_quorum::why(s))))
         }
-        None if s.runs() => wait(format!("etcd runs, but no quorum answers: {}", no_quorum::why(s))).map(|d| d.again_in(soon)),
+        None if s.runs() => wait(explain::no_quorum_answers(&no_quorum::why(s))).map(|d| d.again_in(soon)),
         Some(membership) if s.my_member().is_some_and(|m| !m.learner) => {
             let voters = membership.voters().count();
             let leader = membership.leader.and_then(|l| membership.get(l)).and_then(|m| s.instance_of(m));
-            let leader = leader.map_or_else(|| "nobody".to_owned(), |l| l.to_string());
             let newcomers = s.leads() && s.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.phase.is_on_its_way_in());
-            let decision = wait(format!("serves as one of {voters} voters; {leader} leads"));
+            let decision = Some(Decision::rest(phase, explain::serves(voters, leader.as_ref())));
             if newcomers { decision.map(|d| d.again_in(soon)) } else { decision }
         }
-        Some(_) if s.my_member().is_some() => {
-            wait("is a learner; waits for the leader's agent to promote it".into()).map(|d| d.again_in(soon))
-        }
-        _ if s.runs() => wait("etcd runs; waits until the cluster shows its member".into()).map(|d| d.again_in(soon)),
+        Some(_) if s.my_member().is_some() => wait(explain::awaits_promotion()).map(|d| d.again_in(soon)),
+        _ if s.runs() => wait(explain::is_not_shown_yet()).map(|d| d.again_in(soon)),
         _ => None,
     }
 }

@@ -1,7 +1,6 @@
 //! Snapshots that no change waits for: one each interval by the agent beside the leader, the trial of one, and the end of those that need not be kept.
 
-use std::time::Duration;
-
+use crate::explain::snapshots as explain;
 use crate::memory::BackoffKey;
 use crate::plan::Step;
 use crate::report::Phase;
@@ -23,11 +22,11 @@ pub(in crate::planner) fn due(s: &Situation<'_>) -> Option<Decision> {
     if !is_due || s.seen.snapshots.taking.is_some() || cover::has_just_failed(s).is_some() {
         return None;
     }
-    let says = match last {
-        Some(at) => format!("takes a snapshot, because the newest is {} old", minutes(s.now.since(at))),
-        None => format!("takes the first snapshot of generation {}", record.generation),
+    let message = match last {
+        Some(at) => explain::takes_when_due(s.now.since(at)),
+        None => explain::takes_the_first(record.generation),
     };
-    cover::take(s, record, Trigger::Interval, says.into())
+    cover::take(s, record, Trigger::Interval, message)
 }
 
 /// Deletes what need not be kept.
@@ -41,10 +40,8 @@ pub(in crate::planner) fn prune(s: &Situation<'_>) -> Option<Decision> {
     }
     keys.truncate(PRUNED_AT_ONCE);
     abandoned.truncate(PRUNED_AT_ONCE);
-    let old = (!keys.is_empty()).then(|| format!("{} snapshots that need not be kept", keys.len()));
-    let broken = (!abandoned.is_empty()).then(|| format!("the remains of {} uploads that broke off", abandoned.len()));
-    let says = format!("deletes {}", old.into_iter().chain(broken).collect::<Vec<_>>().join(" and "));
-    Some(Decision::act(Phase::Voter, Step::PruneSnapshots { keys, abandoned }, says))
+    let message = explain::prunes(keys.len(), abandoned.len());
+    Some(Decision::act(Phase::Voter, Step::PruneSnapshots { keys, abandoned }, message))
 }
 
 /// Has the newest one restored on trial, if that is asked for and the last time is long ago. It is begun only when nothing else is to be done, and goes on
@@ -57,26 +54,10 @@ pub(in crate::planner) fn drill(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let newest = view.stored.fresh()?.newest_of(record.generation, record.etcd_cluster?)?;
-    let says = match &view.drills.last {
-        Some(last) if last.failed.is_some() => format!("restores snapshot {} on trial, because the last trial failed", newest.key),
-        Some(last) => {
-            format!("restores snapshot {} on trial, because the last trial was {} ago", newest.key, hours(s.now.since(last.at)))
-        }
-        None => format!("restores snapshot {} on trial, for the first time here", newest.key),
+    let message = match &view.drills.last {
+        Some(last) if last.failed.is_some() => explain::trial_after_a_failure(&newest.key),
+        Some(last) => explain::trial_is_due(&newest.key, s.now.since(last.at)),
+        None => explain::first_trial(&newest.key),
     };
-    Some(Decision::act(Phase::Voter, Step::DrillSnapshot { key: newest.key.clone() }, says))
-}
-
-fn minutes(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds / 60),
-    }
-}
-
-fn hours(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..7200 => minutes(Duration::from_secs(seconds)),
-        seconds => format!("{} h", seconds / 3600),
-    }
+    Some(Decision::act(Phase::Voter, Step::DrillSnapshot { key: newest.key.clone() }, message))
 }

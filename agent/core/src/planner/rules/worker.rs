@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 
 use crate::authority::Pin;
+use crate::explain::hooks::launch_of_a_ready_node;
+use crate::explain::worker as explain;
 use crate::memory::BackoffKey;
 use crate::observation::{ShutdownKind, Transition};
 use crate::plan::{HookResult, Start, Step, StopReason};
@@ -19,8 +21,8 @@ pub(in crate::planner) fn leave(s: &Situation<'_>) -> Option<Decision> {
         return Some(targets::meanwhile(s, &departure, drain));
     }
     if s.runs() {
-        let says = format!("leaves, as {}: stops its kubelet", departure.why);
-        return Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::Left), says).until(departure.deadline));
+        let message = explain::stops_kubelet(&departure.why);
+        return Some(Decision::act(Phase::Leaving, Step::StopMember(StopReason::Left), message).until(departure.deadline));
     }
     Some(completion::has_left(s, &departure))
 }
@@ -32,15 +34,12 @@ fn is_out_of_time(s: &Situation<'_>, departure: &Departure) -> bool {
 /// The node is cordoned and stops with its machine.
 pub(in crate::planner) fn reboot(s: &Situation<'_>) -> Option<Decision> {
     s.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::Reboot)?;
-    node::before_reboot(s).or_else(|| Some(Decision::wait(Phase::Resting, "its node is as ready for the reboot as it gets")))
+    node::before_reboot(s).or_else(|| Some(Decision::rest(Phase::Resting, explain::is_ready_for_the_reboot())))
 }
 
 pub(in crate::planner) fn unknown_process(s: &Situation<'_>) -> Option<Decision> {
     let process = &s.seen.local.process;
-    process
-        .fresh()
-        .is_none()
-        .then(|| Decision::wait(Phase::Starting, format!("whether its kubelet runs is not known: {}", process.why_not_fresh())))
+    process.fresh().is_none().then(|| Decision::wait(Phase::Starting, explain::process_is_unknown(&process.why_not_fresh())))
 }
 
 pub(in crate::planner) fn start(s: &Situation<'_>) -> Option<Decision> {
@@ -48,18 +47,16 @@ pub(in crate::planner) fn start(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Some(
-            Decision::wait(Phase::Joining, "started its kubelet a moment ago; waits for it, or to start it again").again_in(s.policy.retry),
-        );
+        return Some(Decision::wait(Phase::Joining, explain::started_just_now()).again_in(s.policy.retry));
     }
     let Some(server) = worker::living_server(s) else {
         let known = s.seen.kubernetes.servers.len();
         let answer = s.seen.kubernetes.servers.iter().filter(|one| one.healthy).count();
-        let says = match answer {
-            0 => format!("waits for a server: none of the {known} that are known answers"),
-            _ => format!("waits for a server at an address that EC2 gives: of the {answer} that answer it has named none"),
+        let wait = match answer {
+            0 => explain::no_server_answers(known),
+            _ => explain::no_server_is_named(answer),
         };
-        return Some(Decision::wait(Phase::Joining, says).again_in(s.policy.retry));
+        return Some(Decision::wait(Phase::Joining, wait).again_in(s.policy.retry));
     };
     Some(join_through(s, server))
 }
@@ -68,25 +65,14 @@ pub(in crate::planner) fn start(s: &Situation<'_>) -> Option<Decision> {
 fn join_through(s: &Situation<'_>, server: IpAddr) -> Decision {
     let Some(pin) = s.seen.kubernetes.authority.fresh() else {
         let why = s.seen.kubernetes.authority.why_not_fresh();
-        let says = format!("waits to read in the store which authority its servers' certificates are signed by: {why}");
-        return Decision::wait(Phase::Joining, says).again_in(s.policy.retry);
+        return Decision::wait(Phase::Joining, explain::authority_was_not_read(&why)).again_in(s.policy.retry);
     };
-    let join = |authority, says| Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server, authority }), says);
+    let join = |authority, message| Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server, authority }), message);
     match pin {
-        Pin::ByToken => join(None, format!("joins through {server}")),
-        Pin::ByStore(hash) => {
-            join(Some(*hash), format!("joins through {server}, if its certificate is of the authority that the store names"))
-        }
-        Pin::ByNobody => join(
-            None,
-            format!("joins through {server}, whoever answers there: neither its token nor the store names the cluster's authority"),
-        ),
-        Pin::Disputed { token, store } => Decision::halt(
-            Phase::Joining,
-            format!(
-                "does not join: its token names authority {token}, and the store names {store}: one of them is another cluster's; see to kubernetes.token_file"
-            ),
-        ),
+        Pin::ByToken => join(None, explain::joins(server)),
+        Pin::ByStore(hash) => join(Some(*hash), explain::joins_by_the_store(server)),
+        Pin::ByNobody => join(None, explain::joins_whoever_answers(server)),
+        Pin::Disputed { token, store } => Decision::halt(Phase::Joining, explain::authorities_differ(token, store)),
     }
 }
 
@@ -97,15 +83,14 @@ pub(in crate::planner) fn reattach(s: &Situation<'_>) -> Option<Decision> {
     let unready = s.seen.kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|node| !node.ready));
     let known = s.seen.kubernetes.points_at?;
     let server = worker::living_server(s).filter(|server| *server != known && unready && s.runs())?;
-    let says = format!("stops its kubelet, which turned to {known}, to start it again through {server}: its pods run on");
-    Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::Reattach), says))
+    Some(Decision::act(Phase::Joining, Step::StopMember(StopReason::Reattach), explain::turns_to(server, known)))
 }
 
 pub(in crate::planner) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
     let hook = hooks::open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
     node::own(s).filter(|node| node.ready)?;
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Continue };
-    Some(Decision::act(Phase::Worker, step, format!("completes launch hook {}: its node is ready", hook.hook)))
+    Some(Decision::act(Phase::Worker, step, launch_of_a_ready_node(&hook.hook)))
 }
 
 /// Past the deadline its launch is given up, for its group to try another; but not while no server answers: then another would fare no better.
@@ -115,17 +100,17 @@ pub(in crate::planner) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     }
     let hook = hooks::open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result: HookResult::Abandon };
-    Some(Decision::act(Phase::Joining, step, "abandons its launch: its node did not become ready within its deadline"))
+    Some(Decision::act(Phase::Joining, step, explain::abandons()))
 }
 
 pub(in crate::planner) fn idle(s: &Situation<'_>) -> Option<Decision> {
-    let says = match node::own(s) {
-        Some(node) if node.ready => return Some(Decision::wait(Phase::Worker, "serves as a worker")),
-        Some(_) => "its node is not ready yet",
+    let wait = match node::own(s) {
+        Some(node) if node.ready => return Some(Decision::rest(Phase::Worker, explain::serves())),
+        Some(_) => explain::node_is_not_ready(),
         None if s.memory.servers.api_answered.is_some() && worker::living_server(s).is_none() => {
-            return Some(Decision::wait(Phase::Worker, "serves on; no server answers, and nothing is done here until one does"));
+            return Some(Decision::wait(Phase::Worker, explain::serves_without_a_server()));
         }
-        None => "waits for its Node to appear",
+        None => explain::node_is_absent(),
     };
-    Some(Decision::wait(Phase::Joining, says).again_in(s.policy.retry))
+    Some(Decision::wait(Phase::Joining, wait).again_in(s.policy.retry))
 }

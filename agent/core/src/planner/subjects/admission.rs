@@ -2,6 +2,7 @@
 //! the leader takes it for the joiner, and tells it through its answers to peers.
 
 use crate::charter::State;
+use crate::explain;
 use crate::ids::InstanceId;
 use crate::memory::Admission;
 use crate::observation::{DataClaim, Member, PeerAnswer};
@@ -35,7 +36,7 @@ pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
         return come_back(s, learner).or_else(before);
     }
     before().or_else(|| {
-        let instance = if obstacle(s).is_none() && cover::before_admission(s).is_none() { next(s) } else { None }?;
+        let instance = if may_be_joined(s) && cover::before_admission(s).is_none() { next(s) } else { None }?;
         Some(Admission { instance, since: s.now })
     })
 }
@@ -48,10 +49,11 @@ pub(in crate::planner) fn awaits_start(s: &Situation<'_>, learner: &Member) -> b
 
 /// The snapshot before the change that who is to be admitted makes.
 pub(in crate::planner) fn prepare(s: &Situation<'_>) -> Option<Decision> {
-    let may = s.seen.me.role == Role::ControlPlane && s.leads() && s.membership()?.learner().is_none() && obstacle(s).is_none();
+    let may = s.seen.me.role == Role::ControlPlane && s.leads() && s.membership()?.learner().is_none() && may_be_joined(s);
     let instance = next(s).filter(|_| may)?;
     let snapshot = cover::before_admission(s)?;
-    Some(Decision { says: format!("is about to admit {instance} to join; {} before", snapshot.says).into(), ..snapshot })
+    let message = explain::duties::is_about_to_admit(&instance, &snapshot.message);
+    Some(snapshot.told(message))
 }
 
 /// etcd takes one learner at a time. One that was added and never started lets nobody else in, but itself: its server ended just then, and adopts it
@@ -67,13 +69,11 @@ fn seeks(s: &Situation<'_>, id: &InstanceId) -> bool {
 }
 
 /// etcd adds nobody while a voter is unreachable, and the cluster may be at its limit.
-fn obstacle(s: &Situation<'_>) -> Option<&'static str> {
-    let Some(membership) = s.membership() else { return Some("no quorum answers") };
+fn may_be_joined(s: &Situation<'_>) -> bool {
+    let Some(membership) = s.membership() else { return false };
     let leaving = membership.voters().any(|m| s.instance_of(m).is_some_and(|i| s.is_leaving(&i)));
-    if s.departed_voter().is_some() || membership.voters().any(|m| !s.is_healthy(m.id)) {
-        return Some("a voter does not answer");
-    }
-    (membership.voters().count() >= s.policy.max_voters + usize::from(leaving)).then_some("the cluster is at its limit")
+    let all_answer = s.departed_voter().is_none() && membership.voters().all(|m| s.is_healthy(m.id));
+    all_answer && membership.voters().count() < s.policy.max_voters + usize::from(leaving)
 }
 
 /// It still waits, or has started and its member is awaited. One that is silent may be at it all the same, and so may one whose agent has just begun, or

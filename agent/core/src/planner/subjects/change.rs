@@ -1,6 +1,8 @@
 //! Changes of the membership, and of the charter that tells of it: the steps that several rules take.
 
 use crate::charter::{ListedVoter, Record, State};
+use crate::explain::changing::{self, Reconciles};
+use crate::explain::{Message, removing};
 use crate::ids::{InstanceId, MemberId};
 use crate::memory::BackoffKey;
 use crate::observation::{Member, Membership};
@@ -17,14 +19,12 @@ pub(in crate::planner) fn voters_and(s: &Situation<'_>, membership: &Membership,
 }
 
 /// The step that writes `next`, under the lock.
-pub(in crate::planner) fn write(s: &Situation<'_>, phase: Phase, next: Record, why: &'static str) -> Decision {
+pub(in crate::planner) fn write(s: &Situation<'_>, phase: Phase, next: Record, why: Reconciles) -> Decision {
     if s.memory.waits(BackoffKey::Record, s.now) {
-        return Decision::wait(phase, format!("{why}; the store refused it a moment ago"))
-            .again_in(s.policy.retry)
-            .under_lock(LockPurpose::WriteCharter);
+        return Decision::wait(phase, changing::store_refused(why)).again_in(s.policy.retry).under_lock(LockPurpose::WriteCharter);
     }
-    let says = format!("{why}: {next}");
-    Decision::act(phase, Step::CreateRecord(next), says).under_lock(LockPurpose::WriteCharter)
+    let message = changing::writes(why, &next);
+    Decision::act(phase, Step::CreateRecord(next), message).under_lock(LockPurpose::WriteCharter)
 }
 
 /// etcd's members that `take` accepts, as the charter lists voters.
@@ -57,18 +57,18 @@ pub(in crate::planner) fn successor(record: &Record) -> Record {
 }
 
 /// MemberRemove through a healthy voter, under the lock, unless it was refused a moment ago.
-pub(in crate::planner) fn removal(s: &Situation<'_>, phase: Phase, member: &Member, says: String) -> Decision {
+pub(in crate::planner) fn removal(s: &Situation<'_>, phase: Phase, member: &Member, message: Message) -> Decision {
     if s.memory.waits(BackoffKey::Remove, s.now) {
-        return Decision::wait(phase, format!("{says}; etcd refused a moment ago")).again_in(s.policy.retry);
+        return Decision::wait(phase, removing::etcd_refused(&message)).again_in(s.policy.retry);
     }
     let Some(via) = s.via_any().filter(|v| v.member != member.id).or_else(|| s.via_other()) else {
-        return Decision::wait(phase, format!("{says}; no healthy voter answers")).again_in(s.policy.retry);
+        return Decision::wait(phase, removing::no_voter_answers(&message)).again_in(s.policy.retry);
     };
-    Decision::act(phase, Step::RemoveMember { via, member: member.id }, says).under_lock(LockPurpose::RemoveMember)
+    Decision::act(phase, Step::RemoveMember { via, member: member.id }, message).under_lock(LockPurpose::RemoveMember)
 }
 
 /// What is still to be written into the charter after `member`'s removal.
 pub(in crate::planner) fn trim(s: &Situation<'_>, phase: Phase, instance: &InstanceId) -> Option<Decision> {
     let next = without(s, instance)?;
-    Some(write(s, phase, next, "strikes a removed voter from the charter"))
+    Some(write(s, phase, next, Reconciles::Removal))
 }

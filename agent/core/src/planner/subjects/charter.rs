@@ -1,6 +1,7 @@
 //! A charter that cannot be trusted, or that lacks a record.
 
 use crate::charter::Record;
+use crate::explain::charter as explain;
 use crate::memory::{BackoffKey, Order};
 use crate::plan::Step;
 use crate::report::Phase;
@@ -12,9 +13,9 @@ use crate::planner::subjects::{loss, phase};
 /// A charter that cannot be trusted stops everything but leaving.
 pub(in crate::planner) fn broken(s: &Situation<'_>) -> Option<Decision> {
     match &s.charter {
-        Charter::Foreign(why) => Some(Decision::halt(Phase::Halted, why.clone())),
+        Charter::Foreign(why) => Some(Decision::halt(Phase::Halted, explain::is_foreign(why))),
         Charter::Broken(_) if s.order() == Some(Order::RecoverFresh) => None,
-        Charter::Broken(why) => Some(Decision::halt(Phase::Halted, why.clone())),
+        Charter::Broken(why) => Some(Decision::halt(Phase::Halted, explain::is_broken(why))),
         _ => None,
     }
 }
@@ -33,26 +34,18 @@ pub(in crate::planner) fn rewrite_vanished(s: &Situation<'_>) -> Option<Decision
     if s.memory.waits(BackoffKey::Record, s.now) {
         return None;
     }
-    let says = format!("writes {record} again, which vanished from the store");
-    Some(Decision::act(phase::phase_of_member(s), Step::CreateRecord((*record).clone()), says))
+    Some(Decision::act(phase::phase_of_member(s), Step::CreateRecord((*record).clone()), explain::rewrites(record)))
 }
 
 /// A quorum read is waited for; where none can come any more, only an operator helps, because a recovery rests on the charter too.
 fn no_quorum_to_rewrite(s: &Situation<'_>, record: &Record) -> Decision {
     let phase = phase::phase_of_member(s);
-    let halt = |why: &str| {
-        let says = format!(
-            "{record} vanished from the store, and {why}, so nobody writes it again or recovers by itself. `quorate recover` shows what is known"
-        );
-        Decision::halt(phase, says)
-    };
     if s.memory.quorum.lost_since.is_some() || loss::too_few_are_left(s, record) {
-        return halt("quorum is lost for good");
+        return Decision::halt(phase, explain::vanished_and_quorum_is_lost(record));
     }
     if s.for_how_long(s.memory.quorum.absent_since) >= s.policy.quorum_loss_grace {
-        return halt("no quorum has answered for long");
+        return Decision::halt(phase, explain::vanished_and_no_quorum_answers(record));
     }
-    let says = format!("{record} vanished from the store; waits for a quorum read before it is written again");
-    let wait = Decision::wait(phase, says).again_in(s.policy.retry);
+    let wait = Decision::wait(phase, explain::vanished(record)).again_in(s.policy.retry);
     if s.is_stopped() { Decision { needs_operator: true, ..wait } } else { wait }
 }

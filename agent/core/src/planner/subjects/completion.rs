@@ -1,5 +1,6 @@
 //! Completing this instance's own hook on the way out, or staying away where its instance runs on.
 
+use crate::explain::hooks::{self as explain, Standing};
 use crate::observation::Transition;
 use crate::plan::{HookResult, Step};
 use crate::report::Phase;
@@ -11,17 +12,17 @@ use crate::planner::subjects::{charter, hooks, targets};
 
 /// Nothing of this node is left but its hook.
 pub(in crate::planner) fn has_left(s: &Situation<'_>, departure: &Departure) -> Decision {
-    complete_as(s, departure, Phase::Left, HookResult::Continue, "has left")
+    complete_as(s, departure, Phase::Left, HookResult::Continue, Standing::HasLeft)
 }
 
-/// The hook is completed although the node has not left; `state` says why.
-pub(in crate::planner) fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, state: &'static str) -> Decision {
-    complete_as(s, departure, Phase::Leaving, result, state)
+/// The hook is completed although the node has not left.
+pub(in crate::planner) fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, standing: Standing) -> Decision {
+    complete_as(s, departure, Phase::Leaving, result, standing)
 }
 
-fn complete_as(s: &Situation<'_>, departure: &Departure, phase: Phase, result: HookResult, state: &'static str) -> Decision {
+fn complete_as(s: &Situation<'_>, departure: &Departure, phase: Phase, result: HookResult, standing: Standing) -> Decision {
     if !departure.instance_goes {
-        return stays_away(s, departure, phase, state);
+        return stays_away(s, departure, phase, standing);
     }
     if let Some(again) = targets::once_more(s, departure) {
         return again;
@@ -30,20 +31,18 @@ fn complete_as(s: &Situation<'_>, departure: &Departure, phase: Phase, result: H
     let mut open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).peekable();
     let first = open.peek().copied();
     let Some(hook) = open.find(|hook| !s.memory.hook_waits(&hook.hook, s.me(), s.now)).or(first) else {
-        return Decision::wait(phase, format!("{state}, as {}", departure.why)).again_in(s.policy.retry);
+        return Decision::rest(phase, explain::nothing_is_open(standing, &departure.why)).again_in(s.policy.retry);
     };
     if s.memory.hook_waits(&hook.hook, s.me(), s.now) {
-        return Decision::wait(phase, format!("{state}; waits until the group takes the completion of hook {}", hook.hook))
-            .again_in(s.policy.retry);
+        return Decision::wait(phase, explain::was_not_taken(standing, &hook.hook)).again_in(s.policy.retry);
     }
     let gives_launch_up = hook.transition == Transition::Launching && !s.is_warm();
     if gives_launch_up && may_have_voted(s) {
-        let says = format!("{state}; leaves hook {} to its group: only who never voted gives a launch up", hook.hook);
-        return Decision::wait(phase, says).again_in(s.policy.retry);
+        return Decision::wait(phase, explain::is_left_to_the_group(standing, &hook.hook)).again_in(s.policy.retry);
     }
     let result = if gives_launch_up { HookResult::Abandon } else { result };
     let step = Step::CompleteHook { hook: hook.hook.clone(), instance: s.me().clone(), result };
-    Decision::act(phase, step, format!("{state}; completes hook {} with {result}", hook.hook)).until(departure.deadline)
+    Decision::act(phase, step, explain::completes(standing, &hook.hook, result)).until(departure.deadline)
 }
 
 /// No quorum says that it is no voter, and it did join: a founder that EC2 takes back before its launch is over, for instance.
@@ -54,29 +53,23 @@ fn may_have_voted(s: &Situation<'_>) -> bool {
 }
 
 /// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.
-fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, state: &'static str) -> Decision {
-    let out = format!("{state}, as {}", departure.why);
+fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, standing: Standing) -> Decision {
+    let why = &departure.why;
     if s.is_only_recommended() {
-        return Decision::wait(
-            phase,
-            format!("{out}; stays away until its group replaces it, or the policy is `on_rebalance = \"report\"`"),
-        );
+        return Decision::rest(phase, explain::stays_away_until_replaced(standing, why));
     }
     if s.is_retained() {
-        return Decision::halt(phase, format!("{out}: nothing is left to be done here"));
+        return Decision::halt(phase, explain::is_retained(standing, why));
     }
     if let Some(rewrite) = charter::rewrite_vanished(s).filter(|d| d.step.is_some()) {
         return Decision { phase, ..rewrite };
     }
     if let Some(claim) = s.record().filter(|r| r.founder() == Some(s.me())) {
-        let says = format!(
-            "{out}, but has claimed generation {}, which nobody else may found while it lives: terminate the instance, or `quorate join`",
-            claim.generation
-        );
-        return Decision::halt(phase, says);
+        return Decision::halt(phase, explain::blocks_the_founding(standing, why, claim));
     }
     if let Some(broken) = charter::broken(s) {
-        return Decision::halt(phase, format!("{out}, and tells the others what it remembers: {}", broken.says));
+        let message = explain::tells_what_it_remembers(standing, why, &broken.message);
+        return Decision { phase, message, ..broken };
     }
-    Decision::wait(phase, format!("{out}; stays away until `quorate join`"))
+    Decision::rest(phase, explain::stays_away(standing, why))
 }

@@ -1,9 +1,9 @@
 //! A snapshot from just before each change of the membership. It is taken beside the loop, so that nothing waits for one but that change, and that for a
 //! bounded time.
 
-use std::borrow::Cow;
-
 use crate::charter::Record;
+use crate::explain::Message;
+use crate::explain::snapshots::{self as explain, missing};
 use crate::memory::BackoffKey;
 use crate::observation::Taken;
 use crate::plan::{NodeStep, Step};
@@ -21,7 +21,7 @@ enum Cover {
     /// It has to be taken, or is being taken.
     Lacks(Box<Decision>),
     /// There is none, for this reason, and the change goes on without it.
-    GoesWithout(Cow<'static, str>),
+    GoesWithout(Message),
 }
 
 /// A change of the membership waits for a snapshot from just before it, if one can be had in time.
@@ -31,11 +31,14 @@ pub(in crate::planner) fn before_change(s: &Situation<'_>, decision: Decision) -
     }
     match cover(s) {
         Cover::Is => decision,
-        Cover::GoesWithout(why) => Decision { says: format!("{}; without a snapshot before: {why}", decision.says).into(), ..decision },
+        Cover::GoesWithout(why) => {
+            let message = explain::goes_without(&decision.message, &why);
+            decision.told(message)
+        }
         // The lock is neither taken for a snapshot nor kept: it takes as long as the store does, and the agent beside the leader may need the lock
         // meanwhile. Only a server that was let in adds its member under it just now.
         Cover::Lacks(snapshot) => Decision {
-            says: format!("{}; {} before", decision.says, snapshot.says).into(),
+            message: explain::comes_before(&decision.message, &snapshot.message),
             lock: decision.lock.filter(|_| s.holds_lock() && s.memory.servers.admission.is_some()),
             phase: decision.phase,
             until: snapshot.until.or(decision.until),
@@ -66,35 +69,35 @@ fn cover(s: &Situation<'_>) -> Cover {
         return Cover::Is;
     }
     if s.seen.snapshots.stored.fresh().is_none() {
-        return Cover::GoesWithout(format!("the store's cannot be listed: {}", s.seen.snapshots.stored.why_not_fresh()).into());
+        return Cover::GoesWithout(missing::cannot_be_listed(&s.seen.snapshots.stored.why_not_fresh()));
     }
     if is_short_of_time(s) {
-        return Cover::GoesWithout("the time to leave is short".into());
+        return Cover::GoesWithout(missing::time_is_short());
     }
     if let Some(taking) = s.seen.snapshots.taking {
         let until = taking.since + policy.change_patience;
         return match s.now < until {
             true => {
-                let wait = Decision::wait(Phase::Voter, format!("waits for the snapshot{}", progress(taking.bytes, taking.of)));
+                let wait = Decision::wait(Phase::Voter, explain::is_taken(&taking));
                 // A small database is there in no time.
                 let pause = if s.now.since(taking.since) < s.policy.cycle { s.policy.retry / 5 } else { s.policy.retry };
                 Cover::Lacks(Box::new(wait.again_in(pause).until(Some(until))))
             }
-            false => Cover::GoesWithout(format!("it takes longer than {} s", policy.change_patience.as_secs()).into()),
+            false => Cover::GoesWithout(missing::takes_too_long(policy.change_patience)),
         };
     }
     if let Some(why) = has_just_failed(s) {
         return Cover::GoesWithout(why);
     }
-    match take(s, record, Trigger::Change, "takes a snapshot".into()) {
+    match take(s, record, Trigger::Change, explain::takes_one()) {
         Some(decision) => Cover::Lacks(Box::new(decision)),
-        None => Cover::GoesWithout("no voter answers that it could be read from".into()),
+        None => Cover::GoesWithout(missing::no_voter_answers()),
     }
 }
 
-pub(in crate::planner) fn take(s: &Situation<'_>, record: &Record, trigger: Trigger, says: Cow<'static, str>) -> Option<Decision> {
+pub(in crate::planner) fn take(s: &Situation<'_>, record: &Record, trigger: Trigger, message: Message) -> Option<Decision> {
     let order = SnapshotOrder::of(record, s.via_any()?, trigger)?;
-    Some(Decision::act(Phase::Voter, Step::TakeSnapshot(order), says))
+    Some(Decision::act(Phase::Voter, Step::TakeSnapshot(order), message))
 }
 
 /// The record of the cluster that snapshots are taken of: established, and a quorum of it answers.
@@ -103,9 +106,9 @@ pub(in crate::planner) fn covered_record<'a>(s: &Situation<'a>) -> Option<&'a Re
     s.membership().filter(|m| record.etcd_cluster == Some(m.cluster)).map(|_| record)
 }
 
-pub(in crate::planner) fn has_just_failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {
+pub(in crate::planner) fn has_just_failed(s: &Situation<'_>) -> Option<Message> {
     if s.memory.waits(BackoffKey::Snapshot, s.now) {
-        return Some("it could not be begun a moment ago".into());
+        return Some(missing::could_not_begin());
     }
     match &s.seen.snapshots.taken {
         Some(Taken { result: Err(why), at, .. }) if s.now.since(*at) < s.policy.snapshots.retry => Some(why.clone().into()),
@@ -116,11 +119,4 @@ pub(in crate::planner) fn has_just_failed(s: &Situation<'_>) -> Option<Cow<'stat
 /// A leave is not put off for a snapshot once its own time is near.
 fn is_short_of_time(s: &Situation<'_>) -> bool {
     s.departure().is_some_and(|departure| !departing::has_time(s, &departure, departing::reserve(s)))
-}
-
-fn progress(bytes: u64, of: Option<u64>) -> String {
-    match of {
-        Some(of) => format!(" ({} of {} MiB)", bytes >> 20, of >> 20),
-        None => String::new(),
-    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::charter::ListedVoter;
+use crate::explain::leaving::{self, Awaited};
 use crate::observation::{Member, Membership, Transition};
 use crate::report::Phase;
 use crate::situation::{Departure, Situation};
@@ -20,8 +21,8 @@ pub(in crate::planner) fn is_overdue(s: &Situation<'_>, departure: &Departure) -
     !departure.held_up && departure.deadline.is_some_and(|deadline| s.now >= deadline + s.policy.unhooked_leave)
 }
 
-pub(in crate::planner) fn waits(departure: &Departure, why: String) -> Decision {
-    Decision::wait(Phase::Leaving, format!("leaves, as {}: {why}", departure.why)).until(departure.deadline)
+pub(in crate::planner) fn waits(departure: &Departure, awaited: Awaited) -> Decision {
+    Decision::wait(Phase::Leaving, leaving::awaits(&departure.why, awaited)).until(departure.deadline)
 }
 
 /// This node is a voter, and all the others are gone: nobody will remove its member, and with its data the cluster's ends.

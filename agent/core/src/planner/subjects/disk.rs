@@ -1,11 +1,11 @@
 //! Data on this disk that is dead, or nobody's.
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use crate::charter::{Record, State};
+use crate::explain::serving;
 use crate::observation::Membership;
-use crate::plan::{Step, StopReason};
+use crate::plan::{AsideReason, Step, StopReason};
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::Situation;
@@ -13,16 +13,12 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::retire;
 
-/// Said of data without Quorate's label: nothing is known of its age, so nothing is decided about it.
-pub(in crate::planner) const NOT_OURS: &str =
-    "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group";
-
 /// Data that a quorum read proves to be dead goes to the trash: a removed member's, or one of an older generation.
 pub(in crate::planner) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     let data = s.data()?;
     if data.cluster.is_none() && s.is_stopped() {
-        let says = "puts its data directory aside: etcd never got so far as to write its log there, so it holds no member";
-        return Some(Decision::act(Phase::Joining, Step::PutDataAside { why: "never-started" }, says));
+        let step = Step::PutDataAside { why: AsideReason::NeverStarted };
+        return Some(Decision::act(Phase::Joining, step, serving::never_started()));
     }
     if let Some(retired) = s.record().and_then(|record| retire::put_aside(s, record)) {
         return Some(Decision { phase: Phase::Joining, ..retired });
@@ -30,14 +26,14 @@ pub(in crate::planner) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     let membership = s.membership()?;
     let why = if data.cluster == Some(membership.cluster) {
         let removed = data.member.is_some_and(|id| membership.get(id).is_none()) && was_read_since(s);
-        removed.then_some("removed-member")?
+        removed.then_some(AsideReason::RemovedMember)?
     } else {
         is_older(s, membership)?
     };
     Some(if s.runs() {
-        Decision::act(Phase::Joining, Step::StopMember(StopReason::PutAside), format!("stops etcd on dead data ({why})"))
+        Decision::act(Phase::Joining, Step::StopMember(StopReason::PutAside), serving::stops_on_dead_data(why))
     } else {
-        Decision::act(Phase::Joining, Step::PutDataAside { why }, format!("puts its data aside, as a quorum's word proves it dead ({why})"))
+        Decision::act(Phase::Joining, Step::PutDataAside { why }, serving::puts_dead_data_aside(why))
     })
 }
 
@@ -47,38 +43,19 @@ fn was_read_since(s: &Situation<'_>) -> bool {
     s.seen.me.role == Role::Etcd || s.seen.etcd.membership.at().zip(first_seen).is_some_and(|(read, seen)| read > seen)
 }
 
-fn is_older(s: &Situation<'_>, membership: &Membership) -> Option<&'static str> {
+fn is_older(s: &Situation<'_>, membership: &Membership) -> Option<AsideReason> {
     let record = s.record().filter(|r| r.state == State::Established && r.etcd_cluster == Some(membership.cluster))?;
-    Some(match is_superseded_by(s, record)? {
-        Superseded::OlderGeneration => "older-generation",
-        Superseded::AnotherCluster => "another-cluster",
-    })
-}
-
-/// In what way data is not that of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::planner) enum Superseded {
-    OlderGeneration,
-    AnotherCluster,
-}
-
-impl fmt::Display for Superseded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OlderGeneration => "an older generation",
-            Self::AnotherCluster => "another etcd cluster",
-        })
-    }
+    is_superseded_by(s, record)
 }
 
 /// The data is of an older generation than the established one. Should two clusters ever have got the same number, the charter's is the one.
-pub(in crate::planner) fn is_superseded_by(s: &Situation<'_>, record: &Record) -> Option<Superseded> {
+pub(in crate::planner) fn is_superseded_by(s: &Situation<'_>, record: &Record) -> Option<AsideReason> {
     let data = s.data()?;
     let generation = data.generation?;
     let twin = data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs);
     match generation.cmp(&record.generation) {
-        Ordering::Less => Some(Superseded::OlderGeneration),
-        Ordering::Equal if twin => Some(Superseded::AnotherCluster),
+        Ordering::Less => Some(AsideReason::OlderGeneration),
+        Ordering::Equal if twin => Some(AsideReason::AnotherCluster),
         Ordering::Equal | Ordering::Greater => None,
     }
 }

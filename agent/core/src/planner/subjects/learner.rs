@@ -1,5 +1,6 @@
 //! The learner: its progress, and whether it may be promoted.
 
+use crate::explain::duties::Unready;
 use crate::memory::LearnerWatch;
 use crate::observation::Member;
 use crate::quorum;
@@ -12,31 +13,31 @@ pub(in crate::planner) fn ready_learner<'a>(s: &Situation<'a>) -> Option<&'a Mem
 }
 
 /// Why the agent beside the leader does not promote it yet, for who waits for it.
-pub(in crate::planner) fn unready(s: &Situation<'_>, learner: &Member) -> Option<&'static str> {
+pub(in crate::planner) fn unready(s: &Situation<'_>, learner: &Member) -> Option<Unready> {
     readiness(s, learner).err().filter(|_| s.leads())
 }
 
-pub(in crate::planner) fn readiness(s: &Situation<'_>, learner: &Member) -> Result<(), &'static str> {
-    let membership = s.membership().ok_or("the membership is not known")?;
-    let instance = s.instance_of(learner).filter(|_| learner.name.is_some()).ok_or("it has not started")?;
+pub(in crate::planner) fn readiness(s: &Situation<'_>, learner: &Member) -> Result<(), Unready> {
+    let membership = s.membership().ok_or(Unready::MembershipUnknown)?;
+    let instance = s.instance_of(learner).filter(|_| learner.name.is_some()).ok_or(Unready::NotStarted)?;
     let caught_up = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id).map_or(0, |w| w.caught_up);
     if !s.is_healthy(learner.id) {
-        return Err("it does not answer");
+        return Err(Unready::Silent);
     }
     if caught_up < s.policy.caught_up_readings {
-        return Err("it is not caught up for long enough");
+        return Err(Unready::Behind);
     }
-    let answer = s.peer(&instance).ok_or("its agent does not answer")?;
+    let answer = s.peer(&instance).ok_or(Unready::AgentSilent)?;
     if answer.leaving || s.is_on_its_way_out(&instance) {
-        return Err("its instance is leaving");
+        return Err(Unready::Leaving);
     }
     if s.departed_voter().is_some() {
-        return Err("a departed voter must be removed first");
+        return Err(Unready::DepartedVoter);
     }
     let voters = membership.voters().count();
     let healthy = membership.voters().filter(|m| s.is_healthy(m.id)).count();
     if !quorum::has_quorum(voters + 1, healthy + 1) {
-        return Err("the healthy voters and it would be no quorum");
+        return Err(Unready::NoQuorumWithIt);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What is left of an established generation, and whether quorum is lost for good.
 
 use crate::charter::{ListedVoter, Origin, Record, State};
+use crate::explain::recovering;
 use crate::ids::{InstanceId, MemberId};
 use crate::observation::{DataClaim, Member};
 use crate::policy::Recovery;
@@ -78,14 +79,13 @@ pub(in crate::planner) fn left<'a>(s: &Situation<'a>, record: &'a Record) -> imp
 /// it lives; but one that its group lists no more without having detached it does not know whom else it should ask.
 pub(in crate::planner) fn is_cut_out(s: &Situation<'_>) -> Option<Decision> {
     let Some(listed) = s.seen.cloud.listed.fresh() else {
-        let says = format!("quorum is lost for good; waits to read whom its group lists: {}", s.seen.cloud.listed.why_not_fresh());
-        return Some(Decision::wait(Phase::Recovering, says).again_in(s.policy.retry));
+        let wait = recovering::group_was_not_read(&s.seen.cloud.listed.why_not_fresh());
+        return Some(Decision::wait(Phase::Recovering, wait).again_in(s.policy.retry));
     };
     if listed.contains_key(s.me()) || s.is_detached() {
         return None;
     }
-    let says = "quorum is lost for good, and this node's data goes furthest; but its group does not list it, and IMDS does not say that it was detached: attach it again, or `quorate recover`";
-    Some(Decision::halt(Phase::Recovering, says))
+    Some(Decision::halt(Phase::Recovering, recovering::is_cut_out()))
 }
 
 /// The record by which this node's own data becomes the next generation.
@@ -120,10 +120,6 @@ pub(in crate::planner) fn own_list_is_lost(s: &Situation<'_>, me: MemberId) -> b
     let Some(list) = s.seen.etcd.local_list.fresh() else { return false };
     let voters: Vec<&Member> = list.iter().filter(|m| !m.learner).collect();
     quorum::lost(voters.len(), voters.iter().filter(|m| m.id == me || !s.member_is_gone(m)).count())
-}
-
-pub(in crate::planner) fn ids(members: &[MemberId]) -> String {
-    members.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// The last revision of its keys, as its own etcd says.

@@ -1,5 +1,6 @@
 //! Why there is no quorum's word, as an operator wants to hear it: who is silent.
 
+use crate::explain::serving::no_quorum;
 use crate::observation::Member;
 use crate::situation::Situation;
 
@@ -10,9 +11,8 @@ pub(in crate::planner) fn why(s: &Situation<'_>) -> String {
     let silent: Vec<String> = last.voters().filter(|m| s.status(m.id).is_none()).map(name).collect();
     let leaderless = last.voters().filter_map(|m| s.status(m.id)).all(|status| status.leader.is_none());
     match silent.as_slice() {
-        [] if leaderless => "its voters answer, but none of them knows a leader".to_owned(),
-        [] => "its voters answer, but none of them gave a linearizable answer in time".to_owned(),
-        [one] => format!("{one} is silent"),
-        many => format!("{} are silent", many.join(", ")),
+        [] if leaderless => no_quorum::no_leader(),
+        [] => no_quorum::no_answer_in_time(),
+        silent => no_quorum::silent(silent),
     }
 }

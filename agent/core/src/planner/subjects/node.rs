@@ -1,6 +1,9 @@
 //! The Kubernetes node around the member: drained before it goes, deleted after it, cordoned over a reboot.
 
+use std::fmt::Display;
+
 use crate::drain::Limits;
+use crate::explain::draining;
 use crate::memory::BackoffKey;
 use crate::observation::{Draining, NodeView};
 use crate::plan::{NodeStep, Step};
@@ -22,19 +25,19 @@ pub(in crate::planner) fn drain_before_leaving(s: &Situation<'_>, departure: &De
     let since = s.memory.leaving_since().unwrap_or(s.now);
     let deadline = departure.deadline.map(|at| if s.now + reserve < at { Timestamp(at.0.saturating_sub(millis(reserve))) } else { s.now });
     let end = deadline.map_or(since + s.policy.drain.budget, |at| at.min(since + s.policy.drain.budget));
-    drain(s, end, &departure.why.to_string()).map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
+    drain(s, end, &departure.why).map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
 }
 
-fn drain(s: &Situation<'_>, end: Timestamp, why: &str) -> Option<Decision> {
+fn drain(s: &Situation<'_>, end: Timestamp, why: &dyn Display) -> Option<Decision> {
     match &s.seen.kubernetes.draining {
         Draining::Over { .. } => None,
         // A deadline moves with every heartbeat; only one that is nearer, or much further, is worth a word.
-        Draining::Goes { says, end: known } if end + SLACK >= *known && *known + SLACK * 10 >= end => {
-            Some(Decision::wait(Phase::Leaving, format!("drains its node, as {why}: {says}")).again_in(s.policy.retry))
+        Draining::Goes { message, end: known } if end + SLACK >= *known && *known + SLACK * 10 >= end => {
+            Some(Decision::wait(Phase::Leaving, draining::is_under_way(why, message)).again_in(s.policy.retry))
         }
         Draining::NotBegun | Draining::Goes { .. } => {
             let step = Step::Node(NodeStep::Drain(limits(s, end)));
-            Some(Decision::act(Phase::Leaving, step, format!("drains its node, as {why}")))
+            Some(Decision::act(Phase::Leaving, step, draining::begins(why)))
         }
     }
 }
@@ -62,12 +65,12 @@ pub(in crate::planner) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
             Draining::Goes { end, .. } => *end,
             Draining::NotBegun | Draining::Over { .. } => end,
         };
-        return drain(s, known, "the machine reboots").map(|d| Decision { phase: Phase::Voter, ..d });
+        return drain(s, known, &draining::for_a_reboot()).map(|d| Decision { phase: Phase::Voter, ..d });
     }
     if !node.schedulable || s.memory.waits(BackoffKey::Cordon, s.now) {
         return None;
     }
-    Some(Decision::act(phase::phase_of_member(s), Step::Node(NodeStep::Cordon), "cordons its node for the reboot"))
+    Some(Decision::act(phase::phase_of_member(s), Step::Node(NodeStep::Cordon), draining::cordons_for_a_reboot()))
 }
 
 /// The Node that is left when everything else is gone. Without an API server the others delete it later.
@@ -77,7 +80,7 @@ pub(in crate::planner) fn delete_own(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let step = Step::Node(NodeStep::Delete { instance: s.me().clone(), uid: node.uid.clone() });
-    Some(Decision::act(Phase::Leaving, step, "deletes its Node"))
+    Some(Decision::act(Phase::Leaving, step, draining::deletes_own_node()))
 }
 
 /// Its Node, fresh.

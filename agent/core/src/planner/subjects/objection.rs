@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::charter::Record;
+use crate::explain::{Wait, consent};
 use crate::ids::InstanceId;
 use crate::memory::Order;
 use crate::observation::DataClaim;
@@ -43,8 +44,8 @@ impl Objection {
     }
 
     /// The wait for it, which asks for an operator if nothing else ends it.
-    pub(in crate::planner) fn holds_up(&self, phase: Phase, says: String) -> Decision {
-        Decision { needs_operator: self.needs_operator, ..Decision::wait(phase, says) }
+    pub(in crate::planner) fn holds_up(&self, phase: Phase, wait: Wait) -> Decision {
+        Decision { needs_operator: self.needs_operator, ..Decision::wait(phase, wait) }
     }
 }
 
@@ -64,24 +65,24 @@ fn objection(s: &Situation<'_>, id: &InstanceId, number: u64, since: Option<Time
         return None;
     }
     let objection = |why: String| Some(Objection::new(id, why));
-    let Some(answer) = s.peer(id) else { return Some(silence(s, id, "has not answered, and EC2 does not say that it has ended")) };
+    let Some(answer) = s.peer(id) else { return Some(silence(s, id, consent::is_silent())) };
     if since.is_some_and(|moment| !s.heard_since(id, moment)) {
-        return objection("has not been asked again yet".to_owned());
+        return objection(consent::was_not_asked_again());
     }
     if let Some(cluster) = answer.quorum {
-        return objection(format!("sees a quorum of etcd cluster {cluster}"));
+        return objection(consent::sees_quorum(&cluster));
     }
     if let Some(why) = no_word::why(s, id).filter(|_| !no_word::is_covered_by_order(s)) {
         return objection(why).map(Objection::for_an_operator);
     }
     let differs = |r: &Record| s.record().is_some_and(|ours| ours.number == r.number && ours != r);
     if let Some(record) = answer.record.as_ref().filter(|r| r.number > number || (r.number == number && differs(r))) {
-        return objection(format!("remembers {record}, which the store does not show"));
+        return objection(consent::remembers_what_the_store_lacks(record));
     }
     match &answer.data {
         DataClaim::None => None,
-        DataClaim::Unknown => objection("does not know yet whether it holds data".to_owned()),
-        claim if counts(s, claim) => objection("holds data of this cluster".to_owned()),
+        DataClaim::Unknown => objection(consent::does_not_know_its_data()),
+        claim if counts(s, claim) => objection(consent::holds_data()),
         DataClaim::Holds { .. } => None,
     }
 }
@@ -91,25 +92,25 @@ fn silence(s: &Situation<'_>, id: &InstanceId, why: &str) -> Objection {
     if s.memory.silent_for(id, s.now) < s.policy.quorum_loss_grace {
         return Objection::new(id, why);
     }
-    Objection::new(id, format!("{why}: heal it, or have its group terminate it")).for_an_operator()
+    Objection::new(id, consent::is_silent_for_long(why)).for_an_operator()
 }
 
 /// An instance that stands in the way of a recovery: silent, remembering more, or a survivor whose applied index is not known.
 pub(in crate::planner) fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Option<Objection> {
     s.others().iter().filter(|id| !s.is_gone(id)).find_map(|id| {
         let objection = |why: String| Some(Objection::new(id, why));
-        let Some(answer) = s.peer(id) else { return Some(silence(s, id, "has not answered")) };
+        let Some(answer) = s.peer(id) else { return Some(silence(s, id, consent::is_silent_in_a_recovery())) };
         if since.is_some_and(|moment| !s.heard_since(id, moment)) {
-            return objection("has not been asked again yet".to_owned());
+            return objection(consent::was_not_asked_again());
         }
         if let Some(why) = no_word::why(s, id).filter(|_| orders::survivor_wanted(s).is_none()) {
             return objection(why).map(Objection::for_an_operator);
         }
         if let Some(cluster) = answer.quorum {
-            return objection(format!("sees a quorum of etcd cluster {cluster}"));
+            return objection(consent::sees_quorum(&cluster));
         }
         if let Some(theirs) = answer.record.as_ref().filter(|r| r.number > record.number) {
-            return objection(format!("remembers {theirs}"));
+            return objection(consent::remembers_more(theirs));
         }
         doubt(s, record, id, &answer.data).and_then(objection)
     })
@@ -117,7 +118,7 @@ pub(in crate::planner) fn dissenter(s: &Situation<'_>, record: &Record, since: O
 
 /// Why a survivor's own data stands in the way. An operator's choice needs no comparison, but never takes the data that is known to be the lesser.
 fn doubt(s: &Situation<'_>, record: &Record, id: &InstanceId, data: &DataClaim) -> Option<String> {
-    let vague = "does not say how far its data has been applied".to_owned();
+    let vague = consent::does_not_say_what_it_applied();
     match data {
         DataClaim::None => return None,
         DataClaim::Unknown => return Some(vague),
@@ -127,13 +128,13 @@ fn doubt(s: &Situation<'_>, record: &Record, id: &InstanceId, data: &DataClaim) 
     }
     if orders::survivor_wanted(s).is_some() {
         let (theirs, mine) = loss::applied(s, id).zip(loss::applied(s, s.me())).filter(|(theirs, mine)| theirs > mine)?;
-        return Some(format!("has applied its data up to index {theirs}, and this node only up to {mine}: give the order there"));
+        return Some(consent::has_applied_more(theirs, mine));
     }
     let no_revision = s.policy.recovery == Recovery::Any && loss::revision(s, id).is_none();
     let too_few = || loss::any_acts(s, record.voters.len(), loss::left_of(s, record));
     match loss::applied(s, id) {
         None => Some(vague),
-        Some(_) if no_revision && too_few() => Some("does not say at which revision its data ends".to_owned()),
+        Some(_) if no_revision && too_few() => Some(consent::does_not_say_its_revision()),
         Some(_) => None,
     }
 }

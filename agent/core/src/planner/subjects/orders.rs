@@ -1,6 +1,7 @@
 //! What an operator has ordered, and when that is carried out.
 
 use crate::charter::{Origin, Record, State};
+use crate::explain::ordered;
 use crate::ids::{InstanceId, SnapshotKey};
 use crate::memory::Order;
 use crate::observation::DataClaim;
@@ -27,27 +28,24 @@ pub(in crate::planner) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
     };
     let phase = phase::phase_of_member(s);
     if done {
-        return Some(Decision::act(phase, Step::ForgetOrder, "the operator's order is carried out"));
+        return Some(Decision::act(phase, Step::ForgetOrder, ordered::is_carried_out()));
     }
     if !s.order().is_some_and(|order| order.recovers()) {
         return None;
     }
-    let void = |says: String| Some(Decision::act(phase, Step::ForgetOrder, format!("forgets the order to recover: {says}")));
+    let void = |message| Some(Decision::act(phase, Step::ForgetOrder, message));
     if s.membership().is_some() {
-        return void("a quorum is alive".to_owned());
+        return void(ordered::is_void_beside_a_quorum());
     }
     // An order that waited for that quorum to end would act when nobody remembers it.
     let witness = s.seen.peers.iter().find_map(|(id, p)| p.fresh()?.quorum.map(|cluster| (id, cluster)));
-    witness.and_then(|(id, cluster)| void(format!("{id} sees a quorum of etcd cluster {cluster}")))
+    witness.and_then(|(id, cluster)| void(ordered::is_void_by_witness(id, &cluster)))
 }
 
 /// This node's data is of the record's generation, and a quorum of it answers.
 fn is_founder_of_living(s: &Situation<'_>, record: &Record) -> bool {
     s.data_generation() == Some(record.generation) && s.membership().is_some()
 }
-
-/// Said where only an operator may found or recover.
-pub(in crate::planner) const WITHOUT_A_STORE: &str = "no store is configured, so that nothing is founded by itself";
 
 /// The snapshot that an operator has ordered to restore here, if any: the newest, or this one.
 pub(in crate::planner) fn snapshot_wanted(s: &Situation<'_>) -> Option<Option<SnapshotKey>> {
@@ -73,24 +71,18 @@ pub(in crate::planner) fn gives_up_data(s: &Situation<'_>) -> bool {
     s.record().is_some_and(|r| (snapshot_wanted(s).is_some() || by_policy(r)) && loss::too_few_are_left(s, r))
 }
 
-/// Who holds data that a snapshot takes the place of, for the report; empty where nobody does.
-pub(in crate::planner) fn given_up(s: &Situation<'_>) -> String {
+/// The instances that hold data whose place a snapshot takes.
+pub(in crate::planner) fn given_up(s: &Situation<'_>) -> Vec<InstanceId> {
     let holds = |p: &crate::observation::PeerAnswer| matches!(p.data, DataClaim::Holds { .. });
     let others = s.seen.peers.iter().filter(|(_, p)| p.fresh().is_some_and(holds)).map(|(id, _)| id);
     let own = s.data().map(|_| s.me());
-    let mut all: Vec<&InstanceId> = others.chain(own).collect();
+    let mut all: Vec<InstanceId> = others.chain(own).cloned().collect();
     all.sort();
-    let names = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if names.is_empty() { names } else { format!("; what {names} still hold{} is given up", if all.len() == 1 { "s" } else { "" }) }
+    all
 }
 
 /// Quorum may come back: the sentence names with whom, and what an operator can do about it.
 pub(in crate::planner) fn who_is_left(s: &Situation<'_>, record: &Record) -> String {
     let left: Vec<InstanceId> = loss::left(s, record).map(|v| v.instance.clone()).collect();
-    let names = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    format!(
-        "{} of {} voters are not gone ({names}), so that quorum may come back: heal them, or terminate those whose data is to be given up, until EC2 says `terminated`",
-        left.len(),
-        record.voters.len()
-    )
+    ordered::obstacle::quorum_may_come_back(&left, record.voters.len())
 }

@@ -1,6 +1,7 @@
 //! What this node's member is, in reports.
 
 use crate::charter::State;
+use crate::explain::serving;
 use crate::report::Phase;
 use crate::role::Role;
 use crate::situation::Situation;
@@ -32,5 +33,6 @@ pub(in crate::planner) fn with_remarks(s: &Situation<'_>, decision: Decision) ->
     if remarks.is_empty() {
         return decision;
     }
-    Decision { says: format!("{}; {}", decision.says, remarks.join("; ")).into(), ..decision }
+    let message = serving::remarked(&decision.message, &remarks);
+    decision.told(message)
 }

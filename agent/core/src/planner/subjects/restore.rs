@@ -3,6 +3,8 @@
 //! A would-be founder first fetches it and so proves every byte, then claims, then restores: nobody claims what cannot be restored, and only one restores.
 
 use crate::charter::{Origin, Record, State};
+use crate::explain::Wait;
+use crate::explain::restoring::{self as explain, Wanted, obstacle};
 use crate::ids::SnapshotKey;
 use crate::memory::BackoffKey;
 use crate::observation::FetchFailure;
@@ -10,7 +12,7 @@ use crate::plan::Step;
 use crate::policy::OnTotalLoss;
 use crate::report::Phase;
 use crate::situation::Situation;
-use crate::snapshot::{Stored, StrayKind, Trigger};
+use crate::snapshot::{Stored, StrayKind};
 use crate::text::{SENTENCE, printable};
 
 use crate::planner::decision::Decision;
@@ -24,8 +26,8 @@ pub(in crate::planner) enum Restorable<'a> {
     From(&'a Stored),
     /// Nothing can be done by itself, for this reason.
     Halts(String),
-    /// Not yet, for this reason.
-    Waits(String),
+    /// Not yet.
+    Waits(Wait),
 }
 
 /// Whether every voter's data is lost, everybody consents, and what is to be restored then.
@@ -43,27 +45,21 @@ pub(in crate::planner) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     };
     // What was retired was not lost: the policy is not about it.
     if s.policy.on_total_loss == OnTotalLoss::Halt && retired_to.is_none() {
-        return Restorable::Halts("policy `halt` lets nobody restore a snapshot by itself".to_owned());
+        return Restorable::Halts(obstacle::policy_halts());
     }
     if !s.policy.network_trusted && s.others().iter().any(|id| !s.is_gone(id)) {
-        return Restorable::Halts(
-            "the others say that they hold no data, but their answers are unsigned, and without TLS nothing is restored on them: declare the network \
-             trusted (peer.i_trust_this_network_without_tls), or let one instance alone live"
-                .to_owned(),
-        );
+        return Restorable::Halts(obstacle::answers_are_unsigned());
     }
     if !s.policy.snapshots.enabled || !s.has_store() {
-        return Restorable::Halts("there are no snapshots here".to_owned());
+        return Restorable::Halts(obstacle::there_are_none());
     }
     let Some(listing) = s.seen.snapshots.stored.fresh() else {
-        return Restorable::Waits(format!("waits to read which snapshots the store holds: {}", s.seen.snapshots.stored.why_not_fresh()));
+        return Restorable::Waits(explain::snapshots_were_not_read(&s.seen.snapshots.stored.why_not_fresh()));
     };
     if let Some(key) = retired_to.filter(|key| !s.memory.snapshots.refused.contains_key(*key)) {
         return match listing.get(key) {
             Some(stored) => Restorable::From(stored),
-            None => Restorable::Halts(format!(
-                "the cluster was retired to snapshot {key}, which is not in the store: put it back, as any other lacks what was written last"
-            )),
+            None => Restorable::Halts(obstacle::final_one_is_gone(key)),
         };
     }
     match candidates(s, record, &listing.snapshots).next() {
@@ -81,15 +77,15 @@ fn as_ordered<'a>(s: &Situation<'a>, record: &Record, key: Option<&SnapshotKey>)
         return Restorable::Halts(orders::who_is_left(s, record));
     }
     if !s.policy.snapshots.enabled || !s.has_store() {
-        return Restorable::Halts("there are no snapshots here".to_owned());
+        return Restorable::Halts(obstacle::there_are_none());
     }
     let Some(listing) = s.seen.snapshots.stored.fresh() else {
-        return Restorable::Waits(format!("waits to read which snapshots the store holds: {}", s.seen.snapshots.stored.why_not_fresh()));
+        return Restorable::Waits(explain::snapshots_were_not_read(&s.seen.snapshots.stored.why_not_fresh()));
     };
     // While there was a quorum, newer ones may have come.
     let read = s.seen.snapshots.stored.at();
     if s.memory.quorum.absent_since.is_some_and(|since| read.is_none_or(|at| at < since)) {
-        return Restorable::Waits("waits to list the store's snapshots once more, now that no quorum takes any".to_owned());
+        return Restorable::Waits(explain::snapshots_are_listed_again());
     }
     match candidates(s, record, &listing.snapshots).find(|stored| key.is_none_or(|key| *key == stored.key)) {
         Some(stored) => Restorable::From(stored),
@@ -103,14 +99,11 @@ fn as_ordered<'a>(s: &Situation<'a>, record: &Record, key: Option<&SnapshotKey>)
 /// Why this snapshot can never be restored in place of `record`'s data.
 pub(crate) fn why_not(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> String {
     let Some(stored) = s.seen.snapshots.stored.last().and_then(|l| l.get(key)) else {
-        return format!("the store holds no snapshot {key}: `quorate snapshot list` shows what it holds");
+        return obstacle::is_unknown(key);
     };
     match s.memory.snapshots.refused.get(key) {
-        Some(why) => format!("snapshot {key} is not what its manifest says: {why}"),
-        None => format!(
-            "snapshot {key} is of generation {} of etcd cluster {}, which is not of the history of {record}: what is another's is never restored here",
-            stored.manifest.generation, stored.manifest.etcd_cluster
-        ),
+        Some(why) => obstacle::is_damaged(key, why),
+        None => obstacle::is_of_another(stored, record),
     }
 }
 
@@ -138,9 +131,7 @@ pub(crate) fn of_lineage<'a>(record: &Record, all: &'a [Stored]) -> impl Iterato
 }
 
 fn nothing_verifies(s: &Situation<'_>, record: &Record, listed: usize) -> String {
-    let refused: Vec<String> = s.memory.snapshots.refused.iter().map(|(key, why)| format!("{key}: {why}")).collect();
-    let refused = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
-    format!("none of the {listed} snapshots in the store is of this cluster's generation {} and verifies{refused}", record.generation)
+    obstacle::none_verifies(record, listed, s.memory.snapshots.refused.iter())
 }
 
 /// The snapshot is on this disk, proved; else what is to be done for it, or awaited.
@@ -150,42 +141,32 @@ pub(in crate::planner) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Pha
         return Ok(());
     }
     if let Some(fetching) = &view.fetching {
-        let says = format!(
-            "reads snapshot {} from the store, and proves it ({} of {} MiB)",
-            fetching.key,
-            fetching.bytes >> 20,
-            fetching.of >> 20
-        );
-        return Err(Decision::wait(phase, says).again_in(s.policy.retry));
+        return Err(Decision::wait(phase, explain::is_fetched(fetching)).again_in(s.policy.retry));
     }
     if let Some((failed, at, FetchFailure::Failed(why))) = &view.fetch_failed
         && s.now.since(*at) < s.policy.cycle
     {
-        let says = format!("could not read snapshot {failed} from the store, and tries again: {why}");
-        return Err(Decision::wait(phase, says).again_in(s.policy.retry));
+        return Err(Decision::wait(phase, explain::could_not_fetch(failed, why)).again_in(s.policy.retry));
     }
     if s.memory.waits(BackoffKey::Fetch, s.now) {
-        return Err(Decision::wait(phase, format!("could not begin to read snapshot {key} a moment ago")).again_in(s.policy.retry));
+        return Err(Decision::wait(phase, explain::could_not_begin_to_fetch(key)).again_in(s.policy.retry));
     }
     let step = Step::FetchSnapshot { key: key.clone() };
     let retired = s.record().is_some_and(|r| matches!(&r.state, State::Retired { key: to, .. } if to == key));
     let why = match orders::snapshot_wanted(s) {
-        Some(_) => "an operator has ordered it",
-        None if retired => "the cluster was retired to it",
-        None if s.disk_is_empty() => "every voter's data is lost",
-        None => "quorum is lost for good",
+        Some(_) => Wanted::Ordered,
+        None if retired => Wanted::Retired,
+        None if s.disk_is_empty() => Wanted::TotalLoss,
+        None => Wanted::QuorumLost,
     };
-    let says = format!("{why}; reads snapshot {key} from the store, and proves it{}", passed_over(s, key));
-    Err(Decision::act(phase, step, says))
+    Err(Decision::act(phase, step, explain::fetches(why, key, &passed_over(s, key))))
 }
 
 /// What lies in the store under a later name and cannot be used: another version's, another cluster's, or half of one.
-fn passed_over(s: &Situation<'_>, key: &SnapshotKey) -> String {
+fn passed_over<'a>(s: &Situation<'a>, key: &SnapshotKey) -> Vec<(String, &'a str)> {
     let strays = s.seen.snapshots.stored.last().into_iter().flat_map(|l| &l.strays);
     let later = strays.filter(|stray| stray.at.as_str() > key.as_str() && stray.at.ends_with(".json"));
-    let named: Vec<String> =
-        later.filter_map(|stray| Some(format!("{}: {}", printable(&stray.at, SENTENCE), reason(&stray.why)?))).collect();
-    if named.is_empty() { String::new() } else { format!("; PASSES OVER {}", named.join("; ")) }
+    later.filter_map(|stray| Some((printable(&stray.at, SENTENCE).into(), reason(&stray.why)?))).collect()
 }
 
 fn reason(why: &StrayKind) -> Option<&str> {
@@ -202,14 +183,9 @@ pub(in crate::planner) fn restore(s: &Situation<'_>, record: &Record, key: &Snap
     }
     if s.memory.waits(BackoffKey::Restore, s.now) {
         let why = s.memory.last_trouble.clone().unwrap_or_default();
-        return Decision::halt(Phase::Founding, format!("could not restore snapshot {key}, and tries again: {why}"))
-            .again_in(s.policy.retry);
+        return Decision::halt(Phase::Founding, explain::could_not_restore(key, &why)).again_in(s.policy.retry);
     }
     let step = Step::RestoreSnapshot { key: key.clone(), generation: record.generation, token: record.token() };
     let stored = s.seen.snapshots.stored.last().and_then(|l| l.get(key));
-    let revision = stored.map_or_else(String::new, |stored| match stored.manifest.trigger {
-        Trigger::Final => format!(" of revision {}, the last voter's final one", stored.manifest.revision),
-        _ => format!(" of revision {}: every later write is lost", stored.manifest.revision),
-    });
-    Decision::act(Phase::Founding, step, format!("restores snapshot {key} as generation {}{revision}", record.generation))
+    Decision::act(Phase::Founding, step, explain::restores(key, record.generation, stored))
 }

@@ -1,13 +1,15 @@
 //! The end of a cluster: its last voter stops its clients, saves all that it holds, says so in the charter, and goes. Whoever comes after it goes on
 //! from there.
 
-use std::borrow::Cow;
-
 use crate::charter::{Record, State};
+use crate::explain::ending::{self as explain, Last, obstacle};
+use crate::explain::hooks::Standing;
+use crate::explain::snapshots::missing;
+use crate::explain::{Message, Wait};
 use crate::ids::MemberId;
 use crate::memory::BackoffKey;
 use crate::observation::{Member, Process, Saved, Taken};
-use crate::plan::{HookResult, Start, Step, StopReason, Via};
+use crate::plan::{AsideReason, HookResult, Start, Step, StopReason, Via};
 use crate::report::Phase;
 use crate::situation::{Charter, Departure, Situation};
 use crate::snapshot::{SnapshotOrder, Trigger};
@@ -31,42 +33,43 @@ pub(in crate::planner) fn go_on(s: &Situation<'_>, departure: &Departure) -> Opt
 }
 
 /// The last voter goes, and nobody takes over: what it holds is saved, if it can be.
-pub(in crate::planner) fn end(s: &Situation<'_>, departure: &Departure, why: &'static str) -> Decision {
+pub(in crate::planner) fn end(s: &Situation<'_>, departure: &Departure, last: Last) -> Decision {
     if s.is_stopped() && s.memory.ending.is_stopped() {
-        return without_saving(s, departure, why, "");
+        return without_saving(s, departure, last, "");
     }
     let record = match savable(s) {
         Ok(record) => record,
-        Err(Obstacle::Lasting(obstacle)) => return without_saving(s, departure, why, obstacle),
+        Err(Obstacle::Lasting(obstacle)) => return without_saving(s, departure, last, obstacle),
         Err(Obstacle::Passing(obstacle)) => {
-            return wait(departure, format!("{why}: what it holds is to be saved, but {obstacle}"), s);
+            return wait(departure, explain::cannot_save_yet(last, &obstacle), s);
         }
     };
     // Its own agent strikes the others, as the leader's, and needs the lock for that.
     if is_alone(s) && record.voters.iter().any(|v| v.instance != *s.me() && !s.is_gone(&v.instance)) {
-        return wait(departure, format!("{why}: waits until the charter names nobody else"), s);
+        return wait(departure, explain::charter_names_others(last), s);
     }
     if let Some(via) = s.via_any().filter(|_| s.holds_lock()) {
-        return Decision::act(Phase::Leaving, Step::ReleaseLock { via }, "is the last voter; gives the lock back before it stops");
+        return Decision::act(Phase::Leaving, Step::ReleaseLock { via }, explain::releases_the_lock());
     }
     if !is_alone(s) {
-        return save_what_is_left(s, departure, record, why);
+        return save_what_is_left(s, departure, record, last);
     }
     save(s, departure, record)
 }
 
 /// Clients are stopped first, so that none sees another acknowledgement; then the hook is completed.
-pub(in crate::planner) fn without_saving(s: &Situation<'_>, departure: &Departure, why: &'static str, obstacle: &str) -> Decision {
-    let but = s.memory.snapshots.newest.as_ref().map_or_else(String::new, |(key, _)| format!(", but for what snapshot {key} holds"));
+pub(in crate::planner) fn without_saving(s: &Situation<'_>, departure: &Departure, last: Last, obstacle: &str) -> Decision {
+    let newest = s.memory.snapshots.newest.as_ref().map(|(key, _)| key);
     if s.runs() {
-        let says = format!("{why}: stops etcd. No final snapshot is taken ({obstacle}), so THE DATA ENDS WITH THIS INSTANCE{but}");
-        return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says);
+        let message = explain::data_ends(last, obstacle, newest);
+        return Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), message);
     }
-    let decision = completion::complete(s, departure, HookResult::Continue, why);
+    let decision = completion::complete(s, departure, HookResult::Continue, Standing::Last(last));
     if s.disk_is_empty() || s.memory.snapshots.covering_all.is_some() {
         return decision;
     }
-    Decision { says: format!("{}; THE DATA ENDS WITH THIS INSTANCE{but}", decision.says).into(), ..decision }
+    let message = explain::data_ends_too(&decision.message, newest);
+    decision.told(message)
 }
 
 /// Why what this node holds cannot be saved.
@@ -80,21 +83,21 @@ enum Obstacle {
 /// The established record of this disk's data.
 fn savable<'a>(s: &Situation<'a>) -> Result<&'a Record, Obstacle> {
     if !s.has_store() {
-        return Err(Obstacle::Lasting("no store is configured"));
+        return Err(Obstacle::Lasting(obstacle::NO_STORE));
     }
     if !s.policy.snapshots.enabled {
-        return Err(Obstacle::Lasting("snapshots are switched off"));
+        return Err(Obstacle::Lasting(obstacle::NO_SNAPSHOTS));
     }
     let record = match &s.charter {
         Charter::Known(record) => *record,
-        Charter::Unreadable(_, why) => return Err(Obstacle::Passing(format!("the charter cannot be read: {why}"))),
+        Charter::Unreadable(_, why) => return Err(Obstacle::Passing(obstacle::charter_was_not_read(why))),
         Charter::Broken(why) | Charter::Foreign(why) => return Err(Obstacle::Passing(why.clone())),
-        Charter::Vanished(record) => return Err(Obstacle::Passing(format!("{record} vanished from the store"))),
-        Charter::NoStore | Charter::Absent => return Err(Obstacle::Lasting("the store holds no charter")),
+        Charter::Vanished(record) => return Err(Obstacle::Passing(obstacle::record_vanished(record))),
+        Charter::NoStore | Charter::Absent => return Err(Obstacle::Lasting(obstacle::NO_CHARTER)),
     };
     let same_cluster = s.data().is_some_and(|d| d.cluster.is_some() && d.cluster == record.etcd_cluster);
     let mine = record.state == State::Established && s.data_generation() == Some(record.generation) && same_cluster;
-    if mine { Ok(record) } else { Err(Obstacle::Lasting("its data is not of an established generation")) }
+    if mine { Ok(record) } else { Err(Obstacle::Lasting(obstacle::NOT_ESTABLISHED)) }
 }
 
 /// The record that ended the generation of this node, which was its last voter.
@@ -128,28 +131,27 @@ fn save(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
             None => take(s, departure, record),
         },
         Some(Process::Running { .. }) => {
-            let says = format!("leaves, as {}: is the last voter; stops etcd for its clients, to save what it holds", departure.why);
-            Decision::act(Phase::Leaving, Step::StopMember(StopReason::Retire), says).until(departure.deadline)
+            Decision::act(Phase::Leaving, Step::StopMember(StopReason::Retire), explain::stops_clients(&departure.why))
+                .until(departure.deadline)
         }
         Some(Process::Stopped { .. }) => match &s.memory.snapshots.covering_all {
             Some(saved) => retire(s, departure, record, saved),
             None => start_alone(s, departure),
         },
-        None => wait(departure, "is the last voter; its process is not known".to_owned(), s),
+        None => wait(departure, explain::process_is_unknown(), s),
     }
 }
 
 fn start_alone(s: &Situation<'_>, departure: &Departure) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return wait(departure, "is the last voter; started etcd a moment ago; waits for it, or to start it again".to_owned(), s);
+        return wait(departure, explain::started_just_now(), s);
     }
-    let says = format!("leaves, as {}: starts etcd for this node alone, to save what it holds", departure.why);
-    Decision::act(Phase::Leaving, Step::StartMember(Start::Alone), says).until(departure.deadline)
+    Decision::act(Phase::Leaving, Step::StartMember(Start::Alone), explain::starts_alone(&departure.why)).until(departure.deadline)
 }
 
 fn take(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
     let Some(via) = s.membership().and_then(|_| own_endpoint(s)) else {
-        return wait(departure, "is the last voter; waits for its own etcd, to save what it holds".to_owned(), s);
+        return wait(departure, explain::awaits_own_etcd(), s);
     };
     let order = SnapshotOrder::of(record, via, Trigger::Final).map(|order| SnapshotOrder { on_loopback: true, ..order });
     take_as(s, departure, order)
@@ -157,19 +159,16 @@ fn take(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
 
 /// The other voters are gone, and with them the quorum: what this member has is all that is left, and it may lack what the others had acknowledged. It
 /// is saved, and the charter not retired, because that would promise that nothing is missing.
-fn save_what_is_left(s: &Situation<'_>, departure: &Departure, record: &Record, why: &'static str) -> Decision {
+fn save_what_is_left(s: &Situation<'_>, departure: &Departure, record: &Record, last: Last) -> Decision {
     let Some(via) = own_endpoint(s).filter(|_| s.runs()) else {
-        return without_saving(s, departure, why, "etcd does not run, and without a quorum it would serve nothing");
+        return without_saving(s, departure, last, obstacle::NOTHING_SERVED);
     };
     let Some(saved) = &s.memory.snapshots.covering_all else {
         let order = SnapshotOrder::of(record, via, Trigger::Final).map(|order| SnapshotOrder { unconfirmed: true, ..order });
         return take_as(s, departure, order);
     };
-    let says = format!(
-        "{why}: stops etcd. All that it had is in snapshot {}, revision {}; what only the other voters had is lost with them",
-        saved.key, saved.revision
-    );
-    Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says)
+    let message = explain::stops_with_what_is_left(last, saved);
+    Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), message)
 }
 
 fn own_endpoint(s: &Situation<'_>) -> Option<Via> {
@@ -181,21 +180,19 @@ fn own_endpoint(s: &Situation<'_>) -> Option<Via> {
 
 fn take_as(s: &Situation<'_>, departure: &Departure, order: Option<SnapshotOrder>) -> Decision {
     if let Some(taking) = s.seen.snapshots.taking {
-        let of = taking.of.map_or_else(String::new, |of| format!(" ({} of {} MiB)", taking.bytes >> 20, of >> 20));
-        return wait(departure, format!("is the last voter; saves what it holds{of}"), s);
+        return wait(departure, explain::saves(taking), s);
     }
     if let Some(why) = failed(s) {
-        return wait(departure, format!("is the last voter; could not save what it holds, and tries again: {why}"), s);
+        return wait(departure, explain::could_not_save(&why), s);
     }
-    let Some(order) = order else { return wait(departure, "is the last voter; its record names no etcd cluster".to_owned(), s) };
-    let says = format!("leaves, as {}: takes the final snapshot", departure.why);
-    Decision::act(Phase::Leaving, Step::TakeSnapshot(order), says).until(departure.deadline)
+    let Some(order) = order else { return wait(departure, explain::record_names_no_cluster(), s) };
+    Decision::act(Phase::Leaving, Step::TakeSnapshot(order), explain::takes_final_snapshot(&departure.why)).until(departure.deadline)
 }
 
 /// Nothing else is left to be done, so that it is tried again soon.
-fn failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {
+fn failed(s: &Situation<'_>) -> Option<Message> {
     if s.memory.waits(BackoffKey::Snapshot, s.now) {
-        return Some("it could not be begun a moment ago".into());
+        return Some(missing::could_not_begin());
     }
     match &s.seen.snapshots.taken {
         Some(Taken { trigger: Trigger::Final, result: Err(why), at, .. }) if s.now.since(*at) < s.policy.cycle => Some(why.clone().into()),
@@ -204,24 +201,22 @@ fn failed(s: &Situation<'_>) -> Option<Cow<'static, str>> {
 }
 
 fn stop(departure: &Departure, saved: &Saved) -> Decision {
-    let says = format!("leaves, as {}: all that it holds is in snapshot {}; stops etcd", departure.why, saved.key);
-    Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), says).until(departure.deadline)
+    let message = explain::all_is_saved(&departure.why, &saved.key);
+    Decision::act(Phase::Leaving, Step::StopMember(StopReason::LastVoterLeaves), message).until(departure.deadline)
 }
 
 fn retire(s: &Situation<'_>, departure: &Departure, record: &Record, saved: &Saved) -> Decision {
     if s.memory.waits(BackoffKey::Record, s.now) {
-        return wait(departure, "was the last voter; the store refused `retired` a moment ago".to_owned(), s);
+        return wait(departure, explain::store_refused_retired(), s);
     }
     let state = State::Retired { key: saved.key.clone(), revision: saved.revision };
     let next = Record { state, ..change::successor(record) };
-    let says = format!("was the last voter; retires the cluster to snapshot {}, revision {}: nothing is lost", saved.key, saved.revision);
-    Decision::act(Phase::Leaving, Step::CreateRecord(next), says).until(departure.deadline)
+    Decision::act(Phase::Leaving, Step::CreateRecord(next), explain::retires(saved)).until(departure.deadline)
 }
 
 /// The charter says where all of it is: the copy on this disk counts no more.
 fn finish(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
-    put_aside(s, record)
-        .unwrap_or_else(|| completion::complete(s, departure, HookResult::Continue, "was the last voter, and its cluster is retired"))
+    put_aside(s, record).unwrap_or_else(|| completion::complete(s, departure, HookResult::Continue, Standing::IsRetired))
 }
 
 /// The data of a retired generation is in its snapshot.
@@ -230,12 +225,11 @@ pub(in crate::planner) fn put_aside(s: &Situation<'_>, record: &Record) -> Optio
     let mine = s.data_generation() == Some(record.generation) && s.data().is_some_and(|d| d.cluster == record.etcd_cluster);
     let step = match s.seen.local.process.fresh()? {
         Process::Running { .. } => Step::StopMember(StopReason::PutAside),
-        Process::Stopped { .. } => Step::PutDataAside { why: "retired" },
+        Process::Stopped { .. } => Step::PutDataAside { why: AsideReason::Retired },
     };
-    let says = format!("puts its data aside: the charter says that all of the cluster's is in snapshot {key}");
-    (mine && s.membership().is_none()).then(|| Decision::act(Phase::Leaving, step, says))
+    (mine && s.membership().is_none()).then(|| Decision::act(Phase::Leaving, step, explain::puts_retired_data_aside(key)))
 }
 
-fn wait(departure: &Departure, says: String, s: &Situation<'_>) -> Decision {
-    Decision::wait(Phase::Leaving, says).until(departure.deadline).again_in(s.policy.retry)
+fn wait(departure: &Departure, wait: Wait, s: &Situation<'_>) -> Decision {
+    Decision::wait(Phase::Leaving, wait).until(departure.deadline).again_in(s.policy.retry)
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::explain;
 use crate::ids::TargetGroupArn;
 use crate::memory::Deregistration;
 use crate::plan::Step;
@@ -53,6 +54,6 @@ pub(in crate::planner) fn untaken<'a>(
 }
 
 pub(in crate::planner) fn act(departure: &Departure, group: &TargetGroupArn) -> Decision {
-    let says = format!("leaves, as {}: takes itself out of target group {group}", departure.why);
-    Decision::act(Phase::Leaving, Step::DeregisterTarget { group: group.clone() }, says).until(departure.deadline)
+    let step = Step::DeregisterTarget { group: group.clone() };
+    Decision::act(Phase::Leaving, step, explain::hooks::deregisters(&departure.why, group)).until(departure.deadline)
 }

@@ -3,6 +3,7 @@
 
 use crate::charter::{Origin, Record, State};
 use crate::etcd_version::{EtcdVersion, StartRefusal, VersionGap, Whose};
+use crate::explain::{Message, version as explain};
 use crate::ids::SnapshotKey;
 use crate::observation::{Listens, Membership};
 use crate::plan::{Start, Step, StopReason};
@@ -14,9 +15,9 @@ use crate::planner::decision::Decision;
 /// Why a step does not come now.
 enum Obstacle {
     /// It is not known whether it may.
-    Unsure(String),
+    Unsure(Message),
     /// It never may, until an operator has mended something.
-    Refused(StartRefusal, String),
+    Refused(StartRefusal, Message),
 }
 
 /// What a step does with the etcd that is installed here.
@@ -41,8 +42,10 @@ enum Use<'a> {
 pub(in crate::planner) fn guard(s: &Situation<'_>, decision: Decision) -> Decision {
     let Some(obstacle) = decision.step.as_ref().and_then(|step| obstacle_to(s, step)) else { return decision };
     match obstacle {
-        Obstacle::Unsure(why) => Decision::wait(decision.phase, why).until(decision.until).again_in(s.policy.retry),
-        Obstacle::Refused(_, why) => Decision::halt(decision.phase, why).until(decision.until),
+        Obstacle::Unsure(why) => {
+            Decision::wait(decision.phase, explain::may_not_start_yet(why)).until(decision.until).again_in(s.policy.retry)
+        }
+        Obstacle::Refused(refusal, why) => Decision::halt(decision.phase, explain::may_not_start(refusal, why)).until(decision.until),
     }
 }
 
@@ -74,8 +77,8 @@ pub(crate) fn refusal(s: &Situation<'_>) -> Option<StartRefusal> {
     }
 }
 
-/// The sentence, if this node can never join the cluster that answers.
-pub(in crate::planner) fn joins_never(s: &Situation<'_>) -> Option<String> {
+/// Why, if this node can never join the cluster that answers.
+pub(in crate::planner) fn joins_never(s: &Situation<'_>) -> Option<Message> {
     let guarded = s.seen.me.role == Role::Etcd && s.disk_is_empty() && s.is_stopped();
     let own = *s.seen.local.etcd.version.fresh().filter(|_| guarded)?;
     match fits_cluster(s, own) {
@@ -118,14 +121,10 @@ fn obstacle(s: &Situation<'_>, what: &Use<'_>) -> Option<Obstacle> {
 fn try_it(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
     let here = &s.seen.local.etcd;
     let Some(own) = here.version.fresh().copied() else {
-        return Err(Obstacle::Unsure(format!(
-            "does not go on before it knows which etcd is installed here: {}",
-            here.version.why_not_fresh()
-        )));
+        return Err(Obstacle::Unsure(explain::is_not_known(&here.version.why_not_fresh())));
     };
-    if let Some(says) = &here.flag_refused {
-        let remedy = "take it out of etcd.extra_args and etcd.env, or install the etcd that knows it; `quorate check` tries the flags";
-        return Err(Obstacle::Refused(StartRefusal::Flag, format!("does not start etcd {own}, which refuses its flags: {says}: {remedy}")));
+    if let Some(message) = &here.flag_refused {
+        return Err(Obstacle::Refused(StartRefusal::Flag, explain::flags_are_refused(own, message)));
     }
     match what {
         Use::Join => fits_cluster(s, own),
@@ -139,13 +138,12 @@ fn try_it(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
 }
 
 fn refused(own: EtcdVersion, other: EtcdVersion, whose: Whose) -> Obstacle {
-    let verb = if whose == Whose::Snapshot { "does not restore a snapshot" } else { "does not start etcd" };
-    Obstacle::Refused(StartRefusal::Version, format!("{verb}: {}", VersionGap { own, other, whose }))
+    Obstacle::Refused(StartRefusal::Version, explain::does_not_start(&VersionGap { own, other, whose }))
 }
 
 fn refused_to_join(own: EtcdVersion, other: EtcdVersion) -> Obstacle {
     let gap = VersionGap { own, other, whose: Whose::Cluster };
-    Obstacle::Refused(StartRefusal::Version, format!("does not join: {gap}"))
+    Obstacle::Refused(StartRefusal::Version, explain::does_not_join(&gap))
 }
 
 fn is_next_or_same(own: EtcdVersion, other: EtcdVersion) -> bool {
@@ -156,19 +154,19 @@ fn is_next_or_same(own: EtcdVersion, other: EtcdVersion) -> bool {
 /// within seconds, the lowest of all voters' is taken.
 fn fits_cluster(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
     let Some(membership) = s.membership() else {
-        return Err(Obstacle::Unsure("waits for the cluster to say which version it runs".to_owned()));
+        return Err(Obstacle::Unsure(explain::cluster_has_not_said()));
     };
     let lowest = lowest_of_voters(s, membership);
     let told = s.seen.etcd.version.fresh().and_then(|v| v.decided());
     match (told, lowest) {
         (Some(told), _) if is_next_or_same(own, told) => Ok(()),
         (Some(told), Some(lowest)) if lowest > told && is_next_or_same(own, lowest) => {
-            Err(Obstacle::Unsure(format!("waits until the cluster's version, {told}, follows its voters' to {lowest}")))
+            Err(Obstacle::Unsure(explain::cluster_has_not_followed(told, lowest)))
         }
         (Some(told), _) => Err(refused_to_join(own, told)),
         (None, Some(lowest)) if is_next_or_same(own, lowest) => Ok(()),
         (None, Some(lowest)) => Err(refused_to_join(own, lowest)),
-        (None, None) => Err(Obstacle::Unsure("waits for every voter to say which version of etcd it is".to_owned())),
+        (None, None) => Err(Obstacle::Unsure(explain::voters_have_not_said())),
     }
 }
 
@@ -219,7 +217,5 @@ fn ports_are_free(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
         Use::Found | Use::RestoreOwn | Use::Restore(_) => &[Listens::ToPeers, Listens::ToClients, Listens::OnLoopback],
     };
     let Some(taken) = s.seen.local.etcd.ports_taken.iter().find(|p| needed.contains(&p.listens)) else { return Ok(()) };
-    let by = taken.by.as_deref().unwrap_or("somebody else");
-    let remedy = "stop it, and see that it does not start again; some packages of etcd start a server of their own";
-    Err(Obstacle::Refused(StartRefusal::Port, format!("does not start etcd: {} is taken by {by}: {remedy}", taken.at)))
+    Err(Obstacle::Refused(StartRefusal::Port, explain::port_is_taken(taken)))
 }

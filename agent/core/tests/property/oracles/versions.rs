@@ -25,9 +25,9 @@ fn installed(f: &Facts<'_>) -> Result<i64, &'static str> {
 
 /// What the cluster runs: its own word, but for the 3.0 of its first seconds; else what its oldest voter is, where each has said it.
 fn of_cluster(f: &Facts<'_>) -> Option<i64> {
-    let says = |id: &MemberId| Some(number(f.w.seen.etcd.statuses.get(id)?.fresh()?.version?));
+    let message = |id: &MemberId| Some(number(f.w.seen.etcd.statuses.get(id)?.fresh()?.version?));
     let told = f.w.seen.etcd.version.fresh().map(|v| number(*v)).filter(|n| *n > 3000);
-    told.or_else(|| f.voters().ok()?.iter().map(says).collect::<Option<Vec<_>>>()?.into_iter().min())
+    told.or_else(|| f.voters().ok()?.iter().map(message).collect::<Option<Vec<_>>>()?.into_iter().min())
 }
 
 /// Says what is wrong with the version that a step would add, start, or found with.

@@ -34,15 +34,15 @@ impl KubernetesWorld {
 
     fn set_drain(&mut self, words: &Words<'_>) {
         self.draining = match (words.nth(0), &self.draining) {
-            ("over", _) => Draining::Over { says: "drained 3 pods".to_owned() },
-            ("goes", Draining::Goes { end, .. }) => Draining::Goes { says: "evicts 3 pods".to_owned(), end: *end },
+            ("over", _) => Draining::Over { message: "drained 3 pods".to_owned() },
+            ("goes", Draining::Goes { end, .. }) => Draining::Goes { message: "evicts 3 pods".to_owned(), end: *end },
             _ => words.fail("a drain that was begun goes, or is over"),
         };
     }
 
     pub(crate) fn apply(&mut self, step: &NodeStep) {
         match step {
-            NodeStep::Drain(limits) => self.draining = Draining::Goes { says: "cordons the node".to_owned(), end: limits.end },
+            NodeStep::Drain(limits) => self.draining = Draining::Goes { message: "cordons the node".to_owned(), end: limits.end },
             NodeStep::Cordon => self.mark(|node| (node.schedulable, node.cordoned_by_us) = (false, true)),
             NodeStep::Uncordon => self.mark(|node| (node.schedulable, node.cordoned_by_us) = (true, false)),
             NodeStep::AnnotateRemoval { .. } => {}

@@ -16,10 +16,10 @@ pub(super) fn of<T>(result: Result<T, EtcdError>, done: &[&str], ambiguous: &[&s
     if error.is_before_the_call() {
         return Outcome::Refused(chain(&error));
     }
-    let says = |words: &[&str]| error.refusal().is_some_and(|text| words.iter().any(|w| text.contains(w)));
-    if says(done) {
+    let message = |words: &[&str]| error.refusal().is_some_and(|text| words.iter().any(|w| text.contains(w)));
+    if message(done) {
         Outcome::Done
-    } else if error.refusal().is_none() || says(UNCLEAR) || says(ambiguous) {
+    } else if error.refusal().is_none() || message(UNCLEAR) || message(ambiguous) {
         Outcome::Unclear(chain(&error))
     } else {
         Outcome::Refused(error.refusal().unwrap_or_default().to_owned())

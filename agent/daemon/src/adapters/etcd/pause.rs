@@ -55,9 +55,9 @@ mod tests {
         let long = format!(r#"{{"since":1,"by":"{}","on":"i-a"}}"#, "x".repeat(100_000));
         assert!(parse(long.as_bytes()).by.as_str().len() < 500);
         for odd in ["\u{1b}]0;x\u{7}", r#"{"since":1,"by":"x","on":"i-a\u001b[2J"}"#, &"y".repeat(100_000)] {
-            let says = parse(odd.as_bytes()).to_string();
-            assert!(says.contains("somebody who wrote into /quorate/pause") && says.len() < 300, "{says}");
-            assert!(!says.chars().any(char::is_control), "{says}");
+            let message = parse(odd.as_bytes()).to_string();
+            assert!(message.contains("somebody who wrote into /quorate/pause") && message.len() < 300, "{message}");
+            assert!(!message.chars().any(char::is_control), "{message}");
         }
     }
 

@@ -98,14 +98,14 @@ pub enum HostError {
         searched: String,
     },
     /// The restore tool failed.
-    #[error("{} snapshot restore failed ({status}): {says}", tool.display())]
+    #[error("{} snapshot restore failed ({status}): {message}", tool.display())]
     RestoreFailed {
         /// The tool.
         tool: PathBuf,
         /// Its exit status.
         status: String,
         /// The end of what it wrote.
-        says: String,
+        message: String,
     },
     /// The restore tool did not end.
     #[error("{} snapshot restore did not end within {limit:?} and was killed", tool.display())]

@@ -75,7 +75,7 @@ impl RestoreTool {
         if output.status.success() {
             return Ok(());
         }
-        Err(HostError::RestoreFailed { tool: self.path.clone(), status: output.status.to_string(), says: tail(&output) })
+        Err(HostError::RestoreFailed { tool: self.path.clone(), status: output.status.to_string(), message: tail(&output) })
     }
 
     async fn can_bump(&self) -> bool {

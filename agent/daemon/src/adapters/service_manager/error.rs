@@ -58,12 +58,12 @@ pub enum ServiceError {
         said: String,
     },
     /// etcd would not start with these flags.
-    #[error("{} refuses its flags: {says}; take it out of etcd.extra_args and etcd.env, or install the etcd that knows it", binary.display())]
+    #[error("{} refuses its flags: {message}; take it out of etcd.extra_args and etcd.env, or install the etcd that knows it", binary.display())]
     FlagRefused {
         /// The binary.
         binary: PathBuf,
         /// Its own words.
-        says: String,
+        message: String,
     },
     /// systemd refused, or could not be asked.
     #[error("systemd does not run {unit}")]

@@ -75,14 +75,14 @@ fn what_is_not_known_is_waited_for_by_those_alone_who_use_it() {
 
 #[test]
 fn a_broken_template_is_told_with_its_line() {
-    for (template, says) in [
+    for (template, message) in [
         ("a\n{{ server }}", "undefined value"),
         ("a\n{{ leader.adress }}", "undefined value"),
         ("a\n{% for %}", "syntax error"),
         ("a\n{% include \"/etc/shadow\" %}", "syntax error"),
     ] {
         let told = refused(template);
-        assert!(told.contains(says) && told.contains("x.html.j2:2)"), "{told}");
+        assert!(told.contains(message) && told.contains("x.html.j2:2)"), "{told}");
     }
 }
 

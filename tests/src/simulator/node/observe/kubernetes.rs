@@ -90,8 +90,8 @@ impl World {
         drain.over |= self.now >= drain.end || silent || (api.is_some() && self.now >= drain.pods_gone);
         self.nodes[n].k3s.drained |= drain.over;
         agent.seen.kubernetes.draining = match drain.over {
-            true => Draining::Over { says: "has drained its node".to_owned() },
-            false => Draining::Goes { says: "evicts pods".to_owned(), end: drain.end },
+            true => Draining::Over { message: "has drained its node".to_owned() },
+            false => Draining::Goes { message: "evicts pods".to_owned(), end: drain.end },
         };
     }
 }

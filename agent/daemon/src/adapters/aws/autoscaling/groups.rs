@@ -148,9 +148,9 @@ mod tests {
     fn an_entry_that_cannot_be_read_spoils_the_answer_and_does_not_vanish() {
         let nameless = Instance::builder().lifecycle_state("InService".into()).build();
         let stateless = Instance::builder().instance_id("i-1").build();
-        for (instance, says) in [(nameless, "has no id"), (stateless, "without the state of i-1")] {
+        for (instance, message) in [(nameless, "has no id"), (stateless, "without the state of i-1")] {
             let error = of_prod(&[tagged("a", "prod", "etcd").instances(instance).build()]).unwrap_err();
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 

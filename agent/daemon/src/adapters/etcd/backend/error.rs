@@ -92,10 +92,10 @@ pub enum Flaw {
     #[error("the file ends within it")]
     CutShort,
     /// The page's header has another number.
-    #[error("it says that it is page {says}")]
+    #[error("it says that it is page {claims}")]
     Misplaced {
         /// Its own word.
-        says: u64,
+        claims: u64,
     },
     /// The page is no part of a tree.
     #[error("its flags are {flags:#06x}, which is neither a branch (0x0001) nor a leaf (0x0002)")]

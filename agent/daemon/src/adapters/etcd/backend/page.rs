@@ -79,7 +79,7 @@ impl Page {
         let window = read(source, start, meta.page_size).await?;
         let header = Header::of(&window).ok_or(Flaw::CutShort.at(number))?;
         if header.number != number {
-            return Err(Flaw::Misplaced { says: header.number }.at(number));
+            return Err(Flaw::Misplaced { claims: header.number }.at(number));
         }
         if header.overflow > last.saturating_sub(number) {
             return Err(Flaw::Overflow { overflow: header.overflow, last }.at(number));

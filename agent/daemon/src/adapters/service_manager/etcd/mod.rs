@@ -67,7 +67,7 @@ impl EtcdServer {
         let token = DataDir::new(&self.spec.data_dir).label()?.and_then(|label| label.token);
         let flags = arguments::arguments(&self.spec, how, version, token.as_deref())?;
         match refusal(&self.binary, &flags, &self.spec.environment, given).await? {
-            Some(says) => Err(ServiceError::FlagRefused { binary: self.binary.clone(), says }),
+            Some(message) => Err(ServiceError::FlagRefused { binary: self.binary.clone(), message }),
             None => Ok(flags),
         }
     }
@@ -91,8 +91,8 @@ async fn refusal(
     given: Given,
 ) -> Result<Option<String>, ServiceError> {
     Ok(match version::try_flags(binary, flags).await? {
-        version::Tried::Invalid(says) => Some(says),
-        version::Tried::Unknown(says) => Some(says).filter(|_| given == Given::AsArguments),
+        version::Tried::Invalid(message) => Some(message),
+        version::Tried::Unknown(message) => Some(message).filter(|_| given == Given::AsArguments),
         version::Tried::Takes(_) if given == Given::AsArguments => environment::shadowed(flags, environment),
         version::Tried::Takes(_) => None,
     })

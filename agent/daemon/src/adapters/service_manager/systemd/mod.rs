@@ -137,8 +137,8 @@ impl ServiceManager for Systemd {
 
     async fn keep_down(&self) -> Result<(), ServiceError> {
         self.program.forbid_unit()?;
-        let says = b"This node's member has left. The agent removes this file when it joins again.\n";
-        Ok(atomic::write(&left(&self.paths.state_dir), says)?)
+        let message = b"This node's member has left. The agent removes this file when it joins again.\n";
+        Ok(atomic::write(&left(&self.paths.state_dir), message)?)
     }
 
     async fn stop(&self, grace: Duration) -> Result<(), ServiceError> {

@@ -1,0 +1,61 @@
+//! Every sentence that a decision is told in: a rule names what it does or awaits, and how that reads stands here, by subject.
+//!
+//! The journal, systemd, `quorate status` and the golden stories show these sentences as they are. Nothing is decided by one: what a wait is for is a
+//! [`WaitReason`], and a step is a [`crate::plan::Step`].
+
+pub(crate) mod changing;
+pub(crate) mod charter;
+pub(crate) mod claiming;
+pub(crate) mod consent;
+pub(crate) mod departure;
+pub(crate) mod draining;
+pub(crate) mod duties;
+pub(crate) mod ending;
+pub(crate) mod hooks;
+pub(crate) mod joining;
+pub(crate) mod leaving;
+pub(crate) mod lock;
+pub(crate) mod ordered;
+pub(crate) mod pausing;
+pub(crate) mod rebooting;
+pub(crate) mod recovering;
+pub(crate) mod removing;
+pub(crate) mod restoring;
+pub(crate) mod serving;
+pub(crate) mod snapshots;
+pub(crate) mod version;
+pub(crate) mod ways;
+pub(crate) mod worker;
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use crate::wait::WaitReason;
+
+/// A sentence without its subject, which is the node.
+pub(crate) type Message = Cow<'static, str>;
+
+/// What is awaited, and how it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Wait {
+    pub(crate) reason: WaitReason,
+    pub(crate) message: Message,
+}
+
+fn wait(reason: WaitReason, message: impl Into<Message>) -> Wait {
+    Wait { reason, message: message.into() }
+}
+
+/// Said when no rule applies.
+pub(crate) fn nothing_is_known() -> Wait {
+    wait(WaitReason::LocalFacts, "nothing is known yet that would allow a decision")
+}
+
+/// One thing after another, as in "no final snapshot (snapshots are switched off)".
+fn list<T: Display>(all: impl IntoIterator<Item = T>, between: &str) -> String {
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(between)
+}
+
+fn mebibytes(bytes: u64) -> u64 {
+    bytes >> 20
+}

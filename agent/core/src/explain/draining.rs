@@ -1,0 +1,82 @@
+//! A Kubernetes node around the member: drained, cordoned, deleted.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::ids::InstanceId;
+use crate::wait::WaitReason;
+
+use super::{Message, Wait, wait};
+
+pub(crate) fn is_under_way(why: &dyn Display, progress: &str) -> Wait {
+    wait(WaitReason::Drain, format!("drains its node, as {why}: {progress}"))
+}
+
+pub(crate) fn begins(why: &dyn Display) -> Message {
+    format!("drains its node, as {why}").into()
+}
+
+pub(crate) fn for_a_reboot() -> &'static str {
+    "the machine reboots"
+}
+
+pub(crate) fn cordons_for_a_reboot() -> Message {
+    "cordons its node for the reboot".into()
+}
+
+pub(crate) fn uncordons() -> Message {
+    "makes its node schedulable again, which it had cordoned".into()
+}
+
+pub(crate) fn deletes_own_node() -> Message {
+    "deletes its Node".into()
+}
+
+pub(crate) fn deletes_node_of(instance: &InstanceId) -> Message {
+    format!("deletes the Node of {instance}, which has ended").into()
+}
+
+pub(crate) fn points_at(server: IpAddr) -> Message {
+    format!("has its configuration name {server}, so that no restart can found a second cluster").into()
+}
+
+pub(crate) fn is_out_of_time(left: &str) -> String {
+    format!("its time for the drain is over, and {left} still there")
+}
+
+pub(crate) fn cordons() -> String {
+    "cordons its node".to_owned()
+}
+
+pub(crate) fn is_given_up(silent: Duration, why: &dyn Display) -> String {
+    format!("gives the drain up: no API server has answered for {} s ({why})", silent.as_secs())
+}
+
+pub(crate) fn awaits_api_server(why: &dyn Display) -> String {
+    format!("waits for an API server to go on with the drain: {why}")
+}
+
+pub(crate) fn looks_once_more() -> String {
+    "has drained its node, and looks once more for pods that came meanwhile".to_owned()
+}
+
+pub(crate) fn is_done(pods: usize) -> String {
+    format!("has drained its node: {pods} pods have gone")
+}
+
+pub(crate) fn awaits_end_of(pods: &str) -> String {
+    format!("drains its node: waits for {pods} to end")
+}
+
+pub(crate) fn evicts(pods: &str, gone: usize, of: usize) -> String {
+    format!("drains its node: evicts {pods}; {gone} of {of} have gone")
+}
+
+pub(crate) fn deletes(pods: &str, gone: usize, of: usize) -> String {
+    format!("drains its node: deletes {pods}; {gone} of {of} have gone")
+}
+
+pub(crate) fn may_not_evict(pods: &str, why: &dyn Display) -> String {
+    format!("drains its node: {pods} may not be evicted yet: {why}")
+}

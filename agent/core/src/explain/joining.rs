@@ -1,0 +1,146 @@
+//! Joining an established cluster, and giving a join up.
+
+use std::fmt::Display;
+
+use crate::ids::{InstanceId, MemberId};
+use crate::observation::{HookRef, Member};
+use crate::wait::WaitReason;
+
+use super::{Message, Wait, list, wait};
+
+pub(crate) fn no_voter_answers_with_quorum() -> Wait {
+    wait(WaitReason::Quorum, "waits for a voter of the established cluster to answer with quorum")
+}
+
+pub(crate) fn awaits_admission() -> Wait {
+    wait(WaitReason::Admission, "waits until the agent beside the leader admits it: servers join one at a time")
+}
+
+pub(crate) fn nobody_admits(voters: &[&InstanceId]) -> Wait {
+    wait(WaitReason::Admission, nobody_to_admit(voters))
+}
+
+pub(crate) fn nobody_has_admitted_for_long(voters: &[&InstanceId]) -> Wait {
+    let remedy = "if their data is lost, `quorate recover` on whoever still holds some shows the ways back";
+    wait(WaitReason::Admission, format!("{}; {remedy}", nobody_to_admit(voters)))
+}
+
+fn nobody_to_admit(voters: &[&InstanceId]) -> String {
+    format!("waits for a server to admit it: of those that the charter names none answers ({})", list(voters, ", "))
+}
+
+const OWN_REMOVAL: &str = "waits until the member that it was is removed, and struck from the charter";
+
+pub(crate) fn awaits_own_removal() -> Wait {
+    wait(WaitReason::OwnRemoval, OWN_REMOVAL)
+}
+
+pub(crate) fn nobody_takes_its_word() -> Wait {
+    let remedy = "its disk is empty, and without TLS nobody takes its word for that: terminate the instance, whose successor joins, or set \
+                  `peer.i_trust_this_network_without_tls` on all servers";
+    wait(WaitReason::OwnRemoval, format!("{OWN_REMOVAL}; {remedy}"))
+}
+
+pub(crate) fn started_server_just_now() -> Wait {
+    wait(WaitReason::EtcdStart, "started the server a moment ago; waits for it, or to start it again")
+}
+
+pub(crate) fn starts_server(host: &InstanceId) -> Message {
+    format!("starts the server to join through {host}, which admits it").into()
+}
+
+pub(crate) fn started_etcd_just_now() -> Wait {
+    wait(WaitReason::EtcdStart, "started etcd a moment ago; waits for it, or to start it again")
+}
+
+pub(crate) fn stranger_is_in_the_way(stranger: &Member) -> Wait {
+    wait(WaitReason::Stranger, format!("waits until member {stranger} is gone from etcd's list; {}", removed_by(stranger)))
+}
+
+pub(crate) fn stranger_is_listed(doing: &Message, stranger: &Member) -> Message {
+    let vote = if stranger.learner { "counts for nothing" } else { "counts as a voter that does not answer" };
+    format!("{doing}; member {stranger} is no instance's of this cluster: it {vote}; {}", removed_by(stranger)).into()
+}
+
+fn removed_by(stranger: &Member) -> String {
+    format!("`etcdctl member remove {}` removes it", stranger.id)
+}
+
+pub(crate) fn starts_as_learner() -> Message {
+    "starts etcd as the learner that was added".into()
+}
+
+pub(crate) fn no_voter_answers() -> Wait {
+    wait(WaitReason::HealthyVoters, "no healthy voter answers")
+}
+
+pub(crate) fn etcd_refused_to_add(trouble: Option<&str>) -> Wait {
+    wait(WaitReason::EtcdRefused, format!("etcd refused to add it a moment ago: {}", trouble.unwrap_or("no reason given")))
+}
+
+pub(crate) fn asks_to_be_added() -> Message {
+    "asks to be added as a learner".into()
+}
+
+pub(crate) fn departed_voter_is_listed(departed: &Member) -> Wait {
+    let message = format!("waits until departed voter {departed} is removed: etcd adds nobody while a voter is unreachable");
+    wait(WaitReason::DepartedVoter, message)
+}
+
+pub(crate) fn another_learns(learner: &Member) -> Wait {
+    wait(WaitReason::OtherLearner, format!("waits until learner {learner} is promoted: etcd takes one learner at a time"))
+}
+
+pub(crate) fn voter_has_moved(member: MemberId, instance: &InstanceId) -> Wait {
+    let message = format!("waits until voter {member} is listed at the address of {instance}, to which its volume was moved");
+    wait(WaitReason::MovedVoter, message)
+}
+
+pub(crate) fn voter_is_silent(voter: &Member) -> Wait {
+    wait(WaitReason::SilentVoter, format!("waits until voter {voter} answers: etcd adds nobody while a voter is unreachable"))
+}
+
+pub(crate) fn is_spare() -> Message {
+    "the cluster has all the voters that it may have; waits un-joined as a spare".into()
+}
+
+/// The join deadline has passed.
+pub(crate) const TOO_LATE: &str = "it could not join within its deadline";
+
+pub(crate) fn stops_etcd(why: &dyn Display) -> Message {
+    format!("stops etcd: {why}").into()
+}
+
+pub(crate) fn puts_data_aside(why: &dyn Display) -> Message {
+    format!("puts its data aside: {why}").into()
+}
+
+/// It can never join, for this reason.
+pub(crate) fn is_refused(why: &str) -> Wait {
+    wait(WaitReason::EtcdVersion, why.to_owned())
+}
+
+pub(crate) fn gives_up_soon(why: &str) -> Wait {
+    let message = format!("{why}; gives its launch up as soon as the others have had the time to hear of it");
+    wait(WaitReason::EtcdVersion, message)
+}
+
+pub(crate) fn abandon_was_not_taken(hook: &HookRef) -> Wait {
+    wait(WaitReason::HookCompletion, format!("waits until the group takes ABANDON for hook {hook}"))
+}
+
+pub(crate) fn abandons(why: &dyn Display) -> Message {
+    format!("abandons its launch: {why}").into()
+}
+
+pub(crate) fn awaits_replacement(why: &dyn Display) -> Wait {
+    wait(WaitReason::OwnReplacement, format!("{why}; waits for its group to replace it"))
+}
+
+pub(crate) fn may_not_ask_yet(why: &dyn Display, silent: &Member) -> Wait {
+    wait(WaitReason::SilentVoter, format!("{why}; does not ask to be replaced while voter {silent} does not answer"))
+}
+
+pub(crate) fn asks_to_be_replaced(why: &dyn Display) -> Wait {
+    wait(WaitReason::OwnReplacement, format!("{why}; reports itself unhealthy, for its group to replace it"))
+}

@@ -1,0 +1,181 @@
+//! Quorum lost for good, and total loss.
+
+use std::fmt::Display;
+
+use crate::charter::Record;
+use crate::ids::{ClusterName, Generation, InstanceId, MemberId};
+use crate::policy::Recovery;
+use crate::snapshot::Stored;
+use crate::wait::WaitReason;
+
+use super::claiming::WITHOUT_A_STORE;
+use super::{Message, Wait, list, wait};
+
+/// What every halt of a recovery ends with.
+const REMEDY: &str =
+    "`quorate recover` shows what would be kept and lost by each way: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
+
+fn lost(reason: WaitReason, what: impl Display) -> Wait {
+    wait(reason, format!("quorum is lost for good; {what}"))
+}
+
+pub(crate) fn may_not_restore_yet(objection: &dyn Display) -> Wait {
+    wait(WaitReason::Consent, format!("claimed the recovery; before it restores its data, {objection}"))
+}
+
+pub(crate) fn could_not_restore(why: &str) -> Wait {
+    wait(WaitReason::Restore, format!("could not restore its own data, and tries again: {why}"))
+}
+
+pub(crate) fn stops_to_restore() -> Message {
+    "stops etcd to restore its own data into a new generation".into()
+}
+
+pub(crate) fn restores_own_data(generation: Generation) -> Message {
+    format!("restores its own data as generation {generation}, and keeps the old copy").into()
+}
+
+pub(crate) fn drops_old_copy() -> Message {
+    "moves the data from before the recovery to the trash".into()
+}
+
+pub(crate) fn own_list_was_not_read() -> Wait {
+    lost(WaitReason::QuorumLost, "this member's own list could not be read")
+}
+
+pub(crate) fn lists_differ(own: &[MemberId], charter: &[MemberId]) -> Wait {
+    let (own, charter) = (list(own, " "), list(charter, " "));
+    let what = format!("this member's voters ({own}) differ from the charter's ({charter}), so nobody acts by itself. {REMEDY}");
+    lost(WaitReason::QuorumLost, what)
+}
+
+pub(crate) fn policy_forbids(survivors: usize, voters: usize, policy: Recovery) -> Wait {
+    let what = format!(
+        "{survivors} of {voters} voters survive, and policy {policy:?} does not let them act: acknowledged writes could be missing. {REMEDY}"
+    );
+    lost(WaitReason::QuorumLost, what)
+}
+
+pub(crate) fn there_is_no_store() -> Wait {
+    let what = format!(
+        "{WITHOUT_A_STORE}, nor recovered: `quorate bootstrap` on one survivor has it recover from its own data; `quorate recover` shows what else could be done"
+    );
+    lost(WaitReason::NoStore, what)
+}
+
+pub(crate) fn answers_are_unsigned() -> Wait {
+    let what = format!(
+        "the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted (peer.i_trust_this_network_without_tls). {REMEDY}"
+    );
+    lost(WaitReason::SignedAnswers, what)
+}
+
+pub(crate) fn missing_may_come_back() -> Wait {
+    lost(WaitReason::QuorumLossGrace, "waits whether the missing come back")
+}
+
+pub(crate) fn another_recovers(founder: &InstanceId, generation: Generation) -> Wait {
+    lost(WaitReason::Founder, format!("waits for {founder}, which has claimed the recovery as generation {generation}"))
+}
+
+/// Why a member of a lost quorum cannot go on from its own data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mute {
+    /// etcd serves nothing after a restart without quorum.
+    Restarted,
+    /// The charter does not list it.
+    NeverVoted,
+}
+
+pub(crate) fn is_mute(left: usize, voters: usize, why: Mute) -> Wait {
+    let mine = match why {
+        Mute::Restarted => "its etcd was restarted since and cannot say how far its data goes",
+        Mute::NeverVoted => "its data never became a voter's",
+    };
+    let message = format!(
+        "quorum is lost for good: {left} of {voters} voters are left; {mine}, so nobody recovers by itself. `quorate recover` shows what is known"
+    );
+    wait(WaitReason::QuorumLost, message)
+}
+
+pub(crate) fn others_object(objection: &dyn Display) -> Wait {
+    lost(WaitReason::Consent, format!("before anybody recovers, {objection}"))
+}
+
+pub(crate) fn no_survivor_is_known() -> Wait {
+    wait(WaitReason::QuorumLost, "quorum is lost for good, and no survivor is known")
+}
+
+pub(crate) fn another_goes_further(best: &InstanceId) -> Wait {
+    lost(WaitReason::Founder, format!("{best} has the highest applied index and recovers"))
+}
+
+pub(crate) fn store_refused_claim() -> Wait {
+    wait(WaitReason::StoreRefused, "the store refused the recovery's claim a moment ago")
+}
+
+/// What may be missing when a survivor's own data goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Missing {
+    /// The survivors meet every quorum.
+    InFlight,
+    /// They do not, and policy `any` acts.
+    Acknowledged {
+        survivors: usize,
+        voters: usize,
+        /// The last revision of this node's data.
+        revision: u64,
+    },
+}
+
+pub(crate) fn claims(generation: Generation, applied: u64, missing: Missing) -> Message {
+    let missing = match missing {
+        Missing::InFlight => "only writes that were in flight when the others died can be missing".to_owned(),
+        Missing::Acknowledged { survivors, voters, revision } => format!(
+            "{survivors} of {voters} voters survive and policy `any` acts: writes after revision {revision} can be missing that the lost voters had acknowledged"
+        ),
+    };
+    format!("quorum is lost for good; claims the recovery as generation {generation} from its own data, applied up to index {applied}: {missing}")
+        .into()
+}
+
+pub(crate) fn revision_is_unknown() -> Wait {
+    wait(WaitReason::QuorumLost, "quorum is lost for good, and this member does not say at which revision its data ends")
+}
+
+pub(crate) fn snapshots_were_not_read(revision: u64, why: &str) -> Wait {
+    lost(WaitReason::Store, format!("waits to read whether a snapshot goes further than revision {revision}: {why}"))
+}
+
+pub(crate) fn leaver_restores_none(snapshot: &Stored, revision: u64) -> Wait {
+    let what = format!("snapshot {} goes further than revision {revision}, but who leaves restores none", snapshot.key);
+    lost(WaitReason::Founder, what)
+}
+
+pub(crate) fn claims_newer_snapshot(generation: Generation, snapshot: &Stored, mine: u64) -> Message {
+    format!(
+        "quorum is lost for good; claims generation {generation} to restore snapshot {} of revision {}, which is newer than revision {mine} of the best survivor: every later write is lost",
+        snapshot.key, snapshot.manifest.revision
+    )
+    .into()
+}
+
+pub(crate) fn group_was_not_read(why: &str) -> Wait {
+    lost(WaitReason::Group, format!("waits to read whom its group lists: {why}"))
+}
+
+pub(crate) fn is_cut_out() -> Wait {
+    let message = "quorum is lost for good, and this node's data goes furthest; but its group does not list it, and IMDS does not say that it was detached: attach it again, or `quorate recover`";
+    wait(WaitReason::NotInGroup, message)
+}
+
+pub(crate) fn cluster_does_not_answer(objection: &dyn Display) -> Wait {
+    wait(WaitReason::Consent, format!("the cluster does not answer, and is not founded again: {objection}"))
+}
+
+pub(crate) fn is_total(record: &Record, why: &str, cluster: &ClusterName) -> Wait {
+    let message = format!(
+        "every voter of the established cluster is gone, and its data with them ({record}); {why}. `quorate recover` shows what could be restored; `quorate recover --fresh --cluster {cluster}` on one node founds an EMPTY cluster"
+    );
+    wait(WaitReason::TotalLoss, message)
+}

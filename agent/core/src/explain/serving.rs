@@ -1,0 +1,137 @@
+//! Having a member: keeping it running, mending it, and the quiet state.
+
+use crate::charter::Record;
+use crate::ids::{Generation, InstanceId};
+use crate::plan::AsideReason;
+use crate::wait::WaitReason;
+
+use super::{Message, Wait, list, wait};
+
+pub(crate) fn is_warm() -> Message {
+    "is in the warm pool, and joins nothing there".into()
+}
+
+pub(crate) fn data_is_unknown(why: &str) -> Wait {
+    wait(WaitReason::LocalFacts, format!("the data directory is not known: {why}"))
+}
+
+pub(crate) fn process_is_unknown(why: &str) -> Wait {
+    wait(WaitReason::LocalFacts, format!("etcd's process is not known: {why}"))
+}
+
+/// Data without Quorate's label: nothing is known of its age, so nothing is decided about it.
+pub(crate) fn data_is_not_ours() -> Wait {
+    let message = "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group";
+    wait(WaitReason::UnknownData, message)
+}
+
+pub(crate) fn is_not_permitted(data: AsideReason, record: &Record) -> Message {
+    let of = match data {
+        AsideReason::OlderGeneration => "an older generation",
+        _ => "another etcd cluster",
+    };
+    format!("stops etcd: its data is of {of} than {record}").into()
+}
+
+pub(crate) fn never_started() -> Message {
+    "puts its data directory aside: etcd never got so far as to write its log there, so it holds no member".into()
+}
+
+pub(crate) fn stops_on_dead_data(why: AsideReason) -> Message {
+    format!("stops etcd on dead data ({why})").into()
+}
+
+pub(crate) fn puts_dead_data_aside(why: AsideReason) -> Message {
+    format!("puts its data aside, as a quorum's word proves it dead ({why})").into()
+}
+
+/// Why etcd is not started on the data that is there.
+pub(crate) fn does_not_start(why: &str) -> Wait {
+    wait(WaitReason::Charter, format!("does not start etcd: {why}"))
+}
+
+/// Why no record permits etcd to run: the end of a sentence.
+pub(crate) mod obstacle {
+    use crate::charter::Record;
+    use crate::ids::Generation;
+
+    pub(crate) fn another_etcd_cluster(record: &Record) -> String {
+        format!("its data is of another etcd cluster than {record}")
+    }
+
+    pub(crate) fn another_generation(data: Generation, record: &Record) -> String {
+        format!("its data is of generation {data}, and the charter says {record}")
+    }
+
+    pub(crate) fn charter_was_not_read(why: &str) -> String {
+        format!("the charter cannot be read ({why}), and this node may have been stopped meanwhile")
+    }
+
+    pub(crate) fn no_record_is_known() -> String {
+        "it has data but remembers no record of it".to_owned()
+    }
+
+    pub(crate) fn charter_is_absent() -> String {
+        "it has data, but the store holds no charter: check `quorate:store`".to_owned()
+    }
+
+    pub(crate) fn record_vanished(record: &Record) -> String {
+        format!("{record} vanished from the store")
+    }
+}
+
+pub(crate) fn starts_on_its_data(generation: Generation) -> Message {
+    format!("starts etcd on its data of generation {generation}").into()
+}
+
+/// `exit`: how it ended last, as its manager says.
+pub(crate) fn does_not_stay_up(doing: &Message, starts: usize, exit: Option<&str>) -> Message {
+    let last = exit.map_or_else(String::new, |why| format!(" ({why})"));
+    format!("{doing}; it has not stayed up in {starts} starts{last}: look into its log").into()
+}
+
+pub(crate) fn restarts_frozen() -> Message {
+    "restarts its etcd, which runs but does not answer".into()
+}
+
+/// Why there is no quorum's word: the end of a sentence such as "no quorum answers: i-b, i-c are silent".
+pub(crate) mod no_quorum {
+    use crate::explain::list;
+
+    pub(crate) fn no_leader() -> String {
+        "its voters answer, but none of them knows a leader".to_owned()
+    }
+
+    pub(crate) fn no_answer_in_time() -> String {
+        "its voters answer, but none of them gave a linearizable answer in time".to_owned()
+    }
+
+    pub(crate) fn silent(voters: &[String]) -> String {
+        format!("{} {} silent", list(voters, ", "), if voters.len() == 1 { "is" } else { "are" })
+    }
+}
+
+pub(crate) fn no_quorum_for_long(why: &str) -> Wait {
+    wait(WaitReason::Quorum, format!("etcd has run without quorum for long: {why}. `quorate status` on every node shows more"))
+}
+
+pub(crate) fn no_quorum_answers(why: &str) -> Wait {
+    wait(WaitReason::Quorum, format!("etcd runs, but no quorum answers: {why}"))
+}
+
+pub(crate) fn serves(voters: usize, leader: Option<&InstanceId>) -> Message {
+    let leader = leader.map_or("nobody", InstanceId::as_str);
+    format!("serves as one of {voters} voters; {leader} leads").into()
+}
+
+pub(crate) fn awaits_promotion() -> Wait {
+    wait(WaitReason::Promotion, "is a learner; waits for the leader's agent to promote it")
+}
+
+pub(crate) fn is_not_shown_yet() -> Wait {
+    wait(WaitReason::OwnEtcd, "etcd runs; waits until the cluster shows its member")
+}
+
+pub(crate) fn remarked(doing: &Message, remarks: &[String]) -> Message {
+    format!("{doing}; {}", list(remarks, "; ")).into()
+}

@@ -1,0 +1,152 @@
+//! What a node can wait for.
+
+use std::fmt;
+
+/// Declares the reasons, their names, and the list of them all, so that none can be forgotten in one place.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What a node waits for. It says nothing of how long, nor of who is to act: the report does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum WaitReason {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl WaitReason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its name, in status and as a label.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Its own disk and processes are to be read, or written.
+    LocalFacts = "local-facts",
+    /// The store is to be read.
+    Store = "store",
+    /// The store refused a write a moment ago.
+    StoreRefused = "store-refused",
+    /// Its group's list, its own place in it, or the group's hooks are to be read.
+    Group = "group",
+    /// EC2 is to be asked.
+    Ec2 = "ec2",
+    /// EC2 is to show this instance with the cluster's tag.
+    Tag = "tag",
+    /// A heartbeat for its launch hook is to be accepted.
+    Heartbeat = "heartbeat",
+    /// Older instances may found the cluster first.
+    OlderInstances = "older-instances",
+    /// Another instance founds, or recovers.
+    Founder = "founder",
+    /// A claim of the charter can be carried out by nobody.
+    BlockedClaim = "blocked-claim",
+    /// Every other instance is to consent, or to be gone.
+    Consent = "consent",
+    /// The others' answers are to be signed, or an operator decides.
+    SignedAnswers = "signed-answers",
+    /// No store is configured: an operator decides.
+    NoStore = "no-store",
+    /// The store holds another cluster's objects.
+    ForeignStore = "foreign-store",
+    /// The charter contradicts itself, or what this node remembers.
+    BrokenCharter = "broken-charter",
+    /// A record vanished from the store.
+    VanishedRecord = "vanished-record",
+    /// The charter is to say that this node's data may be started.
+    Charter = "charter",
+    /// The data on this disk is nobody's that Quorate knows.
+    UnknownData = "unknown-data",
+    /// The etcd installed here, or the cluster's version, is to be known.
+    VersionFacts = "version-facts",
+    /// Its etcd is of a version that does not fit.
+    EtcdVersion = "etcd-version",
+    /// Its etcd refuses its flags.
+    EtcdFlags = "etcd-flags",
+    /// Another process has a port of its etcd.
+    EtcdPort = "etcd-port",
+    /// A process that was started a moment ago.
+    EtcdStart = "etcd-start",
+    /// Its own etcd is to lead, to answer, or to be listed.
+    OwnEtcd = "own-etcd",
+    /// A quorum is to answer.
+    Quorum = "quorum",
+    /// The missing voters may come back.
+    QuorumLossGrace = "quorum-loss-grace",
+    /// Quorum is lost for good, and nobody may act by himself.
+    QuorumLost = "quorum-lost",
+    /// Every voter's data is lost, and nothing can be restored by itself.
+    TotalLoss = "total-loss",
+    /// Its group is to list it.
+    NotInGroup = "not-in-group",
+    /// An operator's order cannot be carried out.
+    Order = "order",
+    /// A snapshot is read from the store.
+    Fetch = "fetch",
+    /// A restore failed, and is tried again.
+    Restore = "restore",
+    /// Enough voters are to be healthy.
+    HealthyVoters = "healthy-voters",
+    /// A voter is to answer.
+    SilentVoter = "silent-voter",
+    /// A departed voter is to be removed.
+    DepartedVoter = "departed-voter",
+    /// Another learner is to be promoted or removed.
+    OtherLearner = "other-learner",
+    /// A member that is nobody's is to be removed.
+    Stranger = "stranger",
+    /// A voter is to be listed at its new address.
+    MovedVoter = "moved-voter",
+    /// etcd refused a change a moment ago.
+    EtcdRefused = "etcd-refused",
+    /// The cluster-wide lock.
+    Lock = "lock",
+    /// The agent beside the leader is to admit this server.
+    Admission = "admission",
+    /// The member of the server that was admitted is to start.
+    AdmittedServer = "admitted-server",
+    /// The agent beside the leader is to promote this learner.
+    Promotion = "promotion",
+    /// The learner is to be ready for its promotion.
+    LearnerReady = "learner-ready",
+    /// Its own member is to be removed.
+    OwnRemoval = "own-removal",
+    /// Another instance is to take over before this one leaves.
+    Replacement = "replacement",
+    /// Its group is to replace this instance.
+    OwnReplacement = "own-replacement",
+    /// It is the last voter, and its instance runs on.
+    LastVoter = "last-voter",
+    /// Its group keeps this instance, whose termination was abandoned.
+    Retained = "retained",
+    /// The node is drained.
+    Drain = "drain",
+    /// A snapshot from just before a change is taken.
+    Snapshot = "snapshot",
+    /// The last voter's final snapshot.
+    FinalSnapshot = "final-snapshot",
+    /// The group is to take the completion of a hook.
+    HookCompletion = "hook-completion",
+    /// A hook that only its group can end.
+    HookTimeout = "hook-timeout",
+    /// A server that a worker can join through is to answer.
+    Server = "server",
+    /// The token and the store name different authorities.
+    Authority = "authority",
+    /// Its Node is to be ready.
+    Node = "node",
+    /// An operator is to end a pause.
+    Paused = "paused",
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
