@@ -48,10 +48,10 @@ fn wait(reason: WaitReason, message: impl Into<Message>) -> Wait {
 
 /// Said when no rule applies.
 pub(crate) fn nothing_is_known() -> Wait {
-    wait(WaitReason::LocalFacts, "nothing is known yet that would allow a decision")
+    wait(WaitReason::LocalFacts, "does not know enough yet to decide anything")
 }
 
-/// One thing after another, as in "no final snapshot (snapshots are switched off)".
+/// One thing after another, as in "i-b, i-c".
 fn list<T: Display>(all: impl IntoIterator<Item = T>, between: &str) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(between)
 }

@@ -185,7 +185,7 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
         .collect::<Result<_, _>>()
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
     s3.expire(&format!("{FOLDER}charter/"))?;
-    stage.until_all_say(&["the objects of `charter/` back", "leave the snapshots where they are"]).await?;
+    stage.until_all_say(&["Restore the objects of `charter/`", "leave the snapshots where they are"]).await?;
     stage.group.until_written(&writer, 100).await?;
     ensure!(records(&stage)?.is_empty(), "somebody began a charter anew: {:?}", records(&stage)?);
     let since = Instant::now();

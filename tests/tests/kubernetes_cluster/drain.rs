@@ -70,7 +70,7 @@ async fn never_allowed(escalation: Escalation, done: bool) {
         assert_eq!(end.is_done(), done, "{:?}", end.said);
         assert!(end.took >= Duration::from_secs(2) && end.took < Duration::from_millis(6300), "{escalation:?} took {:?}", end.took);
         let told =
-            |message: &String| message.contains(&format!("default/{name} may not be evicted yet")) && message.contains("disruption budget");
+            |message: &String| message.contains(&format!("cannot evict default/{name} yet")) && message.contains("disruption budget");
         assert!(end.said.iter().any(told), "{:?}", end.said);
         assert_eq!(stage.names_on(&stage.nodes[0]).await.is_empty(), done);
     })

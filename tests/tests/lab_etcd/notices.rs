@@ -88,7 +88,7 @@ async fn a_paused_cluster_takes_no_step_until_it_is_resumed() -> anyhow::Result<
     }
     let leaver = group.lab.followers(&group.name).await?.remove(0);
     group.replace(&leaver)?;
-    until_says(&group, &leaver, "it is to leave, as its group terminates it").await?;
+    until_says(&group, &leaver, "it should leave because its group terminates it").await?;
     group.lab.kill_agent(&nodes[1], rustix::process::Signal::TERM).await?;
     group.lab.start_agent(&nodes[1]).await?;
     until_says(&group, &nodes[1], "the cluster is paused").await?;

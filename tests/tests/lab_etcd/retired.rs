@@ -95,7 +95,7 @@ async fn without_its_store_the_last_voter_waits_and_its_end_is_told() -> anyhow:
     std::fs::rename(&store, &away)?;
     let instance = group.live().pop().context("nobody lives")?;
     group.resize(0)?;
-    said(&group, &instance, "what it holds is to be saved, but the charter cannot be read").await?;
+    said(&group, &instance, "its data is to be saved, but the charter cannot be read").await?;
     anyhow::ensure!(group.lab.etcd_process(&instance).is_some(), "it serves no more");
     std::fs::rename(&away, &store)?;
     group.lab.until_gone(&instance, LIMIT).await?;

@@ -118,7 +118,7 @@ async fn is_pruned(group: &Group, why: &str) -> anyhow::Result<()> {
     group.lab.until_gone(&victim, LIMIT).await?;
     group.settled(3, None).await?;
     let told: String = group.live().iter().map(|instance| group.lab.log(instance)).collect();
-    let line = told.lines().find(|line| line.contains("removes member") && line.contains("without a snapshot before"));
+    let line = told.lines().find(|line| line.contains("removes member") && line.contains("without a snapshot first"));
     assert!(line.is_some_and(|line| line.contains(why)), "{line:?} in\n{told}");
     Ok(())
 }

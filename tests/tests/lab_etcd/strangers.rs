@@ -26,7 +26,7 @@ async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
         let told = || async {
             let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
             let message = status["message"].as_str().unwrap_or_default().to_owned();
-            let names = message.contains(&format!("member stranger {ODD} ({id:x}) is no instance's of this cluster"));
+            let names = message.contains(&format!("member stranger {ODD} ({id:x}) belongs to no instance of this cluster"));
             if names && status["needs_operator"] == true { Ok(status) } else { Err(message) }
         };
         let status = group.lab.until(LIMIT, "the agent to tell of the stranger", told).await?;

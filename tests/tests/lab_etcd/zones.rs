@@ -89,7 +89,7 @@ async fn three_groups_of_one_are_one_cluster_and_a_group_of_another_role_is_no_p
         let status = zones.lab.status(&instance).await?.to_string();
         assert!(!status.contains(worker.as_str()), "{instance} speaks of the worker: {status}");
     }
-    assert!(zones.lab.log(&worker).contains("waits for a server: none of the 0 that are known answers"), "{}", zones.lab.log(&worker));
+    assert!(zones.lab.log(&worker).contains("waits for a server: none of the 0 known ones answers"), "{}", zones.lab.log(&worker));
     Ok(())
 }
 

@@ -190,7 +190,7 @@ pub(crate) async fn down_and_up(servers: u32) -> anyhow::Result<CameBack> {
     let key = retired_to(&plane)?;
     let logs: Vec<String> = gone.iter().map(|instance| plane.lab.log(instance)).collect();
     let last = logs.iter().find(|log| log.contains("retires the cluster")).context("nobody tells that it retires the cluster")?;
-    let told = ["stops etcd for its clients", "for this node alone", "takes the final snapshot", "nothing is lost", "its data aside"];
+    let told = ["closes etcd to clients", "for this node alone", "takes the final snapshot", "nothing is lost", "its data to the trash"];
     in_order(last, &[&told[..], &["completes hook"]].concat());
     let since = Instant::now();
     plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, servers)).map_err(|error| anyhow::anyhow!("{error}"))?;

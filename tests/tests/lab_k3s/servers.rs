@@ -30,7 +30,14 @@ async fn a_server_that_its_group_terminates_leaves_in_order() -> anyhow::Result<
     plane.settled(3, 0, Some(&writer.stop().await)).await?;
     in_order(
         &log,
-        &["drains its node", "hands the leadership", "has its member", "puts its data aside", "deletes its Node", "completes hook"],
+        &[
+            "drains its node",
+            "hands the leadership",
+            "asks its distribution to remove member",
+            "moves its data to the trash",
+            "deletes its Node",
+            "completes hook",
+        ],
     );
     Ok(())
 }

@@ -17,8 +17,8 @@ pub(crate) enum Reconciles {
 impl Reconciles {
     fn words(self) -> &'static str {
         match self {
-            Self::Difference => "brings the charter's voters in line with etcd's",
-            Self::Removal => "strikes a removed voter from the charter",
+            Self::Difference => "updates the charter's voters to match etcd's",
+            Self::Removal => "takes a removed voter out of the charter",
         }
     }
 }

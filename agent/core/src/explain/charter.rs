@@ -16,7 +16,7 @@ pub(crate) fn is_foreign(why: &str) -> Wait {
 }
 
 pub(crate) fn rewrites(record: &Record) -> Message {
-    format!("writes {record} again, which vanished from the store").into()
+    format!("writes {record} again: it vanished from the store").into()
 }
 
 pub(crate) fn vanished_and_quorum_is_lost(record: &Record) -> Wait {
@@ -24,18 +24,18 @@ pub(crate) fn vanished_and_quorum_is_lost(record: &Record) -> Wait {
 }
 
 pub(crate) fn vanished_and_no_quorum_answers(record: &Record) -> Wait {
-    vanished_for_good(record, "no quorum has answered for long")
+    vanished_for_good(record, "no quorum has answered for a long time")
 }
 
 fn vanished_for_good(record: &Record, why: &str) -> Wait {
     let message = format!(
-        "{record} vanished from the store, and {why}, so nobody writes it again or recovers by itself. `quorate recover` shows what is known"
+        "{record} vanished from the store, and {why}, so no node rewrites it or recovers automatically. `quorate recover` shows what is known"
     );
     wait(WaitReason::VanishedRecord, message)
 }
 
 pub(crate) fn vanished(record: &Record) -> Wait {
-    wait(WaitReason::VanishedRecord, format!("{record} vanished from the store; waits for a quorum read before it is written again"))
+    wait(WaitReason::VanishedRecord, format!("{record} vanished from the store; waits for a quorum read before it rewrites it"))
 }
 
 /// Why a charter cannot be trusted, or a store is another's.
@@ -51,11 +51,11 @@ pub(crate) mod flaw {
     }
 
     pub(crate) fn two_histories(stored: &Record) -> String {
-        format!("the store's {stored} differs from the one that this node remembers: two histories for one cluster")
+        format!("the store's {stored} differs from the one that this node remembers: the cluster has two histories")
     }
 
     pub(crate) fn does_not_continue(highest: &Record, remembered: &Record) -> String {
-        format!("this node remembers {remembered}, and the store's highest, {highest}, does not continue it")
+        format!("this node remembers {remembered}, and the store's highest record, {highest}, does not continue it")
     }
 
     pub(crate) fn of_another_cluster(highest: &Record) -> String {
@@ -67,15 +67,15 @@ pub(crate) mod flaw {
 
     pub(crate) fn foreign_objects(example: &str) -> String {
         format!(
-            "the store holds {example} under this cluster's prefix but no charter: move foreign objects away, or correct `quorate:store`"
+            "the store holds {example} under this cluster's prefix but no charter: move the foreign objects away, or correct `quorate:store`"
         )
     }
 
-    /// An order to found afresh would be refused there too. Snapshots outlive a charter that a lifecycle rule expired; whoever moved them away as foreign would
-    /// make the store pass for an empty one.
+    /// An order to found afresh would be refused there too. Snapshots outlive a charter that a lifecycle rule expired; moved away as foreign objects, they would
+    /// leave a store that looks empty.
     pub(crate) fn snapshots_without_charter(example: &str) -> String {
         format!(
-            "the store holds {example} under this cluster's prefix but no charter: it was deleted beside its snapshots, or a lifecycle rule expired it. Put the objects of `charter/` back (a bucket with versions has them), and leave the snapshots where they are; or correct `quorate:store`. To begin EMPTY, move the snapshots and `published/` away first: until then `quorate recover --fresh` is refused too"
+            "the store holds {example} under this cluster's prefix but no charter: somebody deleted it, or a lifecycle rule expired it. Restore the objects of `charter/` (a versioned bucket still has them) and leave the snapshots where they are, or correct `quorate:store`. To start EMPTY, first move the snapshots and `published/` away: until then `quorate recover --fresh` is refused too"
         )
     }
 }

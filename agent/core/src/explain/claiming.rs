@@ -9,10 +9,10 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, list, wait};
 
 /// Where only an operator may found or recover.
-pub(super) const WITHOUT_A_STORE: &str = "no store is configured, so that nothing is founded by itself";
+pub(super) const WITHOUT_A_STORE: &str = "no store is configured, so nothing is founded automatically";
 
 pub(crate) fn may_not_start_yet(generation: Generation, objection: &dyn Display) -> Wait {
-    wait(WaitReason::Consent, format!("claimed generation {generation}; before it starts, {objection}"))
+    wait(WaitReason::Consent, format!("claimed generation {generation} but does not start yet: {objection}"))
 }
 
 pub(crate) fn founds_alone(generation: Generation) -> Message {
@@ -32,27 +32,27 @@ pub(crate) fn store_refused_established() -> Wait {
 }
 
 pub(crate) fn establishes(generation: Generation, etcd_cluster: &dyn Display) -> Message {
-    format!("establishes generation {generation} with etcd cluster {etcd_cluster}").into()
+    format!("declares generation {generation} established, with etcd cluster {etcd_cluster}").into()
 }
 
 pub(crate) fn puts_older_data_aside() -> Message {
-    "puts the data of an older generation aside, as the operator's `recover --fresh` says".into()
+    "moves the data of an older generation to the trash, as `recover --fresh` ordered".into()
 }
 
 pub(crate) fn puts_data_aside_for(key: &SnapshotKey) -> Message {
-    format!("puts its own data aside, in whose place snapshot {key} is restored").into()
+    format!("moves its own data to the trash: snapshot {key} takes its place").into()
 }
 
 pub(crate) fn may_not_give_up_yet(generation: Generation, objection: &dyn Display) -> Wait {
-    wait(WaitReason::Consent, format!("claimed generation {generation}; before it gives up its own data, {objection}"))
+    wait(WaitReason::Consent, format!("claimed generation {generation} but does not give up its own data yet: {objection}"))
 }
 
 pub(crate) fn opens_to_clients() -> Message {
-    "restarts etcd to serve clients on its own address, now that the charter says `established`".into()
+    "restarts etcd to serve clients on its own address: the charter says `established`".into()
 }
 
 pub(crate) fn others_come_first() -> Wait {
-    wait(WaitReason::OlderInstances, "may found the cluster, but others come before it by launch time")
+    wait(WaitReason::OlderInstances, "may found the cluster, but instances launched earlier go first")
 }
 
 pub(crate) fn store_refused_claim() -> Wait {
@@ -68,24 +68,24 @@ pub(crate) fn claims_to_restore(generation: Generation, key: &SnapshotKey, given
     let verb = if given_up.len() == 1 { "holds" } else { "hold" };
     let given_up = match given_up {
         [] => String::new(),
-        all => format!("; what {} still {verb} is given up", list(all, ", ")),
+        all => format!("; the data that {} still {verb} is given up", list(all, ", ")),
     };
     format!("claims generation {generation}, to restore snapshot {key}{given_up}").into()
 }
 
 pub(crate) fn tags_were_not_read(why: &str) -> Wait {
-    wait(WaitReason::Ec2, format!("waits to read which instances bear the tag quorate:cluster: {why}"))
+    wait(WaitReason::Ec2, format!("waits to read which instances carry the tag quorate:cluster: {why}"))
 }
 
 pub(crate) fn is_not_tagged(cluster: &ClusterName) -> Wait {
     let message = format!(
-        "does not found a cluster: EC2 does not show this instance among those with the tag quorate:cluster = {cluster}, so that another that holds data could be missed too; have the group propagate the tag at launch, and tag the instances that run already"
+        "does not found a cluster: EC2 does not list this instance among those tagged quorate:cluster = {cluster}, so another instance that holds data could be missed too. Have the group propagate the tag at launch, and tag the instances that run already"
     );
     wait(WaitReason::Tag, message)
 }
 
 pub(crate) fn is_not_listed() -> Wait {
-    wait(WaitReason::Group, "waits until its own group lists this instance")
+    wait(WaitReason::Group, "waits until its own group lists it")
 }
 
 pub(crate) fn others_object(objection: &dyn Display) -> Wait {
@@ -106,11 +106,11 @@ pub(crate) fn own_place_was_not_read(why: &str) -> Wait {
 }
 
 pub(crate) fn launch_is_early() -> Wait {
-    wait(WaitReason::Group, "waits until its own launch has got to its hooks")
+    wait(WaitReason::Group, "waits until its launch reaches its lifecycle hooks")
 }
 
 pub(crate) fn heartbeat_is_unproven() -> Wait {
-    wait(WaitReason::Heartbeat, "waits until a heartbeat for its launch hook has been accepted")
+    wait(WaitReason::Heartbeat, "waits until AWS accepts a heartbeat for its launch hook")
 }
 
 pub(crate) fn there_is_no_store() -> Wait {
@@ -123,12 +123,12 @@ pub(crate) fn charter_was_not_read(why: &str) -> Wait {
 
 pub(crate) fn founder_leaves(founder: &InstanceId, generation: Generation) -> Wait {
     let message =
-        format!("{founder} claimed generation {generation} and is leaving; it blocks the founding until its instance is terminated");
+        format!("{founder} claimed generation {generation} and is leaving: it blocks the founding until its instance is terminated");
     wait(WaitReason::BlockedClaim, message)
 }
 
 pub(crate) fn founder_cannot(record: &Record, founder: &InstanceId) -> Wait {
-    let message = format!("{record} cannot be carried out by {founder} any more; {WITHOUT_A_STORE}: run `quorate bootstrap` on one node");
+    let message = format!("{founder} can no longer carry out {record}; {WITHOUT_A_STORE}: run `quorate bootstrap` on one node");
     wait(WaitReason::BlockedClaim, message)
 }
 

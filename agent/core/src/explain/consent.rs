@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::charter::Record;
 
 pub(crate) fn is_silent() -> &'static str {
-    "has not answered, and EC2 does not say that it has ended"
+    "has not answered, and EC2 does not say that it has terminated"
 }
 
 pub(crate) fn is_silent_in_a_recovery() -> &'static str {
@@ -13,7 +13,7 @@ pub(crate) fn is_silent_in_a_recovery() -> &'static str {
 }
 
 pub(crate) fn is_silent_for_long(silent: &str) -> String {
-    format!("{silent}: heal it, or have its group terminate it")
+    format!("{silent}: repair it, or have its group terminate it")
 }
 
 pub(crate) fn was_not_asked_again() -> String {
@@ -41,23 +41,22 @@ pub(crate) fn holds_data() -> String {
 }
 
 pub(crate) fn does_not_say_what_it_applied() -> String {
-    "does not say how far its data has been applied".to_owned()
+    "does not report its applied index".to_owned()
 }
 
 pub(crate) fn does_not_say_its_revision() -> String {
-    "does not say at which revision its data ends".to_owned()
+    "does not report the last revision of its data".to_owned()
 }
 
 pub(crate) fn has_applied_more(theirs: u64, mine: u64) -> String {
-    format!("has applied its data up to index {theirs}, and this node only up to {mine}: give the order there")
+    format!("has applied up to index {theirs}, this node only up to {mine}: give the order there")
 }
 
 pub(crate) fn answers_under_another_key() -> String {
-    "answers under another key than its agent did before, so that its word counts for nothing that loses data: terminate the instance, or see \
-     `quorate recover`"
+    "answers with a different key than before, so its word does not count where data could be lost: terminate the instance, or see `quorate recover`"
         .to_owned()
 }
 
 pub(crate) fn does_not_sign() -> String {
-    "does not sign its answers, so that its word counts for nothing that loses data: upgrade its agent, or see `quorate recover`".to_owned()
+    "does not sign its answers, so its word does not count where data could be lost: upgrade its agent, or see `quorate recover`".to_owned()
 }

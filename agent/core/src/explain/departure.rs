@@ -12,7 +12,7 @@ impl fmt::Display for LeaveReason {
         f.write_str(match self {
             Self::GroupTerminates => "its group terminates it",
             Self::GroupDetached => "its group detached it",
-            Self::GroupRetains => "its group gave it up, and retains it until an operator terminates it",
+            Self::GroupRetains => "its group abandoned its termination and retains it until an operator terminates it",
             Self::WarmPool => "it moves to the warm pool",
             Self::Order => "an operator ordered it to leave",
             Self::PowerOff => "its machine powers off",
@@ -23,7 +23,7 @@ impl fmt::Display for LeaveReason {
             Self::SpotTaken => "EC2 takes its spot instance back",
             Self::Retirement => "EC2 retires its machine",
             Self::ScheduledStop => "EC2 stops its machine for a scheduled event",
-            Self::Rebalance => "EC2 recommends to rebalance it",
+            Self::Rebalance => "EC2 recommends a rebalance",
         })
     }
 }
@@ -35,17 +35,17 @@ impl fmt::Display for LeaveReasons {
 }
 
 pub(crate) fn is_in_standby() -> String {
-    "is in standby, where it keeps its member".to_owned()
+    "is in standby and keeps its member".to_owned()
 }
 
 pub(crate) fn rebalance_is_recommended(at: Timestamp) -> String {
-    format!("EC2 recommended at {} to rebalance it, which is only reported", at.utc())
+    format!("EC2 recommended a rebalance at {}, which is only reported", at.utc())
 }
 
 pub(crate) fn leaves_before(event: &ScheduledEvent, lead: Duration) -> String {
-    format!("EC2 schedules {event}: leaves {} s before", lead.as_secs())
+    format!("EC2 schedules {event}: leaves {} s before it", lead.as_secs())
 }
 
 pub(crate) fn outlives(event: &ScheduledEvent) -> String {
-    format!("EC2 schedules {event}: keeps its member")
+    format!("EC2 schedules {event}: keeps its member through it")
 }

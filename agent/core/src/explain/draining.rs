@@ -10,11 +10,11 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, wait};
 
 pub(crate) fn is_under_way(why: &dyn Display, progress: &str) -> Wait {
-    wait(WaitReason::Drain, format!("drains its node, as {why}: {progress}"))
+    wait(WaitReason::Drain, format!("drains its node because {why}: {progress}"))
 }
 
 pub(crate) fn begins(why: &dyn Display) -> Message {
-    format!("drains its node, as {why}").into()
+    format!("drains its node because {why}").into()
 }
 
 pub(crate) fn for_a_reboot() -> &'static str {
@@ -26,7 +26,7 @@ pub(crate) fn cordons_for_a_reboot() -> Message {
 }
 
 pub(crate) fn uncordons() -> Message {
-    "makes its node schedulable again, which it had cordoned".into()
+    "uncordons its node".into()
 }
 
 pub(crate) fn deletes_own_node() -> Message {
@@ -38,11 +38,11 @@ pub(crate) fn deletes_node_of(instance: &InstanceId) -> Message {
 }
 
 pub(crate) fn points_at(server: IpAddr) -> Message {
-    format!("has its configuration name {server}, so that no restart can found a second cluster").into()
+    format!("points its configuration at {server}, so that no restart founds a second cluster").into()
 }
 
 pub(crate) fn is_out_of_time(left: &str) -> String {
-    format!("its time for the drain is over, and {left} still there")
+    format!("runs out of time for the drain, and {left} still there")
 }
 
 pub(crate) fn cordons() -> String {
@@ -50,7 +50,7 @@ pub(crate) fn cordons() -> String {
 }
 
 pub(crate) fn is_given_up(silent: Duration, why: &dyn Display) -> String {
-    format!("gives the drain up: no API server has answered for {} s ({why})", silent.as_secs())
+    format!("gives up the drain: no API server has answered for {} s ({why})", silent.as_secs())
 }
 
 pub(crate) fn awaits_api_server(why: &dyn Display) -> String {
@@ -58,11 +58,11 @@ pub(crate) fn awaits_api_server(why: &dyn Display) -> String {
 }
 
 pub(crate) fn looks_once_more() -> String {
-    "has drained its node, and looks once more for pods that came meanwhile".to_owned()
+    "has drained its node, and checks once more for pods that arrived meanwhile".to_owned()
 }
 
 pub(crate) fn is_done(pods: usize) -> String {
-    format!("has drained its node: {pods} pods have gone")
+    format!("has drained its node: {pods} {} gone", if pods == 1 { "pod is" } else { "pods are" })
 }
 
 pub(crate) fn awaits_end_of(pods: &str) -> String {
@@ -70,13 +70,13 @@ pub(crate) fn awaits_end_of(pods: &str) -> String {
 }
 
 pub(crate) fn evicts(pods: &str, gone: usize, of: usize) -> String {
-    format!("drains its node: evicts {pods}; {gone} of {of} have gone")
+    format!("drains its node: evicts {pods}; {gone} of {of} are gone")
 }
 
 pub(crate) fn deletes(pods: &str, gone: usize, of: usize) -> String {
-    format!("drains its node: deletes {pods}; {gone} of {of} have gone")
+    format!("drains its node: deletes {pods}; {gone} of {of} are gone")
 }
 
 pub(crate) fn may_not_evict(pods: &str, why: &dyn Display) -> String {
-    format!("drains its node: {pods} may not be evicted yet: {why}")
+    format!("drains its node: cannot evict {pods} yet: {why}")
 }

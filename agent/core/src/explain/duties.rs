@@ -33,11 +33,11 @@ impl Unready {
             Self::MembershipUnknown => "the membership is not known",
             Self::NotStarted => "it has not started",
             Self::Silent => "it does not answer",
-            Self::Behind => "it is not caught up for long enough",
+            Self::Behind => "it has not kept up for long enough",
             Self::AgentSilent => "its agent does not answer",
             Self::Leaving => "its instance is leaving",
             Self::DepartedVoter => "a departed voter must be removed first",
-            Self::NoQuorumWithIt => "the healthy voters and it would be no quorum",
+            Self::NoQuorumWithIt => "with it as a voter the healthy ones would be no quorum",
         }
     }
 }
@@ -59,11 +59,11 @@ pub(crate) fn promotes(learner: &Member) -> Message {
 }
 
 pub(crate) fn admits(instance: &InstanceId) -> Wait {
-    wait(WaitReason::AdmittedServer, format!("admits {instance} to join; waits until its member has started"))
+    wait(WaitReason::AdmittedServer, format!("admits {instance}, and waits until its member has started"))
 }
 
 pub(crate) fn is_about_to_admit(instance: &InstanceId, snapshot: &Message) -> Message {
-    format!("is about to admit {instance} to join; {snapshot} before").into()
+    format!("is about to admit {instance}; {snapshot} first").into()
 }
 
 pub(crate) fn completes_hook_of(instance: &InstanceId, hook: &HookRef) -> Message {

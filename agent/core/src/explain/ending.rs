@@ -22,7 +22,7 @@ pub(crate) enum Last {
 impl Last {
     fn words(self) -> &'static str {
         match self {
-            Self::Unreplaced => "is the last voter and no replacement comes",
+            Self::Unreplaced => "is the last voter, and no replacement comes",
             Self::Left => "every other voter is gone, and no replacement comes",
             Self::OutOfTime => "could not hand over before its deadline, and no other voter is left",
         }
@@ -36,20 +36,20 @@ impl Display for Last {
 }
 
 pub(crate) fn cannot_save_yet(last: Last, obstacle: &str) -> Wait {
-    wait(WaitReason::FinalSnapshot, format!("{last}: what it holds is to be saved, but {obstacle}"))
+    wait(WaitReason::FinalSnapshot, format!("{last}: its data is to be saved, but {obstacle}"))
 }
 
 pub(crate) fn charter_names_others(last: Last) -> Wait {
-    wait(WaitReason::FinalSnapshot, format!("{last}: waits until the charter names nobody else"))
+    wait(WaitReason::FinalSnapshot, format!("{last}: waits until the charter names no other voter"))
 }
 
 pub(crate) fn releases_the_lock() -> Message {
-    "is the last voter; gives the lock back before it stops".into()
+    "is the last voter; releases the lock before it stops".into()
 }
 
 pub(crate) fn data_ends(last: Last, obstacle: &str, newest: Option<&SnapshotKey>) -> Message {
     let but = but_for(newest);
-    format!("{last}: stops etcd. No final snapshot is taken ({obstacle}), so THE DATA ENDS WITH THIS INSTANCE{but}").into()
+    format!("{last}: stops etcd without a final snapshot ({obstacle}): THE DATA ENDS WITH THIS INSTANCE{but}").into()
 }
 
 pub(crate) fn data_ends_too(doing: &Message, newest: Option<&SnapshotKey>) -> Message {
@@ -57,7 +57,7 @@ pub(crate) fn data_ends_too(doing: &Message, newest: Option<&SnapshotKey>) -> Me
 }
 
 fn but_for(newest: Option<&SnapshotKey>) -> String {
-    newest.map_or_else(String::new, |key| format!(", but for what snapshot {key} holds"))
+    newest.map_or_else(String::new, |key| format!(", except what snapshot {key} holds"))
 }
 
 /// Why what this node holds cannot be saved: the end of a sentence.
@@ -67,7 +67,7 @@ pub(crate) mod obstacle {
     pub(crate) const NO_STORE: &str = "no store is configured";
     pub(crate) const NO_SNAPSHOTS: &str = "snapshots are switched off";
     pub(crate) const NO_CHARTER: &str = "the store holds no charter";
-    pub(crate) const NOT_ESTABLISHED: &str = "its data is not of an established generation";
+    pub(crate) const NOT_ESTABLISHED: &str = "its data belongs to no established generation";
     pub(crate) const NO_TIME: &str = "no time is left for it";
     pub(crate) const NOTHING_SERVED: &str = "etcd does not run, and without a quorum it would serve nothing";
 
@@ -81,28 +81,28 @@ pub(crate) mod obstacle {
 }
 
 pub(crate) fn stops_clients(why: &dyn Display) -> Message {
-    format!("leaves, as {why}: is the last voter; stops etcd for its clients, to save what it holds").into()
+    format!("leaves because {why}: is the last voter; closes etcd to clients, to save its data").into()
 }
 
 pub(crate) fn process_is_unknown() -> Wait {
-    wait(WaitReason::LocalFacts, "is the last voter; its process is not known")
+    wait(WaitReason::LocalFacts, "is the last voter; it is not known whether its etcd runs")
 }
 
 pub(crate) fn started_just_now() -> Wait {
-    wait(WaitReason::EtcdStart, "is the last voter; started etcd a moment ago; waits for it, or to start it again")
+    wait(WaitReason::EtcdStart, "is the last voter; started etcd a moment ago; waits for it before starting it again")
 }
 
 pub(crate) fn starts_alone(why: &dyn Display) -> Message {
-    format!("leaves, as {why}: starts etcd for this node alone, to save what it holds").into()
+    format!("leaves because {why}: starts etcd for this node alone, to save its data").into()
 }
 
 pub(crate) fn awaits_own_etcd() -> Wait {
-    wait(WaitReason::OwnEtcd, "is the last voter; waits for its own etcd, to save what it holds")
+    wait(WaitReason::OwnEtcd, "is the last voter; waits for its own etcd, to save its data")
 }
 
 pub(crate) fn stops_with_what_is_left(last: Last, saved: &Saved) -> Message {
     format!(
-        "{last}: stops etcd. All that it had is in snapshot {}, revision {}; what only the other voters had is lost with them",
+        "{last}: stops etcd. Its data is in snapshot {}, revision {}; writes that only the other voters had are lost with them",
         saved.key, saved.revision
     )
     .into()
@@ -110,11 +110,11 @@ pub(crate) fn stops_with_what_is_left(last: Last, saved: &Saved) -> Message {
 
 pub(crate) fn saves(taking: Taking) -> Wait {
     let of = taking.of.map_or_else(String::new, |of| format!(" ({} of {} MiB)", mebibytes(taking.bytes), mebibytes(of)));
-    wait(WaitReason::FinalSnapshot, format!("is the last voter; saves what it holds{of}"))
+    wait(WaitReason::FinalSnapshot, format!("is the last voter; saves its data{of}"))
 }
 
 pub(crate) fn could_not_save(why: &str) -> Wait {
-    wait(WaitReason::FinalSnapshot, format!("is the last voter; could not save what it holds, and tries again: {why}"))
+    wait(WaitReason::FinalSnapshot, format!("is the last voter; could not save its data, and retries: {why}"))
 }
 
 pub(crate) fn record_names_no_cluster() -> Wait {
@@ -122,11 +122,11 @@ pub(crate) fn record_names_no_cluster() -> Wait {
 }
 
 pub(crate) fn takes_final_snapshot(why: &dyn Display) -> Message {
-    format!("leaves, as {why}: takes the final snapshot").into()
+    format!("leaves because {why}: takes the final snapshot").into()
 }
 
 pub(crate) fn all_is_saved(why: &dyn Display, key: &SnapshotKey) -> Message {
-    format!("leaves, as {why}: all that it holds is in snapshot {key}; stops etcd").into()
+    format!("leaves because {why}: all its data is in snapshot {key}; stops etcd").into()
 }
 
 pub(crate) fn store_refused_retired() -> Wait {
@@ -138,5 +138,5 @@ pub(crate) fn retires(saved: &Saved) -> Message {
 }
 
 pub(crate) fn puts_retired_data_aside(key: &SnapshotKey) -> Message {
-    format!("puts its data aside: the charter says that all of the cluster's is in snapshot {key}").into()
+    format!("moves its data to the trash: the charter says that snapshot {key} holds all of it").into()
 }

@@ -20,7 +20,7 @@ pub(crate) fn launch_after_joining(hook: &HookRef) -> Message {
 }
 
 pub(crate) fn launch_of_a_spare(hook: &HookRef) -> Message {
-    format!("completes launch hook {hook}: it waits un-joined as a spare").into()
+    format!("completes launch hook {hook}: it waits as a spare").into()
 }
 
 pub(crate) fn launch_of_a_ready_node(hook: &HookRef) -> Message {
@@ -49,7 +49,7 @@ impl Display for Standing {
         f.write_str(match self {
             Self::HasLeft => "has left",
             Self::OutOfTime => "could not leave safely before its deadline; the others will remove its member",
-            Self::HoldsAllThatIsLeft => "could not hand over before its deadline, and holds all that is left",
+            Self::HoldsAllThatIsLeft => "could not hand over before its deadline, and holds the only data left",
             Self::Last(last) => return last.fmt(f),
             Self::WasLast => "was the last voter, and its etcd is stopped",
             Self::IsRetired => "was the last voter, and its cluster is retired",
@@ -59,15 +59,15 @@ impl Display for Standing {
 
 /// No hook is open: its instance goes without one.
 pub(crate) fn nothing_is_open(standing: Standing, why: &dyn Display) -> Message {
-    format!("{standing}, as {why}").into()
+    format!("{standing} ({why})").into()
 }
 
 pub(crate) fn was_not_taken(standing: Standing, hook: &HookRef) -> Wait {
-    wait(WaitReason::HookCompletion, format!("{standing}; waits until the group takes the completion of hook {hook}"))
+    wait(WaitReason::HookCompletion, format!("{standing}; waits until its group accepts the completion of hook {hook}"))
 }
 
 pub(crate) fn is_left_to_the_group(standing: Standing, hook: &HookRef) -> Wait {
-    let message = format!("{standing}; leaves hook {hook} to its group: only who never voted gives a launch up");
+    let message = format!("{standing}; leaves hook {hook} to its group: only an instance that never voted abandons its launch");
     wait(WaitReason::HookTimeout, message)
 }
 
@@ -76,29 +76,29 @@ pub(crate) fn completes(standing: Standing, hook: &HookRef, result: HookResult) 
 }
 
 pub(crate) fn stays_away_until_replaced(standing: Standing, why: &dyn Display) -> Message {
-    format!("{standing}, as {why}; stays away until its group replaces it, or the policy is `on_rebalance = \"report\"`").into()
+    format!("{standing} ({why}); stays out until its group replaces it, or until the policy is `on_rebalance = \"report\"`").into()
 }
 
 pub(crate) fn is_retained(standing: Standing, why: &dyn Display) -> Wait {
-    wait(WaitReason::Retained, format!("{standing}, as {why}: nothing is left to be done here"))
+    wait(WaitReason::Retained, format!("{standing} ({why}): nothing is left to do here"))
 }
 
 pub(crate) fn blocks_the_founding(standing: Standing, why: &dyn Display, claim: &Record) -> Wait {
     let message = format!(
-        "{standing}, as {why}, but has claimed generation {}, which nobody else may found while it lives: terminate the instance, or `quorate join`",
+        "{standing} ({why}), but it has claimed generation {}, which nobody else may found while it lives: terminate the instance, or run `quorate join`",
         claim.generation
     );
     wait(WaitReason::BlockedClaim, message)
 }
 
 pub(crate) fn tells_what_it_remembers(standing: Standing, why: &dyn Display, broken: &Message) -> Message {
-    format!("{standing}, as {why}, and tells the others what it remembers: {broken}").into()
+    format!("{standing} ({why}), and tells the others what it remembers: {broken}").into()
 }
 
 pub(crate) fn stays_away(standing: Standing, why: &dyn Display) -> Message {
-    format!("{standing}, as {why}; stays away until `quorate join`").into()
+    format!("{standing} ({why}); stays out until `quorate join`").into()
 }
 
 pub(crate) fn deregisters(why: &dyn Display, group: &TargetGroupArn) -> Message {
-    format!("leaves, as {why}: takes itself out of target group {group}").into()
+    format!("leaves because {why}: deregisters from target group {group}").into()
 }

@@ -9,11 +9,11 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, list, wait};
 
 pub(crate) fn no_voter_answers_with_quorum() -> Wait {
-    wait(WaitReason::Quorum, "waits for a voter of the established cluster to answer with quorum")
+    wait(WaitReason::Quorum, "waits for a quorum of the established cluster to answer")
 }
 
 pub(crate) fn awaits_admission() -> Wait {
-    wait(WaitReason::Admission, "waits until the agent beside the leader admits it: servers join one at a time")
+    wait(WaitReason::Admission, "waits for the leader's agent to admit it: servers join one at a time")
 }
 
 pub(crate) fn nobody_admits(voters: &[&InstanceId]) -> Wait {
@@ -21,45 +21,45 @@ pub(crate) fn nobody_admits(voters: &[&InstanceId]) -> Wait {
 }
 
 pub(crate) fn nobody_has_admitted_for_long(voters: &[&InstanceId]) -> Wait {
-    let remedy = "if their data is lost, `quorate recover` on whoever still holds some shows the ways back";
+    let remedy = "if their data is lost, `quorate recover` shows the ways back on a node that still holds some";
     wait(WaitReason::Admission, format!("{}; {remedy}", nobody_to_admit(voters)))
 }
 
 fn nobody_to_admit(voters: &[&InstanceId]) -> String {
-    format!("waits for a server to admit it: of those that the charter names none answers ({})", list(voters, ", "))
+    format!("waits for a server to admit it: none of those in the charter answers ({})", list(voters, ", "))
 }
 
-const OWN_REMOVAL: &str = "waits until the member that it was is removed, and struck from the charter";
+const OWN_REMOVAL: &str = "waits until its former member is removed from etcd and from the charter";
 
 pub(crate) fn awaits_own_removal() -> Wait {
     wait(WaitReason::OwnRemoval, OWN_REMOVAL)
 }
 
 pub(crate) fn nobody_takes_its_word() -> Wait {
-    let remedy = "its disk is empty, and without TLS nobody takes its word for that: terminate the instance, whose successor joins, or set \
+    let remedy = "its disk is empty, but without TLS the others do not take its word for that: terminate the instance, whose replacement joins, or set \
                   `peer.i_trust_this_network_without_tls` on all servers";
     wait(WaitReason::OwnRemoval, format!("{OWN_REMOVAL}; {remedy}"))
 }
 
 pub(crate) fn started_server_just_now() -> Wait {
-    wait(WaitReason::EtcdStart, "started the server a moment ago; waits for it, or to start it again")
+    wait(WaitReason::EtcdStart, "started the server a moment ago; waits for it before starting it again")
 }
 
 pub(crate) fn starts_server(host: &InstanceId) -> Message {
-    format!("starts the server to join through {host}, which admits it").into()
+    format!("starts the server to join through {host}, which has admitted it").into()
 }
 
 pub(crate) fn started_etcd_just_now() -> Wait {
-    wait(WaitReason::EtcdStart, "started etcd a moment ago; waits for it, or to start it again")
+    wait(WaitReason::EtcdStart, "started etcd a moment ago; waits for it before starting it again")
 }
 
 pub(crate) fn stranger_is_in_the_way(stranger: &Member) -> Wait {
-    wait(WaitReason::Stranger, format!("waits until member {stranger} is gone from etcd's list; {}", removed_by(stranger)))
+    wait(WaitReason::Stranger, format!("waits until member {stranger} is gone from etcd's list: {}", removed_by(stranger)))
 }
 
 pub(crate) fn stranger_is_listed(doing: &Message, stranger: &Member) -> Message {
     let vote = if stranger.learner { "counts for nothing" } else { "counts as a voter that does not answer" };
-    format!("{doing}; member {stranger} is no instance's of this cluster: it {vote}; {}", removed_by(stranger)).into()
+    format!("{doing}; member {stranger} belongs to no instance of this cluster, and {vote}: {}", removed_by(stranger)).into()
 }
 
 fn removed_by(stranger: &Member) -> String {
@@ -67,7 +67,7 @@ fn removed_by(stranger: &Member) -> String {
 }
 
 pub(crate) fn starts_as_learner() -> Message {
-    "starts etcd as the learner that was added".into()
+    "starts etcd as a learner".into()
 }
 
 pub(crate) fn no_voter_answers() -> Wait {
@@ -83,25 +83,25 @@ pub(crate) fn asks_to_be_added() -> Message {
 }
 
 pub(crate) fn departed_voter_is_listed(departed: &Member) -> Wait {
-    let message = format!("waits until departed voter {departed} is removed: etcd adds nobody while a voter is unreachable");
+    let message = format!("waits until departed voter {departed} is removed: etcd adds no member while a voter is unreachable");
     wait(WaitReason::DepartedVoter, message)
 }
 
 pub(crate) fn another_learns(learner: &Member) -> Wait {
-    wait(WaitReason::OtherLearner, format!("waits until learner {learner} is promoted: etcd takes one learner at a time"))
+    wait(WaitReason::OtherLearner, format!("waits until learner {learner} is promoted: etcd allows one learner at a time"))
 }
 
 pub(crate) fn voter_has_moved(member: MemberId, instance: &InstanceId) -> Wait {
-    let message = format!("waits until voter {member} is listed at the address of {instance}, to which its volume was moved");
+    let message = format!("waits until voter {member} is listed at the address of {instance}, where its volume is now");
     wait(WaitReason::MovedVoter, message)
 }
 
 pub(crate) fn voter_is_silent(voter: &Member) -> Wait {
-    wait(WaitReason::SilentVoter, format!("waits until voter {voter} answers: etcd adds nobody while a voter is unreachable"))
+    wait(WaitReason::SilentVoter, format!("waits until voter {voter} answers: etcd adds no member while a voter is unreachable"))
 }
 
 pub(crate) fn is_spare() -> Message {
-    "the cluster has all the voters that it may have; waits un-joined as a spare".into()
+    "the cluster has all the voters that it may have; waits as a spare".into()
 }
 
 /// The join deadline has passed.
@@ -112,7 +112,7 @@ pub(crate) fn stops_etcd(why: &dyn Display) -> Message {
 }
 
 pub(crate) fn puts_data_aside(why: &dyn Display) -> Message {
-    format!("puts its data aside: {why}").into()
+    format!("moves its data to the trash: {why}").into()
 }
 
 /// It can never join, for this reason.
@@ -121,12 +121,12 @@ pub(crate) fn is_refused(why: &str) -> Wait {
 }
 
 pub(crate) fn gives_up_soon(why: &str) -> Wait {
-    let message = format!("{why}; gives its launch up as soon as the others have had the time to hear of it");
+    let message = format!("{why}; abandons its launch once the others have had time to learn why");
     wait(WaitReason::EtcdVersion, message)
 }
 
 pub(crate) fn abandon_was_not_taken(hook: &HookRef) -> Wait {
-    wait(WaitReason::HookCompletion, format!("waits until the group takes ABANDON for hook {hook}"))
+    wait(WaitReason::HookCompletion, format!("waits until its group accepts ABANDON for hook {hook}"))
 }
 
 pub(crate) fn abandons(why: &dyn Display) -> Message {
@@ -142,5 +142,5 @@ pub(crate) fn may_not_ask_yet(why: &dyn Display, silent: &Member) -> Wait {
 }
 
 pub(crate) fn asks_to_be_replaced(why: &dyn Display) -> Wait {
-    wait(WaitReason::OwnReplacement, format!("{why}; reports itself unhealthy, for its group to replace it"))
+    wait(WaitReason::OwnReplacement, format!("{why}; reports itself unhealthy, so that its group replaces it"))
 }

@@ -20,15 +20,15 @@ fn awaited(reason: WaitReason, what: impl Into<Message>) -> Awaited {
 }
 
 pub(crate) fn awaits(why: &dyn Display, awaited: Awaited) -> Wait {
-    wait(awaited.reason, format!("leaves, as {why}: {}", awaited.what))
+    wait(awaited.reason, format!("leaves because {why}: {}", awaited.what))
 }
 
 pub(crate) fn machine_is_unknown() -> Awaited {
-    awaited(WaitReason::LocalFacts, "its own disk and process are not known yet")
+    awaited(WaitReason::LocalFacts, "does not know the state of its own disk and process yet")
 }
 
 pub(crate) fn stops_joining(why: &dyn Display) -> Message {
-    format!("leaves, as {why}: stops its server, which has not joined yet").into()
+    format!("leaves because {why}: stops its server, which has not joined yet").into()
 }
 
 pub(crate) fn no_other_voter_answers() -> Awaited {
@@ -40,22 +40,20 @@ pub(crate) fn etcd_refused_its_removal() -> Awaited {
 }
 
 pub(crate) fn removes_itself(why: &dyn Display, me: &Member) -> Message {
-    format!("leaves, as {why}: removes its own member {me} while it still runs").into()
+    format!("leaves because {why}: removes its own member {me} while it still runs").into()
 }
 
 pub(crate) fn removes_itself_without_the_lock(why: &dyn Display, me: &Member) -> Message {
-    format!(
-        "leaves, as {why}: removes its own member {me} without the lock, which etcd refuses because it is out of space, while no time is left"
-    )
-    .into()
+    format!("leaves because {why}: removes its own member {me} without the lock: etcd is out of space and grants none, and no time is left")
+        .into()
 }
 
 pub(crate) fn awaits_removal(me: &Member) -> Awaited {
-    awaited(WaitReason::OwnRemoval, format!("waits until its member {me} is removed, as its Node asks"))
+    awaited(WaitReason::OwnRemoval, format!("waits until its distribution removes member {me}, as its Node asks"))
 }
 
 pub(crate) fn has_itself_removed(why: &dyn Display, me: &Member) -> Message {
-    format!("leaves, as {why}: has its member {me} removed while it still runs").into()
+    format!("leaves because {why}: asks its distribution to remove member {me} while it still runs").into()
 }
 
 pub(crate) fn etcd_refused_to_hand_over() -> Awaited {
@@ -67,7 +65,7 @@ pub(crate) fn has_no_client_address() -> Awaited {
 }
 
 pub(crate) fn hands_over(why: &dyn Display, heir: MemberId) -> Message {
-    format!("leaves, as {why}: hands the leadership to {heir}").into()
+    format!("leaves because {why}: hands the leadership to {heir}").into()
 }
 
 pub(crate) fn too_few_are_healthy(healthy: usize, others: usize) -> Awaited {
@@ -92,33 +90,33 @@ pub(crate) fn awaits_replacement(staying: usize, wanted: usize) -> Awaited {
 }
 
 pub(crate) fn replacement_was_refused(staying: usize, wanted: usize) -> Awaited {
-    let refused = "the etcd of one that came was refused, as its own report says: its image must be mended";
+    let refused = "a replacement's etcd was refused, as its own report says: mend its image";
     awaited(WaitReason::Replacement, format!("{}; {refused}", replacement(staying, wanted)))
 }
 
 fn replacement(staying: usize, wanted: usize) -> String {
-    format!("waits for its replacement: {staying} of {wanted} wanted voters would stay")
+    format!("waits for its replacement: without it {staying} of {wanted} wanted voters remain")
 }
 
 pub(crate) fn releases_the_lock() -> Message {
-    "is out; gives the lock back through another member".into()
+    "is out of the cluster; releases the lock through another member".into()
 }
 
 pub(crate) fn nobody_takes_the_lock_back() -> Awaited {
-    awaited(WaitReason::Lock, "is out, but no other member answers to take the lock back")
+    awaited(WaitReason::Lock, "is out of the cluster, but no other member answers to release the lock through")
 }
 
 pub(crate) fn another_cluster_answers() -> Awaited {
-    let what = "the cluster that answers is not its data's, and the charter does not tell that it came after";
+    let what = "its data belongs to another cluster than the one that answers, and the charter does not say that this one came later";
     awaited(WaitReason::Charter, what)
 }
 
 pub(crate) fn stops_etcd() -> Message {
-    "is out, as the others confirm; stops etcd".into()
+    "is out of the cluster, as the others confirm; stops etcd".into()
 }
 
 pub(crate) fn puts_data_aside() -> Message {
-    "is out, as the others confirm; puts its data aside".into()
+    "is out of the cluster, as the others confirm; moves its data to the trash".into()
 }
 
 pub(crate) fn last_voter_is_stopped() -> Awaited {
@@ -134,14 +132,14 @@ pub(crate) fn last_voter_awaits_another() -> Awaited {
 }
 
 pub(crate) fn last_voter_stays(why: &dyn Display) -> Message {
-    format!("stays, although {why}: is the last voter").into()
+    format!("stays although {why}: it is the last voter").into()
 }
 
 /// `by_order`: an operator ordered it, and can take that back.
 pub(crate) fn last_voter_serves_on(why: &dyn Display, by_order: bool) -> Wait {
-    let back = if by_order { ", or `quorate join`" } else { "" };
+    let back = if by_order { ", or run `quorate join`" } else { "" };
     let message = format!(
-        "is to leave, as {why}, but is the last voter: serves until another has joined. Terminate the instance to end the cluster{back}"
+        "should leave because {why}, but is the last voter: it serves until another instance has joined. Terminate the instance to end the cluster{back}"
     );
     wait(WaitReason::LastVoter, message)
 }

@@ -11,7 +11,7 @@ pub(crate) fn was_refused(doing: &Message) -> Wait {
 }
 
 pub(crate) fn is_held(doing: &Message, holder: &InstanceId, purpose: &Foreign) -> Wait {
-    wait(WaitReason::Lock, format!("{doing}; waits for the lock that {holder} holds to {purpose}"))
+    wait(WaitReason::Lock, format!("{doing}; waits for the lock, which {holder} holds to {purpose}"))
 }
 
 pub(crate) fn was_not_read(doing: &Message) -> Wait {

@@ -13,14 +13,14 @@ pub(crate) fn ends() -> Message {
 
 pub(crate) fn is_paused(pause: &Pause, cluster: bool, leads: bool) -> Wait {
     let (what, flag) = if cluster { ("the cluster", " --cluster") } else { ("this node", "") };
-    let duties = if leads { ", and the leader's duties rest" } else { "" };
-    wait(WaitReason::Paused, format!("{what} is paused {pause}, until `quorate resume{flag}`: no step is taken here{duties}"))
+    let duties = if leads { ", not even for the cluster" } else { "" };
+    wait(WaitReason::Paused, format!("{what} is paused {pause}, until `quorate resume{flag}`: nothing is done here{duties}"))
 }
 
 pub(crate) fn keeps_from_leaving(paused: &Wait, why: &dyn Display) -> Wait {
-    wait(paused.reason, format!("{}; it is to leave, as {why}, which waits for that", paused.message))
+    wait(paused.reason, format!("{}; it should leave because {why}, but waits for the pause to end", paused.message))
 }
 
 pub(crate) fn others_do_not_know(paused: &Message) -> Message {
-    format!("{paused}; the others are not told yet: no quorum answers").into()
+    format!("{paused}; the others do not know yet: no quorum answers").into()
 }

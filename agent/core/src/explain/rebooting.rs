@@ -6,11 +6,11 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, wait};
 
 pub(crate) fn etcd_is_stopped() -> Message {
-    "its etcd is stopped for the reboot".into()
+    "has stopped its etcd for the reboot".into()
 }
 
 pub(crate) fn process_is_unknown(why: &str) -> Wait {
-    wait(WaitReason::LocalFacts, format!("reboots, but whether its etcd runs is not known: {why}"))
+    wait(WaitReason::LocalFacts, format!("reboots, but does not know whether its etcd runs: {why}"))
 }
 
 pub(crate) fn no_quorum_answers(why: &str) -> Wait {
@@ -22,7 +22,7 @@ pub(crate) fn stops_alone() -> Message {
 }
 
 pub(crate) fn too_few_are_healthy(healthy: usize, others: usize) -> Wait {
-    let message = format!("reboots, but the {healthy} healthy of the other {others} voters are no quorum");
+    let message = format!("reboots, but only {healthy} of the other {others} voters are healthy, which is no quorum");
     wait(WaitReason::HealthyVoters, message)
 }
 

@@ -13,18 +13,18 @@ use super::{Message, Wait, list, wait};
 
 /// What every halt of a recovery ends with.
 const REMEDY: &str =
-    "`quorate recover` shows what would be kept and lost by each way: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
+    "`quorate recover` shows what each way would keep and lose: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
 
 fn lost(reason: WaitReason, what: impl Display) -> Wait {
     wait(reason, format!("quorum is lost for good; {what}"))
 }
 
 pub(crate) fn may_not_restore_yet(objection: &dyn Display) -> Wait {
-    wait(WaitReason::Consent, format!("claimed the recovery; before it restores its data, {objection}"))
+    wait(WaitReason::Consent, format!("claimed the recovery but does not restore its data yet: {objection}"))
 }
 
 pub(crate) fn could_not_restore(why: &str) -> Wait {
-    wait(WaitReason::Restore, format!("could not restore its own data, and tries again: {why}"))
+    wait(WaitReason::Restore, format!("could not restore its own data, and retries: {why}"))
 }
 
 pub(crate) fn stops_to_restore() -> Message {
@@ -45,33 +45,38 @@ pub(crate) fn own_list_was_not_read() -> Wait {
 
 pub(crate) fn lists_differ(own: &[MemberId], charter: &[MemberId]) -> Wait {
     let (own, charter) = (list(own, " "), list(charter, " "));
-    let what = format!("this member's voters ({own}) differ from the charter's ({charter}), so nobody acts by itself. {REMEDY}");
+    let what = format!("this member's voters ({own}) differ from the charter's ({charter}), so no node recovers automatically. {REMEDY}");
     lost(WaitReason::QuorumLost, what)
 }
 
 pub(crate) fn policy_forbids(survivors: usize, voters: usize, policy: Recovery) -> Wait {
     let what = format!(
-        "{survivors} of {voters} voters survive, and policy {policy:?} does not let them act: acknowledged writes could be missing. {REMEDY}"
+        "{survivors} of {voters} voters survive, and policy `{}` does not let them act: acknowledged writes could be missing. {REMEDY}",
+        match policy {
+            Recovery::Safe => "safe",
+            Recovery::Any => "any",
+            Recovery::Halt => "halt",
+        }
     );
     lost(WaitReason::QuorumLost, what)
 }
 
 pub(crate) fn there_is_no_store() -> Wait {
     let what = format!(
-        "{WITHOUT_A_STORE}, nor recovered: `quorate bootstrap` on one survivor has it recover from its own data; `quorate recover` shows what else could be done"
+        "without a store nothing is recovered automatically: `quorate bootstrap` on one survivor makes it recover from its own data; `quorate recover` shows the other ways"
     );
     lost(WaitReason::NoStore, what)
 }
 
 pub(crate) fn answers_are_unsigned() -> Wait {
     let what = format!(
-        "the survivors' answers are unsigned: without TLS nobody recovers by itself; declare the network trusted (peer.i_trust_this_network_without_tls). {REMEDY}"
+        "the survivors' answers are unsigned, and without TLS nothing is recovered automatically: declare the network trusted (peer.i_trust_this_network_without_tls). {REMEDY}"
     );
     lost(WaitReason::SignedAnswers, what)
 }
 
 pub(crate) fn missing_may_come_back() -> Wait {
-    lost(WaitReason::QuorumLossGrace, "waits whether the missing come back")
+    lost(WaitReason::QuorumLossGrace, "gives the missing voters time to come back")
 }
 
 pub(crate) fn another_recovers(founder: &InstanceId, generation: Generation) -> Wait {
@@ -89,17 +94,17 @@ pub(crate) enum Mute {
 
 pub(crate) fn is_mute(left: usize, voters: usize, why: Mute) -> Wait {
     let mine = match why {
-        Mute::Restarted => "its etcd was restarted since and cannot say how far its data goes",
+        Mute::Restarted => "its etcd was restarted since and cannot report how far its data goes",
         Mute::NeverVoted => "its data never became a voter's",
     };
     let message = format!(
-        "quorum is lost for good: {left} of {voters} voters are left; {mine}, so nobody recovers by itself. `quorate recover` shows what is known"
+        "quorum is lost for good: {left} of {voters} voters are left; {mine}, so no node recovers automatically. `quorate recover` shows what is known"
     );
     wait(WaitReason::QuorumLost, message)
 }
 
 pub(crate) fn others_object(objection: &dyn Display) -> Wait {
-    lost(WaitReason::Consent, format!("before anybody recovers, {objection}"))
+    lost(WaitReason::Consent, format!("no node recovers yet: {objection}"))
 }
 
 pub(crate) fn no_survivor_is_known() -> Wait {
@@ -130,9 +135,9 @@ pub(crate) enum Missing {
 
 pub(crate) fn claims(generation: Generation, applied: u64, missing: Missing) -> Message {
     let missing = match missing {
-        Missing::InFlight => "only writes that were in flight when the others died can be missing".to_owned(),
+        Missing::InFlight => "only writes in flight when the others died can be missing".to_owned(),
         Missing::Acknowledged { survivors, voters, revision } => format!(
-            "{survivors} of {voters} voters survive and policy `any` acts: writes after revision {revision} can be missing that the lost voters had acknowledged"
+            "{survivors} of {voters} voters survive and policy `any` acts: acknowledged writes after revision {revision} can be missing"
         ),
     };
     format!("quorum is lost for good; claims the recovery as generation {generation} from its own data, applied up to index {applied}: {missing}")
@@ -140,15 +145,15 @@ pub(crate) fn claims(generation: Generation, applied: u64, missing: Missing) -> 
 }
 
 pub(crate) fn revision_is_unknown() -> Wait {
-    wait(WaitReason::QuorumLost, "quorum is lost for good, and this member does not say at which revision its data ends")
+    wait(WaitReason::QuorumLost, "quorum is lost for good, and this member does not report the last revision of its data")
 }
 
 pub(crate) fn snapshots_were_not_read(revision: u64, why: &str) -> Wait {
-    lost(WaitReason::Store, format!("waits to read whether a snapshot goes further than revision {revision}: {why}"))
+    lost(WaitReason::Store, format!("waits to read whether a snapshot is newer than revision {revision}: {why}"))
 }
 
 pub(crate) fn leaver_restores_none(snapshot: &Stored, revision: u64) -> Wait {
-    let what = format!("snapshot {} goes further than revision {revision}, but who leaves restores none", snapshot.key);
+    let what = format!("snapshot {} is newer than revision {revision}, but a leaving instance restores none", snapshot.key);
     lost(WaitReason::Founder, what)
 }
 
@@ -161,21 +166,21 @@ pub(crate) fn claims_newer_snapshot(generation: Generation, snapshot: &Stored, m
 }
 
 pub(crate) fn group_was_not_read(why: &str) -> Wait {
-    lost(WaitReason::Group, format!("waits to read whom its group lists: {why}"))
+    lost(WaitReason::Group, format!("waits to read which instances its group lists: {why}"))
 }
 
 pub(crate) fn is_cut_out() -> Wait {
-    let message = "quorum is lost for good, and this node's data goes furthest; but its group does not list it, and IMDS does not say that it was detached: attach it again, or `quorate recover`";
+    let message = "quorum is lost for good, and this node's data goes furthest; but its group does not list it, and IMDS does not say that it was detached: attach it again, or run `quorate recover`";
     wait(WaitReason::NotInGroup, message)
 }
 
 pub(crate) fn cluster_does_not_answer(objection: &dyn Display) -> Wait {
-    wait(WaitReason::Consent, format!("the cluster does not answer, and is not founded again: {objection}"))
+    wait(WaitReason::Consent, format!("the cluster does not answer, and is not founded again yet: {objection}"))
 }
 
 pub(crate) fn is_total(record: &Record, why: &str, cluster: &ClusterName) -> Wait {
     let message = format!(
-        "every voter of the established cluster is gone, and its data with them ({record}); {why}. `quorate recover` shows what could be restored; `quorate recover --fresh --cluster {cluster}` on one node founds an EMPTY cluster"
+        "every voter of the established cluster is gone with its data ({record}); {why}. `quorate recover` shows what could be restored; `quorate recover --fresh --cluster {cluster}` on one node founds an EMPTY cluster"
     );
     wait(WaitReason::TotalLoss, message)
 }

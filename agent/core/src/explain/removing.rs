@@ -9,11 +9,11 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, wait};
 
 pub(crate) fn own_broken(member: &Member) -> Message {
-    format!("removes its own member {member}, which stays broken, to join afresh").into()
+    format!("removes its own member {member}, which keeps failing, to join again with empty data").into()
 }
 
 pub(crate) fn own_stale(member: &Member) -> Message {
-    format!("removes its own stale entry {member}: this disk does not hold its data").into()
+    format!("removes its own stale entry {member}, whose data is not on this disk").into()
 }
 
 pub(crate) fn own_learner(learner: &Member, why: &dyn Display) -> Message {
@@ -21,7 +21,7 @@ pub(crate) fn own_learner(learner: &Member, why: &dyn Display) -> Message {
 }
 
 pub(crate) fn leaving_learner(learner: &Member, why: &dyn Display) -> Message {
-    format!("removes its own learner {learner}, as {why}").into()
+    format!("removes its own learner {learner} because {why}").into()
 }
 
 pub(crate) fn departed_learner(learner: &Member) -> Message {
@@ -37,11 +37,11 @@ pub(crate) fn departed(member: &Member) -> Message {
 }
 
 pub(crate) fn without_its_data(member: &Member) -> Message {
-    format!("removes member {member}: its instance says that it no longer holds its data").into()
+    format!("removes member {member}: its instance reports that its data is lost").into()
 }
 
 pub(crate) fn quorum_would_not_survive(departed: &InstanceId, healthy: usize, others: usize) -> Wait {
-    let message = format!("{departed} has departed, but removing its member would leave {healthy} healthy of {others} voters");
+    let message = format!("{departed} has departed, but without its member only {healthy} of {others} voters would be healthy");
     wait(WaitReason::HealthyVoters, message)
 }
 

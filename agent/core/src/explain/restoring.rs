@@ -16,22 +16,22 @@ pub(crate) mod obstacle {
     use crate::explain::list;
 
     pub(crate) fn policy_halts() -> String {
-        "policy `halt` lets nobody restore a snapshot by itself".to_owned()
+        "policy `halt` lets no node restore a snapshot automatically".to_owned()
     }
 
     pub(crate) fn answers_are_unsigned() -> String {
         "the others say that they hold no data, but their answers are unsigned, and without TLS nothing is restored on them: declare the network \
-         trusted (peer.i_trust_this_network_without_tls), or let one instance alone live"
+         trusted (peer.i_trust_this_network_without_tls), or let only one instance live"
             .to_owned()
     }
 
     pub(crate) fn there_are_none() -> String {
-        "there are no snapshots here".to_owned()
+        "this cluster takes no snapshots".to_owned()
     }
 
     pub(crate) fn final_one_is_gone(key: &SnapshotKey) -> String {
         format!(
-            "the cluster was retired to snapshot {key}, which is not in the store: put it back, as any other lacks what was written last"
+            "the cluster was retired to snapshot {key}, which is not in the store: put it back, because every other snapshot lacks the last writes"
         )
     }
 
@@ -45,7 +45,7 @@ pub(crate) mod obstacle {
 
     pub(crate) fn is_of_another(stored: &Stored, record: &Record) -> String {
         format!(
-            "snapshot {} is of generation {} of etcd cluster {}, which is not of the history of {record}: what is another's is never restored here",
+            "snapshot {} is of generation {} of etcd cluster {}, which is not in the history of {record}: a snapshot of another history is never restored here",
             stored.key, stored.manifest.generation, stored.manifest.etcd_cluster
         )
     }
@@ -57,7 +57,10 @@ pub(crate) mod obstacle {
     ) -> String {
         let refused = list(refused.map(|(key, why)| format!("{key}: {why}")), "; ");
         let refused = if refused.is_empty() { refused } else { format!(" ({refused})") };
-        format!("none of the {listed} snapshots in the store is of this cluster's generation {} and verifies{refused}", record.generation)
+        format!(
+            "none of the {listed} snapshots in the store belongs to this cluster's generation {} and verifies{refused}",
+            record.generation
+        )
     }
 
     pub(crate) fn a_claim_stands() -> String {
@@ -70,20 +73,20 @@ pub(crate) fn snapshots_were_not_read(why: &str) -> Wait {
 }
 
 pub(crate) fn snapshots_are_listed_again() -> Wait {
-    wait(WaitReason::Store, "waits to list the store's snapshots once more, now that no quorum takes any")
+    wait(WaitReason::Store, "waits to list the store's snapshots again: no quorum takes more")
 }
 
 pub(crate) fn is_fetched(fetching: &Fetching) -> Wait {
     let (bytes, of) = (mebibytes(fetching.bytes), mebibytes(fetching.of));
-    wait(WaitReason::Fetch, format!("reads snapshot {} from the store, and proves it ({bytes} of {of} MiB)", fetching.key))
+    wait(WaitReason::Fetch, format!("reads snapshot {} from the store and verifies it ({bytes} of {of} MiB)", fetching.key))
 }
 
 pub(crate) fn could_not_fetch(failed: &SnapshotKey, why: &str) -> Wait {
-    wait(WaitReason::Fetch, format!("could not read snapshot {failed} from the store, and tries again: {why}"))
+    wait(WaitReason::Fetch, format!("could not read snapshot {failed} from the store, and retries: {why}"))
 }
 
 pub(crate) fn could_not_begin_to_fetch(key: &SnapshotKey) -> Wait {
-    wait(WaitReason::Fetch, format!("could not begin to read snapshot {key} a moment ago"))
+    wait(WaitReason::Fetch, format!("could not start to read snapshot {key} a moment ago"))
 }
 
 /// Why a snapshot is wanted.
@@ -102,18 +105,18 @@ pub(crate) enum Wanted {
 /// `passed_over`: later objects of the store that cannot be used, and why.
 pub(crate) fn fetches(why: Wanted, key: &SnapshotKey, passed_over: &[(String, &str)]) -> Message {
     let why = match why {
-        Wanted::Ordered => "an operator has ordered it",
+        Wanted::Ordered => "an operator ordered it",
         Wanted::Retired => "the cluster was retired to it",
         Wanted::TotalLoss => "every voter's data is lost",
         Wanted::QuorumLost => "quorum is lost for good",
     };
     let named = list(passed_over.iter().map(|(at, why)| format!("{at}: {why}")), "; ");
     let passed_over = if named.is_empty() { named } else { format!("; PASSES OVER {named}") };
-    format!("{why}; reads snapshot {key} from the store, and proves it{passed_over}").into()
+    format!("{why}; reads snapshot {key} from the store and verifies it{passed_over}").into()
 }
 
 pub(crate) fn could_not_restore(key: &SnapshotKey, why: &str) -> Wait {
-    wait(WaitReason::Restore, format!("could not restore snapshot {key}, and tries again: {why}"))
+    wait(WaitReason::Restore, format!("could not restore snapshot {key}, and retries: {why}"))
 }
 
 pub(crate) fn restores(key: &SnapshotKey, generation: Generation, stored: Option<&Stored>) -> Message {

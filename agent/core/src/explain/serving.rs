@@ -8,20 +8,20 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, list, wait};
 
 pub(crate) fn is_warm() -> Message {
-    "is in the warm pool, and joins nothing there".into()
+    "is in the warm pool, where it joins nothing".into()
 }
 
 pub(crate) fn data_is_unknown(why: &str) -> Wait {
-    wait(WaitReason::LocalFacts, format!("the data directory is not known: {why}"))
+    wait(WaitReason::LocalFacts, format!("does not know what its data directory holds: {why}"))
 }
 
 pub(crate) fn process_is_unknown(why: &str) -> Wait {
-    wait(WaitReason::LocalFacts, format!("etcd's process is not known: {why}"))
+    wait(WaitReason::LocalFacts, format!("does not know whether its etcd runs: {why}"))
 }
 
 /// Data without Quorate's label: nothing is known of its age, so nothing is decided about it.
 pub(crate) fn data_is_not_ours() -> Wait {
-    let message = "the data directory holds an etcd member that Quorate did not make: move it away, or take this node out of the group";
+    let message = "the data directory holds an etcd member that Quorate did not create: move it away, or take this node out of the group";
     wait(WaitReason::UnknownData, message)
 }
 
@@ -30,19 +30,19 @@ pub(crate) fn is_not_permitted(data: AsideReason, record: &Record) -> Message {
         AsideReason::OlderGeneration => "an older generation",
         _ => "another etcd cluster",
     };
-    format!("stops etcd: its data is of {of} than {record}").into()
+    format!("stops etcd: its data is from {of} than {record}").into()
 }
 
 pub(crate) fn never_started() -> Message {
-    "puts its data directory aside: etcd never got so far as to write its log there, so it holds no member".into()
+    "moves its data directory to the trash: etcd never wrote its log there, so it holds no member".into()
 }
 
 pub(crate) fn stops_on_dead_data(why: AsideReason) -> Message {
-    format!("stops etcd on dead data ({why})").into()
+    format!("stops etcd: a quorum proves its data dead ({why})").into()
 }
 
 pub(crate) fn puts_dead_data_aside(why: AsideReason) -> Message {
-    format!("puts its data aside, as a quorum's word proves it dead ({why})").into()
+    format!("moves its data to the trash: a quorum proves it dead ({why})").into()
 }
 
 /// Why etcd is not started on the data that is there.
@@ -56,7 +56,7 @@ pub(crate) mod obstacle {
     use crate::ids::Generation;
 
     pub(crate) fn another_etcd_cluster(record: &Record) -> String {
-        format!("its data is of another etcd cluster than {record}")
+        format!("its data belongs to another etcd cluster than {record}")
     }
 
     pub(crate) fn another_generation(data: Generation, record: &Record) -> String {
@@ -64,7 +64,7 @@ pub(crate) mod obstacle {
     }
 
     pub(crate) fn charter_was_not_read(why: &str) -> String {
-        format!("the charter cannot be read ({why}), and this node may have been stopped meanwhile")
+        format!("the charter cannot be read ({why}), and the cluster may have moved on since this machine booted")
     }
 
     pub(crate) fn no_record_is_known() -> String {
@@ -87,7 +87,7 @@ pub(crate) fn starts_on_its_data(generation: Generation) -> Message {
 /// `exit`: how it ended last, as its manager says.
 pub(crate) fn does_not_stay_up(doing: &Message, starts: usize, exit: Option<&str>) -> Message {
     let last = exit.map_or_else(String::new, |why| format!(" ({why})"));
-    format!("{doing}; it has not stayed up in {starts} starts{last}: look into its log").into()
+    format!("{doing}; etcd has not stayed up in {starts} starts{last}: see its log").into()
 }
 
 pub(crate) fn restarts_frozen() -> Message {
@@ -99,11 +99,11 @@ pub(crate) mod no_quorum {
     use crate::explain::list;
 
     pub(crate) fn no_leader() -> String {
-        "its voters answer, but none of them knows a leader".to_owned()
+        "its voters answer, but none knows a leader".to_owned()
     }
 
     pub(crate) fn no_answer_in_time() -> String {
-        "its voters answer, but none of them gave a linearizable answer in time".to_owned()
+        "its voters answer, but none gave a linearizable answer in time".to_owned()
     }
 
     pub(crate) fn silent(voters: &[String]) -> String {
@@ -112,7 +112,7 @@ pub(crate) mod no_quorum {
 }
 
 pub(crate) fn no_quorum_for_long(why: &str) -> Wait {
-    wait(WaitReason::Quorum, format!("etcd has run without quorum for long: {why}. `quorate status` on every node shows more"))
+    wait(WaitReason::Quorum, format!("etcd has run without quorum for a long time: {why}. `quorate status` on each node shows more"))
 }
 
 pub(crate) fn no_quorum_answers(why: &str) -> Wait {
@@ -129,7 +129,7 @@ pub(crate) fn awaits_promotion() -> Wait {
 }
 
 pub(crate) fn is_not_shown_yet() -> Wait {
-    wait(WaitReason::OwnEtcd, "etcd runs; waits until the cluster shows its member")
+    wait(WaitReason::OwnEtcd, "etcd runs; waits until the cluster lists its member")
 }
 
 pub(crate) fn remarked(doing: &Message, remarks: &[String]) -> Message {

@@ -10,7 +10,7 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, list, mebibytes, wait};
 
 pub(crate) fn takes_when_due(age: Duration) -> Message {
-    format!("takes a snapshot, because the newest is {} old", minutes(age)).into()
+    format!("takes a snapshot: the newest is {} old", minutes(age)).into()
 }
 
 pub(crate) fn takes_the_first(generation: Generation) -> Message {
@@ -27,11 +27,11 @@ pub(crate) fn is_taken(taking: &Taking) -> Wait {
 }
 
 pub(crate) fn comes_before(change: &Message, snapshot: &Message) -> Message {
-    format!("{change}; {snapshot} before").into()
+    format!("{change}; {snapshot} first").into()
 }
 
 pub(crate) fn goes_without(change: &Message, why: &dyn Display) -> Message {
-    format!("{change}; without a snapshot before: {why}").into()
+    format!("{change}, without a snapshot first: {why}").into()
 }
 
 /// Why a change of the membership goes on without a snapshot from just before it.
@@ -41,11 +41,11 @@ pub(crate) mod missing {
     use crate::explain::Message;
 
     pub(crate) fn cannot_be_listed(why: &str) -> Message {
-        format!("the store's cannot be listed: {why}").into()
+        format!("the store's snapshots cannot be listed: {why}").into()
     }
 
     pub(crate) fn time_is_short() -> Message {
-        "the time to leave is short".into()
+        "little time is left to leave".into()
     }
 
     pub(crate) fn takes_too_long(patience: Duration) -> Message {
@@ -53,27 +53,27 @@ pub(crate) mod missing {
     }
 
     pub(crate) fn no_voter_answers() -> Message {
-        "no voter answers that it could be read from".into()
+        "no voter answers to read it from".into()
     }
 
     pub(crate) fn could_not_begin() -> Message {
-        "it could not be begun a moment ago".into()
+        "it could not be started a moment ago".into()
     }
 }
 
 /// `old`: snapshots; `abandoned`: remains of uploads.
 pub(crate) fn prunes(old: usize, abandoned: usize) -> Message {
-    let old = (old > 0).then(|| format!("{old} snapshots that need not be kept"));
-    let abandoned = (abandoned > 0).then(|| format!("the remains of {abandoned} uploads that broke off"));
+    let old = (old > 0).then(|| format!("{old} expired snapshots"));
+    let abandoned = (abandoned > 0).then(|| format!("the remains of {abandoned} interrupted uploads"));
     format!("deletes {}", list(old.into_iter().chain(abandoned), " and ")).into()
 }
 
 pub(crate) fn trial_after_a_failure(key: &SnapshotKey) -> Message {
-    format!("restores snapshot {key} on trial, because the last trial failed").into()
+    format!("restores snapshot {key} on trial: the last trial failed").into()
 }
 
 pub(crate) fn trial_is_due(key: &SnapshotKey, since: Duration) -> Message {
-    format!("restores snapshot {key} on trial, because the last trial was {} ago", hours(since)).into()
+    format!("restores snapshot {key} on trial: the last trial was {} ago", hours(since)).into()
 }
 
 pub(crate) fn first_trial(key: &SnapshotKey) -> Message {

@@ -9,7 +9,7 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, wait};
 
 pub(crate) fn is_not_known(why: &str) -> Message {
-    format!("does not go on before it knows which etcd is installed here: {why}").into()
+    format!("does not know yet which etcd is installed here: {why}").into()
 }
 
 pub(crate) fn cluster_has_not_said() -> Message {
@@ -17,11 +17,11 @@ pub(crate) fn cluster_has_not_said() -> Message {
 }
 
 pub(crate) fn cluster_has_not_followed(cluster: EtcdVersion, voters: EtcdVersion) -> Message {
-    format!("waits until the cluster's version, {cluster}, follows its voters' to {voters}").into()
+    format!("waits until the cluster's version, {cluster}, reaches its voters', {voters}").into()
 }
 
 pub(crate) fn voters_have_not_said() -> Message {
-    "waits for every voter to say which version of etcd it is".into()
+    "waits for every voter to report its version of etcd".into()
 }
 
 pub(crate) fn may_not_start_yet(why: Message) -> Wait {
@@ -38,8 +38,8 @@ pub(crate) fn may_not_start(refusal: StartRefusal, why: Message) -> Wait {
 }
 
 pub(crate) fn flags_are_refused(own: EtcdVersion, message: &str) -> Message {
-    let remedy = "take it out of etcd.extra_args and etcd.env, or install the etcd that knows it; `quorate check` tries the flags";
-    format!("does not start etcd {own}, which refuses its flags: {message}: {remedy}").into()
+    let remedy = "remove the flag from etcd.extra_args or etcd.env, or install an etcd that knows it; `quorate check` tries the flags";
+    format!("does not start etcd {own}, which refuses its flags ({message}): {remedy}").into()
 }
 
 pub(crate) fn does_not_start(gap: &VersionGap) -> Message {
@@ -53,7 +53,7 @@ pub(crate) fn does_not_join(gap: &VersionGap) -> Message {
 
 pub(crate) fn port_is_taken(taken: &TakenPort) -> Message {
     let by = taken.by.as_deref().unwrap_or("somebody else");
-    let remedy = "stop it, and see that it does not start again; some packages of etcd start a server of their own";
+    let remedy = "stop it, and keep it from starting again; some packages of etcd start a server of their own";
     format!("does not start etcd: {} is taken by {by}: {remedy}", taken.at).into()
 }
 
@@ -70,11 +70,11 @@ impl fmt::Display for VersionGap {
             _ if upward => write!(f, "etcd supports one minor at a time; bake an image with {} first", other.next()),
             Whose::Cluster if own.next() == *other && *other >= FIRST_TO_GO_BACK => write!(
                 f,
-                "etcd does not go back by itself; bake an image with {other} or {}, or have the cluster go back first \
+                "etcd does not downgrade by itself; bake an image with {other} or {}, or downgrade the cluster first \
                  (`etcdctl downgrade enable {own}`)",
                 other.next()
             ),
-            _ => write!(f, "an older etcd does not go on from what a newer one wrote; bake an image with {other} or {}", other.next()),
+            _ => write!(f, "an older etcd cannot read what a newer one wrote; bake an image with {other} or {}", other.next()),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn command(order: &Order) -> String {
 }
 
 pub(crate) fn only_remembered(record: &Record) -> String {
-    format!("{record}, as this node remembers: the store does not show it")
+    format!("{record}, as this node remembers it: the store does not show it")
 }
 
 /// Why an order to recover is not taken.
@@ -34,49 +34,49 @@ pub(crate) mod refusal {
     }
 
     pub(crate) fn distribution_moves_no_volume() -> String {
-        "a distribution of Kubernetes keeps its etcd itself, and is not told of a moved volume: docs/usage/k3s.md".to_owned()
+        "a Kubernetes distribution manages its own etcd, and cannot adopt a moved volume: docs/usage/k3s.md".to_owned()
     }
 
     pub(crate) fn no_moved_volume() -> String {
-        "no other instance's data lies in the data directory: `quorate status` says what does".to_owned()
+        "the data directory holds no other instance's data: `quorate status` says what it holds".to_owned()
     }
 
     pub(crate) fn voters_differ(own: &[MemberId], charter: &[MemberId]) -> String {
         format!(
-            "this member's voters ({}) differ from the charter's ({}): add --although-voters-differ if its data is the one to keep all the same",
+            "this member's voters ({}) differ from the charter's ({}): add --although-voters-differ if its data is the one to keep",
             list(own, " "),
             list(charter, " ")
         )
     }
 
     pub(crate) fn no_charter_tells(key: &SnapshotKey) -> String {
-        format!("no charter tells whose {key} is")
+        format!("no charter says which cluster snapshot {key} belongs to")
     }
 }
 
 pub(crate) fn keeps_moved_volume(owner: &InstanceId) -> String {
-    format!("all that the volume holds, which {owner} wrote; how far it goes shows when etcd runs on it")
+    format!("everything on the volume, which {owner} wrote; how much that is shows once etcd runs on it")
 }
 
 pub(crate) fn loses_by_moved_volume(owner: &InstanceId) -> String {
-    format!("nothing, if it is the volume as {owner} left it; if it is an older copy of it, every write since")
+    format!("nothing, if the volume is as {owner} left it; if it is an older copy, every write since")
 }
 
 /// `end`: the revision and the applied index of its data.
 pub(crate) fn keeps_own_data(end: Option<(u64, u64)>) -> String {
     match end {
         Some((revision, applied)) => format!("this node's own data, up to revision {revision} (applied index {applied})"),
-        None => "this node's own data; how far it goes is not known, because its etcd does not answer".to_owned(),
+        None => "this node's own data; how far it goes is unknown, because its etcd does not answer".to_owned(),
     }
 }
 
 pub(crate) fn loses_in_flight() -> String {
-    "only writes that were in flight when the others died".to_owned()
+    "only writes in flight when the others died".to_owned()
 }
 
 pub(crate) fn loses_acknowledged(revision: Option<u64>) -> String {
     let after = revision.map_or_else(String::new, |revision| format!(" after revision {revision}"));
-    format!("writes{after} that the lost voters had acknowledged among themselves: how many, nobody knows")
+    format!("writes{after} that the lost voters acknowledged among themselves; how many is unknown")
 }
 
 pub(crate) fn keeps_snapshot(key: &SnapshotKey, revision: u64) -> String {
@@ -86,7 +86,7 @@ pub(crate) fn keeps_snapshot(key: &SnapshotKey, revision: u64) -> String {
 /// `further`: who holds how many revisions more; `mute`: who may.
 pub(crate) fn loses_by_snapshot(revision: u64, further: &[(InstanceId, u64)], mute: &[InstanceId]) -> String {
     let further = further.iter().map(|(id, more)| format!("{more} revisions that {id} still holds"));
-    let mute = mute.iter().map(|id| format!("whatever more {id} holds, which is not known"));
+    let mute = mute.iter().map(|id| format!("whatever else {id} holds, which is unknown"));
     let known = list(further.chain(mute), ", ");
     let known = if known.is_empty() { known } else { format!(", among them {known}") };
     format!("every write after revision {revision}{known}")

@@ -9,7 +9,7 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, wait};
 
 pub(crate) fn stops_kubelet(why: &dyn Display) -> Message {
-    format!("leaves, as {why}: stops its kubelet").into()
+    format!("leaves because {why}: stops its kubelet").into()
 }
 
 pub(crate) fn is_ready_for_the_reboot() -> Message {
@@ -17,24 +17,24 @@ pub(crate) fn is_ready_for_the_reboot() -> Message {
 }
 
 pub(crate) fn process_is_unknown(why: &str) -> Wait {
-    wait(WaitReason::LocalFacts, format!("whether its kubelet runs is not known: {why}"))
+    wait(WaitReason::LocalFacts, format!("does not know whether its kubelet runs: {why}"))
 }
 
 pub(crate) fn started_just_now() -> Wait {
-    wait(WaitReason::EtcdStart, "started its kubelet a moment ago; waits for it, or to start it again")
+    wait(WaitReason::EtcdStart, "started its kubelet a moment ago; waits for it before starting it again")
 }
 
 pub(crate) fn no_server_answers(known: usize) -> Wait {
-    wait(WaitReason::Server, format!("waits for a server: none of the {known} that are known answers"))
+    wait(WaitReason::Server, format!("waits for a server: none of the {known} known ones answers"))
 }
 
 pub(crate) fn no_server_is_named(answering: usize) -> Wait {
-    let message = format!("waits for a server at an address that EC2 gives: of the {answering} that answer it has named none");
+    let message = format!("waits for a server whose address EC2 confirms: of the {answering} that answer it confirms none");
     wait(WaitReason::Server, message)
 }
 
 pub(crate) fn authority_was_not_read(why: &str) -> Wait {
-    let message = format!("waits to read in the store which authority its servers' certificates are signed by: {why}");
+    let message = format!("waits to read from the store which authority signs its servers' certificates: {why}");
     wait(WaitReason::Store, message)
 }
 
@@ -43,22 +43,22 @@ pub(crate) fn joins(server: IpAddr) -> Message {
 }
 
 pub(crate) fn joins_by_the_store(server: IpAddr) -> Message {
-    format!("joins through {server}, if its certificate is of the authority that the store names").into()
+    format!("joins through {server}, if the authority that the store names signed its certificate").into()
 }
 
 pub(crate) fn joins_whoever_answers(server: IpAddr) -> Message {
-    format!("joins through {server}, whoever answers there: neither its token nor the store names the cluster's authority").into()
+    format!("joins through {server} without checking who answers: neither its token nor the store names the cluster's authority").into()
 }
 
 pub(crate) fn authorities_differ(token: &AuthorityHash, store: &AuthorityHash) -> Wait {
     let message = format!(
-        "does not join: its token names authority {token}, and the store names {store}: one of them is another cluster's; see to kubernetes.token_file"
+        "does not join: its token names authority {token}, and the store names {store}: one of them belongs to another cluster; check kubernetes.token_file"
     );
     wait(WaitReason::Authority, message)
 }
 
 pub(crate) fn turns_to(server: IpAddr, known: IpAddr) -> Message {
-    format!("stops its kubelet, which turned to {known}, to start it again through {server}: its pods run on").into()
+    format!("stops its kubelet, which uses {known}, to restart it with {server}; its pods keep running").into()
 }
 
 /// Its node did not become ready in time.
@@ -79,5 +79,5 @@ pub(crate) fn node_is_absent() -> Wait {
 }
 
 pub(crate) fn serves_without_a_server() -> Wait {
-    wait(WaitReason::Server, "serves on; no server answers, and nothing is done here until one does")
+    wait(WaitReason::Server, "keeps serving although no server answers; nothing is done here until one does")
 }
