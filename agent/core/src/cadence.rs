@@ -12,7 +12,6 @@ use crate::memory::Memory;
 use crate::observation::{LifecycleState, ListedInstance, Observation};
 use crate::planner;
 use crate::policy::Policy;
-use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
@@ -40,7 +39,7 @@ const SLACK: &[(u32, u32)] = &[(24, 6), (240, 24), (720, 120)];
 #[must_use]
 pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Vec<Query> {
     let s = Situation::new(observation, memory, policy, now);
-    if s.seen.me.role == Role::Worker {
+    if !s.ways().has_member {
         return worker::due(&s);
     }
     let mut queries = Vec::new();

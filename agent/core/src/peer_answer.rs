@@ -4,7 +4,6 @@ use crate::ids::InstanceId;
 use crate::memory::Memory;
 use crate::observation::{ControlPlane, DataClaim, LocalData, Lock, Membership, Observation, PeerAnswer, Process, Server};
 use crate::report::{Phase, Report};
-use crate::role::Role;
 use crate::time::Timestamp;
 
 impl PeerAnswer {
@@ -53,7 +52,7 @@ fn control_plane(seen: &Observation, memory: &Memory) -> ControlPlane {
 
 /// The voters that answer, with the addresses where they are known; of a control plane alone.
 fn servers(seen: &Observation, memory: &Memory) -> Vec<Server> {
-    if seen.me.role != Role::ControlPlane {
+    if !seen.me.role.ways().is_let_in {
         return Vec::new();
     }
     let voters = seen.etcd.membership.fresh().into_iter().flat_map(Membership::voters);

@@ -15,7 +15,6 @@ use crate::plan::Step;
 use crate::planner;
 use crate::policy::Policy;
 use crate::quorum;
-use crate::role::Role;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
@@ -144,7 +143,7 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
         return Some(refusal::quorum_lives());
     }
     match order {
-        Order::RecoverMovedVolume if seen.me.role != Role::Etcd => Some(refusal::distribution_moves_no_volume()),
+        Order::RecoverMovedVolume if !seen.me.role.ways().runs_etcd => Some(refusal::distribution_moves_no_volume()),
         Order::RecoverMovedVolume if seen.local.moved.is_none() => Some(refusal::no_moved_volume()),
         Order::RecoverSurvivor { although_voters_differ: false } => {
             known.voters_differ.map(|(own, charter)| refusal::voters_differ(&own, &charter))
@@ -203,7 +202,7 @@ fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<KeptSnapshot> {
 }
 
 fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshots: &[KeptSnapshot]) -> Vec<Way> {
-    let moved = s.seen.local.moved.as_ref().filter(|_| s.seen.me.role == Role::Etcd).map(|moved| moved_volume(s, moved));
+    let moved = s.seen.local.moved.as_ref().filter(|_| s.ways().runs_etcd).map(|moved| moved_volume(s, moved));
     let survivor = record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders));
     moved.into_iter().chain(survivor).chain(snapshot(s, holders, snapshots)).chain([fresh(s)]).collect()
 }

@@ -15,6 +15,19 @@ pub enum Role {
     Worker,
 }
 
+/// In what the instances of one role differ from those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ways {
+    /// An etcd member runs here.
+    pub has_member: bool,
+    /// The agent itself adds, starts and removes the member: version, flags, ports and peer URL are its own to choose.
+    pub runs_etcd: bool,
+    /// A distribution adds its own member as it starts, without a look at the others: a voter's agent lets it in first.
+    pub is_let_in: bool,
+    /// A Kubernetes Node stands for it.
+    pub has_node: bool,
+}
+
 const ROLE: &str = "use etcd, control-plane or worker";
 
 impl Role {
@@ -36,10 +49,20 @@ impl Role {
         [Self::Etcd, Self::ControlPlane, Self::Worker].into_iter().find(|role| role.as_str() == text).ok_or(ROLE)
     }
 
+    /// In what its instances differ from those of another role.
+    #[must_use]
+    pub fn ways(self) -> &'static Ways {
+        match self {
+            Self::Etcd => &Ways { has_member: true, runs_etcd: true, is_let_in: false, has_node: false },
+            Self::ControlPlane => &Ways { has_member: true, runs_etcd: false, is_let_in: true, has_node: true },
+            Self::Worker => &Ways { has_member: false, runs_etcd: false, is_let_in: false, has_node: true },
+        }
+    }
+
     /// Its instances have a Kubernetes Node.
     #[must_use]
     pub fn has_node(self) -> bool {
-        matches!(self, Self::ControlPlane | Self::Worker)
+        self.ways().has_node
     }
 
     /// The role of the groups whose instances it asks about the cluster: a worker turns to the servers.

@@ -18,7 +18,7 @@ use crate::observation::{
 use crate::pausing::Pause;
 use crate::plan::Via;
 use crate::policy::Policy;
-use crate::role::Role;
+use crate::role::Ways;
 use crate::time::Timestamp;
 
 pub use charter::Charter;
@@ -153,6 +153,12 @@ impl<'a> Situation<'a> {
         membership.get(data.member?)
     }
 
+    /// What follows from this instance's role.
+    #[must_use]
+    pub fn ways(&self) -> &'static Ways {
+        self.seen.me.role.ways()
+    }
+
     /// This node's member is the leader, by a quorum's word and by its own answer. A leaver has that word through another member, because
     /// the others must confirm its leave: it leads all the same.
     #[must_use]
@@ -278,7 +284,7 @@ impl<'a> Situation<'a> {
         // is good under any key.
         let message = |i: &InstanceId, m: &Member| self.policy.network_trusted && self.denies_data(i, m.id);
         let denies = |m: &Member| {
-            let instance = self.instance_of(m).filter(|_| self.seen.me.role == Role::ControlPlane && self.status(m.id).is_none());
+            let instance = self.instance_of(m).filter(|_| self.ways().is_let_in && self.status(m.id).is_none());
             instance.is_some_and(|i| self.is_gone(&i) || message(&i, m))
         };
         self.membership()?.voters().find_map(|m| {
@@ -343,7 +349,7 @@ impl<'a> Situation<'a> {
     /// better than none, and so is the one that is named already: a server that cannot be reached lets nobody found a cluster.
     #[must_use]
     pub fn another_server(&self) -> Option<IpAddr> {
-        if self.seen.me.role != Role::ControlPlane {
+        if !self.ways().is_let_in {
             return None;
         }
         let voters = self.membership().into_iter().flat_map(Membership::voters);

@@ -9,7 +9,7 @@ use crate::wait::WaitReason;
 use super::{Message, Wait, list, wait};
 
 /// Where only an operator may found or recover.
-pub(super) const WITHOUT_A_STORE: &str = "no store is configured, so nothing is founded automatically";
+const WITHOUT_A_STORE: &str = "no store is configured, so nothing is founded automatically";
 
 pub(crate) fn may_not_start_yet(generation: Generation, objection: &dyn Display) -> Wait {
     wait(WaitReason::Consent, format!("claimed generation {generation} but does not start yet: {objection}"))

@@ -8,7 +8,6 @@ use crate::policy::Recovery;
 use crate::snapshot::Stored;
 use crate::wait::WaitReason;
 
-use super::claiming::WITHOUT_A_STORE;
 use super::{Message, Wait, list, wait};
 
 /// What every halt of a recovery ends with.

@@ -16,8 +16,18 @@ struct Row {
     waits_alone: bool,
 }
 
-/// The first that applies wins.
-const LEAVING: &[Row] = &[
+/// Of a member that the agent itself runs. The first that applies wins.
+const MEMBER_LEAVES: &[Row] = &[
+    Row { decide: leave::unknown_machine, waits_alone: true },
+    Row { decide: leave::go_on_retiring, waits_alone: true },
+    Row { decide: leave::has_left, waits_alone: true },
+    Row { decide: go_on_founding, waits_alone: true },
+    Row { decide: leave::out_of_time, waits_alone: false },
+    Row { decide: leave::leave_cluster, waits_alone: false },
+];
+
+/// Of a distribution's server.
+const SERVER_LEAVES: &[Row] = &[
     Row { decide: leave::unknown_machine, waits_alone: true },
     Row { decide: leave::go_on_retiring, waits_alone: true },
     Row { decide: leave::delete_node, waits_alone: true },
@@ -39,10 +49,19 @@ const LOST: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::broken, recov
 /// and that its etcd does not come up, or finds no quorum.
 const AWAITING: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::rewrite_vanished, serve::resume, serve::idle];
 
-/// The rule `leave`.
-pub(super) fn decide(s: &Situation<'_>) -> Option<Decision> {
+/// The rule `leave` of a member that the agent itself runs.
+pub(super) fn of_member(s: &Situation<'_>) -> Option<Decision> {
+    decide(s, MEMBER_LEAVES)
+}
+
+/// The rule `leave` of a distribution's server.
+pub(super) fn of_server(s: &Situation<'_>) -> Option<Decision> {
+    decide(s, SERVER_LEAVES)
+}
+
+fn decide(s: &Situation<'_>, rows: &[Row]) -> Option<Decision> {
     let departure = s.departure()?;
-    let found = LEAVING.iter().find_map(|row| (row.decide)(s, &departure).map(|decision| (row.waits_alone, decision)));
+    let found = rows.iter().find_map(|row| (row.decide)(s, &departure).map(|decision| (row.waits_alone, decision)));
     let (waits_alone, decision) = found?;
     if decision.step.is_some() || waits_alone {
         return Some(decision);

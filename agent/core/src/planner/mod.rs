@@ -21,13 +21,13 @@ use crate::situation::Situation;
 use crate::time::Timestamp;
 
 use decision::Decision;
-use rules::{admission, hooks, join, learner, moved_volume, node, pause, prune, reboot, serve, snapshots, targets, worker};
+use rules::{admission, hooks, join, join_server, learner, moved_volume, node, pause, prune, reboot, serve, snapshots, targets, worker};
 use subjects::{charter, cover, disk, version};
 
 pub(crate) use rules::found::{awaits_tagged, may_claim};
-pub(crate) use rules::join::is_up_to_this_node;
 pub(crate) use subjects::admission::{admission as admission_now, seeks_admission};
 pub(crate) use subjects::dead::{others_may_have_acted_until, place_of_the_dead};
+pub(crate) use subjects::joining::is_up_to_this_node;
 pub(crate) use subjects::learner::watched_learner;
 pub(crate) use subjects::loss::{facts_of_recovery, loses_quorum_for_good};
 pub(crate) use subjects::restore::{of_lineage, why_not};
@@ -41,12 +41,12 @@ struct Rule {
     decide: fn(&Situation<'_>) -> Option<Decision>,
 }
 
-const RULES: &[Rule] = &[
+/// The agent itself runs etcd.
+const ETCD_RULES: &[Rule] = &[
     Rule { id: RuleId::Heartbeat, decide: hooks::heartbeat },
     Rule { id: RuleId::Paused, decide: pause::decide },
-    Rule { id: RuleId::PointAtServer, decide: node::point_at_another },
     Rule { id: RuleId::DeregisterTarget, decide: targets::deregister },
-    Rule { id: RuleId::Leave, decide: leaving::decide },
+    Rule { id: RuleId::Leave, decide: leaving::of_member },
     Rule { id: RuleId::Reboot, decide: reboot::decide },
     Rule { id: RuleId::Warm, decide: serve::warm },
     Rule { id: RuleId::MovedVolume, decide: moved_volume::adopt },
@@ -64,6 +64,39 @@ const RULES: &[Rule] = &[
     Rule { id: RuleId::Snapshot, decide: snapshots::due },
     Rule { id: RuleId::GiveUpJoin, decide: join::give_up },
     Rule { id: RuleId::Join, decide: join::decide },
+    Rule { id: RuleId::Prune, decide: prune::departed_voter },
+    Rule { id: RuleId::DeadHooks, decide: prune::hooks_of_the_dead },
+    Rule { id: RuleId::StuckLearner, decide: learner::stuck_learner },
+    Rule { id: RuleId::CharterVoters, decide: rules::charter::reconcile },
+    Rule { id: RuleId::Promote, decide: learner::promote },
+    Rule { id: RuleId::PruneSnapshots, decide: snapshots::prune },
+    Rule { id: RuleId::Drill, decide: snapshots::drill },
+    Rule { id: RuleId::Serve, decide: serve::idle },
+];
+
+/// A distribution runs the member, and a Node stands beside it.
+const SERVER_RULES: &[Rule] = &[
+    Rule { id: RuleId::Heartbeat, decide: hooks::heartbeat },
+    Rule { id: RuleId::Paused, decide: pause::decide },
+    Rule { id: RuleId::PointAtServer, decide: node::point_at_another },
+    Rule { id: RuleId::DeregisterTarget, decide: targets::deregister },
+    Rule { id: RuleId::Leave, decide: leaving::of_server },
+    Rule { id: RuleId::Reboot, decide: reboot::decide },
+    Rule { id: RuleId::Warm, decide: serve::warm },
+    Rule { id: RuleId::MovedVolume, decide: moved_volume::adopt },
+    Rule { id: RuleId::UnprovenDisk, decide: serve::unproven_disk },
+    Rule { id: RuleId::BrokenCharter, decide: charter::broken },
+    Rule { id: RuleId::VanishedRecord, decide: charter::rewrite_vanished },
+    Rule { id: RuleId::Recover, decide: parts::recover },
+    Rule { id: RuleId::Found, decide: parts::found },
+    Rule { id: RuleId::NotPermitted, decide: serve::not_permitted },
+    Rule { id: RuleId::Superseded, decide: disk::superseded },
+    Rule { id: RuleId::Resume, decide: serve::resume },
+    Rule { id: RuleId::BrokenMember, decide: serve::mend },
+    Rule { id: RuleId::LaunchHook, decide: hooks::complete_launch },
+    Rule { id: RuleId::Snapshot, decide: snapshots::due },
+    Rule { id: RuleId::GiveUpJoin, decide: join::give_up },
+    Rule { id: RuleId::Join, decide: join_server::decide },
     Rule { id: RuleId::Prune, decide: prune::departed_voter },
     Rule { id: RuleId::DeadHooks, decide: prune::hooks_of_the_dead },
     Rule { id: RuleId::StuckLearner, decide: learner::stuck_learner },
@@ -113,7 +146,11 @@ pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Ti
 }
 
 fn decide(s: &Situation<'_>) -> (RuleId, Decision) {
-    let rules = if s.seen.me.role == Role::Worker { WORKER_RULES } else { RULES };
+    let rules = match s.seen.me.role {
+        Role::Etcd => ETCD_RULES,
+        Role::ControlPlane => SERVER_RULES,
+        Role::Worker => WORKER_RULES,
+    };
     let found = rules.iter().find_map(|rule| (rule.decide)(s).map(|decision| (rule.id, decision)));
     found.unwrap_or_else(|| (RuleId::None, Decision::wait(Phase::Starting, explain::nothing_is_known())))
 }

@@ -1,21 +1,17 @@
 //! Joining an established cluster: as a learner, one at a time, with no departed voter in the way.
 
-use std::net::IpAddr;
-
 use crate::charter::State;
 use crate::explain::joining as explain;
 use crate::explain::{Wait, removing};
-use crate::ids::{Generation, InstanceId, MemberId};
+use crate::ids::{Generation, MemberId};
 use crate::memory::BackoffKey;
-use crate::observation::{Hook, Lock, Member, Membership, Transition};
+use crate::observation::{Hook, Member, Membership, Transition};
 use crate::plan::{AsideReason, HookResult, LockPurpose, Start, Step, StopReason, peer_url};
-use crate::quorum;
 use crate::report::Phase;
-use crate::role::Role;
-use crate::situation::{Charter, Situation};
+use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
-use crate::planner::subjects::{change, hooks, joining, members, phase, version, worker};
+use crate::planner::subjects::{change, hooks, joining, members, version};
 
 /// The joiner's own steps, while its disk is empty or its learner is not promoted yet.
 pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
@@ -24,98 +20,18 @@ pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     let Some(membership) = s.membership().filter(|m| Some(m.cluster) == record.etcd_cluster) else {
-        if s.seen.me.role == Role::ControlPlane {
-            return Some(join_server(s, record.generation));
-        }
         return Some(Decision::wait(Phase::Joining, explain::no_voter_answers_with_quorum()).again_in(s.policy.retry));
     };
-    let own: Vec<&Member> = s.own_entries(&membership.members).collect();
-    if let Some(stale) = own.iter().find(|m| !is_adoptable(m)) {
-        return Some(remove_stale(s, stale, membership));
-    }
-    if let Some(stale) = trim_own(s, membership) {
+    if let Some(stale) = joining::settle_own_entries(s, membership) {
         return Some(stale);
     }
-    match own.first() {
-        _ if s.seen.me.role == Role::ControlPlane => Some(join_server(s, record.generation)),
-        Some(entry) => Some(start(s, record.generation, entry.id, membership)),
-        None => Some(add(s, membership)),
-    }
+    Some(match s.own_entries(&membership.members).next() {
+        Some(entry) => start(s, record.generation, entry.id, membership),
+        None => add(s, membership),
+    })
 }
 
-/// Servers that have been away for long, all of them, may be lost with their data: nobody is left to admit anybody.
-fn awaits_admission(s: &Situation<'_>) -> Decision {
-    let voters: Vec<&InstanceId> = s.record().into_iter().flat_map(|r| &r.voters).map(|v| &v.instance).collect();
-    if voters.is_empty() || voters.iter().any(|id| s.peer(id).is_some()) {
-        return Decision::wait(Phase::Joining, explain::awaits_admission()).again_in(s.policy.retry);
-    }
-    let lasting = voters.iter().all(|id| s.memory.silent_for(id, s.now) >= s.policy.quorum_loss_grace);
-    let wait = if lasting { explain::nobody_has_admitted_for_long(&voters) } else { explain::nobody_admits(&voters) };
-    Decision { needs_operator: lasting, ..Decision::wait(Phase::Joining, wait).again_in(s.policy.retry) }
-}
-
-/// The others take a server's word that its data is gone only where nobody else can speak for it.
-fn awaits_own_removal(s: &Situation<'_>) -> Decision {
-    if s.policy.network_trusted {
-        return Decision::wait(Phase::Joining, explain::awaits_own_removal()).again_in(s.policy.retry);
-    }
-    Decision::halt(Phase::Joining, explain::nobody_takes_its_word()).again_in(s.policy.retry)
-}
-
-/// A distribution's server adds its own member as it starts; until then it has no credentials for etcd, and a voter's agent lets it in.
-fn join_server(s: &Situation<'_>, generation: Generation) -> Decision {
-    if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Joining, explain::started_server_just_now()).again_in(s.policy.retry);
-    }
-    if s.record().is_some_and(|r| r.lists(s.me())) {
-        return awaits_own_removal(s);
-    }
-    let Some((host, server)) = admitted_by(s) else {
-        if joining::is_spare(s) {
-            return spare(s);
-        }
-        return awaits_admission(s);
-    };
-    let step = Step::StartMember(Start::JoinServer { generation, server });
-    Decision::act(Phase::Joining, step, explain::starts_server(host))
-}
-
-/// The voter whose agent admits this node, and its address.
-fn admitted_by<'a>(s: &Situation<'a>) -> Option<(&'a InstanceId, IpAddr)> {
-    let admits = |id: &&InstanceId| s.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(s.me()));
-    let host = s.seen.peers.keys().filter(admits).find(|id| s.record().is_some_and(|r| r.lists(id)))?;
-    Some((host, s.memory.kept.seen.get(host)?.address?))
-}
-
-/// Only a learner that never started is adopted; the data of any other entry would have to be on this disk.
-fn is_adoptable(member: &Member) -> bool {
-    member.learner && member.name.is_none()
-}
-
-/// A named entry of this instance, or of one whose address it now has, whose data this disk does not hold.
-fn remove_stale(s: &Situation<'_>, stale: &Member, membership: &Membership) -> Decision {
-    let voters = membership.voters().count();
-    let healthy = membership.voters().filter(|m| m.id != stale.id && s.is_healthy(m.id)).count();
-    if !stale.learner && !quorum::survives_removal(voters, healthy) {
-        return Decision::wait(Phase::Joining, removing::own_stale_is_needed(stale, healthy, voters - 1)).again_in(s.policy.retry);
-    }
-    change::removal(s, Phase::Joining, stale, removing::own_stale(stale))
-}
-
-/// The stale voter removed above must be struck from the charter too, before it is added again.
-fn trim_own(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
-    let listed_without_vote = membership.voters().all(|m| s.instance_of(m).as_ref() != Some(s.me()));
-    let own = if listed_without_vote { change::trim(s, Phase::Joining, s.me()) } else { None };
-    own.or_else(|| trim_what_was_removed(s, membership))
-}
-
-/// The stale entry may have been another's, whose address this instance has now: under the lock that its removal took, it is struck as well.
-fn trim_what_was_removed(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
-    let removed = s.record()?.voters.iter().find(|v| membership.get(v.member).is_none()).filter(|_| s.holds_lock())?;
-    change::trim(s, Phase::Joining, &removed.instance)
-}
-
-fn start(s: &Situation<'_>, generation: crate::ids::Generation, own: MemberId, membership: &Membership) -> Decision {
+fn start(s: &Situation<'_>, generation: Generation, own: MemberId, membership: &Membership) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
         return Decision::wait(Phase::Joining, explain::started_etcd_just_now()).again_in(s.policy.retry).under_lock(LockPurpose::Join);
     }
@@ -137,7 +53,7 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
         return Decision::wait(Phase::Joining, why).again_in(s.policy.retry);
     }
     if joining::is_spare(s) {
-        return spare(s);
+        return joining::spare(s);
     }
     let Some(via) = s.via_any() else {
         return Decision::wait(Phase::Joining, explain::no_voter_answers()).again_in(s.policy.retry);
@@ -167,41 +83,6 @@ fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<Wait> {
         return Some(explain::voter_is_silent(silent));
     }
     None
-}
-
-fn spare(s: &Situation<'_>) -> Decision {
-    let spare = Decision::rest(Phase::Spare, explain::is_spare());
-    phase::with_remarks(s, spare)
-}
-
-/// The join waits for nothing but this node itself; asked by [`crate::tracker::absorb`], which counts the join deadline from it.
-pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
-    if s.seen.me.role == Role::Worker {
-        return worker::is_up_to_this_node(s);
-    }
-    let Charter::Known(record) = &s.charter else { return false };
-    if s.membership().is_none() && s.seen.me.role == Role::ControlPlane {
-        return record.state == State::Established && s.paused().is_none() && admitted_by(s).is_some();
-    }
-    let Some(membership) = s.membership().filter(|_| s.paused().is_none()) else { return false };
-    if record.state != State::Established || joining::is_spare(s) || s.my_member().is_some_and(|m| !m.learner) {
-        return false;
-    }
-    let waits_for_lock = matches!(s.lock(), Some(Lock::Other { .. }));
-    let waits_for_promotion = s.my_member().is_some() && is_near(s, membership);
-    if waits_for_lock || waits_for_promotion {
-        return false;
-    }
-    let mine = s.own_entries(&membership.members).next().is_some();
-    let others_settled = membership.voters().all(|m| s.is_healthy(m.id)) && s.departed_voter().is_none();
-    others_settled && (mine || membership.learner().is_none())
-}
-
-/// This node's learner is caught up: only its promotion is missing, which is the leader's agent's.
-fn is_near(s: &Situation<'_>, membership: &Membership) -> bool {
-    let index = membership.leader.and_then(|l| s.status(l)).map(|l| l.index);
-    let applied = s.my_member().and_then(|m| s.status(m.id)).map(|m| m.applied);
-    index.zip(applied).is_some_and(|(index, applied)| index.saturating_sub(applied) <= s.policy.caught_up_lag)
 }
 
 /// Past the deadline a learner undoes what it did, and its launch is given up; a voter or founder never does.
@@ -268,7 +149,7 @@ const LOOKS_TO_HEAR: u32 = 3;
 /// A server that never got so far as to read etcd: it was admitted, and its unit does not come up.
 fn give_up_server(s: &Situation<'_>, why: &str) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established && !r.lists(s.me()))?;
-    if s.seen.me.role != Role::ControlPlane || !s.disk_is_empty() || record.founder() == Some(s.me()) {
+    if !s.ways().is_let_in || !s.disk_is_empty() || record.founder() == Some(s.me()) {
         return None;
     }
     let hook = hooks::open(s, Transition::Launching).next()?;

@@ -10,7 +10,6 @@ use crate::plan::{AsideReason, HookResult, LockPurpose, NodeStep, Step, StopReas
 use crate::policy::OnFailedLeave;
 use crate::quorum;
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::{Departure, Situation};
 
 use crate::planner::decision::Decision;
@@ -48,7 +47,7 @@ pub(in crate::planner) fn drain(s: &Situation<'_>, departure: &Departure) -> Opt
 /// A distribution's server that has not joined yet keeps trying to, by itself: it is stopped first. It has no pods, and nothing to be removed; should
 /// its learner have come into the list just now, the agent beside the leader removes that.
 pub(in crate::planner) fn stop_joining(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
-    let tries = s.seen.me.role == Role::ControlPlane && s.runs() && s.data().is_some_and(|d| d.cluster.is_none());
+    let tries = s.runs() && s.data().is_some_and(|d| d.cluster.is_none());
     let listed = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_some());
     if !tries || listed || s.last_record().is_some_and(|r| r.lists(s.me())) {
         return None;
@@ -139,7 +138,7 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
 /// Out of space, etcd refuses the lock's lease and no membership change. A node that runs out of time leaves anyway, one at a time by everybody's own look:
 /// the leader first, else the lowest id. etcd's own check of a removal is the backstop.
 fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member) -> Option<Decision> {
-    let in_time = departing::has_time(s, departure, departing::reserve(s)) || s.seen.me.role != Role::Etcd;
+    let in_time = departing::has_time(s, departure, departing::reserve(s)) || !s.ways().runs_etcd;
     if in_time || !is_out_of_space(s) || s.memory.waits(BackoffKey::Remove, s.now) {
         return None;
     }
@@ -160,7 +159,7 @@ fn is_out_of_space(s: &Situation<'_>) -> bool {
 
 /// A distribution removes its member itself when its Node asks for it. Where no API server answers, or nothing came of it, etcd is told directly.
 fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member) -> Option<Decision> {
-    let node = node::own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
+    let node = node::own(s).filter(|_| s.ways().is_let_in)?;
     match s.memory.leaving.as_ref().and_then(|leave| leave.removal_asked) {
         Some(at) if s.now.since(at) < s.policy.drain.patience_without_api && !node.removed => {
             Some(departing::waits(departure, leaving::awaits_removal(me)).again_in(s.policy.retry / 2).under_lock(LockPurpose::Leave))

@@ -5,6 +5,7 @@ pub(super) mod charter;
 pub(super) mod found;
 pub(super) mod hooks;
 pub(super) mod join;
+pub(super) mod join_server;
 pub(super) mod learner;
 pub(super) mod leave;
 pub(super) mod moved_volume;

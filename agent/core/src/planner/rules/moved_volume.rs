@@ -8,7 +8,6 @@ use crate::memory::{BackoffKey, Order};
 use crate::observation::MovedVolume;
 use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::{Charter, Situation};
 
 use crate::planner::decision::Decision;
@@ -51,7 +50,7 @@ fn list_here(s: &Situation<'_>, record: &Record, owner: &InstanceId, member: Mem
 /// The record that stands and its only voter, if this is that one's data and nobody else can bring it back.
 fn may_adopt<'a>(s: &Situation<'a>, moved: &MovedVolume) -> Result<(&'a Record, MemberId), String> {
     let MovedVolume { owner, data } = moved;
-    if s.seen.me.role != Role::Etcd {
+    if !s.ways().runs_etcd {
         return Err(obstacle::distribution_keeps_its_etcd());
     }
     let Charter::Known(record) = s.charter else { return Err(obstacle::charter_was_not_read()) };
@@ -74,7 +73,7 @@ fn may_adopt<'a>(s: &Situation<'a>, moved: &MovedVolume) -> Result<(&'a Record, 
 
 /// etcd takes a member's peer address from its data, and not from its command line, once it has started (etcd server/etcdserver: `haveWAL`).
 pub(in crate::planner) fn update_peer_url(s: &Situation<'_>) -> Option<Decision> {
-    let member = s.my_member().filter(|m| s.seen.me.role == Role::Etcd && m.name.as_ref() == Some(s.me()))?;
+    let member = s.my_member().filter(|m| m.name.as_ref() == Some(s.me()))?;
     let peer_url = s.seen.me.role.peer_url(s.seen.me.address);
     if member.peer_url == peer_url || s.memory.waits(BackoffKey::PeerUrl, s.now) {
         return None;

@@ -4,7 +4,6 @@ use crate::explain::draining;
 use crate::memory::BackoffKey;
 use crate::plan::{NodeStep, Step};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -22,7 +21,7 @@ pub(in crate::planner) fn uncordon(s: &Situation<'_>) -> Option<Decision> {
 /// No restart of the founder may find a configuration that would found another cluster (k3s-io/k3s#13623). It comes before a leave: once its member is
 /// removed its process ends, and whoever starts it again then does just that.
 pub(in crate::planner) fn point_at_another(s: &Situation<'_>) -> Option<Decision> {
-    if s.seen.me.role != Role::ControlPlane || !s.runs() || s.runs_on_loopback() || s.memory.waits(BackoffKey::PointAt, s.now) {
+    if !s.runs() || s.runs_on_loopback() || s.memory.waits(BackoffKey::PointAt, s.now) {
         return None;
     }
     let present = s.seen.kubernetes.points_at;

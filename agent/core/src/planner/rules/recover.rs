@@ -10,7 +10,6 @@ use crate::plan::{Step, StopReason};
 use crate::policy::Recovery;
 use crate::quorum;
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -161,7 +160,7 @@ pub(in crate::planner) fn total_loss(s: &Situation<'_>) -> Option<Decision> {
         return None;
     }
     if let Some(objection) = objection::objector(s, record.number, None) {
-        if s.seen.me.role == Role::ControlPlane {
+        if s.ways().is_let_in {
             // A joiner cannot read etcd: what it waits for is told by the rule that lets it join.
             return None;
         }

@@ -1,13 +1,14 @@
 //! Letting servers of a distribution in, one at a time. Who has not joined has no credentials to read etcd or to take the lock: the agent beside
 //! the leader takes it for the joiner, and tells it through its answers to peers.
 
+use std::net::IpAddr;
+
 use crate::charter::State;
 use crate::explain;
 use crate::ids::InstanceId;
 use crate::memory::Admission;
 use crate::observation::{DataClaim, Member, PeerAnswer};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -16,14 +17,14 @@ use crate::planner::subjects::cover;
 /// This node may join as a server and waits for its admission; asked by [`crate::tracker::absorb`], and told to the peers.
 pub(crate) fn seeks_admission(s: &Situation<'_>) -> bool {
     let established = s.record().is_some_and(|r| r.state == State::Established && !r.lists(s.me()));
-    let may = s.seen.me.role == Role::ControlPlane && established && s.disk_is_empty() && s.is_stopped();
+    let may = s.ways().is_let_in && established && s.disk_is_empty() && s.is_stopped();
     may && s.departure().is_none() && s.paused().is_none() && !s.is_warm() && s.seen.local.shutdown.is_none()
 }
 
 /// Whom the agent beside the leader admits now; asked by [`crate::tracker::absorb`]. It stays with one until that one's member is in the list,
 /// or the patience is over, whatever happens to a voter meanwhile: the server may be adding its member just now.
 pub(crate) fn admission(s: &Situation<'_>) -> Option<Admission> {
-    if s.seen.me.role != Role::ControlPlane || s.paused().is_some() {
+    if !s.ways().is_let_in || s.paused().is_some() {
         return None;
     }
     let goes_on = |a: &&Admission| is_on_its_way(s, &a.instance) && s.now.since(a.since) < s.policy.learner_patience;
@@ -49,7 +50,7 @@ pub(in crate::planner) fn awaits_start(s: &Situation<'_>, learner: &Member) -> b
 
 /// The snapshot before the change that who is to be admitted makes.
 pub(in crate::planner) fn prepare(s: &Situation<'_>) -> Option<Decision> {
-    let may = s.seen.me.role == Role::ControlPlane && s.leads() && s.membership()?.learner().is_none() && may_be_joined(s);
+    let may = s.ways().is_let_in && s.leads() && s.membership()?.learner().is_none() && may_be_joined(s);
     let instance = next(s).filter(|_| may)?;
     let snapshot = cover::before_admission(s)?;
     let message = explain::duties::is_about_to_admit(&instance, &snapshot.message);
@@ -99,4 +100,11 @@ fn next(s: &Situation<'_>) -> Option<InstanceId> {
     let in_vain = [s.memory.servers.passed_over.as_ref(), s.memory.servers.admission.as_ref().map(|a| &a.instance)];
     let fresh = waiting.iter().find(|id| !in_vain.contains(&Some(**id)));
     fresh.or(waiting.first()).map(|id| (*id).clone())
+}
+
+/// The voter whose agent admits this node, and its address.
+pub(in crate::planner) fn admitted_by<'a>(s: &Situation<'a>) -> Option<(&'a InstanceId, IpAddr)> {
+    let admits = |id: &&InstanceId| s.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(s.me()));
+    let host = s.seen.peers.keys().filter(admits).find(|id| s.record().is_some_and(|r| r.lists(id)))?;
+    Some((host, s.memory.kept.seen.get(host)?.address?))
 }

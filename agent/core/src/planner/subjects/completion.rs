@@ -4,7 +4,6 @@ use crate::explain::hooks::{self as explain, Standing};
 use crate::observation::Transition;
 use crate::plan::{HookResult, Step};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::{Departure, Situation};
 
 use crate::planner::decision::Decision;
@@ -49,7 +48,7 @@ fn complete_as(s: &Situation<'_>, departure: &Departure, phase: Phase, result: H
 fn may_have_voted(s: &Situation<'_>) -> bool {
     let by_quorum = s.membership().map(|_| s.my_member().is_some_and(|m| !m.learner));
     let joined = || !s.disk_is_empty() || s.memory.kept.record.as_ref().is_some_and(|r| r.lists(s.me()));
-    s.seen.me.role != Role::Worker && by_quorum.unwrap_or_else(joined)
+    s.ways().has_member && by_quorum.unwrap_or_else(joined)
 }
 
 /// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.

@@ -7,7 +7,6 @@ use crate::explain::serving;
 use crate::observation::Membership;
 use crate::plan::{AsideReason, Step, StopReason};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -40,7 +39,7 @@ pub(in crate::planner) fn superseded(s: &Situation<'_>) -> Option<Decision> {
 /// A distribution adds its member by itself, so that a list from just before lacks it, although nobody has removed it.
 fn was_read_since(s: &Situation<'_>) -> bool {
     let first_seen = s.memory.local.holds.map(|(_, at)| at);
-    s.seen.me.role == Role::Etcd || s.seen.etcd.membership.at().zip(first_seen).is_some_and(|(read, seen)| read > seen)
+    s.ways().runs_etcd || s.seen.etcd.membership.at().zip(first_seen).is_some_and(|(read, seen)| read > seen)
 }
 
 fn is_older(s: &Situation<'_>, membership: &Membership) -> Option<AsideReason> {

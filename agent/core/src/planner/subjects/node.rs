@@ -8,7 +8,6 @@ use crate::memory::BackoffKey;
 use crate::observation::{Draining, NodeView};
 use crate::plan::{NodeStep, Step};
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::{Departure, Situation};
 use crate::time::Timestamp;
 
@@ -18,8 +17,8 @@ use crate::planner::subjects::phase;
 /// The drain comes before everything else of a leave, while the kubelet still runs; a node without one has nothing to drain.
 pub(in crate::planner) fn drain_before_leaving(s: &Situation<'_>, departure: &Departure, reserve: std::time::Duration) -> Option<Decision> {
     // Once its member is removed its own API server ends, whoever began the leave: what was to be drained was drained before.
-    let is_out = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_none()) && s.seen.me.role == Role::ControlPlane;
-    if !s.seen.me.role.has_node() || !s.runs() || is_out || s.memory.leaving.as_ref().is_some_and(|leave| leave.removal_asked.is_some()) {
+    let is_out = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_none()) && s.ways().is_let_in;
+    if !s.ways().has_node || !s.runs() || is_out || s.memory.leaving.as_ref().is_some_and(|leave| leave.removal_asked.is_some()) {
         return None;
     }
     let since = s.memory.leaving_since().unwrap_or(s.now);
@@ -57,7 +56,7 @@ fn millis(duration: std::time::Duration) -> u64 {
 /// Over a reboot the node is cordoned, and drained where the operator wants that. With no API server it reboots as it is.
 pub(in crate::planner) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
     let shutdown = s.seen.local.shutdown?;
-    let node = own(s).filter(|_| s.runs() && s.seen.me.role.has_node())?;
+    let node = own(s).filter(|_| s.runs() && s.ways().has_node)?;
     if s.policy.drain.at_reboot {
         let half = shutdown.deadline.since(s.now) / 2;
         let end = (s.now + half).min(shutdown.deadline);
@@ -75,7 +74,7 @@ pub(in crate::planner) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
 
 /// The Node that is left when everything else is gone. Without an API server the others delete it later.
 pub(in crate::planner) fn delete_own(s: &Situation<'_>) -> Option<Decision> {
-    let node = own(s).filter(|_| s.seen.me.role == Role::ControlPlane)?;
+    let node = own(s).filter(|_| s.ways().is_let_in)?;
     if s.memory.waits(BackoffKey::DeleteNode, s.now) {
         return None;
     }
@@ -90,5 +89,5 @@ pub(in crate::planner) fn own<'a>(s: &Situation<'a>) -> Option<&'a NodeView> {
 
 /// The Node is there and ready, and no word says that its member does not vote; of a plain etcd member there is none to ask for.
 pub(in crate::planner) fn is_ready(s: &Situation<'_>) -> bool {
-    !s.seen.me.role.has_node() || own(s).is_some_and(|node| node.ready && node.is_voter != Some(false))
+    !s.ways().has_node || own(s).is_some_and(|node| node.ready && node.is_voter != Some(false))
 }

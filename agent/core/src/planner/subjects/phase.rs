@@ -3,7 +3,6 @@
 use crate::charter::State;
 use crate::explain::serving;
 use crate::report::Phase;
-use crate::role::Role;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -11,7 +10,7 @@ use crate::planner::decision::Decision;
 /// What this node's member is, for reports.
 pub(in crate::planner) fn phase_of_member(s: &Situation<'_>) -> Phase {
     match s.my_member() {
-        _ if s.seen.me.role == Role::Worker => {
+        _ if !s.ways().has_member => {
             if s.memory.servers.api_answered.is_some() {
                 Phase::Worker
             } else {

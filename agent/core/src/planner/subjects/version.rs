@@ -7,7 +7,6 @@ use crate::explain::{Message, version as explain};
 use crate::ids::SnapshotKey;
 use crate::observation::{Listens, Membership};
 use crate::plan::{Start, Step, StopReason};
-use crate::role::Role;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -56,13 +55,13 @@ pub(in crate::planner) fn lets_pass(s: &Situation<'_>, step: &Step) -> bool {
 
 /// Another start on its data would meet what kept the last ones from it: that is no broken member.
 pub(in crate::planner) fn would_fail_again(s: &Situation<'_>) -> bool {
-    let guarded = s.seen.me.role == Role::Etcd;
+    let guarded = s.ways().runs_etcd;
     guarded && (obstacle(s, &Use::Resume(Listens::ToClients)).is_some() || s.seen.local.etcd.ended.is_some())
 }
 
 /// Why this node's etcd is not started, if no waiting would mend it; asked by [`crate::tracker::absorb`], and told to the peers.
 pub(crate) fn refusal(s: &Situation<'_>) -> Option<StartRefusal> {
-    if s.seen.me.role != Role::Etcd || !s.is_stopped() {
+    if !s.ways().runs_etcd || !s.is_stopped() {
         return None;
     }
     let established = s.record().is_some_and(|r| r.state == State::Established);
@@ -79,7 +78,7 @@ pub(crate) fn refusal(s: &Situation<'_>) -> Option<StartRefusal> {
 
 /// Why, if this node can never join the cluster that answers.
 pub(in crate::planner) fn joins_never(s: &Situation<'_>) -> Option<Message> {
-    let guarded = s.seen.me.role == Role::Etcd && s.disk_is_empty() && s.is_stopped();
+    let guarded = s.ways().runs_etcd && s.disk_is_empty() && s.is_stopped();
     let own = *s.seen.local.etcd.version.fresh().filter(|_| guarded)?;
     match fits_cluster(s, own) {
         Err(Obstacle::Refused(StartRefusal::Version, why)) => Some(why),
@@ -88,7 +87,7 @@ pub(in crate::planner) fn joins_never(s: &Situation<'_>) -> Option<Message> {
 }
 
 fn obstacle_to(s: &Situation<'_>, step: &Step) -> Option<Obstacle> {
-    if s.seen.me.role != Role::Etcd {
+    if !s.ways().runs_etcd {
         return None;
     }
     obstacle(s, &use_of(s, step)?)
