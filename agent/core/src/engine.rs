@@ -185,6 +185,7 @@ impl Engine {
     /// The second half of [`look`](Self::look): what a plan comes to that was made from this observation.
     pub fn check(&mut self, seen: &Observation, plan: Plan, now: Timestamp) -> Ready {
         let since = self.since(&plan, now);
+        let plan = self.with_overdue(plan, now);
         let next = match &plan.step {
             None => Next::Wait { look_again: plan.look_again },
             Some(step) => match self.gate.check(step, seen, &self.memory, &self.policy, now) {
@@ -248,6 +249,13 @@ impl Engine {
     fn pausing_changed(&self) -> bool {
         let pausing = &self.memory.kept.pausing;
         self.stored.as_ref().map_or(!pausing.is_empty(), |stored| stored.pausing != *pausing)
+    }
+
+    /// A wait that has outlasted its patience calls an operator, whatever rule decided.
+    fn with_overdue(&mut self, plan: Plan, now: Timestamp) -> Plan {
+        tracker::note_wait(&mut self.memory, &plan, &self.policy, now);
+        let overdue = tracker::overdue(&self.memory, &plan, &self.policy, now);
+        Plan { report: plan.report.called_for(overdue), ..plan }
     }
 
     fn since(&mut self, plan: &Plan, now: Timestamp) -> Timestamp {

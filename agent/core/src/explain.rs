@@ -24,13 +24,14 @@ pub(crate) mod restoring;
 pub(crate) mod serving;
 pub(crate) mod snapshots;
 pub(crate) mod version;
+pub(crate) mod waiting;
 pub(crate) mod ways;
 pub(crate) mod worker;
 
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use crate::wait::WaitReason;
+use crate::wait::{Awaited, WaitReason};
 
 /// A sentence without its subject, which is the node.
 pub(crate) type Message = Cow<'static, str>;
@@ -38,12 +39,17 @@ pub(crate) type Message = Cow<'static, str>;
 /// What is awaited, and how it is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Wait {
-    pub(crate) reason: WaitReason,
+    pub(crate) awaits: Awaited,
     pub(crate) message: Message,
 }
 
 fn wait(reason: WaitReason, message: impl Into<Message>) -> Wait {
-    Wait { reason, message: message.into() }
+    Wait { awaits: Awaited { reason, progress: None }, message: message.into() }
+}
+
+/// The same, of which `progress` tells how far it has come.
+fn wait_at(reason: WaitReason, progress: u64, message: impl Into<Message>) -> Wait {
+    Wait { awaits: Awaited { reason, progress: Some(progress) }, message: message.into() }
 }
 
 /// Said when no rule applies.

@@ -4,6 +4,7 @@
 mod backoff;
 mod callers;
 mod leaving;
+mod waits;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::time::Timestamp;
 pub use backoff::BackoffKey;
 pub use callers::{Caller, Callers};
 pub use leaving::{Deregistration, Ending, Leave};
+pub use waits::{Waited, Waits};
 pub use watch::{
     Admission, HeardAs, HookHeartbeat, HookWatch, InstanceWatch, LearnerWatch, LocalWatch, QuorumWatch, ServerWatch, SnapshotWatch,
 };
@@ -171,6 +173,8 @@ pub struct Memory {
     pub snapshots: SnapshotWatch,
     /// When each kind of question was last put to AWS.
     pub asked: Asked,
+    /// What this node waits for.
+    pub waits: Waits,
     /// Which of the sources of knowledge cannot be read.
     pub sources: Sources,
 }
@@ -199,6 +203,7 @@ impl Memory {
             servers: ServerWatch::default(),
             snapshots: SnapshotWatch::default(),
             asked: Asked::default(),
+            waits: Waits::new(),
             sources: Sources::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! What the operator may choose. The defaults are the design's; each says what goes wrong when it is far off.
 
+mod patience;
+
 use std::time::Duration;
 
 use crate::drain::Escalation;
@@ -64,6 +66,8 @@ pub struct Policy {
     pub prune_grace: Duration,
     /// A leaver waits so long for its replacement.
     pub replacement_patience: Duration,
+    /// After this time of waiting for one thing, an operator is called; a wait that has a patience of its own gets this on top.
+    pub wait_patience: Duration,
     /// So many starts within `broken_window` make a member broken.
     pub broken_restarts: u32,
     /// See `broken_restarts`.
@@ -182,6 +186,7 @@ impl Default for Policy {
             learner_patience: secs(300),
             prune_grace: secs(60),
             replacement_patience: secs(300),
+            wait_patience: secs(900),
             broken_restarts: 3,
             broken_window: secs(300),
             quorum_loss_grace: secs(600),

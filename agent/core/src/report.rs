@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain;
 use crate::time::Timestamp;
-use crate::wait::WaitReason;
+use crate::wait::{Awaited, WaitReason};
 
 /// What a node is doing, derived anew in each cycle and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -271,11 +272,23 @@ pub struct Report {
     /// What is being done, or awaited, and why.
     pub message: Cow<'static, str>,
     /// What is awaited, where no step is taken and it does not simply rest.
-    pub awaits: Option<WaitReason>,
+    pub awaits: Option<Awaited>,
+    /// The wait that has outlasted its patience, and since when it has lasted.
+    pub overdue: Option<(WaitReason, Timestamp)>,
     /// When the wait ends by itself, if it does.
     pub until: Option<Timestamp>,
     /// An operator must act.
     pub needs_operator: bool,
+}
+
+impl Report {
+    /// The same, which calls an operator if a wait has outlasted its patience. What calls one already says why.
+    #[must_use]
+    pub(crate) fn called_for(self, overdue: Option<(WaitReason, Timestamp)>) -> Self {
+        let Some((reason, since)) = overdue.filter(|_| !self.needs_operator) else { return self };
+        let message = explain::waiting::for_too_long(&self.message, reason, since);
+        Self { message, overdue, needs_operator: true, ..self }
+    }
 }
 
 impl fmt::Display for Report {

@@ -8,6 +8,7 @@ mod keys;
 mod lasting;
 mod outcome;
 mod snapshots;
+mod waits;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::situation::{Charter, Situation};
 use crate::time::Timestamp;
 
 pub use outcome::{is_only_early, note, note_asked};
+pub use waits::{note_wait, overdue};
 
 /// Takes in what was observed, before a decision.
 ///
@@ -50,6 +52,10 @@ fn forget_silence_while_blind(memory: &mut Memory, policy: &Policy, now: Timesta
     let lasting = [&mut quorum.lost_since, &mut quorum.absent_since, &mut memory.local.silent_since, &mut memory.may_claim];
     lasting.into_iter().flatten().for_each(shift);
     quorum.learner.iter_mut().for_each(|watch| shift(&mut watch.progress_at));
+    memory.waits.values_mut().for_each(|waited| {
+        shift(&mut waited.since);
+        shift(&mut waited.last);
+    });
     // The lead may have been another's meanwhile.
     quorum.led = None;
 }

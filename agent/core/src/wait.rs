@@ -145,6 +145,15 @@ reasons! {
     Paused = "paused",
 }
 
+/// What is awaited now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// What for.
+    pub reason: WaitReason,
+    /// How far it has come, in whatever unit it is measured, where it is.
+    pub progress: Option<u64>,
+}
+
 impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -37,6 +37,9 @@ pub const SOURCE_UNREADABLE: &str = "0c2b6a0f5e8d4b0c9a4f8f1f3a6be7d1";
 /// It can be read again.
 pub const SOURCE_READABLE: &str = "4be1d7c2a9b34d5ea2f6707c58c1d93f";
 
+/// A wait has outlasted its patience.
+pub const WAITS_TOO_LONG: &str = "cacb047a60264f8f9b12d0362243c446";
+
 /// A snapshot is in the store.
 pub const SNAPSHOT_TAKEN: &str = "32833106536e45df80b2d002cc92d33d";
 
@@ -57,6 +60,7 @@ pub const SNAPSHOT_DRILL_FAILED: &str = "9e36f80ffb71485b99efe9af2c0d62a1";
 pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str> {
     let enters = |phase| report.phase == phase && before != Some(phase);
     match report.rule {
+        _ if report.overdue.is_some() => Some(WAITS_TOO_LONG),
         RuleId::BrokenCharter | RuleId::VanishedRecord => Some(CHARTER_BROKEN),
         RuleId::Recover if report.needs_operator => Some(QUORUM_LOST),
         RuleId::Resume | RuleId::BrokenMember if report.needs_operator => Some(MEMBER_BROKEN),
@@ -111,6 +115,7 @@ mod tests {
             ("hook_completed", HOOK_COMPLETED),
             ("refused", REFUSED),
             ("halted", HALTED),
+            ("waits_too_long", WAITS_TOO_LONG),
             ("quorum_lost", QUORUM_LOST),
             ("charter_broken", CHARTER_BROKEN),
             ("member_broken", MEMBER_BROKEN),
@@ -131,7 +136,15 @@ mod tests {
 
     #[test]
     fn a_phase_is_announced_when_it_begins() {
-        let report = |phase, rule, needs_operator| Report { phase, rule, message: "".into(), awaits: None, until: None, needs_operator };
+        let report = |phase, rule, needs_operator| Report {
+            phase,
+            rule,
+            message: "".into(),
+            awaits: None,
+            overdue: None,
+            until: None,
+            needs_operator,
+        };
         let serves = report(Phase::Voter, RuleId::Serve, false);
         assert_eq!(of_report(&serves, Some(Phase::Learner)), Some(JOINED));
         assert_eq!(of_report(&serves, Some(Phase::Voter)), None);

@@ -99,6 +99,12 @@ pub struct Status {
     pub for_ms: u64,
     /// In how many milliseconds the wait ends by itself, if it does.
     pub until_ms: Option<u64>,
+    /// The name of what is awaited, where nothing is done and it does not simply rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<String>,
+    /// For how long a wait that has outlasted its patience has lasted, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_ms: Option<u64>,
     /// An operator must act.
     pub needs_operator: bool,
     /// The step that would be taken next, in words.
@@ -159,6 +165,8 @@ impl Status {
             message: plan.report.message.to_string(),
             for_ms: millis(now.since(cycle.since)),
             until_ms: plan.report.until.map(|until| millis(until.since(now))),
+            awaits: plan.report.awaits.map(|awaits| awaits.reason.name().to_owned()),
+            overdue_ms: plan.report.overdue.map(|(_, since)| millis(now.since(since))),
             needs_operator: plan.report.needs_operator,
             step: step.map(|s| s.kind().to_owned()),
             refused: refusal.as_ref().map(ToString::to_string),

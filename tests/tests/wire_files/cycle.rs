@@ -43,8 +43,15 @@ fn unknown<T>() -> Reading<T> {
 pub(crate) fn nothing(role: Role) -> Cycle {
     let mut memory = Memory::new(PersistentState::new(id(1)), NOW);
     memory.kept.record = Some(record(State::Established));
-    let report =
-        Report { phase: Phase::Voter, rule: RuleId::Serve, message: "serves".into(), awaits: None, until: None, needs_operator: false };
+    let report = Report {
+        phase: Phase::Voter,
+        rule: RuleId::Serve,
+        message: "serves".into(),
+        awaits: None,
+        overdue: None,
+        until: None,
+        needs_operator: false,
+    };
     Cycle {
         seen: seen(role),
         memory,

@@ -6,7 +6,7 @@ use crate::ids::SnapshotKey;
 use crate::observation::{Saved, Taking};
 use crate::wait::WaitReason;
 
-use super::{Message, Wait, mebibytes, wait};
+use super::{Message, Wait, mebibytes, wait, wait_at};
 
 /// What makes this node the last voter that leaves.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ pub(crate) fn stops_with_what_is_left(last: Last, saved: &Saved) -> Message {
 
 pub(crate) fn saves(taking: Taking) -> Wait {
     let of = taking.of.map_or_else(String::new, |of| format!(" ({} of {} MiB)", mebibytes(taking.bytes), mebibytes(of)));
-    wait(WaitReason::FinalSnapshot, format!("is the last voter; saves its data{of}"))
+    wait_at(WaitReason::FinalSnapshot, taking.bytes, format!("is the last voter; saves its data{of}"))
 }
 
 pub(crate) fn could_not_save(why: &str) -> Wait {

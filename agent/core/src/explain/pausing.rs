@@ -18,7 +18,7 @@ pub(crate) fn is_paused(pause: &Pause, cluster: bool, leads: bool) -> Wait {
 }
 
 pub(crate) fn keeps_from_leaving(paused: &Wait, why: &dyn Display) -> Wait {
-    wait(paused.reason, format!("{}; it should leave because {why}, but waits for the pause to end", paused.message))
+    wait(paused.awaits.reason, format!("{}; it should leave because {why}, but waits for the pause to end", paused.message))
 }
 
 pub(crate) fn others_do_not_know(paused: &Message) -> Message {

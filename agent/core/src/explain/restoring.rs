@@ -5,7 +5,7 @@ use crate::observation::Fetching;
 use crate::snapshot::{Stored, Trigger};
 use crate::wait::WaitReason;
 
-use super::{Message, Wait, list, mebibytes, wait};
+use super::{Message, Wait, list, mebibytes, wait, wait_at};
 
 /// Why nothing is restored: the middle of a sentence.
 pub(crate) mod obstacle {
@@ -78,7 +78,8 @@ pub(crate) fn snapshots_are_listed_again() -> Wait {
 
 pub(crate) fn is_fetched(fetching: &Fetching) -> Wait {
     let (bytes, of) = (mebibytes(fetching.bytes), mebibytes(fetching.of));
-    wait(WaitReason::Fetch, format!("reads snapshot {} from the store and verifies it ({bytes} of {of} MiB)", fetching.key))
+    let message = format!("reads snapshot {} from the store and verifies it ({bytes} of {of} MiB)", fetching.key);
+    wait_at(WaitReason::Fetch, fetching.bytes, message)
 }
 
 pub(crate) fn could_not_fetch(failed: &SnapshotKey, why: &str) -> Wait {

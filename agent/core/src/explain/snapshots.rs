@@ -7,7 +7,7 @@ use crate::ids::{Generation, SnapshotKey};
 use crate::observation::Taking;
 use crate::wait::WaitReason;
 
-use super::{Message, Wait, list, mebibytes, wait};
+use super::{Message, Wait, list, mebibytes, wait_at};
 
 pub(crate) fn takes_when_due(age: Duration) -> Message {
     format!("takes a snapshot: the newest is {} old", minutes(age)).into()
@@ -23,7 +23,7 @@ pub(crate) fn takes_one() -> Message {
 
 pub(crate) fn is_taken(taking: &Taking) -> Wait {
     let progress = taking.of.map_or_else(String::new, |of| format!(" ({} of {} MiB)", mebibytes(taking.bytes), mebibytes(of)));
-    wait(WaitReason::Snapshot, format!("waits for the snapshot{progress}"))
+    wait_at(WaitReason::Snapshot, taking.bytes, format!("waits for the snapshot{progress}"))
 }
 
 pub(crate) fn comes_before(change: &Message, snapshot: &Message) -> Message {

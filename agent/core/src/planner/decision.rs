@@ -6,7 +6,7 @@ use crate::explain::{Message, Wait};
 use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
 use crate::time::Timestamp;
-use crate::wait::WaitReason;
+use crate::wait::Awaited;
 
 /// A rule's answer.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Decision {
     pub(super) lock: Option<LockPurpose>,
     pub(super) message: Message,
     /// What is awaited where nothing is done.
-    pub(super) awaits: Option<WaitReason>,
+    pub(super) awaits: Option<Awaited>,
     pub(super) until: Option<Timestamp>,
     pub(super) needs_operator: bool,
     pub(super) look_again: Option<Duration>,
@@ -30,7 +30,7 @@ impl Decision {
     }
 
     pub(super) fn wait(phase: Phase, wait: Wait) -> Self {
-        Self { awaits: Some(wait.reason), ..Self::rest(phase, wait.message) }
+        Self { awaits: Some(wait.awaits), ..Self::rest(phase, wait.message) }
     }
 
     pub(super) fn act(phase: Phase, step: Step, message: Message) -> Self {

@@ -160,7 +160,7 @@ fn with_lock(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
         let step = decision.step.clone().or_else(|| release(s));
         return told(s, rule, Decision { step, ..decision });
     };
-    let awaits = |wait: Wait| Decision { step: None, message: wait.message, awaits: Some(wait.reason), ..decision.clone() };
+    let awaits = |wait: Wait| Decision { step: None, message: wait.message, awaits: Some(wait.awaits), ..decision.clone() };
     let decision = match s.lock() {
         Some(Lock::Mine { remaining }) if *remaining * 2 < s.policy.lock_ttl => {
             Decision { step: s.via_any().map(|via| Step::RenewLock { via }), ..decision }
@@ -179,7 +179,8 @@ fn with_lock(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
 fn told(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
     let Decision { phase, step, message, awaits, until, needs_operator, look_again, lock: _ } = decision;
     let awaits = awaits.filter(|_| step.is_none());
-    let report = Report { phase, rule, message, awaits, until, needs_operator };
+    let needs_operator = needs_operator || awaits.is_some_and(|awaits| s.policy.patience(awaits.reason).is_zero());
+    let report = Report { phase, rule, message, awaits, overdue: None, until, needs_operator };
     Plan { step, report, look_again: look_again.unwrap_or(s.policy.cycle) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::remember;
+use super::{remember, waits};
 use crate::cadence::Query;
 use crate::ids::InstanceId;
 use crate::memory::{BackoffKey, Deregistration, Ending, HookHeartbeat, Memory};
@@ -24,6 +24,9 @@ pub fn note(memory: &mut Memory, step: &Step, outcome: &Outcome, policy: &Policy
     }
     if done && !matches!(step, Step::Heartbeat { .. } | Step::CompleteHook { .. } | Step::DeregisterTarget { .. }) {
         memory.acted = Some(now);
+    }
+    if done {
+        waits::end_waits(memory, step);
     }
     match step {
         Step::Heartbeat { hook } => note_heartbeat(memory, hook, done, now),

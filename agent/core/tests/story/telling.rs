@@ -18,7 +18,8 @@ const MOST: usize = 12;
 /// Looks, decides, and asks the gate.
 pub(crate) fn decide(world: &mut World) -> Vec<String> {
     let (seen, Ready { plan, next, .. }) = world.decide();
-    assert_eq!(plan, planner::plan(&seen, world.memory(), world.policy(), world.now), "the planner is not deterministic");
+    let again = planner::plan(&seen, world.memory(), world.policy(), world.now);
+    assert_eq!((&plan.step, plan.report.rule), (&again.step, again.report.rule), "the planner is not deterministic");
     (world.pending, world.refusal) = match next {
         Next::Act(step) => (Some(step), None),
         Next::Refused { refusal, .. } => (None, Some(refusal)),

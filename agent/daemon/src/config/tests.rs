@@ -39,6 +39,7 @@ join_deadline_s = 601
 learner_patience_s = 301
 prune_grace_s = 61
 replacement_patience_s = 302
+wait_patience_s = 903
 broken_window_s = 303
 quorum_loss_grace_s = 602
 rank_delay_s = 0.25
@@ -250,6 +251,7 @@ fn every_value_arrives_where_it_belongs() {
         learner_patience: secs(301),
         prune_grace: secs(61),
         replacement_patience: secs(302),
+        wait_patience: secs(903),
         broken_window: secs(303),
         quorum_loss_grace: secs(602),
         rank_delay: ms(250),

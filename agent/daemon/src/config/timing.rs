@@ -27,7 +27,7 @@ pub(super) fn apply(timing: &Timing, policy: &mut Policy) -> Result<(), Refusal>
     Ok(())
 }
 
-fn keys(t: &Timing) -> [Key; 21] {
+fn keys(t: &Timing) -> [Key; 22] {
     [
         ("timing.cycle_s", t.cycle_s, 0.05..=60.0, |p| &mut p.cycle),
         ("timing.stale_after_s", t.stale_after_s, 0.1..=600.0, |p| &mut p.stale_after),
@@ -35,6 +35,7 @@ fn keys(t: &Timing) -> [Key; 21] {
         ("timing.learner_patience_s", t.learner_patience_s, 1.0..=DAY, |p| &mut p.learner_patience),
         ("timing.prune_grace_s", t.prune_grace_s, 1.0..=DAY, |p| &mut p.prune_grace),
         ("timing.replacement_patience_s", t.replacement_patience_s, 1.0..=DAY, |p| &mut p.replacement_patience),
+        ("timing.wait_patience_s", t.wait_patience_s, 1.0..=DAY, |p| &mut p.wait_patience),
         ("timing.broken_window_s", t.broken_window_s, 1.0..=DAY, |p| &mut p.broken_window),
         ("timing.quorum_loss_grace_s", t.quorum_loss_grace_s, 1.0..=WEEK, |p| &mut p.quorum_loss_grace),
         ("timing.rank_delay_s", t.rank_delay_s, 0.01..=600.0, |p| &mut p.rank_delay),

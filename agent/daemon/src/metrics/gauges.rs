@@ -55,6 +55,7 @@ fn decision(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     let report = &cycle.plan.report;
     w.phases(report.phase)?;
     w.flag("needs_operator", "1 while nothing more is done before an operator has acted", report.needs_operator)?;
+    w.waits(cycle)?;
     let paused = cycle.memory.kept.pausing.in_force().is_some();
     w.flag("paused", "1 while an operator has paused this node or its cluster", paused)?;
     w.moment("decision_since_timestamp_seconds", "Since when the decision has been the same", Some(cycle.since))?;
@@ -181,6 +182,23 @@ impl Writer<'_, '_> {
                 value.encode(described.encode_family(&[("source", source.label())])?)
             },
         )
+    }
+
+    /// One series for what is awaited, in seconds, and one for a wait that has outlasted its patience.
+    fn waits(&mut self, cycle: &Cycle) -> Result<(), Error> {
+        let help = "For how many seconds this node has waited, by what it waits for; absent while it waits for nothing";
+        let mut described = self.encoder.encode_descriptor("wait_seconds", help, None, MetricType::Gauge)?;
+        if let Some(awaits) = cycle.plan.report.awaits {
+            let since = cycle.memory.waits.get(&awaits.reason).map_or(cycle.at, |waited| waited.since);
+            let value = ConstGauge::new(cycle.at.since(since).as_secs_f64());
+            value.encode(described.encode_family(&[("reason", awaits.reason.name())])?)?;
+        }
+        let help = "1 for a wait that has outlasted its patience, by what is awaited; absent while there is none";
+        let mut described = self.encoder.encode_descriptor("wait_overdue", help, None, MetricType::Gauge)?;
+        match cycle.plan.report.overdue {
+            Some((reason, _)) => ConstGauge::new(1_i64).encode(described.encode_family(&[("reason", reason.name())])?),
+            None => Ok(()),
+        }
     }
 
     /// One series for each phase, of which one is 1: a phase that ends does not linger.
