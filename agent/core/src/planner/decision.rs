@@ -45,7 +45,7 @@ impl Decision {
         Self { step: Some(step), ..self }
     }
 
-    /// The same, told like this.
+    /// The same decision with this sentence.
     pub(super) fn told(self, message: Message) -> Self {
         Self { message, ..self }
     }

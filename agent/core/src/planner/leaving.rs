@@ -16,7 +16,7 @@ struct Row {
     waits_alone: bool,
 }
 
-/// Of a member that the agent itself runs. The first that applies wins.
+/// The rows for a member that the agent itself runs. The first that applies wins.
 const MEMBER_LEAVES: &[Row] = &[
     Row { decide: leave::unknown_machine, waits_alone: true },
     Row { decide: leave::go_on_retiring, waits_alone: true },
@@ -26,7 +26,7 @@ const MEMBER_LEAVES: &[Row] = &[
     Row { decide: leave::leave_cluster, waits_alone: false },
 ];
 
-/// Of a distribution's server.
+/// The rows for a distribution's server.
 const SERVER_LEAVES: &[Row] = &[
     Row { decide: leave::unknown_machine, waits_alone: true },
     Row { decide: leave::go_on_retiring, waits_alone: true },
@@ -39,22 +39,22 @@ const SERVER_LEAVES: &[Row] = &[
     Row { decide: leave::leave_cluster, waits_alone: false },
 ];
 
-/// What a leaver does while it waits, because its leave may depend on it: recovering, putting aside what never was a member's, and running its
-/// own etcd.
+/// What a leaver does while it waits, because its leave may depend on it: recovering, putting aside what never was a member's data, and running
+/// its own etcd.
 const KEEPING_ALIVE: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::rewrite_vanished, recover, disk::superseded, serve::resume];
 
-/// What only an operator can mend, and a leaver says too: that data may be lost,
+/// What only an operator can fix, which a leaver reports too: that data may be lost.
 const LOST: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::broken, recover];
 
-/// and that its etcd does not come up, or finds no quorum.
+/// The same: that its etcd does not come up or finds no quorum.
 const AWAITING: &[fn(&Situation<'_>) -> Option<Decision>] = &[charter::rewrite_vanished, serve::resume, serve::idle];
 
-/// The rule `leave` of a member that the agent itself runs.
+/// The rule `leave` for a member that the agent itself runs.
 pub(super) fn of_member(s: &Situation<'_>) -> Option<Decision> {
     decide(s, MEMBER_LEAVES)
 }
 
-/// The rule `leave` of a distribution's server.
+/// The rule `leave` for a distribution's server.
 pub(super) fn of_server(s: &Situation<'_>) -> Option<Decision> {
     decide(s, SERVER_LEAVES)
 }
@@ -70,12 +70,12 @@ fn decide(s: &Situation<'_>, rows: &[Row]) -> Option<Decision> {
     Some(meanwhile.unwrap_or_else(|| targets::meanwhile(s, &departure, mark_if_lost(s, decision))))
 }
 
-/// A leaver that leads is the only one who prunes and promotes: while it waits it does so, or its wait would never end.
+/// The leader's duties of a leaver that leads. No other node prunes and promotes, so its wait would never end unless it does so itself.
 fn meanwhile(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     leader_duty(s).or_else(|| keep_alive(s, departure)).or_else(|| admission::admit(s))
 }
 
-/// A generation is ended only once it is established: until then nobody else may hold it or take it over.
+/// A generation is ended only once it is established: until then no other node may hold it or take it over.
 fn go_on_founding(s: &Situation<'_>, _: &Departure) -> Option<Decision> {
     s.data()?;
     let founding = found::found_what_i_claimed(s).or_else(|| found::open_to_clients(s))?;
@@ -87,15 +87,15 @@ fn keep_alive(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     if departing::rests(s) || departing::ends_here(s, departure) {
         return None;
     }
-    // What cannot be started must not stand in the way of the rest.
+    // A start that fails must not block the rest.
     let passes = |d: &Decision| d.step.as_ref().is_some_and(|step| version::lets_pass(s, step));
     KEEPING_ALIVE.iter().filter_map(|rule| rule(s)).find(passes)
 }
 
-/// What only an operator can mend is said loudly by a leaver too.
+/// What only an operator can fix; a leaver reports it loudly too.
 fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
     let lost = LOST.iter().find_map(|rule| rule(s));
-    // A last voter that has stopped its etcd awaits no quorum any more.
+    // A last voter that has stopped its etcd no longer waits for a quorum.
     let awaiting = AWAITING.iter().filter(|_| !departing::rests(s));
     let awaiting = || awaiting.filter_map(|rule| rule(s)).map(|d| version::guard(s, d)).find(|d| d.needs_operator);
     match lost.or_else(awaiting) {

@@ -1,8 +1,8 @@
-//! The decision: what is seen and remembered in, at most one step and its explanation out.
+//! The decision: from what is seen and remembered to at most one step and its explanation.
 //!
-//! Ordered tables of rules; the first that applies wins. A rule (`rules/`) knows no other rule: what several of them ask or do stands in one module for
-//! each subject (`subjects/`), and only the tables here, in `parts.rs` and in `leaving.rs` put rules together. The lock is declared by a rule, and taken, renewed and
-//! given back here.
+//! Rules stand in ordered tables; the first that applies wins. A rule (`rules/`) knows no other rule. What several of them ask or do is in `subjects/`, one
+//! module for each subject, and only the tables here, in `parts.rs` and in `leaving.rs` combine rules. A rule declares that it needs the lock; the code here
+//! takes, renews and releases it.
 
 mod decision;
 mod leaving;
@@ -74,7 +74,7 @@ const ETCD_RULES: &[Rule] = &[
     Rule { id: RuleId::Serve, decide: serve::idle },
 ];
 
-/// A distribution runs the member, and a Node stands beside it.
+/// A distribution runs the member, and a Node belongs to it.
 const SERVER_RULES: &[Rule] = &[
     Rule { id: RuleId::Heartbeat, decide: hooks::heartbeat },
     Rule { id: RuleId::Paused, decide: pause::decide },
@@ -130,8 +130,8 @@ const WORKER_RULES: &[Rule] = &[
 /// Decides the next step.
 ///
 /// # Flow
-/// Facts are derived from what was seen and remembered; the first rule of the table that applies decides; a step that needs the
-/// cluster-wide lock is preceded by taking it; a lock that the decision does not need is given back.
+/// Facts are derived from what was seen and remembered, and the first rule of the table that applies decides. The cluster-wide lock is taken
+/// before a step that needs it, and released when the decision does not need it.
 ///
 /// # Guarantees
 /// Deterministic: the same arguments give the same plan. At most one step, which leaves its execution no choice.

@@ -7,7 +7,7 @@ use super::decision::Decision;
 use super::rules::{self, learner, node, ordered, prune, snapshots};
 use super::subjects::orders;
 
-/// What the agent beside the leader owes to the others, whatever becomes of itself.
+/// What the agent beside the leader does for the others, whatever happens to its own node.
 const LEADER_DUTIES: &[fn(&Situation<'_>) -> Option<Decision>] = &[
     prune::departed_voter,
     learner::stuck_learner,
@@ -43,7 +43,7 @@ pub(super) fn found(s: &Situation<'_>) -> Option<Decision> {
     FOUNDING.iter().find_map(|rule| rule(s))
 }
 
-/// The rule `recover`. An order to begin afresh, or from a snapshot, is carried out by the rule that founds.
+/// The rule `recover`. An order to start fresh, or from a snapshot, is carried out by the rule `found`.
 pub(super) fn recover(s: &Situation<'_>) -> Option<Decision> {
     if s.order() == Some(Order::RecoverFresh) || orders::snapshot_wanted(s).is_some() {
         return None;

@@ -1,4 +1,4 @@
-//! Keeping the lock for the server that is let in.
+//! Keeping the lock for the server that is being admitted.
 
 use crate::explain;
 use crate::plan::LockPurpose;
@@ -8,7 +8,7 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::admission;
 
-/// Keeps the lock for the one who is admitted.
+/// Keeps the lock for the server that is being admitted.
 pub(in crate::planner) fn admit(s: &Situation<'_>) -> Option<Decision> {
     let Some(admission) = &s.memory.servers.admission else { return admission::prepare(s) };
     Some(

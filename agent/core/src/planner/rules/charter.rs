@@ -7,7 +7,7 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, learner};
 
-/// The agent beside the leader keeps the list equal to etcd's voters plus the learner being promoted, whatever caused a difference.
+/// Keeps the charter's list equal to etcd's voters plus the learner being promoted, whatever caused a difference; done by the agent beside the leader.
 pub(in crate::planner) fn reconcile(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;

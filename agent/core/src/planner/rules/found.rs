@@ -15,7 +15,7 @@ use crate::planner::decision::Decision;
 use crate::planner::subjects::restore::Restorable;
 use crate::planner::subjects::{change, disk, hooks, objection, orders, restore};
 
-/// The record is this node's own `founding`: start the one-member cluster, then say `established`.
+/// Carries out this node's own `founding` record: starts the one-member cluster, then writes `established`.
 pub(in crate::planner) fn found_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.founder() == Some(s.me()))?;
     if s.data_generation() == Some(record.generation) {
@@ -75,10 +75,10 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
     Decision::act(Phase::Founding, Step::CreateRecord(next), message)
 }
 
-/// Data older than an operator's `recover --fresh` goes to the trash, and so does what a snapshot is restored in place of; a survivor's is restored
+/// Moves to the trash data older than an operator's `recover --fresh`, and data that a restored snapshot replaces. A survivor's data is restored
 /// instead, by the rule before this one.
 fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
-    // A member without a label is of no record's, whether its etcd runs or not, so that nothing can come of the claim beside it.
+    // A member without a label belongs to no record, whether its etcd runs or not. The claim cannot be carried out beside it.
     if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
         return Some(Decision::halt(Phase::Halted, serving::data_is_not_ours()));
     }
@@ -102,8 +102,8 @@ fn put_old_data_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     })
 }
 
-/// What comes before this node's own data is given up: everybody was asked again since the claim, and the snapshot is proved on this disk. None where the
-/// claim is not to be carried out.
+/// What must happen before this node gives up its own data: every other node was asked again since the claim, and the snapshot on this disk is verified.
+/// None where the claim is not to be carried out.
 fn before_it_gives_up(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> Option<Option<Decision>> {
     let claimed_at = s.memory.claimed.filter(|(number, _)| *number == record.number).map(|(_, at)| at)?;
     if s.memory.snapshots.refused.contains_key(key) || !orders::gives_up_data(s) {
@@ -116,7 +116,7 @@ fn before_it_gives_up(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
     Some(restore::fetch(s, key, Phase::Founding).err())
 }
 
-/// The founder served loopback only until the record said `established`; now its client port is opened by a restart.
+/// Opens the founder's client port by a restart. Until the record said `established` it served loopback only.
 pub(in crate::planner) fn open_to_clients(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
     if !s.runs_on_loopback() || s.data_generation() != Some(record.generation) {
@@ -129,7 +129,7 @@ pub(in crate::planner) fn open_to_clients(s: &Situation<'_>) -> Option<Decision>
 struct Claimable {
     origin: Origin,
     generation: Generation,
-    /// An answer that nobody signed is enough, because nothing can be lost yet or an operator has decided.
+    /// An unsigned answer is enough, because nothing can be lost yet or an operator has decided.
     unsigned_will_do: bool,
 }
 
@@ -137,7 +137,7 @@ fn claimable(s: &Situation<'_>) -> Option<Claimable> {
     let ordered = |order| s.order() == Some(order);
     let fresh = || Claimable { origin: Origin::Fresh, generation: next_generation(s), unsigned_will_do: true };
     match &s.charter {
-        // Who remembers nothing is told by the others what was there: the order is for a fresh start all the same.
+        // A node that remembers nothing learns from the others what was there: the order is still for a fresh start.
         Charter::Absent | Charter::NoStore if ordered(Order::RecoverFresh) => s.membership().is_none().then(fresh),
         Charter::Absent => Some(Claimable { origin: Origin::Empty, generation: Generation(1), unsigned_will_do: true }),
         Charter::NoStore if ordered(Order::Bootstrap) => {
@@ -152,7 +152,7 @@ fn claimable(s: &Situation<'_>) -> Option<Claimable> {
     }
 }
 
-/// A claim whose founder is gone, or is this node, is repeated. Where there is no store nothing keeps two nodes from doing that at once: there it
+/// A repeated claim, where the founder of the first is gone or is this node. Without a store nothing keeps two nodes from repeating it at once, so that
 /// takes an operator's order, as the first claim did.
 fn take_over(s: &Situation<'_>, record: &Record) -> Option<Claimable> {
     let founder = record.founder()?;
@@ -167,7 +167,7 @@ fn take_over(s: &Situation<'_>, record: &Record) -> Option<Claimable> {
     })
 }
 
-/// Every voter's data is lost, and a snapshot is there.
+/// The claim to restore a snapshot, where every voter's data is lost and there is one.
 fn restores(s: &Situation<'_>) -> Option<Claimable> {
     let Restorable::From(stored) = restore::restorable(s) else { return None };
     let origin = Origin::Snapshot { key: stored.key.clone() };
@@ -175,27 +175,27 @@ fn restores(s: &Situation<'_>) -> Option<Claimable> {
     Some(Claimable { origin, generation: next_generation(s), unsigned_will_do })
 }
 
-/// The operator's fresh start is claimed by this node already, or the cluster is this node's alone and only has to be started.
+/// This node has already claimed the operator's fresh start, or it is the cluster's only voter and only has to be started.
 fn fresh_is_under_way(s: &Situation<'_>, record: &Record) -> bool {
     let alone = record.state == State::Established && record.voters.iter().all(|v| v.instance == *s.me());
     let mine = alone && s.data_generation() == Some(record.generation);
     mine || (record.origin == Origin::Fresh && record.founder() == Some(s.me()))
 }
 
-/// Every record that a claim must not fall behind: the store's, the remembered one, and, where an operator orders a fresh start over a
-/// charter that may be lost, the peers'.
+/// Every record that a claim must not fall behind: the store's and the remembered one, and also the peers' where an operator orders a fresh start
+/// over a charter that may be lost.
 fn known_records<'a>(s: &Situation<'a>) -> impl Iterator<Item = &'a Record> {
     let told = s.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref());
     let ordered = s.order() == Some(Order::RecoverFresh);
     s.record().into_iter().chain(&s.memory.kept.record).chain(told.filter(move |_| ordered))
 }
 
-/// The same without those of another cluster, whose generations are not this one's.
+/// The same without the records of another cluster, which has its own generations.
 fn own_records<'a>(s: &Situation<'a>) -> impl Iterator<Item = &'a Record> {
     known_records(s).filter(|r| r.belongs_to(&s.seen.me))
 }
 
-/// The generation after all that are known.
+/// The generation after all known ones.
 fn next_generation(s: &Situation<'_>) -> Generation {
     own_records(s).map(|r| r.generation).max().map_or(Generation(1), Generation::next)
 }
@@ -205,7 +205,7 @@ pub(in crate::planner) fn claim(s: &Situation<'_>) -> Option<Decision> {
     if s.data().is_some() && s.order() != Some(Order::RecoverFresh) && orders::snapshot_wanted(s).is_none() {
         return None;
     }
-    // It would claim what it could never found: the gate judges no data whose generation is not known.
+    // It would claim what it could never found: the gate refuses data of unknown generation.
     if s.data().is_some_and(|d| d.cluster.is_some() && d.generation.is_none()) {
         return Some(Decision::halt(Phase::Halted, serving::data_is_not_ours()));
     }
@@ -216,7 +216,7 @@ pub(in crate::planner) fn claim(s: &Situation<'_>) -> Option<Decision> {
         return Some(unseen);
     }
     let since = s.memory.may_claim.unwrap_or(s.now);
-    // Who an operator has chosen is first.
+    // A node that an operator has chosen comes first.
     let rank = if orders::snapshot_wanted(s).is_some() { 0 } else { rank(s) };
     let at = since + s.policy.rank_delay * rank;
     if s.now < at {
@@ -241,11 +241,11 @@ pub(in crate::planner) fn claim(s: &Situation<'_>) -> Option<Decision> {
 fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
     let me = &s.seen.me;
     let number = known_records(s).map(|r| r.number).max().unwrap_or(0) + 1;
-    // What begins empty has no ancestors: no older snapshot is ever restored over it.
+    // A cluster that begins empty has no ancestors: no older snapshot is ever restored over it.
     let goes_on = matches!(claimable.origin, Origin::Snapshot { .. });
     let before = s.last_record().filter(|_| goes_on);
     let ancestors = before.map(Record::lineage).unwrap_or_default();
-    // Whoever takes this claim over asks the lost voters too.
+    // A node that takes this claim over asks the lost voters too.
     let voters = before.map(|r| r.voters.clone()).unwrap_or_default();
     Record {
         number,
@@ -263,20 +263,21 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
     }
 }
 
-/// Since when a claim is open to this node, for its rank to count from; asked by [`crate::tracker::absorb`].
+/// Whether a claim is open to this node. [`crate::tracker::absorb`] asks it and remembers since when, because the delay of its rank counts from there.
 pub(crate) fn may_claim(s: &Situation<'_>) -> bool {
     let no_data = s.disk_is_empty() || s.order() == Some(Order::RecoverFresh) || orders::snapshot_wanted(s).is_some();
     let ready = |c: &Claimable| ready_to_claim(s, c).is_ok() && unseen_by_tag(s, c).is_none();
     no_data && s.departure().is_none() && claimable(s).is_some_and(|c| ready(&c))
 }
 
-/// Everything else is ready for an empty cluster to be claimed: now EC2 is asked who bears the cluster's tag; asked by [`crate::cadence`].
+/// Everything else is ready for an empty cluster to be claimed, so EC2 is now asked which instances carry the cluster's tag; asked by [`crate::cadence`].
 pub(crate) fn awaits_tagged(s: &Situation<'_>) -> bool {
     s.disk_is_empty() && s.departure().is_none() && claimable(s).is_some_and(|c| c.origin == Origin::Empty && ready_to_claim(s, &c).is_ok())
 }
 
-/// Who bears the cluster's tag must have been read before an empty cluster is claimed: the charter may have been deleted, and the instance that
-/// holds the data be on no group's list. A reading without this very instance shows that the tag is not on the instances, and is none.
+/// The wait for EC2's list of the instances that carry the cluster's tag, which must be read before an empty cluster is claimed: the charter may have been
+/// deleted, and the instance that holds the data may be on no group's list. A reading without this very instance shows that instances do not carry the tag,
+/// and does not count.
 fn unseen_by_tag(s: &Situation<'_>, claimable: &Claimable) -> Option<Decision> {
     if claimable.origin != Origin::Empty {
         return None;
@@ -294,7 +295,7 @@ fn unseen_by_tag(s: &Situation<'_>, claimable: &Claimable) -> Option<Decision> {
     Some(Decision { needs_operator: !lags, ..wait })
 }
 
-/// So many hurried pauses are allowed for the lag: a minute.
+/// The number of hurried pauses allowed for the lag: a minute.
 const TAG_LAG: u32 = 12;
 
 fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), Decision> {
@@ -315,7 +316,8 @@ fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), Decisi
     Ok(())
 }
 
-/// Permissions are proven by use: the group, its hooks and this instance's place in it were read, and a heartbeat was accepted if one is due.
+/// Whether the launch is settled. Permissions are proven by use: the group, its hooks and this instance's place in it were read, and a heartbeat was
+/// accepted if one is due.
 fn launch_is_settled(s: &Situation<'_>) -> Result<(), Wait> {
     if s.seen.cloud.hooks.last().is_none() {
         return Err(explain::hooks_were_not_read(&s.seen.cloud.hooks.why_not_fresh()));
@@ -330,7 +332,7 @@ fn launch_is_settled(s: &Situation<'_>) -> Result<(), Wait> {
     if unproven { Err(explain::heartbeat_is_unproven()) } else { Ok(()) }
 }
 
-/// How many living candidates come before this one by launch time and id.
+/// The number of living candidates that come before this one by launch time and id.
 fn rank(s: &Situation<'_>) -> u32 {
     let mine = (s.seen.me.launched, s.me().clone());
     let before = s.others().into_iter().filter(|id| {

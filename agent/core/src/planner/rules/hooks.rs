@@ -13,7 +13,7 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{hooks, joining, node, phase};
 
-/// A third of the hook's own timeout, so that two heartbeats may be lost.
+/// Sends a heartbeat after each third of the hook's own timeout, so two may be lost.
 pub(in crate::planner) fn heartbeat(s: &Situation<'_>) -> Option<Decision> {
     let launching = hooks::open(s, Transition::Launching).filter(|_| !joining::deadline_passed(s));
     let due = launching.chain(hooks::open(s, Transition::Terminating)).find(|hook| {
@@ -26,8 +26,8 @@ pub(in crate::planner) fn heartbeat(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(phase, Step::Heartbeat { hook: due.hook.clone() }, explain::heartbeat(&due.hook)))
 }
 
-/// A refused heartbeat is tried again sooner. Just after the transition AWS may answer "No active Lifecycle Action found" although the
-/// action is open, and the founding of the cluster waits for the first heartbeat; later, refusals are no longer worth the calls.
+/// The pause before the next heartbeat, shorter after a refusal. Just after the transition AWS may answer "No active Lifecycle Action found" although
+/// the action is open, and the founding of the cluster waits for the first heartbeat; later, refusals are no longer worth the calls.
 fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&HookHeartbeat>) -> Duration {
     let regular = hook.heartbeat_timeout / 3;
     match beat {
@@ -38,7 +38,7 @@ fn pause(s: &Situation<'_>, hook: &Hook, beat: Option<&HookHeartbeat>) -> Durati
     }
 }
 
-/// Completes the launch, only when this node votes and is caught up, or the cluster is at its limit and it waits as a spare.
+/// Completes the launch, but only when this node votes and is caught up, or the cluster is at its limit and this node waits as a spare.
 pub(in crate::planner) fn complete_launch(s: &Situation<'_>) -> Option<Decision> {
     let hook = hooks::open(s, Transition::Launching).find(|h| !s.memory.hook_waits(&h.hook, s.me(), s.now))?;
     let (phase, message) = if votes_and_is_caught_up(s) && is_of_the_charter(s) && node::is_ready(s) {
@@ -52,13 +52,13 @@ pub(in crate::planner) fn complete_launch(s: &Situation<'_>) -> Option<Decision>
     Some(Decision::act(phase, step, message))
 }
 
-/// The etcd cluster that answers is the one that is established. Whoever votes in another has joined nothing.
+/// The etcd cluster that answers is the established one. A node that votes in another has not joined.
 fn is_of_the_charter(s: &Situation<'_>) -> bool {
     let cluster = s.membership().map(|m| m.cluster);
     s.last_record().is_none_or(|r| r.state == State::Established && r.etcd_cluster == cluster)
 }
 
-/// This node's member votes, on a quorum's word, and lags the leader by little.
+/// This node's member votes, as a quorum confirms, and lags the leader only a little.
 pub(in crate::planner) fn votes_and_is_caught_up(s: &Situation<'_>) -> bool {
     let Some(me) = s.my_member().filter(|m| !m.learner) else { return false };
     let leader = s.membership().and_then(|m| m.leader).and_then(|l| s.status(l));

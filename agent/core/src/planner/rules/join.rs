@@ -1,4 +1,4 @@
-//! Joining an established cluster: as a learner, one at a time, with no departed voter in the way.
+//! Joining an established cluster: as a learner, one at a time, and after every departed voter is removed.
 
 use crate::charter::State;
 use crate::explain::joining as explain;
@@ -65,7 +65,7 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
     Decision::act(Phase::Joining, step, explain::asks_to_be_added()).under_lock(LockPurpose::Join)
 }
 
-/// What has to be settled by others before this node may be added; looked at before the lock is taken.
+/// What others have to settle before this node may be added; checked before the lock is taken.
 fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<Wait> {
     if let Some((member, _)) = s.departed_voter() {
         return Some(explain::departed_voter_is_listed(member));
@@ -85,7 +85,7 @@ fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<Wait> {
     None
 }
 
-/// Past the deadline a learner undoes what it did, and its launch is given up; a voter or founder never does.
+/// Past the deadline, a learner undoes what it did and gives up its launch; a voter or founder never does.
 pub(in crate::planner) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     if s.departure().is_some() {
         return None;
@@ -105,7 +105,7 @@ pub(in crate::planner) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     if let Some(entry) = own.first() {
         return Some(change::removal(s, Phase::Joining, entry, removing::own_learner(entry, &why)));
     }
-    // A record may have named it for its promotion.
+    // A record may already name it for its promotion.
     if let Some(trimmed) = change::trim(s, Phase::Joining, s.me()) {
         return Some(trimmed);
     }
@@ -119,8 +119,8 @@ pub(in crate::planner) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     Some(abandon(s, hook, why))
 }
 
-/// etcd's version does not fit, which no waiting mends: what was begun is undone, and the launch given up, as soon as the others may have heard why. Where
-/// no launch is open there is nothing to give up: whoever came in this node's place would have the same image.
+/// Undoes what was begun and gives up the launch when etcd's version does not fit, which no waiting fixes. It does so as soon as the others may have heard
+/// why. Where no launch is open there is nothing to give up: a node launched in its place would have the same image.
 fn give_up_refused(s: &Situation<'_>) -> Option<Decision> {
     let membership =
         s.membership().filter(|m| s.record().is_some_and(|r| r.state == State::Established && r.etcd_cluster == Some(m.cluster)))?;
@@ -143,10 +143,10 @@ fn give_up_refused(s: &Situation<'_>) -> Option<Decision> {
     Some(loudly(abandon(s, hook, &why)))
 }
 
-/// Who leaves looks for its replacement at each of AWS' answers, and asks it by its address then.
+/// A leaver looks for its replacement in each of AWS' answers, and then asks it by its address.
 const LOOKS_TO_HEAR: u32 = 3;
 
-/// A server that never got so far as to read etcd: it was admitted, and its unit does not come up.
+/// Gives up the launch of a server that was never able to read etcd: it was admitted, and its unit does not come up.
 fn give_up_server(s: &Situation<'_>, why: &str) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established && !r.lists(s.me()))?;
     if !s.ways().is_let_in || !s.disk_is_empty() || record.founder() == Some(s.me()) {
@@ -164,7 +164,7 @@ fn abandon(s: &Situation<'_>, hook: &Hook, why: &str) -> Decision {
     Decision::act(Phase::Joining, step, explain::abandons(&why))
 }
 
-/// The launch is over, so only the group can replace this instance: it is asked once, while every voter is healthy without it.
+/// Asks the group to replace this instance, because its launch is over and only the group can. It is asked once, while every voter is healthy without it.
 fn ask_to_be_replaced(s: &Situation<'_>, membership: &Membership, why: &str) -> Decision {
     let halted = |wait| Decision::halt(Phase::Halted, wait);
     if s.memory.hooks.completed.iter().any(|(_, instance)| instance == s.me()) {

@@ -1,4 +1,4 @@
-//! A distribution's server joins an established cluster: it adds its own member as it starts, and a voter's agent lets it in before.
+//! A distribution's server joins an established cluster: a voter's agent admits it, and it then adds its own member as it starts.
 
 use crate::charter::State;
 use crate::explain::joining as explain;
@@ -11,7 +11,7 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{admission, joining};
 
-/// The joiner's own steps, while its disk is empty. Until its server has started it has no credentials to read etcd by.
+/// The joiner's own steps, while its disk is empty. Until its server has started it has no credentials to read etcd with.
 pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record()?;
     if record.state != State::Established || !s.disk_is_empty() || s.runs() {
@@ -22,7 +22,7 @@ pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
     Some(settled.unwrap_or_else(|| start(s, record.generation)))
 }
 
-/// Servers that have been away for long, all of them, may be lost with their data: nobody is left to admit anybody.
+/// The wait for a voter to admit this node. Servers that have all been away for a long time may be lost with their data: none is left to admit another.
 fn awaits_admission(s: &Situation<'_>) -> Decision {
     let voters: Vec<&InstanceId> = s.record().into_iter().flat_map(|r| &r.voters).map(|v| &v.instance).collect();
     if voters.is_empty() || voters.iter().any(|id| s.peer(id).is_some()) {
@@ -33,7 +33,7 @@ fn awaits_admission(s: &Situation<'_>) -> Decision {
     Decision { needs_operator: lasting, ..Decision::wait(Phase::Joining, wait).again_in(s.policy.retry) }
 }
 
-/// The others take a server's word that its data is gone only where nobody else can speak for it.
+/// The wait for its own old member to be removed. The others believe a server that says its data is gone only where no other process can speak for it.
 fn awaits_own_removal(s: &Situation<'_>) -> Decision {
     if s.policy.network_trusted {
         return Decision::wait(Phase::Joining, explain::awaits_own_removal()).again_in(s.policy.retry);

@@ -1,4 +1,4 @@
-//! The learner is promoted or removed by the agent beside the leader.
+//! The agent beside the leader promotes or removes the learner.
 
 use crate::explain::{duties, removing};
 use crate::memory::BackoffKey;
@@ -9,7 +9,7 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{admission, change, learner};
 
-/// Promotes the learner that is ready, and that a charter record names already.
+/// Promotes the learner once it is ready and a charter record names it.
 pub(in crate::planner) fn promote(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;

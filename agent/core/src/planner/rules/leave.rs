@@ -1,4 +1,4 @@
-//! Leaving: wait until it is safe, hand over, be removed while still running, have it confirmed, stop, and only then complete the hook.
+//! Leaving: wait until it is safe, hand over, be removed while still running, have that confirmed, stop, and only then complete the hook.
 
 use crate::explain::ending::{Last, obstacle};
 use crate::explain::hooks::Standing;
@@ -15,37 +15,37 @@ use crate::situation::{Departure, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, completion, departing, disk, hooks, learner, no_quorum, node, retire};
 
-/// Nothing is decided before its disk and process are known, but to complete the hook in time.
+/// The wait for its disk and process to be known. Until then nothing is decided except to complete the hook in time.
 pub(in crate::planner) fn unknown_machine(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let is_known = s.seen.local.data.fresh().is_some() && s.seen.local.process.fresh().is_some();
     let waits = || departing::waits(departure, leaving::machine_is_unknown());
     (!is_known).then(|| at_the_deadline(s, departure).unwrap_or_else(waits))
 }
 
-/// An end of the cluster that was begun continues, even past the deadline once everything is saved.
+/// Continues an end of the cluster that was begun, even past the deadline once everything is saved.
 pub(in crate::planner) fn go_on_retiring(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let retiring = retire::go_on(s, departure).filter(|_| !departing::is_overdue(s, departure))?;
     let late = at_the_deadline(s, departure).filter(|_| s.memory.snapshots.covering_all.is_none());
     Some(late.unwrap_or(retiring))
 }
 
-/// The Node goes once nothing else is left.
+/// Deletes the Node once nothing else is left.
 pub(in crate::planner) fn delete_node(s: &Situation<'_>, _: &Departure) -> Option<Decision> {
     if holds_nothing(s) { node::delete_own(s) } else { None }
 }
 
-/// The deadline is near.
+/// What is done when the deadline is near.
 pub(in crate::planner) fn out_of_time(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     if holds_nothing(s) { None } else { at_the_deadline(s, departure) }
 }
 
-/// The node is drained before its member leaves.
+/// Drains the node before its member leaves.
 pub(in crate::planner) fn drain(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     if holds_nothing(s) { None } else { node::drain_before_leaving(s, departure, departing::reserve(s)) }
 }
 
-/// A distribution's server that has not joined yet keeps trying to, by itself: it is stopped first. It has no pods, and nothing to be removed; should
-/// its learner have come into the list just now, the agent beside the leader removes that.
+/// Stops a distribution's server that has not joined yet, because it keeps trying to on its own. It has no pods and no member to remove; if its learner
+/// has just appeared in the list, the agent beside the leader removes it.
 pub(in crate::planner) fn stop_joining(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let tries = s.runs() && s.data().is_some_and(|d| d.cluster.is_none());
     let listed = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_some());
@@ -63,7 +63,7 @@ fn holds_nothing(s: &Situation<'_>) -> bool {
     s.disk_is_empty() && !s.runs() && !listed.unwrap_or(!never_member)
 }
 
-/// All that is left is the hook; in the warm pool, where none is open, nothing is.
+/// Nothing is left except the hook, and in the warm pool, where no hook is open, nothing at all.
 pub(in crate::planner) fn has_left(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).next().is_some();
     if !holds_nothing(s) || (s.is_warm() && !open) {
@@ -72,7 +72,7 @@ pub(in crate::planner) fn has_left(s: &Situation<'_>, departure: &Departure) -> 
     Some(completion::has_left(s, departure))
 }
 
-/// The deadline is near, and leaving safely was not possible: say so, and let the policy decide.
+/// The deadline is near and leaving safely was not possible: says so, and lets the policy decide.
 fn at_the_deadline(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let deadline = departure.deadline?;
     if s.now + s.policy.leave_margin < deadline || !s.termination_is_open() {
@@ -85,7 +85,7 @@ fn at_the_deadline(s: &Situation<'_>, departure: &Departure) -> Option<Decision>
     if !departing::other_voters_are_gone(s) {
         return Some(completion::complete(s, departure, result, Standing::OutOfTime));
     }
-    // Where its group keeps what is abandoned, its etcd runs on there.
+    // Where its group keeps an abandoned instance, its etcd keeps running there.
     let decision = match result {
         HookResult::Continue => retire::without_saving(s, departure, Last::OutOfTime, obstacle::NO_TIME),
         HookResult::Abandon => completion::complete(s, departure, result, Standing::HoldsAllThatIsLeft),
@@ -93,7 +93,7 @@ fn at_the_deadline(s: &Situation<'_>, departure: &Departure) -> Option<Decision>
     Some(Decision { needs_operator: true, ..decision })
 }
 
-/// The member is handed over, removed and stopped.
+/// Hands over the leadership, and has the member removed and stopped.
 pub(in crate::planner) fn leave_cluster(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     if holds_nothing(s) {
         return None;
@@ -135,8 +135,8 @@ fn leave_others(s: &Situation<'_>, departure: &Departure, membership: &Membershi
         .under_lock(LockPurpose::Leave)
 }
 
-/// Out of space, etcd refuses the lock's lease and no membership change. A node that runs out of time leaves anyway, one at a time by everybody's own look:
-/// the leader first, else the lowest id. etcd's own check of a removal is the backstop.
+/// Leaving without the lock. Under NOSPACE etcd rejects new leases but still accepts membership changes. A node about to miss its deadline therefore removes
+/// itself without the lock, the leader first, then the lowest member id. etcd's own check of a removal is the backstop.
 fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membership, me: &Member) -> Option<Decision> {
     let in_time = departing::has_time(s, departure, departing::reserve(s)) || !s.ways().runs_etcd;
     if in_time || !is_out_of_space(s) || s.memory.waits(BackoffKey::Remove, s.now) {
@@ -151,13 +151,14 @@ fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membe
     Some(Decision::act(Phase::Leaving, Step::RemoveMember { via, member: me.id }, message).until(departure.deadline))
 }
 
-/// A member says that the cluster has raised the alarm under which no lease is granted, and nobody holds the lock.
+/// A member reports the alarm under which etcd grants no lease, and no node holds the lock.
 fn is_out_of_space(s: &Situation<'_>) -> bool {
     let alarm = s.seen.etcd.statuses.values().filter_map(|r| r.fresh()).any(|status| status.alarms.contains(&Alarm::NoSpace));
     alarm && matches!(s.lock(), Some(Lock::Free))
 }
 
-/// A distribution removes its member itself when its Node asks for it. Where no API server answers, or nothing came of it, etcd is told directly.
+/// A distribution removes its member itself when its Node asks for that. Where no API server answers, or the request had no effect, the agent asks etcd
+/// directly.
 fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member) -> Option<Decision> {
     let node = node::own(s).filter(|_| s.ways().is_let_in)?;
     match s.memory.leaving.as_ref().and_then(|leave| leave.removal_asked) {
@@ -174,8 +175,8 @@ fn removal_by_distribution(s: &Situation<'_>, departure: &Departure, me: &Member
     }
 }
 
-/// A replacement is waited for within the patience, as long as there is time left to leave. One whose etcd was refused is followed by another,
-/// so that the patience counts from there: a voter would be missing until an operator has baked the right image.
+/// Whether to wait for a replacement: within the patience, and for as long as there is time left to leave. The patience counts again from a replacement
+/// whose etcd was refused, because another follows it: a voter would be missing until an operator has baked the right image.
 fn is_patient(s: &Situation<'_>, departure: &Departure) -> bool {
     let since = s.memory.leaving.as_ref().map(|leave| leave.newcomer_refused.unwrap_or(leave.since).max(leave.since));
     departure.replacement_may_come
@@ -193,7 +194,7 @@ fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -
     Decision::act(Phase::Leaving, step, message).until(departure.deadline).under_lock(LockPurpose::Leave)
 }
 
-/// Why leaving now would not be safe. Quorum is never given up; the rest only within the patience.
+/// Why leaving now would not be safe. Quorum is never given up; the other reasons hold only within the patience.
 fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], patient: bool) -> Option<Awaited> {
     let healthy = others.iter().filter(|m| s.is_healthy(m.id)).count();
     if !quorum::survives_removal(others.len() + 1, healthy) {
@@ -220,9 +221,9 @@ fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], 
     }
 }
 
-/// The others confirm that it is no member any more: charter, lock, process, data, in this order.
+/// What is left once the others confirm that it is no longer a member: charter, lock, process, data, in this order.
 fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
-    // Without the lock the charter stays as it is: the agent beside the leader brings it in line when there is room again.
+    // Without the lock the charter stays as it is: the agent beside the leader updates it when there is space again.
     if let Some(decision) = change::trim(s, Phase::Leaving, s.me()).filter(|_| !is_out_of_space(s)) {
         return decision.until(departure.deadline);
     }
@@ -243,16 +244,16 @@ fn after_removal(s: &Situation<'_>, departure: &Departure) -> Decision {
     Decision::act(Phase::Leaving, Step::PutDataAside { why: AsideReason::Left }, leaving::puts_data_aside()).until(departure.deadline)
 }
 
-/// The last voter cannot be removed: its clients are stopped, and what it holds is saved.
+/// The last voter cannot be removed: its clients are stopped and its data is saved.
 fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership) -> Decision {
     if !departure.instance_goes || departing::is_overdue(s, departure) {
         return last_but_running_on(s, departure);
     }
-    // Its list may be older than its end: it is asked again.
+    // Its list may have been read before it stopped: it is read again.
     if s.is_stopped() && !s.memory.ending.is_stopped() {
         return departing::waits(departure, leaving::last_voter_is_stopped()).again_in(s.policy.retry);
     }
-    // What another takes at its own time is served from until then: a replacement may come yet, and nothing is gained by ending sooner.
+    // An instance that is taken at a fixed time serves until then: a replacement may still come, and nothing is gained by ending sooner.
     let patient = is_patient(s, departure) || (!departure.held_up && departing::has_time(s, departure, departing::reserve(s)));
     if departing::has_heir(s, departure) || (patient && (departing::is_replaced(s) || membership.learner().is_some())) {
         return departing::waits(departure, leaving::last_voter_awaits_replacement()).again_in(s.policy.retry);
@@ -260,7 +261,7 @@ fn last_voter(s: &Situation<'_>, departure: &Departure, membership: &Membership)
     retire::end(s, departure, Last::Unreplaced)
 }
 
-/// Its instance runs on, so nothing makes it end the data: it serves until another votes.
+/// Its instance keeps running, so nothing forces it to end the data: it serves until another votes.
 fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
     let others = s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me()));
     if others && is_patient(s, departure) {

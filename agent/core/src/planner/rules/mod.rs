@@ -1,4 +1,4 @@
-//! The rules. None of them knows another.
+//! The rules. No rule knows another.
 
 pub(super) mod admission;
 pub(super) mod charter;

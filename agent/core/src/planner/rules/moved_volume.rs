@@ -1,4 +1,4 @@
-//! The only voter's volume on another instance: nothing shows that it is the newest copy, so that an operator says so, and then it goes on as the same
+//! The only voter's volume on another instance. Nothing shows that it is the newest copy, so an operator says so, and then it continues as the same
 //! member. The cluster keeps its id and its generation, and no snapshot is read.
 
 use crate::charter::{ListedVoter, Record, State};
@@ -13,7 +13,7 @@ use crate::situation::{Charter, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, orders};
 
-/// Takes the volume for this instance's own, by an operator's order.
+/// Adopts the volume as this instance's own, by an operator's order.
 pub(in crate::planner) fn adopt(s: &Situation<'_>) -> Option<Decision> {
     let moved = s.seen.local.moved.as_ref().filter(|_| s.order() == Some(Order::RecoverMovedVolume))?;
     if s.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some()) {
@@ -36,8 +36,8 @@ pub(in crate::planner) fn adopt(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Recovering, Step::AdoptData { owner: owner.clone(), member }, message))
 }
 
-/// The charter follows the volume before anything starts on it: it takes one record of a number, so that of this and another's claim to restore a
-/// snapshot only one stands; and who reads it waits for this instance, whether or not EC2's lists show it yet.
+/// Lists the member at this instance in the charter, before anything starts on the volume. The charter accepts one record per number, so only one stands of
+/// this record and another's claim to restore a snapshot. A node that reads it waits for this instance, whether or not EC2's lists show it yet.
 fn list_here(s: &Situation<'_>, record: &Record, owner: &InstanceId, member: MemberId) -> Decision {
     if s.memory.waits(BackoffKey::Record, s.now) {
         return Decision::wait(Phase::Recovering, ordered::store_refused_move()).again_in(s.policy.retry);
@@ -47,7 +47,7 @@ fn list_here(s: &Situation<'_>, record: &Record, owner: &InstanceId, member: Mem
     Decision::act(Phase::Recovering, Step::CreateRecord(next), message)
 }
 
-/// The record that stands and its only voter, if this is that one's data and nobody else can bring it back.
+/// The record that stands and its only voter, if this is that voter's data and no other instance can bring it back.
 fn may_adopt<'a>(s: &Situation<'a>, moved: &MovedVolume) -> Result<(&'a Record, MemberId), String> {
     let MovedVolume { owner, data } = moved;
     if !s.ways().runs_etcd {
@@ -71,7 +71,8 @@ fn may_adopt<'a>(s: &Situation<'a>, moved: &MovedVolume) -> Result<(&'a Record, 
     if s.is_stopped() { Ok((record, member)) } else { Err(obstacle::etcd_may_run()) }
 }
 
-/// etcd takes a member's peer address from its data, and not from its command line, once it has started (etcd server/etcdserver: `haveWAL`).
+/// Corrects the member's peer address. Once a member has started, etcd reads that from its data and not from its command line (etcd server/etcdserver:
+/// `haveWAL`).
 pub(in crate::planner) fn update_peer_url(s: &Situation<'_>) -> Option<Decision> {
     let member = s.my_member().filter(|m| m.name.as_ref() == Some(s.me()))?;
     let peer_url = s.seen.me.role.peer_url(s.seen.me.address);

@@ -1,7 +1,7 @@
-//! What an operator orders where policy does nothing by itself: to go on from this node's own data, or from a snapshot.
+//! What an operator orders where policy does nothing on its own: to continue from this node's own data, or from a snapshot.
 //!
-//! Never beside a quorum that lives or may come back, and never past an instance that is silent and not gone: an order chooses what is kept, not what
-//! is true.
+//! An order is never carried out beside a quorum that lives or may come back, nor past an instance that is silent and not gone: it chooses what is kept,
+//! not what is true.
 
 use std::fmt::Display;
 
@@ -17,7 +17,7 @@ use crate::planner::decision::Decision;
 use crate::planner::subjects::restore::Restorable;
 use crate::planner::subjects::{loss, objection, orders, restore};
 
-/// Why the ordered snapshot is not claimed yet. Where nothing stands in the way, the rule that claims goes on.
+/// Why the ordered snapshot is not claimed yet. Where nothing stands in the way, the rule that claims takes over.
 pub(in crate::planner) fn snapshot(s: &Situation<'_>) -> Option<Decision> {
     orders::snapshot_wanted(s)?;
     let halt = |why: String| Some(Decision::halt(Phase::Halted, explain::does_not_restore(&why)));
@@ -34,14 +34,14 @@ pub(in crate::planner) fn snapshot(s: &Situation<'_>) -> Option<Decision> {
     }
 }
 
-/// Goes on from this node's own data by an operator's order.
+/// Continues from this node's own data by an operator's order.
 pub(in crate::planner) fn survivor(s: &Situation<'_>) -> Option<Decision> {
     let although_they_differ = orders::survivor_wanted(s)?;
     let record = s.record().filter(|_| s.membership().is_none())?;
     if record.founder() == Some(s.me()) && s.data_generation() == Some(record.generation) {
         return None;
     }
-    // A quorum that another sees makes the order void.
+    // A quorum that another node sees makes the order void.
     if record.state == State::Established && s.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some()) {
         return orders::forget_order(s);
     }
@@ -67,7 +67,7 @@ fn claim(s: &Situation<'_>, record: &Record) -> Decision {
     Decision::act(Phase::Recovering, Step::CreateRecord(next), message)
 }
 
-/// Whether this node's data is one that a new generation may go on from.
+/// Whether a new generation may continue from this node's data.
 fn may_go_on(s: &Situation<'_>, record: &Record, although_they_differ: bool) -> Result<(), String> {
     let mine = record.founder() == Some(s.me()) && matches!(record.origin, Origin::Survivor { .. } | Origin::Snapshot { .. });
     if !mine && !loss::is_open(s, record) {

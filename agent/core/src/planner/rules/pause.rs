@@ -1,4 +1,4 @@
-//! While an operator has paused this node, or the cluster, no step is taken: what is seen is said, and hooks are heartbeated.
+//! While an operator has paused this node or the cluster, no step is taken: the agent only reports what it sees and heartbeats its hooks.
 
 use crate::explain::pausing as explain;
 use crate::memory::BackoffKey;
@@ -13,7 +13,7 @@ use crate::planner::subjects::phase;
 pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
     let decision = match s.paused() {
         Some(pause) => is_paused(s, pause),
-        // Only a resume that etcd does not know of yet is carried out; with no quorum to tell it to, this node goes on.
+        // Only a resume that etcd does not know of yet is carried out; with no quorum to tell, this node carries on.
         None => return lift(s),
     };
     Some(match s.memory.kept.pausing.wish.as_ref() {
@@ -44,6 +44,6 @@ fn is_paused(s: &Situation<'_>, pause: &Pause) -> Decision {
     let Some(departure) = s.departure() else {
         return phase::with_remarks(s, Decision::wait(phase::phase_of_member(s), paused));
     };
-    // A machine that powers off takes its member with it; whatever else was announced runs out.
+    // A machine that powers off takes its member with it; every other notice runs out.
     Decision::halt(Phase::Leaving, explain::keeps_from_leaving(&paused, &departure.why)).until(departure.deadline)
 }

@@ -10,7 +10,7 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, dead};
 
-/// The agent beside the leader removes a departed voter, one at a time, if quorum survives.
+/// Removes a departed voter, one at a time and only if quorum survives; done by the agent beside the leader.
 pub(in crate::planner) fn departed_voter(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;
@@ -27,7 +27,7 @@ pub(in crate::planner) fn departed_voter(s: &Situation<'_>) -> Option<Decision> 
     Some(change::removal(s, Phase::Voter, member, message))
 }
 
-/// Completes the own hooks of a dead instance by its id, once it is no member any more, so that its group does not wait out their timeout.
+/// Completes a dead instance's own hooks by its id, once it is no longer a member, so its group does not wait out their timeout.
 pub(in crate::planner) fn hooks_of_the_dead(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;

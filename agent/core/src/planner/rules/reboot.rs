@@ -1,4 +1,4 @@
-//! A reboot keeps the membership: the leadership is handed over and etcd stopped cleanly, while the others have quorum without it.
+//! A reboot keeps the membership: the leadership is handed over and etcd is stopped cleanly, while the others have quorum without it.
 
 use crate::explain::{Message, Wait, rebooting as explain};
 use crate::memory::BackoffKey;

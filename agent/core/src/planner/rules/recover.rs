@@ -1,4 +1,4 @@
-//! Quorum lost for good, and total loss: recognised exactly; acted on only where nothing acknowledged can be missing.
+//! Quorum lost for good, and total loss: recognised exactly, and acted on only where nothing acknowledged can be missing.
 
 use crate::charter::{Origin, Record, State};
 use crate::explain::Wait;
@@ -16,7 +16,7 @@ use crate::planner::decision::Decision;
 use crate::planner::subjects::restore::Restorable;
 use crate::planner::subjects::{any, loss, objection, restore};
 
-/// The record is this survivor's own claim: ask all again, stop, restore its own data into the new generation.
+/// Carries out this survivor's own claim: asks all others again, stops, and restores its own data into the new generation.
 pub(in crate::planner) fn restore_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.founder() == Some(s.me()))?;
     let older = s.data_generation().is_some_and(|g| g < record.generation);
@@ -39,7 +39,7 @@ pub(in crate::planner) fn restore_what_i_claimed(s: &Situation<'_>) -> Option<De
     })
 }
 
-/// The old copy of a recovery is kept until the new generation is established.
+/// Deletes the old copy of a recovery, which is kept until the new generation is established.
 pub(in crate::planner) fn drop_superseded(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
     let done = s.seen.local.superseded && s.data_generation() == Some(record.generation) && s.my_member().is_some();
@@ -76,7 +76,7 @@ pub(in crate::planner) fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     Some(claim_recovery(s, record, &survivors))
 }
 
-/// This generation is lost, or whoever claimed to bring it back never will.
+/// This generation is lost, or the node that claimed to bring it back never will.
 fn acts(s: &Situation<'_>, record: &Record) -> bool {
     match &record.state {
         State::Established => s.data_generation() == Some(record.generation),
@@ -85,7 +85,7 @@ fn acts(s: &Situation<'_>, record: &Record) -> bool {
     }
 }
 
-/// Another recovers, and answers: nobody has to act here.
+/// The wait for another node that recovers and answers: nothing has to be done here.
 fn waits_for_founder(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     let founder =
         record.founder().filter(|f| *f != s.me() && matches!(record.origin, Origin::Survivor { .. } | Origin::Snapshot { .. }))?;
@@ -93,11 +93,11 @@ fn waits_for_founder(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     Some(Decision::wait(Phase::Recovering, explain::another_recovers(founder, record.generation)).again_in(s.policy.retry))
 }
 
-/// By the charter's voters quorum is lost for good, but this member cannot say how far its data goes: etcd serves nothing after a
-/// restart without quorum, because it waits to publish itself (etcd `EtcdServer.publish`).
+/// By the charter's voters quorum is lost for good, but this member cannot say how far its data goes: after a restart without quorum etcd serves
+/// nothing, because it waits to publish itself (etcd `EtcdServer.publish`).
 pub(in crate::planner) fn lost_and_mute(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established && s.data_generation() == Some(r.generation))?;
-    // A distribution's server that joins has a directory before it has a log: there is no data yet that could be mute.
+    // A distribution's server that joins has a directory before it has a log: it holds no data yet.
     let holds = s.data().is_some_and(|d| d.cluster.is_some());
     if !holds || !s.runs() || s.membership().is_some() || s.memory.quorum.lost_since.is_some() {
         return None;
@@ -161,7 +161,7 @@ pub(in crate::planner) fn total_loss(s: &Situation<'_>) -> Option<Decision> {
     }
     if let Some(objection) = objection::objector(s, record.number, None) {
         if s.ways().is_let_in {
-            // A joiner cannot read etcd: what it waits for is told by the rule that lets it join.
+            // A joiner cannot read etcd: the rule that lets it join says what it waits for.
             return None;
         }
         return Some(objection.holds_up(Phase::Waiting, explain::cluster_does_not_answer(&objection)).again_in(s.policy.retry));

@@ -13,12 +13,12 @@ use crate::situation::{Charter, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, disk, members, no_quorum, phase, version};
 
-/// In the warm pool a node never joins.
+/// The quiet state in the warm pool, where a node never joins.
 pub(in crate::planner) fn warm(s: &Situation<'_>) -> Option<Decision> {
     s.is_warm().then(|| Decision::rest(Phase::Warm, explain::is_warm()))
 }
 
-/// Nothing is decided before the disk and the process are known.
+/// The wait for the disk and the process to be known: nothing is decided before.
 pub(in crate::planner) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
     if s.seen.local.data.fresh().is_none() {
         return Some(Decision::wait(Phase::Starting, explain::data_is_unknown(&s.seen.local.data.why_not_fresh())));
@@ -29,7 +29,7 @@ pub(in crate::planner) fn unproven_disk(s: &Situation<'_>) -> Option<Decision> {
     None
 }
 
-/// Another cluster is established in this one's place: this one must not go on serving. Its data stays until a quorum's word proves it dead.
+/// Stops this member when another cluster is established in place of its own. Its data stays until a quorum's word proves it dead.
 pub(in crate::planner) fn not_permitted(s: &Situation<'_>) -> Option<Decision> {
     let record = s.record().filter(|r| r.state == State::Established)?;
     if runs_another_without_label(s, record) {
@@ -39,7 +39,7 @@ pub(in crate::planner) fn not_permitted(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Waiting, Step::StopMember(StopReason::NotPermitted), explain::is_not_permitted(of, record)))
 }
 
-/// Somebody else started it: nobody knows what it holds, and it is not what the charter tells of.
+/// Something other than Quorate started it: what it holds is unknown, and it is not the cluster that the charter describes.
 fn runs_another_without_label(s: &Situation<'_>, record: &Record) -> bool {
     let another = |data: &DataIdentity| {
         data.generation.is_none() && data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs)
@@ -81,7 +81,7 @@ pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
     if broken && !version::would_fail_again(s) && quorum_without_me(s).is_some() {
         return None;
     }
-    // With nobody to rejoin it goes on starting, because the others may need just this copy; but it may be one that can serve no more.
+    // With no quorum to rejoin it keeps starting, because the others may need this very copy; but it may be one that can no longer serve.
     let decision = if s.memory.waits(BackoffKey::Start, s.now) {
         Decision::wait(Phase::Starting, joining::started_etcd_just_now()).again_in(s.policy.retry)
     } else {
@@ -91,7 +91,7 @@ pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
     Some(if broken { stays_down(s, decision) } else { decision })
 }
 
-/// Its etcd ends again and again: said loudly, whoever waits for it.
+/// Reports loudly that its etcd ends again and again, whichever rule waits for it.
 fn stays_down(s: &Situation<'_>, decision: Decision) -> Decision {
     let exit = match s.seen.local.process.fresh() {
         Some(Process::Stopped { last_exit }) => last_exit.as_deref(),
@@ -106,7 +106,7 @@ fn is_broken(s: &Situation<'_>) -> bool {
     recent > s.policy.broken_restarts as usize
 }
 
-/// The others' quorum without this node's member, proven by a linearizable read through one of them.
+/// The other members' quorum without this node's, proven by a linearizable read through one of them.
 fn quorum_without_me<'a>(s: &Situation<'a>) -> Option<&'a Membership> {
     let membership = s.membership()?;
     let mine = s.data().and_then(|d| d.member)?;
@@ -115,7 +115,7 @@ fn quorum_without_me<'a>(s: &Situation<'a>) -> Option<&'a Membership> {
     (membership.via != mine && quorum::survives_removal(voters, others)).then_some(membership)
 }
 
-/// A member that stays broken is rejoined fresh, and one that does not answer is restarted; both only while the others have quorum without it.
+/// Has a member that stays broken join again fresh, and restarts one that does not answer; both only while the others have quorum without it.
 pub(in crate::planner) fn mend(s: &Situation<'_>) -> Option<Decision> {
     let membership = quorum_without_me(s)?;
     let member = s.data().and_then(|d| d.member).and_then(|id| membership.get(id))?;
@@ -130,7 +130,7 @@ pub(in crate::planner) fn mend(s: &Situation<'_>) -> Option<Decision> {
     None
 }
 
-/// Nothing is to be done. What is known of its future and changes nothing is said with it.
+/// Nothing is to be done. The sentence also says what is known of this instance's future, even where that changes nothing.
 pub(in crate::planner) fn idle(s: &Situation<'_>) -> Option<Decision> {
     at_rest(s).map(|decision| members::noted(s, phase::with_remarks(s, decision)))
 }

@@ -1,4 +1,4 @@
-//! Snapshots that no change waits for: one each interval by the agent beside the leader, the trial of one, and the end of those that need not be kept.
+//! Snapshots that no change waits for: one each interval by the agent beside the leader, the trial restore of one, and deleting those no longer needed.
 
 use crate::explain::snapshots as explain;
 use crate::memory::BackoffKey;
@@ -10,10 +10,10 @@ use crate::snapshot::{Trigger, retention};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::cover;
 
-/// Deletions of one step: each is two calls.
+/// The number of deletions in one step: each is two calls.
 const PRUNED_AT_ONCE: usize = 8;
 
-/// Takes one when the newest is as old as the interval.
+/// Takes a snapshot when the newest is as old as the interval.
 pub(in crate::planner) fn due(s: &Situation<'_>) -> Option<Decision> {
     let record = cover::covered_record(s).filter(|_| s.leads())?;
     s.seen.snapshots.stored.fresh()?;
@@ -29,7 +29,7 @@ pub(in crate::planner) fn due(s: &Situation<'_>) -> Option<Decision> {
     cover::take(s, record, Trigger::Interval, message)
 }
 
-/// Deletes what need not be kept.
+/// Deletes snapshots that need not be kept.
 pub(in crate::planner) fn prune(s: &Situation<'_>) -> Option<Decision> {
     let record = cover::covered_record(s).filter(|_| s.leads() && !s.memory.waits(BackoffKey::PruneSnapshots, s.now))?;
     let listing = s.seen.snapshots.stored.fresh()?;
@@ -44,8 +44,8 @@ pub(in crate::planner) fn prune(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Voter, Step::PruneSnapshots { keys, abandoned }, message))
 }
 
-/// Has the newest one restored on trial, if that is asked for and the last time is long ago. It is begun only when nothing else is to be done, and goes on
-/// beside the loop: no change of the membership waits for it.
+/// Has the newest snapshot restored on trial, if that is configured and the last trial is long ago. It is begun only when nothing else is to be done, and
+/// runs beside the loop: no change of the membership waits for it.
 pub(in crate::planner) fn drill(s: &Situation<'_>) -> Option<Decision> {
     let interval = s.policy.snapshots.drill_interval?;
     let record = cover::covered_record(s).filter(|_| s.drills() && s.departure().is_none() && !s.memory.waits(BackoffKey::Drill, s.now))?;

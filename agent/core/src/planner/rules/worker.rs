@@ -1,5 +1,5 @@
-//! A Kubernetes worker: it joins through any living server, serves, and goes in order. While no API server answers nothing is done to its unit, its
-//! pods or its Node, unless its instance goes: workloads outlive the control plane's troubles.
+//! A Kubernetes worker: it joins through any living server, serves, and leaves in order. While no API server answers nothing is done to its unit, its
+//! pods or its Node, unless its instance is leaving: workloads outlive the control plane's troubles.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,7 @@ fn is_out_of_time(s: &Situation<'_>, departure: &Departure) -> bool {
     departure.deadline.is_some_and(|deadline| s.now + s.policy.leave_margin >= deadline)
 }
 
-/// The node is cordoned and stops with its machine.
+/// Cordons the node before it stops with its machine.
 pub(in crate::planner) fn reboot(s: &Situation<'_>) -> Option<Decision> {
     s.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::Reboot)?;
     node::before_reboot(s).or_else(|| Some(Decision::rest(Phase::Resting, explain::is_ready_for_the_reboot())))
@@ -61,7 +61,7 @@ pub(in crate::planner) fn start(s: &Situation<'_>) -> Option<Decision> {
     Some(join_through(s, server))
 }
 
-/// Anything at that address is given the token: what tells that it is a server of this cluster?
+/// Joins through this server. Any process at that address would be given the token, so something must show that it is a server of this cluster.
 fn join_through(s: &Situation<'_>, server: IpAddr) -> Decision {
     let Some(pin) = s.seen.kubernetes.authority.fresh() else {
         let why = s.seen.kubernetes.authority.why_not_fresh();
@@ -76,8 +76,8 @@ fn join_through(s: &Situation<'_>, server: IpAddr) -> Decision {
     }
 }
 
-/// Every server that its kubelet knew is gone, and others have come in their place: it does not find them by itself. Its pods run on while it starts
-/// again. A server's own word that the node is not ready comes first: as long as one answers that the kubelet knows, it is.
+/// Restarts a worker when every server that its kubelet knew is gone and others have replaced them, because it does not find them on its own. Its pods keep
+/// running meanwhile. A server must first say that the node is not ready: as long as one that the kubelet knows answers, it is ready.
 pub(in crate::planner) fn reattach(s: &Situation<'_>) -> Option<Decision> {
     // A restored cluster may never have heard of it.
     let unready = s.seen.kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|node| !node.ready));
@@ -93,7 +93,7 @@ pub(in crate::planner) fn complete_launch(s: &Situation<'_>) -> Option<Decision>
     Some(Decision::act(Phase::Worker, step, launch_of_a_ready_node(&hook.hook)))
 }
 
-/// Past the deadline its launch is given up, for its group to try another; but not while no server answers: then another would fare no better.
+/// Gives up the launch past the deadline, for its group to try another; but not while no server answers, because another would fare no better.
 pub(in crate::planner) fn give_up(s: &Situation<'_>) -> Option<Decision> {
     if !joining::deadline_passed(s) || node::own(s).is_some_and(|node| node.ready) || worker::living_server(s).is_none() {
         return None;
