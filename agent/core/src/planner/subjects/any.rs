@@ -1,4 +1,4 @@
-//! Policy `any`: what a lost quorum goes on from although the survivors do not meet every quorum.
+//! Policy `any`: what the cluster continues from after a lost quorum, although the survivors do not meet every quorum.
 
 use crate::charter::{Origin, Record, State};
 use crate::explain::recovering::{self, Missing};
@@ -10,7 +10,7 @@ use crate::snapshot::Stored;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, loss, restore};
 
-/// The best survivor's decision: the claim to restore a newer snapshot, or what is done and awaited before it. None: its own data goes furthest, and a
+/// The best survivor's decision: the claim to restore a newer snapshot, or what is done and awaited before it. None if its own data is the newest; a
 /// survivor wins ties.
 pub(in crate::planner) fn newer_snapshot(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     let Some(mine) = loss::revision(s, s.me()) else {
@@ -25,7 +25,7 @@ pub(in crate::planner) fn newer_snapshot(s: &Situation<'_>, record: &Record) -> 
     };
     let newer = |stored: &&Stored| Some(stored.manifest.generation) == s.data_generation() && stored.manifest.revision > mine;
     let stored = restore::candidates(s, record, &listing.snapshots).next().filter(newer)?;
-    // Its data stays until it goes, and whoever comes after it restores.
+    // Its data stays until it leaves, and a node that comes after it restores.
     if s.departure().is_some() {
         return Some(Decision::wait(Phase::Recovering, recovering::leaver_restores_none(stored, mine)).again_in(s.policy.retry));
     }
@@ -48,7 +48,7 @@ fn claim(s: &Situation<'_>, record: &Record, stored: &Stored, mine: u64) -> Deci
     Decision::act(Phase::Recovering, Step::CreateRecord(next), message)
 }
 
-/// What may be missing when the best survivor's own data goes on.
+/// What may be missing when the cluster continues from the best survivor's own data.
 pub(in crate::planner) fn may_be_missing(s: &Situation<'_>, survivors: usize, voters: usize) -> Missing {
     let revision = loss::revision(s, s.me()).unwrap_or_default();
     Missing::Acknowledged { survivors, voters, revision }

@@ -1,4 +1,4 @@
-//! Changes of the membership, and of the charter that tells of it: the steps that several rules take.
+//! Changes of the membership, and of the charter that records it: the steps that several rules take.
 
 use crate::charter::{ListedVoter, Record, State};
 use crate::explain::changing::{self, Reconciles};
@@ -12,7 +12,7 @@ use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
 
-/// etcd's voters, the learner that is being promoted, and one that the charter named already: it may be promoted any moment.
+/// etcd's voters, the learner that is being promoted, and one that the charter already names, because it may be promoted at any moment.
 pub(in crate::planner) fn voters_and(s: &Situation<'_>, membership: &Membership, promoted: Option<MemberId>) -> Vec<ListedVoter> {
     let named = |id| s.record().is_some_and(|r| r.voters.iter().any(|v| v.member == id));
     list(s, membership, |m| !m.learner || promoted == Some(m.id) || named(m.id))
@@ -45,7 +45,7 @@ pub(in crate::planner) fn with_voters(s: &Situation<'_>, voters: Vec<ListedVoter
     Some(Record { voters, ..successor(record) })
 }
 
-/// The record that would follow once `gone`, which etcd has no more, is struck; it brings the whole list in line.
+/// The record that removes `gone`, which etcd no longer has, from the list; it brings the whole list in line.
 pub(in crate::planner) fn without(s: &Situation<'_>, gone: &InstanceId) -> Option<Record> {
     s.record().filter(|r| r.lists(gone))?;
     with_voters(s, voters_and(s, s.membership()?, None))

@@ -10,7 +10,7 @@ use crate::situation::{Charter, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{loss, phase};
 
-/// A charter that cannot be trusted stops everything but leaving.
+/// Halts on a charter that cannot be trusted, which stops everything except leaving.
 pub(in crate::planner) fn broken(s: &Situation<'_>) -> Option<Decision> {
     match &s.charter {
         Charter::Foreign(why) => Some(Decision::halt(Phase::Halted, explain::is_foreign(why))),
@@ -20,7 +20,7 @@ pub(in crate::planner) fn broken(s: &Situation<'_>) -> Option<Decision> {
     }
 }
 
-/// Rewrites the remembered record that vanished from the store; a node with data only after a quorum read.
+/// Rewrites the remembered record that vanished from the store. A node with data does so only after a quorum read.
 pub(in crate::planner) fn rewrite_vanished(s: &Situation<'_>) -> Option<Decision> {
     let Charter::Vanished(record) = &s.charter else { return None };
     let proven = s.disk_is_empty() || s.membership().is_some_and(|m| record.etcd_cluster.is_none_or(|c| c == m.cluster));
@@ -37,7 +37,7 @@ pub(in crate::planner) fn rewrite_vanished(s: &Situation<'_>) -> Option<Decision
     Some(Decision::act(phase::phase_of_member(s), Step::CreateRecord((*record).clone()), explain::rewrites(record)))
 }
 
-/// A quorum read is waited for; where none can come any more, only an operator helps, because a recovery rests on the charter too.
+/// The wait for a quorum read. Where none can come any more only an operator helps, because a recovery rests on the charter too.
 fn no_quorum_to_rewrite(s: &Situation<'_>, record: &Record) -> Decision {
     let phase = phase::phase_of_member(s);
     if s.memory.quorum.lost_since.is_some() || loss::too_few_are_left(s, record) {

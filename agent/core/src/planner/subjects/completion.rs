@@ -1,4 +1,4 @@
-//! Completing this instance's own hook on the way out, or staying away where its instance runs on.
+//! Completing this instance's own hook on the way out, or staying away where its instance keeps running.
 
 use crate::explain::hooks::{self as explain, Standing};
 use crate::observation::Transition;
@@ -9,12 +9,12 @@ use crate::situation::{Departure, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{charter, hooks, targets};
 
-/// Nothing of this node is left but its hook.
+/// Completes the hook of a node that has left.
 pub(in crate::planner) fn has_left(s: &Situation<'_>, departure: &Departure) -> Decision {
     complete_as(s, departure, Phase::Left, HookResult::Continue, Standing::HasLeft)
 }
 
-/// The hook is completed although the node has not left.
+/// Completes the hook although the node has not left.
 pub(in crate::planner) fn complete(s: &Situation<'_>, departure: &Departure, result: HookResult, standing: Standing) -> Decision {
     complete_as(s, departure, Phase::Leaving, result, standing)
 }
@@ -26,7 +26,7 @@ fn complete_as(s: &Situation<'_>, departure: &Departure, phase: Phase, result: H
     if let Some(again) = targets::once_more(s, departure) {
         return again;
     }
-    // Of an instance that goes back to the warm pool the state tells that a hook is open, and not which: what is refused holds up no other.
+    // The state of an instance that returns to the warm pool shows that a hook is open, but not which one. A refused completion must not hold up another.
     let mut open = hooks::open(s, Transition::Launching).chain(hooks::open(s, Transition::Terminating)).peekable();
     let first = open.peek().copied();
     let Some(hook) = open.find(|hook| !s.memory.hook_waits(&hook.hook, s.me(), s.now)).or(first) else {
@@ -44,14 +44,14 @@ fn complete_as(s: &Situation<'_>, departure: &Departure, phase: Phase, result: H
     Decision::act(phase, step, explain::completes(standing, &hook.hook, result)).until(departure.deadline)
 }
 
-/// No quorum says that it is no voter, and it did join: a founder that EC2 takes back before its launch is over, for instance.
+/// It may have been a voter: it did join, and no quorum says that it is not one. A founder that EC2 takes back before its launch is over is an example.
 fn may_have_voted(s: &Situation<'_>) -> bool {
     let by_quorum = s.membership().map(|_| s.my_member().is_some_and(|m| !m.learner));
     let joined = || !s.disk_is_empty() || s.memory.kept.record.as_ref().is_some_and(|r| r.lists(s.me()));
     s.ways().has_member && by_quorum.unwrap_or_else(joined)
 }
 
-/// It is out, and its instance runs on. What it still stands in the way of, only an operator can mend.
+/// What a node reports that is out while its instance keeps running. What it still blocks, only an operator can fix.
 fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, standing: Standing) -> Decision {
     let why = &departure.why;
     if s.is_only_recommended() {

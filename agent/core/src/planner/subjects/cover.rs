@@ -1,5 +1,4 @@
-//! A snapshot from just before each change of the membership. It is taken beside the loop, so that nothing waits for one but that change, and that for a
-//! bounded time.
+//! A snapshot from just before each change of the membership. It is taken beside the loop, so only that change waits for it, and only for a bounded time.
 
 use crate::charter::Record;
 use crate::explain::Message;
@@ -16,15 +15,15 @@ use crate::planner::subjects::departing;
 
 /// What stands between a change of the membership and the snapshot before it.
 enum Cover {
-    /// A recent one is there.
+    /// There is a recent one.
     Is,
     /// It has to be taken, or is being taken.
     Lacks(Box<Decision>),
-    /// There is none, for this reason, and the change goes on without it.
+    /// There is none, for this reason, and the change is made without it.
     GoesWithout(Message),
 }
 
-/// A change of the membership waits for a snapshot from just before it, if one can be had in time.
+/// Puts a snapshot before a change of the membership, if one can be had in time.
 pub(in crate::planner) fn before_change(s: &Situation<'_>, decision: Decision) -> Decision {
     if !decision.step.as_ref().is_some_and(changes_membership) {
         return decision;
@@ -35,8 +34,8 @@ pub(in crate::planner) fn before_change(s: &Situation<'_>, decision: Decision) -
             let message = explain::goes_without(&decision.message, &why);
             decision.told(message)
         }
-        // The lock is neither taken for a snapshot nor kept: it takes as long as the store does, and the agent beside the leader may need the lock
-        // meanwhile. Only a server that was let in adds its member under it just now.
+        // The lock is neither taken nor kept for a snapshot, which takes as long as the store does: the agent beside the leader may need the lock
+        // meanwhile. It is kept only for an admitted server, which adds its member under it just now.
         Cover::Lacks(snapshot) => Decision {
             message: explain::comes_before(&decision.message, &snapshot.message),
             lock: decision.lock.filter(|_| s.holds_lock() && s.memory.servers.admission.is_some()),
@@ -47,7 +46,7 @@ pub(in crate::planner) fn before_change(s: &Situation<'_>, decision: Decision) -
     }
 }
 
-/// The same for a change that another makes as soon as it is admitted: what is to be done before, if anything is.
+/// What is to be done before a change that another node makes as soon as it is admitted, if anything.
 pub(in crate::planner) fn before_admission(s: &Situation<'_>) -> Option<Decision> {
     match cover(s) {
         Cover::Is | Cover::GoesWithout(_) => None,
@@ -79,7 +78,7 @@ fn cover(s: &Situation<'_>) -> Cover {
         return match s.now < until {
             true => {
                 let wait = Decision::wait(Phase::Voter, explain::is_taken(&taking));
-                // A small database is there in no time.
+                // A small database is saved in no time.
                 let pause = if s.now.since(taking.since) < s.policy.cycle { s.policy.retry / 5 } else { s.policy.retry };
                 Cover::Lacks(Box::new(wait.again_in(pause).until(Some(until))))
             }
@@ -100,7 +99,7 @@ pub(in crate::planner) fn take(s: &Situation<'_>, record: &Record, trigger: Trig
     Some(Decision::act(Phase::Voter, Step::TakeSnapshot(order), message))
 }
 
-/// The record of the cluster that snapshots are taken of: established, and a quorum of it answers.
+/// The record of the cluster to take snapshots of: it is established, and a quorum of it answers.
 pub(in crate::planner) fn covered_record<'a>(s: &Situation<'a>) -> Option<&'a Record> {
     let record = s.record_to_snapshot()?;
     s.membership().filter(|m| record.etcd_cluster == Some(m.cluster)).map(|_| record)

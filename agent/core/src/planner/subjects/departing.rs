@@ -1,4 +1,4 @@
-//! How much time a leaver has, and whether it is the last that there is.
+//! How much time a leaver has, and whether it is the last voter.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::situation::{Departure, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::hooks;
 
-/// It stopped its etcd as the last voter, and its instance goes. One that is retained after all serves again: nothing takes its data away.
+/// It stopped its etcd as the last voter, and its instance is leaving. One that is retained after all serves again: nothing takes its data away.
 pub(in crate::planner) fn rests(s: &Situation<'_>) -> bool {
     s.memory.ending.is_stopped() && s.departure().is_some_and(|d| d.instance_goes && !is_overdue(s, &d))
 }
 
-/// It was to be taken some time ago, and runs on: what EC2 announces it does not always do, and no data ends for nothing.
+/// It was to be taken some time ago and still runs. EC2 does not always do what it announces, and no data is ended for nothing.
 pub(in crate::planner) fn is_overdue(s: &Situation<'_>, departure: &Departure) -> bool {
     !departure.held_up && departure.deadline.is_some_and(|deadline| s.now >= deadline + s.policy.unhooked_leave)
 }
@@ -25,7 +25,7 @@ pub(in crate::planner) fn waits(departure: &Departure, awaited: Awaited) -> Deci
     Decision::wait(Phase::Leaving, leaving::awaits(&departure.why, awaited)).until(departure.deadline)
 }
 
-/// This node is a voter, and all the others are gone: nobody will remove its member, and with its data the cluster's ends.
+/// This node is a voter and all the others are gone: no node will remove its member, and the cluster's data ends with its own.
 pub(in crate::planner) fn other_voters_are_gone(s: &Situation<'_>) -> bool {
     let alone = |members: &Vec<Member>| {
         let own: Vec<_> = s.own_entries(members).filter(|m| !m.learner).map(|m| m.id).collect();
@@ -34,7 +34,7 @@ pub(in crate::planner) fn other_voters_are_gone(s: &Situation<'_>) -> bool {
     if let Some(membership) = s.membership() {
         return alone(&membership.members);
     }
-    // Its own list may be behind, and so may the record: none of them may name somebody who is left.
+    // Its own list may be behind, and so may the record: neither may name a voter that is left.
     let by_list = s.seen.etcd.local_list.fresh().map(alone);
     let is_over = |v: &ListedVoter| v.instance == *s.me() || s.voter_is_gone(v);
     let by_record = s.last_record().map(|r| r.lists(s.me()) && r.voters.iter().all(is_over));
@@ -46,8 +46,8 @@ pub(in crate::planner) fn has_time(s: &Situation<'_>, departure: &Departure, res
     departure.deadline.is_none_or(|deadline| s.now + reserve < deadline)
 }
 
-/// What is kept back for the leave itself, which takes seconds: some margins, but no more than half of a short hook's own time. Its heartbeats
-/// renew that, but never beyond it, so that more would never be there.
+/// The time reserved for the leave itself, which takes seconds: some margins, but at most half of a short hook's own time. The hook's heartbeats
+/// never extend its time beyond that, so a longer reserve would never be left.
 pub(in crate::planner) fn reserve(s: &Situation<'_>) -> Duration {
     let margins = s.policy.leave_margin * MARGINS_TO_LEAVE;
     hooks::open(s, Transition::Terminating).map(|h| h.heartbeat_timeout / 2).min().map_or(margins, |half| half.min(margins))
@@ -55,8 +55,8 @@ pub(in crate::planner) fn reserve(s: &Situation<'_>) -> Duration {
 
 const MARGINS_TO_LEAVE: u32 = 3;
 
-/// A learner that follows is waited for to the last moment, because its promotion takes a second; one whose agent alone answers for as long as there
-/// is time for the rest.
+/// Whether a learner is worth waiting for. One that follows is waited for to the last moment, because its promotion takes a second; one of which only
+/// the agent answers, for as long as there is time for the rest.
 pub(in crate::planner) fn has_heir(s: &Situation<'_>, departure: &Departure) -> bool {
     let Some(learner) = s.membership().and_then(Membership::learner) else { return false };
     let follows = s.is_healthy(learner.id) && has_time(s, departure, s.policy.leave_margin);
@@ -64,7 +64,7 @@ pub(in crate::planner) fn has_heir(s: &Situation<'_>, departure: &Departure) -> 
     follows || (has_time(s, departure, reserve(s)) && comes())
 }
 
-/// The cluster ends with this instance, and nobody wants another.
+/// The cluster ends with this instance, and no replacement is wanted.
 pub(in crate::planner) fn ends_here(s: &Situation<'_>, departure: &Departure) -> bool {
     departure.instance_goes && !is_overdue(s, departure) && other_voters_are_gone(s) && !is_replaced(s)
 }

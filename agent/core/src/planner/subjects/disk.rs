@@ -1,4 +1,4 @@
-//! Data on this disk that is dead, or nobody's.
+//! Data on this disk that is dead, or belongs to no member.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,7 @@ use crate::situation::Situation;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::retire;
 
-/// Data that a quorum read proves to be dead goes to the trash: a removed member's, or one of an older generation.
+/// Moves to the trash data that a quorum read proves to be dead: a removed member's, or that of an older generation.
 pub(in crate::planner) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     let data = s.data()?;
     if data.cluster.is_none() && s.is_stopped() {
@@ -36,7 +36,7 @@ pub(in crate::planner) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     })
 }
 
-/// A distribution adds its member by itself, so that a list from just before lacks it, although nobody has removed it.
+/// The list was read since this data appeared. A distribution adds its member on its own, so a list from just before lacks it although it was not removed.
 fn was_read_since(s: &Situation<'_>) -> bool {
     let first_seen = s.memory.local.holds.map(|(_, at)| at);
     s.ways().runs_etcd || s.seen.etcd.membership.at().zip(first_seen).is_some_and(|(read, seen)| read > seen)
@@ -47,7 +47,8 @@ fn is_older(s: &Situation<'_>, membership: &Membership) -> Option<AsideReason> {
     is_superseded_by(s, record)
 }
 
-/// The data is of an older generation than the established one. Should two clusters ever have got the same number, the charter's is the one.
+/// Why the established generation replaces this data, if it does: the data is of an older generation. Should two clusters ever have got the same number, the
+/// charter's is the valid one.
 pub(in crate::planner) fn is_superseded_by(s: &Situation<'_>, record: &Record) -> Option<AsideReason> {
     let data = s.data()?;
     let generation = data.generation?;

@@ -10,7 +10,7 @@ use crate::situation::{Charter, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{admission, change, phase, worker};
 
-/// A server that cannot read etcd goes by what a voter tells of the servers that vote and answer.
+/// Whether this is a spare server. It cannot read etcd, so it relies on what a voter reports of the servers that vote and answer.
 fn is_spare_server(s: &Situation<'_>) -> bool {
     let Some(record) = s.record().filter(|r| r.state == State::Established && !r.lists(s.me())) else { return false };
     let is_server = s.ways().is_let_in && s.disk_is_empty() && s.is_stopped();
@@ -19,7 +19,7 @@ fn is_spare_server(s: &Situation<'_>) -> bool {
     is_server && record.voters.iter().any(|v| s.peer(&v.instance).is_some_and(full))
 }
 
-/// A healthy cluster at its limit; the limit is one more while a voter is leaving.
+/// A healthy cluster is at its limit, which is one higher while a voter is leaving.
 pub(in crate::planner) fn is_spare(s: &Situation<'_>) -> bool {
     let Some(membership) = s.membership() else { return is_spare_server(s) };
     if !s.disk_is_empty() || s.own_entries(&membership.members).next().is_some() {
@@ -29,12 +29,12 @@ pub(in crate::planner) fn is_spare(s: &Situation<'_>) -> bool {
     membership.voters().count() >= s.policy.max_voters + usize::from(leaving)
 }
 
-/// The join deadline has passed, and with it this node's own time.
+/// This node has used up its own time for the join.
 pub(in crate::planner) fn deadline_passed(s: &Situation<'_>) -> bool {
     s.memory.joining >= s.policy.join_deadline
 }
 
-/// What has to be done about entries of etcd's list that are this node's, and cannot be what it joins as.
+/// What has to be done about entries of etcd's list that are this node's but that it cannot join as.
 pub(in crate::planner) fn settle_own_entries(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
     let stale = s.own_entries(&membership.members).find(|m| !is_adoptable(m));
     stale.map(|stale| remove_stale(s, stale, membership)).or_else(|| trim_own(s, membership))
@@ -55,14 +55,14 @@ fn remove_stale(s: &Situation<'_>, stale: &Member, membership: &Membership) -> D
     change::removal(s, Phase::Joining, stale, removing::own_stale(stale))
 }
 
-/// The stale voter removed above must be struck from the charter too, before it is added again.
+/// Removes from the charter too the stale voter removed above, before it is added again.
 fn trim_own(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
     let listed_without_vote = membership.voters().all(|m| s.instance_of(m).as_ref() != Some(s.me()));
     let own = if listed_without_vote { change::trim(s, Phase::Joining, s.me()) } else { None };
     own.or_else(|| trim_what_was_removed(s, membership))
 }
 
-/// The stale entry may have been another's, whose address this instance has now: under the lock that its removal took, it is struck as well.
+/// Removes from the charter, under the lock taken for the removal, a stale entry that was another instance's, whose address this one now has.
 fn trim_what_was_removed(s: &Situation<'_>, membership: &Membership) -> Option<Decision> {
     let removed = s.record()?.voters.iter().find(|v| membership.get(v.member).is_none()).filter(|_| s.holds_lock())?;
     change::trim(s, Phase::Joining, &removed.instance)
@@ -73,7 +73,7 @@ pub(in crate::planner) fn spare(s: &Situation<'_>) -> Decision {
     phase::with_remarks(s, spare)
 }
 
-/// The join waits for nothing but this node itself; asked by [`crate::tracker::absorb`], which counts the join deadline from it.
+/// The join waits only for this node itself; asked by [`crate::tracker::absorb`], which counts the join deadline from it.
 pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
     if !s.ways().has_member {
         return worker::is_up_to_this_node(s);
@@ -96,7 +96,7 @@ pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
     others_settled && (mine || membership.learner().is_none())
 }
 
-/// This node's learner is caught up: only its promotion is missing, which is the leader's agent's.
+/// This node's learner is caught up: only its promotion is missing, which is up to the agent beside the leader.
 fn is_near(s: &Situation<'_>, membership: &Membership) -> bool {
     let index = membership.leader.and_then(|l| s.status(l)).map(|l| l.index);
     let applied = s.my_member().and_then(|m| s.status(m.id)).map(|m| m.applied);

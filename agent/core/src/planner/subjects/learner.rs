@@ -12,7 +12,7 @@ pub(in crate::planner) fn ready_learner<'a>(s: &Situation<'a>) -> Option<&'a Mem
     s.membership()?.learner().filter(|l| readiness(s, l).is_ok())
 }
 
-/// Why the agent beside the leader does not promote it yet, for who waits for it.
+/// Why the agent beside the leader does not promote it yet, for the rules that wait for it.
 pub(in crate::planner) fn unready(s: &Situation<'_>, learner: &Member) -> Option<Unready> {
     readiness(s, learner).err().filter(|_| s.leads())
 }

@@ -13,7 +13,7 @@ use crate::planner::decision::Decision;
 use crate::planner::subjects::change;
 
 /// Whether the local member's own list can never reach quorum again: no leader, and too few voters that are not gone.
-/// Voters that are merely silent are a partition, and nobody acts on a partition.
+/// Voters that are merely silent are a partition, and no node acts on a partition.
 pub(crate) fn loses_quorum_for_good(s: &Situation<'_>) -> bool {
     if s.membership().is_some() {
         return false;
@@ -22,14 +22,14 @@ pub(crate) fn loses_quorum_for_good(s: &Situation<'_>) -> bool {
     s.status(me).is_some_and(|status| status.leader.is_none()) && own_list_is_lost(s, me)
 }
 
-/// Nobody carries the record's claim out, or there is none: a recovery may be decided on it.
+/// The record makes no claim, or no node carries its claim out: a recovery may be decided on it.
 pub(in crate::planner) fn is_open(s: &Situation<'_>, record: &Record) -> bool {
     let Some(founder) = record.founder() else { return record.state == State::Established };
     let left_behind = matches!(record.origin, Origin::Snapshot { .. }) && rests_with_nobody(s, record, founder);
     claim_is_void(s, record) || left_behind
 }
 
-/// The survivor that claimed will never restore: it is gone, or says itself that its data is, both the old and what it claimed.
+/// The survivor that claimed will never restore: it is gone, or itself says that its data is gone, both the old data and the claimed.
 pub(in crate::planner) fn claim_is_void(s: &Situation<'_>, record: &Record) -> bool {
     let Some(founder) = record.founder().filter(|_| matches!(record.origin, Origin::Survivor { .. })) else { return false };
     let listed = |id| record.voters.iter().any(|v| v.instance == *founder && v.member == id);
@@ -45,7 +45,7 @@ pub(in crate::planner) fn claim_is_void(s: &Situation<'_>, record: &Record) -> b
 pub(crate) struct Facts {
     /// By the record's voters quorum is lost for good.
     pub(crate) is_lost: bool,
-    /// So many of them are not gone.
+    /// The number of them that are not gone.
     pub(crate) left: usize,
     /// The local list and the charter's, where they differ.
     pub(crate) voters_differ: Option<(Vec<MemberId>, Vec<MemberId>)>,
@@ -67,7 +67,7 @@ pub(in crate::planner) fn left_of(s: &Situation<'_>, record: &Record) -> usize {
     left(s, record).count()
 }
 
-/// The listed voters whose data is there still, or may be: not gone, and of this node what its own disk says.
+/// The listed voters whose data still exists or may exist: those not gone, and this node if its own disk holds data.
 pub(in crate::planner) fn left<'a>(s: &Situation<'a>, record: &'a Record) -> impl Iterator<Item = &'a ListedVoter> {
     let mine = !s.disk_is_empty();
     let gone: Vec<&ListedVoter> = record.voters.iter().filter(|v| v.instance != *s.me() && s.voter_is_gone(v)).collect();
@@ -75,8 +75,8 @@ pub(in crate::planner) fn left<'a>(s: &Situation<'a>, record: &'a Record) -> imp
     record.voters.iter().filter(move |v| if v.instance == *me { mine } else { !gone.contains(v) })
 }
 
-/// Why the group's list does not let it claim. A detached survivor still holds the data and is not gone, so nobody else may act while
-/// it lives; but one that its group lists no more without having detached it does not know whom else it should ask.
+/// Why the group's list does not let this node claim. A detached survivor still holds the data and is not gone, so no other node may act while it
+/// lives. But a node that its group no longer lists, without having detached it, does not know which other nodes it should ask.
 pub(in crate::planner) fn is_cut_out(s: &Situation<'_>) -> Option<Decision> {
     let Some(listed) = s.seen.cloud.listed.fresh() else {
         let wait = recovering::group_was_not_read(&s.seen.cloud.listed.why_not_fresh());
@@ -115,7 +115,7 @@ pub(in crate::planner) fn charter_voters(record: &Record) -> Vec<MemberId> {
     charter
 }
 
-/// By the local member's own list too few voters are left; not where it does not say.
+/// By the local member's own list too few voters are left; false where the list is not known.
 pub(in crate::planner) fn own_list_is_lost(s: &Situation<'_>, me: MemberId) -> bool {
     let Some(list) = s.seen.etcd.local_list.fresh() else { return false };
     let voters: Vec<&Member> = list.iter().filter(|m| !m.learner).collect();
@@ -144,7 +144,8 @@ pub(in crate::planner) fn applied(s: &Situation<'_>, instance: &InstanceId) -> O
     }
 }
 
-/// A survivor's claim of this node, whose data is gone; or one to restore a snapshot whose founder is gone, or is this node and cannot carry it out.
+/// No node will carry out this claim: it is a survivor's claim of this node, and its data is gone; or a claim to restore a snapshot, and its founder is gone
+/// or is this node and cannot carry it out.
 pub(in crate::planner) fn rests_with_nobody(s: &Situation<'_>, record: &Record, founder: &InstanceId) -> bool {
     let mine = founder == s.me();
     match &record.origin {

@@ -1,4 +1,4 @@
-//! Entries of etcd's list that keep others out: members that are nobody's of this cluster, and one whose volume was moved.
+//! Entries of etcd's list that keep others out: members that belong to no node of this cluster, and one whose volume was moved.
 
 use crate::explain::joining;
 use crate::ids::{InstanceId, MemberId};
@@ -7,7 +7,7 @@ use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
 
-/// A voter whose instance is at another address than etcd lists: whoever joined now could not reach it.
+/// A voter whose instance is at another address than etcd lists: a node that joined now could not reach it.
 pub(in crate::planner) fn not_at_its_address(s: &Situation<'_>, membership: &Membership) -> Option<(MemberId, InstanceId)> {
     membership.voters().find_map(|member| {
         let instance = member.name.clone()?;
@@ -16,7 +16,7 @@ pub(in crate::planner) fn not_at_its_address(s: &Situation<'_>, membership: &Mem
     })
 }
 
-/// What is at rest says that there is one, and calls an operator.
+/// Adds to a decision at rest that there is a stranger, and calls an operator.
 pub(in crate::planner) fn noted(s: &Situation<'_>, decision: Decision) -> Decision {
     let Some(stranger) = s.membership().and_then(|m| m.strangers().next()) else { return decision };
     let message = joining::stranger_is_listed(&decision.message, stranger);

@@ -1,4 +1,4 @@
-//! Why there is no quorum's word, as an operator wants to hear it: who is silent.
+//! Why there is no quorum's word, as an operator wants to hear it: which members are silent.
 
 use crate::explain::serving::no_quorum;
 use crate::observation::Member;

@@ -1,15 +1,15 @@
-//! Whose answer is no word where data can be lost: until TLS comes, an agent is known by the key that it signs with.
+//! Which agents' answers do not count where data can be lost: until TLS comes, an agent is known by the key that it signs with.
 
 use crate::explain::consent;
 use crate::ids::InstanceId;
 use crate::memory::Order;
 use crate::situation::{Situation, Word};
 
-/// Why its answer counts for nothing that loses data, and what an operator can do.
+/// Why its answer does not count where data can be lost, and what an operator can do.
 pub(in crate::planner) fn why(s: &Situation<'_>, id: &InstanceId) -> Option<String> {
     match s.word_of(id)? {
         Word::UnderAnotherKey => Some(consent::answers_under_another_key()),
-        // Over a network that nobody trusts no answer counts anyway. Nothing can be lost before anything was established.
+        // Over an untrusted network no answer counts anyway. Nothing can be lost before anything was established.
         Word::Unsigned if s.policy.network_trusted && s.last_record().is_some_and(|r| r.ever_established.is_some()) => {
             Some(consent::does_not_sign())
         }

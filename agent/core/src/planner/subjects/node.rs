@@ -1,4 +1,4 @@
-//! The Kubernetes node around the member: drained before it goes, deleted after it, cordoned over a reboot.
+//! The Kubernetes node around the member: drained before the member leaves, deleted after it, cordoned over a reboot.
 
 use std::fmt::Display;
 
@@ -14,9 +14,9 @@ use crate::time::Timestamp;
 use crate::planner::decision::Decision;
 use crate::planner::subjects::phase;
 
-/// The drain comes before everything else of a leave, while the kubelet still runs; a node without one has nothing to drain.
+/// Drains the node before everything else of a leave, while the kubelet still runs; a node without one has nothing to drain.
 pub(in crate::planner) fn drain_before_leaving(s: &Situation<'_>, departure: &Departure, reserve: std::time::Duration) -> Option<Decision> {
-    // Once its member is removed its own API server ends, whoever began the leave: what was to be drained was drained before.
+    // Once its member is removed its own API server ends, whatever began the leave: what was to be drained was drained before.
     let is_out = s.membership().is_some_and(|m| s.own_entries(&m.members).next().is_none()) && s.ways().is_let_in;
     if !s.ways().has_node || !s.runs() || is_out || s.memory.leaving.as_ref().is_some_and(|leave| leave.removal_asked.is_some()) {
         return None;
@@ -30,7 +30,7 @@ pub(in crate::planner) fn drain_before_leaving(s: &Situation<'_>, departure: &De
 fn drain(s: &Situation<'_>, end: Timestamp, why: &dyn Display) -> Option<Decision> {
     match &s.seen.kubernetes.draining {
         Draining::Over { .. } => None,
-        // A deadline moves with every heartbeat; only one that is nearer, or much further, is worth a word.
+        // A deadline moves with every heartbeat; only one that is nearer, or much further away, is worth passing on.
         Draining::Goes { message, end: known } if end + SLACK >= *known && *known + SLACK * 10 >= end => {
             Some(Decision::wait(Phase::Leaving, draining::is_under_way(why, message)).again_in(s.policy.retry))
         }
@@ -53,7 +53,7 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Over a reboot the node is cordoned, and drained where the operator wants that. With no API server it reboots as it is.
+/// Cordons the node over a reboot, or drains it where the operator wants that. With no API server it reboots as it is.
 pub(in crate::planner) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
     let shutdown = s.seen.local.shutdown?;
     let node = own(s).filter(|_| s.runs() && s.ways().has_node)?;
@@ -72,7 +72,7 @@ pub(in crate::planner) fn before_reboot(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(phase::phase_of_member(s), Step::Node(NodeStep::Cordon), draining::cordons_for_a_reboot()))
 }
 
-/// The Node that is left when everything else is gone. Without an API server the others delete it later.
+/// Deletes this instance's own Node, once everything else is gone. Without an API server the others delete it later.
 pub(in crate::planner) fn delete_own(s: &Situation<'_>) -> Option<Decision> {
     let node = own(s).filter(|_| s.ways().is_let_in)?;
     if s.memory.waits(BackoffKey::DeleteNode, s.now) {
@@ -82,12 +82,12 @@ pub(in crate::planner) fn delete_own(s: &Situation<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Leaving, step, draining::deletes_own_node()))
 }
 
-/// Its Node, fresh.
+/// This instance's Node, fresh.
 pub(in crate::planner) fn own<'a>(s: &Situation<'a>) -> Option<&'a NodeView> {
     s.seen.kubernetes.node.fresh()?.as_ref()
 }
 
-/// The Node is there and ready, and no word says that its member does not vote; of a plain etcd member there is none to ask for.
+/// The Node exists and is ready, and nothing says that its member does not vote. A plain etcd member has no Node to ask about.
 pub(in crate::planner) fn is_ready(s: &Situation<'_>) -> bool {
     !s.ways().has_node || own(s).is_some_and(|node| node.ready && node.is_voter != Some(false))
 }

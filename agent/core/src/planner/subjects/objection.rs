@@ -1,4 +1,4 @@
-//! The instances that stand in the way of a founding or a recovery, and whether that can pass by itself: silence is never consent.
+//! The instances that stand in the way of a founding or a recovery, and whether that can pass on its own: silence is never consent.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ pub(in crate::planner) fn counts(s: &Situation<'_>, claim: &DataClaim) -> bool {
 pub(in crate::planner) struct Objection {
     who: InstanceId,
     why: String,
-    /// It lasts until somebody does something about that instance.
+    /// It lasts until an operator does something about that instance.
     needs_operator: bool,
 }
 
@@ -87,7 +87,7 @@ fn objection(s: &Situation<'_>, id: &InstanceId, number: u64, since: Option<Time
     }
 }
 
-/// It may boot, or be cut off for a while; past the patience with a lost quorum it does not come back by itself.
+/// The objection of a silent instance. It may be booting, or cut off for a while; past the patience with a lost quorum it does not come back on its own.
 fn silence(s: &Situation<'_>, id: &InstanceId, why: &str) -> Objection {
     if s.memory.silent_for(id, s.now) < s.policy.quorum_loss_grace {
         return Objection::new(id, why);
@@ -95,7 +95,7 @@ fn silence(s: &Situation<'_>, id: &InstanceId, why: &str) -> Objection {
     Objection::new(id, consent::is_silent_for_long(why)).for_an_operator()
 }
 
-/// An instance that stands in the way of a recovery: silent, remembering more, or a survivor whose applied index is not known.
+/// The first instance that stands in the way of a recovery: silent, remembering more, or a survivor of unknown applied index.
 pub(in crate::planner) fn dissenter(s: &Situation<'_>, record: &Record, since: Option<Timestamp>) -> Option<Objection> {
     s.others().iter().filter(|id| !s.is_gone(id)).find_map(|id| {
         let objection = |why: String| Some(Objection::new(id, why));
@@ -116,13 +116,13 @@ pub(in crate::planner) fn dissenter(s: &Situation<'_>, record: &Record, since: O
     })
 }
 
-/// Why a survivor's own data stands in the way. An operator's choice needs no comparison, but never takes the data that is known to be the lesser.
+/// Why a survivor's own data stands in the way. An operator's choice needs no comparison, but data known to be older is never taken.
 fn doubt(s: &Situation<'_>, record: &Record, id: &InstanceId, data: &DataClaim) -> Option<String> {
     let vague = consent::does_not_say_what_it_applied();
     match data {
         DataClaim::None => return None,
         DataClaim::Unknown => return Some(vague),
-        // Every promotion is preceded by a record that names the member: who is not listed never voted.
+        // Every promotion is preceded by a record that names the member, so an instance that is not listed never voted.
         claim if !record.lists(id) || !counts(s, claim) => return None,
         DataClaim::Holds { .. } => {}
     }

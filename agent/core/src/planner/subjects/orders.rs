@@ -18,7 +18,7 @@ pub(in crate::planner) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
         // On a survivor without a store it is the order to recover, which is carried out when a quorum answers.
         Some(Order::Bootstrap) => (s.data_generation() == Some(record.generation) && s.membership().is_some()) || s.disk_is_empty(),
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh && s.data_generation() == Some(record.generation),
-        // A generation of the same origin may be the one that was lost: only a quorum's word tells.
+        // A generation of the same origin may be the one that was lost: only a quorum's word can tell.
         Some(Order::RecoverSnapshot { .. }) => matches!(record.origin, Origin::Snapshot { .. }) && is_founder_of_living(s, record),
         Some(Order::RecoverMovedVolume) => is_founder_of_living(s, record),
         Some(Order::RecoverSurvivor { .. }) => {
@@ -37,7 +37,7 @@ pub(in crate::planner) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
     if s.membership().is_some() {
         return void(ordered::is_void_beside_a_quorum());
     }
-    // An order that waited for that quorum to end would act when nobody remembers it.
+    // An order that waited for that quorum to end would act long after it was forgotten.
     let witness = s.seen.peers.iter().find_map(|(id, p)| p.fresh()?.quorum.map(|cluster| (id, cluster)));
     witness.and_then(|(id, cluster)| void(ordered::is_void_by_witness(id, &cluster)))
 }
@@ -47,7 +47,7 @@ fn is_founder_of_living(s: &Situation<'_>, record: &Record) -> bool {
     s.data_generation() == Some(record.generation) && s.membership().is_some()
 }
 
-/// The snapshot that an operator has ordered to restore here, if any: the newest, or this one.
+/// The snapshot that an operator has ordered this node to restore, if any: the newest, or this one.
 pub(in crate::planner) fn snapshot_wanted(s: &Situation<'_>) -> Option<Option<SnapshotKey>> {
     match s.order() {
         Some(Order::RecoverSnapshot { key }) => Some(key),
@@ -55,7 +55,7 @@ pub(in crate::planner) fn snapshot_wanted(s: &Situation<'_>) -> Option<Option<Sn
     }
 }
 
-/// An operator has ordered this node to go on from its own data; whether although its list of voters differs from the charter's.
+/// Whether an operator's order to continue from this node's own data stands although its list of voters differs from the charter's; none without such an order.
 pub(in crate::planner) fn survivor_wanted(s: &Situation<'_>) -> Option<bool> {
     match s.order() {
         Some(Order::RecoverSurvivor { although_voters_differ }) => Some(although_voters_differ),
@@ -63,15 +63,15 @@ pub(in crate::planner) fn survivor_wanted(s: &Situation<'_>) -> Option<bool> {
     }
 }
 
-/// What members still hold is given up for a snapshot: by an operator's order, or once policy `any` has claimed so; and only where those that are left
-/// can never have quorum again.
+/// The data that members still hold is given up for a snapshot: by an operator's order, or once policy `any` has claimed so, and only where the voters
+/// that are left can never have quorum again.
 pub(in crate::planner) fn gives_up_data(s: &Situation<'_>) -> bool {
     let claimed = |r: &Record| r.founder() == Some(s.me()) && matches!(r.origin, Origin::Snapshot { .. });
     let by_policy = |r: &Record| s.policy.recovery == Recovery::Any && claimed(r);
     s.record().is_some_and(|r| (snapshot_wanted(s).is_some() || by_policy(r)) && loss::too_few_are_left(s, r))
 }
 
-/// The instances that hold data whose place a snapshot takes.
+/// The instances that hold data which a snapshot replaces.
 pub(in crate::planner) fn given_up(s: &Situation<'_>) -> Vec<InstanceId> {
     let holds = |p: &crate::observation::PeerAnswer| matches!(p.data, DataClaim::Holds { .. });
     let others = s.seen.peers.iter().filter(|(_, p)| p.fresh().is_some_and(holds)).map(|(id, _)| id);
@@ -81,7 +81,7 @@ pub(in crate::planner) fn given_up(s: &Situation<'_>) -> Vec<InstanceId> {
     all
 }
 
-/// Quorum may come back: the sentence names with whom, and what an operator can do about it.
+/// Quorum may come back: the sentence names the voters that are left, and says what an operator can do about it.
 pub(in crate::planner) fn who_is_left(s: &Situation<'_>, record: &Record) -> String {
     let left: Vec<InstanceId> = loss::left(s, record).map(|v| v.instance.clone()).collect();
     ordered::obstacle::quorum_may_come_back(&left, record.voters.len())

@@ -26,7 +26,7 @@ pub(in crate::planner) fn phase_of_member(s: &Situation<'_>) -> Phase {
     }
 }
 
-/// Adds what is known of this instance's future and changes nothing.
+/// Adds what is known of this instance's future even where it changes nothing.
 pub(in crate::planner) fn with_remarks(s: &Situation<'_>, decision: Decision) -> Decision {
     let remarks = s.remarks();
     if remarks.is_empty() {

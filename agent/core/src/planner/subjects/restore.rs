@@ -1,6 +1,7 @@
 //! Total loss: the newest snapshot that verifies is restored, under the charter's claim, exactly once.
 //!
-//! A would-be founder first fetches it and so proves every byte, then claims, then restores: nobody claims what cannot be restored, and only one restores.
+//! A would-be founder first fetches the snapshot, which proves every byte, then claims, then restores: no node claims what cannot be restored, and only one
+//! restores.
 
 use crate::charter::{Origin, Record, State};
 use crate::explain::Wait;
@@ -22,15 +23,15 @@ use crate::planner::subjects::{objection, orders};
 pub(in crate::planner) enum Restorable<'a> {
     /// It is no total loss, or not the time to restore.
     No,
-    /// This snapshot, by everybody's consent.
+    /// This snapshot, with the consent of every instance.
     From(&'a Stored),
-    /// Nothing can be done by itself, for this reason.
+    /// Nothing can be done without an operator, for this reason.
     Halts(String),
     /// Not yet.
     Waits(Wait),
 }
 
-/// Whether every voter's data is lost, everybody consents, and what is to be restored then.
+/// Whether every voter's data is lost and every instance consents, and what is to be restored then.
 pub(in crate::planner) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     let Some(record) = s.record().filter(|r| r.ever_established.is_some() && is_open(s, r)) else { return Restorable::No };
     if let Some(key) = orders::snapshot_wanted(s) {
@@ -43,7 +44,7 @@ pub(in crate::planner) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
         State::Retired { key, .. } => Some(key),
         State::Founding { .. } | State::Established => None,
     };
-    // What was retired was not lost: the policy is not about it.
+    // Retired data was not lost: the policy does not apply to it.
     if s.policy.on_total_loss == OnTotalLoss::Halt && retired_to.is_none() {
         return Restorable::Halts(obstacle::policy_halts());
     }
@@ -68,7 +69,7 @@ pub(in crate::planner) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     }
 }
 
-/// The newest, or the one that an operator has named, whatever policy says. Whether everybody consents is asked before the claim.
+/// The newest snapshot, or the one that an operator has named, whatever policy says. Consent is asked for before the claim.
 fn as_ordered<'a>(s: &Situation<'a>, record: &Record, key: Option<&SnapshotKey>) -> Restorable<'a> {
     if s.membership().is_some() {
         return Restorable::No;
@@ -82,7 +83,7 @@ fn as_ordered<'a>(s: &Situation<'a>, record: &Record, key: Option<&SnapshotKey>)
     let Some(listing) = s.seen.snapshots.stored.fresh() else {
         return Restorable::Waits(explain::snapshots_were_not_read(&s.seen.snapshots.stored.why_not_fresh()));
     };
-    // While there was a quorum, newer ones may have come.
+    // Newer ones may have been taken while there was a quorum.
     let read = s.seen.snapshots.stored.at();
     if s.memory.quorum.absent_since.is_some_and(|since| read.is_none_or(|at| at < since)) {
         return Restorable::Waits(explain::snapshots_are_listed_again());
@@ -107,7 +108,7 @@ pub(crate) fn why_not(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> 
     }
 }
 
-/// Nobody founds on this record any more but who may take it over: an established or retired generation, or a claim whose founder has nothing.
+/// This record is open to be taken over: it is an established or retired generation, or a claim whose founder has nothing.
 fn is_open(s: &Situation<'_>, record: &Record) -> bool {
     match (&record.state, &record.origin) {
         (State::Established | State::Retired { .. }, _) => true,
@@ -116,13 +117,13 @@ fn is_open(s: &Situation<'_>, record: &Record) -> bool {
     }
 }
 
-/// Those of this history, newest first, but for those that turned out to be bad.
+/// The snapshots of this history, newest first, except those that turned out to be bad.
 pub(crate) fn candidates<'a>(s: &Situation<'a>, record: &Record, all: &'a [Stored]) -> impl Iterator<Item = &'a Stored> {
     let refused = &s.memory.snapshots.refused;
     of_lineage(record, all).filter(move |m| !refused.contains_key(&m.key))
 }
 
-/// Those of this history, newest first.
+/// The snapshots of this history, newest first.
 pub(crate) fn of_lineage<'a>(record: &Record, all: &'a [Stored]) -> impl Iterator<Item = &'a Stored> + use<'a> {
     let lineage = record.lineage();
     let belongs =
@@ -134,7 +135,7 @@ fn nothing_verifies(s: &Situation<'_>, record: &Record, listed: usize) -> String
     obstacle::none_verifies(record, listed, s.memory.snapshots.refused.iter())
 }
 
-/// The snapshot is on this disk, proved; else what is to be done for it, or awaited.
+/// Ok once the snapshot is verified on this disk; otherwise what is to be done for it, or awaited.
 pub(in crate::planner) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Phase) -> Result<(), Decision> {
     let view = &s.seen.snapshots;
     if view.fetched.as_ref() == Some(key) {
@@ -176,7 +177,7 @@ fn reason(why: &StrayKind) -> Option<&str> {
     }
 }
 
-/// The claim stands, everybody was asked again: the snapshot is restored.
+/// Restores the snapshot, once the claim stands and every other instance was asked again.
 pub(in crate::planner) fn restore(s: &Situation<'_>, record: &Record, key: &SnapshotKey) -> Decision {
     if let Err(fetch) = fetch(s, key, Phase::Founding) {
         return fetch;

@@ -1,5 +1,5 @@
-//! The end of a cluster: its last voter stops its clients, saves all that it holds, says so in the charter, and goes. Whoever comes after it goes on
-//! from there.
+//! The end of a cluster: its last voter stops its clients, saves all that it holds, says so in the charter, and leaves. A node that comes after it
+//! continues from there.
 
 use crate::charter::{Record, State};
 use crate::explain::ending::{self as explain, Last, obstacle};
@@ -17,8 +17,8 @@ use crate::snapshot::{SnapshotOrder, Trigger};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, completion, departing};
 
-/// What was begun goes on to its end: nothing else is worth anything once the clients are stopped. Also after the agent has been restarted, if the
-/// charter says `retired`.
+/// Continues to its end what was begun: nothing else is worth anything once the clients are stopped. It also continues after the agent has been restarted,
+/// if the charter says `retired`.
 pub(in crate::planner) fn go_on(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     if !departure.instance_goes {
         return None;
@@ -26,13 +26,13 @@ pub(in crate::planner) fn go_on(s: &Situation<'_>, departure: &Departure) -> Opt
     if let Some(record) = retired(s) {
         return Some(finish(s, departure, record));
     }
-    // It was added just before the clients were stopped: they are served again, so that it is promoted.
+    // An heir was added just before the clients were stopped: they are served again, so it can be promoted.
     let goes_on = s.memory.ending.is_retiring() && !departing::has_heir(s, departure);
     let record = savable(s).ok().filter(|_| goes_on)?;
     Some(save(s, departure, record))
 }
 
-/// The last voter goes, and nobody takes over: what it holds is saved, if it can be.
+/// Saves what the last voter holds, if that is possible, when it leaves and no node takes over.
 pub(in crate::planner) fn end(s: &Situation<'_>, departure: &Departure, last: Last) -> Decision {
     if s.is_stopped() && s.memory.ending.is_stopped() {
         return without_saving(s, departure, last, "");
@@ -44,7 +44,7 @@ pub(in crate::planner) fn end(s: &Situation<'_>, departure: &Departure, last: La
             return wait(departure, explain::cannot_save_yet(last, &obstacle), s);
         }
     };
-    // Its own agent strikes the others, as the leader's, and needs the lock for that.
+    // This agent, being the one beside the leader, removes the others from the charter, and needs the lock for that.
     if is_alone(s) && record.voters.iter().any(|v| v.instance != *s.me() && !s.is_gone(&v.instance)) {
         return wait(departure, explain::charter_names_others(last), s);
     }
@@ -57,7 +57,7 @@ pub(in crate::planner) fn end(s: &Situation<'_>, departure: &Departure, last: La
     save(s, departure, record)
 }
 
-/// Clients are stopped first, so that none sees another acknowledgement; then the hook is completed.
+/// Ends without saving: stops the clients first, so none sees another acknowledgement, then completes the hook.
 pub(in crate::planner) fn without_saving(s: &Situation<'_>, departure: &Departure, last: Last, obstacle: &str) -> Decision {
     let newest = s.memory.snapshots.newest.as_ref().map(|(key, _)| key);
     if s.runs() {
@@ -107,7 +107,7 @@ fn retired<'a>(s: &Situation<'a>) -> Option<&'a Record> {
     mine.then_some(ended)
 }
 
-/// By every list that is known nobody else votes: with this member alone its etcd has a quorum.
+/// By every known list no other member votes: etcd has a quorum with this member alone.
 fn is_alone(s: &Situation<'_>) -> bool {
     let alone = |members: &Vec<Member>| {
         let own: Vec<MemberId> = s.own_entries(members).map(|m| m.id).collect();
@@ -118,7 +118,7 @@ fn is_alone(s: &Situation<'_>) -> bool {
     list.map_or_else(by_record, alone)
 }
 
-/// Nobody can write any more: etcd serves this node alone, or it has lost its quorum for good.
+/// No client can write any more: etcd serves this node alone, or it has lost its quorum for good.
 pub(crate) fn nobody_is_served(s: &Situation<'_>) -> bool {
     s.runs_on_loopback() || (s.runs() && s.membership().is_none() && !is_alone(s))
 }
@@ -157,8 +157,8 @@ fn take(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
     take_as(s, departure, order)
 }
 
-/// The other voters are gone, and with them the quorum: what this member has is all that is left, and it may lack what the others had acknowledged. It
-/// is saved, and the charter not retired, because that would promise that nothing is missing.
+/// Saves what is left when the other voters are gone, and with them the quorum. This member may lack what the others had acknowledged, so the charter is not
+/// retired: that would promise that nothing is missing.
 fn save_what_is_left(s: &Situation<'_>, departure: &Departure, record: &Record, last: Last) -> Decision {
     let Some(via) = own_endpoint(s).filter(|_| s.runs()) else {
         return without_saving(s, departure, last, obstacle::NOTHING_SERVED);
@@ -189,7 +189,7 @@ fn take_as(s: &Situation<'_>, departure: &Departure, order: Option<SnapshotOrder
     Decision::act(Phase::Leaving, Step::TakeSnapshot(order), explain::takes_final_snapshot(&departure.why)).until(departure.deadline)
 }
 
-/// Nothing else is left to be done, so that it is tried again soon.
+/// Why the last try failed, if that was a moment ago. Nothing else is left to be done, so it is tried again soon.
 fn failed(s: &Situation<'_>) -> Option<Message> {
     if s.memory.waits(BackoffKey::Snapshot, s.now) {
         return Some(missing::could_not_begin());
@@ -214,12 +214,12 @@ fn retire(s: &Situation<'_>, departure: &Departure, record: &Record, saved: &Sav
     Decision::act(Phase::Leaving, Step::CreateRecord(next), explain::retires(saved)).until(departure.deadline)
 }
 
-/// The charter says where all of it is: the copy on this disk counts no more.
+/// Puts the copy on this disk aside and completes the hook: the charter says where all of the data is, so the copy no longer counts.
 fn finish(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {
     put_aside(s, record).unwrap_or_else(|| completion::complete(s, departure, HookResult::Continue, Standing::IsRetired))
 }
 
-/// The data of a retired generation is in its snapshot.
+/// Puts aside the data of a retired generation, which is in its snapshot.
 pub(in crate::planner) fn put_aside(s: &Situation<'_>, record: &Record) -> Option<Decision> {
     let State::Retired { key, .. } = &record.state else { return None };
     let mine = s.data_generation() == Some(record.generation) && s.data().is_some_and(|d| d.cluster == record.etcd_cluster);

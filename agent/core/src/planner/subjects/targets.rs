@@ -1,6 +1,6 @@
-//! The target groups that the operator registers this instance with by other means than its Auto Scaling group: it is deregistered when it goes.
-//! Nothing waits for that. Each is tried once before all else, so that no load balancer sends while the node drains; again while there is nothing
-//! better to do, and once more before the hook is completed; and a few times at most, for a group that is not there never comes to be.
+//! The target groups that the operator registers this instance with by other means than its Auto Scaling group: it is deregistered when it leaves, and
+//! nothing waits for that. Each is tried once before all else, so no load balancer sends traffic while the node drains, again while there is nothing better
+//! to do, and once more before the hook is completed. The number of tries is limited, because a group that does not exist never will.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::situation::{Departure, Situation};
 use crate::planner::decision::Decision;
 use crate::planner::subjects::departing;
 
-/// So often at the most, but for the last one.
+/// The number of tries at most, not counting the last one.
 const TRIES: u32 = 4;
 
-/// Another try while the leave waits. One that holds the lock waits for moments only, and is not kept from looking.
+/// Another try while the leave waits. A leave that holds the lock waits for moments only and is not interrupted.
 pub(in crate::planner) fn meanwhile(s: &Situation<'_>, departure: &Departure, decision: Decision) -> Decision {
     if decision.step.is_some() || decision.lock.is_some() {
         return decision;
@@ -27,7 +27,7 @@ pub(in crate::planner) fn meanwhile(s: &Situation<'_>, departure: &Departure, de
     again.map_or(decision, |(group, _)| act(departure, group))
 }
 
-/// The last try, when only the hook is left: one, if the leave has got on since the one before.
+/// The last try, when only the hook is left: one, if the leave has made progress since the try before.
 pub(in crate::planner) fn once_more(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
     let due = |before: &Deregistration| before.tries <= TRIES && s.memory.acted.is_some_and(|at| at > before.tried);
     // One margin for this call, and one for the completion.
@@ -35,12 +35,12 @@ pub(in crate::planner) fn once_more(s: &Situation<'_>, departure: &Departure) ->
     again.map(|(group, _)| act(departure, group))
 }
 
-/// Each twice as long as the one before.
+/// The pause before the next try, each twice as long as the one before.
 fn pause(s: &Situation<'_>, tries: u32) -> Duration {
     s.policy.aws_hurry * 2_u32.saturating_pow(tries.saturating_sub(1))
 }
 
-/// The groups that have not taken the deregistration, in the operator's order; none if the instance stays, or has no time for more than the leave.
+/// The groups that have not accepted the deregistration, in the operator's order; none if the instance stays, or has time only for the leave itself.
 pub(in crate::planner) fn untaken<'a>(
     s: &Situation<'a>,
     departure: &Departure,

@@ -1,5 +1,5 @@
-//! What etcd supports: its own minor is the cluster's or the one above, and never below what wrote the data. A step that would start or add an etcd that
-//! does not fit becomes a wait here, before anything is added or claimed; and so does a start that is known to come to nothing.
+//! The versions that etcd supports: its own minor is the cluster's or the one above, and never below the one that wrote the data. A step that would start or
+//! add an etcd that does not fit becomes a wait here, before anything is added or claimed, and so does a start that is known to fail.
 
 use crate::charter::{Origin, Record, State};
 use crate::etcd_version::{EtcdVersion, StartRefusal, VersionGap, Whose};
@@ -11,11 +11,11 @@ use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
 
-/// Why a step does not come now.
+/// Why a step is not taken now.
 enum Obstacle {
-    /// It is not known whether it may.
+    /// It is not known whether the step may be taken.
     Unsure(Message),
-    /// It never may, until an operator has mended something.
+    /// It may not be taken until an operator has fixed something.
     Refused(StartRefusal, Message),
 }
 
@@ -31,9 +31,9 @@ enum Use<'a> {
     Restart,
     /// Makes a new cluster of the data that is there, or claims to.
     RestoreOwn,
-    /// Takes the data of another instance for its own, whose volume was moved here, or lists its member here.
+    /// Adopts the data of another instance whose volume was moved here, or lists its member here.
     Adopt,
-    /// Makes one of a snapshot, or fetches it for that.
+    /// Makes a new cluster of a snapshot, or fetches it for that.
     Restore(&'a SnapshotKey),
 }
 
@@ -53,13 +53,13 @@ pub(in crate::planner) fn lets_pass(s: &Situation<'_>, step: &Step) -> bool {
     obstacle_to(s, step).is_none()
 }
 
-/// Another start on its data would meet what kept the last ones from it: that is no broken member.
+/// Another start on its data would fail for the same reason as the last ones: the member is not broken.
 pub(in crate::planner) fn would_fail_again(s: &Situation<'_>) -> bool {
     let guarded = s.ways().runs_etcd;
     guarded && (obstacle(s, &Use::Resume(Listens::ToClients)).is_some() || s.seen.local.etcd.ended.is_some())
 }
 
-/// Why this node's etcd is not started, if no waiting would mend it; asked by [`crate::tracker::absorb`], and told to the peers.
+/// Why this node's etcd is not started, if no waiting would fix it; asked by [`crate::tracker::absorb`], and reported to the peers.
 pub(crate) fn refusal(s: &Situation<'_>) -> Option<StartRefusal> {
     if !s.ways().runs_etcd || !s.is_stopped() {
         return None;
@@ -149,8 +149,8 @@ fn is_next_or_same(own: EtcdVersion, other: EtcdVersion) -> bool {
     own == other || own == other.next()
 }
 
-/// etcd's own word on the cluster's version. For the first seconds of a cluster's life it has none, and after a restore that of before: then, as etcd will
-/// within seconds, the lowest of all voters' is taken.
+/// Whether this etcd fits the cluster's version as etcd reports it. For the first seconds of a cluster's life etcd reports none, and after a restore the old
+/// one. Then the lowest version of all voters is taken, as etcd itself will do within seconds.
 fn fits_cluster(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
     let Some(membership) = s.membership() else {
         return Err(Obstacle::Unsure(explain::cluster_has_not_said()));
@@ -169,14 +169,14 @@ fn fits_cluster(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
     }
 }
 
-/// Each of them has said it.
+/// The lowest version of the voters, once each has reported its own.
 fn lowest_of_voters(s: &Situation<'_>, membership: &Membership) -> Option<EtcdVersion> {
     let all: Option<Vec<EtcdVersion>> = membership.voters().map(|m| s.status(m.id).and_then(|status| status.version)).collect();
     all?.into_iter().min()
 }
 
-/// A quorum of the data's own cluster says which version it runs. Where none speaks, the data alone tells: etcd raises the cluster's version only while
-/// it can ask every member.
+/// Whether this etcd fits the cluster that the data belongs to, by the version that a quorum of it reports. Where none answers, only the data counts: etcd
+/// raises the cluster's version only while it can ask every member.
 fn fits_cluster_of_data(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
     let same = s.membership().is_some_and(|m| s.data().is_some_and(|d| d.cluster == Some(m.cluster)));
     let told = s.seen.etcd.version.fresh().filter(|_| same).and_then(|v| v.decided());
@@ -186,7 +186,7 @@ fn fits_cluster_of_data(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obsta
     }
 }
 
-/// A restore leaves the version of before in what it makes, whose etcd raises it within seconds of its first start.
+/// Whether this etcd fits the data's version. A restore keeps the old version in the new data, and etcd raises it within seconds of its first start.
 fn fits_data(s: &Situation<'_>, own: EtcdVersion) -> Result<(), Obstacle> {
     let Some(data) = s.data().and_then(|d| d.version) else { return Ok(()) };
     let restored = |r: &Record| matches!(r.origin, Origin::Snapshot { .. } | Origin::Survivor { .. });

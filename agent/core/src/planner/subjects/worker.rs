@@ -6,21 +6,21 @@ use crate::authority::Pin;
 use crate::observation::Server;
 use crate::situation::Situation;
 
-/// A group of the cluster's servers lists it, and EC2 gave that address for it. What a peer says of another is no word: whoever holds a peer's address, or
-/// writes to the store, would choose this node's API server.
+/// A group of the cluster's servers lists it, and EC2 gave that address for it. What a peer says of another does not count: a process that holds a peer's
+/// address, or writes to the store, could otherwise choose this node's API server.
 fn is_where_ec2_says(s: &Situation<'_>, server: &Server) -> bool {
     let known = s.memory.kept.seen.get(&server.instance).filter(|_| !s.is_gone(&server.instance));
     known.is_some_and(|seen| seen.group.is_some() && seen.address == Some(server.address))
 }
 
-/// The one that its configuration names, as long as it lives; else any. Only one where EC2 says that it is.
+/// The server that its configuration names, for as long as it lives; else any other. Only one at the address that EC2 gives.
 pub(in crate::planner) fn living_server(s: &Situation<'_>) -> Option<IpAddr> {
     let servers = &s.seen.kubernetes.servers;
     let healthy = || servers.iter().filter(|one| one.healthy && is_where_ec2_says(s, &one.server)).map(|one| one.server.address);
     healthy().find(|address| Some(*address) == s.seen.kubernetes.points_at).or_else(|| healthy().next())
 }
 
-/// The join waits for nothing but this node: a server answers. Asked by [`crate::tracker::absorb`].
+/// The join waits only for this node: a server answers. Asked by [`crate::tracker::absorb`].
 pub(in crate::planner) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
     s.paused().is_none()
         && living_server(s).is_some()
@@ -28,7 +28,7 @@ pub(in crate::planner) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
         && s.seen.kubernetes.node.fresh().is_some_and(|node| node.as_ref().is_none_or(|n| !n.ready))
 }
 
-/// No server that is known, and where EC2 says, answers: only then AWS is asked.
+/// No known server at the address that EC2 gives answers: only then is AWS asked.
 pub(crate) fn lacks_server(s: &Situation<'_>) -> bool {
     living_server(s).is_none()
 }
