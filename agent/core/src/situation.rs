@@ -24,14 +24,14 @@ use crate::time::Timestamp;
 pub use charter::Charter;
 pub use departure::{Departure, LeaveReason, LeaveReasons};
 
-/// Whose word an answer is.
+/// Who vouches for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// Of the agent that was heard at that instance before, or first.
+    /// The agent that was heard at that instance before, or first.
     Signed,
-    /// Of whoever answers there: an agent of before there were keys signs nothing.
+    /// Whichever process answers there: an agent from before there were keys signs nothing.
     Unsigned,
-    /// Of somebody who has another key than the agent that was heard there, or none: perhaps it took the port while that agent restarted.
+    /// A process with another key than the agent that was heard there, or with none: perhaps it took the port while that agent restarted.
     UnderAnotherKey,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Situation<'a> {
         &self.seen.me.instance
     }
 
-    /// The highest record that may be acted on: the store's, never the remembered one alone.
+    /// The highest record that may be acted on: the one in the store, never only the remembered one.
     #[must_use]
     pub fn record(&self) -> Option<&'a Record> {
         match &self.charter {
@@ -83,7 +83,7 @@ impl<'a> Situation<'a> {
         self.record().or(self.memory.kept.record.as_ref())
     }
 
-    /// A store keeps the charter, so that no two nodes ever write one record; false only where it is known that none is configured.
+    /// A store keeps the charter, so no two nodes ever write the same record; false only where it is known that none is configured.
     #[must_use]
     pub fn has_store(&self) -> bool {
         !matches!(self.seen.store.last(), Some(StoreView::NotConfigured))
@@ -116,7 +116,7 @@ impl<'a> Situation<'a> {
         self.data().and_then(|d| d.generation)
     }
 
-    /// etcd runs here, as far as could be read.
+    /// etcd runs here, so far as that could be read.
     #[must_use]
     pub fn runs(&self) -> bool {
         matches!(self.seen.local.process.fresh(), Some(Process::Running { .. }))
@@ -134,7 +134,7 @@ impl<'a> Situation<'a> {
         matches!(self.seen.local.process.fresh(), Some(Process::Running { loopback_only: true, .. }))
     }
 
-    /// The entries of a member list that are this instance's: by name, by this disk's member id, or by peer URL.
+    /// This instance's entries in a member list: by name, by this disk's member id, or by peer URL.
     pub fn own_entries<'m>(&self, members: &'m [Member]) -> impl Iterator<Item = &'m Member> {
         let url = self.seen.me.role.peer_url(self.seen.me.address);
         let id = self.data().and_then(|d| d.member);
@@ -142,7 +142,7 @@ impl<'a> Situation<'a> {
         members.iter().filter(move |m| m.name.as_ref() == Some(&me) || Some(m.id) == id || m.peer_url == url)
     }
 
-    /// The entry of this disk's own member, on a quorum's word and in this disk's own cluster.
+    /// The entry of this disk's own member, by a quorum's word and in this disk's own cluster.
     #[must_use]
     pub fn my_member(&self) -> Option<&'a Member> {
         let membership = self.membership()?;
@@ -159,8 +159,8 @@ impl<'a> Situation<'a> {
         self.seen.me.role.ways()
     }
 
-    /// This node's member is the leader, by a quorum's word and by its own answer. A leaver has that word through another member, because
-    /// the others must confirm its leave: it leads all the same.
+    /// This node's member is the leader, by a quorum's word and by its own answer. A leaver gets that word through another member, because
+    /// the others must confirm its leave: it still leads.
     #[must_use]
     pub fn leads(&self) -> bool {
         let Some(membership) = self.membership() else { return false };
@@ -195,8 +195,8 @@ impl<'a> Situation<'a> {
         self.memory.kept.seen.iter().filter(|(_, s)| at(s.address)).map(|(id, _)| id).find(live).cloned()
     }
 
-    /// EC2's word that the instance has ended, or an hour of knowing nothing of one that was known, and that no group says it watches. Nothing else
-    /// is gone.
+    /// An instance is gone only if EC2 says that it has ended, or has for an hour known nothing of an instance that was known before and that no group
+    /// watches.
     #[must_use]
     pub fn is_gone(&self, instance: &InstanceId) -> bool {
         if self.memory.instances.terminated.contains(instance) {
@@ -209,20 +209,20 @@ impl<'a> Situation<'a> {
         once_known && !watched && unknown_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after)
     }
 
-    /// The voter that `member` was is gone: its instance is, or its instance itself says that it no longer holds that member's data.
+    /// The voter `member` is gone: its instance is gone, or the instance itself says that it no longer holds that member's data.
     #[must_use]
     pub fn member_is_gone(&self, member: &Member) -> bool {
         let Some(instance) = self.instance_of(member) else { return false };
         self.is_gone(&instance) || self.surely_denies_data(&instance, member.id)
     }
 
-    /// The same of a voter as the charter lists it.
+    /// The same for a voter as the charter lists it.
     #[must_use]
     pub fn voter_is_gone(&self, voter: &ListedVoter) -> bool {
         self.is_gone(&voter.instance) || self.surely_denies_data(&voter.instance, voter.member)
     }
 
-    /// Whose word the last answer of its agent is.
+    /// Who vouches for the last answer of this instance's agent.
     #[must_use]
     pub fn word_of(&self, instance: &InstanceId) -> Option<Word> {
         let answer = self.peer(instance)?;
@@ -233,7 +233,7 @@ impl<'a> Situation<'a> {
         })
     }
 
-    /// Its word is good for what can lose data.
+    /// Its agent says that it no longer holds this member's data, and that word counts even where data can be lost.
     fn surely_denies_data(&self, instance: &InstanceId, member: MemberId) -> bool {
         let signed = self.policy.network_trusted && self.word_of(instance) == Some(Word::Signed);
         signed && self.denies_data(instance, member)
@@ -247,14 +247,14 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Gone; or on its way out by EC2's or its group's word and silent for the grace. Enough to prune, never to found or recover.
+    /// The instance is gone, or EC2 or its group says that it is leaving and it has been silent for the grace. Enough to prune, never to found or recover.
     #[must_use]
     pub fn is_departed(&self, instance: &InstanceId) -> bool {
         self.is_gone(instance)
             || (self.is_on_its_way_out(instance) && self.memory.silent_for(instance, self.now) >= self.policy.prune_grace)
     }
 
-    /// EC2 or the group says that it goes.
+    /// EC2 or the group says that the instance is leaving.
     #[must_use]
     pub fn is_on_its_way_out(&self, instance: &InstanceId) -> bool {
         let listed = self.seen.cloud.listed.fresh().and_then(|l| l.get(instance)).is_some_and(|i| i.state.is_terminating());
@@ -264,24 +264,24 @@ impl<'a> Situation<'a> {
         listed || matches!(asked, Some(Ec2Answer::Known { state, .. }) if going(*state))
     }
 
-    /// It goes, by EC2's, its group's or its own agent's word.
+    /// EC2, its group or its own agent says that the instance is leaving.
     #[must_use]
     pub fn is_leaving(&self, instance: &InstanceId) -> bool {
         self.is_on_its_way_out(instance) || self.peer(instance).is_some_and(|p| p.leaving)
     }
 
-    /// In the warm pool, or on its way there.
+    /// This instance is in the warm pool, or on its way there.
     #[must_use]
     pub fn is_warm(&self) -> bool {
         matches!(self.seen.target.last(), Some(Some(LifecycleState::Warmed(_))))
     }
 
-    /// A voter's entry whose instance has departed. A server without its data has no credentials to remove its old entry, as an instance with
-    /// Quorate's own etcd does: there its word that it does not hold that member's data is as good.
+    /// A voter's entry whose instance has departed. A server without its data has no credentials to remove its old entry, unlike an instance with
+    /// Quorate's own etcd. Its word that it does not hold that member's data is therefore enough.
     #[must_use]
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
-        // What its agent said is older than what its etcd says just now. While a quorum of the others goes on nothing is lost with a voter, so that its word
-        // is good under any key.
+        // What its agent said is older than what its etcd says now. While the others keep a quorum nothing is lost with a voter, so its word counts under any
+        // key.
         let message = |i: &InstanceId, m: &Member| self.policy.network_trusted && self.denies_data(i, m.id);
         let denies = |m: &Member| {
             let instance = self.instance_of(m).filter(|_| self.ways().is_let_in && self.status(m.id).is_none());
@@ -300,7 +300,7 @@ impl<'a> Situation<'a> {
         self.seen.peers.get(instance).and_then(|p| p.fresh())
     }
 
-    /// Everybody who could hold data or a record: whom the charter names, and every instance ever seen and not known to be gone.
+    /// Every other instance that could hold data or a record: those that the charter names, and every instance ever seen and not known to be gone.
     /// Warm instances whose machine is off are left out unless the charter lists them.
     #[must_use]
     pub fn others(&self) -> BTreeSet<InstanceId> {
@@ -345,8 +345,8 @@ impl<'a> Situation<'a> {
         leader.or_else(|| membership.voters().filter(usable).find(stays)).or_else(|| membership.voters().find(usable)).and_then(to_via)
     }
 
-    /// The address of another voter, a healthy one if any is, where a distribution runs it: what `server:` is to name. One that leaves or is gone is
-    /// better than none, and so is the one that is named already: a server that cannot be reached lets nobody found a cluster.
+    /// The address of another voter, if possible a healthy one, where a distribution runs it: the one that `server:` is to name. A voter that leaves or is
+    /// gone is better than none, and so is the server that is named already: a server that cannot be reached keeps a restart from founding a cluster.
     #[must_use]
     pub fn another_server(&self) -> Option<IpAddr> {
         if !self.ways().is_let_in {
@@ -391,7 +391,7 @@ impl<'a> Situation<'a> {
         self.memory.kept.order.clone()
     }
 
-    /// This instance's own group, by the last reading that had it: a view without it is no view.
+    /// This instance's own group, by the last reading that had it: a view without it does not count.
     #[must_use]
     pub fn own_group(&self) -> Option<&'a Group> {
         self.seen.cloud.groups.last()?.iter().find(|g| g.name == self.seen.me.group)

@@ -14,17 +14,17 @@ use crate::snapshot::FOLDER;
 pub enum Charter<'a> {
     /// The store could not be read; the remembered record, if any.
     Unreadable(Option<&'a Record>, Cow<'static, str>),
-    /// No store is configured, and nobody knows a record.
+    /// No store is configured, and no node knows a record.
     NoStore,
     /// Nothing was ever written.
     Absent,
-    /// The highest record, which continues all that is remembered.
+    /// The highest record, which continues everything remembered.
     Known(&'a Record),
     /// The remembered record is missing from the store, whose highest fits directly before it or after it.
     Vanished(&'a Record),
-    /// It cannot be trusted: nothing rests on it until an operator has looked, or orders a fresh start.
+    /// It cannot be trusted: nothing relies on it until an operator has looked, or orders a fresh start.
     Broken(String),
-    /// The store is another's: nothing is ever written there.
+    /// The store belongs to another cluster: nothing is ever written there.
     Foreign(String),
 }
 

@@ -1,4 +1,4 @@
-//! Why this node is to leave, and by when. Notices combine: the nearest deadline holds, and a later one restarts nothing.
+//! Why this node is to leave, and by when. Notices combine: the nearest deadline holds, and a later notice restarts nothing.
 
 use crate::explain::departure as explain;
 use crate::memory::Order;
@@ -31,13 +31,13 @@ pub enum LeaveReason {
     SpotStops,
     /// EC2 hibernates its spot instance.
     SpotHibernates,
-    /// EC2 takes its spot instance back in a way that is not known here.
+    /// EC2 takes its spot instance back in a way that this code does not know.
     SpotTaken,
     /// EC2 retires its machine.
     Retirement,
     /// EC2 stops its machine for a scheduled event.
     ScheduledStop,
-    /// EC2 recommends to rebalance it.
+    /// EC2 recommends rebalancing it.
     Rebalance,
 }
 
@@ -66,17 +66,17 @@ pub struct Departure {
     pub why: LeaveReasons,
     /// The nearest deadline, a hook's counted from accepted heartbeats only; absent for an operator's order.
     pub deadline: Option<Timestamp>,
-    /// The instance itself goes, not just its membership.
+    /// The instance itself ends, not just its membership.
     pub instance_goes: bool,
     /// A replacement may come before it has gone, and is worth waiting for.
     pub replacement_may_come: bool,
-    /// It goes no sooner than this agent lets it: a hook or a shutdown waits for it. Else it goes at the deadline, however early its
-    /// member is out.
+    /// The instance stays until this agent lets it go: a hook or a shutdown waits for the agent. Otherwise it ends at the deadline, however early
+    /// its member is out.
     pub held_up: bool,
 }
 
 impl Departure {
-    /// Of an instance that stays, without a deadline.
+    /// A departure for this reason, of an instance that stays, without a deadline.
     fn of(why: LeaveReason) -> Self {
         Self { why: LeaveReasons(vec![why]), deadline: None, instance_goes: false, replacement_may_come: true, held_up: true }
     }
@@ -109,12 +109,12 @@ impl Situation<'_> {
         let target = self.seen.target.last().copied().flatten();
         let state = self.seen.cloud.own_state.last().copied();
         match (target, state) {
-            // It runs on, and no time runs out, until an operator terminates it.
+            // It keeps running without a deadline until an operator terminates it.
             _ if self.is_retained() => Some(Departure::of(LeaveReason::GroupRetains)),
             (Some(LifecycleState::Terminated), _) => notice(LeaveReason::GroupTerminates),
             (_, Some(s)) if s.is_terminating() => notice(LeaveReason::GroupTerminates),
             _ if self.is_listed_as_terminating() => notice(LeaveReason::GroupTerminates),
-            // A detached instance runs on, and no hook is waited for.
+            // A detached instance keeps running, and no hook is waited for.
             (Some(LifecycleState::Detached), _) => Some(Departure::of(LeaveReason::GroupDetached)),
             (Some(LifecycleState::Warmed(_)), _) => notice(LeaveReason::WarmPool),
             _ if self.order() == Some(Order::Leave) => Some(Departure::of(LeaveReason::Order)),
@@ -122,20 +122,20 @@ impl Situation<'_> {
         }
     }
 
-    /// The instance goes when its hooks are completed, or run out.
+    /// A departure of an instance that ends when its hooks are completed or run out.
     fn hooked(&self, why: LeaveReason) -> Departure {
         Departure { deadline: Some(self.hook_deadline()), instance_goes: true, ..Departure::of(why) }
     }
 
-    /// The machine powers off. The group learns of it only when it is off: nobody is launched in its place before.
+    /// The machine powers off. The group learns of it only when it is off, so no replacement is launched before.
     fn power_off(&self) -> Option<Departure> {
         let shutdown = self.seen.local.shutdown.filter(|shutdown| shutdown.kind == ShutdownKind::PowerOff)?;
         let off = Departure { instance_goes: true, replacement_may_come: false, ..Departure::of(LeaveReason::PowerOff) };
         Some(Departure { deadline: Some(shutdown.deadline), ..off })
     }
 
-    /// The same instance comes back with another root volume, which is empty: its member could not come back with it. IMDS is not known to
-    /// tell of it, and its own state is not asked for while it serves, so that the group's list may be the first to say so.
+    /// The same instance comes back with another root volume, which is empty, so its member cannot come back. IMDS is not known to announce this,
+    /// and this instance's own state is not asked for while it serves, so the group's list may be the first to show it.
     fn root_volume(&self) -> Option<Departure> {
         let replaces =
             |state: LifecycleState| matches!(state, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait);
@@ -148,7 +148,7 @@ impl Situation<'_> {
         })
     }
 
-    /// EC2 takes a spot instance back. One that stops or hibernates may come again, but is silent for so long that it is as good as gone.
+    /// EC2 takes a spot instance back. One that stops or hibernates may come back, but is silent for long enough to be as good as gone.
     fn spot(&self) -> Option<Departure> {
         let spot = self.seen.notices.spot.last()?.as_ref()?;
         let why = match spot.action {
@@ -160,7 +160,7 @@ impl Situation<'_> {
         Some(self.taken(why, spot.at))
     }
 
-    /// A scheduled event that takes the instance away. It is announced weeks ahead, so that only the last of the time counts.
+    /// A scheduled event that takes the instance away. It is announced weeks ahead, so it counts only shortly before it begins.
     fn scheduled(&self) -> Option<Departure> {
         let event = self.taking_events().filter(|e| self.is_near(e)).min_by_key(|e| e.not_before)?;
         let retires = event.code == EventCode::InstanceRetirement;
@@ -174,14 +174,14 @@ impl Situation<'_> {
     }
 
     /// EC2 sees a risk. Where the policy says so it is a reason to leave, once the launch is over: a group with capacity rebalancing has
-    /// a replacement on its way. Nothing says that the instance goes, so that its data is not ended for it.
+    /// a replacement on its way. Nothing says that the instance will end, so its data is not ended for this.
     fn recommendation(&self) -> Option<Departure> {
         let recommended = self.seen.notices.rebalance.last().copied().flatten().is_some();
         let leaves = recommended && self.policy.on_rebalance == OnRebalance::Leave && !self.launch_is_open();
         leaves.then(|| Departure::of(LeaveReason::Rebalance))
     }
 
-    /// It leaves for nothing but a recommendation.
+    /// A recommendation is the only reason to leave.
     #[must_use]
     pub fn is_only_recommended(&self) -> bool {
         self.departure().is_some_and(|d| d.why.is_only(LeaveReason::Rebalance))
@@ -196,7 +196,8 @@ impl Situation<'_> {
         self.now + self.policy.scheduled_lead >= event.not_before
     }
 
-    /// The group replaces an instance that EC2 takes only when it is gone; but another notice may have begun it, or somebody may be joining.
+    /// A replacement is on its way. The group replaces an instance that EC2 takes only once it is gone; but another notice may have begun that, or another
+    /// node may be joining.
     fn replacement_is_coming(&self) -> bool {
         let launching =
             |state: LifecycleState| matches!(state, LifecycleState::Pending | LifecycleState::PendingWait | LifecycleState::PendingProceed);
@@ -205,7 +206,7 @@ impl Situation<'_> {
         listed || joining()
     }
 
-    /// What is known of its future and changes nothing by itself, for the report.
+    /// What is known of its future that changes nothing by itself, for the report.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let standby = matches!(self.seen.target.last(), Some(Some(LifecycleState::Standby)));
@@ -229,13 +230,13 @@ impl Situation<'_> {
         own.or(listed) == Some(LifecycleState::TerminatingRetained)
     }
 
-    /// Its group detached it: IMDS is the only one that can say so, because the group lists it no more.
+    /// Its group detached it. Only IMDS can say so, because the group no longer lists it.
     #[must_use]
     pub fn is_detached(&self) -> bool {
         matches!(self.seen.target.fresh(), Some(Some(LifecycleState::Detached)))
     }
 
-    /// A second source for its own place, should IMDS fail just then.
+    /// The group's list says that it is terminating: a second source in case IMDS fails just then.
     fn is_listed_as_terminating(&self) -> bool {
         self.seen.cloud.listed.fresh().and_then(|l| l.get(self.me())).is_some_and(|i| i.state.is_terminating())
     }
@@ -255,7 +256,7 @@ impl Situation<'_> {
     }
 }
 
-/// The others pass, and the member comes back from them by itself.
+/// This event takes the instance away. The others pass, and the member comes back from them on its own.
 fn takes_the_instance(code: &EventCode) -> bool {
     matches!(code, EventCode::InstanceRetirement | EventCode::InstanceStop)
 }
