@@ -1,6 +1,6 @@
-//! How an agent's memory follows the world: who was heard, what EC2 said, how long a state has lasted, what became of its steps.
+//! How an agent's memory follows the world: which agents were heard, what EC2 said, how long a state has lasted, how its steps ended.
 //!
-//! It stands above the situation and the rules: how long something has held can only be counted by whoever knows what holds.
+//! It stands above the situation and the rules, because how long something has held can only be counted by code that knows what holds.
 
 mod hooks;
 mod instances;
@@ -25,7 +25,7 @@ pub use waits::{note_wait, overdue};
 /// Takes in what was observed, before a decision.
 ///
 /// # Guarantees
-/// Pure, and taking in the same observation twice at one time changes nothing more.
+/// Pure; taking in the same observation a second time at the same moment changes nothing.
 ///
 /// # Assumptions
 /// The caller writes [`Memory::kept`] to the disk if it changed, before any step.
@@ -42,7 +42,7 @@ pub fn absorb(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Tim
     memory.absorbed = Some(now);
 }
 
-/// Silence does not count while this node itself was not looking: suspended, frozen, or starved.
+/// Discounts silence from the time when this node itself was not looking: suspended, frozen, or starved.
 fn forget_silence_while_blind(memory: &mut Memory, policy: &Policy, now: Timestamp) {
     let gap = memory.absorbed.map_or(Duration::ZERO, |at| now.since(at));
     let Some(blind) = gap.checked_sub(policy.stale_after * 2) else { return };
@@ -56,18 +56,18 @@ fn forget_silence_while_blind(memory: &mut Memory, policy: &Policy, now: Timesta
         shift(&mut waited.since);
         shift(&mut waited.last);
     });
-    // The lead may have been another's meanwhile.
+    // Another member may have led meanwhile.
     quorum.led = None;
 }
 
-/// The agent that led before may have acted, and this one was not told.
+/// Remembers the leader and since when it leads: the agent beside the previous leader may have acted without this one learning of it.
 fn absorb_leader(memory: &mut Memory, seen: &Observation, now: Timestamp) {
     let leader = seen.etcd.membership.fresh().and_then(|membership| membership.leader);
     let led = memory.quorum.led;
     memory.quorum.led = leader.map(|leader| led.filter(|(known, _)| *known == leader).unwrap_or((leader, now)));
 }
 
-/// Remembers the highest record that may be acted on. Without a store the peers' records are the log.
+/// Remembers the highest record that may be acted on. Without a store the peers' records serve as the log.
 fn absorb_record(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Timestamp) {
     let highest = match &Situation::new(seen, memory, policy, now).charter {
         Charter::Known(record) if record.belongs_to(&seen.me) => Some((*record).clone()),
@@ -88,7 +88,7 @@ fn absorb_record(memory: &mut Memory, seen: &Observation, policy: &Policy, now: 
     }
 }
 
-/// Remembers what etcd says of a pause: on a quorum's word, and that of this cluster's own etcd.
+/// Remembers what etcd says of a pause, by the word of a quorum of this cluster's own etcd.
 fn absorb_pause(memory: &mut Memory, seen: &Observation) {
     let Some((membership, pause)) = seen.etcd.membership.fresh().zip(seen.etcd.pause.fresh()) else { return };
     let named = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);

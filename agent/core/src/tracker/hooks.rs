@@ -5,14 +5,14 @@ use crate::observation::{HookRef, Observation, Transition};
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
-/// Which of the own actions are open, and which are known to be over.
+/// This instance's own actions: those that are open, and those that are known to be over.
 pub(super) struct Actions {
     open: Vec<HookRef>,
     over: Vec<HookRef>,
 }
 
 impl Actions {
-    /// By what is seen of this instance's place. Nothing is over while that place is not known.
+    /// The actions by what is seen of this instance's place. No action counts as over while that place is not known.
     pub(super) fn of(s: &Situation<'_>) -> Self {
         let open: Vec<_> = open(s).collect();
         let place_is_known = s.seen.cloud.own_state.fresh().is_some();
@@ -20,7 +20,7 @@ impl Actions {
         Self { open, over }
     }
 
-    /// A hook may open again for the same instance (warm pools), as another action with its own time.
+    /// Takes in the actions, and forgets those that are over: a hook may open again for the same instance (warm pools), as another action with its own time.
     pub(super) fn absorb(self, memory: &mut Memory, seen: &Observation, now: Timestamp) {
         let hooks = &mut memory.hooks;
         for hook in self.open {

@@ -1,4 +1,4 @@
-//! The other instances: who is known, who was heard, and of whom EC2 says that it has ended.
+//! The other instances: which are known, which were heard, and which EC2 says have ended.
 
 use crate::ids::InstanceId;
 use crate::memory::{KnownInstance, Memory};
@@ -58,7 +58,7 @@ fn absorb_answer(memory: &mut Memory, seen: &Observation, policy: &Policy, id: &
             }
         }
         Ec2Answer::NotFound => {
-            // A gap in the asking starts the hour from the beginning.
+            // After a gap in the questions the hour starts again.
             let (first, last) = memory.instances.not_found.entry(id.clone()).or_insert((at, at));
             if at.since(*last) > policy.aws_cadence * 2 {
                 *first = at;
@@ -88,14 +88,14 @@ fn absorb_peers(memory: &mut Memory, seen: &Observation, now: Timestamp) {
     }
 }
 
-/// Remembers the callers that this node never saw: new servers, of which only AWS can say that they are this cluster's.
+/// Remembers the callers that this node never saw: new servers, and only AWS can say whether they are this cluster's.
 pub(super) fn absorb_callers(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Timestamp) {
     let Memory { kept, instances, servers, .. } = memory;
     let is_known = |id: &InstanceId| *id == seen.me.instance || kept.seen.contains_key(id) || instances.terminated.contains(id);
     servers.callers.absorb(&seen.callers, is_known, seen.cloud.listed.at(), policy, now);
 }
 
-/// A worker's Node, asked for only to learn of its end: it holds no member data and has no say.
+/// The instance of a worker's Node, about which EC2 is asked only to learn of its end: it holds no member data and has no say.
 fn is_another_roles_node(seen: &Observation, id: &InstanceId) -> bool {
     let node = seen.kubernetes.nodes.last().and_then(|nodes| nodes.iter().find(|node| node.name == id.as_str()));
     node.is_some_and(|node| !node.control_plane) && seen.cloud.listed.last().is_none_or(|listed| !listed.contains_key(id))

@@ -1,4 +1,4 @@
-//! How long what holds has held.
+//! How long each state has held.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::reading::Reading;
 use crate::situation::Situation;
 use crate::time::Timestamp;
 
-/// A start may take this many times longer than an answer.
+/// A start may take this many times as long as an answer.
 const START_PATIENCE: u32 = 10;
 
-/// Takes in what holds now. What is derived is derived before anything of it is remembered, so that no order of the lines below matters.
+/// Takes in what holds now. Everything is derived before any of it is remembered, so the order of the lines below does not matter.
 pub(super) fn absorb(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Timestamp) {
     let is_departing = Situation::new(seen, memory, policy, now).departure().is_some();
     absorb_leave(memory, is_departing, now);
@@ -111,13 +111,13 @@ fn servers(s: &Situation<'_>) -> ServerWatch {
     }
 }
 
-/// Whom this agent had let in, and lets in no more after its patience.
+/// The server that this agent had admitted and, past its patience, no longer does.
 fn given_up(s: &Situation<'_>, admission: Option<&Admission>) -> Option<InstanceId> {
     let before = s.memory.servers.admission.as_ref().filter(|before| admission != Some(before))?;
     (s.now.since(before.since) >= s.policy.learner_patience).then(|| before.instance.clone())
 }
 
-/// A launch that is refused for its version lasts but seconds: its leaver remembers when it heard of one.
+/// Remembers refusals: this node's own, and when a leaver last heard of one, because a launch refused for its version lasts only seconds.
 fn absorb_refusals(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Timestamp) {
     let refusal = planner::refusal(&Situation::new(seen, memory, policy, now));
     let before = memory.local.refused;

@@ -1,4 +1,4 @@
-//! Taking in what became of a step or of a question.
+//! Taking in the outcome of a step or of a question.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::plan::{NodeStep, Outcome, Start, Step, StopReason};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
-/// Takes in what became of a step.
+/// Takes in the outcome of a step.
 pub fn note(memory: &mut Memory, step: &Step, outcome: &Outcome, policy: &Policy, now: Timestamp) {
     let done = *outcome == Outcome::Done;
     if let Outcome::Refused(why) | Outcome::NotOpen(why) | Outcome::Unclear(why) = outcome {
@@ -82,7 +82,7 @@ fn note_start(memory: &mut Memory, start: &Start, outcome: &Outcome, policy: &Po
     // A client that is served again may write what the snapshot lacks.
     memory.ending = if matches!(start, Start::Alone) { Ending::Retiring } else { Ending::None };
     memory.snapshots.covering_all = None;
-    // What was refused did not start: it says nothing of whether the member is broken.
+    // A refused start did not happen, so it does not show whether the member is broken.
     if !matches!(outcome, Outcome::Refused(_)) {
         memory.local.starts.push(now);
     }
@@ -102,8 +102,8 @@ fn note_stop(memory: &mut Memory, reason: StopReason) {
     };
 }
 
-/// AWS knows of no such action although it is about to open, which passes by itself within seconds; or another agent, or the time, has ended
-/// an action of somebody else, which is as good. No trouble either way.
+/// Whether AWS' answer that no such action is open is no cause for concern: the action is about to open, which takes only seconds, or it is another
+/// instance's and has been ended by another agent or by its timeout, which is just as good.
 #[must_use]
 pub fn is_only_early(memory: &Memory, step: &Step, outcome: &Outcome, policy: &Policy, now: Timestamp) -> bool {
     let heartbeat = |hook| memory.hooks.heartbeats.get(hook);

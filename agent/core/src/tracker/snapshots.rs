@@ -1,4 +1,4 @@
-//! Snapshots: which is the newest, which are refused, and whether one holds all that there is.
+//! Snapshots: which is the newest, which are refused, and whether one holds all data.
 
 use crate::memory::Memory;
 use crate::observation::{FetchFailure, Observation, Process, Taken};
@@ -14,8 +14,8 @@ pub(super) fn absorb(memory: &mut Memory, seen: &Observation, policy: &Policy, n
     absorb_covering_all(memory, seen, policy, now);
 }
 
-/// Since when the newest snapshot has been there. What the store's clock says of it counts only at the first look, and never as later than now: a
-/// node whose clock is a day off would else take none for a day, or one after the other.
+/// Remembers since when the newest snapshot has been there. The time that the store gives counts only at the first look, and never as later than now:
+/// otherwise a node whose clock is a day off would take no snapshot for a day, or one after the other.
 fn absorb_stored(memory: &mut Memory, seen: &Observation, now: Timestamp) {
     let watch = &mut memory.snapshots;
     if let Some((key, _, FetchFailure::Corrupt(why))) = &seen.snapshots.fetch_failed {
@@ -32,7 +32,7 @@ fn absorb_stored(memory: &mut Memory, seen: &Observation, now: Timestamp) {
     watch.listed = true;
 }
 
-/// The snapshot that holds all: begun after the last client was stopped, and valid until one may be served again.
+/// Remembers the snapshot that holds all data: it was begun after the last client was stopped, and is valid until one may be served again.
 fn absorb_covering_all(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Timestamp) {
     let Some(Process::Running { since, .. }) = seen.local.process.fresh() else { return };
     let nobody_is_served = planner::nobody_is_served(&Situation::new(seen, memory, policy, now));
