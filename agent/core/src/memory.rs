@@ -38,30 +38,30 @@ pub enum Order {
     Bootstrap,
     /// `quorate recover --fresh --cluster NAME`: found an empty cluster although one was established.
     RecoverFresh,
-    /// `quorate recover --snapshot KEY|newest --cluster NAME`: restore a snapshot here although policy halts, and give up what members still hold
+    /// `quorate recover --snapshot KEY|newest --cluster NAME`: restore a snapshot here although policy halts, and give up the data of members
     /// that can never have quorum again.
     RecoverSnapshot {
-        /// Which; absent for the newest that verifies.
+        /// Which one; absent for the newest that verifies.
         key: Option<SnapshotKey>,
     },
-    /// `quorate recover --survivor --cluster NAME`: go on from this node's own data although policy forbids it.
+    /// `quorate recover --survivor --cluster NAME`: continue from this node's own data although policy forbids it.
     RecoverSurvivor {
         /// Although this member's own list of voters differs from the charter's: the operator has seen both.
         although_voters_differ: bool,
     },
-    /// `quorate recover --moved-volume --cluster NAME`: go on from the data of the only voter, whose volume was moved to this instance.
+    /// `quorate recover --moved-volume --cluster NAME`: continue from the data of the only voter, whose volume was moved to this instance.
     RecoverMovedVolume,
 }
 
 impl Order {
-    /// It brings the cluster back by giving something up: void where a quorum is alive.
+    /// It brings the cluster back by giving something up, so it is void where a quorum is alive.
     #[must_use]
     pub fn recovers(&self) -> bool {
         matches!(self, Self::RecoverFresh | Self::RecoverSnapshot { .. } | Self::RecoverSurvivor { .. } | Self::RecoverMovedVolume)
     }
 }
 
-/// An instance that this node once saw: listed by a group, bearing the cluster's tag, or known to EC2 by the id that a record names.
+/// An instance that this node once saw: a group listed it, it carried the cluster's tag, or EC2 knew it by the id that a record names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownInstance {
@@ -73,13 +73,13 @@ pub struct KnownInstance {
     pub launched: Option<Timestamp>,
 }
 
-/// The part that survives a restart: one small file, written before any step that rests on it.
+/// The part that survives a restart: one small file, written before any step that depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PersistentState {
     /// The file's format.
     pub version: u32,
-    /// Whose memory it is; another instance's (a baked image, a warm pool) is ignored.
+    /// The instance whose memory it is; another instance's (a baked image, a warm pool) is ignored.
     pub instance: InstanceId,
     /// The highest charter record that this node read or wrote.
     pub record: Option<Record>,
@@ -87,7 +87,7 @@ pub struct PersistentState {
     pub order: Option<Order>,
     /// Instances seen and not yet known to be gone.
     pub seen: BTreeMap<InstanceId, KnownInstance>,
-    /// What is paused. A file from before there were pauses has none, and one without any is as it was before.
+    /// What is paused. A file from before there were pauses has none, and a file without any looks as it did then.
     #[serde(default, skip_serializing_if = "Pausing::is_empty")]
     pub pausing: Pausing,
 }
@@ -96,7 +96,7 @@ impl PersistentState {
     /// The format that this code reads and writes.
     pub const VERSION: u32 = 1;
 
-    /// Takes an operator's order, or takes it back. An order to leave ends every pause here: whoever wants the node out wants it to move.
+    /// Sets an operator's order, or clears it. An order to leave ends every pause here: an operator who wants the node out wants it to act.
     pub fn take_order(&mut self, order: Option<Order>) {
         if order == Some(Order::Leave) {
             self.pausing.leave();
@@ -120,7 +120,7 @@ pub struct Asked {
     pub tagged: Option<Timestamp>,
     /// Instances by id, all that were due.
     pub instances: Option<Timestamp>,
-    /// The own entries of dead instances.
+    /// Dead instances' own entries.
     pub places: Option<Timestamp>,
     /// Lifecycle hooks.
     pub hooks: Option<Timestamp>,
@@ -128,7 +128,7 @@ pub struct Asked {
     pub own_state: Option<Timestamp>,
     /// How many questions were put, to vary the jitter.
     pub count: u64,
-    /// Since when something has been awaited from AWS, so that it is asked more often.
+    /// Since when something has been awaited from AWS, which is therefore asked more often.
     pub fast_poll_since: Option<Timestamp>,
 }
 
@@ -141,11 +141,11 @@ pub struct Memory {
     pub started: Timestamp,
     /// When an observation was last taken in.
     pub absorbed: Option<Timestamp>,
-    /// When a step was last done that is neither a sign of life, nor a deregistration, nor the end of a hook.
+    /// When a step was last done that is not a heartbeat, a deregistration, or the end of a hook.
     pub acted: Option<Timestamp>,
     /// The last refusal or failure, for the report.
     pub last_trouble: Option<String>,
-    /// Not to try a refused step of this kind again before then.
+    /// When a refused step of this kind may be tried again.
     pub backoff: BTreeMap<BackoffKey, Timestamp>,
     /// The other instances.
     pub instances: InstanceWatch,
@@ -157,7 +157,7 @@ pub struct Memory {
     pub may_claim: Option<Timestamp>,
     /// The claim that this run of the agent made, and when: the others are asked again after it.
     pub claimed: Option<(u64, Timestamp)>,
-    /// For how long this node itself, and nobody else, has been what its join waits for.
+    /// For how long the join has waited only for this node itself.
     pub joining: Duration,
     /// This instance has asked its group to replace it.
     pub reported_unhealthy: bool,
@@ -175,7 +175,7 @@ pub struct Memory {
     pub asked: Asked,
     /// What this node waits for.
     pub waits: Waits,
-    /// Which of the sources of knowledge cannot be read.
+    /// The sources of information that cannot be read.
     pub sources: Sources,
 }
 
@@ -228,7 +228,7 @@ impl Memory {
         self.hooks.not_before.get(&(hook.clone(), instance.clone())).is_some_and(|at| now < *at)
     }
 
-    /// Its member is stopped as the last voter, and all that was to be saved and written down is.
+    /// Its member is stopped as the last voter, and everything that was to be saved and recorded is.
     #[must_use]
     pub fn has_ended_its_cluster(&self) -> bool {
         let retired = |r: &Record| matches!(r.state, State::Retired { .. }) && r.lists(&self.kept.instance);

@@ -1,5 +1,5 @@
-//! Callers that this node never saw: new servers, of which only AWS can say that they are this cluster's. Anybody can call, under any name, so a
-//! caller costs AWS a few questions, a stranger is remembered as one, and neither pushes a new server out.
+//! Callers that this node never saw: new servers, and only AWS can say whether they are this cluster's. Any process can call, under any name, so a
+//! caller costs only a few questions to AWS, a stranger is remembered as one, and neither pushes a new server out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,20 +8,21 @@ use crate::ids::InstanceId;
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
-/// More unknown callers than a cluster launches at once are not its own.
+/// The number of unknown callers remembered at most: a cluster does not launch more servers at once.
 const MOST: usize = 16;
 
-/// After this many hurried questions a caller is no instance of the cluster's groups: EC2 and Auto Scaling tell of a new one in fewer.
+/// After this many hurried questions a caller is no instance of the cluster's groups: EC2 and Auto Scaling report a new one after fewer.
 const QUESTIONS: u32 = 24;
 
-/// The same while strangers are known to call.
+/// The same number while strangers are known to call.
 const QUESTIONS_AMONG_STRANGERS: u32 = 4;
 
-/// Callers have AWS asked in a hurry at most this many times within [`SPELL`], unless they turn out to be instances. Later ones wait for the ordinary look.
+/// AWS is asked in a hurry for callers at most this many times within [`SPELL`], unless they turn out to be instances. Later callers wait for the ordinary
+/// look.
 const HEEDED: usize = 3;
 const SPELL: Duration = Duration::from_secs(3 * 3600);
 
-/// How long strangers are remembered, and how many at the most.
+/// How long strangers are remembered, and how many at most.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 const STRANGERS: usize = 64;
 
@@ -32,22 +33,22 @@ pub struct Caller {
     pub first: Timestamp,
     /// When it last asked.
     pub last: Timestamp,
-    /// Until when AWS is asked in a hurry about it; none while others have used that up.
+    /// Until when AWS is asked in a hurry about it; none while other callers have used up the allowance.
     pub heeded_until: Option<Timestamp>,
 }
 
-/// Who calls, and what is known of those who called before.
+/// The current callers, and what is known of earlier ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Callers {
     callers: BTreeMap<InstanceId, Caller>,
-    /// Who turned out to be no instance of the cluster, and when.
+    /// The callers that turned out to be no instance of the cluster, and when.
     strangers: BTreeMap<InstanceId, Timestamp>,
-    /// When callers were heeded who have not turned out to be instances.
+    /// When callers were heeded that have not turned out to be instances.
     heeded: Vec<Timestamp>,
 }
 
 impl Callers {
-    /// Takes in who has called. `listed` is when the groups' list was read last.
+    /// Takes in the callers of this cycle. `listed` is when the groups' list was read last.
     pub(crate) fn absorb(
         &mut self,
         called: &BTreeSet<InstanceId>,
@@ -67,7 +68,7 @@ impl Callers {
         self.heed(policy, now);
     }
 
-    /// AWS may still tell of one of them that it is an instance.
+    /// AWS may still report one of them as an instance.
     #[must_use]
     pub fn await_aws(&self, listed: Option<Timestamp>) -> bool {
         self.callers.values().any(|caller| caller.heeded_until.is_some_and(|until| listed.is_none_or(|read| read < until)))
@@ -83,7 +84,7 @@ impl Callers {
         self.callers.entry(id.clone()).or_insert(Caller { first: now, last: now, heeded_until: None }).last = now;
     }
 
-    /// The one that has called for longest goes, if a list that was read since does not have it.
+    /// Drops the caller that has called for longest, if a list read since then does not have it.
     fn make_room(&mut self, listed: Option<Timestamp>) -> bool {
         let is_missing = |caller: &Caller| listed.is_some_and(|read| read > caller.first);
         let longest = self.callers.iter().filter(|(_, caller)| is_missing(caller)).min_by_key(|(_, caller)| caller.first);
@@ -91,7 +92,7 @@ impl Callers {
         longest.is_some_and(|id| self.callers.remove(&id).is_some())
     }
 
-    /// A caller that is an instance after all has cost nothing.
+    /// Drops callers that are instances after all, and gives back what they cost.
     fn let_go_of_the_known(&mut self, is_known: impl Fn(&InstanceId) -> bool) {
         let callers = self.callers.len();
         self.callers.retain(|id, caller| !(is_known(id) && caller.heeded_until.is_some()));
@@ -116,7 +117,7 @@ impl Callers {
         }
     }
 
-    /// All that wait are heeded together.
+    /// Heeds all waiting callers together.
     fn heed(&mut self, policy: &Policy, now: Timestamp) {
         let questions = if self.strangers.is_empty() { QUESTIONS } else { QUESTIONS_AMONG_STRANGERS };
         let waiting = self.callers.values_mut().filter(|caller| caller.heeded_until.is_none());
@@ -132,7 +133,7 @@ impl Callers {
     }
 }
 
-/// Each time in another order, so that nobody is first by its name.
+/// The callers in a different order each time, so none comes first by its name.
 fn in_no_order(called: &BTreeSet<InstanceId>, now: Timestamp) -> impl Iterator<Item = &InstanceId> {
     let hash = |id: &InstanceId| {
         let seed = 0xcbf2_9ce4_8422_2325 ^ now.0;
@@ -151,7 +152,7 @@ mod tests {
         InstanceId::parse(text).unwrap()
     }
 
-    /// So many seconds of calls by `called`, with a list that is read every five seconds and never has them.
+    /// This many seconds of calls by `called`, with a list that is read every five seconds and never has them.
     fn calls(callers: &mut Callers, seconds: std::ops::Range<u64>, called: impl Fn(u64) -> BTreeSet<InstanceId>) {
         for second in seconds {
             let (now, listed) = (Timestamp(second * 1000), Timestamp(second / 5 * 5000));

@@ -19,7 +19,7 @@ pub struct Leave {
 }
 
 impl Leave {
-    /// A leave that begins.
+    /// A leave that begins now.
     #[must_use]
     pub fn begun(since: Timestamp) -> Self {
         Self { since, removal_asked: None, newcomer_refused: None, deregistrations: BTreeMap::new() }
@@ -40,12 +40,12 @@ pub struct Deregistration {
 /// How far the end of the cluster has come, on the node of its last voter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
-    /// Nothing has been ended: the member serves, or may be started to serve.
+    /// Nothing has ended: the member serves, or may be started to serve.
     #[default]
     None,
-    /// The agent has begun to retire its cluster. It continues to the end, unless it is not to leave any more.
+    /// The agent has begun to retire its cluster. It continues to the end, unless the node is no longer to leave.
     Retiring,
-    /// The member is stopped after all that it held was saved. What is left is to write that down.
+    /// The member is stopped after all its data was saved. That remains to be recorded.
     Saved,
     /// The member is stopped as the last voter, and is to stay down.
     Stopped,
@@ -58,7 +58,7 @@ impl Ending {
         matches!(self, Self::Saved | Self::Stopped)
     }
 
-    /// The cluster is being retired, which is not finished.
+    /// The cluster is being retired, and that is not finished.
     #[must_use]
     pub fn is_retiring(self) -> bool {
         matches!(self, Self::Retiring | Self::Saved)

@@ -12,31 +12,31 @@ use crate::time::Timestamp;
 /// The other instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceWatch {
-    /// When each instance's agent was last heard. Its etcd alone does not count: an agent that is dead finishes no leave.
+    /// When each instance's agent was last heard. An answer from its etcd does not count: a dead agent finishes no leave.
     pub heard: BTreeMap<InstanceId, Timestamp>,
     /// Under which key each peer was heard.
     pub heard_as: BTreeMap<InstanceId, HeardAs>,
     /// Since when each instance has been under watch, for those never heard.
     pub watched: BTreeMap<InstanceId, Timestamp>,
-    /// When EC2 first and last said in a row that it knows nothing of an instance.
+    /// The first and last of EC2's answers in a row that it knows nothing of an instance.
     pub not_found: BTreeMap<InstanceId, (Timestamp, Timestamp)>,
-    /// Instances whose end EC2 has confirmed; nothing comes back from there.
+    /// Instances whose end EC2 has confirmed; they never come back.
     pub terminated: BTreeSet<InstanceId>,
 }
 
-/// How an instance's agent was heard first, in the life of this agent.
+/// How an instance's agent was first heard since this agent started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeardAs {
     /// The key that signed its answers.
     pub key: AgentKey,
-    /// The member whose data it held, by its last word under that key.
+    /// The member whose data it held, by its last answer under that key.
     pub held: Option<(EtcdClusterId, MemberId)>,
 }
 
 /// The etcd cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuorumWatch {
-    /// The leader by a quorum's word, and since when it has been that one at every look.
+    /// The leader by a quorum's word, and since when it has been the same at every look.
     pub led: Option<(MemberId, Timestamp)>,
     /// The current learner.
     pub learner: Option<LearnerWatch>,
@@ -46,7 +46,7 @@ pub struct QuorumWatch {
     pub absent_since: Option<Timestamp>,
 }
 
-/// How a learner gets on, as the agent beside the leader watches it.
+/// A learner's progress, as the agent beside the leader watches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LearnerWatch {
     /// The learner.
@@ -55,7 +55,7 @@ pub struct LearnerWatch {
     pub applied: u64,
     /// When it last made progress, or was first seen.
     pub progress_at: Timestamp,
-    /// Readings in a row at which it was caught up.
+    /// The number of readings in a row at which it was caught up.
     pub caught_up: u32,
     /// The reading counted last.
     pub counted_at: Timestamp,
@@ -64,12 +64,12 @@ pub struct LearnerWatch {
 /// This machine's own member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalWatch {
-    /// The member whose data lies on this disk, and when that was first seen: only a list that was read later can prove a member removed that its distribution
-    /// added by itself.
+    /// The member whose data is on this disk, and when that was first seen. A distribution adds its member on its own, so only a list that was read later can
+    /// prove that member removed.
     pub holds: Option<(MemberId, Timestamp)>,
     /// Starts of the member's process.
     pub starts: Vec<Timestamp>,
-    /// Why this node's etcd is not started, if no waiting would mend it, and since when.
+    /// Why this node's etcd is not started, if no waiting would fix it, and since when.
     pub refused: Option<(StartRefusal, Timestamp)>,
     /// Since when the member has run without answering.
     pub silent_since: Option<Timestamp>,
@@ -86,7 +86,7 @@ pub struct HookWatch {
     pub completed: BTreeSet<(HookRef, InstanceId)>,
     /// When this agent last tried in vain to complete a hook of another instance.
     pub tried_for: BTreeMap<InstanceId, Timestamp>,
-    /// Not to try a refused completion again before then.
+    /// When a refused completion may be tried again.
     pub not_before: BTreeMap<(HookRef, InstanceId), Timestamp>,
 }
 
@@ -102,7 +102,7 @@ pub struct HookHeartbeat {
 }
 
 impl HookHeartbeat {
-    /// Of an action that has just become known.
+    /// The heartbeats of an action that has just become known.
     #[must_use]
     pub fn opened(at: Timestamp) -> Self {
         Self { opened: at, accepted: None, tried: None }
@@ -114,17 +114,17 @@ impl HookHeartbeat {
 pub struct ServerWatch {
     /// This node may join as a server, and waits to be admitted.
     pub seeks: bool,
-    /// Whom this agent, beside the leader, admits as the next server.
+    /// The server that this agent, beside the leader, admits next.
     pub admission: Option<Admission>,
-    /// Whom it admitted before in vain: others come first.
+    /// The server that it last admitted in vain: others come first.
     pub passed_over: Option<InstanceId>,
     /// Agents that ask this one, although it never saw their instances.
     pub callers: Callers,
-    /// When an API server last told of this node's Node.
+    /// When an API server last reported this node's Node.
     pub api_answered: Option<Timestamp>,
 }
 
-/// A server that is let in.
+/// A server that is being admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// Which instance.
@@ -142,6 +142,6 @@ pub struct SnapshotWatch {
     pub newest: Option<(SnapshotKey, Timestamp)>,
     /// Snapshots that turned out not to be what their manifests say, and why.
     pub refused: BTreeMap<SnapshotKey, String>,
-    /// The snapshot that holds all of this node's data, taken after its clients were stopped. Absent while anybody could write.
+    /// The snapshot that holds all of this node's data, taken after its clients were stopped. Absent while any client could write.
     pub covering_all: Option<Saved>,
 }
