@@ -92,8 +92,8 @@ impl LifecycleState {
         matches!(self, Self::Terminating | Self::TerminatingWait | Self::TerminatingProceed | Self::TerminatingRetained | Self::Terminated)
     }
 
-    /// The group watches the instance, and replaces it once it has ended. In standby no health is checked, and what the group takes down it may list
-    /// for two days, until the last hook has run out: there the list says nothing of whether the instance lives.
+    /// The group watches the instance and replaces it once it has ended. In standby no health is checked, and an instance that the group takes down may stay
+    /// listed for two days, until the last hook has run out. In those states the list does not show whether the instance lives.
     #[must_use]
     pub fn is_watched(self) -> bool {
         self != Self::Standby && !self.is_terminating()
@@ -195,12 +195,12 @@ impl fmt::Display for HookRef {
     }
 }
 
-/// A lifecycle hook that is ours by its name. Foreign hooks never get into an observation, so that none is ever completed.
+/// A lifecycle hook that is ours by its name. Foreign hooks never get into an observation, so none is ever completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
-    /// Which one.
+    /// Its full name.
     pub hook: HookRef,
-    /// What it guards.
+    /// The transition that it guards.
     pub transition: Transition,
     /// Time from one heartbeat until it runs out.
     pub heartbeat_timeout: Duration,
@@ -215,12 +215,12 @@ pub struct Cloud {
     pub groups: Reading<Vec<Group>>,
     /// The instances that those groups list.
     pub listed: Reading<BTreeMap<InstanceId, ListedInstance>>,
-    /// Every instance that bears the tag `quorate:cluster` of this cluster, in any EC2 state but `terminated`, whether a group lists it or not:
-    /// one that was detached, or that this node never saw, may hold the cluster's data. Asked before an empty cluster is claimed.
+    /// Every instance that carries the tag `quorate:cluster` of this cluster, in any EC2 state except `terminated`, whether a group lists it or
+    /// not: one that was detached, or that this node never saw, may hold the cluster's data. Asked before an empty cluster is claimed.
     pub tagged: Reading<BTreeSet<InstanceId>>,
     /// Answers for instances asked by id.
     pub asked: BTreeMap<InstanceId, Reading<Ec2Answer>>,
-    /// The own entries of dead instances, looked at before their hooks are completed for them; `None` where no group has one any more.
+    /// Dead instances' own entries, read before their hooks are completed for them; `None` where no group has the instance any longer.
     pub places: BTreeMap<InstanceId, Reading<Option<LifecycleState>>>,
     /// Our hooks on the cluster's groups.
     pub hooks: Reading<Vec<Hook>>,

@@ -1,4 +1,4 @@
-//! The etcd cluster, as its own members tell it.
+//! The etcd cluster, as its own members report it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +11,13 @@ use crate::pausing::Pause;
 use crate::reading::Reading;
 use crate::text::Foreign;
 
-/// Where an entry of etcd's member list says that its member is reached by the others.
+/// Where the others reach a member, according to its entry in etcd's member list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerUrl {
-    /// There.
+    /// At this address.
     At(MemberUrl),
-    /// The entry is a stranger's: it bears what is no instance id, or what is no address. It votes as any other member, but nobody asks it, writes it down or
-    /// counts it as healthy. What it says is kept for the report alone, escaped.
+    /// The entry is a stranger's: its name is no instance id, or its URL no address. It votes like any other member, but no agent asks it, writes it down or
+    /// counts it as healthy. Its text is kept, escaped, for the report only.
     Strange(Box<str>),
 }
 
@@ -63,7 +63,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// A member that Quorate did not make: of its entry nothing is taken but its id and its vote. `says` is what it bears, for the report.
+    /// A member that Quorate did not make: only its id and its vote are taken from its entry. `says` is the entry's text, for the report.
     #[must_use]
     pub fn stranger(id: MemberId, learner: bool, message: &str) -> Self {
         let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c.to_string() } else { c.escape_default().to_string() };
@@ -109,13 +109,13 @@ impl Membership {
         self.members.iter().filter(|m| !m.learner)
     }
 
-    /// The learner, of which etcd has one at most by default.
+    /// The learner; by default etcd has at most one.
     #[must_use]
     pub fn learner(&self) -> Option<&Member> {
         self.members.iter().find(|m| m.learner)
     }
 
-    /// Members that are nobody's of this cluster.
+    /// Members that belong to no node of this cluster.
     pub fn strangers(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|m| m.is_stranger())
     }
@@ -153,7 +153,7 @@ pub struct MemberStatus {
     pub index: u64,
     /// Its applied raft index.
     pub applied: u64,
-    /// The last revision of its keys, which it says with or without quorum.
+    /// The last revision of its keys, which it reports with or without quorum.
     pub revision: Option<u64>,
     /// Alarms that it reports.
     pub alarms: Vec<Alarm>,
@@ -164,7 +164,7 @@ pub struct MemberStatus {
 /// The cluster-wide lock, an etcd lease. A courtesy between agents: etcd's strict-reconfig-check is the backstop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lock {
-    /// Nobody holds it.
+    /// No agent holds it.
     Free,
     /// This agent holds it.
     Mine {
@@ -173,9 +173,9 @@ pub enum Lock {
     },
     /// Another agent holds it.
     Other {
-        /// Whose it is.
+        /// Which agent.
         holder: InstanceId,
-        /// What for, as its holder wrote.
+        /// The purpose, as its holder wrote it.
         purpose: Foreign,
     },
 }
@@ -185,7 +185,7 @@ pub enum Lock {
 pub struct EtcdView {
     /// A quorum's word. Unknown while no member that answers has quorum.
     pub membership: Reading<Membership>,
-    /// The list that the local member holds, with or without quorum; what recovery counts voters by.
+    /// The list that the local member holds, with or without quorum; recovery counts voters by it.
     pub local_list: Reading<Vec<Member>>,
     /// Each member asked directly, this one included.
     pub statuses: BTreeMap<MemberId, Reading<MemberStatus>>,
@@ -193,8 +193,8 @@ pub struct EtcdView {
     pub lock: Reading<Lock>,
     /// The cluster's pause, read with the lock; `None` inside: it is not paused.
     pub pause: Reading<Option<Pause>>,
-    /// The cluster's version, as the member says through which the quorum's word came. etcd raises it to the lowest of its members' within seconds, and
-    /// never while one of them cannot be asked; until then a member that restarts may be of the lower one.
+    /// The cluster's version, as reported by the member that the quorum's word came through. etcd raises it to the lowest of its members' versions within
+    /// seconds, but never while one of them cannot be asked; until then a member of the lower version may restart.
     pub version: Reading<EtcdVersion>,
 }
 

@@ -1,11 +1,11 @@
-//! The etcd that would be started here: which one it is, and what would keep it from starting, tried without starting anything.
+//! The etcd that would be started here: its version, and what would keep it from starting, found out without starting anything.
 
 use std::net::SocketAddr;
 
 use crate::etcd_version::{EtcdVersion, StartRefusal};
 use crate::reading::Reading;
 
-/// What would be served at a port, and so which starts need it.
+/// What would be served at a port, which decides the starts that need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listens {
     /// The other members: every start needs it.
@@ -16,7 +16,7 @@ pub enum Listens {
     OnLoopback,
 }
 
-/// A port that etcd needs and somebody else has.
+/// A port that etcd needs and another process has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenPort {
     /// Where.
@@ -30,13 +30,13 @@ pub struct TakenPort {
 /// The etcd that would be started here, with the flags that it would be given.
 #[derive(Clone, Debug)]
 pub struct Installed {
-    /// Its minor release, as the binary itself says: asked again whenever the file is another one.
+    /// Its minor release, as the binary itself says: asked again whenever the file changes.
     pub version: Reading<EtcdVersion>,
-    /// It refuses its flags: its own words. Known from `etcd FLAGS --version`, which starts nothing.
+    /// Its own words if it refuses its flags. Known from `etcd FLAGS --version`, which starts nothing.
     pub flag_refused: Option<String>,
     /// The ports that it needs and that are taken, while it does not run.
     pub ports_taken: Vec<TakenPort>,
-    /// Why the last one ended, by its own last words, where they tell.
+    /// Why the last etcd ended, by its own last words, where they say.
     pub ended: Option<StartRefusal>,
 }
 

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// This instance's Node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeView {
-    /// Its uid: a Node of the same name that was made anew is another.
+    /// Its uid: a Node that was created again under the same name is a different one.
     pub uid: String,
     /// Its condition `Ready` is true.
     pub ready: bool,
@@ -18,7 +18,7 @@ pub struct NodeView {
     pub schedulable: bool,
     /// This agent made it unschedulable.
     pub cordoned_by_us: bool,
-    /// What k3s says of its etcd member in the condition `EtcdIsVoter`; absent where there is none.
+    /// What k3s says of its etcd member in the condition `EtcdIsVoter`; absent where there is no such condition.
     pub is_voter: Option<bool>,
     /// The distribution says that its etcd member was removed.
     pub removed: bool,
@@ -37,22 +37,22 @@ pub struct ListedNode {
     pub control_plane: bool,
 }
 
-/// How this node's drain gets on.
+/// The progress of this node's drain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Draining {
-    /// It was not begun by this agent.
+    /// This agent has not begun it.
     #[default]
     NotBegun,
-    /// It goes on.
+    /// It is under way.
     Goes {
         /// What is done or awaited.
         message: String,
-        /// When it ends at the latest.
+        /// The latest time at which it ends.
         end: Timestamp,
     },
     /// It is over, with or without pods left.
     Over {
-        /// What came of it.
+        /// Its outcome.
         message: String,
     },
 }
@@ -62,7 +62,7 @@ pub enum Draining {
 pub struct ServerSeen {
     /// Which.
     pub server: Server,
-    /// Its API answered, the last time or the time before.
+    /// Its API answered in one of the last two tries.
     pub healthy: bool,
 }
 
@@ -71,7 +71,7 @@ pub struct ServerSeen {
 pub struct KubernetesView {
     /// This instance's Node; `None` inside: there is none.
     pub node: Reading<Option<NodeView>>,
-    /// All Nodes; read by the agent beside the leader alone.
+    /// All Nodes; read only by the agent beside the leader.
     pub nodes: Reading<Vec<ListedNode>>,
     /// The servers that are known.
     pub servers: Vec<ServerSeen>,
@@ -79,12 +79,12 @@ pub struct KubernetesView {
     pub draining: Draining,
     /// The server that the distribution's rendered configuration names.
     pub points_at: Option<IpAddr>,
-    /// By what a worker that is about to start knows its cluster's servers; not known before the store was asked, if there is one.
+    /// How a worker that is about to start recognises its cluster's servers; unknown until the store was asked, if there is one.
     pub authority: Reading<Pin>,
 }
 
 impl KubernetesView {
-    /// Of an instance that has nothing to do with Kubernetes.
+    /// The view of an instance that has nothing to do with Kubernetes.
     #[must_use]
     pub fn none() -> Self {
         const NONE: &str = "there is no Kubernetes here";

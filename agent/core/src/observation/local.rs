@@ -6,17 +6,17 @@ use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::reading::Reading;
 use crate::time::Timestamp;
 
-/// Whose data lies on the disk; cluster and member as etcd's write-ahead log says, the generation as written beside it before etcd first started.
+/// Whose data is on the disk: cluster and member as etcd's write-ahead log has them, the generation as written beside it before etcd first started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataIdentity {
-    /// The etcd cluster, absent if etcd never got so far as to write its log.
+    /// The etcd cluster; absent if etcd never got as far as writing its log.
     pub cluster: Option<EtcdClusterId>,
     /// The member, absent likewise.
     pub member: Option<MemberId>,
     /// The generation; absent for data that Quorate did not make.
     pub generation: Option<Generation>,
-    /// The minor that the data is of: the cluster's version, as the member applied it last and etcd's own file keeps it. Absent where that is not known, as
-    /// in a cluster's first seconds.
+    /// The data's minor version: the cluster's version as the member last applied it and etcd's own file keeps it. Absent where that is not known, as in a
+    /// cluster's first seconds.
     pub version: Option<EtcdVersion>,
 }
 
@@ -55,10 +55,10 @@ pub enum Process {
     },
 }
 
-/// What becomes of the machine when it shuts down.
+/// What happens to the machine when it shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownKind {
-    /// Power-off or halt: it does not come back by itself, and its group replaces it.
+    /// Power-off or halt: it does not come back on its own, and its group replaces it.
     PowerOff,
     /// Reboot, kexec or soft-reboot: it comes back with its disks.
     Reboot,
@@ -67,9 +67,9 @@ pub enum ShutdownKind {
 /// The operating system shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shutdown {
-    /// To what end.
+    /// Whether it powers off or reboots.
     pub kind: ShutdownKind,
-    /// How long it waits for this agent.
+    /// Until when it waits for this agent.
     pub deadline: Timestamp,
 }
 
@@ -78,9 +78,9 @@ pub struct Shutdown {
 pub struct Local {
     /// The data directory; unknown until its mount is proven and it could be read.
     pub data: Reading<LocalData>,
-    /// Why it is not known: what lies there is another instance's. It is nobody's data until an operator says that it is this instance's now.
+    /// Another instance's data in the directory, which is then unknown. It counts as no member's until an operator says that it is now this instance's.
     pub moved: Option<MovedVolume>,
-    /// etcd has run on this data since the machine booted. After a stop the remembered record alone does not permit a start.
+    /// etcd has run on this data since the machine booted. After a stop the remembered record is not enough to permit a start.
     pub ran_this_boot: bool,
     /// Data of an older generation kept until the new one is established.
     pub superseded: bool,
@@ -93,7 +93,7 @@ pub struct Local {
 }
 
 impl Local {
-    /// This machine was not looked at yet.
+    /// This machine has not been looked at yet.
     #[must_use]
     pub fn unknown(why: &'static str) -> Self {
         Self {

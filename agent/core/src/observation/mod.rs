@@ -1,4 +1,4 @@
-//! Everything that one cycle saw of the world. Only facts: what they mean is decided in [`crate::situation`] and the planner.
+//! Everything that one cycle saw of the world. These are only facts: [`crate::situation`] and the planner decide what they mean.
 
 mod cloud;
 mod etcd;
@@ -44,7 +44,7 @@ pub struct Me {
     pub cluster: ClusterName,
     /// What its group is for, from the tag `quorate:role`.
     pub role: Role,
-    /// When EC2 launched it; orders the candidates at bootstrap.
+    /// When EC2 launched it; candidates for a bootstrap are ordered by it.
     pub launched: Timestamp,
 }
 
@@ -63,11 +63,11 @@ pub struct Observation {
     pub store: Reading<StoreView>,
     /// What each peer's agent answered.
     pub peers: BTreeMap<InstanceId, Reading<PeerAnswer>>,
-    /// The servers of a control plane, joined or not, whose agents have asked this one since the last look, by the name that they gave.
+    /// The servers of a control plane, joined or not, whose agents have asked this one since the last look, by the names that they gave.
     pub callers: BTreeSet<InstanceId>,
     /// This machine: data directory and member process.
     pub local: Local,
-    /// The etcd cluster, as its own members tell it.
+    /// The etcd cluster, as its own members report it.
     pub etcd: EtcdView,
     /// Kubernetes.
     pub kubernetes: KubernetesView,
@@ -76,7 +76,7 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Nothing is known but who this instance is.
+    /// Nothing is known except who this instance is.
     #[must_use]
     pub fn unknown(me: Me, why: &'static str) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What IMDS tells an instance of its own future: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html>.
+//! What IMDS says of an instance's own future: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html>.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ pub enum SpotAction {
     Terminate,
     /// It stops, and is silent until EC2 starts it again, if ever.
     Stop,
-    /// Its memory is written to its disk, and it is silent likewise. It gets no two minutes.
+    /// Its memory is written to its disk, and it is likewise silent. It gets no two minutes' notice.
     Hibernate,
-    /// Anything else: the set is open, and none of its words is good news.
+    /// Anything else: the set is open, and no value in it is good news.
     Other,
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for SpotNotice {
 pub enum EventCode {
     /// `instance-reboot`: the operating system reboots.
     InstanceReboot,
-    /// `system-reboot`: the host does, and the instance with it.
+    /// `system-reboot`: the host reboots, and the instance with it.
     SystemReboot,
     /// `system-maintenance`: network or power may fail for a moment.
     SystemMaintenance,
@@ -103,7 +103,7 @@ impl fmt::Display for EventCode {
 pub enum EventState {
     /// It is to come, or is under way.
     Active,
-    /// It is over. EC2 says so late.
+    /// It is over, which EC2 reports late.
     Completed,
     /// It will not come.
     Canceled,
@@ -124,7 +124,7 @@ impl EventState {
     }
 }
 
-/// One of `events/maintenance/scheduled`: days ahead.
+/// One of `events/maintenance/scheduled`, announced days ahead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduledEvent {
     /// Its id, such as `instance-event-0d59937288b749b32`.
@@ -137,7 +137,7 @@ pub struct ScheduledEvent {
     pub not_before: Timestamp,
     /// The latest end, which EC2 may leave open.
     pub not_after: Option<Timestamp>,
-    /// Until when the start may be put off.
+    /// The latest time to which the start may be postponed.
     pub not_before_deadline: Option<Timestamp>,
 }
 
@@ -154,7 +154,7 @@ pub struct Notices {
     pub spot: Reading<Option<SpotNotice>>,
     /// When EC2 recommended to rebalance; `None` inside is 404.
     pub rebalance: Reading<Option<Timestamp>>,
-    /// Scheduled events, those that are over among them.
+    /// Scheduled events, including those that are over.
     pub scheduled: Reading<Vec<ScheduledEvent>>,
 }
 

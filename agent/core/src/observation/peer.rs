@@ -1,4 +1,4 @@
-//! What agents tell each other on port 2378.
+//! What agents say to each other on port 2378.
 
 use std::net::IpAddr;
 
@@ -32,8 +32,8 @@ pub enum DataClaim {
         term: Option<u64>,
         /// Applied raft index, which is all that a restore keeps; absent while its etcd does not answer.
         applied: Option<u64>,
-        /// The last revision of its keys, which tells how it stands to a snapshot; absent while its etcd does not answer, and from an agent that does
-        /// not know of it.
+        /// The last revision of its keys, which shows whether a snapshot is newer; absent while its etcd does not answer, and from an agent that does
+        /// not know this field.
         #[serde(default)]
         revision: Option<u64>,
     },
@@ -48,13 +48,13 @@ pub struct Server {
     pub address: IpAddr,
 }
 
-/// What agents of a control plane tell each other, because who has not joined yet has no credentials to ask etcd.
+/// What agents of a control plane say to each other, because a server that has not joined yet has no credentials to ask etcd.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ControlPlane {
     /// It may join, and waits for the agent beside the leader to admit it.
     pub seeks: bool,
-    /// Whom this agent, beside the leader and with the lock in hand, admits as the next server.
+    /// The server that this agent, beside the leader and holding the lock, admits next.
     pub admits: Option<InstanceId>,
     /// The servers that vote and answer, by a quorum's list.
     pub servers: Vec<Server>,
@@ -69,7 +69,7 @@ impl ControlPlane {
 /// One agent's answer to its peers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerAnswer {
-    /// Who answers; the asker has compared it with the address that EC2 gives for that id.
+    /// The instance that answers; the asker has compared it with the address that EC2 gives for that id.
     pub instance: InstanceId,
     /// What it is doing.
     pub phase: Phase,
@@ -77,23 +77,23 @@ pub struct PeerAnswer {
     pub record: Option<Record>,
     /// Its member data.
     pub data: DataClaim,
-    /// The etcd cluster that has just spoken to it with quorum: nothing is founded or recovered beside that, whoever else cannot reach it.
+    /// The etcd cluster that has just answered it with quorum: nothing is founded or recovered beside that, even where other nodes cannot reach it.
     #[serde(default)]
     pub quorum: Option<EtcdClusterId>,
     /// What concerns a control plane.
     #[serde(default, skip_serializing_if = "ControlPlane::is_nothing")]
     pub control_plane: ControlPlane,
-    /// The etcd that is installed there. An agent that does not know of it says nothing.
+    /// The etcd that is installed there; absent from an agent that does not know this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etcd: Option<EtcdVersion>,
-    /// It does not start its etcd, and no waiting would mend it: who waits for it as a replacement waits for another.
+    /// It does not start its etcd, and no waiting would fix that: a node that waits for it as a replacement waits for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<StartRefusal>,
     /// It has a notice or an order to leave.
     pub leaving: bool,
     /// Milliseconds until it must be gone, if it is leaving.
     pub leave_within_ms: Option<u64>,
-    /// The key that signed this very answer, as the asker has verified; an agent of before there were keys signs nothing. No text of the answer sets it.
+    /// The key that signed this very answer, as the asker has verified; an agent from before there were keys signs nothing. No text of the answer sets it.
     #[serde(skip)]
     pub signed_by: Option<AgentKey>,
 }

@@ -1,4 +1,4 @@
-//! Snapshots: what the store holds, and what this agent is at.
+//! Snapshots: what the store holds, and what this agent is doing with them.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ pub struct Taking {
     pub since: Timestamp,
     /// Bytes read from etcd so far.
     pub bytes: u64,
-    /// Of how many, as etcd said at the start.
+    /// Bytes in total, as etcd said at the start.
     pub of: Option<u64>,
 }
 
-/// A snapshot that is in the store, as the agent knows it that took it.
+/// A snapshot in the store, as known to the agent that took it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
     /// Its key.
@@ -31,7 +31,7 @@ pub struct Saved {
     pub revision: u64,
 }
 
-/// What became of the last one that this agent took.
+/// The outcome of the last snapshot that this agent took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// Why.
@@ -51,7 +51,7 @@ pub struct Fetching {
     pub key: SnapshotKey,
     /// Bytes so far.
     pub bytes: u64,
-    /// Of how many.
+    /// Bytes in total.
     pub of: u64,
 }
 
@@ -60,16 +60,16 @@ pub struct Fetching {
 pub enum FetchFailure {
     /// It is not what its manifest says: it can never be used.
     Corrupt(String),
-    /// The store or the disk failed: it may come another time.
+    /// The store or the disk failed: another try may succeed.
     Failed(String),
 }
 
-/// What came of restoring a snapshot on trial.
+/// The outcome of restoring a snapshot on trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drilled {
     /// Which.
     pub key: SnapshotKey,
-    /// Its revision, as its manifest says it; 0 if the manifest could not be read.
+    /// Its revision, as its manifest says; 0 if the manifest could not be read.
     pub revision: u64,
     /// When it ended.
     pub at: Timestamp,
@@ -77,8 +77,8 @@ pub struct Drilled {
     pub failed: Option<String>,
 }
 
-/// A drill that failed for want of room, or of the store, is tried again after so long, or after the interval if that is shorter: each reads all of
-/// a snapshot.
+/// A failed drill is tried again after this time, or after the interval if that is shorter. It may have failed for lack of space or of the store, and
+/// each try reads all of a snapshot.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(3600);
 
 impl Drilled {
@@ -89,16 +89,16 @@ impl Drilled {
     }
 }
 
-/// The drills of this node: what it remembers of them outlives the agent.
+/// The drills of this node. The agent's memory of them survives its restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drills {
-    /// The one that goes on just now beside the loop, and since when.
+    /// The one that is running now beside the loop, and since when.
     pub running: Option<(SnapshotKey, Timestamp)>,
     /// The last one.
     pub last: Option<Drilled>,
     /// The last one that succeeded.
     pub proved: Option<Drilled>,
-    /// So many failed since the agent started.
+    /// The number that failed since the agent started.
     #[serde(skip)]
     pub failures: u64,
 }
@@ -106,7 +106,7 @@ pub struct Drills {
 const CUT_OFF: &str = "the agent ended in the middle of it, and not because it was told to";
 
 impl Drills {
-    /// As the next agent finds them: one that went on when its agent was killed has failed. Otherwise one that takes its agent with it would be begun
+    /// The drills as the next agent finds them: one that was running when its agent was killed has failed. Otherwise one that kills its agent would be begun
     /// again at once, for ever.
     #[must_use]
     pub fn after_restart(mut self) -> Self {
@@ -116,7 +116,7 @@ impl Drills {
         self
     }
 
-    /// Takes in how one ended.
+    /// Takes in the end of a drill.
     pub fn end(&mut self, drilled: Drilled) {
         self.running = None;
         match &drilled.failed {
@@ -127,7 +127,7 @@ impl Drills {
     }
 }
 
-/// All that is seen of snapshots.
+/// Everything that is seen of snapshots.
 #[derive(Clone, Debug)]
 pub struct SnapshotsView {
     /// What the store holds. A store that cannot be read is not one without snapshots.
@@ -138,16 +138,16 @@ pub struct SnapshotsView {
     pub taken: Option<Taken>,
     /// What is being fetched just now, beside the loop.
     pub fetching: Option<Fetching>,
-    /// What lies on this disk, whole and proved.
+    /// The snapshot on this disk, complete and verified.
     pub fetched: Option<SnapshotKey>,
-    /// What came of the last fetch, if it failed, and when.
+    /// Why the last fetch failed, if it did, and when.
     pub fetch_failed: Option<(SnapshotKey, Timestamp, FetchFailure)>,
     /// The restore drills of this node.
     pub drills: Drills,
 }
 
 impl SnapshotsView {
-    /// Nothing, for want of a store or of a member.
+    /// The view where there is no store or no member.
     #[must_use]
     pub fn none(why: &'static str) -> Self {
         let stored = Reading::unknown(why);
