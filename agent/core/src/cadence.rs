@@ -1,7 +1,7 @@
 //! When to ask the AWS control plane, and what: at boot, on a change, and on a slow jittered cadence while serving.
 //!
-//! Auto Scaling shares one token bucket per account and region; a thousand nodes must not empty it. In steady state a voter asks
-//! for its groups alone, six times an hour by default.
+//! Auto Scaling has one token bucket per account and region, which a thousand nodes must not empty. In steady state a voter asks only
+//! for its groups, six times an hour by default.
 
 mod worker;
 
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub enum Query {
     /// DescribeAutoScalingGroups by the cluster's tags: groups and the instances that they list.
     Groups,
-    /// DescribeInstances by the tag `quorate:cluster`, in every state but `terminated`.
+    /// DescribeInstances by the tag `quorate:cluster`, in every state except `terminated`.
     Tagged,
     /// DescribeInstances of these ids.
     Instances(Vec<InstanceId>),
@@ -32,10 +32,10 @@ pub enum Query {
     OwnState,
 }
 
-/// The pace slackens the longer something has been awaited: after so many hurried pauses, one in so many is taken.
+/// The pace slackens the longer something has been awaited: after the first number of hurried pauses, only one question in the second number is asked.
 const SLACK: &[(u32, u32)] = &[(24, 6), (240, 24), (720, 120)];
 
-/// The questions to ask before the next decision. The asker tells [`crate::tracker::note_asked`] of each, answered or not.
+/// The questions to ask before the next decision. The asker passes each to [`crate::tracker::note_asked`], answered or not.
 #[must_use]
 pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Vec<Query> {
     let s = Situation::new(observation, memory, policy, now);
@@ -50,7 +50,7 @@ pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Tim
         queries.push(Query::Groups);
     }
     let hurried = policy.aws_hurry.min(pace);
-    // The last thing before an empty cluster is claimed, and never otherwise.
+    // Asked last before an empty cluster is claimed, and never otherwise.
     if planner::awaits_tagged(&s) && is_due(memory.asked.tagged, slackened(&s, hurried)) {
         queries.push(Query::Tagged);
     }
@@ -76,15 +76,15 @@ pub fn due(observation: &Observation, memory: &Memory, policy: &Policy, now: Tim
     queries
 }
 
-/// A launch is in `Pending` for seconds, once in an instance's life, and everything waits for it.
+/// How much faster a launch is asked about: it is in `Pending` for seconds, once in an instance's life, and everything waits for it.
 const LAUNCH_HURRY: u32 = 5;
 
 fn is_launching(s: &Situation<'_>) -> bool {
     matches!(s.seen.cloud.own_state.last(), None | Some(LifecycleState::Pending))
 }
 
-/// No hook was ever read; or this instance, or a dead one whose hooks are this agent's to complete, waits in a hook's state and none of its
-/// group's is known: an empty view was believed, or the group is younger than the last look.
+/// No hook was ever read; or an instance waits in a hook's state and no hook of its group is known, because an empty view was believed or the group
+/// is younger than the last look. That instance is this one, or a dead one whose hooks this agent has to complete.
 fn lacks_hooks(s: &Situation<'_>) -> bool {
     let Some(hooks) = s.seen.cloud.hooks.last() else { return true };
     let is_unknown = |group: &GroupName| !hooks.iter().any(|h| h.hook.group == *group);
@@ -92,7 +92,7 @@ fn lacks_hooks(s: &Situation<'_>) -> bool {
     (waits && is_unknown(&s.seen.me.group)) || groups_of_the_dead(s).any(is_unknown)
 }
 
-/// The groups in which a departed instance waits for somebody to complete its hooks, where that is this node's duty.
+/// The groups in which a departed instance waits for its hooks to be completed, where that is this node's duty.
 fn groups_of_the_dead<'a>(s: &'a Situation<'_>) -> impl Iterator<Item = &'a GroupName> {
     waiting_dead(s).map(|(_, i)| &i.group)
 }
@@ -103,7 +103,7 @@ fn waiting_dead<'a>(s: &'a Situation<'_>) -> impl Iterator<Item = (&'a InstanceI
     listed.filter(move |(id, i)| *id != s.me() && waits(i.state) && s.is_departed(id))
 }
 
-/// The dead whose own entries were not read since others could last have completed their hooks; and the latest of those times.
+/// The dead whose own entries were not read since another agent could last have completed their hooks; and the latest of those times.
 fn places_to_look_at(s: &Situation<'_>) -> (Vec<InstanceId>, Option<Timestamp>) {
     let is_completed = |id: &InstanceId| s.memory.hooks.completed.iter().any(|(_, done)| done == id);
     let due = waiting_dead(s).filter(|(id, _)| !is_completed(id) && planner::place_of_the_dead(s, id).is_none());
@@ -121,12 +121,12 @@ pub(crate) fn awaits_aws(s: &Situation<'_>) -> bool {
     !votes || awaits_own_state(s) || !to_ask_by_id(s).is_empty() || dead_are_listed(s) || stranger_asks(s)
 }
 
-/// The agent beside the leader watches the group until it has let go of the dead, whose hooks it completes.
+/// A group still lists a dead instance: the agent beside the leader, which completes its hooks, watches the group until it is dropped.
 fn dead_are_listed(s: &Situation<'_>) -> bool {
     s.leads() && s.seen.cloud.listed.last().is_some_and(|l| l.keys().any(|id| id != s.me() && s.is_gone(id)))
 }
 
-/// A new server asks this agent, which is to let it in and cannot ask back: only AWS tells where it is, and that it is this cluster's.
+/// A new server asks this agent, which is to admit it and cannot ask back: only AWS can say where it is, and that it is this cluster's.
 fn stranger_asks(s: &Situation<'_>) -> bool {
     s.leads() && s.memory.servers.callers.await_aws(s.seen.cloud.listed.at())
 }
@@ -142,7 +142,7 @@ fn slackened(s: &Situation<'_>, hurried: Duration) -> Duration {
     jittered(s, hurried * slack)
 }
 
-/// Within a fifth of `pause`, by this node's name and the number of its questions: no two nodes keep step.
+/// `pause`, varied by up to a fifth by this node's name and the number of its questions, so no two nodes stay in step.
 fn jittered(s: &Situation<'_>, pause: Duration) -> Duration {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325 ^ s.memory.asked.count;
     for byte in s.me().as_str().bytes() {
@@ -152,7 +152,7 @@ fn jittered(s: &Situation<'_>, pause: Duration) -> Duration {
     pause * percent / 100
 }
 
-/// This instance's own place matters from launch until it is in service, and again once it is to go.
+/// Whether this instance's own place matters: from launch until it is in service, and again once it is to leave.
 fn awaits_own_state(s: &Situation<'_>) -> bool {
     match s.seen.cloud.own_state.last() {
         None

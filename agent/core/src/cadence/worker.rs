@@ -1,4 +1,4 @@
-//! What a worker asks of AWS: as good as nothing. A fleet of a thousand must not empty the token bucket that the servers need.
+//! What a worker asks of AWS: next to nothing. A fleet of a thousand must not empty the token bucket that the servers need.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 use super::{Query, awaits_own_state, jittered, slackened};
 
-/// Servers are looked for only while none that is known answers; its own place and hooks matter at its launch and when it is to go.
+/// The questions of a worker. It looks for servers only while no known one answers; its own place and hooks matter at its launch and when it is to leave.
 pub(super) fn due(s: &Situation<'_>) -> Vec<Query> {
     let asked = &s.memory.asked;
     let is_due = |asked: Option<Timestamp>, every: Duration| asked.is_none_or(|at| s.now.since(at) >= every);
