@@ -1,10 +1,10 @@
-//! The key under which an instance's agent signs what it answers. The agent keeps it on the disk where no other user of the machine can read it, so that it
-//! outlives the agent; whoever takes the agent's port while it restarts can only show another.
+//! The key with which an instance's agent signs its answers. It is kept on the disk, where no other user of the machine can read it, so it survives the
+//! agent's restart. A process that takes the agent's port meanwhile can only show another key.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A public key of Ed25519. Nothing here signs or verifies: the core is told of keys whose signature was verified.
+/// A public key of Ed25519. Nothing here signs or verifies: the core receives keys whose signature was verified.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentKey([u8; 32]);
 
@@ -34,7 +34,7 @@ impl fmt::Debug for AgentKey {
     }
 }
 
-/// Text that is no key.
+/// A text that is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key is 64 hexadecimal digits")]
 pub struct NotAKey;
@@ -47,7 +47,7 @@ impl FromStr for AgentKey {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits, which is how keys, signatures and hashes are written here; none of any other length.
+/// The bytes of lower-case hexadecimal digits, the form in which keys, signatures and hashes are written here; none for any other length.
 #[must_use]
 pub fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.as_bytes();

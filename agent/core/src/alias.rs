@@ -1,6 +1,6 @@
-//! Which server the alias of the Kubernetes API points at.
+//! The server that the alias of the Kubernetes API points at.
 //!
-//! With a look every two seconds and two failures in a row a dead server is left behind within five seconds: systems-to-subsume.md S4 allows ten.
+//! With a look every two seconds and two failures in a row, the alias leaves a dead server within five seconds: systems-to-subsume.md S4 allows ten.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use crate::ids::InstanceId;
 use crate::observation::Server;
 
-/// A single lost answer is a hiccup, two in a row are a death.
+/// The number of failures in a row that mean a dead server: a single lost answer is only a hiccup.
 const FAILURES: u32 = 2;
 
-/// How each server has answered of late.
+/// How each server has answered recently.
 #[derive(Clone, Debug, Default)]
 pub struct Probes {
-    /// Failures since the last answer; a server that never answered is not here.
+    /// The number of failures since the last answer; a server that never answered is not in here.
     failures: BTreeMap<IpAddr, u32>,
 }
 
@@ -36,7 +36,7 @@ impl Probes {
         self.failures.get(&address).is_some_and(|failures| *failures < FAILURES)
     }
 
-    /// Forgets whoever is not among these: another instance may get the address.
+    /// Forgets every server that is not among these: another instance may get its address.
     pub fn keep_only(&mut self, servers: &[Server]) {
         self.failures.retain(|address, _| servers.iter().any(|server| server.address == *address));
     }
@@ -55,8 +55,8 @@ impl Choice {
         Self { current }
     }
 
-    /// What it points at after this look: the present server while it is listed and healthy, else another healthy one, and the same as before
-    /// where none is. The servers are ranked anew for each instance `me`, so that a fleet spreads over them and over the survivors of one.
+    /// The server that it points at after this look: the present one while it is listed and healthy, else another healthy one, or the same as before if
+    /// none is healthy. Each instance `me` ranks the servers differently, so a fleet spreads over them, and over the rest when one fails.
     pub fn look(&mut self, me: &InstanceId, servers: &[(Server, bool)]) -> Option<IpAddr> {
         let healthy = servers.iter().filter(|(_, healthy)| *healthy).map(|(server, _)| server);
         if !healthy.clone().any(|server| Some(server.address) == self.current) {
@@ -67,7 +67,7 @@ impl Choice {
     }
 }
 
-/// Highest-random-weight hashing (Thaler and Ravishankar, 1998): a server that goes moves only those who pointed at it.
+/// A server's rank by highest-random-weight hashing (Thaler and Ravishankar, 1998): a server that leaves moves only the instances that pointed at it.
 fn rank(me: &InstanceId, server: &Server) -> [u8; 32] {
     Sha256::new().chain_update(me.as_str()).chain_update([0]).chain_update(server.instance.as_str()).finalize().into()
 }

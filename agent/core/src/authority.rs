@@ -24,7 +24,7 @@ impl fmt::Debug for AuthorityHash {
     }
 }
 
-/// Text that is no hash.
+/// A text that is no hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the hash of an authority is 64 lower-case hexadecimal digits")]
 pub struct NotAHash;
@@ -51,7 +51,7 @@ impl TryFrom<String> for AuthorityHash {
     }
 }
 
-/// By what a worker knows that a server is this cluster's, before it gives its token to it.
+/// How a worker knows that a server is this cluster's, before it gives it its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
     /// Its token names the authority, and nothing contradicts it.
@@ -70,7 +70,7 @@ pub enum Pin {
 }
 
 impl Pin {
-    /// What these two make of it, as far as each names one.
+    /// The pin that follows from the two, each of which may name an authority.
     #[must_use]
     pub fn of(token: Option<AuthorityHash>, store: Option<AuthorityHash>) -> Self {
         match (token, store) {

@@ -1,6 +1,6 @@
 //! The charter: the durable record, outside the nodes, of what this cluster is.
 //!
-//! A log of numbered records, each created once and never changed, so that a compare-and-swap is "create number n+1" on any store.
+//! It is a log of numbered records, each created once and never changed, so a compare-and-swap is "create number n+1" on any store.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::text::Foreign;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "from")]
 pub enum Origin {
-    /// Nothing: the first cluster ever. Forbidden for ever once any generation was established.
+    /// Nothing: the very first cluster. Forbidden for ever once any generation was established.
     Empty,
     /// A snapshot in the store.
     Snapshot {
@@ -35,7 +35,7 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum State {
-    /// Claimed by `founder`, which starts it with nobody else yet.
+    /// Claimed by `founder`, which starts it alone.
     Founding {
         /// The only instance that may start it.
         founder: InstanceId,
@@ -75,7 +75,7 @@ pub struct Ancestor {
 #[serde(transparent)]
 pub struct RecordDigest(pub String);
 
-/// So many ancestors are remembered: a record stays small, and older snapshots than that are no recovery's first choice.
+/// The number of ancestors remembered: a record stays small, and no recovery would choose a snapshot older than that first.
 const ANCESTORS: usize = 16;
 
 /// One record.
@@ -92,7 +92,7 @@ pub struct Record {
     pub region: RegionName,
     /// The cluster that it belongs to.
     pub cluster: ClusterName,
-    /// The generation that it tells of.
+    /// The generation that it describes.
     pub generation: Generation,
     /// Where that generation's data came from.
     pub origin: Origin,
@@ -104,8 +104,8 @@ pub struct Record {
     pub etcd_cluster: Option<EtcdClusterId>,
     /// Voters, sorted by instance; a learner about to be promoted counts as one.
     pub voters: Vec<ListedVoter>,
-    /// Whose data this generation's goes on from, the nearest last; none where it began empty. A snapshot of none of them, nor of this generation
-    /// itself, is another history's.
+    /// The generations that this one's data descends from, the nearest last; none where it began empty. A snapshot that is of none of them, and not
+    /// of this generation itself, belongs to another history.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Ancestor>,
 }
@@ -129,7 +129,7 @@ impl Record {
         self.account == me.account && self.region == me.region && self.cluster == me.cluster
     }
 
-    /// Whether `next` may follow this record: as its direct successor, or as an operator's `recover --fresh`, which is only numbered above it.
+    /// Whether `next` may follow this record: as its direct successor, or as an operator's `recover --fresh`, which only needs a higher number.
     #[must_use]
     pub fn precedes(&self, next: &Self) -> bool {
         let linked = next.number == self.number + 1 && next.previous.as_ref() == Some(&self.digest());
@@ -137,7 +137,7 @@ impl Record {
         linked || fresh
     }
 
-    /// The ancestors of a generation that goes on from this one's data: itself too, if it was ever established.
+    /// The ancestors of a generation that continues from this one's data, including this one if it was ever established.
     #[must_use]
     pub fn lineage(&self) -> Vec<Ancestor> {
         let own = self.etcd_cluster.map(|etcd_cluster| Ancestor { generation: self.generation, etcd_cluster });
@@ -151,7 +151,7 @@ impl Record {
         self.voters.iter().any(|v| v.instance == *instance)
     }
 
-    /// Everybody whom this record names: its voters, its founder, and the survivor that its data came from.
+    /// Every instance that this record names: its voters, its founder, and the survivor that its data came from.
     pub fn named(&self) -> impl Iterator<Item = &InstanceId> {
         let survivor = match &self.origin {
             Origin::Survivor { instance } => Some(instance),
@@ -169,7 +169,7 @@ impl Record {
         }
     }
 
-    /// The token that makes this generation's etcd cluster id unique: members of another generation cannot talk to it.
+    /// The token that makes this generation's etcd cluster id unique, so members of another generation cannot talk to it.
     /// It holds the number of the founding record, which no other generation shares.
     #[must_use]
     pub fn token(&self) -> String {
@@ -191,11 +191,11 @@ impl fmt::Display for Record {
 /// What the store holds under the cluster's prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreView {
-    /// No store is configured: founding is an operator's order alone.
+    /// No store is configured: only an operator's order founds a cluster.
     NotConfigured,
     /// It was read and holds nothing at all.
     Absent,
-    /// It holds no charter but other objects: never taken for an absent charter.
+    /// It holds no charter but other objects: never mistaken for an absent charter.
     Foreign {
         /// One of them.
         example: Foreign,
@@ -204,7 +204,7 @@ pub enum StoreView {
     Charter(Log),
 }
 
-/// The part of the charter's log that matters to one reader: from the record that it remembers (or the first) to the highest.
+/// The part of the charter's log that matters to one reader: from the record that it remembers (or else the first) to the highest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// Records in ascending order; at least the highest, and, where it exists, the one with the number that the reader remembers.

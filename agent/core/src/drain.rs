@@ -1,9 +1,9 @@
-//! Draining a node that goes away: which of its pods to evict next, and when to stop asking politely.
+//! Draining a node that is going away: which of its pods to evict next, and when to stop asking politely.
 //!
 //! kubectl's drain is made for a node that stays (kubernetes/kubectl `pkg/drain`): it lists the pods once, evicts nothing at all if one of them has no
-//! controller or holds local data, gives a pod up for good on any answer but 429, and chases a StatefulSet's pod to its next node
-//! (kubernetes/kubernetes#138229). A node whose end is certain needs the opposite: it goes on where kubectl refuses, asks again whatever the answer was,
-//! names each pod by its uid, looks again for pods that came meanwhile, and is done in time.
+//! controller or holds local data, gives up a pod for good on any answer but 429, and chases a StatefulSet's pod to its next node
+//! (kubernetes/kubernetes#138229). A node whose end is certain needs the opposite: a drain that continues where kubectl refuses, asks again whatever the
+//! answer was, names each pod by its uid, looks again for pods that have come meanwhile, and is done in time.
 
 mod plan;
 mod pod;
@@ -22,7 +22,7 @@ pub use progress::{Progress, Tried};
 /// What one look at the API server showed.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// Whether the scheduler may still bind pods to the node; `None` inside for a Node that does not exist (any more).
+    /// Whether the scheduler may still bind pods to the node; `None` inside for a Node that does not exist, or no longer exists.
     pub schedulable: Reading<Option<bool>>,
     /// The pods bound to the node.
     pub pods: Reading<Vec<Pod>>,
@@ -31,22 +31,22 @@ pub struct View {
 /// What to do with a pod that its disruption budget still protects when time runs out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escalation {
-    /// Delete it, with its own grace as far as the time allows: its node ends anyway, and so it ends in order.
+    /// Delete it, with as much of its own grace as the time allows: its node ends anyway, and this way the pod ends in order.
     Delete,
-    /// Leave it running until the machine ends, and say so.
+    /// Leave it running until the machine ends, and report it.
     GiveUp,
 }
 
-/// How long a drain may take, and how it goes about it.
+/// How long a drain may take, and how it proceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// When it must have ended, whatever is left.
     pub end: Timestamp,
     /// Pause before a refused eviction is tried again; kubectl's own is 5 s.
     pub retry: Duration,
-    /// At most so many evictions are asked for in one step, side by side.
+    /// The number of evictions asked for in one step, side by side, at most.
     pub batch: usize,
-    /// Without any answer of the API server for so long the drain is given up: the membership must not wait for it.
+    /// After this long without any answer from the API server the drain is given up: the membership must not wait for it.
     pub patience_without_api: Duration,
     /// See [`Escalation`].
     pub escalation: Escalation,
@@ -55,7 +55,7 @@ pub struct Limits {
 /// One pod to be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Which. The uid goes along as a precondition, so that its successor of the same name is never meant.
+    /// Which pod. The uid is sent as a precondition, so a successor of the same name is never meant.
     pub pod: PodId,
     /// Its time to end, if that must be shorter than its own.
     pub grace: Option<Duration>,
@@ -72,10 +72,10 @@ pub enum Step {
     Delete(Vec<Ending>),
 }
 
-/// What a drain has come to.
+/// The state of a drain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on: a step, or nothing but waiting.
+    /// It continues, with a step or by waiting.
     Goes {
         /// The step.
         step: Option<Step>,

@@ -1,6 +1,6 @@
-//! One agent from look to look: what it remembers, what it decides, whether that may be done, and what came of it.
+//! One agent from look to look: what it remembers, what it decides, whether that may be done, and how it ended.
 //!
-//! The order of a cycle is written down here and nowhere else. The daemon's loop, the simulator and the golden stories drive this one engine, as
+//! The order of a cycle is defined here and nowhere else. The daemon's loop, the simulator and the golden stories drive this one engine, as
 //! etcd's raft is driven through its `RawNode` and `Ready`: it does no I/O, and says what has to be durable before anything is done.
 
 use std::borrow::Cow;
@@ -19,17 +19,17 @@ use crate::sources::Sources;
 use crate::time::Timestamp;
 use crate::tracker;
 
-/// After this number of steps without a pause one is made: a step that changes nothing must not spin.
+/// The number of steps without a pause before one is made: a step that changes nothing must not spin.
 const STEPS_WITHOUT_PAUSE: u32 = 40;
 
-/// What one look comes to.
+/// The result of one look.
 #[must_use = "a step is taken only after `persist` is written, and its outcome is told to `Engine::done`"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// What has to be on the disk before anything else is done, if that changed: confirm it with [`Engine::persisted`]. A step whose memory could not
     /// be written is not taken.
     pub persist: Option<PersistentState>,
-    /// The decision, which peers, operators and the journal are told.
+    /// The decision, to be reported to peers, operators and the journal.
     pub plan: Plan,
     /// Since when the decision has been the same.
     pub since: Timestamp,
@@ -40,7 +40,7 @@ pub struct Ready {
 /// What is to be done after a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Take this step, which passed the gate, and tell [`Engine::done`] what came of it.
+    /// Take this step, which passed the gate, and report its outcome to [`Engine::done`].
     Act(Step),
     /// The gate refused the plan's step: nothing is done.
     Refused {
@@ -62,7 +62,7 @@ pub enum Next {
 pub struct Followup {
     /// What has to be on the disk now, if that changed: confirm it with [`Engine::persisted`].
     pub persist: Option<PersistentState>,
-    /// The other side's refusal is no trouble: it was only too early, or somebody else has done the same.
+    /// The other side's refusal is harmless: it was only too early, or another agent has done the same.
     pub only_early: bool,
     /// How long to sleep before the next look.
     pub look_again: Duration,
@@ -76,15 +76,15 @@ struct Decided {
     since: Timestamp,
 }
 
-/// One agent's decisions, with all that they rest on.
+/// One agent's decisions, with everything that they depend on.
 ///
 /// # Flow
 /// [`look`](Self::look) takes in an observation, decides, and asks the gate. The caller writes what has to be durable
-/// ([`persisted`](Self::persisted)), takes the step if there is one, tells [`done`](Self::done) its outcome, and looks again.
+/// ([`persisted`](Self::persisted)), takes the step if there is one, reports its outcome to [`done`](Self::done), and looks again.
 ///
 /// # Guarantees
-/// Pure and deterministic: the same observations, outcomes and times give the same steps. No step is handed out that the gate refuses. At most one
-/// step at a time.
+/// Pure and deterministic: the same observations, outcomes and times give the same steps. A step that the gate refuses is never handed out. At most
+/// one step at a time.
 ///
 /// # Assumptions
 /// Time never runs backwards. A step is taken only once [`Ready::persist`] is on the disk. After a restart the engine is built again from what was
@@ -145,12 +145,12 @@ impl Engine {
         &self.policy
     }
 
-    /// Decides by another policy from now on.
+    /// Uses another policy from now on.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
         self.policy = policy;
     }
 
-    /// All that is remembered.
+    /// Everything remembered.
     #[must_use]
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -174,7 +174,7 @@ impl Engine {
         self.check(seen, plan, now)
     }
 
-    /// The first half of [`look`](Self::look): takes in what was observed, and decides. A test that breaks a rule on purpose bends the plan between the
+    /// The first half of [`look`](Self::look): takes in what was observed, and decides. A test that breaks a rule on purpose changes the plan between the
     /// halves.
     pub fn decide(&mut self, seen: &Observation, now: Timestamp) -> Plan {
         tracker::absorb(&mut self.memory, seen, &self.policy, now);
@@ -182,7 +182,7 @@ impl Engine {
         planner::plan(seen, &self.memory, &self.policy, now)
     }
 
-    /// The second half of [`look`](Self::look): what a plan comes to that was made from this observation.
+    /// The second half of [`look`](Self::look): the result of a plan made from this observation.
     pub fn check(&mut self, seen: &Observation, plan: Plan, now: Timestamp) -> Ready {
         let since = self.since(&plan, now);
         let plan = self.with_overdue(plan, now);
@@ -201,25 +201,25 @@ impl Engine {
         Ready { persist, plan, since, next }
     }
 
-    /// Takes in what came of a step.
+    /// Takes in the outcome of a step.
     pub fn done(&mut self, step: &Step, outcome: &Outcome, now: Timestamp) -> Followup {
         let only_early = tracker::is_only_early(&self.memory, step, outcome, &self.policy, now);
         tracker::note(&mut self.memory, step, outcome, &self.policy, now);
         Followup { persist: self.unwritten(), only_early, look_again: self.pause_after(outcome) }
     }
 
-    /// What [`Ready`] or [`Followup`] wanted on the disk is there.
+    /// Confirms that what [`Ready`] or [`Followup`] wanted on the disk is there.
     pub fn persisted(&mut self, kept: PersistentState) {
         self.stored = Some(kept);
     }
 
-    /// What the disk would hold under an operator's order starts from here: write it, then [`adopt`](Self::adopt) it.
+    /// The state that the disk is to hold. To carry out an operator's order, change a copy of it, write that, then [`adopt`](Self::adopt) it.
     #[must_use]
     pub fn kept(&self) -> &PersistentState {
         &self.memory.kept
     }
 
-    /// Goes on from what an operator has changed and the caller has written.
+    /// Continues from what an operator has changed and the caller has written.
     pub fn adopt(&mut self, kept: PersistentState) {
         self.memory.kept = kept.clone();
         self.stored = Some(kept);
@@ -231,12 +231,12 @@ impl Engine {
         cadence::due(seen, &self.memory, &self.policy, now)
     }
 
-    /// A question was put to AWS, whether or not it will be answered.
+    /// Notes that a question was put to AWS, whether or not it will be answered.
     pub fn asked(&mut self, query: &Query, now: Timestamp) {
         tracker::note_asked(&mut self.memory, query, now);
     }
 
-    /// Which sources can be read, for whoever looks to write down.
+    /// Which sources can be read. The code that asks them notes the results here.
     pub fn sources(&mut self) -> &mut Sources {
         &mut self.memory.sources
     }
@@ -245,7 +245,7 @@ impl Engine {
         (self.stored.as_ref() != Some(&self.memory.kept)).then(|| self.memory.kept.clone())
     }
 
-    /// A pause of the cluster that was read is remembered at once: etcd may be lost before the next step, and the node is to stay paused.
+    /// The pause has changed and must be written at once: etcd may be lost before the next step, and the node is to stay paused.
     fn pausing_changed(&self) -> bool {
         let pausing = &self.memory.kept.pausing;
         self.stored.as_ref().map_or(!pausing.is_empty(), |stored| stored.pausing != *pausing)

@@ -1,10 +1,10 @@
-//! Minor releases of etcd, which supports one minor at a time: what may run beside what, and the sentence for what may not.
+//! Minor releases of etcd, which supports one minor step at a time: which may run together, and the sentence for those that may not.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An etcd's minor release, such as 3.5. Patches of one minor go together.
+/// An etcd's minor release, such as 3.5. Patches of one minor work together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EtcdVersion {
@@ -14,10 +14,10 @@ pub struct EtcdVersion {
     pub minor: u32,
 }
 
-/// What a new etcd cluster says of itself until it has asked its members (etcd `version.MinClusterVersion`).
+/// The version that a new etcd cluster reports until it has asked its members (etcd `version.MinClusterVersion`).
 const UNDECIDED: EtcdVersion = EtcdVersion { major: 3, minor: 0 };
 
-/// The first that knows `etcdctl downgrade`.
+/// The first release that knows `etcdctl downgrade`.
 pub(crate) const FIRST_TO_GO_BACK: EtcdVersion = EtcdVersion { major: 3, minor: 6 };
 
 impl EtcdVersion {
@@ -29,7 +29,7 @@ impl EtcdVersion {
         Some(Self { major: number()?, minor: number()? })
     }
 
-    /// The cluster's version, where etcd has decided it: for the first seconds of a cluster's life it says 3.0, which is none.
+    /// The cluster's version, once etcd has decided it: for the first seconds of a cluster's life etcd reports 3.0, which does not count.
     #[must_use]
     pub fn decided(self) -> Option<Self> {
         (self > UNDECIDED).then_some(self)
@@ -62,7 +62,7 @@ impl TryFrom<String> for EtcdVersion {
     }
 }
 
-/// What has a version that this node's etcd must fit.
+/// The thing whose version this node's etcd must fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// The etcd cluster's.
@@ -78,21 +78,21 @@ pub enum Whose {
 pub struct VersionGap {
     /// The etcd here.
     pub own: EtcdVersion,
-    /// What it does not fit.
+    /// The version that it does not fit.
     pub other: EtcdVersion,
-    /// Whose that is.
+    /// What has that version.
     pub whose: Whose,
 }
 
-/// Why this node's etcd is not started, as another start would meet it again.
+/// Why this node's etcd is not started, because another start would fail in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartRefusal {
     /// Its version does not fit.
     Version,
-    /// It does not know a flag that it is to be given, or not that value.
+    /// It does not know a flag that it is to be given, or its value.
     Flag,
-    /// Somebody else listens where it is to listen.
+    /// Another process listens where it is to listen.
     Port,
     /// What an agent of a later version may add.
     #[serde(other)]

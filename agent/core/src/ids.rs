@@ -1,7 +1,7 @@
-//! The names of things: plain newtypes, so that no instance id is ever taken for a group's name or a member's id.
+//! The names of things: plain newtypes, so no instance id is ever mistaken for a group's name or a member's id.
 //!
-//! Names come from outside: AWS, etcd, peers, the store, files. Each is parsed where it comes in, so that none of them can steer a terminal, leave a
-//! path, end a line of a file or be taken for an option, wherever it is written later.
+//! Names come from outside: AWS, etcd, peers, the store, files. Each is parsed where it comes in, so none of them can control a terminal, escape from a
+//! path, end a line of a file or be mistaken for an option, wherever it is written later.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::printable;
 
-/// A text that cannot be the name of such a thing.
+/// A text that cannot be a name of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is no {what}, which has {rule}")]
 pub struct BadName {
@@ -33,7 +33,7 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes a name that stands in the source of a program: what others send has no such lifetime.
+            /// Takes a name that is written in the source of a program: a text that others send has no such lifetime.
             #[cfg(not(feature = "invented"))]
             #[must_use]
             pub fn new(text: &'static str) -> Self {
@@ -47,10 +47,10 @@ macro_rules! text_id {
                 Self::made(text)
             }
 
-            /// Takes a text from outside, if it can be such a name. Cheap to clone afterwards.
+            /// Takes a text from outside, if it can be such a name. The result is cheap to clone.
             ///
             /// # Errors
-            /// It cannot.
+            /// The text cannot be such a name.
             pub fn parse(text: &str) -> Result<Self, BadName> {
                 if $fits(text) { Ok(Self::made(text)) } else { Err(BadName { what: $what, text: printable(text, SHOWN), rule: $rule }) }
             }
@@ -144,22 +144,22 @@ text_id! {
 }
 
 text_id! {
-    /// The key of a snapshot, below the cluster's prefix in the store and without the endings of its two objects.
+    /// The key of a snapshot, below the cluster's prefix in the store and without the extensions of its two objects.
     SnapshotKey,
     "key of a snapshot",
     "at most 512 letters, digits, dots, underscores, hyphens and slashes, and no part that is empty or dots alone",
     is_snapshot_key
 }
 
-/// EC2's have 8 or 17 hexadecimal digits (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>); a lab's may be shorter. With 63
-/// characters at the most it is a label of DNS too, as the name of a Node must be.
+/// EC2's have 8 or 17 hexadecimal digits (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>); a lab's may be shorter. With at
+/// most 63 characters it is also a DNS label, as the name of a Node must be.
 fn is_instance_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.strip_prefix("i-").is_some_and(|rest| consists_of(rest, 61, plain))
 }
 
-/// ASCII from 33 to 126 without the colon (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html>). Groups of
-/// before that rule may have spaces, which harm nobody.
+/// ASCII from 33 to 126 without the colon (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html>). Groups from
+/// before that rule may have spaces, which do no harm.
 fn is_group_name(text: &str) -> bool {
     consists_of(text, 255, |byte| matches!(byte, b' '..=b'~') && byte != b':') && text.trim() == text
 }
@@ -186,7 +186,7 @@ fn is_arn(text: &str) -> bool {
     text.starts_with("arn:") && consists_of(text, 2048, |byte| is_word(byte) || matches!(byte, b':' | b'/'))
 }
 
-/// It becomes a part of a path.
+/// It becomes part of a path.
 fn is_snapshot_key(text: &str) -> bool {
     let plain = |part: &str| !part.bytes().all(|byte| byte == b'.');
     consists_of(text, 512, |byte| is_word(byte) || matches!(byte, b'.' | b'/')) && text.split('/').all(plain)
@@ -230,7 +230,7 @@ hex_id! {
     EtcdClusterId
 }
 
-/// How often this cluster was founded: 1 for the first, one more for each recovery or restore.
+/// The number of times that this cluster was founded: 1 for the first, one more for each recovery or restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generation(pub u64);
@@ -249,7 +249,7 @@ impl fmt::Display for Generation {
     }
 }
 
-/// A pod: namespace and name, and the uid that tells it from a successor of the same name.
+/// A pod: namespace and name, and the uid that distinguishes it from a successor of the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId {
     /// Its namespace.
@@ -270,7 +270,7 @@ impl fmt::Display for PodId {
 mod tests {
     use super::*;
 
-    /// What a neighbour may try, in the place of any name.
+    /// What a neighbour may try in place of any name.
     const ODD: [&str; 14] = [
         "",
         " ",
@@ -288,7 +288,7 @@ mod tests {
         "\u{feff}i-a",
     ];
 
-    /// What a shell or a path would trip over besides.
+    /// What else a shell or a path would trip over.
     const SHARP: [&str; 12] =
         ["i-$(id)", "i-`id`", "i-a;id", "i-a'b", "i-a\"b", "i-a\\b", "i-a|b", "i-a&b", "i-a>b", "../i-a", "i-a/../b", "~i-a"];
 

@@ -1,7 +1,7 @@
-//! The decisions of Quorate, with nothing of the outside world in them.
+//! The decisions of Quorate, free of the outside world.
 //!
-//! Flow: [`engine::Engine::look`] takes in an [`observation::Observation`] and answers what to write down first and the one step that passed the gate; the
-//! caller executes it and tells [`engine::Engine::done`] what came of it. Inside, [`tracker::absorb`] takes in what was seen, [`planner::plan`]
+//! Flow: [`engine::Engine::look`] takes in an [`observation::Observation`] and returns what to write down first and the one step that passed the gate. The
+//! caller executes the step and reports its outcome to [`engine::Engine::done`]. Inside, [`tracker::absorb`] takes in what was seen, [`planner::plan`]
 //! decides, and [`safety::Gate::check`] may refuse.
 
 pub mod agent_key;

@@ -1,5 +1,5 @@
-//! Where a member of etcd is reached. etcd keeps whatever text somebody advertised; here it is `scheme://IP:port` or nothing, so that no other text is ever
-//! dialled, written into a file or given to a shell.
+//! Where a member of etcd is reached. etcd keeps any text that was advertised; here it is `scheme://IP:port` or nothing, so no other text is ever dialled,
+//! written into a file or given to a shell.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// How a member is spoken to.
+/// The scheme of a member's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scheme {
     /// Quorate's own etcd, until TLS comes.
@@ -59,7 +59,7 @@ impl Serialize for MemberUrl {
     }
 }
 
-/// Text that is no member's URL.
+/// A text that is no member's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not http:// or https:// with an IP address and a port")]
 pub struct NotAMemberUrl;
@@ -71,7 +71,7 @@ impl FromStr for MemberUrl {
         let (scheme, authority) = text.split_once("://").ok_or(NotAMemberUrl)?;
         let scheme = [Scheme::Http, Scheme::Https].into_iter().find(|known| known.as_str() == scheme).ok_or(NotAMemberUrl)?;
         let socket: SocketAddr = authority.parse().map_err(|_| NotAMemberUrl)?;
-        // An address with a zone means something on one machine alone.
+        // An address with a zone has a meaning on one machine only.
         if matches!(socket, SocketAddr::V6(v6) if v6.scope_id() != 0) {
             return Err(NotAMemberUrl);
         }

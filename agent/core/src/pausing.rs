@@ -1,7 +1,7 @@
 //! Pausing: an operator's order that no step is taken for a while, on one node or in the whole cluster.
 //!
-//! A pause of this node is kept in its memory. A pause of the cluster is a key in etcd beside the lock's; each node remembers the last that it
-//! read of it, so that it stays paused while etcd cannot be read.
+//! A pause of this node is kept in its memory. A pause of the cluster is a key in etcd beside the lock's. Each node remembers what it last
+//! read there, so it stays paused while etcd cannot be read.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub struct Pause {
     /// Since when, by the clock of the node where it was ordered.
     pub since: Timestamp,
-    /// Who ordered it, as the command line told.
+    /// Who ordered it, as the command line said.
     pub by: Foreign,
     /// On which instance.
     pub on: InstanceId,
@@ -35,11 +35,11 @@ impl fmt::Display for Pause {
 pub enum Wish {
     /// To write this pause.
     Pause(Pause),
-    /// To delete whatever pause there is.
+    /// To delete any pause that there is.
     Resume,
 }
 
-/// All that a node remembers of pauses. It survives a restart.
+/// Everything that a node remembers of pauses. It survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pausing {
@@ -47,7 +47,7 @@ pub struct Pausing {
     pub own: Option<Pause>,
     /// The cluster's, as it was read last.
     pub cluster: Option<Pause>,
-    /// The cluster's pause that an operator has ended for this node alone: by ordering it to leave, or while etcd could not be written.
+    /// The cluster's pause that an operator has ended for this node only: by ordering it to leave, or while etcd could not be written.
     pub overridden: Option<Pause>,
     /// An operator's order that etcd does not have yet.
     pub wish: Option<Wish>,
@@ -60,7 +60,7 @@ impl Pausing {
         *self == Self::default()
     }
 
-    /// The pause that holds this node, its own before the cluster's.
+    /// The pause in force on this node; its own takes precedence over the cluster's.
     #[must_use]
     pub fn in_force(&self) -> Option<&Pause> {
         let ordered = match &self.wish {
@@ -78,7 +78,7 @@ impl Pausing {
         self.own.is_none() && self.in_force().is_some()
     }
 
-    /// `quorate pause [--cluster]`. What was paused already stays paused since then.
+    /// `quorate pause [--cluster]`. A pause that exists already keeps its time.
     pub fn pause(&mut self, pause: Pause, cluster: bool) {
         self.overridden = None;
         match cluster {
@@ -88,7 +88,7 @@ impl Pausing {
         }
     }
 
-    /// `quorate resume [--cluster]`. The first ends this node's own pause, the second that and the cluster's: for this node at once, for the
+    /// `quorate resume [--cluster]`. Without `--cluster` it ends this node's own pause; with it, also the cluster's: for this node at once, for the
     /// others as soon as a quorum of etcd can be written.
     pub fn resume(&mut self, cluster: bool) {
         self.own = None;
@@ -107,11 +107,11 @@ impl Pausing {
         }
     }
 
-    /// Takes in what etcd says, on a quorum's word.
+    /// Takes in what etcd says, by a quorum's word.
     pub fn read(&mut self, found: Option<&Pause>) {
         let is_granted = match &self.wish {
             Some(Wish::Pause(_)) => found.is_some(),
-            // A pause that was ordered since, elsewhere, is another.
+            // A pause that was ordered elsewhere since then is a different one.
             Some(Wish::Resume) => found.is_none() || (self.overridden.is_some() && self.overridden.as_ref() != found),
             None => false,
         };

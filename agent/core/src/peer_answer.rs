@@ -1,4 +1,4 @@
-//! What a node tells its peers of itself: others found, recover and leave on the strength of it.
+//! What a node reports about itself to its peers, which found, recover and leave on the strength of it.
 
 use crate::ids::InstanceId;
 use crate::memory::Memory;
@@ -25,7 +25,7 @@ impl PeerAnswer {
         }
     }
 
-    /// Brings it up to date after a decision; true if the record that it tells of has changed.
+    /// Brings it up to date after a decision; true if the record in it has changed.
     pub fn update(&mut self, seen: &Observation, memory: &Memory, report: &Report, now: Timestamp) -> bool {
         let record_changed = self.record != memory.kept.record;
         if record_changed {
@@ -50,7 +50,7 @@ fn control_plane(seen: &Observation, memory: &Memory) -> ControlPlane {
     ControlPlane { seeks: memory.servers.seeks, admits, servers: servers(seen, memory) }
 }
 
-/// The voters that answer, with the addresses where they are known; of a control plane alone.
+/// The voters that answer and whose addresses are known; only for a control plane.
 fn servers(seen: &Observation, memory: &Memory) -> Vec<Server> {
     if !seen.me.role.ways().is_let_in {
         return Vec::new();
@@ -87,8 +87,8 @@ pub(crate) fn data_claim(seen: &Observation) -> DataClaim {
     }
 }
 
-/// An empty disk, or a directory without a write-ahead log, holds no member, unless etcd is just about to write one: k3s waits for its turn to join with
-/// nothing on the disk, and then votes within a second.
+/// What an empty disk, or a directory without a write-ahead log, holds: no member, unless etcd is just about to write one. k3s waits for its turn to join
+/// with nothing on the disk, and then votes within a second.
 fn without_log(seen: &Observation) -> DataClaim {
     match seen.local.process.fresh() {
         Some(Process::Stopped { .. }) => DataClaim::None,

@@ -19,7 +19,7 @@ use crate::snapshot::SnapshotOrder;
 
 pub use node::NodeStep;
 
-/// A member through whose client endpoint a call goes. Membership calls are per member: etcd judges health from where they arrive.
+/// The member whose client endpoint a call is sent to. Membership calls are per member: etcd judges health from the member that receives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Via {
     /// The member.
@@ -39,9 +39,9 @@ impl Via {
 /// The answer that a lifecycle hook gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookResult {
-    /// Go on.
+    /// Continue.
     Continue,
-    /// Give it up.
+    /// Abandon.
     Abandon,
 }
 
@@ -82,7 +82,7 @@ pub enum Start {
     Worker {
         /// A healthy server to join through, at an address that EC2 gave for it.
         server: IpAddr,
-        /// The authority that its token is to name, by the store's word; its token is taken as it is where the store tells of none.
+        /// The authority that its token is to name, according to the store; the token is used as it is where the store names none.
         authority: Option<AuthorityHash>,
     },
     /// On the data that is there.
@@ -93,8 +93,8 @@ pub enum Start {
         /// removed founds a cluster of its own (k3s-io/k3s#13623).
         server: Option<IpAddr>,
     },
-    /// On the data that is there, at its end: for this agent alone, which saves it. Of a distribution nothing runs but its etcd, because its own API server and
-    /// controllers would write on.
+    /// On the data that is there, at its end: only for this agent, which saves it. Of a distribution only the etcd runs, because its own API server and
+    /// controllers would keep writing.
     Alone,
 }
 
@@ -105,9 +105,9 @@ pub enum StopReason {
     OpenToClients,
     /// Its member was removed on the way out.
     Left,
-    /// It is the last voter and its instance goes: its clients must see no further acknowledgement.
+    /// It is the last voter and its instance is leaving: its clients must see no further acknowledgement.
     LastVoterLeaves,
-    /// The same, for a moment: it is started again for this node alone, so that all that it holds can be saved.
+    /// The same, for a moment: it is started again only for this node, so all its data can be saved.
     Retire,
     /// Its data was superseded or its member removed: proven by a quorum read.
     PutAside,
@@ -121,12 +121,12 @@ pub enum StopReason {
     GiveUp,
     /// The machine reboots: the member comes back with it.
     Reboot,
-    /// A worker's kubelet turns to servers that are no more, and starts again through one that answers. Its pods run on.
+    /// A worker's kubelet uses servers that no longer exist, and starts again through one that answers. Its pods keep running.
     Reattach,
 }
 
 impl StopReason {
-    /// The member is over: nothing may start it again but a decision to join or to found anew.
+    /// The member has ended for good: only a decision to join or to found again may start it.
     #[must_use]
     pub fn is_final(self) -> bool {
         match self {
@@ -160,7 +160,7 @@ pub enum AsideReason {
 }
 
 impl AsideReason {
-    /// Its name, in the name of what lies in the trash.
+    /// Its name, as part of the name in the trash.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -186,7 +186,7 @@ impl fmt::Display for AsideReason {
 /// What the cluster-wide lock is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockPurpose {
-    /// Lets a server in.
+    /// Admits a server.
     AdmitServer,
     /// Joins.
     Join,
@@ -209,7 +209,7 @@ pub enum LockPurpose {
 }
 
 impl LockPurpose {
-    /// As the others read it in the lock: "holds it to ...".
+    /// The purpose as the others read it in the lock: "holds it to ...".
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -261,7 +261,7 @@ pub enum Step {
         /// Why, for the name in the trash and for the journal.
         why: AsideReason,
     },
-    /// Label the data of a moved volume as this instance's. Nothing else of it changes.
+    /// Label the data of a moved volume as this instance's, and change nothing else in it.
     AdoptData {
         /// The instance that the label names.
         owner: InstanceId,
@@ -275,7 +275,7 @@ pub enum Step {
         /// The new cluster's token.
         token: String,
     },
-    /// Begin to read a snapshot from the store onto this disk, beside the data, and prove it on the way; beside the loop.
+    /// Begin to read a snapshot from the store onto this disk, beside the data, and verify it on the way; runs beside the loop.
     FetchSnapshot {
         /// Which.
         key: SnapshotKey,
@@ -303,7 +303,7 @@ pub enum Step {
         /// Through which member.
         via: Via,
     },
-    /// Give it back.
+    /// Release the lock.
     ReleaseLock {
         /// Through which member.
         via: Via,
@@ -326,10 +326,10 @@ pub enum Step {
     RemoveMember {
         /// Through which voter.
         via: Via,
-        /// Whom.
+        /// The member to remove.
         member: MemberId,
     },
-    /// MemberUpdate of this instance's own member, whose volume was moved here: it is at this address now.
+    /// MemberUpdate of this instance's own member, whose volume was moved here and which is at this address now.
     UpdatePeerUrl {
         /// Through which voter.
         via: Via,
@@ -370,14 +370,14 @@ pub enum Step {
         /// Which.
         key: SnapshotKey,
     },
-    /// Delete snapshots that need not be kept, each one's manifest first, and remains of uploads that broke off long ago.
+    /// Delete snapshots that need not be kept, each one's manifest first, and the remains of uploads that broke off long ago.
     PruneSnapshots {
         /// Whole snapshots.
         keys: Vec<SnapshotKey>,
         /// Data without a manifest.
         abandoned: Vec<String>,
     },
-    /// DeregisterTargets of this instance: a load balancer is to send it nothing new. One that is no target there is accepted as well.
+    /// DeregisterTargets of this instance: a load balancer is to send it nothing new. An instance that is no target there is accepted as well.
     DeregisterTarget {
         /// The target group.
         group: TargetGroupArn,
@@ -433,17 +433,17 @@ pub struct Plan {
     pub look_again: Duration,
 }
 
-/// What execution says of a step. The next observation tells the rest.
+/// What execution says of a step. The next observation shows the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Accepted.
     Done,
     /// Refused by the other side, with its own words; nothing changed.
     Refused(String),
-    /// Refused because no such lifecycle action is open, with the words of AWS, which has no others for "not yet", "completed already" and "timed
+    /// Refused because no such lifecycle action is open, with the words of AWS, which are the same for "not yet", "already completed" and "timed
     /// out"; nothing changed.
     NotOpen(String),
-    /// The answer was lost or the call failed: it may or may not have happened.
+    /// The answer was lost or the call failed: the step may or may not have happened.
     Unclear(String),
 }
 

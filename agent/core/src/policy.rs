@@ -1,4 +1,4 @@
-//! What the operator may choose. The defaults are the design's; each says what goes wrong when it is far off.
+//! What the operator may choose. The defaults are those of the design; each says what goes wrong when it is far off.
 
 mod patience;
 
@@ -8,19 +8,19 @@ use crate::drain::Escalation;
 use crate::ids::TargetGroupArn;
 use crate::snapshot::retention::Retention;
 
-/// What to do by itself when quorum is lost for good.
+/// What to do without an operator when quorum is lost for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
     /// Act only when the survivors meet every possible quorum, so that no acknowledged write can be missing.
     Safe,
-    /// Act otherwise too, from the newer of the best survivor's data and the newest snapshot that verifies: acknowledged writes may be missing, which is
-    /// said.
+    /// Act in other cases too, from the newer of the best survivor's data and the newest snapshot that verifies. Acknowledged writes may be missing, which
+    /// is reported.
     Any,
     /// Never act.
     Halt,
 }
 
-/// What to do by itself when the data of every voter is lost.
+/// What to do without an operator when the data of every voter is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnTotalLoss {
     /// Restore the newest snapshot that verifies.
@@ -32,16 +32,16 @@ pub enum OnTotalLoss {
 /// How a termination hook is completed when leaving safely was impossible before its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailedLeave {
-    /// Let the instance go.
+    /// Let the instance end.
     Continue,
-    /// Keep it where the group retains on abandon; elsewhere it goes all the same.
+    /// Keep it where the group retains on abandon; elsewhere it ends anyway.
     Abandon,
 }
 
-/// What to do when EC2 recommends to rebalance a spot instance.
+/// What to do when EC2 recommends rebalancing a spot instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRebalance {
-    /// Say so, and stay: a recommendation takes nothing away, and a group without capacity rebalancing sends no replacement.
+    /// Report it, and stay: a recommendation takes nothing away, and a group without capacity rebalancing sends no replacement.
     Report,
     /// Leave as soon as the replacement votes, or the patience is over. For groups with capacity rebalancing.
     Leave,
@@ -56,27 +56,27 @@ pub struct Policy {
     pub stale_after: Duration,
     /// A learner this many entries behind the leader, or fewer, is caught up. etcd's own test is a ratio, which an old log makes meaningless.
     pub caught_up_lag: u64,
-    /// For so many readings in a row.
+    /// The number of readings in a row at which it must be caught up.
     pub caught_up_readings: u32,
-    /// A node that cannot join within this time of its own doing gives its launch up.
+    /// A node that cannot join within this time, counting only time when the join waits for the node itself, gives up its launch.
     pub join_deadline: Duration,
-    /// A learner without progress for so long is removed.
+    /// A learner without progress for this long is removed.
     pub learner_patience: Duration,
-    /// A departed voter must have been silent for so long before it is pruned.
+    /// A departed voter must have been silent for this long before it is pruned.
     pub prune_grace: Duration,
-    /// A leaver waits so long for its replacement.
+    /// How long a leaver waits for its replacement.
     pub replacement_patience: Duration,
     /// After this time of waiting for one thing, an operator is called; a wait that has a patience of its own gets this on top.
     pub wait_patience: Duration,
-    /// So many starts within `broken_window` make a member broken.
+    /// More starts than this within `broken_window` make a member broken.
     pub broken_restarts: u32,
     /// See `broken_restarts`.
     pub broken_window: Duration,
-    /// Quorum must have been lost for so long before anybody acts.
+    /// Quorum must have been lost for this long before any node acts.
     pub quorum_loss_grace: Duration,
-    /// Each rank of a candidate waits so much longer before it claims. It only avoids collisions, the claim itself decides.
+    /// How much longer each rank of a candidate waits before it claims. This only avoids collisions; the claim itself decides.
     pub rank_delay: Duration,
-    /// EC2 must have known nothing of an instance for so long before it counts as gone: a new instance can be unknown for minutes.
+    /// EC2 must have known nothing of an instance for this long before it counts as gone: a new instance can be unknown for minutes.
     pub unknown_is_gone_after: Duration,
     /// Slow cadence of the AWS control plane while serving; jittered by a fifth.
     pub aws_cadence: Duration,
@@ -84,14 +84,14 @@ pub struct Policy {
     pub aws_hurry: Duration,
     /// An answer of the AWS control plane older than this is not acted on.
     pub cloud_fresh: Duration,
-    /// A member that runs but has not answered for so long is restarted, if the others have quorum without it.
+    /// A member that runs but has not answered for this long is restarted, if the others have quorum without it.
     pub frozen_after: Duration,
     /// Time that a leaver without any termination hook gives itself: EC2 may cut the power soon after the notice.
     pub unhooked_leave: Duration,
-    /// A scheduled event that takes the instance away is taken up so long before its start: it is announced weeks ahead, and to leave then
-    /// would leave the cluster a voter short for weeks. A leave takes seconds and its patience for a replacement minutes.
+    /// How long before its start a scheduled event that takes the instance away makes the node leave. It is announced weeks ahead, and leaving then
+    /// would leave the cluster a voter short for weeks. A leave takes seconds, and its patience for a replacement minutes.
     pub scheduled_lead: Duration,
-    /// At most so many voters; further instances wait as spares.
+    /// The number of voters at most; further instances wait as spares.
     pub max_voters: usize,
     /// The lock's lease.
     pub lock_ttl: Duration,
@@ -109,14 +109,14 @@ pub struct Policy {
     pub on_rebalance: OnRebalance,
     /// The operator vouches for the network in place of TLS: unauthenticated answers may then permit recovery.
     pub network_trusted: bool,
-    /// How long the operating system's shutdown is held up for leaving or for handing over.
+    /// How long the operating system's shutdown is delayed for leaving or for handing over.
     pub shutdown_budget: Duration,
-    /// Time to keep back at the end of a leave's deadline for completing the hook.
+    /// Time reserved before a leave's deadline for completing the hook.
     pub leave_margin: Duration,
     /// How a Kubernetes node is drained.
     pub drain: DrainPolicy,
-    /// Target groups that the operator registers instances with by other means than the Auto Scaling group, which deregisters its own: the instance
-    /// is deregistered when it goes.
+    /// Target groups that the operator registers instances with by other means than the Auto Scaling group, which deregisters its own. The instance
+    /// is deregistered when it leaves.
     pub target_groups: Vec<TargetGroupArn>,
     /// When snapshots are taken, and which are kept.
     pub snapshots: SnapshotPolicy,
@@ -125,15 +125,15 @@ pub struct Policy {
 /// How a Kubernetes node is drained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrainPolicy {
-    /// At most so long, and never so long that the rest of the leave gets too little.
+    /// How long it may take at most; it is cut shorter where the rest of the leave needs the time.
     pub budget: Duration,
     /// Pause before a refused eviction is tried again.
     pub retry: Duration,
-    /// At most so many evictions are asked for side by side.
+    /// The number of evictions asked for side by side, at most.
     pub batch: usize,
-    /// Without any answer of an API server for so long, what needs it is given up: the membership must not wait for it.
+    /// After this long without any answer from an API server, whatever needs it is given up: the membership must not wait for it.
     pub patience_without_api: Duration,
-    /// What becomes of pods that are left at the end.
+    /// What happens to pods that are left at the end.
     pub escalation: Escalation,
     /// A reboot drains too, and does not only cordon.
     pub at_reboot: bool,
@@ -144,17 +144,17 @@ pub struct DrainPolicy {
 pub struct SnapshotPolicy {
     /// They are taken at all, where a store is configured.
     pub enabled: bool,
-    /// One so often, by the agent beside the leader.
+    /// The time between two snapshots, which the agent beside the leader takes.
     pub interval: Duration,
-    /// One that is no older is recent enough before a change of the membership.
+    /// A snapshot no older than this is recent enough before a change of the membership.
     pub recent: Duration,
-    /// A change waits at most so long for the one before it: no dead member may stay for want of a store.
+    /// How long a change waits at most for the snapshot before it: no dead member may stay because there is no store.
     pub change_patience: Duration,
-    /// After a failure the next one is tried so much later.
+    /// How long after a failure the next one is tried.
     pub retry: Duration,
     /// Which are kept.
     pub retention: Retention,
-    /// The newest is restored on trial so often, by one agent; never where there is none.
+    /// The time between two trial restores of the newest, by one agent; absent for never.
     pub drill_interval: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! What the store tells of a cluster to those who may read nothing else of it: where it is served.
+//! What the store publishes about a cluster for readers that may read nothing else of it: where it is served.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::ids::{AccountId, ClusterName, Generation, InstanceId, RegionName};
 use crate::observation::{Me, Server};
 use crate::time::Timestamp;
 
-/// Where it lies, below the cluster's prefix in the store.
+/// Where it is, below the cluster's prefix in the store.
 pub const PLACE: &str = "published/endpoints.json";
 
 /// See the module. Written to the store as JSON, over what was there.
@@ -27,18 +27,18 @@ pub struct Published {
     pub generation: Generation,
     /// The number of the charter's highest record at that time.
     pub record: u64,
-    /// The servers of the control plane, or etcd's members where there is none: those that vote and stay, by instance; never empty.
+    /// The servers of the control plane, or etcd's members where there is no control plane: those that vote and stay, by instance; never empty.
     pub servers: Vec<PublishedServer>,
-    /// The authority that the API's certificates are signed by; absent where there is no API, and from an agent that did not know of it.
+    /// The authority that the API's certificates are signed by; absent where there is no API, and from an agent that did not know this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<AuthorityHash>,
     /// When it was written, by the writer's clock.
     pub written_at: Timestamp,
-    /// By whose agent.
+    /// The instance whose agent wrote it.
     pub written_by: InstanceId,
 }
 
-/// One that serves.
+/// A server or member that serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedServer {
     /// Its instance.
@@ -68,7 +68,7 @@ impl Published {
             && self.authority == other.authority
     }
 
-    /// Whether it rests on more of the charter than `other`: an agent that was cut off for a while must not write over what its successor wrote.
+    /// Whether it is based on a later state of the charter than `other`: an agent that was cut off for a while must not overwrite what its successor wrote.
     #[must_use]
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (self.generation, self.record) > (other.generation, other.record)

@@ -1,6 +1,6 @@
 //! Quorum arithmetic, and nothing else.
 
-/// Votes that a cluster of `voters` needs to agree.
+/// The number of votes that a cluster of `voters` needs to agree.
 #[must_use]
 pub fn quorum(voters: usize) -> usize {
     voters / 2 + 1
@@ -34,7 +34,7 @@ pub fn meets_every_quorum(voters: usize, survivors: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// Counts the subsets instead of computing: the twin that shares no arithmetic with the code.
+    /// Counts the subsets instead of computing: a second implementation that shares no arithmetic with the code.
     fn naive_quorum(voters: usize) -> usize {
         (0..=voters).find(|size| 2 * size > voters).unwrap()
     }

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// One thing observed. Unknown is never "absent", and a stale value never lets a destructive step through.
+/// One thing observed. Unknown never means "absent", and a stale value never permits a destructive step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading<T> {
     /// Read recently enough to act on.
     Fresh(T, Timestamp),
-    /// Read once, but too long ago to act on; good for explaining and for reaching others.
+    /// Read once, but too long ago to act on; good enough for explaining and for reaching others.
     Stale(T, Timestamp),
     /// Never read, or the last attempt failed and nothing older is kept.
     Unknown(Cow<'static, str>),
 }
 
 impl<T> Reading<T> {
-    /// An unknown reading with its reason, a sentence's end such as "the store did not answer within 5 s".
+    /// An unknown reading with its reason, which ends a sentence, such as "the store did not answer within 5 s".
     pub fn unknown(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Unknown(reason.into())
     }

@@ -1,6 +1,6 @@
 //! What is known of a cluster that may have to be brought back by an operator, and what each way would keep and lose.
 //!
-//! Pure data from one observation, for `quorate recover` to show: what it says that a way would do is the planner's own answer to that order.
+//! Pure data from one observation, for `quorate recover` to show. What it says that a way would do is the planner's own answer to that order.
 
 mod show;
 
@@ -28,7 +28,7 @@ pub enum Life {
     Answers,
     /// It is gone for good.
     Gone,
-    /// Nobody knows: silence is never consent.
+    /// It is not known: silence is never consent.
     Silent,
 }
 
@@ -75,18 +75,18 @@ pub struct Way {
     pub then: String,
 }
 
-/// All that is known.
+/// Everything that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
     /// This node.
     pub instance: InstanceId,
     /// Its cluster.
     pub cluster: ClusterName,
-    /// What the agent does or awaits now, and why nothing more happens by itself.
+    /// What the agent does or awaits now, and why nothing more happens without an operator.
     pub message: String,
     /// An operator must act.
     pub needs_operator: bool,
-    /// A quorum is alive, by this node's word or another's: nothing is to be recovered.
+    /// This node or another sees a living quorum: nothing is to be recovered.
     pub quorum_lives: bool,
     /// The charter's highest record, and whether the store shows it.
     pub record: Option<String>,
@@ -98,9 +98,9 @@ pub struct Recovery {
     pub holders: Vec<Holder>,
     /// Snapshots of this history, newest first.
     pub snapshots: Vec<KeptSnapshot>,
-    /// Why no list of the snapshots is known.
+    /// Why the list of snapshots is not known.
     pub snapshots_unknown: Option<String>,
-    /// An order that stands, in words.
+    /// The order that is in force, in words.
     pub ordered: Option<String>,
     /// The ways.
     pub ways: Vec<Way>,
@@ -134,7 +134,7 @@ pub fn of(seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) 
     }
 }
 
-/// Why an order to recover is not taken at all: it would be void, or could never be carried out as it is.
+/// Why an order to recover is not accepted at all: it would be void, or could never be carried out as it is.
 #[must_use]
 pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Option<String> {
     let s = Situation::new(seen, memory, policy, now);
@@ -163,7 +163,7 @@ pub fn under(order: Order, seen: &Observation, memory: &Memory, policy: &Policy,
     planner::plan(seen, &memory, policy, now).report.message.into_owned()
 }
 
-/// The charter's voters, then everybody else who holds data, or of whom nobody knows.
+/// The charter's voters, then every other instance that holds data or of which nothing is known.
 fn holders(s: &Situation<'_>, record: Option<&Record>) -> Vec<Holder> {
     let listed = record.into_iter().flat_map(|r| &r.voters);
     let mut all: Vec<Holder> = listed.map(|v| holder(s, &v.instance, Some(v.member))).collect();

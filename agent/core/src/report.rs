@@ -1,4 +1,4 @@
-//! What a plan says for itself: what is being done or awaited, why, and until when.
+//! How a plan explains itself: what is being done or awaited, why, and until when.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,11 +9,11 @@ use crate::explain;
 use crate::time::Timestamp;
 use crate::wait::{Awaited, WaitReason};
 
-/// What a node is doing, derived anew in each cycle and never stored.
+/// What a node is doing, derived again in each cycle and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// It does not know enough of the world yet to stand for anything.
+    /// It does not know enough of the world yet to be in any other phase.
     Starting,
     /// In a warm pool: never joins.
     Warm,
@@ -39,7 +39,7 @@ pub enum Phase {
     Left,
     /// Quorum is lost or its data is gone: it recovers or waits for an operator.
     Recovering,
-    /// It does nothing until an operator has mended what the report says.
+    /// It does nothing until an operator has fixed what the report says.
     Halted,
 }
 
@@ -62,7 +62,7 @@ impl Phase {
         Self::Halted,
     ];
 
-    /// A node that is about to become a member, and for whom the leader's agent looks more often.
+    /// A node that is about to become a member; the agent beside the leader looks more often meanwhile.
     #[must_use]
     pub fn is_on_its_way_in(self) -> bool {
         matches!(self, Self::Waiting | Self::Joining | Self::Learner)
@@ -125,7 +125,7 @@ pub enum RuleId {
     Superseded,
     /// Starts etcd on its data.
     Resume,
-    /// Mends a member that is broken or does not answer.
+    /// Repairs a member that is broken or does not answer.
     BrokenMember,
     /// Lists its member at its new address.
     NewAddress,
@@ -133,7 +133,7 @@ pub enum RuleId {
     LaunchHook,
     /// Takes a snapshot.
     Snapshot,
-    /// Gives its join up.
+    /// Gives up its join.
     GiveUpJoin,
     /// Joins.
     Join,
@@ -141,13 +141,13 @@ pub enum RuleId {
     Prune,
     /// Completes a dead instance's hooks.
     DeadHooks,
-    /// Removes a learner that does not get on.
+    /// Removes a learner that makes no progress.
     StuckLearner,
     /// Brings the charter's voters in line.
     CharterVoters,
     /// Promotes a learner.
     Promote,
-    /// Lets a server in.
+    /// Admits a server.
     Admit,
     /// Deletes a dead instance's Node.
     DeadNodes,
@@ -275,7 +275,7 @@ pub struct Report {
     pub awaits: Option<Awaited>,
     /// The wait that has outlasted its patience, and since when it has lasted.
     pub overdue: Option<(WaitReason, Timestamp)>,
-    /// When the wait ends by itself, if it does.
+    /// When the wait ends on its own, if it does.
     pub until: Option<Timestamp>,
     /// An operator must act.
     pub needs_operator: bool,

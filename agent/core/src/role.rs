@@ -1,4 +1,4 @@
-//! What the instances of a group are for, and what follows from it for the addresses of their etcd.
+//! What the instances of a group are for, and what follows from that for the addresses of their etcd.
 
 use std::net::IpAddr;
 
@@ -15,16 +15,16 @@ pub enum Role {
     Worker,
 }
 
-/// In what the instances of one role differ from those of another.
+/// How the instances of one role differ from those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ways {
     /// An etcd member runs here.
     pub has_member: bool,
-    /// The agent itself adds, starts and removes the member: version, flags, ports and peer URL are its own to choose.
+    /// The agent itself adds, starts and removes the member, and chooses its version, flags, ports and peer URL.
     pub runs_etcd: bool,
-    /// A distribution adds its own member as it starts, without a look at the others: a voter's agent lets it in first.
+    /// A distribution adds its own member as it starts, without looking at the others, so a voter's agent admits it first.
     pub is_let_in: bool,
-    /// A Kubernetes Node stands for it.
+    /// It has a Kubernetes Node.
     pub has_node: bool,
 }
 
@@ -49,7 +49,7 @@ impl Role {
         [Self::Etcd, Self::ControlPlane, Self::Worker].into_iter().find(|role| role.as_str() == text).ok_or(ROLE)
     }
 
-    /// In what its instances differ from those of another role.
+    /// How its instances differ from those of another role.
     #[must_use]
     pub fn ways(self) -> &'static Ways {
         match self {
@@ -65,7 +65,7 @@ impl Role {
         self.ways().has_node
     }
 
-    /// The role of the groups whose instances it asks about the cluster: a worker turns to the servers.
+    /// The role of the groups whose instances it asks about the cluster: a worker asks the servers.
     #[must_use]
     pub fn of_peers(self) -> Self {
         match self {
@@ -74,7 +74,7 @@ impl Role {
         }
     }
 
-    /// The peer URL of the etcd member at `address`. A distribution's etcd speaks TLS always; Quorate's own plain HTTP until TLS comes.
+    /// The peer URL of the etcd member at `address`. A distribution's etcd always speaks TLS; Quorate's own speaks plain HTTP until TLS comes.
     #[must_use]
     pub fn peer_url(self, address: IpAddr) -> MemberUrl {
         self.url(address, 2380)

@@ -24,7 +24,7 @@ pub enum Trigger {
     Interval,
     /// A change of the membership is about to be made.
     Change,
-    /// The last voter goes.
+    /// The last voter leaves.
     Final,
     /// An operator asked for it.
     Operator,
@@ -41,16 +41,16 @@ impl fmt::Display for Trigger {
     }
 }
 
-/// What is known of a snapshot before it is taken: whose it is.
+/// What is known of a snapshot before it is taken: the cluster and member that it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotOrder {
-    /// Through which member: a snapshot is that one's own database.
+    /// The member to read it from: a snapshot is that member's own database.
     pub via: Via,
     /// Why.
     pub trigger: Trigger,
-    /// The member serves this node alone just now: it is asked on loopback, and not at its own address.
+    /// The member serves only this node now: it is asked on loopback, not at its own address.
     pub on_loopback: bool,
-    /// No quorum can confirm any more that the member has every acknowledged write: what it has is all that is left.
+    /// No quorum can confirm any longer that the member has every acknowledged write: what it has is all that is left.
     pub unconfirmed: bool,
     /// The generation, by the charter's highest record.
     pub generation: Generation,
@@ -63,7 +63,7 @@ pub struct SnapshotOrder {
 }
 
 impl SnapshotOrder {
-    /// An order for the cluster that `record` tells of; none unless it is established.
+    /// An order for the cluster that `record` describes; none unless it is established.
     #[must_use]
     pub fn of(record: &Record, via: Via, trigger: Trigger) -> Option<Self> {
         let (generation, voters) = (record.generation, record.voters.clone());
@@ -95,13 +95,13 @@ pub struct Manifest {
     pub voters: Vec<ListedVoter>,
     /// The last revision in it.
     pub revision: u64,
-    /// Bytes, etcd's checksum at the end included.
+    /// Its size in bytes, including etcd's checksum at the end.
     pub size: u64,
-    /// SHA-256 of all these bytes, in hex; what `sha256sum` says of the object.
+    /// SHA-256 of all these bytes, in hex, as `sha256sum` prints it for the object.
     pub sha256: String,
     /// The version of the etcd that it was read from.
     pub etcd_version: String,
-    /// By whose agent.
+    /// The instance whose agent took it.
     pub taken_by: InstanceId,
     /// When it was begun, by that agent's clock.
     pub taken_at: Timestamp,
@@ -122,29 +122,29 @@ impl Manifest {
 
 impl SnapshotKey {
     /// A name for a snapshot of this generation that holds at least this revision, taken by an instance at a moment. Generation and revision come
-    /// first, so that keys sort as the data grew, whatever anybody's clock said.
+    /// first, so keys sort as the data grew, whatever any clock said.
     #[must_use]
     pub fn of(generation: Generation, revision: u64, at: Timestamp, by: &InstanceId) -> Self {
         Self::made(&format!("{FOLDER}/{:010}/{revision:020}-{:013}-{by}", generation.0, at.0))
     }
 }
 
-/// The folder of all snapshots, below the cluster's prefix. A lifecycle rule of a bucket may expire what is in it, and nothing beside it.
+/// The folder of all snapshots, below the cluster's prefix. A bucket's lifecycle rule may expire what is in it, and nothing else.
 pub const FOLDER: &str = "snapshots";
 
-/// Where the data of a snapshot lies, below the cluster's prefix.
+/// Where the data of a snapshot is, below the cluster's prefix.
 #[must_use]
 pub fn data_key(key: &SnapshotKey) -> String {
     format!("{key}.db")
 }
 
-/// Where its manifest lies.
+/// Where its manifest is.
 #[must_use]
 pub fn manifest_key(key: &SnapshotKey) -> String {
     format!("{key}.json")
 }
 
-/// A snapshot that the store holds whole.
+/// A complete snapshot in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Its key.
@@ -155,7 +155,7 @@ pub struct Stored {
     pub stored_at: Timestamp,
 }
 
-/// Something in the folder that is no whole snapshot.
+/// Something in the folder that is not a complete snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stray {
     /// Where, below the cluster's prefix.
@@ -169,7 +169,7 @@ pub struct Stray {
 /// What is wrong with a stray.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StrayKind {
-    /// Data without a manifest: an upload that goes on just now, or that broke off.
+    /// Data without a manifest: an upload that is still running, or that broke off.
     Unfinished,
     /// A manifest without its data, or with data of another size.
     Broken(Foreign),
@@ -180,9 +180,9 @@ pub enum StrayKind {
 /// What the store holds in the folder, ascending by generation, revision and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Whole snapshots, of this cluster by their own word.
+    /// Complete snapshots that say they are of this cluster.
     pub snapshots: Vec<Stored>,
-    /// All else.
+    /// Everything else.
     pub strays: Vec<Stray>,
 }
 

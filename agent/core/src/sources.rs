@@ -1,6 +1,7 @@
-//! The sources of what is known: which of them stays unreadable, since when, and why.
+//! The sources of information: which of them stay unreadable, since when, and why.
 //!
-//! A reading that fails once is nothing: it is asked again. One that stays unreadable keeps the node from seeing something, and somebody has to know.
+//! A reading that fails once does not matter: it is asked again. A source that stays unreadable keeps the node from seeing something, and an operator has
+//! to know.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,13 +11,13 @@ use std::time::Duration;
 use crate::text::Foreign;
 use crate::time::Timestamp;
 
-/// A failure that has lasted as long is told.
+/// A failure that has lasted this long is reported.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What has not been asked again for that long is not asked any more, as the own state of an instance that is in service: nothing is missing.
+/// A question that has not been asked again for this long is no longer asked, such as the own state of an instance in service: nothing is missing.
 const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
 
-/// This many failures in a row are no lost packet. AWS is asked seldom, so time alone would not tell.
+/// This many failures in a row are more than a lost packet. AWS is asked seldom, so time alone would not show it.
 const IN_A_ROW: u32 = 2;
 
 /// A source.
@@ -35,7 +36,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// All of them.
+    /// All sources.
     pub const ALL: [Self; 5] = [Self::Imds, Self::Ec2, Self::AutoScaling, Self::Store, Self::Etcd];
 
     /// Its name in a metric's label.
@@ -68,12 +69,12 @@ impl fmt::Display for Source {
 pub struct Failure {
     /// In its own words.
     pub message: Foreign,
-    /// It will not pass by itself, such as a permission that is missing: one is enough.
+    /// It will not pass on its own, such as a missing permission: one such failure is enough.
     pub is_certain: bool,
 }
 
 impl Failure {
-    /// One that may pass.
+    /// A failure that may pass.
     #[must_use]
     pub fn of(message: &str) -> Self {
         Self { message: Foreign::from(message), is_certain: false }
@@ -107,7 +108,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// In words.
+    /// The sentence for it.
     #[must_use]
     pub fn message(&self, now: Timestamp) -> String {
         format!("{} has not been readable for {} s: {}", self.source, now.since(self.since).as_secs(), self.why)
@@ -126,16 +127,16 @@ pub enum Change {
 /// All sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// By question: one source is asked for several things, and one of them may be denied alone.
+    /// By question: one source is asked for several things, and only one of them may be denied.
     failing: BTreeMap<(Source, &'static str), Failing>,
-    /// Which were ever asked.
+    /// The sources that were ever asked, and when they last were.
     asked: BTreeMap<Source, Timestamp>,
-    /// Which were told to be unreadable, and since when they are.
+    /// The sources that were reported as unreadable, and since when they are.
     told: BTreeMap<Source, Timestamp>,
 }
 
 impl Sources {
-    /// Takes in what came of a question.
+    /// Takes in the result of a question.
     pub fn note(&mut self, source: Source, question: &'static str, result: Result<(), Failure>, now: Timestamp) {
         self.asked.insert(source, now);
         let key = (source, question);

@@ -1,18 +1,18 @@
-//! Text that others wrote: what AWS, etcd, a peer or an operator's key says is shown to people, and must neither steer their terminal nor fill it.
+//! Text that others wrote: what AWS, etcd, a peer or an operator's key says is shown to people, and must neither control nor flood their terminal.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest text of another's that is taken in whole: a sentence or two.
+/// The longest foreign text that is taken in whole: a sentence or two.
 pub const SENTENCE: usize = 400;
 
-/// What stands in the place of what was cut off.
+/// What replaces the part that was cut off.
 const CUT: &str = " [...]";
 
-/// The text in one line: control characters and what turns the direction of a text are escaped, and what is longer than `most` characters is cut off.
+/// The text in one line: control characters and marks that change the text's direction are escaped, and a text longer than `most` characters is cut off.
 ///
-/// What has come through once comes through again as it is.
+/// A text that has passed through once passes through again unchanged.
 #[must_use]
 pub fn printable(text: &str, most: usize) -> String {
     let mut line = String::with_capacity(text.len().min(most));
@@ -39,14 +39,14 @@ fn push(line: &mut String, character: char) -> usize {
     1
 }
 
-/// Control characters of both blocks, line and paragraph separators, and the marks by which a text reads otherwise than it is written
+/// Control characters of both blocks, line and paragraph separators, and the marks that make a text read differently from how it is written
 /// (<https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings>).
 fn is_steering(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// A sentence that another wrote, made [`printable`] wherever it comes in: from a key of etcd, a peer, or a file.
+/// A sentence that others wrote, made [`printable`] wherever it comes in: from a key of etcd, a peer, or a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Foreign(String);

@@ -1,4 +1,4 @@
-//! Time as an argument: the core never reads a clock, it is told what time it is.
+//! Time as an argument: the core never reads a clock, it is given the time.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// How long ago `earlier` was; zero when it lies ahead.
+    /// How long ago `earlier` was; zero when it is in the future.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment as a date, such as `2019-01-21 09:00:43 UTC`: for what is announced days ahead.
+    /// The moment as a date, such as `2019-01-21 09:00:43 UTC`, for events that are announced days ahead.
     #[must_use]
     pub fn utc(self) -> String {
         let (days, second) = (self.0 / 86_400_000, self.0 / 1000 % 86_400);
@@ -53,8 +53,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Year, month and day of the day that is so many after 1970-01-01, in a calendar whose years begin with March so that the leap day is the
-/// last: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
+/// Year, month and day of the day that is this many days after 1970-01-01. It counts in years that begin with March, so the leap day is the last:
+/// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

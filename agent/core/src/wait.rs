@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Declares the reasons, their names, and the list of them all, so that none can be forgotten in one place.
+/// Declares the reasons, their names, and the list of them all, so none can be forgotten in one of these places.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What a node waits for. It says nothing of how long, nor of who is to act: the report does.
+        /// What a node waits for. The report, not this, says for how long and who is to act.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum WaitReason {
             $($(#[$doc])* $variant,)*
@@ -43,9 +43,9 @@ reasons! {
     Heartbeat = "heartbeat",
     /// Older instances may found the cluster first.
     OlderInstances = "older-instances",
-    /// Another instance founds, or recovers.
+    /// Another instance founds or recovers.
     Founder = "founder",
-    /// A claim of the charter can be carried out by nobody.
+    /// No node can carry out a claim in the charter.
     BlockedClaim = "blocked-claim",
     /// Every other instance is to consent, or to be gone.
     Consent = "consent",
@@ -61,7 +61,7 @@ reasons! {
     VanishedRecord = "vanished-record",
     /// The charter is to say that this node's data may be started.
     Charter = "charter",
-    /// The data on this disk is nobody's that Quorate knows.
+    /// The data on this disk belongs to no member that Quorate knows.
     UnknownData = "unknown-data",
     /// The etcd installed here, or the cluster's version, is to be known.
     VersionFacts = "version-facts",
@@ -79,9 +79,9 @@ reasons! {
     Quorum = "quorum",
     /// The missing voters may come back.
     QuorumLossGrace = "quorum-loss-grace",
-    /// Quorum is lost for good, and nobody may act by himself.
+    /// Quorum is lost for good, and no node may act without an operator.
     QuorumLost = "quorum-lost",
-    /// Every voter's data is lost, and nothing can be restored by itself.
+    /// Every voter's data is lost, and nothing can be restored without an operator.
     TotalLoss = "total-loss",
     /// Its group is to list it.
     NotInGroup = "not-in-group",
@@ -99,7 +99,7 @@ reasons! {
     DepartedVoter = "departed-voter",
     /// Another learner is to be promoted or removed.
     OtherLearner = "other-learner",
-    /// A member that is nobody's is to be removed.
+    /// A member that belongs to no node is to be removed.
     Stranger = "stranger",
     /// A voter is to be listed at its new address.
     MovedVoter = "moved-voter",
@@ -121,7 +121,7 @@ reasons! {
     Replacement = "replacement",
     /// Its group is to replace this instance.
     OwnReplacement = "own-replacement",
-    /// It is the last voter, and its instance runs on.
+    /// It is the last voter, and its instance keeps running.
     LastVoter = "last-voter",
     /// Its group keeps this instance, whose termination was abandoned.
     Retained = "retained",
@@ -131,7 +131,7 @@ reasons! {
     Snapshot = "snapshot",
     /// The last voter's final snapshot.
     FinalSnapshot = "final-snapshot",
-    /// The group is to take the completion of a hook.
+    /// The group is to accept the completion of a hook.
     HookCompletion = "hook-completion",
     /// A hook that only its group can end.
     HookTimeout = "hook-timeout",

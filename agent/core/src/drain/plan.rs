@@ -7,18 +7,18 @@ use crate::time::Timestamp;
 
 use super::{Ending, Escalation, Limits, Pod, Progress, Step, Verdict, View};
 
-/// Lists in a row without a pod to end: one that the scheduler bound just before the node was cordoned shows up in the second.
+/// The number of lists in a row without a pod to end: one that the scheduler bound just before the node was cordoned shows up in the second.
 const CLEAN_PASSES: u32 = 2;
-/// A pod that has ended is off the list so long after, at most: the kubelet's last report and one more look.
+/// How long a pod that has ended stays in the list at most: until the kubelet's last report and one more look.
 const SLACK: Duration = Duration::from_secs(3);
-/// So many pods are named in a sentence.
+/// The number of pods named in a sentence.
 const NAMED: usize = 3;
 
 /// Decides the next step of a drain.
 ///
 /// # Flow
-/// The node is cordoned; ordinary pods are evicted, critical ones once no other is left; what was refused is asked again after a pause; when the
-/// time that is left is just enough for the slowest to end, the rest is deleted or given up, as the policy says; two clean lists end it.
+/// The node is cordoned. Ordinary pods are evicted, critical ones once no other is left, and a refused eviction is tried again after a pause. When the
+/// time that is left is just enough for the slowest to end, the rest is deleted or given up, as the policy says. Two clean lists end the drain.
 ///
 /// # Guarantees
 /// No step before the node is cordoned (a Node that does not exist needs none), none on an old list, none for a DaemonSet's running pod or a
@@ -36,7 +36,7 @@ pub fn plan(view: &View, progress: &Progress, limits: &Limits, now: Timestamp) -
     match view.schedulable.fresh() {
         None => return without_api(view, progress, limits, now),
         Some(Some(true)) if now < limits.end => return goes(Some(Step::Cordon), explain::cordons()),
-        // A node that nobody may cordon has no pods left here: those were given up above.
+        // A node that can no longer be cordoned has no pods left here: those were given up above.
         Some(Some(_) | None) => {}
     }
     if left.is_empty() {
@@ -45,7 +45,7 @@ pub fn plan(view: &View, progress: &Progress, limits: &Limits, now: Timestamp) -
     end_some(&left, progress, limits, now)
 }
 
-/// Without the API server nothing can be evicted. What runs here ends with the machine.
+/// Waits for the API server or gives up: without it nothing can be evicted. What runs here ends with the machine.
 fn without_api(view: &View, progress: &Progress, limits: &Limits, now: Timestamp) -> Verdict {
     let silent = now.since(progress.answered);
     let why = if view.pods.fresh().is_none() { view.pods.why_not_fresh() } else { view.schedulable.why_not_fresh() };
@@ -62,7 +62,7 @@ fn finished(progress: &Progress, time_is_over: bool) -> Verdict {
     Verdict::Done { message: explain::is_done(progress.most) }
 }
 
-/// Ordinary pods first; critical ones once the others have gone, or when they could not end in time any more if they waited longer.
+/// Ends ordinary pods first, and critical ones once the others have ended, or when they could no longer end in time if they waited longer.
 fn end_some(left: &[&Pod], progress: &Progress, limits: &Limits, now: Timestamp) -> Verdict {
     let (critical, ordinary): (Vec<&Pod>, Vec<&Pod>) = left.iter().partition(|pod| pod.critical);
     let reserve = longest(&critical).min(half_of_all(progress, limits));
@@ -70,7 +70,7 @@ fn end_some(left: &[&Pod], progress: &Progress, limits: &Limits, now: Timestamp)
     if !ordinary.is_empty() && (critical.is_empty() || now < ordinary_end) {
         return end_these(&ordinary, progress, limits, ordinary_end, now);
     }
-    // The ordinary ones that were not ended in their time are still to be: all together.
+    // The ordinary ones that were not ended in their time still have to be ended: all together.
     end_these(left, progress, limits, limits.end, now)
 }
 
@@ -97,7 +97,7 @@ fn end_these(pods: &[&Pod], progress: &Progress, limits: &Limits, end: Timestamp
     }
 }
 
-/// What was accepted is not asked again soon: the list may be a moment older than the answer.
+/// Whether a pod may be asked for again. An accepted one is not asked for again soon: the list may be a moment older than the answer.
 fn is_due(pod: &Pod, progress: &Progress, limits: &Limits, escalates: bool, now: Timestamp) -> bool {
     match progress.tried.get(&pod.id) {
         None => true,

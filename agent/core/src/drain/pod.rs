@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::ids::PodId;
 use crate::time::Timestamp;
 
-/// Whose pod it is, by its controlling owner reference. It is trusted as it stands: a kubelet's credential cannot read DaemonSets.
+/// The owner of a pod, by its controlling owner reference. That is trusted as it is: a kubelet's credential cannot read DaemonSets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// A DaemonSet (`apps/v1`), which would put it back at once.
+    /// A DaemonSet (`apps/v1`), which would put the pod back at once.
     DaemonSet,
-    /// Any other controller, which makes a new one elsewhere.
+    /// Any other controller, which creates a new pod elsewhere.
     Controller,
-    /// Nobody: it ends for good. kubectl refuses to evict it without `--force`.
+    /// No controller: the pod ends for good. kubectl refuses to evict it without `--force`.
     Nobody,
 }
 
@@ -25,21 +25,21 @@ pub struct Pod {
     pub owner: Owner,
     /// A static pod's mirror (annotation `kubernetes.io/config.mirror`): the kubelet's own, which no API call ends.
     pub mirror: bool,
-    /// Its phase is `Succeeded` or `Failed`: nothing of it runs.
+    /// Its phase is `Succeeded` or `Failed`: none of it runs.
     pub finished: bool,
     /// Priority class `system-cluster-critical` or `system-node-critical`: ended last, because the others may need it while they end.
     pub critical: bool,
     /// It holds an emptyDir, whose content ends with it. kubectl refuses to evict it without `--delete-emptydir-data`.
     pub local_data: bool,
-    /// The time that it asks for to end (`terminationGracePeriodSeconds`).
+    /// The time that it asks for before it ends (`terminationGracePeriodSeconds`).
     pub grace: Duration,
-    /// When its end was asked for; its own deadline, as the API server counts it, has its grace in it already.
+    /// Its deadline, if its end was asked for: the API server's own, which already includes its grace.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl Pod {
-    /// A drain ends it. Not a static pod's mirror, not what its DaemonSet would put back, and not what only a finalizer keeps: nothing of that runs, its
-    /// end was asked for, and whoever set the finalizer takes it away from anywhere.
+    /// A drain has to end it. It leaves a static pod's mirror, a pod that its DaemonSet would put back, and one that only a finalizer keeps. None of the last
+    /// runs, its end was asked for, and the controller that set the finalizer can remove it from anywhere.
     #[must_use]
     pub fn is_to_end(&self) -> bool {
         let over = self.finished && self.deleted_at.is_some();

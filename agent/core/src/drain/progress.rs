@@ -7,23 +7,23 @@ use crate::ids::PodId;
 use crate::plan::Outcome;
 use crate::time::Timestamp;
 
-/// How often one pod's end was asked for, and with what answer.
+/// The last try to end one pod, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
-    /// When last.
+    /// When it was.
     pub at: Timestamp,
     /// What the API server said to it, if it did not accept.
     pub refused: Option<String>,
 }
 
-/// All that a drain remembers. Nothing of it must survive a restart: a new agent looks again and goes on.
+/// Everything that a drain remembers. None of it has to survive a restart: a new agent looks again and continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// When it began.
     pub began: Timestamp,
     /// This agent made the node unschedulable; only then does it make it schedulable again.
     pub cordoned: bool,
-    /// Lists in a row, each newer than the one before, without a pod to end.
+    /// The number of lists in a row, each newer than the one before, without a pod to end.
     pub clean: u32,
     /// The pods' list that was counted last.
     pub counted: Option<Timestamp>,
@@ -31,12 +31,12 @@ pub struct Progress {
     pub answered: Timestamp,
     /// What was tried, by pod.
     pub tried: BTreeMap<PodId, Tried>,
-    /// The most pods that were ever to be ended at once, for the report.
+    /// The highest number of pods that were to be ended at any time, for the report.
     pub most: usize,
 }
 
 impl Progress {
-    /// At the beginning.
+    /// A drain that begins now.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self { began: now, cordoned: false, clean: 0, counted: None, answered: now, tried: BTreeMap::new(), most: 0 }
@@ -56,7 +56,7 @@ impl Progress {
         self.tried.retain(|id, _| pods.iter().any(|pod| pod.id == *id));
     }
 
-    /// Takes in what came of one pod's eviction or deletion.
+    /// Takes in the result of one pod's eviction or deletion.
     pub fn note(&mut self, ending: &Ending, outcome: &Outcome, now: Timestamp) {
         let refused = match outcome {
             Outcome::Done => None,

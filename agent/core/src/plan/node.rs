@@ -9,7 +9,7 @@ use crate::ids::{InstanceId, MemberId};
 /// A step on a Kubernetes node. Each is idempotent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeStep {
-    /// Begin to drain this node, or go on within other limits.
+    /// Begin to drain this node, or continue within other limits.
     Drain(Limits),
     /// Keep the scheduler from binding pods to this node, with a mark that it was this agent.
     Cordon,
@@ -22,9 +22,9 @@ pub enum NodeStep {
     },
     /// Delete a Node.
     Delete {
-        /// Whose.
+        /// The instance whose Node it is.
         instance: InstanceId,
-        /// Its uid, so that one made anew is not meant.
+        /// Its uid, so a Node that was created again is not meant.
         uid: String,
     },
     /// Have the distribution's configuration name another server, from its next start on.

@@ -7,7 +7,7 @@ use crate::observation::DataClaim;
 
 use super::{Holder, KeptSnapshot, Life, Recovery, Way};
 
-/// So many snapshots are shown; the newest is what matters.
+/// The number of snapshots shown; the newest is what matters.
 const SHOWN: usize = 10;
 
 impl fmt::Display for Recovery {

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::{Listing, Stored, StrayKind};
 
-/// How long which snapshots are kept.
+/// How long snapshots are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// All that are younger are kept.
@@ -18,13 +18,13 @@ pub struct Retention {
     pub hourly: Duration,
     /// Of each day the newest, if it is younger than this.
     pub daily: Duration,
-    /// Never fewer of the current generation than this.
+    /// At least this many of the current generation are kept.
     pub at_least: usize,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Data without a manifest for so long is no upload that still goes on.
+/// Data without a manifest for this long is not an upload that is still running.
 const UNFINISHED: Duration = DAY;
 
 impl Default for Retention {
@@ -34,8 +34,8 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// The snapshots that need not be kept, oldest first. Times are the store's alone, and their age counts from its newest object: a node whose
-    /// clock is wrong, or a cluster that has taken none for long, loses nothing.
+    /// The snapshots that need not be kept, oldest first. Only the store's times count, and ages are measured from its newest object: a node with a wrong
+    /// clock, or a cluster that has taken none for a long time, loses nothing.
     ///
     /// # Guarantees
     /// Never the newest of any generation, never one that `record` names, and of its generation always `at_least`.
@@ -72,7 +72,7 @@ impl Retention {
     }
 }
 
-/// Data that no manifest was ever written for, long ago.
+/// Old data that no manifest was ever written for.
 #[must_use]
 pub fn abandoned(listing: &Listing) -> Vec<String> {
     let Some(now) = latest(listing) else { return Vec::new() };
@@ -89,7 +89,7 @@ fn bucket(at: Timestamp, width: Duration) -> u128 {
     u128::from(at.0) / width.as_millis()
 }
 
-/// The snapshot that the charter itself rests on.
+/// The snapshot that the charter itself depends on.
 fn named(record: &Record) -> Option<&SnapshotKey> {
     match (&record.state, &record.origin) {
         (State::Retired { key, .. }, _) | (_, Origin::Snapshot { key }) => Some(key),

@@ -26,7 +26,7 @@ fn record(origin: Origin) -> Record {
     }
 }
 
-/// One of this generation, taken so long ago; its revision grows with time.
+/// A snapshot of this generation and age; its revision grows with time.
 fn aged(generation: u64, age: Duration) -> Stored {
     let at = NOW - age;
     let manifest = Manifest {
@@ -113,7 +113,7 @@ fn remains_of_an_upload_go_after_a_day_and_nothing_else_that_is_no_snapshot() {
 proptest! {
     #![proptest_config(Config { failure_persistence: None, rng_seed: RngSeed::Fixed(4), ..Config::default() })]
 
-    /// Whatever is deleted, and however often: of each generation the newest stays, and of the current one enough.
+    /// Whatever is deleted, the newest of each generation stays, and enough of the current one.
     #[test]
     fn nothing_that_counts_is_ever_deleted(ages in prop::collection::btree_set((1..4_u64, 0..2000_u64), 1..40), at_least in 0..12_usize) {
         let all = listing(ages.iter().map(|(g, hours)| aged(*g, HOUR * u32::try_from(*hours).unwrap())).collect());
