@@ -111,7 +111,7 @@ mod tests {
         let mut choice = Choice::new(Some(address(1)));
         assert_eq!(looks(&mut choice, "i-me", &[(1, false), (2, false)]), Some(address(1)));
         assert_eq!(looks(&mut choice, "i-me", &[]), Some(address(1)));
-        assert_eq!(looks(&mut Choice::default(), "i-me", &[(1, false)]), None, "nothing that was never healthy is pointed at");
+        assert_eq!(looks(&mut Choice::default(), "i-me", &[(1, false)]), None, "it never points at a server that was never healthy");
     }
 
     #[test]

@@ -142,7 +142,7 @@ mod tests {
             "etcd here is 3.7, the cluster runs 3.5: etcd supports one minor at a time; bake an image with 3.6 first"
         );
         assert!(gap("3.5", "3.6", Whose::Cluster).contains("3.6 or 3.7, or downgrade the cluster first (`etcdctl downgrade enable 3.5`"));
-        assert!(!gap("3.4", "3.6", Whose::Cluster).contains("downgrade"), "etcd goes back by one minor alone");
+        assert!(!gap("3.4", "3.6", Whose::Cluster).contains("downgrade"), "etcd can be downgraded by one minor only");
         assert!(!gap("3.4", "3.5", Whose::Cluster).contains("downgrade"), "3.5 does not know how");
         assert!(gap("3.5", "3.6", Whose::Snapshot).contains("the snapshot was taken from 3.6: an older etcd"));
         assert!(gap("3.6", "3.4", Whose::Data).contains("bake an image with 3.5 first"));

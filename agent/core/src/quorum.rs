@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn nobody_is_no_quorum() {
         assert!(!has_quorum(0, 0) && lost(0, 0) && !survives_removal(0, 0));
-        assert!(!meets_every_quorum(0, 0) && !meets_every_quorum(0, 1), "a list without voters proves nothing of any write");
+        assert!(!meets_every_quorum(0, 0) && !meets_every_quorum(0, 1), "a list without voters proves nothing about any write");
     }
 
     #[test]

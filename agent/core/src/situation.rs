@@ -222,7 +222,7 @@ impl<'a> Situation<'a> {
         self.is_gone(&voter.instance) || self.surely_denies_data(&voter.instance, voter.member)
     }
 
-    /// Who vouches for the last answer of this instance's agent.
+    /// Who vouches for the last answer of an instance's agent.
     #[must_use]
     pub fn word_of(&self, instance: &InstanceId) -> Option<Word> {
         let answer = self.peer(instance)?;

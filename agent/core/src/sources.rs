@@ -224,6 +224,6 @@ mod tests {
         assert_eq!((sources.changes(at(630)).len(), sources.changes(at(660)).len()), (0, 1));
         sources.note(Source::Ec2, "others", Ok(()), at(700));
         assert_eq!(sources.is_readable(Source::Ec2, at(700)), Some(false), "one of its questions is still denied");
-        assert_eq!(sources.changes(at(3 * 3600)).len(), 2, "nobody asks for it any more");
+        assert_eq!(sources.changes(at(3 * 3600)).len(), 2, "it is no longer asked");
     }
 }

@@ -110,7 +110,7 @@ mod tests {
         let long = "x".repeat(SENTENCE + 1);
         let cut = printable(&long, SENTENCE);
         assert_eq!(cut, format!("{}{CUT}", "x".repeat(SENTENCE)));
-        assert_eq!(printable(&cut, SENTENCE), cut, "it is read again by whoever is told of it");
+        assert_eq!(printable(&cut, SENTENCE), cut, "a peer that receives it reads it again");
         assert_eq!(printable("ééé", 2), format!("éé{CUT}"));
     }
 }

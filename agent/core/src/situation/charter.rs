@@ -20,7 +20,7 @@ pub enum Charter<'a> {
     Absent,
     /// The highest record, which continues everything remembered.
     Known(&'a Record),
-    /// The remembered record is missing from the store, whose highest fits directly before it or after it.
+    /// The remembered record is missing from the store, and the store's highest fits directly before it or after it.
     Vanished(&'a Record),
     /// It cannot be trusted: nothing relies on it until an operator has looked, or orders a fresh start.
     Broken(String),

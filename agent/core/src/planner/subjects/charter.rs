@@ -37,7 +37,7 @@ pub(in crate::planner) fn rewrite_vanished(s: &Situation<'_>) -> Option<Decision
     Some(Decision::act(phase::phase_of_member(s), Step::CreateRecord((*record).clone()), explain::rewrites(record)))
 }
 
-/// The wait for a quorum read. Where none can come any more only an operator helps, because a recovery rests on the charter too.
+/// The wait for a quorum read. Where none can come any longer only an operator helps, because a recovery depends on the charter too.
 fn no_quorum_to_rewrite(s: &Situation<'_>, record: &Record) -> Decision {
     let phase = phase::phase_of_member(s);
     if s.memory.quorum.lost_since.is_some() || loss::too_few_are_left(s, record) {

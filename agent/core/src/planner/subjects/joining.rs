@@ -45,7 +45,7 @@ fn is_adoptable(member: &Member) -> bool {
     member.learner && member.name.is_none()
 }
 
-/// A named entry of this instance, or of one whose address it now has, whose data this disk does not hold.
+/// Removes a named entry whose data this disk does not hold: this instance's own, or that of another whose address it now has.
 fn remove_stale(s: &Situation<'_>, stale: &Member, membership: &Membership) -> Decision {
     let voters = membership.voters().count();
     let healthy = membership.voters().filter(|m| m.id != stale.id && s.is_healthy(m.id)).count();
