@@ -1,5 +1,5 @@
-//! The shape of the core, read from its own sources: which module uses which. A rule knows no other rule, the gate knows nothing of the planner, and no
-//! circle has more than three modules.
+//! The structure of the core, read from its own sources: which module uses which. A rule knows no other rule, the gate knows nothing of the planner, and
+//! no circle has more than three modules.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// More modules than this in one circle, and nobody can read one without all the others.
+/// The number of modules in one circle at most: with more, one cannot be read without all the others.
 const LARGEST_CIRCLE: usize = 3;
 
-/// The core's modules by path (`planner::rules::leave`; the crate itself is empty), with what each says.
+/// The core's modules by path (`planner::rules::leave`; the crate itself has the empty path), with what each says.
 struct Core {
     text: BTreeMap<String, String>,
-    /// What a module gives on under its own name, by full path.
+    /// What a module re-exports under its own name, by full path.
     given_on: BTreeMap<String, String>,
 }
 
@@ -32,7 +32,7 @@ impl Core {
         core
     }
 
-    /// The module in which a path ends, past what others give on.
+    /// The module in which a path ends, following re-exports.
     fn module_of(&self, path: &str) -> Option<String> {
         let mut path = path.to_owned();
         for _ in 0..5 {
@@ -47,7 +47,7 @@ impl Core {
         None
     }
 
-    /// Which modules each uses.
+    /// The modules that each module uses.
     fn edges(&self) -> BTreeMap<&str, BTreeSet<String>> {
         self.text.iter().map(|(module, text)| (module.as_str(), self.used_by(module, text))).collect()
     }
@@ -57,7 +57,7 @@ impl Core {
         for path in uses(text).filter(|(public, _)| !*public).flat_map(|(_, tree)| flatten(&tree)) {
             let (name, path) = named(&path);
             let path = absolute(module, &path);
-            // A module that was imported is used by what is said of it.
+            // An imported module is used through the items that are named in it.
             match self.text.contains_key(&path) {
                 true => used.extend(said_of(text, &name).filter_map(|item| self.module_of(&join(&path, &item)))),
                 false => used.extend(self.module_of(&path)),
@@ -112,7 +112,7 @@ fn flatten(tree: &str) -> Vec<String> {
     parts.flat_map(|part| flatten(&format!("{}{part}", before.trim()))).collect()
 }
 
-/// Under which name a path is imported, and the path without that.
+/// The name under which a path is imported, and the path without that name.
 fn named(path: &str) -> (String, String) {
     let (path, alias) = path.split_once(" as ").map_or((path, None), |(path, alias)| (path, Some(alias)));
     let path = path.strip_suffix("::self").unwrap_or(path);
@@ -131,7 +131,7 @@ fn absolute(module: &str, path: &str) -> String {
     join(module, path.strip_prefix("self::").unwrap_or(path))
 }
 
-/// What a text says of a module: `item` of every `name::item`.
+/// The items of a module that a text names: `item` of every `name::item`.
 fn said_of(text: &str, name: &str) -> impl Iterator<Item = String> {
     let pattern = format!("{name}::");
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -140,7 +140,7 @@ fn said_of(text: &str, name: &str) -> impl Iterator<Item = String> {
     items.filter(|item| !item.is_empty()).collect::<Vec<_>>().into_iter()
 }
 
-/// All that a module uses, and what that uses, and so on.
+/// Everything that a module uses, directly or through others.
 fn reachable(edges: &BTreeMap<&str, BTreeSet<String>>, from: &str) -> BTreeSet<String> {
     let (mut seen, mut todo) = (BTreeSet::new(), vec![from.to_owned()]);
     while let Some(module) = todo.pop() {

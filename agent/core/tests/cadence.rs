@@ -1,4 +1,4 @@
-//! The polling budget: what one node asks of the AWS control plane in a day.
+//! The polling budget: how much one node asks of the AWS control plane in a day.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #[allow(dead_code, reason = "the stories' own test uses the rest")]
@@ -26,7 +26,7 @@ etcd members i-a:a1, i-b:b2, i-c:c3
 peer i-b voter holds b2
 peer i-c voter holds c3";
 
-/// All questions of the hours after the first, in which a node may still be finding its feet.
+/// All questions of the hours after the first, in which a node may still be settling.
 fn asked_per_hour(lines: &str, hours: u64) -> f64 {
     let mut teller = Teller::new("cadence");
     lines.lines().for_each(|line| teller.line(line));
@@ -109,7 +109,7 @@ fn a_spare_of_long_standing_hurries_again_once_it_is_to_go() {
         }
     }
     let longest = asked.windows(2).map(|pair| pair[1].since(pair[0])).max().unwrap();
-    assert!(longest <= world.policy().aws_hurry * 2, "its hook may open {longest:?} before it notices");
+    assert!(longest <= world.policy().aws_hurry * 2, "it may notice its hook only {longest:?} after it opened");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_notice_is_followed_by_questions_at_once() {
     }
 }
 
-/// An operator has opened another zone since the hooks were read last: the dead there must not wait out a timeout for that.
+/// An operator has opened another zone since the hooks were read last: the dead there must not wait out a timeout because of that.
 #[test]
 fn the_hooks_of_a_dead_instance_are_asked_for_when_its_group_is_new() {
     let mut teller = Teller::new("cadence");
@@ -184,7 +184,7 @@ fn leading_server() -> Teller {
     teller
 }
 
-/// How long after the first look with these callers the groups are asked for.
+/// How long it takes from the first look with these callers until the groups are asked for.
 fn heeds_callers_after(teller: &mut Teller, callers: &str) -> Duration {
     teller.line(callers);
     let world = teller.world.as_mut().unwrap();
@@ -208,7 +208,7 @@ fn a_new_server_that_asks_the_leader_is_looked_up_at_once() {
     let mut follower = leading_server();
     follower.line("etcd leader b2");
     let heeded = heeds_callers_after(&mut follower, "callers i-d");
-    assert!(heeded > hurry * 10, "a follower asks after {heeded:?}: only the leader lets it in");
+    assert!(heeded > hurry * 10, "a follower asks after {heeded:?}: only the leader admits it");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_server_that_aws_does_not_list_yet_is_looked_up_again() {
 #[test]
 fn callers_that_are_no_instances_do_not_empty_the_bucket() {
     let one = asked_per_hour_with(leading_server(), 24, |_| ["i-x".into()].into());
-    assert!(one <= 12.0, "one that goes on calling: {one} questions an hour");
+    assert!(one <= 12.0, "one that keeps calling: {one} questions an hour");
     let many = asked_per_hour_with(leading_server(), 24, |look| [format!("i-x{look}").parse().unwrap()].into());
     assert!(many <= 12.0, "another name at each look: {many} questions an hour");
 }

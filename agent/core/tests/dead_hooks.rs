@@ -15,7 +15,7 @@ use quorate_core::reading::Reading;
 use story::Teller;
 use story::world::World;
 
-/// i-c has left, and its machine stops. The agent of i-b, which led until now, may have completed its hook.
+/// i-c has left, and its machine stops. The agent of i-b, whose member led until now, may have completed its hook.
 const HEIR: &str = "me i-a
 hooks terminating 300s
 listed i-a, i-b, i-c Terminating:Wait
@@ -48,7 +48,7 @@ fn dead() -> InstanceId {
     InstanceId::new("i-c")
 }
 
-/// A look at the world, with the dead one's own entry as it was so long before.
+/// A look at the world, with the dead one's own entry as it was this long before.
 fn look(world: &mut World, place: Option<LifecycleState>, age: Duration) -> Observation {
     let mut seen = world.look();
     seen.cloud.places.insert(dead(), Reading::Fresh(place, world.now - age));
@@ -57,7 +57,7 @@ fn look(world: &mut World, place: Option<LifecycleState>, age: Duration) -> Obse
 
 const WAITS: Option<LifecycleState> = Some(LifecycleState::TerminatingWait);
 
-/// Whether planner and gate would complete the hook; both have to say the same.
+/// Whether planner and gate would complete the hook; both have to agree.
 fn completes(world: &World, seen: &Observation) -> bool {
     let plan = planner::plan(seen, world.memory(), world.policy(), world.now);
     let planned = matches!(&plan.step, Some(Step::CompleteHook { instance, .. }) if *instance == dead());
@@ -84,12 +84,12 @@ fn an_entry_from_before_its_silence_does_not_tell_what_it_completed_since() {
     assert!(completes(&world, &new) && !asks_again(&world, &new));
 }
 
-/// Found by the demo on a busy machine: the agent beside the leader had completed the hook and lost the lead, and the next one completed it again,
-/// from a list that was older than that.
+/// Found by the demo on a busy machine: the agent beside the leader had completed the hook when another member took the lead, and the next agent completed
+/// it again, from a list that was older than that.
 #[test]
 fn who_comes_to_lead_looks_again_at_what_the_one_before_may_have_done() {
     let mut world = told(HEIR);
-    // The one before may go by what it read for six seconds more, so that an answer of now is worth nothing yet.
+    // The previous agent may act on what it read for six more seconds, so an answer read now does not count yet.
     let first = look(&mut world, WAITS, Duration::ZERO);
     assert!(!completes(&world, &first) && !asks_again(&world, &first));
     world.now = world.now + secs(7);
@@ -104,7 +104,7 @@ fn who_comes_to_lead_looks_again_at_what_the_one_before_may_have_done() {
     }
 }
 
-/// The gate watches for itself who leads: where the planner believes that it has led for long, it does not.
+/// The gate watches for itself which member leads: where the planner believes that its own has led for long, the gate does not.
 #[test]
 fn the_gate_lets_nobody_complete_who_has_led_for_a_moment() {
     let mut world = told(HEIR);
@@ -140,7 +140,7 @@ fn a_lead_that_it_did_not_watch_counts_from_its_waking() {
     assert!(!completes(&world, &seen));
 }
 
-/// That AWS knows of no open action is no trouble just after boot, nor where another was quicker; later, of one's own, it is.
+/// AWS' answer that no action is open is harmless just after boot, or where another agent was quicker; later, for an agent's own hook, it is trouble.
 #[test]
 fn an_action_that_is_not_open_yet_is_no_trouble() {
     let lines = "me i-a\nhooks launching 300s\nlisted i-a Pending:Wait\nown-state Pending:Wait\ntarget InService\nstore absent\ndecide";

@@ -1,4 +1,4 @@
-//! The drain against a model of an API server, in virtual time: what is never done, and by when it is done.
+//! The drain against a model of an API server, in virtual time: what it never does, and by when it is done.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a property that does not hold fails its test")]
 #[path = "property/config.rs"]

@@ -35,7 +35,7 @@ fn what_is_not_written_is_asked_for_before_each_step() {
     let seen = w.observe();
     let first = w.engine.look(&seen, w.now);
     assert!(matches!(first.next, Next::Act(Step::AddLearner { .. })), "{:?}", first.next);
-    let kept = first.persist.expect("the record that was read is not to be written");
+    let kept = first.persist.expect("the engine does not ask for the record that was read to be written");
     assert_eq!(w.engine.look(&seen, w.now).persist.as_ref(), Some(&kept), "a write that failed is asked for again");
     w.engine.persisted(kept);
     assert_eq!(w.engine.look(&seen, w.now).persist, None);

@@ -1,5 +1,5 @@
-//! Rules of the gate that worlds drawn at random seldom come past: a step that the planner plans passes, and in a world that differs in one thing the
-//! gate refuses that very step, for the reason that the rule gives.
+//! Rules of the gate that random worlds seldom reach: a step that the planner plans passes, and in a world that differs in one thing the gate refuses
+//! that very step, for the reason that the rule gives.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #[allow(dead_code, reason = "the stories' own test uses the rest")]
@@ -12,7 +12,7 @@ use quorate_core::planner;
 use quorate_core::reading::Reading;
 use story::Teller;
 
-/// A world that was told up to here.
+/// A world after the story's lines up to here.
 fn told(lines: &[&str]) -> Teller {
     let mut teller = Teller::new("gate");
     lines.iter().for_each(|line| teller.line(line));
@@ -23,7 +23,7 @@ fn told(lines: &[&str]) -> Teller {
 fn planned(teller: &mut Teller) -> Step {
     let w = teller.world.as_mut().unwrap();
     let seen = w.look();
-    let step = planner::plan(&seen, w.memory(), w.policy(), w.now).step.expect("nothing is planned");
+    let step = planner::plan(&seen, w.memory(), w.policy(), w.now).step.expect("the planner plans no step");
     w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).expect("the gate refuses what is planned");
     step
 }
@@ -71,7 +71,7 @@ fn nothing_is_added_or_started_of_another_minor_than_the_clusters_or_the_next() 
     }
 }
 
-/// A joiner's etcd is told every member's address, and a stranger's is whatever somebody wrote.
+/// A joiner's etcd is given every member's address, and a stranger's may be any text.
 #[test]
 fn no_member_starts_beside_a_stranger() {
     let mut teller = told(&[&JOINING[..], &["decide", "done"]].concat());
@@ -126,7 +126,7 @@ fn no_snapshot_is_fetched_or_claimed_by_an_etcd_older_than_the_one_it_was_taken_
     }
 }
 
-/// The last that is left may stop with its data if the other says, signed as before, that its own is gone.
+/// The last voter that is left may stop with its data if the other says, signed as before, that its own is gone.
 #[test]
 fn the_last_data_is_not_stopped_on_a_word_under_another_key() {
     let left = [

@@ -1,5 +1,5 @@
-//! What the gate watches for itself. The memory is made to say what a mistake in the planner's derivation would have it say: the planner believes it, and
-//! the gate, which has looked too, does not.
+//! What the gate watches for itself. The memory is changed as a mistake in the planner's derivation would change it: the planner believes it, and the gate,
+//! which has looked too, does not.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #[allow(dead_code, reason = "the stories' own test uses the rest")]
@@ -27,7 +27,7 @@ fn judged(w: &World, seen: &Observation, memory: &Memory) -> (Step, Option<&'sta
     (step, why)
 }
 
-/// i-a is the last voter and goes. Its etcd runs for itself alone, and its final snapshot is there.
+/// i-a is the last voter and leaves. Its etcd runs for this node only, and its final snapshot is there.
 const ENDS: &str = "me i-a
 hooks terminating 300s
 listed i-a Terminating:Wait
@@ -50,7 +50,7 @@ fn nothing_is_retired_to_a_snapshot_after_which_somebody_could_write() {
     let (step, why) = judged(&w, &seen, w.memory());
     assert!(matches!(step, Step::CreateRecord(_)) && why.is_none(), "{step:?} {why:?}");
 
-    // The same, but etcd was last seen to serve its clients.
+    // The same, but etcd was last seen serving its clients.
     let mut w = told(&format!("{ENDS}\nprocess running\ndecide\nprocess stopped\netcd no-quorum"));
     let seen = w.look();
     let mut memory = w.memory().clone();
@@ -75,7 +75,7 @@ fn a_start_that_was_let_through_ends_what_a_snapshot_covers() {
     assert_eq!(why, Some("somebody could write after the snapshot was taken"));
 }
 
-/// One of three survives after a while together, and policy `any` would have it go on after ten minutes.
+/// One of three survives, after they had run together for a while, and under policy `any` it would continue after ten minutes.
 const SURVIVES: &str = "me i-a
 policy network-trusted
 policy any
@@ -114,7 +114,7 @@ fn nobody_recovers_before_quorum_has_been_lost_for_the_grace() {
     }
 }
 
-/// i-a leads, and i-c's learner does not get on.
+/// i-a leads, and i-c's learner makes no progress.
 const LEARNS: &str = "me i-a
 hooks none
 listed i-a, i-b, i-c
@@ -143,7 +143,7 @@ fn no_learner_is_removed_that_makes_progress() {
     };
     assert_eq!(judged_after("time +65s"), None);
     assert_eq!(judged_after("status c3 applied 200\ntime +65s"), stuck, "it has applied something");
-    // Nothing is written, so that it has nothing to apply: it is level with the leader, and waits until it may be promoted.
+    // Nothing is written, so it has nothing to apply: it is level with the leader, and waits until it may be promoted.
     assert_eq!(judged_after("status c3 applied 10000\ntime +10min"), stuck, "it is level with the leader");
     let another = "time +65s\nlisted i-a, i-b, i-d\netcd members i-a:a1, i-b:b2, i-d:d4 learner\npeer i-d learner holds d4 copy\nstatus d4 applied 50\ntime +3s";
     assert_eq!(judged_after(another), stuck, "it has come just now");

@@ -1,7 +1,7 @@
-//! Properties over worlds that nobody wrote down: mostly consistent ones, torn ones, and wild ones.
+//! Properties over random worlds: mostly consistent ones, torn ones, and wild ones.
 //!
-//! The gate is held against naive oracles of its own (`property/oracles.rs`) for every step that one can think of in a world, not only for
-//! the planner's. The planner is held against the gate: in a consistent world it never plans what the gate refuses.
+//! The gate is tested against naive oracles of its own (`property/oracles.rs`) with every conceivable step in a world, not only with the
+//! planner's. The planner is tested against the gate: in a consistent world it never plans what the gate refuses.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a property that does not hold fails its test")]
 
@@ -21,7 +21,7 @@ use property::dice::Dice;
 use property::world::World;
 use property::{oracles, steps, torn, walk};
 
-/// The randomness of one world. Zeros make the plainest world, and none left counts as zeros, so that a failing world shrinks well.
+/// The randomness of one world. Zeros make the plainest world, and bytes that have run out count as zeros, so a failing world shrinks well.
 fn entropy() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..600)
 }
@@ -82,7 +82,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(4000))]
 
-    /// etcd takes a directory without a write-ahead log for a new cluster's, and begins one.
+    /// etcd mistakes a directory without a write-ahead log for a new cluster's, and begins one.
     #[test]
     fn etcd_is_never_resumed_without_a_log(bytes in entropy()) {
         let mut w = world(&bytes);
@@ -98,7 +98,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(4000))]
 
-    /// Whoever ordered it, wherever, and whatever else there is to be done.
+    /// Whoever ordered the pause, wherever, and whatever else there is to be done.
     #[test]
     fn nothing_is_done_while_an_operator_has_paused(bytes in entropy(), whose in 0..3_u8) {
         let mut w = world(&bytes);
@@ -113,7 +113,7 @@ proptest! {
 }
 
 proptest! {
-    // A walk is some hundred looks at the world.
+    // A walk is about a hundred looks at the world.
     #![proptest_config(cases(1500))]
 
     #[test]
@@ -137,7 +137,7 @@ fn changes_something(step: &Step) -> bool {
     !matches!(step, Step::Heartbeat { .. } | Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. })
 }
 
-/// A property over worlds in which nothing ever passes the gate would hold for nothing.
+/// A property over worlds in which nothing ever passes the gate would hold but mean nothing.
 #[test]
 fn every_kind_of_step_passes_the_gate_in_some_world() {
     let survey = property::survey::take(20_000);
@@ -146,7 +146,7 @@ fn every_kind_of_step_passes_the_gate_in_some_world() {
     assert!(survey.wrong.is_empty(), "{survey}");
 }
 
-/// Torn worlds hardly ever let a survivor claim: what stands in its way is shown on one that may, and then on the same with one thing changed.
+/// Torn worlds hardly ever let a survivor claim. So what stands in its way is shown on a world where it may, with one thing changed at a time.
 #[test]
 fn a_survivor_claims_only_as_a_listed_voter_and_over_nobody() {
     let voters = "i-a:a1, i-b:b2, i-c:c3, i-d:d4";
@@ -185,10 +185,10 @@ fn a_survivor_claims_only_as_a_listed_voter_and_over_nobody() {
     assert_eq!(void, Some("acknowledged writes could be missing"));
 }
 
-/// Torn worlds hardly ever let a snapshot be restored: what stands in its way is shown on one that may be, and then with one thing changed.
+/// Torn worlds hardly ever let a snapshot be restored. So what stands in its way is shown on a world where it may be, with one thing changed at a time.
 #[test]
 fn a_snapshot_is_restored_only_where_nothing_newer_is_left() {
-    // A distribution's server by the same rules.
+    // The same rules hold for a distribution's server.
     for me in ["me i-d", "me i-d role control-plane"] {
         restored_only_where_nothing_newer_is_left(me);
     }
@@ -236,7 +236,7 @@ fn restored_only_where_nothing_newer_is_left(me: &str) {
     assert_eq!(why_not("store founding generation 2 origin fresh by i-d"), Some("another's claim stands"));
 }
 
-/// A node's claim on the highest record of its store, as the gate judges it once the lines were told.
+/// A node's claim on the highest record of its store, as the gate judges it after these lines.
 fn verdict(lines: &[&str], origin: impl Fn(&story::world::World) -> Origin) -> Option<&'static str> {
     let mut teller = story::Teller::new("claim");
     lines.iter().for_each(|line| teller.line(line));
@@ -256,7 +256,7 @@ fn verdict(lines: &[&str], origin: impl Fn(&story::world::World) -> Origin) -> O
     w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
 }
 
-/// Two of five are left, i-a and i-b, neither of which policy lets act.
+/// Two of five are left, i-a and i-b, and policy lets neither act.
 fn two_of_five() -> Vec<&'static str> {
     let world = ["me i-a", "policy network-trusted", "hooks none", "listed i-a, i-b, i-f", "own-state InService"];
     let store = ["store established generation 1 voters i-a:a1, i-b:b2, i-c:c3, i-d:d4, i-e:e5", "disk generation 1 member a1 cluster e1"];
@@ -277,8 +277,8 @@ fn an_ordered_snapshot_comes_only_where_quorum_never_can() {
     };
     let why = |change| why_not("ec2 i-e terminated", change);
     assert_eq!(why("#"), None);
-    assert_eq!(why("peer i-b recovering holds b2 mute"), None, "what is given up need not say how far it goes");
-    assert_eq!(why("policy no-restore"), None, "the operator's word goes before the policy's");
+    assert_eq!(why("peer i-b recovering holds b2 mute"), None, "data that is given up need not say how far it goes");
+    assert_eq!(why("policy no-restore"), None, "the operator's order takes precedence over the policy");
     let counts = Some("this disk holds data");
     assert_eq!(why_not("ec2 i-e running", "#"), counts, "three of five may come back");
     assert_eq!(why("etcd local-list i-a:a1"), counts, "by its own list it has quorum alone");
@@ -301,8 +301,8 @@ fn an_ordered_survivor_is_a_listed_voter_where_quorum_never_comes_back() {
     };
     let why = |change| why_not("ec2 i-e terminated", change);
     assert_eq!(why("#"), None);
-    assert_eq!(why("policy halt"), None, "the operator's word goes before the policy's");
-    assert_eq!(why("status a1 silent"), None, "nor need its etcd answer");
+    assert_eq!(why("policy halt"), None, "the operator's order takes precedence over the policy");
+    assert_eq!(why("status a1 silent"), None, "its etcd need not answer");
     assert_eq!(why("order none"), Some("acknowledged writes could be missing"));
     assert_eq!(why("order recover-snapshot newest"), Some("acknowledged writes could be missing"));
     assert_eq!(why_not("ec2 i-e running", "#"), Some("quorum is not lost for good"));
@@ -343,7 +343,7 @@ fn policy_any_goes_on_from_what_goes_furthest() {
     }
 }
 
-/// A worker's kubelet is touched for one reason while its instance stays: another server, which answers, says that the node is not ready.
+/// A worker's kubelet is restarted for one reason only while its instance stays: another server, which answers, says that the node is not ready.
 #[test]
 fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
     let why_not = |change: &str| {
@@ -368,7 +368,7 @@ fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
     assert_eq!(why_not("node none"), None, "a restored cluster may never have heard of it");
 }
 
-/// A worker gives its token to no address but one that EC2 gave for a server of its cluster, and to no authority but the one that the store names.
+/// A worker gives its token only to an address that EC2 gave for a server of its cluster, and only to the authority that the store names.
 #[test]
 fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_says() {
     let hash = |digit: &str| digit.repeat(64).parse().unwrap();
@@ -384,7 +384,7 @@ fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_
     let unknown = Some("EC2 has not given that address for a server of this cluster");
     assert_eq!(why_not(None, "#"), None);
     assert_eq!(why_not(None, "servers i-a silent"), Some("that server does not answer"));
-    assert_eq!(why_not(None, "listed i-b"), unknown, "a peer's word, and no group's");
+    assert_eq!(why_not(None, "listed i-b"), unknown, "only a peer names it, and no group");
     assert_eq!(why_not(None, "ec2 i-a unknown"), unknown, "listed, and its address is not known");
     assert_eq!(why_not(None, "ec2 i-a terminated"), unknown);
     assert_eq!(why_not(None, "authority store a"), Some("its token is to name the authority that the store names"));
@@ -395,14 +395,14 @@ fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_
     assert_eq!(why_not(None, "authority unread"), Some("the store was not asked for the cluster's authority"));
 }
 
-/// What somebody at a peer's port says under another key than its agent's permits nothing that loses data, and neither does what is not signed.
+/// An answer from a peer's port under another key than its agent's permits nothing that loses data, and neither does an unsigned one.
 #[test]
 fn no_data_is_given_up_on_a_word_under_another_key() {
     let why_not = |before: &str, now: &str, order: &str| {
         let mut teller = story::Teller::new("another-key");
         let world = ["me i-d", "policy network-trusted", "hooks none", "listed i-b, i-d", "own-state InService", "snapshots aged 5min"];
         let lost = ["store established generation 1 voters i-a:a1, i-b:b2, i-c:c3", "ec2 i-a terminated", "ec2 i-c terminated"];
-        // The snapshot is proved on this disk, by an order that is taken back.
+        // The snapshot is verified on this disk, by an order that is then taken back.
         let fetched =
             ["peer i-b waiting no-data unsigned", "order recover-snapshot newest", "decide", "done", "snapshots fetched", "order none"];
         world.iter().chain(&lost).chain(&fetched).chain(&[before]).for_each(|line| teller.line(line));
@@ -430,12 +430,12 @@ fn no_data_is_given_up_on_a_word_under_another_key() {
     assert_eq!(why_not(held, another, "#"), Some("somebody answers under another key than before"));
     assert_eq!(why_not(held, "peer i-b waiting no-data unsigned", "#"), Some("somebody answers under another key than before"));
     assert_eq!(why_not("#", "peer i-b waiting no-data unsigned", "#"), Some("it rests on unsigned answers"));
-    assert_eq!(why_not("#", another, "#"), None, "nobody here has heard another there");
+    assert_eq!(why_not("#", another, "#"), None, "no other key was heard there before");
     assert_eq!(why_not(gone, another, "#"), None, "it never held anything that could be lost");
     assert_eq!(why_not(held, another, "order recover-snapshot newest"), None, "an operator takes answers as they are");
 }
 
-/// etcd without space grants no lease and takes membership changes: the one that runs out of time goes without the lock.
+/// Under NOSPACE etcd rejects new leases but still accepts membership changes: a node that runs out of time leaves without the lock.
 #[test]
 fn a_member_leaves_without_the_lock_only_out_of_space_out_of_time_and_next_in_turn() {
     let why_not = |left: &str, change: &str| {
@@ -463,7 +463,7 @@ fn a_member_leaves_without_the_lock_only_out_of_space_out_of_time_and_next_in_tu
     assert_eq!(why_not(late, "status c3 silent"), Some("the rest would have no healthy quorum"));
 }
 
-/// Walks that never come past a rule would say nothing of it.
+/// Walks must reach every rule, because they say nothing about a rule that they never reach.
 #[test]
 fn walks_come_past_nearly_every_rule() {
     let told: String = (0..1600).map(|seed| walk::tell(&mut Dice::new(&property::survey::bytes(seed)))).collect();
@@ -488,11 +488,11 @@ fn walks_come_past_nearly_every_rule() {
         "promote",
         "serve",
     ] {
-        assert!(rules.contains(rule), "no walk comes past {rule}: {rules:?}");
+        assert!(rules.contains(rule), "no walk reaches {rule}: {rules:?}");
     }
 }
 
-/// A survey for whoever changes a rule, not a check: what many walks run into, the shortest story of each kind. It runs only when
+/// A survey for a developer who changes a rule, not a check: what many walks run into, with the shortest story of each kind. It runs only when
 /// QUORATE_WALKS says how many walks to take (`--nocapture` shows it).
 #[test]
 fn what_walks_run_into() {

@@ -1,6 +1,6 @@
 //! Golden stories: what one node sees, line by line, and what it decides and says.
 //!
-//! Each file in `stories/` is a test and a piece of documentation. Lines starting with `> ` are the node's answers; write them anew with
+//! Each file in `stories/` is a test and a piece of documentation. Lines starting with `> ` are the node's answers; rewrite them with
 //! `QUORATE_UPDATE_GOLDEN=1 cargo test --profile lab -p quorate-core --test stories`, and read the difference before committing it.
 //! The words that a story may use are in `stories/README.md`.
 
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use quorate_core::report::RuleId;
 
-/// Every rule of the planner's table: a rule that no story tells of is not documented.
+/// Every rule of the planner's tables: a rule that appears in no story is not documented.
 fn rules() -> BTreeSet<&'static str> {
     RuleId::ALL.into_iter().map(RuleId::name).collect()
 }
@@ -59,7 +59,7 @@ fn every_rule_has_a_story() {
     let named: BTreeSet<&str> = story::rules_told(&told);
     let rules = rules();
     let untold: Vec<_> = rules.difference(&named).collect();
-    assert!(untold.is_empty(), "no story tells of the rules {untold:?}");
+    assert!(untold.is_empty(), "these rules appear in no story: {untold:?}");
     let unknown: Vec<_> = named.difference(&rules).filter(|rule| **rule != "none").collect();
     assert!(unknown.is_empty(), "these rules are not in the planner's table: {unknown:?}");
 }
