@@ -103,7 +103,7 @@ pub(crate) struct Api {
     away: Vec<Range<Timestamp>>,
     last: Option<(Vec<Pod>, Timestamp)>,
     pub(crate) steps: Vec<Step>,
-    /// What was done and never should be.
+    /// What was done although it never should be.
     pub(crate) wrongs: Vec<String>,
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn limits(budget: Duration, escalation: Escalation) -> Limits {
 }
 
 impl Api {
-    /// Pods of one name are one pod.
+    /// Pods of the same name are the same pod.
     pub(crate) fn new(specs: impl IntoIterator<Item = Spec>, schedulable: bool) -> Self {
         let mut pods: Vec<Bound> = Vec::new();
         for spec in specs {
@@ -150,7 +150,7 @@ impl Api {
         self.pods.iter().map(|bound| &*bound.spec.pod.id.name).collect()
     }
 
-    /// Plays until the drain says that it has ended, a look each second and after each step.
+    /// Runs until the drain says that it has ended, with a look each second and after each step.
     pub(crate) fn drain(&mut self, limits: &Limits) -> End {
         let mut progress = Progress::new(self.now);
         loop {

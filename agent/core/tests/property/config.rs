@@ -1,11 +1,11 @@
-//! How many worlds, and which.
+//! The number of worlds, and which they are.
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// Which worlds are made, at every run the same.
+/// The seed of the worlds, the same in every run.
 const SEED: u64 = 4;
 
-/// So many worlds: the same at every run, unless `PROPTEST_RNG_SEED` (or `PROPTEST_CASES`) asks for others.
+/// The configuration for this number of worlds: the same in every run, unless `PROPTEST_RNG_SEED` (or `PROPTEST_CASES`) asks for others.
 pub(crate) fn cases(default: u32) -> Config {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let plain = Config::default();

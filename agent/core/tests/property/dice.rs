@@ -1,6 +1,6 @@
-//! Choices drawn from a string of bytes: the same bytes, the same choices.
+//! Choices drawn from a string of bytes: the same bytes give the same choices.
 
-/// A source of choices. When the bytes have run out each choice is the first.
+/// A source of choices. Once the bytes have run out every choice is the first.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice<'a> {
     bytes: &'a [u8],

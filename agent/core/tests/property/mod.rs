@@ -1,4 +1,4 @@
-//! Random worlds, all the steps that one can think of in them, and what a naive reader would say of each.
+//! Random worlds, every conceivable step in them, and what a naive reader would say of each.
 
 pub(crate) mod config;
 pub(crate) mod dice;

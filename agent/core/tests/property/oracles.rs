@@ -1,4 +1,4 @@
-//! What must be true of a world in which a step is let through: naive, from the observation alone, and sharing nothing with the gate.
+//! What must be true of a world in which a step is let through: naive, only from the observation, and sharing nothing with the gate.
 
 mod facts;
 mod founding;
@@ -83,14 +83,14 @@ pub(crate) fn must(holds: bool, otherwise: &'static str) -> Judgement {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// The charter lists the member here, so that nobody else makes up a cluster in its place.
+/// The charter lists the member here, so no other node founds a cluster in its place.
 fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Judgement {
     let record = volume(f, member)?;
     must(record.voters[0].instance == f.w.seen.me.instance, "the charter lists it elsewhere")?;
     must(f.w.seen.local.moved.as_ref().is_some_and(|m| m.owner == *owner), "it is not here")
 }
 
-/// The record that stands, if its only voter is gone for good and this is what that one wrote.
+/// The record that stands, if its only voter is gone for good and this is the data that it wrote.
 pub(crate) fn volume<'a>(f: &Facts<'a>, member: MemberId) -> Result<&'a Record, &'static str> {
     must(f.w.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has ordered it")?;
     must(f.is_stopped() && !f.is_leaving(), "etcd may run, or it leaves")?;
@@ -214,7 +214,7 @@ fn put_aside(f: &Facts<'_>) -> Judgement {
     is_dead(f)
 }
 
-/// A quorum's word, or an operator's fresh start that the store itself shows; and nobody calls data old whose age he does not know.
+/// The data is dead by a quorum's word, or by an operator's fresh start that the store itself shows. Data of unknown age never counts as old.
 fn is_dead(f: &Facts<'_>) -> Judgement {
     must(!f.is_member_still(), "a quorum still lists the member whose data it is")?;
     if f.data().is_some_and(|d| d.cluster.is_none()) && f.is_stopped() {

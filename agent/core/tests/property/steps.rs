@@ -1,4 +1,4 @@
-//! Every step that one can think of in a world, wise or not.
+//! Every conceivable step in a world, sensible or not.
 
 use quorate_core::charter::{Ancestor, ListedVoter, Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId, SnapshotKey};
@@ -115,7 +115,7 @@ fn known_records(w: &World) -> Vec<Record> {
     stored.into_iter().chain(w.memory.kept.record.clone()).collect()
 }
 
-/// Successors of what is known, of every kind, and what is known itself.
+/// The known records, and successors of them of every kind.
 fn records(w: &World) -> Vec<Record> {
     let known = known_records(w);
     let mut all: Vec<Record> = Vec::new();
@@ -132,7 +132,7 @@ fn records(w: &World) -> Vec<Record> {
     all
 }
 
-/// The only voter, listed here.
+/// The record that lists its only voter here.
 fn moved(w: &World, base: &Record) -> Option<Record> {
     let member = base.voters.first()?.member;
     let voters = vec![ListedVoter { instance: w.seen.me.instance.clone(), member }];
@@ -214,7 +214,7 @@ fn retirements(w: &World, base: &Record) -> Vec<Record> {
     all
 }
 
-/// The right members under each other's names.
+/// The right members, with their names swapped.
 fn swapped_names(voters: &[ListedVoter]) -> Option<Vec<ListedVoter>> {
     let [first, second, ..] = voters else { return None };
     let mut all = voters.to_vec();

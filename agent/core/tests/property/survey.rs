@@ -1,4 +1,4 @@
-//! How often each kind of step passes the gate, over worlds that are the same in each run.
+//! The number of times that each kind of step passes the gate, over worlds that are the same in each run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use quorate_core::planner;
 use super::dice::Dice;
 use super::{oracles, steps, torn, walk};
 
-/// What must pass somewhere, by the names that [`kind`] gives.
+/// The kinds of step that must pass somewhere, by the names that [`kind`] gives.
 pub(crate) const KINDS: &[&str] = &[
     "snapshot",
     "prune snapshots",
@@ -99,7 +99,7 @@ pub(crate) fn take(worlds: u64) -> Survey {
     survey
 }
 
-/// One seed of each kind of wrong, with the number of all.
+/// One seed of each kind of error, with the total of its kind.
 fn examples(wrong: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
     let mut kinds: BTreeMap<String, (String, u32)> = BTreeMap::new();
     for (text, count) in wrong {
@@ -109,7 +109,7 @@ fn examples(wrong: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
     kinds.into_values().collect()
 }
 
-/// How walks end that end badly: each kind with its number and its shortest story.
+/// The ways in which walks end badly: each kind with its number and its shortest story.
 pub(crate) fn walks(number: u64) -> String {
     let mut kinds: BTreeMap<String, (u32, String)> = BTreeMap::new();
     for seed in 0..number {
@@ -143,7 +143,7 @@ pub(crate) fn bytes(seed: u64) -> Vec<u8> {
     (0..96).flat_map(|_| next().to_le_bytes()).collect()
 }
 
-/// What passed, with the worlds that tell more of it than the step does.
+/// The kind of a step that passed, more specific where the world says more of it than the step does.
 fn kind_in(step: &Step, w: &super::world::World) -> String {
     match step {
         Step::CreateRecord(record) if w.seen.local.moved.is_some() && record.state == State::Established => "record moved".to_owned(),

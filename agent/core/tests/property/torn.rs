@@ -1,4 +1,4 @@
-//! Torn worlds: each part is plausible by itself, most parts fit together, and any of them may be stale, unknown, or another story's.
+//! Torn worlds: each part is plausible on its own, most parts fit together, and any of them may be stale, unknown, or from another story.
 
 mod cloud;
 mod etcd;
@@ -26,13 +26,13 @@ use super::world::{NAMES, NOW, World, address, cluster, instance, member, pause}
 
 /// What the parts of one world have in common, unless they are torn.
 pub(crate) struct Plot {
-    /// The log of all records that anybody ever wrote.
+    /// The log of all records that were ever written.
     pub(crate) records: Vec<Record>,
-    /// So many instances take part.
+    /// The number of instances that take part.
     pub(crate) size: usize,
-    /// The disk of each: the generation and member whose data it holds.
+    /// Each instance's disk: the generation and member whose data it holds.
     pub(crate) disks: Vec<Option<(Generation, usize)>>,
-    /// How wild the world is: a part is torn once in so many times.
+    /// How calm the world is: a part is torn about once in this many times.
     pub(crate) calm: u8,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     w
 }
 
-/// Mostly as it is; sometimes stale, sometimes unknown.
+/// The reading, mostly as it is; sometimes stale, sometimes unknown.
 pub(crate) fn aged<T>(dice: &mut Dice<'_>, plot: &Plot, reading: Reading<T>) -> Reading<T> {
     if dice.one_in(plot.calm) {
         return Reading::unknown("lost");
@@ -147,7 +147,7 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
     }
 }
 
-/// Some operator has paused something, here or elsewhere, or has ended it.
+/// An operator has paused something, here or elsewhere, or has ended a pause.
 fn pausing(w: &mut World, dice: &mut Dice<'_>) {
     let some = |dice: &mut Dice<'_>| dice.flip().then(|| pause(dice.below(2) as u64));
     let (own, cluster, overridden, read) = (some(dice), some(dice), some(dice), some(dice));
@@ -175,7 +175,7 @@ fn order(dice: &mut Dice<'_>) -> Option<Order> {
     }
 }
 
-/// A memory that this node could have, given another past; then it takes in what it sees, unless that has been forgotten.
+/// A memory that this node could have after some other past. It then takes in what it sees, unless that has been forgotten.
 fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let ago = |secs: usize| NOW - Duration::from_secs(secs as u64);
     let known = plot.records.len().saturating_sub(dice.below(3));
@@ -227,7 +227,7 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         pausing(w, dice);
     }
     let absorbs = !dice.one_in(plot.calm);
-    // Dice of their own, so that these draws change nothing else in the world.
+    // Separate dice, so these draws change nothing else in the world.
     let seed = w.seen.etcd.membership.last().and_then(|m| m.leader).map_or(0, |leader| leader.0) ^ w.memory.local.starts.len() as u64;
     let bytes = super::survey::bytes(
         seed ^ (w.memory.joining.as_secs() << 8) ^ w.memory.instances.heard.values().fold(0, |sum, at| sum ^ (at.0 << 16)),

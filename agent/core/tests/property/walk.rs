@@ -1,5 +1,5 @@
-//! A walk through a consistent world: whatever happens there could happen, and the node's steps have their effects. It is told as a story,
-//! so that a walk that ends badly can be read, and kept.
+//! A walk through a consistent world: everything that happens there could really happen, and the node's steps have their effects. It is told as
+//! a story, so a walk that ends badly can be read, and kept.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::story::Teller;
 use crate::story::world::World;
 
 const NAMES: &[&str] = &["i-a", "i-b", "i-c", "i-d", "i-e"];
-/// So many steps without an event in between lead nowhere.
+/// More steps than this without an event in between are an endless loop.
 const MOST_STEPS: usize = 40;
 const EVENTS: usize = 24;
 
@@ -55,14 +55,14 @@ struct Walk<'a, 'b> {
     lives: u64,
 }
 
-/// Tells a random story; one in which the gate refuses what the planner plans, or an oracle objects, or steps have no end, is an error.
+/// Tells a random story. It is an error if the gate refuses what the planner plans, an oracle objects, or the steps have no end.
 pub(crate) fn take(dice: &mut Dice<'_>) -> Result<(), String> {
     let mut walk = Walk::new(dice);
     let end = walk.go();
     end.map_err(|why| format!("{}\n{why}", walk.teller.told))
 }
 
-/// The story alone, however it ends.
+/// Only the story, however it ends.
 pub(crate) fn tell(dice: &mut Dice<'_>) -> String {
     let mut walk = Walk::new(dice);
     let _ = walk.go();
@@ -106,7 +106,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             1 => self.line("policy no-restore"),
             _ => {}
         }
-        // What is fetched must be the newest at the next look too.
+        // The fetched snapshot must still be the newest at the next look.
         self.line("snapshots aged 5min");
         let hooks = *self.dice.pick(&["hooks launching 300s, terminating 300s", "hooks none"]);
         self.line(hooks);
@@ -165,7 +165,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         }
     }
 
-    /// What the others answer, what the group lists, and whether there is quorum, all from what is so.
+    /// Sets what the others answer, what the group lists, and whether there is quorum, all from the true state.
     fn tell_everyone(&mut self) {
         let mut lines = Vec::new();
         for (name, other) in &self.others {
@@ -243,7 +243,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         oracles::judge(&step, &moment).map_err(|why| format!("the oracles object: {why}"))
     }
 
-    /// What etcd and AWS make of a step by themselves.
+    /// What etcd and AWS do on their own after a step.
     fn follow(&mut self, step: &Step) {
         match step {
             Step::StartMember(Start::Found { .. }) | Step::RestoreOwnData { .. } | Step::RestoreSnapshot { .. } => self.found(),
@@ -314,7 +314,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         self.line(format!("ec2 {name} terminated"));
     }
 
-    /// Another takes the lock, or gives it back.
+    /// Another agent takes the lock, or releases it.
     fn lock(&mut self) {
         let lock = self.world().observe().etcd.lock.fresh().cloned();
         match (lock, self.other()) {
@@ -326,7 +326,7 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     /// Another instance becomes a learner, or its learner is promoted by another leader, which writes the charter first.
     fn admit(&mut self) {
-        // Nobody is added through a founder's loopback.
+        // No member is added through a founder's loopback.
         if !self.has_quorum() || self.world().machine.is_on_loopback() {
             return;
         }
@@ -349,7 +349,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         self.line(format!("etcd members {}", list.join(", ")));
     }
 
-    /// Another leader removes a dead voter, and trims the charter.
+    /// Another leader's agent removes a dead voter, and trims the charter.
     fn others_prune(&mut self) {
         if !self.has_quorum() || !self.is_led_by_another() {
             return;
@@ -383,7 +383,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         }
     }
 
-    /// An operator has another node recover afresh while there is no quorum.
+    /// An operator has another node start fresh while there is no quorum.
     fn others_start_afresh(&mut self) {
         let Some(name) = self.other().filter(|_| !self.has_quorum() && !self.cut_off) else { return };
         if self.world().store.newest().is_none_or(|r| r.ever_established.is_none()) {
@@ -400,7 +400,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         *other = Other { data: Some((id, generation)), leaving: other.leaving, ..Other::default() };
     }
 
-    /// The store loses what was written last.
+    /// The store loses the record that was written last.
     fn forget_a_record(&mut self) {
         if let Some(number) = self.world().store.newest().map(|r| r.number).filter(|number| *number > 1) {
             self.line(format!("store forgets {number}"));

@@ -19,7 +19,7 @@ use quorate_core::time::Timestamp;
 pub(crate) const NAMES: &[&str] = &["i-a", "i-b", "i-c", "i-d", "i-e"];
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000_000);
 
-/// An agent looks at least once in this time.
+/// The longest time between two of an agent's looks.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world of which nothing is known.
+    /// A world in which nothing is known.
     pub(crate) fn new() -> Self {
         Self {
             seen: nothing(me()),
@@ -52,7 +52,7 @@ impl World {
         self.gate.check(step, &self.seen, &self.memory, &self.policy, self.now)
     }
 
-    /// From `began` to `changed` the world was as `before`, and since then as it is. The gate has looked at it all along.
+    /// Gives the world a past: from `began` to `changed` it was as `before`, and since then as it is now. The gate has looked at it all along.
     pub(crate) fn had_been(&mut self, before: Observation, began: Timestamp, changed: Timestamp) {
         let (before, now) = (Rc::new(before), Rc::new(self.seen.clone()));
         for (seen, from, to) in [(before, began, changed), (now, changed, self.now)] {
@@ -66,14 +66,14 @@ impl World {
         self.gate.absorb(&self.seen, &self.memory, &self.policy, self.now);
     }
 
-    /// Where there is data, its label stays and its write-ahead log is gone, as after a start that died at once.
+    /// Removes the write-ahead log from the data, if there is any, and keeps its label, as after a start that ended at once.
     pub(crate) fn lose_the_log(&mut self) {
         if let Reading::Fresh(LocalData::Present(identity), _) = &mut self.seen.local.data {
             (identity.cluster, identity.member) = (None, None);
         }
     }
 
-    /// An operator has paused this node; or the cluster, which etcd says; or which it said when it was read last.
+    /// An operator has paused this node; or the cluster, as etcd says now, or as it said when it was last read.
     pub(crate) fn pause(&mut self, whose: u8) {
         let pausing = &mut self.memory.kept.pausing;
         *pausing = Pausing::default();
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// The memory stays, the readings go.
+    /// Keeps the memory and forgets the readings.
     pub(crate) fn forget_all_readings(&mut self) {
         let keep = |id: &InstanceId| (id.clone(), Reading::unknown("nothing is known"));
         let peers = self.seen.peers.keys().map(keep).collect();
@@ -169,7 +169,7 @@ pub(crate) fn address(index: usize) -> IpAddr {
     IpAddr::from([10, 0, 0, u8::try_from(index % NAMES.len() + 1).unwrap()])
 }
 
-/// Each instance has had two members in its life: a0 and a1 are i-a's.
+/// Each instance has had two members in its life: i-a's are a0 and a1.
 pub(crate) fn member(index: usize, life: usize) -> MemberId {
     MemberId(u64::try_from(0xa0 + (index % NAMES.len()) * 16 + life % 2).unwrap())
 }

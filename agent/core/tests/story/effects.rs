@@ -7,7 +7,7 @@ use quorate_core::plan::{Outcome, Start, Step, client_url};
 use super::words::{Words, letter};
 use super::world::World;
 
-/// `done`: the step that was decided last has been accepted.
+/// `done`: the step that was last decided has been accepted.
 pub(crate) fn done(world: &mut World, words: &Words<'_>) {
     let step = pending(world, words);
     carry_out(world, &step);
@@ -22,7 +22,7 @@ pub(crate) fn failed(world: &mut World, words: &Words<'_>) {
     world.done(&step, &outcome);
 }
 
-/// `lost-answer`: it was done, and nobody was told.
+/// `lost-answer`: it was done, and the answer was lost.
 pub(crate) fn lost(world: &mut World, words: &Words<'_>) {
     let step = pending(world, words);
     world.step_takes_a_moment();

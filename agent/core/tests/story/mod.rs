@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use words::Words;
 use world::World;
 
-/// Tells the story: the same text with the node's answers (`> ` lines) written anew.
+/// Tells the story: returns the same text with the node's answers (`> ` lines) rewritten.
 pub(crate) fn tell(name: &str, text: &str) -> String {
     let mut teller = Teller::new(name);
     for line in text.lines().filter(|line| !is_answer(line)) {
@@ -45,7 +45,7 @@ impl Teller {
 }
 
 impl Drop for Teller {
-    /// A story that cannot go on shows how it came to that.
+    /// A story that cannot continue shows how it got there.
     fn drop(&mut self) {
         if std::thread::panicking() {
             let lines: Vec<&str> = self.told.lines().collect();

@@ -42,7 +42,7 @@ impl Store {
         self.archive.iter().max_by_key(|r| r.number)
     }
 
-    /// The highest record of a generation that was established: whose snapshots there are.
+    /// The highest record of a generation that was established, which has snapshots.
     pub(crate) fn with_data(&self) -> Option<&Record> {
         self.archive.iter().filter(|r| r.etcd_cluster.is_some()).max_by_key(|r| r.number)
     }
@@ -51,7 +51,7 @@ impl Store {
         self.archive.iter().rev().find(|r| r.number == number)
     }
 
-    /// Somebody wrote a record: at the end, or where one vanished.
+    /// A node wrote a record: at the end, or where one vanished.
     pub(crate) fn write(&mut self, record: Record) {
         self.archive.push(record.clone());
         self.log.push(record);
@@ -81,7 +81,7 @@ impl Store {
         self.log.retain(|r| r.number != number);
     }
 
-    /// The record with this number has other contents than the one that was written.
+    /// The record with this number differs from the one that was written.
     fn differ(&mut self, number: u64) {
         for record in self.log.iter_mut().filter(|r| r.number == number) {
             record.generation = Generation(record.generation.0 + 7);
@@ -95,7 +95,7 @@ impl Store {
         let generation = words.generation().unwrap_or_else(|| before.map_or(Generation(1), |r| r.generation));
         let ever = before.and_then(|r| r.ever_established);
         let origin = origin(words, before);
-        // An operator's fresh start is numbered above all that anybody remembers.
+        // An operator's fresh start is numbered above every record that any node remembers.
         let above = if origin == Origin::Fresh { self.newest() } else { before };
         let number = above.map_or(1, |r| r.number + 1);
         let record = Record {

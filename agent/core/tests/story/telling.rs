@@ -12,7 +12,7 @@ use super::effects;
 use super::words::Words;
 use super::world::World;
 
-/// So many steps in one `go` are a loop that leads nowhere.
+/// More steps than this in one `go` are an endless loop.
 const MOST: usize = 12;
 
 /// Looks, decides, and asks the gate.
@@ -69,7 +69,7 @@ fn times(plan: &Plan, now: Timestamp) -> Option<String> {
     (!both.is_empty()).then(|| format!("    {}", both.join(", ")))
 }
 
-/// To the tenth, so that the length of a moment in a story does not show.
+/// To a tenth of a second, so the length of a moment in a story does not show.
 fn seconds(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }

@@ -110,7 +110,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// In stories i-a lives at 10.0.0.1, i-b at 10.0.0.2 and so on.
+/// In stories i-a is at 10.0.0.1, i-b at 10.0.0.2 and so on.
 pub(crate) fn address_of(instance: &InstanceId) -> IpAddr {
     IpAddr::from([10, 0, 0, letter(instance)])
 }
@@ -121,7 +121,7 @@ pub(crate) fn letter(instance: &InstanceId) -> u8 {
     last.saturating_sub(b'a') + 1
 }
 
-/// A name as it stands in a story.
+/// A name as it is written in a story.
 pub(crate) fn named<T: std::str::FromStr<Err = quorate_core::ids::BadName>>(text: &str) -> T {
     text.parse().unwrap()
 }

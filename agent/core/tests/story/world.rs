@@ -1,4 +1,4 @@
-//! The world of one node, as its story has set it so far, and the observation that the node makes of it.
+//! The world of one node, as its story has set it so far, and what the node observes of it.
 
 mod cloud;
 mod etcd;
@@ -35,9 +35,9 @@ use notices::NoticesWorld;
 use peers::Peers;
 use snapshots::SnapshotsWorld;
 
-/// What time a story starts at: far enough from zero that nothing reaches back before it.
+/// The time at which a story starts: far enough from zero that nothing reaches back before it.
 const START: Timestamp = Timestamp(100_000_000);
-/// A look at the world takes so long, and so does a step.
+/// How long a look at the world takes, and a step.
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// Everything.
@@ -56,7 +56,7 @@ pub(crate) struct World {
     pub(crate) peers: Peers,
     pub(crate) kubernetes: KubernetesWorld,
     pub(crate) snapshots: SnapshotsWorld,
-    /// Whose agents ask this one.
+    /// The instances whose agents ask this one.
     pub(crate) callers: BTreeSet<InstanceId>,
     /// The step that was decided last and let through, until it is done or refused.
     pub(crate) pending: Option<Step>,
@@ -196,7 +196,7 @@ impl World {
         self.decide().0
     }
 
-    /// The same, and what it decides.
+    /// Looks at the world, and returns what the node decides.
     pub(crate) fn decide(&mut self) -> (Observation, Ready) {
         self.now = self.now + MOMENT;
         let seen = self.observe();
@@ -206,7 +206,7 @@ impl World {
         (seen, ready)
     }
 
-    /// What came of the step that was decided.
+    /// The outcome of the step that was decided.
     pub(crate) fn done(&mut self, step: &Step, outcome: &Outcome) {
         let followup = self.engine.done(step, outcome, self.now);
         followup.persist.into_iter().for_each(|kept| self.engine.persisted(kept));
@@ -216,7 +216,7 @@ impl World {
         self.now = self.now + MOMENT;
     }
 
-    /// Time passes, and the node goes on looking at each cycle. Its heartbeats are sent and accepted; other steps are not taken.
+    /// Time passes, and the node keeps looking at each cycle. Its heartbeats are sent and accepted; other steps are not taken.
     fn pass(&mut self, by: Duration) {
         let end = self.now + by;
         let cycle = self.policy().cycle;
@@ -232,7 +232,7 @@ impl World {
     }
 }
 
-/// What was read once and is not read any more.
+/// A value that was read once and is no longer read.
 fn stale<T>(reading: Reading<T>) -> Reading<T> {
     match reading {
         Reading::Fresh(value, at) => Reading::Stale(value, at - Duration::from_secs(60)),

@@ -57,7 +57,7 @@ impl<'a> Facts<'a> {
         2 * ids.iter().filter(|id| self.is_healthy(**id)).count() > ids.len()
     }
 
-    /// For longer than a call takes, counted from when it was read.
+    /// This agent holds the lock for longer than a call takes, counted from when it was read.
     pub(crate) fn holds_lock(&self) -> bool {
         let at = self.w.seen.etcd.lock.at().map_or(0, |at| self.w.now.0 - at.0);
         match self.w.seen.etcd.lock.fresh() {
@@ -107,16 +107,16 @@ impl<'a> Facts<'a> {
         same && self.own_member().and_then(|id| self.entry(id)).is_some_and(|m| !m.learner)
     }
 
-    /// A quorum lists the member whose data lies here.
+    /// A quorum lists the member whose data is here.
     pub(crate) fn is_member_still(&self) -> bool {
         let same = self.cluster().is_some() && self.data().and_then(|d| d.cluster) == self.cluster();
         same && self.own_member().is_some_and(|id| self.entry(id).is_some())
     }
 
-    /// A quorum lists an entry of this instance; where none speaks, the remembered charter does.
+    /// A quorum lists an entry of this instance; where no quorum answers, the remembered charter does.
     pub(crate) fn is_listed_still(&self) -> bool {
         match self.members() {
-            // What etcd said just before it was stopped may be fresh still: it names nobody else who is left, and no heir who could take over.
+            // What etcd said just before it was stopped may still be fresh: it names no other voter that is left, and no heir that could take over.
             Ok(_) if self.is_stopped() && self.is_leaving() && self.votes() && self.nobody_else_votes() => {
                 self.has_an_heir() && !self.is_late()
             }
@@ -127,7 +127,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// No quorum speaks, and the remembered charter lists this instance.
+    /// No quorum answers, and the remembered charter lists this instance.
     pub(crate) fn may_vote_unseen(&self) -> bool {
         self.members().is_err() && self.w.memory.kept.record.as_ref().is_some_and(|r| r.lists(&self.w.seen.me.instance))
     }
@@ -150,7 +150,7 @@ impl<'a> Facts<'a> {
         matches!(&self.w.memory.kept.pausing.wish, Some(Wish::Resume))
     }
 
-    /// An operator's order is remembered here, or the cluster's was read, and none has been ended since.
+    /// An operator's pause is remembered here, or the cluster's was read, and it has not been ended since.
     pub(crate) fn is_paused(&self) -> bool {
         let kept = &self.w.memory.kept.pausing;
         let wanted = matches!(kept.wish, Some(Wish::Pause(_)));
@@ -158,14 +158,14 @@ impl<'a> Facts<'a> {
         kept.own.is_some() || wanted || (elsewhere && self.w.seen.etcd.pause.fresh().is_none())
     }
 
-    /// Its group, EC2, its operating system or an operator has told it to leave.
+    /// Its group, EC2, its operating system or an operator makes it leave.
     pub(crate) fn is_told_to_leave(&self) -> bool {
         let (seen, memory) = (&self.w.seen, &self.w.memory);
         let stays = |state: &LifecycleState| {
             use LifecycleState::{InService, Other, Pending, PendingProceed, PendingWait, RootVolumeReplaced, Standby};
             matches!(state, InService | Other | Pending | PendingProceed | PendingWait | RootVolumeReplaced | Standby)
         };
-        // That it is warm or detached only IMDS says in time.
+        // Only IMDS says in time that it is warm or detached.
         let goes = |state: &LifecycleState| !stays(state) && !matches!(state, LifecycleState::Warmed(_) | LifecycleState::Detached);
         let is_volume = |s: &LifecycleState| {
             matches!(s, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait)
@@ -182,7 +182,7 @@ impl<'a> Facts<'a> {
         listed || target || own || recommended || memory.kept.order == Some(Order::Leave) || self.taken_at().is_some()
     }
 
-    /// Whatever told it to leave takes the instance too.
+    /// Whatever makes it leave takes the instance too.
     pub(crate) fn instance_goes(&self) -> bool {
         let seen = &self.w.seen;
         let listed = seen.cloud.listed.fresh().and_then(|l| l.get(&seen.me.instance)).map(|i| i.state);
@@ -221,7 +221,7 @@ impl<'a> Facts<'a> {
         self.taken_at().is_some_and(|at| self.w.now.0 + self.w.policy.leave_margin.as_millis() as u64 >= at)
     }
 
-    /// The machine or some own termination hook has less than the margin left.
+    /// The machine or one of its own termination hooks has less than the margin left.
     pub(crate) fn is_out_of_time(&self) -> bool {
         let hooks = self.w.seen.cloud.hooks.last().into_iter().flatten();
         let mut own = hooks.filter(|h| h.transition == Transition::Terminating && h.hook.group == self.w.seen.me.group);
@@ -252,18 +252,18 @@ impl<'a> Facts<'a> {
         (list.is_some() || record.is_some()) && list.is_none_or(|l| l.iter().all(over)) && !record.as_ref().is_some_and(left)
     }
 
-    /// Another's learner answers, and could be promoted.
+    /// Another instance's learner answers, and could be promoted.
     pub(crate) fn has_an_heir(&self) -> bool {
         self.learners().is_ok_and(|all| all.iter().any(|id| !self.is_own(*id) && self.is_healthy(*id)))
     }
 
-    /// The earliest own deadline is nearer than the margin: of a termination hook, or, without one, a minute after the notice.
+    /// This node's earliest deadline is nearer than the margin: a termination hook's, or, without one, a minute after the notice.
     pub(crate) fn is_late(&self) -> bool {
         self.ends_within(self.w.policy.leave_margin)
     }
 
-    /// etcd is out of space, which is why nobody holds the lock; no member is on its way in; little time is left; and who leaves too is no lower and does
-    /// not lead.
+    /// etcd is out of space, so no agent can hold the lock; no member is on its way in; little time is left; and no other leaver has a lower id or
+    /// leads.
     pub(crate) fn may_leave_without_the_lock(&self) -> bool {
         let w = self.w;
         let alarm = w.seen.etcd.statuses.values().filter_map(|s| s.fresh()).any(|s| s.alarms == [Alarm::NoSpace]);
@@ -315,7 +315,7 @@ impl<'a> Facts<'a> {
         named.is_none() || named == self.cluster()
     }
 
-    /// It goes, as EC2, the group or itself says.
+    /// It is leaving, as EC2, the group or its own agent says.
     pub(crate) fn is_going(&self, id: &InstanceId) -> bool {
         let says_so = self.w.seen.peers.get(id).and_then(|p| p.fresh()).is_some_and(|p| p.leaving);
         let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);
@@ -323,8 +323,8 @@ impl<'a> Facts<'a> {
         says_so || ends || listed.is_some_and(LifecycleState::is_terminating)
     }
 
-    /// Its own entry says that it waits, as of a moment at which only this node could act for the dead: it had led for six seconds, which is how
-    /// long others may go by what they read, and neither had that instance been heard nor this node tried since.
+    /// Its own entry, read when only this node could act for the dead, says that it waits. This node had then led for six seconds, which is how long
+    /// others may act on what they read, and since then neither had that instance been heard nor had this node tried.
     pub(crate) fn is_seen_waiting(&self, id: &InstanceId) -> bool {
         let Some(Reading::Fresh(Some(LifecycleState::TerminatingWait | LifecycleState::PendingWait), at)) =
             self.w.seen.cloud.places.get(id)
@@ -341,7 +341,7 @@ impl<'a> Facts<'a> {
         self.w.memory.hooks.completed.iter().any(|(done, id)| done == hook && *id == self.w.seen.me.instance)
     }
 
-    /// The highest record that may be rested on: of a store that was read now, or remembered where there is none.
+    /// The highest record that may be relied on: of a store that was read now, or remembered where there is no store.
     pub(crate) fn stored(&self) -> Option<&'a Record> {
         match self.w.seen.store.fresh()? {
             StoreView::Charter(log) => log.records.iter().max_by_key(|r| r.number),
@@ -365,7 +365,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// EC2's word, or an hour of its not knowing an instance that somebody knew, and that is on no list but as one in standby or taken down.
+    /// EC2 says that it has ended, or has for an hour not known an instance that was known before, and that no list has except in standby or taken down.
     pub(crate) fn is_gone(&self, id: &InstanceId) -> bool {
         let named = |r: &&Record| r.lists(id) || r.state == State::Founding { founder: id.clone() };
         let known = self.w.memory.kept.seen.contains_key(id) || self.charters().iter().any(named);
@@ -381,19 +381,19 @@ impl<'a> Facts<'a> {
         self.stored().into_iter().chain(&self.w.memory.kept.record).collect()
     }
 
-    /// What peers answer that they remember.
+    /// The records that peers say they remember.
     pub(crate) fn told(&self) -> Vec<&'a Record> {
         self.w.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref()).collect()
     }
 
-    /// The record tells of a later generation than this disk's data is of, or of another etcd cluster of the same one.
+    /// The record is of a later generation than this disk's data, or of another etcd cluster of the same generation.
     pub(crate) fn replaces_data(&self, record: &Record) -> bool {
         let clusters = (self.data().and_then(|d| d.cluster), record.etcd_cluster);
         let twin = clusters.0.is_some() && clusters.1.is_some() && clusters.0 != clusters.1;
         self.generation().is_some_and(|g| g < record.generation || (g == record.generation && twin))
     }
 
-    /// Gone; or going, and silent for a minute.
+    /// It is gone; or leaving, and silent for a minute.
     pub(crate) fn is_departed(&self, id: &InstanceId) -> bool {
         let listed = self.w.seen.cloud.listed.fresh().and_then(|l| l.get(id)).map(|i| i.state);
         let going = matches!(self.ec2(id), Some(Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped))
@@ -412,12 +412,12 @@ impl<'a> Facts<'a> {
         entry.name.clone().or_else(at_address)
     }
 
-    /// The voter is gone: its instance is, or it says itself, to be believed, that its data is.
+    /// The voter is gone: its instance is, or its agent says, credibly, that its data is.
     pub(crate) fn is_lost(&self, entry: &Member) -> bool {
         self.owner_of(entry).is_some_and(|id| self.is_gone(&id) || self.disowns(&id, entry.id))
     }
 
-    /// Somebody else may have taken its agent's port, or its agent proves nothing: it speaks, under a key that is not the one it was heard with, or none.
+    /// Another process may have taken its agent's port, or its agent proves nothing: it answers under another key than it was heard with before, or under none.
     pub(crate) fn may_be_an_impostor(&self, id: &InstanceId) -> bool {
         let Some(answer) = self.w.seen.peers.get(id).and_then(|p| p.fresh()) else { return false };
         match (answer.signed_by, self.w.memory.instances.heard_as.get(id)) {
@@ -427,12 +427,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// It was heard under a key before, and this is not that key's word.
+    /// It was heard under a key before, and this answer is not under that key.
     pub(crate) fn has_changed_its_key(&self, id: &InstanceId) -> bool {
         self.may_be_an_impostor(id) && self.w.memory.instances.heard_as.contains_key(id)
     }
 
-    /// It says itself, to be believed, that it does not hold this member's data.
+    /// Its agent says, credibly, that it does not hold this member's data.
     pub(crate) fn disowns(&self, id: &InstanceId, of: MemberId) -> bool {
         let denies = match self.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data) {
             Some(DataClaim::None) => true,

@@ -33,7 +33,7 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
     }
 }
 
-/// One member, listed here in place of where its volume was; nothing else changes.
+/// The one member is listed here instead of where its volume was; nothing else changes.
 fn moved(f: &Facts<'_>, record: &Record) -> Judgement {
     must(record.voters.len() == 1 && record.voters[0].instance == f.w.seen.me.instance, "it lists another")?;
     let before = super::volume(f, record.voters[0].member)?;
@@ -41,7 +41,7 @@ fn moved(f: &Facts<'_>, record: &Record) -> Judgement {
     must((record.generation, &record.origin, record.etcd_cluster, &record.ancestors) == same, "it tells another story")
 }
 
-/// Nobody is left who could write or vote, and what the record names was taken since then.
+/// No client is left that could write and no member that could vote, and the snapshot that the record names was taken since then.
 fn retired(f: &Facts<'_>, record: &Record, key: &SnapshotKey, revision: u64) -> Judgement {
     let before = f.stored().filter(|r| f.is_established(r)).ok_or("nothing is established")?;
     must(f.can_trust() && is_alone_in(f, before), "its data is not the record's, or others vote")?;
@@ -57,7 +57,7 @@ fn retired(f: &Facts<'_>, record: &Record, key: &SnapshotKey, revision: u64) -> 
     must(taken.is_some_and(names) && f.covers_all(names), "it names what may lack a write")
 }
 
-/// The record's one voter that has not ended is this node, and its data lies here.
+/// This node is the record's only voter that has not ended, and its data is here.
 pub(super) fn is_alone_in(f: &Facts<'_>, record: &Record) -> bool {
     let me = &f.w.seen.me.instance;
     let others = record.voters.iter().filter(|v| v.instance != *me);
@@ -65,13 +65,13 @@ pub(super) fn is_alone_in(f: &Facts<'_>, record: &Record) -> bool {
     data && record.lists(me) && others.into_iter().all(|v| f.is_gone(&v.instance))
 }
 
-/// All that lies here is in the snapshot that the record names.
+/// All data here is in the snapshot that the record names.
 pub(super) fn is_retired_from(f: &Facts<'_>, record: &Record) -> bool {
     let same = f.data().is_some_and(|d| d.generation == Some(record.generation) && d.cluster == record.etcd_cluster);
     same && matches!(record.state, State::Retired { .. })
 }
 
-/// There is a gap for it, directly after the highest, directly before another, or at the very beginning.
+/// There is a place for it: directly after the highest, directly before another, or at the very beginning.
 fn fits_in(f: &Facts<'_>, record: &Record) -> bool {
     let Some(StoreView::Charter(log)) = f.w.seen.store.fresh() else { return record.number == 1 };
     let taken = log.records.iter().any(|r| r.number == record.number);
@@ -83,7 +83,7 @@ fn fits_in(f: &Facts<'_>, record: &Record) -> bool {
     !taken && (after || above || before)
 }
 
-/// It neither leaves nor is warm, and a launch hook that waits for it has taken a heartbeat.
+/// It is neither leaving nor warm, and a launch hook that waits for it has accepted a heartbeat.
 fn stands(f: &Facts<'_>) -> bool {
     let warm = matches!(f.w.seen.target.last(), Some(Some(LifecycleState::Warmed(_))));
     let waits = matches!(f.w.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait));
@@ -123,7 +123,7 @@ fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
     everyone_agrees(f, record, None)
 }
 
-/// Before etcd is stopped for a recovery, and before its data is restored: the claim stands, no quorum lives, and everybody agrees.
+/// Before etcd is stopped for a recovery, and before its data is restored: the claim stands, no quorum lives, and every other instance agrees.
 pub(super) fn survivor(f: &Facts<'_>) -> Judgement {
     let record = f.stored().filter(|r| f.founds(r)).ok_or("no claim of its own stands")?;
     must(matches!(record.origin, Origin::Survivor { .. }), "the claim is no survivor's")?;
@@ -164,7 +164,7 @@ fn survives(f: &Facts<'_>, record: &Record) -> Judgement {
     must(every_majority_has_a_survivor(mine.len(), left), "an acknowledged write may be missing")
 }
 
-/// Whether the order to go on from its own data says that the voters may differ.
+/// Whether the order to continue from its own data says that the voters may differ.
 fn survivor_order(f: &Facts<'_>) -> Option<bool> {
     match &f.w.memory.kept.order {
         Some(Order::RecoverSurvivor { although_voters_differ }) => Some(*although_voters_differ),
@@ -172,7 +172,7 @@ fn survivor_order(f: &Facts<'_>) -> Option<bool> {
     }
 }
 
-/// The operator chose: but a voter's data, and only where no quorum can come back, by the charter and by its own list.
+/// The operator chose it: but it must be a voter's data, and no quorum may be able to come back, by the charter and by its own list.
 fn survives_by_order(f: &Facts<'_>, before: &Record, although_they_differ: bool) -> Judgement {
     let own = f.own_member();
     must(before.voters.iter().any(|v| Some(v.member) == own && v.instance == f.w.seen.me.instance), "its data never voted")?;
@@ -194,7 +194,7 @@ pub(super) fn can_never_come_back(f: &Facts<'_>, record: &Record) -> bool {
     2 * record.voters.iter().filter(|v| !lost(v)).count() <= record.voters.len()
 }
 
-/// After ten minutes, from data that no survivor and no snapshot is known to surpass.
+/// After ten minutes, from data than which no survivor and no snapshot is known to have more.
 fn survives_by_any(f: &Facts<'_>, before: &Record, mine: Option<u64>) -> Judgement {
     let mine = mine.ok_or("its own revision is not known")?;
     must(waited(f), "it has not waited")?;
@@ -217,7 +217,7 @@ pub(super) fn waited(f: &Facts<'_>) -> bool {
     f.lost_since().is_some_and(|since| f.w.now.0 - since.0 >= 600_000)
 }
 
-/// The founder's own word, to be believed, that it has neither its old data nor its new.
+/// The founder says, credibly, that it has neither its old data nor its new.
 fn lost_all(f: &Facts<'_>, before: &Record, founder: &InstanceId) -> bool {
     if matches!(before.origin, Origin::Snapshot { .. }) {
         return false;
@@ -259,7 +259,7 @@ fn established(f: &Facts<'_>, record: &Record) -> Judgement {
     }
 }
 
-/// Nobody is silent, nobody remembers more, and nobody holds data that the new generation would lose.
+/// No instance is silent, none remembers more, and none holds data that the new generation would lose.
 pub(super) fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgement {
     let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh) && record.origin == Origin::Fresh;
     for id in everybody_else(f).iter().filter(|id| !f.is_gone(id)) {
@@ -295,7 +295,7 @@ fn forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceId) ->
     match (*applied, mine) {
         _ if matches!(record.origin, Origin::Snapshot { .. }) => !snapshots::may_give_up(f, record),
         _ if !survivor => true,
-        // Among survivors the charter's voters alone are compared.
+        // Among survivors only the charter's voters are compared.
         _ if !record.lists(id) => false,
         (Some(theirs), Some(mine)) if survivor_order(f).is_some() => theirs > mine,
         _ if survivor_order(f).is_some() => false,
@@ -306,7 +306,7 @@ fn forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceId) ->
     }
 }
 
-/// Listed now or once seen, and the charter's voters; but not a machine that is off in the warm pool, unless a charter lists it.
+/// The instances listed now or once seen, and the charter's voters; but not a machine that is off in the warm pool, unless a charter lists it.
 fn everybody_else(f: &Facts<'_>) -> BTreeSet<InstanceId> {
     let listed = f.w.seen.cloud.listed.last();
     let off = |id: &InstanceId| {

@@ -1,4 +1,4 @@
-//! What has lasted: a naive reader goes through all that the node saw since its agent started.
+//! What has lasted: a naive reader goes through everything that the node saw since its agent started.
 
 use std::rc::Rc;
 
@@ -11,10 +11,10 @@ use quorate_core::time::Timestamp;
 use super::facts::Facts;
 use crate::property::world::World;
 
-/// An agent that has not looked for longer than this was away.
+/// An agent that has not looked for longer than this counts as away.
 const AWAY_MS: u64 = 12_000;
 
-/// What becomes of the time in which the agent was away.
+/// What happens to the time in which the agent was away.
 #[derive(Clone, Copy)]
 enum Away {
     Counts,
@@ -51,7 +51,7 @@ impl Facts<'_> {
         Some(since)
     }
 
-    /// Since when this node has been told to leave.
+    /// Since when this node has had a notice or an order to leave.
     pub(crate) fn told_since(&self) -> Option<Timestamp> {
         self.held_since(Away::Counts, |f| f.is_told_to_leave())
     }
@@ -63,7 +63,7 @@ impl Facts<'_> {
         self.held_since(Away::Breaks, |f| leader(f) == Some(now))
     }
 
-    /// Since when its own member has answered without a leader, and too few of its list's voters are left, while no quorum spoke.
+    /// Since when its own member has answered without a leader, too few of its list's voters have been left, and no quorum has answered.
     pub(crate) fn lost_since(&self) -> Option<Timestamp> {
         self.held_since(Away::IsSkipped, |f| {
             let alone = f.own_member().and_then(|id| f.w.seen.etcd.statuses.get(&id)?.fresh()).is_some_and(|s| s.leader.is_none());
@@ -79,13 +79,13 @@ impl Facts<'_> {
         m.name.as_ref() == Some(&me.instance) || m.peer_url == peer_url(me.address) || self.own_member() == Some(m.id)
     }
 
-    /// A learner that has applied nothing new for five minutes, and was not level with the leader meanwhile while its agent answered.
+    /// The learner has applied nothing new for five minutes, and was at no time in these level with the leader while its agent answered.
     pub(crate) fn is_stuck(&self, learner: MemberId) -> bool {
         let now = self.standing_of(learner);
         let (mut since, mut later, mut lowest) = (self.w.now, self.w.now, now.applied);
         let mut stands = now.listed && !now.level;
         for (before, at) in self.looks(|f| f.standing_of(learner)) {
-            // Who had applied less before has moved since.
+            // A learner that had applied less before has moved since.
             let moved = lowest > before.applied;
             stands &= before.listed && !before.level && !moved;
             if !stands {
@@ -111,7 +111,7 @@ impl Facts<'_> {
         }
     }
 
-    /// When etcd was last seen to run, nobody could write, and the snapshot that the agent took last had been begun since it ran so.
+    /// When etcd was last seen running, no client could write, and the agent's last snapshot had been begun since it ran that way.
     pub(crate) fn covers_all(&self, names: impl Fn(&Saved) -> bool) -> bool {
         let last = |f: &Facts<'_>| {
             let Some(Process::Running { since, loopback_only }) = f.w.seen.local.process.fresh() else { return None };

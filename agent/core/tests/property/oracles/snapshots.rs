@@ -23,7 +23,7 @@ pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Judgement {
     must(record.etcd_cluster == Some(order.etcd_cluster) && record.generation == order.generation, "its manifest would not be true")
 }
 
-/// Whatever is left can still restore what the deleted ones could, as far as it goes.
+/// The snapshots that are left reach as far as the deleted ones did, in every history.
 pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -> Judgement {
     let record = f.stored().ok_or("there is no record")?;
     must(record.state == State::Established, "a recovery may want any of them")?;
@@ -58,7 +58,7 @@ pub(super) fn drill(f: &Facts<'_>, key: &SnapshotKey) -> Judgement {
     must(known, "it would read what is not there")
 }
 
-/// The best that is left of this cluster's own data, once nobody has any other; that nobody has is asked of every claim.
+/// The snapshot is the best that is left of this cluster's data, once no instance holds any; the latter is required of every claim.
 pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key: &SnapshotKey) -> Judgement {
     let retired_to = before.and_then(|r| match &r.state {
         State::Retired { key, .. } => Some(key),
@@ -99,7 +99,7 @@ fn is_ordered(f: &Facts<'_>, key: &SnapshotKey) -> bool {
     matches!(&f.w.memory.kept.order, Some(Order::RecoverSnapshot { key: wanted }) if wanted.as_ref().is_none_or(|wanted| wanted == key))
 }
 
-/// What is left of the data can never have quorum again, and an operator has chosen, or the policy by what everybody says.
+/// What is left of the data can never have quorum again, and an operator has chosen, or the policy by what every instance says.
 pub(super) fn may_give_up(f: &Facts<'_>, record: &Record) -> bool {
     let Origin::Snapshot { key } = &record.origin else { return false };
     let policy = f.w.policy.recovery == Recovery::Any && (f.stored() == Some(record) || goes_further_than_all(f, record, key));
@@ -123,7 +123,7 @@ fn goes_further_than_all(f: &Facts<'_>, record: &Record, key: &SnapshotKey) -> b
     founding::waited(f) && own.is_some_and(|own| own < revision) && others.into_iter().all(less)
 }
 
-/// In whose place a snapshot comes: older data, once the snapshot is proved here and everybody was asked again.
+/// A snapshot may replace the data here: it is older, the snapshot is verified here, and every other instance was asked again.
 pub(super) fn takes_its_place(f: &Facts<'_>) -> Judgement {
     let record = f.stored().filter(|r| f.founds(r)).ok_or("nothing is claimed here")?;
     let Origin::Snapshot { key } = &record.origin else { return Err("no snapshot is claimed") };

@@ -1,4 +1,4 @@
-//! Which etcd may run here, naively: every minor is a number, and only the same number and the next one go together.
+//! Which etcd may run here, naively: every minor is a number, and only the same number and the next one work together.
 
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::etcd_version::EtcdVersion;
@@ -23,7 +23,7 @@ fn installed(f: &Facts<'_>) -> Result<i64, &'static str> {
     }
 }
 
-/// What the cluster runs: its own word, but for the 3.0 of its first seconds; else what its oldest voter is, where each has said it.
+/// The version that the cluster runs: the one it reports, except the 3.0 of its first seconds; else its lowest voter's, once every voter has reported its own.
 fn of_cluster(f: &Facts<'_>) -> Option<i64> {
     let message = |id: &MemberId| Some(number(f.w.seen.etcd.statuses.get(id)?.fresh()?.version?));
     let told = f.w.seen.etcd.version.fresh().map(|v| number(*v)).filter(|n| *n > 3000);
@@ -86,7 +86,7 @@ fn restore(f: &Facts<'_>, key: &SnapshotKey) -> Judgement {
     must(taken <= own, "a newer etcd wrote the snapshot")
 }
 
-/// Nothing is known that would keep the next start from its end as well.
+/// Nothing is known that would make the next start fail too.
 pub(super) fn another_start_may_help(f: &Facts<'_>) -> bool {
     let here = &f.w.seen.local.etcd;
     here.ended.is_none() && here.ports_taken.is_empty() && resume(f).is_ok()

@@ -59,7 +59,7 @@ pub(super) fn cloud(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     w.seen.target = aged(dice, plot, Reading::Fresh(target, NOW));
 }
 
-/// The own entries of those that are listed, drawn last: what is drawn before stays as it was.
+/// The listed instances' own entries, drawn last so that everything drawn before stays as it was.
 pub(super) fn places(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     for (id, entry) in w.seen.cloud.listed.last().cloned().into_iter().flatten() {
         let place = if !dice.one_in(4) { Some(entry.state) } else { Some(*dice.pick(STATES)).filter(|_| dice.flip()) };

@@ -71,7 +71,7 @@ fn add_learner(members: &mut Vec<Member>, plot: &Plot, dice: &mut Dice<'_>) {
     }
 }
 
-/// etcd has reached its quota, as every member says that answers.
+/// etcd has reached its quota, as every member that answers says.
 pub(super) fn out_of_space(w: &mut World, dice: &mut Dice<'_>) {
     if !dice.one_in(8) {
         return;

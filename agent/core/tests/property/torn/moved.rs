@@ -18,7 +18,7 @@ pub(super) fn moved(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     }
 }
 
-/// What a voter wrote lies on this disk, so that the disk is not known.
+/// A voter's data is on this disk, so the disk counts as unknown.
 fn here(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let Some(voter) = plot.records.last().and_then(|r: &Record| r.voters.get(dice.below(r.voters.len().max(1)))) else { return };
     let generation = plot.records[dice.below(plot.records.len())].generation;
@@ -43,7 +43,7 @@ fn here(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     }
 }
 
-/// This node's member, which has come from there.
+/// This node's member, which has come from another instance.
 fn elsewhere(w: &mut World, dice: &mut Dice<'_>) {
     let own = w.seen.me.instance.clone();
     let Reading::Fresh(membership, _) = &mut w.seen.etcd.membership else { return };

@@ -1,4 +1,4 @@
-//! What came before this moment: the world was another for a while, and the gate looked at it all along.
+//! What came before this moment: the world was different for a while, and the gate looked at it all along.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::property::dice::Dice;
 use crate::property::survey;
 use crate::property::world::{NOW, World};
 
-/// How long before a moment the agent began to look.
+/// How long before this moment the agent began to look.
 const BEGAN: Duration = Duration::from_secs(900);
 
-/// Dice of their own, so that these draws change nothing else in the world.
+/// Gives the world a past. It draws from separate dice, so these draws change nothing else in the world.
 pub(super) fn past(w: &mut World, plot: &Plot) {
     let heard = w.memory.instances.heard.values().fold(0, |sum, at| sum ^ (at.0 << 16));
     let statuses = w.seen.etcd.statuses.len() as u64 + ((w.memory.local.starts.len() as u64) << 4) + ((plot.size as u64) << 8);

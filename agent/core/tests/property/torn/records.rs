@@ -1,4 +1,4 @@
-//! A charter's log as it may come about, and as a store may show it.
+//! A charter's log as it may arise, and as a store may show it.
 
 use quorate_core::charter::{ListedVoter, Log, Origin, Record, State, StoreView};
 use quorate_core::ids::Generation;

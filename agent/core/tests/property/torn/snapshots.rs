@@ -1,4 +1,4 @@
-//! Snapshots in a torn world: of any generation and cluster, listed or not, with remains of uploads among them.
+//! Snapshots in a torn world: of any generation and cluster, listed or not, with the remains of uploads among them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Versions in a torn world: mostly one for all, or the one above; sometimes what etcd would not support.
+//! Versions in a torn world: mostly one for all, or the one above; sometimes a combination that etcd does not support.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn version(dice: &mut Dice<'_>, plot: &Plot) -> EtcdVersion {
     EtcdVersion { major: if dice.one_in(60) { 4 } else { 3 }, minor }
 }
 
-/// In most worlds everything is of 3.5, and zeros make such a one.
+/// In most worlds everything is of version 3.5, and zeros make such a world.
 pub(super) fn versions(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     if dice.one_in(3) {
         return mixed(w, plot, dice);
@@ -41,7 +41,7 @@ fn mixed(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     write(w, |turn| [Some(first), Some(second), third][turn % 3]);
 }
 
-/// What the members say, and what was written to disks and into the store.
+/// The versions that the members report, and those written to disks and into the store.
 fn write(w: &mut World, of: impl Fn(usize) -> Option<EtcdVersion>) {
     for (turn, status) in w.seen.etcd.statuses.values_mut().enumerate() {
         if let Reading::Fresh(status, _) | Reading::Stale(status, _) = status {

@@ -1,4 +1,4 @@
-//! What AWS says in a story. Unless told otherwise each listed instance runs, at its usual address.
+//! What AWS says in a story. Unless the story says otherwise each listed instance runs, at its usual address.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) struct CloudWorld {
     own_state: Option<LifecycleState>,
     /// With the group's name if it is another than this instance's.
     listed: Option<BTreeMap<InstanceId, (Option<GroupName>, LifecycleState)>>,
-    /// Unless told otherwise, this instance and whoever is listed.
+    /// Unless the story says otherwise, this instance and the listed ones.
     tagged: Option<Option<BTreeSet<InstanceId>>>,
     desired: Option<u32>,
     ec2: BTreeMap<InstanceId, Option<Ec2Answer>>,
@@ -76,7 +76,7 @@ impl CloudWorld {
         Some(listed.map(|(id, (of, state))| (id.clone(), ListedInstance { group: group(of), state: *state })).collect())
     }
 
-    /// This instance's own group, with the desired capacity that was told, and the others that have an instance on the list.
+    /// This instance's own group, with the desired capacity that the story sets, and the others that have an instance on the list.
     fn groups(&self, me: &Me, listed: Option<&BTreeMap<InstanceId, ListedInstance>>) -> Option<Vec<Group>> {
         let size = |group: &GroupName| listed.map(|l| u32::try_from(l.values().filter(|i| i.group == *group).count()).unwrap());
         let group = |name: &GroupName, desired| Group { name: name.clone(), desired, retains_on_abandon: false };

@@ -1,4 +1,4 @@
-//! The etcd cluster in a story. Unless told otherwise every started member answers and is level with the leader.
+//! The etcd cluster in a story. Unless the story says otherwise every started member answers and is level with the leader.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use quorate_core::time::Timestamp;
 
 use crate::story::words::{Words, named};
 
-/// The index that everybody has applied unless told otherwise.
+/// The index that every member has applied unless the story says otherwise.
 pub(crate) const INDEX: u64 = 10_000;
 
-/// What everybody runs unless told otherwise.
+/// The version that every member runs unless the story says otherwise.
 pub(crate) const V35: EtcdVersion = EtcdVersion { major: 3, minor: 5 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -141,7 +141,7 @@ impl Machine {
         self.data = Some(LocalData::Present(identity));
     }
 
-    /// What another instance wrote is this one's now.
+    /// Data that another instance wrote is now this one's.
     pub(crate) fn adopt(&mut self) {
         self.data = self.moved.take().map(|moved| LocalData::Present(moved.data));
     }
@@ -187,7 +187,7 @@ impl Machine {
     }
 }
 
-/// `from i-c generation 1 member c1` is another instance's; whatever else is this one's.
+/// `from i-c generation 1 member c1` is another instance's data; everything else is this one's.
 fn disk(words: &Words<'_>) -> (Option<LocalData>, Option<MovedVolume>) {
     match (words.after("from"), data(words)) {
         (Some(owner), Some(LocalData::Present(data))) => (None, Some(MovedVolume { owner: named(owner), data })),

@@ -1,5 +1,5 @@
-//! What the other agents answer in a story. Unless told otherwise a peer remembers the newest record, and an instance that was
-//! not mentioned does not answer.
+//! What the other agents answer in a story. Unless the story says otherwise a peer remembers the newest record, and an instance that
+//! is not mentioned does not answer.
 
 use std::collections::BTreeMap;
 
@@ -123,7 +123,7 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
     }
 }
 
-/// The key of this instance's agent; that of somebody else at its port (`another-key`), or none (`unsigned`).
+/// The key of this instance's agent; that of another process at its port (`another-key`), or none (`unsigned`).
 fn key(words: &Words<'_>) -> Option<AgentKey> {
     let letter = letter(&named(words.nth(0)));
     (!words.has("unsigned")).then(|| AgentKey::new([if words.has("another-key") { 0xff } else { letter }; 32]))
@@ -147,8 +147,9 @@ fn phase(words: &Words<'_>) -> Phase {
     }
 }
 
-/// `no-data` (the default), `data-unknown`, or `holds b2`, which may add `generation 1`, `cluster e2`, `applied 90`, `revision 90` (as applied, if nothing is said; none from an agent that does not know of it: `no-revision`), `copy` for a learner's
-/// copy that never became a voter's, and `mute` when its etcd does not answer.
+/// `no-data` (the default), `data-unknown`, or `holds b2`, which may add `generation 1`, `cluster e2`, `applied 90`, `revision 90` (as applied, if nothing is
+/// said; `no-revision` from an agent that does not know that field), `copy` for a learner's copy that never became a voter's, and `mute` when its etcd does
+/// not answer.
 fn data(words: &Words<'_>) -> Data {
     if words.has("data-unknown") {
         return Data::Unknown;

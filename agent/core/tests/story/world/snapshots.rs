@@ -1,4 +1,4 @@
-//! Snapshots in a story: what the store holds of them, and how the one that was begun gets on.
+//! Snapshots in a story: those that the store holds, and the progress of the one that was begun.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use quorate_core::time::Timestamp;
 
 use crate::story::words::Words;
 
-/// What is not said is plain: there is always a snapshot from just now.
+/// The snapshots of a story. Unless it says otherwise there is always a snapshot from just now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SnapshotsWorld {
     stored: Mode,
@@ -76,7 +76,7 @@ impl SnapshotsWorld {
         self.fetch_failed = self.fetching.take().map(|key| (key, now, failure));
     }
 
-    /// Without a word it was restored.
+    /// A drill without a reason has succeeded.
     fn drill_ends(&mut self, now: Timestamp, why: &str) {
         let Some((key, _)) = self.drills.running.take() else { return };
         self.drills.end(Drilled { key, revision: 1, at: now, failed: (!why.is_empty()).then(|| why.to_owned()) });
