@@ -117,7 +117,7 @@ resource "aws_autoscaling_group" "node" {
   vpc_zone_identifier = var.subnets
   min_size            = each.value.size
   max_size            = each.value.most
-  # The load balancer decides who is asked, not who lives: a shared fault would have every server replaced at once.
+  # The load balancer decides which servers get requests, not which ones are replaced: a shared fault would have every server replaced at once.
   health_check_type = "EC2"
   # An instance is in service when its launch hook is completed, and that is when its Node is Ready. No need to wait any longer.
   health_check_grace_period = 0
@@ -125,7 +125,7 @@ resource "aws_autoscaling_group" "node" {
   capacity_rebalance        = try(each.value.mixed.capacity_rebalance, false)
   target_group_arns         = each.value.targets
 
-  # Without a policy of mixed instances the template stands by itself.
+  # Without a mixed-instances policy the template stands alone.
   dynamic "launch_template" {
     for_each = each.value.mixed == null ? [true] : []
 

@@ -18,7 +18,7 @@ resource "aws_s3_bucket_versioning" "store" {
   }
 }
 
-# No version of a record or a snapshot can be destroyed before its time, whatever rights somebody has, but for those who may bypass governance. The
+# No version of a record or a snapshot can be destroyed before its time, whatever rights somebody has, except by those who may bypass governance. The
 # agents notice nothing: deleting a snapshot only hides its newest version, and everything that they write carries the checksum that S3 then requires.
 resource "aws_s3_bucket_object_lock_configuration" "store" {
   count = var.object_lock_days == null ? 0 : 1
@@ -36,8 +36,8 @@ resource "aws_s3_bucket_object_lock_configuration" "store" {
   depends_on = [aws_s3_bucket_versioning.store]
 }
 
-# Whatever is written without a word of its own is encrypted so; Quorate needs no setting for it. A key of your own lies with you: who deletes it
-# has deleted charter and snapshots.
+# An object written without encryption settings of its own is encrypted this way; Quorate needs no setting for it. You are responsible for a key of
+# your own: deleting it deletes the charter and the snapshots.
 resource "aws_s3_bucket_server_side_encryption_configuration" "store" {
   bucket = aws_s3_bucket.store.id
 

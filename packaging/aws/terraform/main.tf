@@ -94,7 +94,7 @@ resource "aws_autoscaling_group" "etcd" {
   default_instance_warmup   = 0
   capacity_rebalance        = try(var.mixed_instances.capacity_rebalance, false)
 
-  # Without a policy of mixed instances the template stands by itself.
+  # Without a mixed-instances policy the template stands alone.
   dynamic "launch_template" {
     for_each = var.mixed_instances == null ? [true] : []
 

@@ -107,7 +107,7 @@ variable "kms_key_arn" {
 variable "object_lock_days" {
   type        = number
   default     = null
-  description = "The number of days for which S3 protects every version of the charter's records and of snapshots from everybody who may not bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
+  description = "The number of days for which S3 protects every version of the charter's records and of snapshots from anyone without the right to bypass governance. Can be switched on only when the bucket is created. Null: no Object Lock."
 }
 
 variable "boot_objects" {
