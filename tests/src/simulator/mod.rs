@@ -2,7 +2,7 @@
 //!
 //! # Flow
 //!
-//! A seed makes a schedule: the group, its surroundings, and what goes wrong when. The world then runs it: the region and etcd
+//! A seed makes a schedule: the group, its surroundings, and which faults occur when. The world then runs it: the region and etcd
 //! are models, and each node drives the daemon's own engine against what it can see of them. The invariants of
 //! ARCHITECTURE.md are checked on the models' truth after every step. A failing seed is replayed with its story.
 

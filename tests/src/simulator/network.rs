@@ -1,4 +1,4 @@
-//! Who can open a connection to whom.
+//! Which hosts can open a connection to which.
 
 use super::etcd_model::{Host, Links};
 

@@ -20,7 +20,7 @@ pub(crate) enum Event {
     Off { node: usize, epoch: u32 },
     /// The snapshot that an agent takes is over.
     Upload { node: usize, epoch: u32 },
-    /// A suspended machine goes on.
+    /// A suspended machine resumes.
     Thaw { node: usize },
     /// A fault of the schedule sets in.
     Fault(usize),

@@ -1,4 +1,4 @@
-//! The one source of chance: everything that a run decides comes from here, so a seed tells the whole run.
+//! The one source of chance: everything that a run decides comes from here, so a seed determines the whole run.
 
 /// splitmix64: small, fast, and any seed is a good one.
 #[derive(Clone, Debug)]

@@ -25,14 +25,14 @@ pub struct Failure {
     pub violation: Violation,
 }
 
-/// What many runs brought.
+/// The results of many runs.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// All their counts.
     pub stats: Stats,
     /// The seeds that broke an invariant, in ascending order.
     pub failures: Vec<Failure>,
-    /// Real time that it took.
+    /// How long it took in real time.
     pub took: Duration,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Runs every seed of the range on so many threads.
+/// Runs every seed of the range on that number of threads.
 #[must_use]
 pub fn simulate(seeds: Range<u64>, threads: usize) -> Summary {
     batch(seeds, threads, None)

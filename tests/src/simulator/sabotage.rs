@@ -5,11 +5,11 @@
 pub enum Sabotage {
     /// Only the gate is off: the planner alone must do no harm.
     NoGate,
-    /// Whoever does not answer is taken to have answered that it holds nothing.
+    /// A peer that does not answer is assumed to hold nothing.
     SilenceIsConsent,
-    /// Whoever does not answer is taken for terminated.
+    /// A peer that does not answer is assumed to be terminated.
     SilentIsGone,
-    /// Whom the groups list is taken for everybody who bears the cluster's tag.
+    /// The instances in the groups' lists are assumed to be all instances with the cluster's tag.
     ListsAreAll,
     /// The termination hook is completed before the member has left.
     CompleteBeforeLeaving,
@@ -29,7 +29,7 @@ pub enum Sabotage {
     DeafToNotices,
     /// A voter's etcd is stopped on the way out without being removed, and its data put aside.
     StopWithoutLeaving,
-    /// Every voter's agent lets a server in, whoever holds the lock.
+    /// Every voter's agent lets a server in, whether or not it holds the lock.
     AdmitWithoutLock,
     /// The agent beside the leader lets several servers in at once.
     AdmitTwo,

@@ -1,4 +1,4 @@
-//! What a seed decides beforehand: the group, its surroundings, and what goes wrong when.
+//! What a seed decides beforehand: the group, its surroundings, and which faults occur when.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::node::Imds;
 use super::rng::Rng;
 use crate::region::Delays;
 
-/// How likely the little things are that go wrong, each in a thousand.
+/// How likely each of the small faults is, in a thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Weather {
     /// A reading fails.
@@ -25,7 +25,7 @@ pub(crate) struct Weather {
     pub(crate) crashes: u64,
     /// The machine stalls between decision and effect.
     pub(crate) stalls: u64,
-    /// How long a call takes that nobody answers.
+    /// How long an unanswered call takes.
     pub(crate) timeout: Duration,
 }
 
@@ -68,7 +68,7 @@ pub(crate) enum Fault {
     Detach {
         decrement: bool,
     },
-    /// The charter is deleted, and everybody who remembers it is taken out of the groups, alive.
+    /// The charter is deleted, and every instance that remembers it is taken out of the groups, alive.
     Orphan,
     Kill {
         count: u64,
@@ -160,28 +160,28 @@ pub(crate) struct Schedule {
     /// How often the store's snapshots are listed while nothing changes.
     pub(crate) listing: Duration,
     pub(crate) weather: Weather,
-    /// When each fault strikes and how long it lasts.
+    /// When each fault sets in and how long it lasts.
     pub(crate) faults: Vec<(Timestamp, Fault, Duration)>,
-    /// From here on nothing goes wrong any more.
+    /// No faults occur from here on.
     pub(crate) calm: Timestamp,
     /// By then everything must have settled.
     pub(crate) end: Timestamp,
 }
 
-/// Seeds from here on are played in two or three groups of different sizes, one in each zone. Those below are as they always were, so that a seed
+/// Seeds from here on are played in two or three groups of different sizes, one in each zone. Those below are as they always were: a seed
 /// that once broke something stays the same.
 pub const SEVERAL_GROUPS: u64 = 1_000_000_000;
 
 /// Seeds from here on are control planes, whose etcd k3s runs; every fourth in several groups.
 pub const CONTROL_PLANE: u64 = 2_000_000_000;
 
-/// A seed with this bit is the same as without it, but that no snapshots are taken: those that tests know by number are older than these.
+/// A seed with this bit is the same as without it, except that no snapshots are taken: the seeds that tests know by number are older than snapshots.
 pub const WITHOUT_SNAPSHOTS: u64 = 1 << 40;
 
-/// A seed with this bit is the same as without it, but that policy `any` lets the best survivor act where too few are left for `safe`.
+/// A seed with this bit is the same as without it, except that policy `any` lets the best survivor act where too few are left for `safe`.
 pub const POLICY_ANY: u64 = 1 << 41;
 
-/// Time to settle after the faults: several patiences, graces and timeouts one after the other. A server's leave takes a drain longer, so that a refresh
+/// Time to settle after the faults: several patiences, graces and timeouts one after the other. A server's leave also takes a drain, so a refresh
 /// takes twice the time.
 const TO_SETTLE: Duration = Duration::from_secs(400);
 
@@ -250,7 +250,7 @@ fn few_groups(rng: &mut Rng) -> Vec<u32> {
     if rng.chance(200) { vec![1; 3] } else { vec![*rng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]).unwrap_or(&3)] }
 }
 
-/// A group may want nobody, as where a zone is kept in reserve; never all of them.
+/// A group may want no instances, as where a zone is kept in reserve; never all groups at once.
 fn several_groups(rng: &mut Rng) -> Vec<u32> {
     let size = |rng: &mut Rng| *rng.pick(&[0, 1, 1, 1, 2, 2, 3]).unwrap_or(&1);
     let count = rng.between(1, 2);
@@ -273,7 +273,7 @@ fn lost_zone(rng: &mut Rng) -> Option<(Timestamp, Fault, Duration)> {
     rng.chance(300).then_some((at, Fault::ZoneLost, lasts))
 }
 
-/// What befalls servers alone.
+/// Faults of servers alone.
 fn of_servers(rng: &mut Rng) -> Vec<(Timestamp, Fault, Duration)> {
     let fault = |rng: &mut Rng| if rng.chance(600) { Fault::Meddle } else { Fault::ApiAway { everyone: rng.chance(500) } };
     (0..rng.below(4)).map(|_| (Timestamp(15_000 + rng.below(120_000)), fault(rng), seconds(rng.between(1, 40)))).collect()
@@ -375,7 +375,7 @@ fn faults(rng: &mut Rng) -> Vec<(Timestamp, Fault, Duration)> {
         .collect()
 }
 
-/// What EC2 announces, in one of three seeds. It is drawn apart, with a salt that leaves the seeds which tests know by number as they were.
+/// What EC2 announces, in one of three seeds. It is drawn apart, with a salt, so the seeds that tests know by number stay as they were.
 fn notices(seed: u64) -> Vec<(Timestamp, Fault, Duration)> {
     let mut rng = Rng::new(seed ^ NOTICES);
     if !rng.chance(333) {

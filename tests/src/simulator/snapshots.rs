@@ -1,4 +1,4 @@
-//! The store's snapshots: their list, and what is in each of them, so that a generation could begin with it.
+//! The store's snapshots: their list, and the contents of each, from which a generation can begin.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::etcd_model::Data;
 /// The snapshots.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
-    /// Made anew at a change, and shared by all who read it until then.
+    /// Made again at each change, and shared by all readers until then.
     listing: SharedListing,
     data: BTreeMap<SnapshotKey, Arc<Data>>,
 }
@@ -46,7 +46,7 @@ impl Snapshots {
         *listing = std::mem::take(listing).sorted();
     }
 
-    /// What is gone already is as good as deleted.
+    /// A snapshot that is gone already counts as deleted.
     pub(crate) fn delete(&mut self, key: &SnapshotKey) {
         if self.data.remove(key).is_some() {
             Arc::make_mut(&mut self.listing).snapshots.retain(|s| s.key != *key);
@@ -102,7 +102,7 @@ mod tests {
         snapshots.put(late.clone(), Arc::clone(&data));
         let before = Arc::clone(snapshots.listing());
         snapshots.put(early.clone(), data);
-        assert_eq!(before.snapshots, std::slice::from_ref(&late), "who has read the list keeps what was in it");
+        assert_eq!(before.snapshots, std::slice::from_ref(&late), "a reader of the list keeps what was in it");
         assert_eq!(snapshots.listing().snapshots, [early.clone(), late.clone()], "by revision");
         assert!(snapshots.data(&late.key).is_some());
         snapshots.delete(&late.key);

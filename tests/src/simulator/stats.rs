@@ -63,7 +63,7 @@ counts! {
     timed_out,
     /// Instances that their group retained, and an operator ended once they had left.
     retained,
-    /// Instances told by EC2 what it is going to do.
+    /// Instances to which EC2 announced what it is going to do.
     notices,
     /// Of those that had nothing to excuse them, the ones that had left when EC2 took them.
     left_on_notice,
@@ -91,23 +91,23 @@ counts! {
     restored,
     /// Acknowledged writes that a recovery lost, as it may.
     lost_in_recovery,
-    /// Those of them that nothing had any more that was left, under policy `any`.
+    /// Those of them that no remaining data held, under policy `any`.
     lost_by_any,
     /// Runs in which quorum was lost for good.
     quorum_lost,
     /// Runs in which every voter's data was lost.
     total_losses,
-    /// Runs that ended in waiting for an operator, with reason.
+    /// Runs that ended waiting for an operator, for a good reason.
     halted,
     /// Those of them in which the survivors would have been enough for policy `safe`.
     halted_though_enough_survive,
-    /// Runs that ended because a record and all who remembered it were lost.
+    /// Runs that ended because a record and every node that remembered it were lost.
     forgotten,
     /// Runs that ended with every instance in its place.
     converged,
     /// Drains begun.
     drains,
-    /// Learners that k3s promoted by itself.
+    /// Learners that k3s promoted on its own.
     promoted_by_k3s,
     /// Members that k3s removed because their Node asked for it.
     left_by_annotation,
@@ -131,7 +131,7 @@ counts! {
     drills,
     /// Membership changes with a snapshot from just before.
     changes_with_snapshot,
-    /// Those with a reason to go without.
+    /// Those with a reason to do without one.
     changes_without_snapshot,
     /// Calls to the AWS control plane.
     aws_calls,

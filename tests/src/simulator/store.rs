@@ -15,11 +15,11 @@ pub(crate) struct Store {
     pub(crate) foreign: bool,
     /// Lists show nothing above this number.
     lag: Option<u64>,
-    /// Counts changes, so that a reader need not read again.
+    /// Counts changes: a reader need not read again what has not changed.
     pub(crate) version: u64,
     /// Every etcd cluster that a record ever called established, the newest last, for the invariants.
     pub(crate) ever_established: Vec<EtcdClusterId>,
-    /// The generations of each of them: k3s names no token, so that one restored at the same address has the same id.
+    /// The generations of each of them: k3s names no token, so one restored at the same address has the same id.
     generations: BTreeSet<(EtcdClusterId, Generation)>,
     /// Every member that a record ever named, for the invariants.
     pub(crate) ever_listed: BTreeSet<MemberId>,
@@ -44,7 +44,7 @@ impl Store {
         true
     }
 
-    /// What a reader sees who remembers the record `known`.
+    /// What a reader that remembers the record `known` sees.
     pub(crate) fn view(&self, known: Option<u64>) -> StoreView {
         let shown = self.lag.unwrap_or(u64::MAX);
         let visible = || self.records.range(..=shown).map(|(_, record)| record);
@@ -126,6 +126,6 @@ mod tests {
         assert_eq!(store.view(None), StoreView::Absent);
         store.snapshots_mut().leave_remains(&SnapshotKey::new("snapshots/1/2"), Timestamp(0));
         assert_eq!(store.view(None), StoreView::Foreign { example: "snapshots".into() });
-        assert_ne!(store.version, read, "who has read it before reads it again");
+        assert_ne!(store.version, read, "an earlier reader reads it again");
     }
 }

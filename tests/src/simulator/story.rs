@@ -1,4 +1,4 @@
-//! How a run is told.
+//! The story of a run, as text.
 
 use quorate_core::plan::{Start, Step};
 use quorate_core::policy::{Policy, SnapshotPolicy};

@@ -1,4 +1,4 @@
-//! Since when two servers have been connected: what strict reconfiguration judges health by.
+//! How long two servers have been connected, by which strict reconfiguration judges health.
 
 use quorate_core::time::Timestamp;
 
@@ -36,7 +36,7 @@ impl Connections {
 }
 
 impl Etcd {
-    /// Sets every connection's age right: new ones begin now, broken ones are forgotten.
+    /// Updates every connection's age: new ones begin now, broken ones are forgotten.
     pub(super) fn reconnect(&mut self, now: Timestamp, links: &impl Links) {
         self.connections.grow(self.servers.len());
         for a in 0..self.servers.len() {

@@ -1,4 +1,4 @@
-//! What one member has on its disk: a log, how much of it is applied, and what that makes.
+//! What one member has on its disk: a log, how much of it is applied, and the resulting state.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) enum Change {
     Nothing,
     /// A numbered write of the background client.
     Put(u32),
-    /// A started member tells its name and client URL.
+    /// A started member publishes its name and client URL.
     Publish(MemberId, InstanceId, MemberUrl),
     /// A member is added; a learner unless it is a cluster's first.
     Add(Arc<Member>),
@@ -89,12 +89,12 @@ impl Data {
         data
     }
 
-    /// Term and index of the last entry; whose is greater is ahead.
+    /// Term and index of the last entry; the greater one is ahead.
     pub(crate) fn position(&self) -> (u64, usize) {
         (self.log.last().map_or(0, |e| e.term), self.log.len())
     }
 
-    /// The last revision that is applied: each write makes one.
+    /// The last applied revision: each write makes one.
     pub(crate) fn revision(&self) -> u64 {
         1 + self.writes.count()
     }
@@ -125,7 +125,7 @@ impl Data {
         length
     }
 
-    /// Takes over the leader's log, at most `limit` entries beyond what both share. Whatever else was there was never committed.
+    /// Takes over the leader's log, at most `limit` entries beyond what both share. Anything else that was there was never committed.
     pub(crate) fn follow(&mut self, leader: &Self, limit: usize) {
         if !self.has_base {
             self.has_base = true;

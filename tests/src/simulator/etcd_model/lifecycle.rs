@@ -55,7 +55,7 @@ impl Etcd {
         Data::first(cluster, Member { id, name, peer_url: PeerUrl::At(server.peer_url), client_url: None, learner: false }, Bits::default())
     }
 
-    /// Starts a member that was added: asks the others for their list and insists that the given one is the same.
+    /// Starts a member that was added: asks the others for their list, which must equal the given one.
     ///
     /// # Errors
     /// What etcd prints before it exits.
@@ -102,7 +102,7 @@ impl Etcd {
         answers.next().ok_or("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs")
     }
 
-    /// Starts on the data that is there.
+    /// Starts on the existing data.
     ///
     /// # Errors
     /// There is no log to resume, or the member was removed, as its own log says.
@@ -150,7 +150,7 @@ impl Etcd {
         self.disconnect(host);
     }
 
-    /// Leadership goes to the voter connected longest, if one has the whole log.
+    /// Hands leadership to the voter connected longest, if one has the whole log.
     fn hand_over(&mut self, host: Host, links: &impl Links) {
         let Some((data, _)) = self.servers[host].live() else { return };
         let voters = data.voters().filter(|m| m.id != data.member).filter_map(|m| self.peer(host, m, links));

@@ -8,7 +8,7 @@ use quorate_core::time::Timestamp;
 
 use super::{CallError, Etcd, Host, Links};
 
-/// Who holds the lock of one cluster.
+/// The holder of one cluster's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) holder: InstanceId,
@@ -18,7 +18,7 @@ pub(crate) struct Held {
 }
 
 impl Etcd {
-    /// The lock as a quorum tells it through `at`.
+    /// The lock as a quorum reports it through `at`.
     ///
     /// # Errors
     /// No quorum.
@@ -27,10 +27,10 @@ impl Etcd {
         Ok(self.locks.get(&cluster).filter(|held| now < held.until))
     }
 
-    /// Takes the lock if nobody else has it.
+    /// Takes the lock if no other node has it.
     ///
     /// # Errors
-    /// Somebody else has it, or no quorum.
+    /// Another node has it, or no quorum.
     pub(crate) fn acquire(
         &mut self,
         at: Host,
@@ -50,7 +50,7 @@ impl Etcd {
     /// Renews the holder's lease.
     ///
     /// # Errors
-    /// It is not the holder any more, or no quorum.
+    /// It is no longer the holder, or no quorum.
     pub(crate) fn renew(&mut self, at: Host, holder: &InstanceId, now: Timestamp, links: &impl Links) -> Result<(), CallError> {
         let cluster = self.linearizable(at, links)?;
         match self.locks.get_mut(&cluster) {
@@ -62,7 +62,7 @@ impl Etcd {
         }
     }
 
-    /// Gives the lock back; nothing happens if it is another's.
+    /// Releases the lock; does nothing if another node holds it.
     ///
     /// # Errors
     /// No quorum.

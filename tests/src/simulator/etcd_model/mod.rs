@@ -39,7 +39,7 @@ pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 const ELECTION_TIMEOUT: u64 = 1000;
 /// What etcd says as it ends because its member was removed; k3s writes a tombstone then.
 pub(crate) const REMOVED: &str = "the member has been permanently removed from the cluster";
-/// A removed member lives on for so long, and a removed leader goes on replicating.
+/// How long a removed member lives on; a removed leader continues to replicate.
 const AFTER_REMOVAL: Duration = Duration::from_secs(1);
 
 /// Which hosts can exchange packets, both ways, at the moment.
@@ -53,7 +53,7 @@ pub(crate) trait Links {
     }
 }
 
-/// Why a call brought nothing.
+/// Why a call returned nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallError {
     /// etcd said no, in these words; nothing changed.
@@ -71,7 +71,7 @@ pub(crate) struct Run {
     pub(crate) ready: bool,
     pub(crate) leads: bool,
     pub(crate) leader: Option<MemberId>,
-    /// Since when it has had no leader, or as a leader no quorum.
+    /// When it lost its leader, or as a leader its quorum.
     quiet_since: Option<Timestamp>,
     /// When a removed member's process ends.
     doomed: Option<Timestamp>,
@@ -120,7 +120,7 @@ pub(crate) struct Etcd {
     rule: Rule,
     /// Entries that a member far behind receives in one tick.
     catch_up: usize,
-    /// Counts membership additions, so that a member id is never given twice.
+    /// Counts membership additions, so no member id is given twice.
     added: u64,
     rng: Rng,
 }

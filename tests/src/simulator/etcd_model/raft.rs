@@ -9,7 +9,7 @@ use quorate_core::time::Timestamp;
 use super::{AFTER_REMOVAL, CallError, Change, ELECTION_TIMEOUT, Entry, Etcd, Host, Links, REMOVED, Run};
 
 impl Etcd {
-    /// One beat of all clusters. What a leader committed reaches the others here, so that it can die before they know.
+    /// One beat of all clusters. What a leader committed reaches the others here, so it can die before they know.
     pub(crate) fn tick(&mut self, now: Timestamp, links: &impl Links) {
         self.reconnect(now, links);
         for host in 0..self.servers.len() {
@@ -30,7 +30,7 @@ impl Etcd {
         self.servers[host].live().is_some_and(|(_, run)| run.leads)
     }
 
-    /// A member that a peer knows to be removed, or that applied its own removal, ends a second later and cleanly.
+    /// A member that a peer knows to be removed, or that applied its own removal, exits cleanly a second later.
     fn end_removed(&mut self, host: Host, now: Timestamp, links: &impl Links) {
         let Some((data, run)) = self.servers[host].live() else { return };
         let told = run.doomed.is_none() && self.told_removed(host, links);
@@ -239,7 +239,7 @@ impl Etcd {
         }
     }
 
-    /// Puts a change through the log by way of `host`. Committed at once if a quorum is connected; else it may still be later.
+    /// Proposes a change through `host`. It is committed at once if a quorum is connected; otherwise it may still be committed later.
     pub(super) fn propose(&mut self, host: Host, change: Change, now: Timestamp, links: &impl Links) -> Result<(), CallError> {
         let leader = self.leader_near(host, links).ok_or(CallError::Timeout)?;
         self.reconnect(now, links);

@@ -97,7 +97,7 @@ impl Etcd {
         if self.healthy_voters(at, now) < needed + 1 { Err(UNHEALTHY) } else { Ok(()) }
     }
 
-    /// MemberPromote, received by `at` and forwarded to the leader, which alone knows the learner's progress.
+    /// MemberPromote, received by `at` and forwarded to the leader: only the leader knows the learner's progress.
     ///
     /// # Errors
     /// etcd's refusal, or no answer.

@@ -18,12 +18,12 @@ impl Etcd {
         self.servers[host].live().is_some_and(|(_, run)| run.ready)
     }
 
-    /// Whether it answers others than its own machine.
+    /// Whether it answers machines other than its own.
     pub(crate) fn serves_remote(&self, host: Host) -> bool {
         self.servers[host].live().is_some_and(|(_, run)| run.ready && !run.loopback_only)
     }
 
-    /// `Status`: each member's own word, with or without quorum.
+    /// `Status`: what each member says of itself, with or without quorum.
     pub(crate) fn status(&self, host: Host) -> Option<MemberStatus> {
         let (data, run) = self.servers[host].live().filter(|(_, run)| run.ready)?;
         Some(MemberStatus {
@@ -74,7 +74,7 @@ impl Etcd {
     /// A client's write through `host`.
     ///
     /// # Errors
-    /// No quorum: it may be kept all the same.
+    /// No quorum: the write may be kept anyway.
     pub(crate) fn put(&mut self, host: Host, number: u32, now: Timestamp, links: &impl Links) -> Result<Host, CallError> {
         let (data, _) = self.servers[host].live().filter(|(_, run)| run.ready).ok_or(CallError::Timeout)?;
         if !data.is_voter() {
@@ -85,7 +85,7 @@ impl Etcd {
         Ok(leader)
     }
 
-    /// Whether this member holds whatever was acknowledged until a moment ago: it has applied an entry of the term of a leader with quorum, and so all
+    /// Whether this member holds every write acknowledged until a moment ago: it has applied an entry of the term of a leader with quorum, and so all
     /// from before, and has followed that leader for a while, or is it.
     pub(crate) fn is_level(&self, host: Host, now: Timestamp, links: &impl Links) -> bool {
         let Some(leader) = self.leader_near(host, links).filter(|l| self.has_quorum(*l, links)) else { return false };

@@ -9,7 +9,7 @@ use crate::simulator::story::describe;
 use crate::simulator::world::World;
 
 impl World {
-    /// Before a step that takes this node's voter out of service: whether the quorum hangs on it.
+    /// Before a step that takes this node's voter out of service: whether the quorum depends on it.
     pub(crate) fn check_before(&mut self, n: usize, step: &Step) {
         match step {
             Step::StopMember(StopReason::LastVoterLeaves | StopReason::Retire | StopReason::OpenToClients | StopReason::Recover) => {}
@@ -22,7 +22,7 @@ impl World {
         }
     }
 
-    /// After it: whatever the outcome said, the truth must still have a quorum.
+    /// After it: whatever the outcome said, there must still be a quorum in truth.
     pub(crate) fn check_after(&mut self, n: usize, step: &Step, outcome: &Outcome) {
         match step {
             Step::Promote { member, .. } => self.check_promotion(*member),
@@ -43,7 +43,7 @@ impl World {
         }
     }
 
-    /// A member of another instance that works, and is not on its way out, is nobody's to remove.
+    /// No node may remove another instance's member that works and is not on its way out.
     fn check_removal(&mut self, n: usize, member: MemberId) {
         let Some(host) = (0..self.nodes.len()).find(|h| self.etcd.member_id(*h) == Some(member)).filter(|h| *h != n) else { return };
         let node = &self.nodes[host];

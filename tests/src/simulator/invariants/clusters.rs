@@ -13,7 +13,7 @@ impl World {
         }
     }
 
-    /// Every cluster that can accept a client's write now must be the one that the charter established last.
+    /// A cluster that can accept a client's write now must be the one that the charter established last.
     pub(crate) fn check_clusters(&mut self) {
         let serving: Vec<EtcdClusterId> = self.serving_clusters();
         for cluster in serving {

@@ -50,7 +50,7 @@ impl World {
         self.region.instance(&node.me.instance).is_some_and(|i| i.member)
     }
 
-    /// The groups are empty, and shall be.
+    /// The groups are empty, and are meant to be.
     fn nobody_is_wanted(&self) -> bool {
         self.region.groups().iter().all(|g| g.sizes.desired == 0) && !self.nodes.iter().any(|n| self.belongs(n))
     }
@@ -129,7 +129,8 @@ impl World {
         self.violate(invariant, format!("did not settle: {why}. {reports}"));
     }
 
-    /// An agent that asks for an operator, without a quorum to lean on, takes somebody for alive who has ended: EC2 tells, and no operator is needed for that.
+    /// An agent that asks for an operator, without a quorum to rely on, mistakes an ended instance for a live one. EC2 says that it has ended, so no operator
+    /// is needed for that.
     fn awaits_the_dead(&self) -> Option<String> {
         self.nodes.iter().filter(|n| n.powered).find_map(|node| {
             let agent = node.agent.as_ref().filter(|a| a.verdict.as_ref().is_some_and(|r| r.needs_operator))?;

@@ -23,7 +23,7 @@ impl World {
             return self.check_node_of_launched(n);
         }
         // A voter may have left between the look and the call.
-        // A server goes by what another says, which may be as old as any reading.
+        // A server relies on what another one says, which may be as old as any reading.
         let hearsay = if self.has_servers() { self.policy.stale_after } else { Duration::ZERO };
         let full = self.checks.full_at.is_some_and(|at| self.now.since(at) <= NEAR + hearsay);
         if full || list.voters().count() >= self.policy.max_voters {
@@ -37,7 +37,7 @@ impl World {
     pub(crate) fn check_let_go(&mut self, instance: &InstanceId, deadline: Option<Timestamp>) {
         let Some(list) = self.true_leader().and_then(|l| self.etcd.servers[l].data.as_ref()) else { return };
         let entry = list.voters().find(|m| m.name.as_ref() == Some(instance));
-        // A root volume that was replaced remembers nothing, so that the charter alone tells it of its membership; without that nothing does.
+        // A replaced root volume remembers nothing: the node learns of its membership from the charter alone, and without a charter not at all.
         let knows_nothing = self.node_of(instance).is_some_and(|n| self.nodes[n].wiped) && self.store.highest().is_none();
         let margin = self.policy.leave_margin + NEAR;
         let hurried = [deadline, self.taken_at(instance)].into_iter().flatten().any(|d| self.now + margin >= d);
@@ -49,10 +49,10 @@ impl World {
         }
     }
 
-    /// When EC2 takes its machine, as it has told it.
+    /// When EC2 takes its machine, as announced.
     fn taken_at(&self, instance: &InstanceId) -> Option<Timestamp> {
         let said = self.region.metadata(instance)?;
-        // What is canceled at the last moment the node does not know in time.
+        // The node does not learn in time of what is canceled at the last moment.
         let just_canceled = |at: Timestamp| self.now >= at && self.now.since(at) < NEAR;
         let events = said
             .maintenance

@@ -8,7 +8,7 @@ use crate::simulator::etcd_model::{Change, Data};
 use crate::simulator::world::World;
 
 impl World {
-    /// Looks whether quorum dies with this node's disk.
+    /// Checks whether quorum dies with this node's disk.
     pub(crate) fn before_data_is_lost(&mut self, n: usize) {
         // What was retired is in its snapshot.
         if self.store.highest().is_some_and(|r| matches!(r.state, State::Retired { .. })) {
@@ -29,7 +29,7 @@ impl World {
         self.checks.total_loss |= left == 0;
     }
 
-    /// A record vanished from the store, and nobody who remembers it or a later one is left to write it again.
+    /// A record vanished from the store, and no node that remembers it or a later one is left to write it again.
     pub(crate) fn look_for_amnesia(&mut self) {
         let lost = self.checks.records_lost.iter().copied().filter(|number| !self.store.holds(*number)).max();
         let Some(lost) = lost else { return };
@@ -70,7 +70,7 @@ impl World {
         self.etcd.servers.iter().filter_map(|s| s.data.as_ref()).chain(kept)
     }
 
-    /// A snapshot is restored only once no voter's data of the established generation is left, or under policy `any` none that goes as far; then what was
+    /// A snapshot is restored only once no voter's data of the established generation is left, or under policy `any` none that reaches as far; then what was
     /// written after it is lost.
     pub(crate) fn forgive_what_the_snapshot_lacks(&mut self, n: usize, key: &SnapshotKey, snapshot: &Data) {
         let cluster = self.store.ever_established.last().copied().filter(|_| !self.store.was_retired_to(key));

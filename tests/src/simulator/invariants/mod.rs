@@ -33,7 +33,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What the checks keep in mind.
+/// What the checks remember.
 #[derive(Debug, Default)]
 pub(crate) struct Checks {
     /// The client's acknowledged writes.
@@ -43,13 +43,13 @@ pub(crate) struct Checks {
     /// Those of them that a recovery was allowed to lose.
     pub(crate) forgiven: Bits,
     pub(crate) next_write: u32,
-    /// Quorum of this cluster was lost for good: too much of its data is no more.
+    /// Quorum of this cluster was lost for good: too much of its data is gone.
     pub(crate) quorum_lost: Option<EtcdClusterId>,
-    /// All of it is no more.
+    /// All of it is gone.
     pub(crate) total_loss: bool,
     /// Numbers of the records that a fault took from the store.
     pub(crate) records_lost: Vec<u64>,
-    /// Such a record, and everybody who remembered it, is no more: nothing can be told from then on.
+    /// Such a record is gone, and so is every node that remembered it: nothing can be concluded from then on.
     pub(crate) amnesia: bool,
     /// When the cluster last had all the voters that it may have.
     pub(crate) full_at: Option<Timestamp>,

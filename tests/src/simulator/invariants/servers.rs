@@ -1,5 +1,5 @@
-//! What a control plane adds: servers are let in one at a time (I4), drained before they leave (I5), and their Nodes go with them (I3). k3s
-//! itself must not take the quorum away, nor promote whom nobody writes into the charter (I1).
+//! What a control plane adds: servers are let in one at a time (I4), drained before they leave (I5), and their Nodes leave with them (I3). k3s
+//! itself must not take the quorum away, nor promote a member that no agent writes into the charter (I1).
 
 use std::time::Duration;
 
@@ -13,26 +13,26 @@ use crate::region::Ec2State;
 use crate::simulator::node::Agent;
 use crate::simulator::world::World;
 
-/// k3s promotes every 15 s whoever is in sync, and asks no charter. The agent beside the leader brings the charter in line in its next cycles; where
-/// it can work, and the store answers it, an unnamed voter must be named within this time.
+/// k3s promotes every learner in sync every 15 s, and asks no charter. The agent beside the leader brings the charter in line in its next cycles. Where
+/// that agent can work and the store answers, an unnamed voter must be named within this time.
 const NAMED_WITHIN: Duration = Duration::from_secs(20);
 /// An answer of a peer is acted on while it is fresh, and a step takes effect a little later.
 const HEARSAY: Duration = Duration::from_secs(12);
 
-/// What the checks of a control plane keep in mind.
+/// What the checks of a control plane remember.
 #[derive(Debug, Default)]
 pub(crate) struct ServerChecks {
     /// When each instance last held the lock, in truth and by its own look.
     held: Vec<(InstanceId, Timestamp)>,
-    /// Whom the agents let in, and who is not in the list yet.
+    /// The servers that the agents let in and that are not in the list yet.
     on_their_way: Vec<OnItsWay>,
-    /// Whom the agent beside the leader let in last.
+    /// The server that the agent beside the leader let in last.
     admission: Option<Admission>,
-    /// Counts whatever may make two agents believe that it is theirs to let others in.
+    /// Counts everything that may make two agents believe that they are to let others in.
     era: u64,
     /// The agent beside the leader: node, epoch.
     beside: Option<(usize, u32)>,
-    /// A voter that no record names, since when somebody could have written it down, and in which era.
+    /// A voter that no record names, the time since which an agent could have recorded it, and the era.
     unnamed: Option<(MemberId, Timestamp, u64)>,
 }
 
@@ -42,12 +42,12 @@ struct OnItsWay {
     node: usize,
     since: Timestamp,
     era: u64,
-    /// Whose agent let it in. A new leader's does not know whom the one before let in.
+    /// The node whose agent let it in. A new leader's agent does not know which server the previous one let in.
     by: Option<usize>,
 }
 
 impl World {
-    /// After a look: who holds the lock.
+    /// After a look: notes which node holds the lock.
     pub(crate) fn note_holder(&mut self, n: usize) {
         if !self.has_servers() {
             return;
@@ -59,7 +59,7 @@ impl World {
         }
     }
 
-    /// After a decision: who was let in and did not come in its time is passed over, however late it has begun.
+    /// After a decision: a server that was let in and did not come in time is passed over, however late it began.
     pub(crate) fn note_admission(&mut self, agent: &Agent) {
         let now = agent.memory().servers.admission.as_ref();
         let before = self.checks.servers.admission.as_ref();
@@ -90,7 +90,7 @@ impl World {
         self.check_named(beside);
     }
 
-    /// The leader's host, if its agent is awake; another one, or another agent there, knows nothing of who was let in.
+    /// The leader's host, if its agent is awake; another one, or another agent there, knows nothing of the servers that were let in.
     fn look_beside(&mut self) -> Option<usize> {
         let beside = self.true_leader().map(|l| (l, self.nodes[l].epoch)).filter(|(l, _)| self.nodes[*l].is_awake());
         if beside != self.checks.servers.beside {
@@ -185,7 +185,7 @@ impl World {
         }
     }
 
-    /// The Node of an instance that lives and is in service is nobody's to delete.
+    /// No agent may delete the Node of an instance that is alive and in service.
     pub(crate) fn check_node_deletion(&mut self, n: usize, instance: &InstanceId) {
         let Some(host) = self.node_of(instance) else { return };
         let lives = self.nodes[host].powered && self.region.instance(instance).is_some_and(|i| i.powered && i.alive());
@@ -202,14 +202,14 @@ impl World {
         }
     }
 
-    /// It has not ended: it may join again, is stopped, or lost all that it knew of the cluster with its disk. Then its Node is nobody's to delete.
+    /// It has not ended: it may join again, is stopped, or lost all that it knew of the cluster with its disk. Then no agent may delete its Node.
     fn may_keep_node(&self, id: &InstanceId) -> bool {
         let Some(n) = self.node_of(id) else { return false };
         let is_off = !self.nodes[n].powered && self.region.instance(id).is_some_and(|i| i.ec2 != Ec2State::Terminated);
         is_off || self.belongs(&self.nodes[n]) || (self.nodes[n].powered && self.nodes[n].wiped)
     }
 
-    /// Why the Nodes are not as they should be: one for each voter, ready and open to pods, and none of anybody else.
+    /// Why the Nodes are not as they should be: one for each voter, ready and open to pods, and no others.
     pub(crate) fn nodes_unsettled(&self) -> Option<String> {
         let list = self.true_leader().and_then(|l| self.etcd.servers[l].data.as_ref()).filter(|_| self.has_servers())?;
         let voters: Vec<&InstanceId> = list.members.iter().filter_map(|m| m.name.as_ref()).collect();

@@ -19,13 +19,13 @@ use crate::simulator::world::World;
 
 /// A snapshot is its member's own data, and a follower learns of a commit with the next beats.
 const BEHIND: Duration = Duration::from_secs(2);
-/// A taking at the end of an interval, however slow, and one more after a failure.
+/// Time for one snapshot at the end of an interval, however slow, and for another after a failure.
 const SLACK: Duration = Duration::from_secs(90);
 /// Margins that a leaver keeps back for the leave itself (`planner/subjects/departing.rs`).
 const MARGINS_TO_LEAVE: u32 = 3;
 
 impl World {
-    /// A manifest was written: its data must be the generation's that it names, as that was at some moment shortly before the taking began.
+    /// A manifest was written: its data must be that of the generation it names, as of some moment shortly before it was begun.
     pub(crate) fn check_stored(&mut self, key: &SnapshotKey, level: bool) {
         let listing = self.store.snapshots().listing();
         let (Some(stored), Some(data)) = (listing.get(key), self.store.snapshots().data(key)) else {
@@ -61,7 +61,7 @@ impl World {
         (!is_prefix || writes != data.writes).then(|| format!("holds what etcd cluster {} never had", data.cluster))
     }
 
-    /// A write that it lacks, although it was acknowledged so long before it was begun.
+    /// A write that it lacks, although it was acknowledged this long before the snapshot was begun.
     fn missing_write(&self, stored: &Stored, data: &Data, before: Duration) -> Option<u32> {
         let in_time = |write: &u32| self.checks.written_at.get(*write as usize).is_some_and(|at| *at + before < stored.manifest.taken_at);
         self.checks.acknowledged.minus(&data.writes).find(|w| in_time(w) && !self.checks.forgiven.contains(*w))
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// When another was let in, who adds its member by itself; one whose member is in the list already was let in before.
+    /// When another server was let in, which adds its member on its own. One whose member is in the list already was let in before.
     pub(crate) fn check_cover_of_admission(&mut self, n: usize, agent: &Agent) {
         let is_new = |since| since == self.now && agent.seen.etcd.membership.fresh().is_some_and(|m| m.learner().is_none());
         if let Some(admission) = agent.memory().servers.admission.as_ref().filter(|a| is_new(a.since)) {
@@ -107,7 +107,7 @@ impl World {
     }
 
     fn judge_cover(&mut self, n: usize, agent: &Agent, what: impl FnOnce() -> String) {
-        // Whatever else is broken on purpose asks for no snapshot, and is to be found for what it breaks.
+        // Other sabotage needs no snapshot, and has to be found by what it breaks.
         let judged = matches!(self.sabotage, None | Some(Sabotage::NoGate | Sabotage::ChangeWithoutSnapshot | Sabotage::PruneNewest));
         if !judged || !self.takes_snapshots(n) {
             return;
@@ -122,7 +122,7 @@ impl World {
         }
     }
 
-    /// Counted as the core counts it, but by what this agent took in truth.
+    /// Counted as the core counts it, but by the snapshots that this agent really took.
     fn has_recent_snapshot(&self, n: usize, agent: &Agent) -> bool {
         let own = self.nodes[n].uploads.taken.as_ref().filter(|taken| taken.result.is_ok()).map(|taken| taken.at);
         let newest = agent.memory().snapshots.newest.as_ref().map(|(_, at)| *at).max(own);

@@ -1,4 +1,4 @@
-//! What the k3s beside the etcd leader does by itself: it promotes learners, removes stuck ones, and takes out whom a Node asks it to.
+//! What the k3s beside the etcd leader does on its own: it promotes learners, removes stuck ones, and removes members that a Node's annotation names.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::simulator::world::World;
 
 /// How often it looks after learners.
 const TEND: Duration = Duration::from_secs(15);
-/// A learner that makes no progress for so long is removed: five minutes in k3s, and the patience of a run is a tenth of the real one.
+/// A learner that makes no progress for this long is removed: five minutes in k3s, and the patience of a run is a tenth of the real one.
 const STALLED: Duration = Duration::from_secs(60);
 /// A removal that etcd refused is tried again.
 const AGAIN: Duration = Duration::from_secs(5);

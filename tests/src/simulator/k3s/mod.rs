@@ -45,7 +45,7 @@ pub(crate) struct Unit {
     pub(crate) started: Option<Timestamp>,
     /// The kubelet of this process has registered its Node.
     registered: bool,
-    /// The agent has stopped it for good: its unit's condition keeps everybody else from starting it.
+    /// The agent has stopped it for good: its unit's condition keeps anything else from starting it.
     pub(crate) kept_down: bool,
     /// etcd's client certificates lie here, since k3s began here and until its data is put aside.
     pub(crate) credentials: bool,
@@ -53,7 +53,7 @@ pub(crate) struct Unit {
     pub(crate) kubeconfig: Option<EtcdClusterId>,
     /// etcd ended because its member was removed.
     pub(crate) tombstone: bool,
-    /// Somebody starts it again then, without asking.
+    /// When somebody starts it again without asking.
     restart_at: Option<Timestamp>,
     /// Its node was drained since it was last open to pods, or was asked out of the cluster while nothing ran on it.
     pub(crate) drained: bool,
@@ -68,7 +68,7 @@ pub(crate) struct Kubernetes {
     pub(crate) nodes: BTreeMap<EtcdClusterId, BTreeMap<InstanceId, Registered>>,
     /// Nodes ever made.
     made: u64,
-    /// The learner as the k3s beside the leader watches it: its applied index, and since when that stands still.
+    /// The learner as the k3s beside the leader watches it: its applied index, and since when that has not moved.
     watched: Option<(MemberId, usize, Timestamp)>,
     /// When that one last looked after learners.
     tended: Timestamp,

@@ -10,7 +10,7 @@ use crate::simulator::world::World;
 
 /// From the start of the process to the first word of its kubelet.
 const KUBELET: Duration = Duration::from_secs(2);
-/// A Node whose kubelet was silent for so long is not ready; Kubernetes waits 40 s, and the times of a run are a quarter of the real ones.
+/// A Node whose kubelet has been silent for this long is not ready; Kubernetes waits 40 s, and the times of a run are a quarter of the real ones.
 const SILENT: Duration = Duration::from_secs(10);
 
 /// A Node.
@@ -33,7 +33,7 @@ impl Registered {
         now >= self.ready_from && now.since(self.beat) < SILENT
     }
 
-    /// It is, or was so long ago.
+    /// It is, or was until this long ago.
     pub(crate) fn was_ready(&self, now: Timestamp, ago: Duration) -> bool {
         self.is_ready(now) || (self.ready_last > Timestamp(0) && now.since(self.ready_last) < SILENT + ago)
     }

@@ -14,7 +14,7 @@ use crate::simulator::world::World;
 const TOKEN: &str = "etcd-cluster";
 /// Its restore passes an empty one.
 const RESET_TOKEN: &str = "";
-/// k3s tries again so often to add its member.
+/// How often k3s tries again to add its member.
 const RETRY: Duration = Duration::from_secs(1);
 /// Refusals that k3s waits out; any other ends it.
 const PASSING: &[&str] = &["etcdserver: too many learner members in cluster", "etcdserver: unhealthy cluster"];
@@ -93,7 +93,7 @@ impl World {
         }
         self.tell(n, || "somebody restarts its k3s".into());
         self.end_process(n, true);
-        // Another token, so that a second cluster does not pass for the first: the ids depend on it and on the address alone.
+        // Another token, so a second cluster is not mistaken for the first: the ids depend only on it and the address.
         let token = format!("{TOKEN} of {}", self.now);
         self.start_as_configured(n, &token);
         self.stats.unplanned_starts += 1;
@@ -182,7 +182,7 @@ impl World {
         }
     }
 
-    /// The list to start etcd with, once it has the own member; nothing yet where another try may help.
+    /// The list to start etcd with, once it has this node's member; nothing yet where another try may help.
     fn list_for(&mut self, n: usize, host: usize) -> Result<Option<Arc<Vec<Member>>>, &'static str> {
         let Ok(membership) = self.etcd.membership(host, &self.network) else { return Ok(None) };
         let (url, name) = (self.etcd.servers[n].peer_url, self.nodes[n].me.instance.clone());

@@ -1,4 +1,4 @@
-//! What an agent tells its peers after each decision.
+//! What an agent answers its peers after each decision.
 
 use quorate_core::observation::PeerAnswer;
 use quorate_core::time::Timestamp;

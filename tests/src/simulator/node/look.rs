@@ -163,7 +163,7 @@ impl World {
         self.queue.set(self.now + pause, Event::Look { node: n, epoch });
     }
 
-    /// The agent dies and systemd starts it again; now and then the whole machine goes with it.
+    /// The agent dies and systemd starts it again; now and then the whole machine restarts with it.
     fn crash(&mut self, n: usize) {
         self.stats.agent_crashes += 1;
         self.kill_agent(n);

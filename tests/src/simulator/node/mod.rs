@@ -59,9 +59,9 @@ pub(crate) struct Node {
     pub(crate) disk_unproven: bool,
     /// Which servers' agents have asked its agent since it last looked.
     pub(crate) callers: BTreeSet<InstanceId>,
-    /// What its agent tells its peers, while it lives.
+    /// What its agent answers its peers, while it lives.
     pub(crate) answer: Option<Answer>,
-    /// Since when nothing has kept its agent from its work.
+    /// Since when nothing has hindered its agent.
     pub(crate) able_since: Timestamp,
     /// An operator took it out by order.
     pub(crate) ordered_out: bool,
@@ -77,7 +77,7 @@ pub(crate) struct Node {
     pub(crate) uploads: Uploads,
 }
 
-/// What an agent tells its peers; the count spares readers from copying the record each time.
+/// What an agent answers its peers; the count spares readers from copying the record each time.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) record_version: u64,

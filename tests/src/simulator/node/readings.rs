@@ -23,7 +23,7 @@ pub(crate) fn confirm<T>(reading: &mut Reading<T>, now: Timestamp) {
     }
 }
 
-/// Nothing came: what was read before stays, with its age; without it there is but the reason.
+/// No answer came: the previous value stays, with its age; without one there is only the reason.
 pub(crate) fn failed<T>(reading: &mut Reading<T>, now: Timestamp, limit: Duration, why: &'static str) {
     match reading {
         Reading::Unknown(_) => *reading = Reading::unknown(why),

@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// Bends what it tells its peers.
+    /// Bends what it answers its peers.
     pub(crate) fn sabotage_answer(&mut self, n: usize, agent: &Agent) {
         let votes = self.etcd.servers[n].live().is_some_and(|(d, run)| run.ready && d.is_voter());
         let holds = self.etcd.holds_lock(&self.nodes[n].me.instance, self.now);

@@ -9,7 +9,7 @@ use quorate_core::time::Timestamp;
 
 use crate::simulator::etcd_model::{Data, Host};
 
-/// What an agent is at, and what came of the last one that it took.
+/// What an agent is doing, and the result of the last one that it took.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
     pub(crate) taking: Option<Upload>,
@@ -33,9 +33,9 @@ pub(crate) struct Upload {
 pub(crate) struct Source {
     pub(crate) key: SnapshotKey,
     pub(crate) host: Host,
-    /// Since when the process has run that it is read from: another one knows nothing of the stream.
+    /// When the process that it is read from started: another one knows nothing of the stream.
     pub(crate) process: Timestamp,
-    /// It has followed its leader for a while, so that it holds whatever was acknowledged.
+    /// It has followed its leader for a while, so it holds everything that was acknowledged.
     pub(crate) level: bool,
     /// The member's data as it was when it was asked for.
     pub(crate) data: Arc<Data>,
@@ -56,8 +56,8 @@ impl Upload {
 pub(crate) struct Listed {
     pub(crate) value: Option<(SharedListing, Timestamp)>,
     pub(crate) tried: Option<Timestamp>,
-    /// When the last own one ended that it knows of.
+    /// When the last one of its own that it knows of ended.
     pub(crate) ended: Option<Timestamp>,
-    /// Nothing changed at the last look, so that the store is seldom asked.
+    /// Nothing changed at the last look, so the store is seldom asked.
     pub(crate) steady: bool,
 }

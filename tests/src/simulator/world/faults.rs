@@ -1,4 +1,4 @@
-//! Faults as they strike, and what is left of them when they are over.
+//! Faults as they set in, and what remains of them when they are over.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl World {
         }
     }
 
-    /// Lets a fault strike; false if there is nothing for it to strike.
+    /// Applies a fault; false if there is nothing to apply it to.
     fn apply(&mut self, index: usize, fault: &Fault, lasts: Duration) -> bool {
         match fault {
             Fault::StoreDown { everyone } => self.some(index, *everyone, |w, n| w.nodes[n].store_down = true),
@@ -85,7 +85,7 @@ impl World {
         true
     }
 
-    /// What is over is over: the node, if there was but one, works again.
+    /// The fault is over: the node, if there was only one, works again.
     pub(super) fn ease(&mut self, index: usize) {
         let (_, fault, _) = self.schedule.faults[index].clone();
         self.network.mend(index);
@@ -113,7 +113,7 @@ impl World {
         }
     }
 
-    /// From here on nothing new goes wrong, and what can be mended is.
+    /// From here on no new faults occur, and what can be mended is.
     pub(super) fn calm_down(&mut self) {
         self.tell_all(|| "the faults are over".into());
         for index in 0..self.schedule.faults.len() {
@@ -315,14 +315,14 @@ impl World {
         self.network.cut(index, !side, side);
     }
 
-    /// AWS tells untruths, or told them until now: nobody is to blame for what is not done meanwhile.
+    /// AWS gives false answers, or gave them until now: no node is to blame for what is not done meanwhile.
     fn misled(&mut self) {
         for node in &mut self.nodes {
             node.able_since = self.now;
         }
     }
 
-    /// Describes show something else than the truth.
+    /// Describes show something other than the truth.
     fn see(&mut self, index: usize, sight: Sight, everyone: bool) -> bool {
         let victim = if everyone { None } else { self.victim() };
         let caller = victim.map(|n| self.nodes[n].me.instance.clone());

@@ -77,7 +77,7 @@ impl World {
         self.queue.set(self.now + pause, Event::Start { node: n, epoch });
     }
 
-    /// The operating system is up, and the agent can start once IMDS tells who it is.
+    /// The operating system is up, and the agent can start once IMDS says which instance it is.
     pub(super) fn boot(&mut self, n: usize) {
         if !self.region.instance(&self.nodes[n].me.instance).is_some_and(|i| i.powered) {
             return;
@@ -106,7 +106,7 @@ impl World {
         self.region.guest_poweroff(&self.nodes[n].me.instance.clone(), self.now);
     }
 
-    /// Nothing of it comes back: its disk goes with it.
+    /// Nothing of it comes back: its disk is lost with it.
     fn power_off(&mut self, n: usize) {
         self.tell(n, || "is off, and its disk gone".into());
         self.halt_machine(n);

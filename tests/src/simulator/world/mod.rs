@@ -32,7 +32,7 @@ pub(crate) use setup::{CLUSTER, CLUSTER_TAG};
 
 /// Pause between two beats of etcd and of the client.
 const BEAT: Duration = Duration::from_millis(500);
-/// How often it is looked whether everything has settled, once the faults are over.
+/// How often to check whether everything has settled, once the faults are over.
 const SETTLING: Duration = Duration::from_secs(2);
 
 /// The world of one run.
@@ -40,7 +40,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) rng: Rng,
-    /// What concerns snapshots is drawn apart, so that schedules are much as they were before there were any.
+    /// What concerns snapshots is drawn apart, so schedules are much as they were before there were any.
     pub(crate) luck: Rng,
     pub(crate) queue: Queue,
     pub(crate) region: Region,
@@ -73,7 +73,7 @@ impl World {
         self.stats.virtual_seconds = self.now.0 / 1000;
     }
 
-    /// Runs until that time, and fails not.
+    /// Runs until that time without failing.
     pub(crate) fn run_until(&mut self, until: Timestamp) {
         while self.now < until && self.next() {}
     }

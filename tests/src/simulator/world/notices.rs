@@ -10,7 +10,7 @@ use super::faults::OPERATOR;
 use crate::region::{LifecycleState, MaintenanceEvent, SpotAction};
 use crate::simulator::schedule::{Fault, Weather};
 
-/// After so long what went wrong before is no excuse any more.
+/// After this long an earlier fault is no longer an excuse.
 const RECOVERED: Duration = Duration::from_secs(60);
 
 /// An announcement, until it is carried out.
@@ -18,7 +18,7 @@ const RECOVERED: Duration = Duration::from_secs(60);
 pub(super) struct Announced {
     node: usize,
     due: Timestamp,
-    /// Nothing else goes wrong meanwhile: the node has no excuse for voting when its machine is taken.
+    /// No other fault occurs meanwhile: the node has no excuse for voting when its machine is taken.
     undisturbed: bool,
 }
 
@@ -78,7 +78,7 @@ impl World {
             }
             _ if !self.region.instance(&id).is_some_and(|i| i.powered) => {}
             Fault::Rebalance => self.terminate(n, false),
-            // What is stopped outside of a group, or in standby, nobody replaces: there it is ended.
+            // Nothing replaces an instance that is stopped outside of a group or in standby: there it is ended.
             Fault::Spot { action: "terminate" } => self.ec2_terminate(n),
             _ if !self.is_in_service(n) => self.ec2_terminate(n),
             _ => self.region.stop_instance(&id, now),
@@ -101,7 +101,7 @@ impl World {
         true
     }
 
-    /// Once all is over an operator ends every pause that is still in force: who was to be told may have been down.
+    /// Once all is over an operator ends every pause that is still in force: a node that was to be resumed may have been down.
     pub(super) fn end_pauses(&mut self) {
         let paused = |w: &Self, n: usize| w.nodes[n].agent.as_ref().is_some_and(|a| a.memory().kept.pausing.in_force().is_some());
         for n in (0..self.nodes.len()).filter(|n| self.checks.calm && paused(self, *n)).collect::<Vec<_>>() {

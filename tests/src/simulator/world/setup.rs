@@ -20,7 +20,7 @@ use crate::simulator::store::Store;
 /// The hooks of every group.
 pub(crate) const LAUNCH_HOOK: &str = "quorate-launch";
 pub(crate) const TERMINATE_HOOK: &str = "quorate-terminate";
-/// The groups' tag, which their instances bear too.
+/// The groups' tag, which their instances carry too.
 pub(crate) const CLUSTER_TAG: &str = "quorate:cluster";
 pub(crate) const CLUSTER: &str = "prod";
 
@@ -87,7 +87,7 @@ impl World {
         let mut spec = GroupSpec::new(&format!("group-{number}"), size).sizes(0, 8, size).tag(CLUSTER_TAG, CLUSTER);
         spec.launch_before_terminate = schedule.launch_before_terminate;
         spec.retain_on_abandon = schedule.retain_on_abandon;
-        // Whoever wants abandoned instances kept wants those kept too whose agent could not say anything in time.
+        // An operator who keeps abandoned instances also keeps those whose agent could not say anything in time.
         let unsaid = if schedule.retain_on_abandon { ActionResult::Abandon } else { ActionResult::Continue };
         if schedule.hooks {
             spec = spec.hook(hook(LAUNCH_HOOK, Transition::Launching, schedule.launch_timeout, ActionResult::Abandon)).hook(hook(

@@ -29,7 +29,7 @@ fn a_removed_member_ends_and_ends_again() {
     assert!(bench.etcd.servers[1].run.is_none());
     bench.etcd.resume(1, false, bench.now).unwrap();
     bench.pass(3);
-    assert!(bench.etcd.servers[1].run.is_none(), "its data directory tells it, or its peers do");
+    assert!(bench.etcd.servers[1].run.is_none(), "it learns of it from its data directory, or from its peers");
     assert_eq!(bench.etcd.servers[1].last_exit, Some("the member has been permanently removed from the cluster"));
 }
 

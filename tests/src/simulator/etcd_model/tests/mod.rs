@@ -42,7 +42,7 @@ impl Bench {
         Self { etcd, links: Cables::default(), now: Timestamp(0) }
     }
 
-    /// A cluster of as many voters as there are hosts, connected for long.
+    /// A cluster in which every host is a voter and has been connected for a long time.
     fn grown(rule: Rule, hosts: usize) -> Self {
         let mut bench = Self::with(rule, hosts);
         bench.etcd.found(0, "token", false, bench.now);

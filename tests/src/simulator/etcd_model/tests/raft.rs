@@ -102,7 +102,7 @@ fn the_lock_has_one_holder_and_runs_out() {
     assert!(bench.etcd.renew(0, &a, bench.now, &bench.links).is_err());
     bench.etcd.acquire(1, (&b, "prune"), ttl, bench.now, &bench.links).unwrap();
     bench.etcd.release(0, &a, &bench.links).unwrap();
-    assert!(bench.etcd.lock(0, bench.now, &bench.links).unwrap().is_some(), "nobody gives back what is another's");
+    assert!(bench.etcd.lock(0, bench.now, &bench.links).unwrap().is_some(), "no node releases another's lock");
 }
 
 #[test]

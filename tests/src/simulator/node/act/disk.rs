@@ -8,7 +8,7 @@ use super::{Fate, no_answer};
 use crate::simulator::sabotage::Sabotage;
 use crate::simulator::world::World;
 
-/// In a thousand: how often a distribution does not come to the end of a restore.
+/// In a thousand: how often a distribution does not finish a restore.
 const CUT_SHORT: u64 = 100;
 
 impl World {
@@ -61,7 +61,7 @@ impl World {
         if self.etcd.servers[n].data.is_some() {
             self.nodes[n].disk.started_in_vain = false;
         }
-        // A process that ends at once was started all the same; the next look finds it stopped.
+        // A process that exits at once counts as started; the next look finds it stopped.
         if let Err(why) = started {
             self.tell(n, || format!("etcd exits at once: {why}"));
         }

@@ -1,4 +1,4 @@
-//! Calls of etcd: each goes to the address of its URL, whoever listens there by now.
+//! Calls of etcd: each one reaches whatever listens at its URL's address by now.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{Fate, no_answer};
 use crate::simulator::world::World;
 
 impl World {
-    /// Who answers at that URL, if the call gets there.
+    /// The host that answers at that URL, if the call gets there.
     fn called(&mut self, n: usize, via: &Via) -> Option<(usize, Fate)> {
         let fate = self.fate();
         if !self.has_credentials(n) {
@@ -21,7 +21,7 @@ impl World {
         (fate != Fate::LostBefore).then_some((host, fate))
     }
 
-    /// Whose client port `n` reaches at that URL.
+    /// The host whose client port `n` reaches at that URL.
     pub(super) fn listening(&self, n: usize, url: &Arc<str>) -> Option<usize> {
         let there = |h: &usize| {
             let server = &self.etcd.servers[*h];

@@ -17,12 +17,12 @@ use crate::simulator::world::World;
 
 const OFF: &str = "snapshots are switched off here, or no store is configured";
 const NO_MEMBER: &str = "the snapshot could not be read from etcd";
-/// A member has caught up with its leader so long after its machine went on.
+/// How long after its machine resumed a member has caught up with its leader.
 const AWAKE: Duration = Duration::from_secs(5);
 const NO_STORE: &str = "the store failed the snapshot";
 
 impl World {
-    /// Begins one, unless one is at work already: that is as good, as in the daemon.
+    /// Begins one, unless one is under way already, which is as good, as in the daemon.
     pub(super) fn take_snapshot(&mut self, n: usize, order: &SnapshotOrder) -> Outcome {
         if !self.takes_snapshots(n) {
             return self.refused(OFF);
@@ -42,7 +42,7 @@ impl World {
         self.queue.set(end, Event::Upload { node: n, epoch });
     }
 
-    /// The member says itself whose it is, and hands out its own data, be it behind or not.
+    /// The member reports its own identity, and hands out its own data, even if it is behind.
     fn source(&self, n: usize, order: &SnapshotOrder) -> Result<Source, &'static str> {
         let host = self.listening(n, &order.via.url).ok_or(NO_MEMBER)?;
         let (data, run) = self.etcd.servers[host].live().ok_or(NO_MEMBER)?;
@@ -50,7 +50,7 @@ impl World {
             return Err("etcd is of another cluster than the charter's: no snapshot is taken of it");
         }
         let key = SnapshotKey::of(order.generation, data.revision(), self.now, &self.nodes[n].me.instance);
-        // Whose machine stood still until a moment ago is behind, although nobody has taken it for lost.
+        // A member whose machine stood still until a moment ago is behind, although no node considered it lost.
         let level = self.etcd.is_level(host, self.now, &self.network) && self.now.since(self.nodes[host].able_since) >= AWAKE;
         Ok(Source { key, host, process: run.since, level, data: Arc::new(data.clone()) })
     }
@@ -123,7 +123,7 @@ impl World {
         }
     }
 
-    /// The agent dies, and with it what it was at: the data stays without a manifest.
+    /// The agent dies, and with it what it was doing: the data stays without a manifest.
     pub(crate) fn break_off_upload(&mut self, n: usize) {
         let uploads = std::mem::take(&mut self.nodes[n].uploads);
         if let Some(Ok(source)) = uploads.taking.map(|upload| upload.source) {

@@ -76,7 +76,7 @@ impl World {
         agent.seen.cloud.tagged = Reading::Fresh(there.map(|v| v.id).collect(), now);
     }
 
-    /// By id; when EC2 knows some not, the others are asked again without them.
+    /// By id; when EC2 does not know some of them, the others are asked for again without those.
     fn ask_instances(&mut self, n: usize, agent: &mut Agent, ids: &[InstanceId]) {
         let now = self.now;
         let mut api = self.region.api(&self.nodes[n].caller, now);

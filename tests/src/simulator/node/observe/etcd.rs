@@ -1,4 +1,4 @@
-//! The etcd cluster, through any member that answers with quorum; and each member's own word.
+//! The etcd cluster, through any member that answers with quorum; and what each member says of itself.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl World {
         self.observe_statuses(n, agent) || slow
     }
 
-    /// The quorum's word and the lock, through the own member if it can, else through any other.
+    /// What the quorum says, and the lock: through the own member if possible, otherwise through any other.
     fn observe_membership(&mut self, n: usize, agent: &mut Agent) -> bool {
         let (now, limit) = (self.now, self.policy.stale_after);
         let wanted = agent.memory().kept.record.as_ref().and_then(|r| r.etcd_cluster);

@@ -1,4 +1,4 @@
-//! One look at the world, exactly as far as this node can see it.
+//! One look at the world: only what this node can see of it.
 
 mod aws;
 mod etcd;

@@ -56,7 +56,7 @@ impl World {
     }
 }
 
-/// Every instance whose address is known: by EC2's last word, else as remembered.
+/// Every instance whose address is known: from EC2's last answer, otherwise as remembered.
 pub(super) fn addresses(agent: &Agent) -> Vec<(InstanceId, IpAddr)> {
     let kept = agent.memory().kept.seen.iter().filter_map(|(id, seen)| Some((id.clone(), seen.address?)));
     let mut all: Vec<(InstanceId, IpAddr)> = kept.collect();

@@ -1,4 +1,4 @@
-//! Snapshots: what the store holds, read as seldom as the daemon reads it, and what is at work here.
+//! Snapshots: what the store holds, read as seldom as the daemon reads it, and what is under way here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::simulator::world::World;
 /// Between two calls while something changes; the rest is the schedule's.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// A restore on trial takes so long.
+/// How long a restore on trial takes.
 const DRILL: Duration = Duration::from_secs(7);
 
 impl World {
@@ -53,13 +53,13 @@ impl World {
         let drills = &mut self.nodes[n].uploads.drills;
         if let Some((key, _)) = drills.running.take_if(|(_, since)| now.since(*since) >= DRILL) {
             let revision = listing.get(&key).map(|stored| stored.manifest.revision);
-            let failed = revision.is_none().then(|| "it is no more".to_owned());
+            let failed = revision.is_none().then(|| "it no longer exists".to_owned());
             drills.end(Drilled { key, revision: revision.unwrap_or(0), at: now, failed });
         }
         agent.seen.snapshots.drills.clone_from(drills);
     }
 
-    /// The list is read anew once an own one has ended.
+    /// The list is read again once a snapshot of its own has ended.
     fn observe_upload(&self, n: usize, agent: &mut Agent) {
         let uploads = &self.nodes[n].uploads;
         agent.seen.snapshots.taking = uploads.taking.as_ref().map(|upload| upload.seen(self.now));
@@ -71,7 +71,7 @@ impl World {
     }
 }
 
-/// As the daemon has it (`observe/mod.rs`, `is_steady`): this node votes in an established cluster, serves, and nobody comes or goes.
+/// As the daemon has it (`observe/mod.rs`, `is_steady`): this node votes in an established cluster, serves, and no node is joining or leaving.
 pub(super) fn is_steady(agent: &Agent) -> bool {
     let (seen, memory) = (&agent.seen, agent.memory());
     let stands = matches!(memory.kept.record.as_ref().map(|r| &r.state), Some(State::Established));
