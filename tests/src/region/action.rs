@@ -24,7 +24,7 @@ pub struct LifecycleAction {
     pub opened_at: Timestamp,
     /// When it times out, unless a heartbeat comes.
     pub deadline: Timestamp,
-    /// When it times out whatever comes.
+    /// When it times out in any case.
     pub cap: Timestamp,
     /// How many heartbeats were accepted.
     pub heartbeats: u32,
@@ -44,7 +44,7 @@ pub struct Ending {
     pub at: Timestamp,
     /// How.
     pub how: Conclusion,
-    /// Who completed it.
+    /// The caller that completed it.
     pub by: Option<Caller>,
     /// The state of the machine at that moment, as EC2 believed it.
     pub ec2: Ec2State,
@@ -57,7 +57,7 @@ pub struct Ending {
 pub enum Conclusion {
     /// Somebody completed it.
     Completed(ActionResult),
-    /// Nobody did in time; the hook's default result was taken.
+    /// No caller completed it in time; the hook's default result was taken.
     TimedOut(ActionResult),
     /// Its hook was deleted.
     HookDeleted(ActionResult),
@@ -70,7 +70,7 @@ pub enum Conclusion {
 pub struct LateCompletion {
     /// When.
     pub at: Timestamp,
-    /// Who tried.
+    /// The caller that tried.
     pub by: Caller,
 }
 
@@ -81,13 +81,13 @@ impl LifecycleAction {
         self.ending.is_none()
     }
 
-    /// Who completed it, if anybody did.
+    /// The caller that completed it, if any.
     #[must_use]
     pub fn completed_by(&self) -> Option<&Caller> {
         self.ending.as_ref().and_then(|ending| ending.by.as_ref())
     }
 
-    /// The result given by whoever completed it.
+    /// The result given by the caller that completed it.
     #[must_use]
     pub fn completed(&self) -> Option<ActionResult> {
         match self.ending.as_ref()?.how {
@@ -102,7 +102,7 @@ impl LifecycleAction {
         self.ending.as_ref().is_some_and(|ending| matches!(ending.how, Conclusion::TimedOut(_)))
     }
 
-    /// Whether it was completed and then somebody else tried to complete it too, which was refused: two believed it to be theirs.
+    /// Whether another caller tried to complete it after it was completed, and was refused: two believed it to be theirs.
     #[must_use]
     pub fn double_completed(&self) -> bool {
         self.completed_by().is_some_and(|first| self.late_completions.iter().any(|late| late.by != *first))

@@ -1,4 +1,4 @@
-//! A call of the API: who makes it, when; counted.
+//! A call of the API: its caller and its time; counted.
 
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
@@ -17,7 +17,7 @@ pub struct Api<'a> {
 pub enum ActionReference {
     /// By the token of the notification.
     Token(String),
-    /// By the instance, which together with the hook's name is as good.
+    /// By the instance, which together with the hook's name works as well.
     Instance(InstanceId),
 }
 

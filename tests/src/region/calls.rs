@@ -1,4 +1,4 @@
-//! Who called what how often: the polling budget is asserted on this.
+//! The number of calls by caller and kind: the polling budget is asserted on this.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use quorate_core::ids::InstanceId;
 
 use super::Call;
 
-/// Who makes a call.
+/// The caller of the API.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Caller {
     /// Somebody outside.

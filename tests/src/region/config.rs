@@ -1,4 +1,4 @@
-//! What a region is made of and how long things take in it.
+//! The configuration of a region: its account, its addresses, and how long things take.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct RegionConfig {
     pub delays: Delays,
     /// The private addresses to give out.
     pub addresses: AddressRange,
-    /// The shortest heartbeat timeout accepted; 30 s in the real API, less only so that a lab is quick.
+    /// The shortest heartbeat timeout accepted; 30 s in the real API, less only to make a lab quick.
     pub shortest_heartbeat_timeout: Duration,
     /// Whether an instance whose launch was abandoned still runs through its terminating hooks. Undocumented, so testable both ways.
     pub hooks_after_abandoned_launch: bool,

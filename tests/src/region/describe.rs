@@ -124,7 +124,7 @@ impl Api<'_> {
     ///
     /// # Errors
     ///
-    /// `InvalidInstanceID.NotFound` when an id was asked for that EC2 does not know, or knows no more, or not yet.
+    /// `InvalidInstanceID.NotFound` when an id was asked for that EC2 does not know, no longer knows, or does not know yet.
     pub fn describe_instances(&mut self, ids: &[InstanceId], filters: &[InstanceFilter]) -> Result<Vec<InstanceView>, ApiError> {
         self.count(Call::DescribeInstances);
         let lens = self.region.lens(Service::Ec2, self.caller);
@@ -259,7 +259,7 @@ impl Region {
             zones: group.zones.clone(),
             created_at: group.created_at,
             warm_pool: group.warm_pool,
-            // The spares are told by DescribeWarmPool and by id alone.
+            // The spares are shown only by DescribeWarmPool and when asked for by id.
             members: self.members_seen(group, lens).into_iter().filter(|member| !member.lifecycle.warm()).collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! Refusals, in the words of AWS: clients have nothing but the text to tell some of them apart.
+//! Refusals, in the words of AWS: some of them clients can tell apart only by the text.
 
 use quorate_core::ids::{GroupName, HookName, InstanceId};
 use thiserror::Error;
@@ -9,7 +9,7 @@ use thiserror::Error;
 pub struct ApiError {
     /// The error code, such as `ValidationError`.
     pub code: &'static str,
-    /// The sentence that goes with it.
+    /// The sentence that accompanies it.
     pub message: String,
 }
 
@@ -61,7 +61,7 @@ impl ApiError {
         Self::validation(format!("Instance Id not found - No managed instance found for instance ID: {id}"))
     }
 
-    /// EC2 knows no such instance, or knows it no more.
+    /// EC2 does not know the instance, or no longer does.
     #[must_use]
     pub fn unknown_instances(ids: &[InstanceId]) -> Self {
         let list = ids.iter().map(InstanceId::as_str).collect::<Vec<_>>().join(", ");

@@ -13,9 +13,9 @@ pub enum Event {
     PowerOff(InstanceId),
     /// Restart its operating system; disks and address stay.
     Reboot(InstanceId),
-    /// Stand still, with everything that is in its memory, until [`Event::Wake`]. The region learns when it does.
+    /// Suspend it, with everything that is in its memory, until [`Event::Wake`]. The region learns when it does.
     Hibernate(InstanceId),
-    /// Go on where it stood still; its clock has moved on.
+    /// Resume where it was suspended; its clock has moved on.
     Wake(InstanceId),
     /// Start it again on another, empty root volume.
     ReplaceRootVolume(InstanceId),

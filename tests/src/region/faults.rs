@@ -58,7 +58,7 @@ impl Region {
         }
     }
 
-    /// Whether launches of that group fail for want of capacity. Once they can succeed again, the group makes up for them.
+    /// Whether launches of that group fail because there is no capacity. Once they can succeed again, the group makes up for them.
     pub fn set_capacity_short(&mut self, name: &GroupName, short: bool, now: Timestamp) {
         self.settle(now);
         let Ok(group) = self.group_index(name) else { return };
@@ -66,7 +66,7 @@ impl Region {
         self.rebalance(group);
     }
 
-    /// Puts an instance into a state by hand, such as one that the model does not reach by itself.
+    /// Puts an instance into a state by hand, such as one that the model does not reach on its own.
     ///
     /// The group's size is kept with it; the machine and the hooks are not touched.
     pub fn set_lifecycle_state(&mut self, id: &InstanceId, state: LifecycleState, now: Timestamp) {

@@ -1,4 +1,4 @@
-//! Lets everything due happen, in order.
+//! Fires everything due, in order.
 
 use quorate_core::time::Timestamp;
 

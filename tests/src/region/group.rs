@@ -56,7 +56,7 @@ pub struct Sizes {
     pub min: u32,
     /// Never more.
     pub max: u32,
-    /// As many as these.
+    /// The number wanted.
     pub desired: u32,
 }
 
@@ -80,7 +80,7 @@ impl Sizes {
 pub struct Activity {
     /// When.
     pub at: Timestamp,
-    /// Launched or terminated; `None` is a launch that failed for want of capacity.
+    /// Launched or terminated; `None` is a launch that failed because there was no capacity.
     pub instance: Option<InstanceId>,
     /// Whether it was a launch.
     pub launch: bool,
@@ -91,7 +91,7 @@ pub struct Activity {
 /// Why a group launched or terminated an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// To come to its desired capacity.
+    /// To reach its desired capacity.
     Capacity,
     /// It was found unhealthy, or EC2 had lost it.
     Unhealthy,

@@ -87,7 +87,7 @@ impl Region {
         let now = self.now;
         let action = &mut self.actions[index];
         action.heartbeats += 1;
-        // Accepted to the end, but beyond the cap it moves nothing any more.
+        // Accepted to the end, but beyond the cap it no longer moves the deadline.
         action.deadline = (now + action.heartbeat_timeout).min(action.cap);
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Region {
         self.member_after(self.config.delays.proceed, slot, super::timers::MemberChange::Proceed);
     }
 
-    /// Ends whatever is open on an instance that goes elsewhere.
+    /// Ends every open action of an instance that is taken elsewhere.
     pub(super) fn supersede_actions(&mut self, slot: usize) {
         for index in std::mem::take(&mut self.instances[slot].actions) {
             self.end_action(index, Conclusion::Superseded, None);

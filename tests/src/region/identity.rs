@@ -16,7 +16,7 @@ impl Identities {
         Self { seed, count: 0 }
     }
 
-    /// Ids in no order, as in EC2: nothing may rest on a later instance having a greater id.
+    /// Ids in no order, as in EC2: nothing may rely on a later instance having a greater id.
     pub(super) fn instance(&mut self) -> InstanceId {
         let mut text = String::with_capacity(19);
         let _ = write!(text, "i-0{:016x}", self.next());

@@ -8,7 +8,7 @@ use quorate_core::time::Timestamp;
 
 use super::{Ec2State, Health, LifecycleState, Tag, Target};
 
-/// An instance. PersistentState after its end, so that a test can ask what became of it.
+/// An instance. Kept after its end, so a test can ask what became of it.
 #[derive(Debug)]
 pub struct Instance {
     /// Its id.
@@ -31,7 +31,7 @@ pub struct Instance {
     pub lifecycle: LifecycleState,
     /// What the group believes of it.
     pub health: Health,
-    /// Whether the machine really runs, whatever EC2 believes.
+    /// Whether the machine really runs, independently of what EC2 believes.
     pub powered: bool,
     /// When EC2 said `terminated`.
     pub terminated_at: Option<Timestamp>,
@@ -45,11 +45,11 @@ pub struct Instance {
     pub(super) finishing: bool,
     /// Its terminating hooks are to be skipped.
     pub(super) skip_hooks: bool,
-    /// It stands still with its memory, or is about to.
+    /// It is suspended with its memory, or is about to be.
     pub(super) hibernates: bool,
     pub(super) machine_epoch: u32,
     pub(super) lifecycle_epoch: u32,
-    /// How it came to look as it does: lagging describes read the past here.
+    /// The history of how it looked, from which lagging describes answer.
     pub(super) history: Vec<Look>,
 }
 

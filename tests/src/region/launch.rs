@@ -7,7 +7,7 @@ use super::timers::{MachineChange, MemberChange, Timer};
 use super::{Activity, Cause, Ec2State, Event, Health, Instance, LifecycleState, Region, Target, Transition};
 
 impl Region {
-    /// Launches one instance into the group (`Pending`) or its warm pool (`Warmed:Pending`); false when there is none to be had.
+    /// Launches one instance into the group (`Pending`) or its warm pool (`Warmed:Pending`); false when no launch succeeds.
     pub(super) fn launch(&mut self, group: usize, into: LifecycleState) -> bool {
         let short = self.groups[group].capacity_short;
         let Some(address) = (if short { None } else { self.addresses.take() }) else {
@@ -90,7 +90,7 @@ impl Region {
         }
     }
 
-    /// From here on IMDS says `InService`, although the instance may wait for its hooks for long yet.
+    /// From here on IMDS says `InService`, although the instance may still wait a long time for its hooks.
     pub(super) fn prepared(&mut self, slot: usize) {
         if self.instances[slot].lifecycle == LifecycleState::WarmedPending {
             return self.warmed_prepared(slot);

@@ -64,7 +64,7 @@ impl Region {
         }
     }
 
-    /// The hardware is gone, this instant. EC2 finds out later, the group later still.
+    /// The hardware is gone at once. EC2 finds out later, the group later still.
     pub fn hard_kill(&mut self, id: &InstanceId, now: Timestamp) {
         self.settle(now);
         let Some(&slot) = self.by_id.get(id) else { return };
@@ -78,7 +78,7 @@ impl Region {
         }
     }
 
-    /// The operating system switched the machine off by itself: the end of a shutdown, or, out of the blue, a stop.
+    /// The operating system switched the machine off on its own: the end of a shutdown, or an unexpected stop.
     ///
     /// A stopped instance of a group is unhealthy, so it is replaced and terminated.
     pub fn guest_poweroff(&mut self, id: &InstanceId, now: Timestamp) {

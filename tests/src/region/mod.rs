@@ -1,6 +1,6 @@
 //! One AWS account in one region, as a pure model: Auto Scaling groups, their instances, their hooks, and what IMDS says.
 //!
-//! No clock, no I/O, no randomness: every call is told what time it is, ids come from a counter and a seed. The same
+//! No clock, no I/O, no randomness: the time is passed to every call, ids come from a counter and a seed. The same
 //! model serves virtual time (the simulator) and real time (the wire). It refuses what AWS refuses, in AWS's words.
 //!
 //! # Flow
@@ -114,7 +114,7 @@ impl Region {
         std::mem::take(&mut self.events)
     }
 
-    /// When [`Region::advance`] has something to do next; a moment at which nothing happens after all is possible.
+    /// When [`Region::advance`] has something to do next; it may turn out that nothing happens then.
     #[must_use]
     pub fn next_timer(&self) -> Option<Timestamp> {
         if self.events.is_empty() { self.timers.next() } else { Some(self.now) }
@@ -132,7 +132,7 @@ impl Region {
         self.now
     }
 
-    /// The instance of that id, however long it has been gone.
+    /// The instance with that id, even if it has long been gone.
     #[must_use]
     pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
         self.by_id.get(id).map(|slot| &self.instances[*slot])
@@ -190,12 +190,12 @@ impl Region {
         ActionStatistics::of(&self.actions)
     }
 
-    /// Actions that were completed and that somebody else then tried to complete as well.
+    /// Actions that another caller tried to complete after they were completed.
     pub fn double_completed(&self) -> impl Iterator<Item = &LifecycleAction> {
         self.actions.iter().filter(|action| action.double_completed())
     }
 
-    /// Who called what how often.
+    /// The number of calls by caller and kind.
     #[must_use]
     pub fn calls(&self) -> &CallCounts {
         &self.calls

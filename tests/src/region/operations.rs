@@ -92,7 +92,7 @@ impl Api<'_> {
         Err(ApiError::validation(format!("New SetDesiredCapacity value {desired} is {outside} for the AutoScalingGroup.")))
     }
 
-    /// Changes the sizes that are given. A bound moved past the present desired capacity takes it along.
+    /// Changes the given sizes. A bound moved past the present desired capacity moves that with it.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ impl Api<'_> {
         Ok(())
     }
 
-    /// Tells the group what to believe of an instance; an unhealthy one is terminated and replaced.
+    /// Sets an instance's health in its group; an unhealthy one is terminated and replaced.
     ///
     /// # Errors
     ///

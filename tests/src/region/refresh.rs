@@ -5,7 +5,7 @@ use quorate_core::time::Timestamp;
 use super::timers::Timer;
 use super::{ApiError, Cause, LifecycleState, Process, RefreshStatus, Region, Strategy};
 
-/// How a refresh goes about it.
+/// How a refresh proceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshPreferences {
     /// 100 launches before it terminates; less terminates first.
@@ -47,7 +47,7 @@ pub struct InstanceRefresh {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// How it goes about it.
+    /// How it proceeds.
     pub preferences: RefreshPreferences,
     /// How much of it is done.
     pub percentage: u32,

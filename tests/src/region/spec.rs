@@ -78,9 +78,9 @@ pub struct GroupSpec {
     pub min: u32,
     /// Never more instances than these (a refresh may go one above).
     pub max: u32,
-    /// As many instances as these.
+    /// The number of instances wanted.
     pub desired: u32,
-    /// Its tags; each instance bears them too.
+    /// Its tags, which each instance carries too.
     pub tags: Vec<Tag>,
     /// Its zones, filled evenly; `<region>a` when empty.
     pub zones: Vec<String>,
@@ -128,7 +128,7 @@ impl GroupSpec {
         self
     }
 
-    /// The same group with this tag as well; in place of one with the same key, for AWS knows but one of each.
+    /// The same group with this tag as well; in place of one with the same key, because AWS knows only one of each.
     #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.retain(|tag| *tag.key != *key);

@@ -1,4 +1,4 @@
-//! Standby and detachment: no hook runs for either, only IMDS tells the instance.
+//! Standby and detachment: no hook runs for either; the instance learns of it only from IMDS.
 
 use quorate_core::ids::InstanceId;
 
@@ -30,7 +30,7 @@ impl Api<'_> {
         self.region.groups[group].resize(Sizes { min, max: max.max(desired + 1), desired: desired + 1 }, now);
         self.region.instances[slot].metadata.target = Some(Target::InService);
         self.region.in_service(slot);
-        // Whatever befell it meanwhile, the group finds out now.
+        // The group finds out now what happened to it meanwhile.
         self.region.after(self.region.config.delays.health, Timer::Health { slot });
         Ok(())
     }
@@ -45,7 +45,7 @@ impl Api<'_> {
         let slot = self.in_state(id, LifecycleState::InService)?;
         self.take_out(slot, decrement, LifecycleState::Detached, Target::Detached)?;
         self.region.drop_member(slot);
-        // The tags that Auto Scaling itself put on go with the membership; the operator's stay.
+        // The tags that Auto Scaling itself set are removed with the membership; the operator's stay.
         let instance = &mut self.region.instances[slot];
         instance.tags = instance.tags.iter().filter(|tag| !tag.key.starts_with("aws:autoscaling:")).cloned().collect();
         Ok(())

@@ -1,4 +1,4 @@
-//! Target groups of load balancers: who is registered there, and who was taken out, by whom and when.
+//! Target groups of load balancers: the registered targets, and those that were taken out, with the caller and the time.
 
 use quorate_core::ids::{InstanceId, TargetGroupArn};
 use quorate_core::time::Timestamp;
@@ -32,9 +32,9 @@ pub struct TargetGroup {
     pub arn: TargetGroupArn,
     /// The port of a target that is registered without one of its own.
     pub port: u16,
-    /// Who is registered.
+    /// The registered targets.
     pub targets: Vec<RegisteredTarget>,
-    /// Who was, in the order of their going. Their last connections are not modelled.
+    /// Former targets, in the order in which they were taken out. Their last connections are not modelled.
     pub deregistered: Vec<Deregistered>,
 }
 
@@ -69,7 +69,7 @@ impl Api<'_> {
         arn
     }
 
-    /// Registers instances, each with a port of its own or the target group's. Who is registered already stays.
+    /// Registers instances, each with a port of its own or the target group's. Those registered already stay.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Api<'_> {
         Ok(())
     }
 
-    /// Deregisters instances. Who is no target on that port, or on the target group's if none is named, is passed over without a word
+    /// Deregisters instances. One that is no target on that port, or on the target group's if none is named, is silently passed over
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html>).
     ///
     /// # Errors

@@ -22,7 +22,7 @@ impl Region {
         self.member_after(delays.deregistration, slot, MemberChange::Deregistered);
     }
 
-    /// IMDS tells the instance before its hooks do: it may begin to drain, but nothing can be completed yet.
+    /// The instance learns it from IMDS before its hooks open: it may begin to drain, but nothing can be completed yet.
     pub(super) fn target_terminated(&mut self, slot: usize) {
         self.instances[slot].metadata.target = Some(Target::Terminated);
     }

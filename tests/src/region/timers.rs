@@ -38,7 +38,7 @@ pub(super) enum MemberChange {
     Prepared,
     /// IMDS says that it is leaving.
     TargetTerminated,
-    /// IMDS says that it goes back to the warm pool.
+    /// IMDS says that it returns to the warm pool.
     TargetWarmed,
     /// The load balancers have let go of it.
     Deregistered,

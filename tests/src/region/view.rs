@@ -1,4 +1,4 @@
-//! Describes that do not show the truth: late, short, or empty, for everybody or for one caller.
+//! Describes that do not show the truth: late, short, or empty, for every caller or for one.
 
 use std::time::Duration;
 
@@ -31,18 +31,18 @@ pub enum View {
     Empty,
 }
 
-/// A view and who gets it.
+/// A view and the callers that get it.
 #[derive(Clone, Debug)]
 pub struct ViewRule {
     /// Which API.
     pub service: Service,
-    /// Only this instance's agent, or everybody.
+    /// Only this instance's agent, or every caller.
     pub caller: Option<InstanceId>,
     /// What it shows.
     pub view: View,
 }
 
-/// Names a rule, to remove it.
+/// Names a rule, for removing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ViewId(u64);
 

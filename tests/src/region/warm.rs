@@ -22,7 +22,7 @@ pub struct WarmPool {
     pub state: PoolState,
     /// Never fewer spares than these.
     pub min: u32,
-    /// As many instances in the group and the pool together; the group's maximum, where it is not given.
+    /// The number of instances in the group and the pool together; the group's maximum, where it is not given.
     pub max_prepared: Option<u32>,
     /// A scale-in returns instances to the pool and does not terminate them.
     pub reuse_on_scale_in: bool,
@@ -132,7 +132,7 @@ impl Region {
         home.warm_pool.filter(|_| !home.warm_pool_ends).map_or(0, |pool| pool.size(home.sizes))
     }
 
-    /// Fills the pool, or ends what is too much in it; a pool that is to end does once it is empty.
+    /// Fills the pool, or ends the surplus in it; a pool marked for deletion ends once it is empty.
     pub(super) fn balance_pool(&mut self, group: usize) {
         if self.groups[group].warm_pool.is_none() {
             return;
@@ -173,7 +173,7 @@ impl Region {
         true
     }
 
-    /// The way of a new spare into the pool: IMDS tells of it before its hooks do.
+    /// The way of a new spare into the pool: IMDS announces it before its hooks open.
     pub(super) fn warmed_prepared(&mut self, slot: usize) {
         self.say_pool(slot);
         if self.open_actions(slot, Transition::Launching) {
@@ -222,7 +222,7 @@ impl Region {
         self.member_after(self.config.delays.proceed, slot, MemberChange::Proceed);
     }
 
-    /// It is a spare from now on. One that is to be off gets the power button, or is told to hibernate; the host reports its end with
+    /// It is a spare from now on. One that is to be off gets the power button, or has to hibernate; the host reports its end with
     /// [`Region::guest_poweroff`].
     pub(super) fn enter_pool(&mut self, slot: usize) {
         let group = self.instances[slot].group;
@@ -259,7 +259,7 @@ impl Region {
         self.rebalance(group);
     }
 
-    /// A spare is terminated. Its terminating hooks open although its machine may be off, and nobody is there to complete them.
+    /// A spare is terminated. Its terminating hooks open although its machine may be off, and no agent is there to complete them.
     pub(super) fn end_spare(&mut self, slot: usize, cause: Cause) {
         if self.instances[slot].lifecycle.leaving() || !self.instances[slot].member {
             return;
@@ -300,7 +300,7 @@ impl Region {
         }
     }
 
-    /// The refusal of what no call does to an instance in a warm pool.
+    /// The refusal of calls that are not possible on an instance in a warm pool.
     pub(super) fn refuse_spare(&self, slot: usize, what: &str) -> Result<(), ApiError> {
         let Instance { id, lifecycle, .. } = &self.instances[slot];
         if !lifecycle.warm() {

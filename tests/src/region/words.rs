@@ -84,7 +84,7 @@ words! {
         WarmedPendingWait = "Warmed:Pending:Wait",
         /// Its hooks on the way into the warm pool are done.
         WarmedPendingProceed = "Warmed:Pending:Proceed",
-        /// PersistentState after an abandoned hook on its way into the warm pool.
+        /// Kept after an abandoned hook on its way into the warm pool.
         WarmedPendingRetained = "Warmed:Pending:Retained",
         /// Leaving the warm pool for good.
         WarmedTerminating = "Warmed:Terminating",
@@ -92,7 +92,7 @@ words! {
         WarmedTerminatingWait = "Warmed:Terminating:Wait",
         /// Its hooks on the way out of the warm pool are done.
         WarmedTerminatingProceed = "Warmed:Terminating:Proceed",
-        /// PersistentState after an abandoned hook on its way out of the warm pool.
+        /// Kept after an abandoned hook on its way out of the warm pool.
         WarmedTerminatingRetained = "Warmed:Terminating:Retained",
         /// Gone from the warm pool.
         WarmedTerminated = "Warmed:Terminated",
@@ -182,7 +182,7 @@ words! {
         Stopped = "Stopped",
         /// Running.
         Running = "Running",
-        /// Stopped, with their memory on the disk: they go on where they were.
+        /// Stopped, with their memory on the disk: they resume where they were.
         Hibernated = "Hibernated",
     }
 }
@@ -216,7 +216,7 @@ words! {
 }
 
 impl Ec2State {
-    /// The number that goes with the name in the API.
+    /// The number that belongs to the name in the API.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
