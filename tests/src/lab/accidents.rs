@@ -13,7 +13,7 @@ use super::settings::AgentSettings;
 use super::{Lab, processes};
 
 impl Lab {
-    /// Sends the agent a signal and returns when it has ended; its etcd stays.
+    /// Sends the agent a signal and returns when the agent has ended; its etcd stays.
     ///
     /// # Errors
     /// It does not run, or does not end.
@@ -21,7 +21,7 @@ impl Lab {
         self.machines.stop_agent(instance, signal).await
     }
 
-    /// Starts the agent again, with the settings and the environment of now.
+    /// Starts the agent again, with the current settings and environment.
     ///
     /// # Errors
     /// It runs already, or cannot be run.
@@ -36,7 +36,7 @@ impl Lab {
         self.machines.start_agent(&mut machine)
     }
 
-    /// Waits for the agent to end by itself, and says how it did.
+    /// Waits for the agent to end on its own, and returns how it did.
     ///
     /// # Errors
     /// It did not in time.
@@ -45,7 +45,7 @@ impl Lab {
         ended.with_context(|| format!("the agent of {instance} did not end within {} s\n{}", within.as_secs(), self.logs()))
     }
 
-    /// Starts the agents again that have ended by themselves, as a service manager would. Says which, and how they ended.
+    /// Restarts the agents that have ended on their own, as a service manager would. Returns which, and how they ended.
     ///
     /// # Errors
     /// One cannot be run.
@@ -74,22 +74,22 @@ impl Lab {
         self.machines.set_environment(name, value);
     }
 
-    /// The machines that are launched next take so long to boot, each the next of these; those after them as long as ever.
+    /// Sets how long the next launched machines take to boot, one after the other; those after them take the usual time.
     pub fn boot_takes(&self, delays: impl IntoIterator<Item = Duration>) {
         self.machines.boot_takes(delays);
     }
 
-    /// The whole machine stands still: its agent, its etcd, and whatever they have called.
+    /// Freezes the whole machine: its agent, its etcd, and everything that they have started.
     pub fn freeze_machine(&self, instance: &InstanceId) {
         processes::under(&self.disk(instance)).iter().for_each(|process| process.signal(Signal::STOP));
     }
 
-    /// Lets a frozen machine go on.
+    /// Resumes a frozen machine.
     pub fn thaw_machine(&self, instance: &InstanceId) {
         processes::under(&self.disk(instance)).iter().for_each(|process| process.signal(Signal::CONT));
     }
 
-    /// Stops etcd in its tracks.
+    /// Freezes etcd.
     ///
     /// # Errors
     /// None runs.
@@ -97,7 +97,7 @@ impl Lab {
         self.signal_etcd(instance, Signal::STOP)
     }
 
-    /// Lets a frozen etcd go on.
+    /// Resumes a frozen etcd.
     ///
     /// # Errors
     /// None runs.
@@ -133,7 +133,7 @@ impl Lab {
         processes::under(&self.disk(instance)).into_iter().find(|process| process.is(&self.machines.quorate()))
     }
 
-    /// The hardware is gone, this instant.
+    /// The hardware is gone at once.
     pub fn hard_kill(&self, instance: &InstanceId) {
         processes::sweep(&self.disk(instance));
         self.region().with(|region, now| region.hard_kill(instance, now));

@@ -48,7 +48,7 @@ impl Bare {
     /// Nothing yet.
     ///
     /// # Errors
-    /// etcd is not there, or no network or directory is to be had.
+    /// etcd is missing, or there is no network or directory.
     pub fn new(etcd: Option<&Path>) -> anyhow::Result<Self> {
         Ok(Self { etcd: binaries::etcd(etcd)?, members: Vec::new(), subnet: Subnet::claim()?, root: Root::create()? })
     }
@@ -62,7 +62,7 @@ impl Bare {
     /// Kills the process of a member; the others still list it.
     pub fn kill(&mut self, number: usize) {
         if let Some(member) = self.members.get_mut(number) {
-            // One that has ended needs no killing.
+            // One that has ended need not be killed.
             let _ = member.process.start_kill();
         }
     }
@@ -103,8 +103,8 @@ impl Bare {
         Ok(())
     }
 
-    /// Waits until etcd would let another member in: it refuses one until all voters have been connected for five seconds, and only after that
-    /// says of the first member's own address that it is taken.
+    /// Waits until etcd would let another member in. It refuses one until all voters have been connected for five seconds, and only then reports
+    /// that the first member's own address is taken.
     ///
     /// # Errors
     /// It keeps refusing.
@@ -120,7 +120,7 @@ impl Bare {
         .await
     }
 
-    /// Hands the lead, which the first member has, to the second, and removes the first.
+    /// Moves the lead from the first member to the second, and removes the first.
     ///
     /// # Errors
     /// etcd keeps refusing it.
@@ -157,7 +157,7 @@ fn client_url(address: Ipv4Addr) -> String {
     format!("http://{address}:2379")
 }
 
-/// A member that never started has no name: the new one goes by its own.
+/// A member that never started has no name: the new one gets the name given here.
 fn peer(member: &etcd_client::Member, new: u64, name: &str) -> String {
     let name = if member.id() == new { name } else { member.name() };
     format!("{name}={}", member.peer_urls().join(","))
@@ -167,7 +167,7 @@ async fn members(through: &Client) -> Result<Vec<etcd_client::Member>, Error> {
     Ok(through.clone().member_list().await?.members().to_vec())
 }
 
-/// The same of a change whose answer may be lost while it was done, which etcd refuses to do once more.
+/// The same for a change that may be done although its answer is lost, and that etcd refuses to do twice.
 async fn change<T>(what: &str, act: impl AsyncFn() -> Result<T, Error>, is_done: impl AsyncFn() -> bool) -> anyhow::Result<()> {
     let act_or_see = || async {
         match act().await {

@@ -1,4 +1,4 @@
-//! Where the programs are that a lab runs.
+//! Finds the programs that a lab runs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 /// The tree that this was built from.
 const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// etcd: as given, or as `make setup` left it.
+/// etcd: as given, or as installed by `make setup`.
 ///
 /// # Errors
 /// It is not there.

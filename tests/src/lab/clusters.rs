@@ -1,4 +1,4 @@
-//! The Kubernetes clusters of a lab: one for each name, behind one API server that the stand-ins for k3s hand requests on to.
+//! The Kubernetes clusters of a lab: one for each name, behind one API server to which the stand-ins for k3s forward requests.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,7 +34,7 @@ impl Clusters {
         handles.entry(name.to_owned()).or_insert_with(cluster).clone()
     }
 
-    /// Where its API server answers, and the rules by which it errs.
+    /// Where its API server answers, and its fault rules.
     ///
     /// # Errors
     /// It cannot listen.

@@ -30,7 +30,7 @@ impl Lab {
         Ok(Printed { succeeded: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) })
     }
 
-    /// Starts the same and returns at once; what it prints can be read from it.
+    /// Starts the same and returns at once; its output can be read from it.
     ///
     /// # Errors
     /// It cannot be run.

@@ -90,7 +90,7 @@ impl Layout {
 
     fn configure(&self, root: &Path, purpose: &Purpose) -> anyhow::Result<()> {
         let disk = self.on_disk(root);
-        // What the agent renders, such as node-ip, it does not suffer here.
+        // It does not accept here what the agent renders, such as node-ip.
         let mut baked = format!("data-dir: {}\n", self.data_dir.display());
         if purpose.role == Role::ControlPlane {
             baked.push_str("write-kubeconfig-mode: \"0600\"\n");

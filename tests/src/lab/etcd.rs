@@ -1,4 +1,4 @@
-//! etcd as its members tell it themselves: asked directly, one client for each.
+//! etcd as its members report it themselves: asked directly, one client for each.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -16,9 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct View {
     /// The cluster.
     pub cluster: EtcdClusterId,
-    /// Who answered.
+    /// The member that answered.
     pub member: MemberId,
-    /// Who leads, as far as it knows.
+    /// The leader, as this member knows it.
     pub leader: Option<MemberId>,
     /// All members, in the order of their ids.
     pub members: Vec<Member>,
@@ -29,7 +29,7 @@ pub struct View {
 pub struct Member {
     /// Its id.
     pub id: MemberId,
-    /// The instance, or nothing as long as it has never started.
+    /// The instance; empty until it has started once.
     pub name: String,
     /// Where its peers find it.
     pub peer_urls: Vec<String>,
@@ -123,7 +123,7 @@ impl Clients {
 /// What the member at this address believes: its own list, which may be old.
 ///
 /// # Errors
-/// It does not answer, or is a learner, which may not tell.
+/// It does not answer, or is a learner, which refuses.
 pub async fn own_list(mut client: Client) -> Result<View, Error> {
     let status = client.status().await?;
     let list = client.member_list().await?;
@@ -163,7 +163,7 @@ fn instance(name: &str) -> &str {
     name.rsplit_once('-').filter(|(node, end)| node.starts_with("i-") && is_suffix(end)).map_or(name, |(node, _)| node)
 }
 
-/// The addresses among the client URLs of a list's voters: where a client of the cluster may go.
+/// The addresses among the client URLs of a list's voters, which a client of the cluster may use.
 #[must_use]
 pub fn client_addresses(view: &View) -> Vec<Ipv4Addr> {
     view.voters().flat_map(|voter| voter.client_urls.iter().filter_map(|url| address(url))).collect()

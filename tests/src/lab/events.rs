@@ -1,4 +1,4 @@
-//! What befalls the region's machines, done to those of a host: processes on a loopback address, or booted systems.
+//! Carries out what happens to the region's machines on those of a host: processes on a loopback address, or booted systems.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::region::Event;
 
-/// What a host does to its machines when the region says so. Each takes as long as it takes; the machines do not wait for each other.
+/// What a host does to its machines when the region says so. Each may take any time; the machines do not wait for each other.
 pub(crate) trait Machinery: Send + Sync + 'static {
     /// Powers a machine on, for the first time or again.
     fn launch(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
@@ -22,22 +22,22 @@ pub(crate) trait Machinery: Send + Sync + 'static {
     /// Restarts its operating system.
     fn reboot(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Lets a machine stand still with everything in its memory, and tells the region when it does.
+    /// Suspends a machine with everything in its memory, and reports to the region when that is done.
     fn hibernate(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Lets it go on.
+    /// Resumes it.
     fn wake(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Starts the machine again on an empty disk.
     fn replace_root_volume(&self, instance: &InstanceId) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Notes what the host itself failed to do: the test that runs fails by it.
+    /// Notes what the host itself failed to do, which fails the running test.
     fn trouble(&self, what: String);
 }
 
 /// Follows the events for as long as they come.
 pub(crate) async fn follow(host: Arc<impl Machinery>, mut events: UnboundedReceiver<Event>) {
-    // With this task its children end too, so that nothing is started while the host clears up.
+    // Its children end with this task, so nothing is started while the host clears up.
     let mut children = tokio::task::JoinSet::new();
     while let Some(event) = events.recv().await {
         let host = host.clone();

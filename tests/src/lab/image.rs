@@ -22,10 +22,10 @@ pub trait Image: fmt::Debug + Send + Sync {
     /// Writes everything on an empty disk, as the first boot does.
     ///
     /// # Errors
-    /// The boot would come to nothing: a file is refused, a command fails, or nothing starts the agent.
+    /// The boot would fail: a file is refused, a command fails, or nothing starts the agent.
     fn first_boot(&self, place: Place<'_>) -> anyhow::Result<()>;
 
-    /// The agent's settings as they lie on the disk, with every path and address moved to where the lab has it. They go before the lab's.
+    /// The agent's settings as they lie on the disk, with every path and address moved to where the lab has it. They come before the lab's.
     ///
     /// # Errors
     /// They cannot be read.

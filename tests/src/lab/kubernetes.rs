@@ -58,7 +58,7 @@ impl Site {
         self.until(within, &format!("{size} Ready Nodes of workers"), || async { self.nodes_are(groups, cluster, size, &["Ready"]) }).await
     }
 
-    /// Waits until there are so many servers and workers, all in service, Ready and voting, and nobody else has a Node.
+    /// Waits until there are this number of servers and workers, all in service, Ready and voting, and no other instance has a Node.
     ///
     /// # Errors
     /// It is not so in time.

@@ -21,7 +21,7 @@ use super::{binaries, subnet};
 use crate::k3s::Pace;
 use crate::wire::ImdsServer;
 
-/// How long an orderly stop may take before the plug is pulled.
+/// How long an orderly stop may take before the power is cut.
 const ORDERLY: Duration = Duration::from_secs(10);
 
 /// Where the agent lets etcd log, on the disk.
@@ -35,7 +35,7 @@ pub(super) struct Programs {
     pub(super) k3s: PathBuf,
     pub(super) pace: Pace,
     pub(super) settings: AgentSettings,
-    /// The agent's environment, but for what differs from machine to machine.
+    /// The agent's environment, except for what differs from machine to machine.
     pub(super) environment: BTreeMap<String, String>,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Starts the agent on whatever is on the disk.
+    /// Starts the agent on the present disk.
     ///
     /// # Errors
     /// The disk cannot be written, or the agent cannot be run.
@@ -116,7 +116,7 @@ impl Machine {
             .text("paths.state_dir", path("state"))
             .text("paths.run_dir", path("run"))
             .text("paths.data_dir", path("data/etcd"));
-        // Which role it has, an image may say too.
+        // An image may name the role too.
         let own = match self.purpose.role.has_node() || self.image.is_some() {
             true => own
                 .overridden_by(&Layout::on(&self.disk).places())
@@ -130,7 +130,7 @@ impl Machine {
         }
     }
 
-    /// What the lab has its agents do, unless their image says what they do.
+    /// The lab's settings for its agents, unless their image has its own.
     fn habits(&self) -> AgentSettings {
         let own = AgentSettings::defaults()
             .raw("peer.i_trust_this_network_without_tls", "true")
@@ -183,7 +183,7 @@ impl Machine {
         Some(status)
     }
 
-    /// As an operating system shuts down: everybody is asked, then everybody is killed. `/run` is gone afterwards.
+    /// As an operating system shuts down: every process is asked to stop, then killed. `/run` is gone afterwards.
     pub(super) async fn shut_down(&mut self) {
         self.stop_agent(Signal::TERM).await;
         let others = self.others();
@@ -193,7 +193,7 @@ impl Machine {
         self.cut_power().await;
     }
 
-    /// Everything stops this instant. `/run` is gone afterwards, the disk is not.
+    /// Everything stops at once. `/run` is gone afterwards, the disk is not.
     pub(super) async fn cut_power(&mut self) {
         processes::sweep(&self.disk);
         self.agent_ended(ORDERLY).await;

@@ -1,7 +1,7 @@
 //! A lab: a region on the wire, and for every instance of it a machine with the real agent and a real etcd.
 //!
 //! A machine is a directory (its disk), a loopback address of its own, a metadata service, and the processes on it. The region says
-//! what befalls the machines; [`accidents`] are the further things that a test can do to them.
+//! what happens to the machines; [`accidents`] are the further things that a test can do to them.
 //!
 //! Whatever ends a lab (the end of its scope, a panic, ctrl-C, `kill -9`), no process and no file of it is left: see [`root`](mod@root).
 
@@ -89,7 +89,7 @@ impl Lab {
     /// Starts a lab with an empty region.
     ///
     /// # Errors
-    /// No network or directory is to be had.
+    /// There is no free network, or no directory.
     pub async fn start(mut options: LabOptions) -> anyhow::Result<Self> {
         let subnet = Subnet::claim().context("cannot find a network for the lab")?;
         let root = options.directory.as_deref().map_or_else(Root::create, Root::create_in)?;
@@ -113,7 +113,7 @@ impl Lab {
         site::group(name, cluster, &self.storage.url(cluster), size, hook_timeout)
     }
 
-    /// The same of another role: Kubernetes servers or workers.
+    /// The same for another role: Kubernetes servers or workers.
     #[must_use]
     pub fn group_of(&self, role: Role, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
         self.group(name, cluster, size, hook_timeout).tag("quorate:role", role.as_str())
@@ -163,7 +163,7 @@ impl Lab {
         self.storage.s3().context("the store of this lab is a directory: start it with Store::S3")
     }
 
-    /// What goes wrong on the wire.
+    /// The faults on the wire.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         self.machines.server.faults()

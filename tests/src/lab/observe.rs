@@ -49,7 +49,7 @@ impl Site {
         join_all(self.powered().into_iter().map(ask)).await.into_iter().flatten().collect()
     }
 
-    /// Waits until the voters are exactly the groups' running instances, so many of them, as every one of them says.
+    /// Waits until the voters are exactly the groups' running instances, this number of them, as every one of them says.
     ///
     /// # Errors
     /// They are not in time.
@@ -73,7 +73,7 @@ impl Site {
         .await
     }
 
-    /// Waits until the groups consist of so many instances, all in service.
+    /// Waits until the groups have this number of instances, all in service.
     ///
     /// # Errors
     /// They do not in time.

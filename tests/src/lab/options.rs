@@ -27,7 +27,7 @@ pub struct LabOptions {
     pub boot: Duration,
     /// The agents' settings.
     pub settings: AgentSettings,
-    /// Where the lab's directory is made, if not where temporary files go.
+    /// Where the lab's directory is made, if not among the temporary files.
     pub directory: Option<PathBuf>,
     /// Where the clusters keep their charters.
     pub store: Store,

@@ -1,6 +1,6 @@
 //! The processes that a lab caused: found by a mark in their environment, ended by handles that no other process can inherit.
 //!
-//! etcd outlives the agent that started it, by design, so a lab cannot know its processes by parentage. Every agent bears [`MARK`] in
+//! etcd outlives the agent that started it, by design, so a lab cannot know its processes by parentage. Every agent carries [`MARK`] in
 //! its environment and its children inherit it, so nothing is ever ended but what the lab itself set off.
 
 use std::ffi::OsStr;
@@ -60,8 +60,8 @@ pub fn under(directory: &Path) -> Vec<Process> {
     pids.filter_map(|pid| marked(pid, directory)).collect()
 }
 
-/// Opens the process first and reads its mark second: should its number be given to another in between, the handle is stale and the
-/// signal goes nowhere.
+/// Opens the process first and reads its mark second: if its number is given to another in between, the handle is stale and the
+/// signal reaches nothing.
 fn marked(pid: i32, directory: &Path) -> Option<Process> {
     let handle = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::NONBLOCK).ok()?;
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;

@@ -1,4 +1,4 @@
-//! The directory of a lab, which goes away with it, together with every process that was started on its machines.
+//! The directory of a lab, which is removed with it, and so is every process that was started on its machines.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::machine::ETCD_LOG;
 use super::{binaries, processes};
 
-/// Where the logs are copied to when the lab ends; else they go with it.
+/// Where the logs are copied when the lab ends; otherwise they are lost with it.
 const KEEP_LOGS: &str = "QUORATE_LAB_LOGS";
 
 /// A lab's directory. Dropping it leaves no process and no file behind.
@@ -21,7 +21,7 @@ pub struct Root {
 }
 
 impl Root {
-    /// Makes the directory where temporary files go, and sets a warden beside it.
+    /// Makes the directory among the temporary files, and starts a warden for it.
     ///
     /// # Errors
     /// The directory cannot be made.
@@ -48,7 +48,7 @@ impl Root {
     }
 }
 
-/// Where the log of a machine goes: not on its disk, which goes with it.
+/// The place of a machine's log: not on its disk, which is lost with it.
 pub(super) fn log(root: &Path, machine: &str) -> PathBuf {
     root.join("logs").join(format!("{machine}.log"))
 }
@@ -90,7 +90,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(directory).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
 }
 
-/// A second process that clears up when this one is killed without a chance to do so itself: it waits for the end of its input.
+/// A second process that clears up when this one is killed before it can do so itself: it waits for the end of its input.
 fn warden(directory: &Path) -> Option<Child> {
     let mut command = Command::new(binaries::lab()?);
     command.arg("warden").arg(directory).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -17,7 +17,7 @@ pub struct Listen {
 /// In the lab every agent serves all three, at its instance's address.
 pub const LISTEN: Listen = Listen { peers: 2378, health: 2377, metrics: 2376 };
 
-/// Keys and values by section; what is not named keeps the agent's default.
+/// Keys and values by section; a key that is not named keeps the agent's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentSettings(BTreeMap<String, BTreeMap<String, String>>);
 

@@ -1,4 +1,4 @@
-//! Where a group lives: the region, and whoever runs the machines. What is seen and awaited there is the same for every kind of machine.
+//! The place where a group lives: the region, and the host of the machines. What is seen and awaited there is the same for every kind of machine.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -16,7 +16,7 @@ use super::etcd::Credentials;
 use crate::region::{ActionResult, Api, Caller, GroupSpec, HookSpec, Instance, Transition};
 use crate::wire::RegionHandle;
 
-/// Who runs the machines.
+/// The host of the machines.
 pub trait Host: fmt::Debug + Send + Sync {
     /// What the host itself failed to do.
     fn troubles(&self) -> Vec<String>;
@@ -26,7 +26,7 @@ pub trait Host: fmt::Debug + Send + Sync {
     fn credentials(&self, _: &InstanceId) -> Option<Credentials> {
         None
     }
-    /// Whether a test ended this machine's agent and left it at that.
+    /// Whether a test ended this machine's agent and did not start it again.
     fn is_unattended(&self, instance: &InstanceId) -> bool;
 }
 
@@ -48,7 +48,7 @@ impl Groups for [GroupName] {
     }
 }
 
-/// The region, whoever runs the machines, and the Kubernetes clusters of their k3s.
+/// The region, the host of the machines, and the Kubernetes clusters of their k3s.
 #[derive(Clone, Debug)]
 pub struct Site {
     region: RegionHandle,
@@ -95,7 +95,7 @@ impl Site {
         members.filter(on).map(|instance| instance.id.clone()).collect()
     }
 
-    /// Every instance whose machine runs, whatever its group thinks of it.
+    /// Every instance whose machine runs, in whichever state its group has it.
     #[must_use]
     pub fn powered(&self) -> Vec<(InstanceId, Ipv4Addr)> {
         let region = self.region.lock();

@@ -39,7 +39,7 @@ impl Storage {
         if kind == Store::Directory {
             return Ok(Self::Directory(root.join("store")));
         }
-        // In files, for a snapshot may be larger than what a test should have in memory.
+        // In files, because a snapshot may be larger than what a test should have in memory.
         let config = S3Config { directory: Some(root.join("s3")), ..S3Config::default() };
         let server = S3Server::start(config, SocketAddr::new(address, PORT)).await;
         Ok(Self::S3(server.context("cannot serve the store")?))

@@ -15,7 +15,7 @@ const FIRST_HOST: u8 = 10;
 #[derive(Debug)]
 pub struct Subnet {
     network: [u8; 3],
-    /// Whoever listens here has the network.
+    /// The process that listens here has the network.
     _claim: TcpListener,
 }
 
@@ -27,7 +27,7 @@ impl Subnet {
     pub fn claim() -> io::Result<Self> {
         static TAKEN: AtomicU32 = AtomicU32::new(0);
         let networks = SECOND.len() as u32 * 256;
-        // Spread over the processes, so that two labs seldom try the same one.
+        // Spread over the processes, so two labs seldom try the same one.
         let first = std::process::id().wrapping_mul(257).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
         let mut refused = io::Error::other("no network of the loopback interface is free");
         for candidate in 0..networks {

@@ -38,7 +38,7 @@ pub struct Sightings {
     counting: bool,
 }
 
-/// Looks on until it is dropped.
+/// Looks until it is dropped.
 #[derive(Debug)]
 pub struct Witness {
     seen: Arc<Mutex<Sightings>>,
@@ -70,7 +70,7 @@ impl Witness {
         (seen.counting, seen.fewest_voters, seen.most_members) = (true, None, 0);
     }
 
-    /// Counts them no more: from here on, fewer are asked for.
+    /// Stops counting them: from here on, fewer are wanted.
     pub fn stop_counting(&self) {
         lock(&self.seen).counting = false;
     }

@@ -85,7 +85,7 @@ impl Writer {
         lock(&self.book).gaps.label(label);
     }
 
-    /// Forgets the gaps so far; one that is open goes on.
+    /// Forgets the gaps so far; an open one continues.
     pub fn forget_gaps(&self) {
         lock(&self.book).gaps.forget();
     }
@@ -96,7 +96,7 @@ impl Writer {
         lock(&self.book).acked.len()
     }
 
-    /// How the last try failed that did.
+    /// The error of the last failed try.
     #[must_use]
     pub fn last_failure(&self) -> Option<String> {
         lock(&self.book).last_failure.clone()

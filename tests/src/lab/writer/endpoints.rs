@@ -1,4 +1,4 @@
-//! Where the load writes to: the voters, as the cluster itself lists them.
+//! The endpoints that the load writes to: the voters, as the cluster itself lists them.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,7 +49,7 @@ impl Endpoints {
         });
     }
 
-    /// Goes on to the next, unless that was done already.
+    /// Moves to the next, unless that was done already.
     pub(super) fn failed(&self, address: Ipv4Addr) {
         self.with(|state| {
             if state.addresses.get(state.current) == Some(&address) {

@@ -22,7 +22,7 @@ const TRY: Duration = Duration::from_secs(1);
 /// which is an outage of that member and not of the cluster. The same key and value twice is the same write.
 const HEDGE: Duration = Duration::from_millis(200);
 
-/// Writes until it is told to stop; a write that cannot be finished then is given up.
+/// Writes until it is stopped; a write that cannot be finished then is given up.
 pub(super) async fn write(prefix: String, endpoints: Endpoints, book: Arc<Mutex<Book>>, stopped: watch::Receiver<bool>) {
     let mut clients = Clients::default();
     for number in 0_u64.. {
@@ -40,7 +40,7 @@ pub(super) async fn write(prefix: String, endpoints: Endpoints, book: Arc<Mutex<
     }
 }
 
-/// Tries one endpoint after the other, and what has not failed goes on beside. The first acknowledgement counts.
+/// Tries one endpoint after the other, while tries that have not failed continue. The first acknowledgement counts.
 async fn until_acknowledged(
     prefix: &str,
     number: u64,
