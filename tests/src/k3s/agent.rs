@@ -19,9 +19,9 @@ use super::token::Token;
 use super::upstream::Servers;
 use super::{listen, log};
 
-/// k3s: 127.0.0.1:6444. In the lab many nodes share that address, so it is the node's own.
+/// k3s: 127.0.0.1:6444. In the lab many nodes share that address, so this uses the node's own.
 const BALANCER: u16 = 6444;
-/// Between two looks at which servers there are.
+/// Between two looks at the list of servers.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM.

@@ -44,7 +44,7 @@ impl Api {
         }
     }
 
-    /// Makes a Node; says whether it was not there.
+    /// Makes a Node; returns whether it is new.
     pub(super) async fn create(&self, node: &Value) -> anyhow::Result<bool> {
         match self.call(Method::POST, NODES, "application/json", Some(node)).await? {
             (StatusCode::CREATED, _) => Ok(true),
@@ -61,7 +61,7 @@ impl Api {
         }
     }
 
-    /// Has the lab's API server go back to what it held at a version.
+    /// Returns the lab's API server to what it held at a version.
     pub(super) async fn go_back(&self, version: &str) -> anyhow::Result<()> {
         let (status, _) = self.call(Method::POST, &format!("/stand-in/back-to/{version}"), "", None).await?;
         ensure!(status == StatusCode::OK, "the objects' version {version} is not known any more: {status}");

@@ -1,4 +1,4 @@
-//! `stand-in.json` beside the configuration: what a real k3s would bring along or know by itself.
+//! `stand-in.json` beside the configuration: what a real k3s would bring along or know on its own.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,11 +34,11 @@ pub struct Pace {
     pub election_ms: u64,
     /// Between two tries of the leader's stand-in to promote, and two updates of the condition `EtcdIsVoter`.
     pub promote_ms: u64,
-    /// A learner without progress for so long is removed.
+    /// A learner without progress for this long is removed.
     pub stalled_ms: u64,
     /// Between two reports of a kubelet.
     pub kubelet_ms: u64,
-    /// Before an agent asks again that was refused or not answered.
+    /// The pause before an agent that was refused or not answered asks again.
     pub agent_retry_ms: u64,
 }
 

@@ -24,7 +24,7 @@ const ETCD_SERVER: (&str, &str) = ("etcd/server-ca", "etcd-server");
 const ETCD_PEER: (&str, &str) = ("etcd/peer-ca", "etcd-peer");
 
 impl Bootstrap {
-    /// For a new cluster: what is on the disk, else made anew.
+    /// For a new cluster: what is on the disk, otherwise new ones.
     pub(super) fn of_new_cluster(disk: &Disk) -> anyhow::Result<Self> {
         if let Some(there) = Self::read(disk)? {
             return Ok(there);

@@ -41,7 +41,7 @@ pub(super) struct Config {
     pub(super) kubeconfig_mode: u32,
     /// Nothing runs but etcd: all of `disable-*`.
     pub(super) etcd_alone: bool,
-    /// `key=value`, over what k3s says to etcd itself.
+    /// `key=value`, which takes precedence over what k3s itself gives etcd.
     pub(super) etcd_args: Vec<(String, String)>,
 }
 
@@ -143,7 +143,7 @@ impl Keys {
         self.text(key).map_or(Ok(false), |text| text.parse()).with_context(|| format!("{key} is true or false"))
     }
 
-    /// Servers with some of the parts are no matter of Quorate's.
+    /// Servers with some of the parts do not concern Quorate.
     fn etcd_alone(&self) -> anyhow::Result<bool> {
         let parts = ["disable-apiserver", "disable-controller-manager", "disable-scheduler", "disable-agent"];
         let off = parts.iter().map(|part| self.flag(part)).collect::<anyhow::Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! What lies where below `data-dir`.
+//! The files below `data-dir`.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -28,7 +28,7 @@ impl Disk {
         self.etcd().join("tombstone")
     }
 
-    /// There since a reset, until k3s starts normally.
+    /// Present after a reset, until k3s starts normally.
     pub(super) fn reset_flag(&self) -> PathBuf {
         self.0.join("server/db/reset-flag")
     }
@@ -72,7 +72,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// So many random bytes, in hex.
+/// This number of random bytes, in hex.
 pub(super) fn random_hex(bytes: usize) -> anyhow::Result<String> {
     let mut buffer = vec![0; bytes];
     getrandom::fill(&mut buffer).context("there is no randomness")?;

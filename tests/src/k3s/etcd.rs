@@ -17,7 +17,7 @@ use super::log;
 
 /// No call within a computer or a rack takes longer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// etcd hands its lead over when it is told to stop.
+/// etcd hands its lead over when it is asked to stop.
 const ORDERLY: Duration = Duration::from_secs(15);
 
 /// How a member without a WAL begins.
@@ -61,10 +61,10 @@ impl Etcd {
         Ok(Self { child })
     }
 
-    /// Returns when etcd has ended by itself: removed, or for a reason that ends k3s too.
+    /// Returns when etcd has ended on its own: removed, or for a reason that ends k3s too.
     pub(super) async fn ended(&mut self, disk: &Disk) -> anyhow::Result<()> {
         let status = self.child.wait().await.context("cannot wait for etcd")?;
-        // etcd ends with 0 in one case only: it has been removed.
+        // etcd exits with 0 in one case only: it has been removed.
         if status.success() {
             std::fs::write(disk.tombstone(), "")
                 .with_context(|| format!("failed to write tombstone file to {}", disk.tombstone().display()))?;

@@ -1,4 +1,4 @@
-//! Hands a request on and its answer back, watches included.
+//! Forwards a request and returns its answer, watches included.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use super::upstream::Servers;
 use crate::wire::broken::hang_up;
 
-/// Asks the servers in this request's name; where none of them takes it, the caller is told 503, and where one hangs up, so does this.
+/// Passes this request to the servers. If none of them takes it the caller gets 503, and if one hangs up, so does this.
 pub(super) async fn forward(servers: &Servers, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, usize::MAX).await else { return hang_up() };
@@ -26,12 +26,12 @@ pub(super) async fn forward(servers: &Servers, request: Request) -> Response {
     }
 }
 
-/// What a server says that cannot answer for the cluster.
+/// The answer of a server that cannot answer for the cluster.
 pub(super) fn unavailable(why: &str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("apiserver not ready: {why}\n")).into_response()
 }
 
-/// What belongs to one connection alone is not handed on.
+/// Headers that belong to one connection alone are not forwarded.
 fn only_ours(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
     for name in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::TE, header::UPGRADE] {

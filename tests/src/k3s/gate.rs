@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A read that takes longer has failed.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Open or shut.
+/// Whether it is open.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate(Arc<AtomicBool>);
 

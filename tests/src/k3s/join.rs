@@ -21,7 +21,7 @@ const PASSING: [&str; 2] = ["too many learner members in cluster", "unhealthy cl
 /// Adds this server as a learner, unless it is one already.
 ///
 /// # Errors
-/// What k3s takes for fatal.
+/// What k3s considers fatal.
 pub(super) async fn admitted(servers: &Servers, token: &Token, disk: &Disk, config: &Config, name: &str) -> anyhow::Result<Initial> {
     loop {
         match members(servers, token).await {

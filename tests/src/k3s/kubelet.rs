@@ -27,7 +27,7 @@ pub(super) struct Kubelet<'a> {
 }
 
 impl Kubelet<'_> {
-    /// Shows the password until it is taken. Gives the certificate that this node may serve with.
+    /// Shows the password until it is accepted. Returns the certificate that this node may serve with.
     pub(super) async fn admitted(&self) -> Pair {
         loop {
             match self.ask().await {
@@ -53,7 +53,7 @@ impl Kubelet<'_> {
         serde_json::from_str(&text).context("failed to read the certificate")
     }
 
-    /// Registers the Node once, and reports from then on. `api` is where the kubelet of the real thing finds it: on its own computer.
+    /// Registers the Node once, and reports from then on. `api` is where a real kubelet finds it: on its own computer.
     pub(super) async fn run(&self, api: &str) -> anyhow::Result<()> {
         let user = User::Node(self.config.node_name.clone());
         let kubeconfig = kubeconfig_trusting(api, &user, self.servers.authority());

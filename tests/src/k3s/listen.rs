@@ -18,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::tls::Pair;
 
-/// A client that is slow to greet holds nobody up, and is given up after this time.
+/// A client with a slow handshake does not delay others, and is given up after this time.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// Serves a router over TLS at this address until the process ends.
@@ -50,7 +50,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, sender: Sender<(Tl
     }
 }
 
-/// Connections with their greeting behind them.
+/// Connections after their handshake.
 struct Greeted {
     greeted: Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,

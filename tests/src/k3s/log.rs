@@ -19,6 +19,6 @@ pub(super) fn fatal(text: &str) {
 }
 
 fn line(level: &str, text: &str) {
-    // Whoever read the other end may be gone: that ends no k3s.
+    // The reader of the other end may be gone, which does not end k3s.
     let _ = writeln!(std::io::stdout(), "level={level} msg={text:?}");
 }

@@ -1,4 +1,4 @@
-//! etcd's members, as servers tell each other and as the duties need them.
+//! etcd's members, as servers report them to each other and as the duties need them.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub(super) struct Member {
     pub(super) id: u64,
-    /// Empty as long as it has never started.
+    /// Empty until it has started once.
     pub(super) name: String,
     pub(super) peer_urls: Vec<String>,
     pub(super) client_urls: Vec<String>,

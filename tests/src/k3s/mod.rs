@@ -1,8 +1,8 @@
 //! A stand-in for the k3s executable: what a k3s server and a k3s agent do to disk, etcd, Nodes and callers, with a real etcd underneath.
 //!
-//! It is run as `k3s-stand-in server --config FILE` or `agent --config FILE`, and reads FILE and `FILE.d/*.yaml` as k3s does. What a real k3s would bring
-//! along, `stand-in.json` beside FILE names: [`Beside`]. The Kubernetes objects live in the lab's [`crate::kubernetes`]; a server answers for them as long as
-//! its own etcd gives a linearizable read.
+//! It is run as `k3s-stand-in server --config FILE` or `agent --config FILE`, and reads FILE and `FILE.d/*.yaml` as k3s does. `stand-in.json` beside
+//! FILE names what a real k3s would bring along: [`Beside`]. The Kubernetes objects live in the lab's [`crate::kubernetes`]; a server answers for them
+//! as long as its own etcd gives a linearizable read.
 //!
 //! # Flow of a server
 //!
@@ -17,7 +17,7 @@
 //! # Not here
 //!
 //! Snapshots of k3s' own, the check of critical configuration values, pods' containers, kubelet client certificates (bearer tokens of the double stand for
-//! them). Of the double's objects but their version lies in etcd (`duties/objects`): a restore has the double go back to it.
+//! them). Only the version of the double's objects lies in etcd (`duties/objects`): a restore returns the double to it.
 
 mod agent;
 mod api;

@@ -1,4 +1,4 @@
-//! Node passwords (k3s `pkg/nodepassword`): whoever comes under a name that was used has to show the password that it was used with.
+//! Node passwords (k3s `pkg/nodepassword`): a node whose name was used before has to show the password that was used with it.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::api::Api;
 use super::disk::{self, hex};
 
-/// The words of the real server.
+/// The real server's message.
 pub(super) const REJECTED: &str = "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag";
 
 /// This node's own, made at the first start.

@@ -30,16 +30,16 @@ const DONE: &str = "Managed etcd cluster membership has been reset, restart with
 /// Makes one member of what lies here, or of a snapshot, and ends.
 ///
 /// # Errors
-/// Whatever k3s takes for fatal. What was done until then stays.
+/// Everything that k3s considers fatal. What was done until then stays.
 pub(super) async fn run(config: &Config, beside: &Beside, snapshot: Option<&Path>) -> anyhow::Result<()> {
     let mut stop = signal(SignalKind::terminate())?;
     let disk = Disk::new(&config.data_dir);
     let token = token(config, &disk, snapshot)?;
-    // Where there are none yet, etcd runs for the moment with some that are made now.
+    // Where there are none yet, etcd runs for the moment with new ones.
     Bootstrap::of_new_cluster(&disk)?.install(&disk, config)?;
     let name = start::member_name(&disk, &config.node_name)?;
     match snapshot {
-        // Over a flag too.
+        // This takes precedence over a flag too.
         Some(snapshot) => restore(beside, &disk, config, &name, snapshot).await?,
         None => ensure!(!disk.reset_flag().exists(), "{}", already(&disk)),
     }
@@ -83,7 +83,7 @@ fn already(disk: &Disk) -> String {
     )
 }
 
-/// k3s has etcd's tool in itself. It names no token, so that the cluster's id rests on the address alone.
+/// k3s has etcd's tool in itself. It names no token, so the cluster's id depends on the address alone.
 async fn restore(beside: &Beside, disk: &Disk, config: &Config, name: &str, snapshot: &Path) -> anyhow::Result<()> {
     let (etcd, peer) = (disk.etcd(), etcd::peer_url(config.node_ip));
     let old = etcd.with_file_name(format!("etcd-old-{}", Clock::new().now().0 / 1000));
@@ -126,9 +126,9 @@ async fn alone(
     Ok(bootstrap)
 }
 
-/// A member keeps the address that it had: another one's is told to etcd.
+/// A member keeps the address that it had; etcd is given another one if it changed.
 async fn is_alone(client: &mut Client, config: &Config, name: &str) -> bool {
-    // A read through the quorum of one: until then nobody leads.
+    // A read through the quorum of one: until then there is no leader.
     if client.get("health", None).await.is_err() {
         return false;
     }
@@ -136,7 +136,7 @@ async fn is_alone(client: &mut Client, config: &Config, name: &str) -> bool {
     let [member] = list.members() else { return false };
     let peer = etcd::peer_url(config.node_ip);
     if !member.peer_urls().contains(&peer) {
-        // The next look tells whether it was taken.
+        // The next look shows whether it was taken.
         let _ = client.member_update(member.id(), [peer]).await;
         return false;
     }

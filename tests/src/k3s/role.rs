@@ -18,7 +18,7 @@ pub(super) const REMOVED: &str = "etcd.k3s.cattle.io/removed-node-name";
 
 const TURN: Duration = Duration::from_millis(500);
 
-/// Keeps the Node so, while the API server of this computer answers.
+/// Keeps the Node like that while the API server of this computer answers.
 pub(super) async fn keep(api: &Api, gate: &Gate, config: &Config, member: &str) {
     loop {
         tokio::time::sleep(TURN).await;

@@ -26,7 +26,7 @@ use super::{join, listen, log, password, role, vault};
 use crate::kubernetes::{User, kubeconfig_trusting};
 
 const PORT: u16 = 6443;
-/// Between two looks whether the API answers, before systemd is told.
+/// Between two checks whether the API answers, before systemd is notified.
 const READY_LOOK: Duration = Duration::from_millis(100);
 
 /// A server about to start its etcd.
@@ -49,7 +49,7 @@ struct Server {
 /// Runs until SIGTERM, or until something ends it.
 ///
 /// # Errors
-/// Whatever k3s takes for fatal.
+/// Everything that k3s considers fatal.
 pub(super) async fn run(config: Config, beside: Beside) -> anyhow::Result<()> {
     let mut stop = signal(SignalKind::terminate())?;
     let server = tokio::select! {

@@ -9,7 +9,7 @@ use super::disk::{self, Disk};
 use super::log;
 use crate::wire::Clock;
 
-/// So many old directories are kept.
+/// The number of old directories that are kept.
 const BACKUPS: usize = 5;
 
 /// How a server starts.
@@ -60,7 +60,7 @@ fn thin_out(directory: &Path) -> anyhow::Result<()> {
     backups.iter().take(old).try_for_each(|backup| Ok(std::fs::remove_dir_all(backup)?))
 }
 
-/// The name of the etcd member, as it is kept; a new one for a new member.
+/// The stored name of the etcd member; a new one for a new member.
 pub(super) fn member_name(disk: &Disk, node_name: &str) -> anyhow::Result<String> {
     if let Some(name) = disk::read(&disk.name())? {
         return Ok(name.trim().to_owned());

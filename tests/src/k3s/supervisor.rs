@@ -106,7 +106,7 @@ async fn servers(State(this): State<Supervisor>, headers: HeaderMap) -> Response
     }
 }
 
-/// A node comes with its name and its password, and gets a certificate to serve with.
+/// A node shows its name and its password, and gets a certificate to serve with.
 async fn node(State(this): State<Supervisor>, headers: HeaderMap) -> Response {
     if let Some(refusal) = this.refuses(&headers, true) {
         return refusal;

@@ -1,4 +1,4 @@
-//! Certificate authorities, and what they sign. The authorities' names are constants, so that another server can sign with the key alone.
+//! Certificate authorities, and what they sign. The authorities' names are constants, so another server can sign with the key alone.
 
 use std::net::IpAddr;
 

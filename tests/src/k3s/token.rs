@@ -12,7 +12,7 @@ use super::disk::hex;
 /// A token as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
-    /// The hash of the authority that the giver meant; the short form has none and trusts whoever answers.
+    /// The hash of the authority that the giver meant; the short form has none and trusts any server that answers.
     pub(super) hash: Option<String>,
     /// `server` or `node`.
     pub(super) user: String,

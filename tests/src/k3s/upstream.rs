@@ -10,7 +10,7 @@ use reqwest::{Certificate, Client, Response, StatusCode};
 
 use super::token::Token;
 
-/// A server that does not answer for so long is left for the next.
+/// After this time without an answer the next server is asked.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Waits of the API itself, such as an eviction's, are shorter.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -27,7 +27,7 @@ impl Servers {
     /// Asks a server for its certificate authority without knowing it, and checks that the token meant it.
     ///
     /// # Errors
-    /// k3s' words for a server that does not answer, or is another cluster's.
+    /// k3s' message for a server that does not answer, or is another cluster's.
     pub(super) async fn trusting(url: &str, token: &Token) -> anyhow::Result<Self> {
         let blind =
             Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).connect_timeout(PATIENCE).timeout(PATIENCE).build()?;

@@ -1,5 +1,5 @@
 //! The bootstrap data inside etcd: the certificate authorities, encrypted with the server token (k3s `pkg/cluster/storage.go`, `encrypt.go`). So a snapshot
-//! of etcd and the token are all that a cluster comes back from.
+//! of etcd and the token are all that is needed to bring a cluster back.
 
 use std::num::NonZeroU32;
 
@@ -18,7 +18,7 @@ use super::token::Token;
 const FOLDER: &str = "/bootstrap/";
 const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
 
-/// Keeps the data, unless somebody has.
+/// Stores the data, unless it is stored already.
 pub(super) async fn keep(client: &mut Client, token: &Token, bootstrap: &Bootstrap) -> anyhow::Result<()> {
     let there = client.get(FOLDER, Some(GetOptions::new().with_prefix().with_count_only())).await?;
     if there.count() > 0 {
@@ -33,7 +33,7 @@ pub(super) async fn keep(client: &mut Client, token: &Token, bootstrap: &Bootstr
 /// What etcd holds.
 ///
 /// # Errors
-/// It was kept under another token, in k3s' words.
+/// It was stored under another token, in k3s' words.
 pub(super) async fn read(client: &mut Client, token: &Token) -> anyhow::Result<Option<Bootstrap>> {
     let found = client.get(FOLDER, Some(GetOptions::new().with_prefix())).await?;
     if found.kvs().is_empty() {

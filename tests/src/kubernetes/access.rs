@@ -59,7 +59,7 @@ pub(super) fn admit_node(node: &str, old: &Value, new: &Value) -> Result<(), Sta
     if forbidden.is_empty() { Ok(()) } else { refuse(&format!("is not allowed to modify labels: {}", forbidden.join(", "))) }
 }
 
-/// Kubernetes' own labels that a kubelet has no business with.
+/// Kubernetes' own labels that a kubelet may not set.
 fn forbidden_labels(old: &Value, new: &Value) -> Vec<String> {
     let keys = |object: &Value| object.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
     let (was, is) = (keys(old), keys(new));

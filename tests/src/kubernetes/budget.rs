@@ -24,7 +24,7 @@ impl Cluster {
         }
     }
 
-    /// The budgets that match a pod, by name, as they stand.
+    /// The budgets that match a pod, by name, with their present values.
     pub(super) fn budgets_of(&mut self, pod: &Key) -> Vec<Value> {
         self.refresh_budgets();
         let Some(object) = self.store.get(pod) else { return Vec::new() };
@@ -44,7 +44,7 @@ impl Cluster {
             .collect();
         let healthy = pods.iter().filter(|pod| is_ready(pod) && !is_being_deleted(pod)).count() as i64;
         let (expected, desired) = self.expected(namespace, budget, &pods);
-        // A budget of nothing allows nothing: its pods may be about to come.
+        // A budget that matches no pods allows nothing: its pods may be about to come.
         let allowed = if expected > 0 { (healthy - desired).max(0) } else { 0 };
         json!({ "disruptionsAllowed": allowed, "currentHealthy": healthy, "desiredHealthy": desired, "expectedPods": expected })
     }

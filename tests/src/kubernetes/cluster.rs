@@ -48,7 +48,7 @@ pub struct Cluster {
     pub(super) delays: Delays,
     pub(super) now: Timestamp,
     pub(super) store: Store,
-    /// UID preconditions are found violated by the store only, as in the race that the check beforehand cannot exclude: other words for the same.
+    /// Violated UID preconditions are found by the store only, as in the race that the earlier check cannot exclude. The message then differs.
     pub late_preconditions: bool,
     /// How long a kubelet that has reported may be silent before its Node is not ready; the real default is 50 s.
     pub node_grace: Duration,
@@ -75,7 +75,7 @@ impl Cluster {
         }
     }
 
-    /// Lets everything happen that is due until then.
+    /// Fires everything that is due until then.
     pub fn advance(&mut self, now: Timestamp) {
         while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
             self.now = self.now.max(entry.key().0);
@@ -147,7 +147,7 @@ impl Cluster {
         self.store.compact();
     }
 
-    /// etcd was restored: everything is as it was at that version of the objects, and each kubelet has a grace to report again. Says whether the version
+    /// etcd was restored: everything is as it was at that version of the objects, and each kubelet has a grace to report again. Returns whether the version
     /// is still known.
     pub fn go_back(&mut self, version: u64, now: Timestamp) -> bool {
         self.advance(now);

@@ -21,7 +21,7 @@ impl Cluster {
         self.schedule();
     }
 
-    /// A name is taken again once its pod has gone, not before.
+    /// A name is used again only once its pod has gone.
     fn reconcile_stateful_set(&mut self, key: &Key, set: &Value) {
         for ordinal in 0..replicas(set) {
             let pod = format!("{}-{ordinal}", key.name);
@@ -31,7 +31,7 @@ impl Cluster {
         }
     }
 
-    /// A pod that is to end is made up for at once.
+    /// A pod that is to end is replaced at once.
     fn reconcile_replica_set(&mut self, key: &Key, set: &Value) {
         let there = self.pods_of(set).filter(|pod| !is_being_deleted(pod) && !is_finished(pod)).count() as u64;
         for _ in there..replicas(set) {

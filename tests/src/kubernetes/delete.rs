@@ -10,7 +10,7 @@ use super::object::{has_finalizers, is_being_deleted, is_finished, node_of, text
 use super::resource::{Key, Resource};
 use super::status::Status;
 
-/// `meta/v1` DeleteOptions. Fields that the server does not know are dropped without a word, as it does by default.
+/// `meta/v1` DeleteOptions. Fields that the server does not know are silently dropped, as it does by default.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct DeleteOptions {
@@ -104,7 +104,7 @@ impl Cluster {
         self.reconcile_soon();
     }
 
-    /// Once the last finalizer is taken away from an object that was to go, it goes.
+    /// An object marked for deletion is removed once its last finalizer is.
     pub(super) fn finish_deletion(&mut self, key: &Key) {
         let Some(object) = self.store.get(key) else { return };
         let over = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64) == Some(0);

@@ -26,7 +26,7 @@ impl Cluster {
         self.heartbeats.get(node).is_some_and(|last| self.now.since(*last) >= self.node_grace)
     }
 
-    /// The grace is over: unless the kubelet has reported since, nobody knows how the node is, and its pods count as not ready.
+    /// The grace is over: unless the kubelet has reported since, the node's state is unknown, and its pods count as not ready.
     pub(super) fn node_silent(&mut self, node: &str, since: Timestamp) {
         if self.heartbeats.get(node) != Some(&since) {
             return;
@@ -75,7 +75,7 @@ impl Cluster {
     }
 }
 
-/// Whether its kubelet says that it is ready; a Node without conditions counts as ready, for a test put it there.
+/// Whether its kubelet says that it is ready; a Node without conditions counts as ready, because a test put it there.
 pub(super) fn node_is_ready(node: &Value) -> bool {
     let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
     let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");

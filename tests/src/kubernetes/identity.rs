@@ -1,10 +1,10 @@
-//! Who asks.
+//! The caller of the API.
 
 use std::fmt;
 
 use super::status::Status;
 
-/// Who asks.
+/// The caller of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
     /// May do everything.

@@ -25,7 +25,7 @@ impl Cluster {
         self.store.put(key, pod);
     }
 
-    /// A deletion was asked for: the containers end after their time or after the grace, whatever is sooner.
+    /// A deletion was asked for: the containers end after their time or after the grace, whichever is sooner.
     pub(super) fn pod_stopping(&mut self, key: &Key, pod: &Value) {
         let grace = pod.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_u64).map_or(Duration::ZERO, Duration::from_secs);
         let own = annotation(pod, STOPS_AFTER).and_then(|millis| millis.parse().ok()).map_or(grace, Duration::from_millis);

@@ -26,7 +26,7 @@ impl Scope {
             && self.selector.matches(object)
     }
 
-    /// What a watcher is told of a change: an object that no longer matches is gone for him.
+    /// The event that a watcher gets for a change: an object that no longer matches is gone for it.
     fn tells<'a>(&self, change: &'a Change) -> Option<(Event, &'a Value)> {
         let before = change.before.as_ref().filter(|object| self.covers(&change.key, object));
         let after = change.after.as_ref().filter(|object| self.covers(&change.key, object));

@@ -1,8 +1,8 @@
-//! A Kubernetes API server, as far as a node needs it that goes away: a pure model, and HTTP in front of it.
+//! A Kubernetes API server, with what a leaving node needs of it: a pure model, and HTTP in front of it.
 //!
-//! The model is told what time it is, like [`crate::region`], and refuses what the real server refuses, in its words (kubernetes/kubernetes
+//! The time is passed to the model, as to [`crate::region`], and it refuses what the real server refuses, in its words (kubernetes/kubernetes
 //! `pkg/registry/core/pod/storage/eviction.go`, `apiserver/pkg/registry/rest/delete.go`, `plugin/pkg/admission/noderestriction`). Behind it stand-ins for
-//! the controllers, the scheduler and the kubelets do what becomes of an eviction: a pod ends, and its controller makes another one.
+//! the controllers, the scheduler and the kubelets carry out what follows an eviction: a pod ends, and its controller makes another one.
 //!
 //! # Flow
 //!
@@ -11,7 +11,8 @@
 //!
 //! # Not here
 //!
-//! Secrets, leases (a kubelet is heard by its patches of `nodes/status`), protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own rights, tolerations, a StatefulSet's ordering.
+//! Secrets, leases (a kubelet is heard by its patches of `nodes/status`), protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own
+//! rights, tolerations, a StatefulSet's ordering.
 
 mod access;
 mod budget;

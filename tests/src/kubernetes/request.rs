@@ -1,4 +1,4 @@
-//! One request: what it asks of what, and the answer.
+//! One request: the verb, the object, and the answer.
 
 use quorate_core::time::Timestamp;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::status::Status;
 /// A request as it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Who asks.
+    /// The caller.
     pub user: &'a User,
     /// `GET`, `POST`, `PATCH` or `DELETE`.
     pub method: &'a str,
@@ -30,12 +30,12 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// What a request comes to, if it is not refused.
+/// The result of a request that is not refused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A status and an object.
     Object(u16, Value),
-    /// A watch begins; [`Cluster::watched`] goes on with it.
+    /// A watch begins; [`Cluster::watched`] continues it.
     Watch(Watch),
 }
 
@@ -43,7 +43,7 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Watch {
     scope: Scope,
-    /// The version that it has told of; none before the beginning.
+    /// The version that it has reported; none before the beginning.
     told: Option<u64>,
 }
 
@@ -214,7 +214,7 @@ impl Cluster {
         let patch: Value = request.body()?;
         let mut new = self.patched(key, request.content_type, &patch)?;
         if status && let Some(old) = self.store.get(key) {
-            // Of a patch of the subresource nothing else counts.
+            // Nothing else in a patch of the subresource counts.
             new = Value::Object(
                 old.as_object().cloned().unwrap_or_default().into_iter().chain([("status".to_owned(), new["status"].take())]).collect(),
             );
@@ -236,7 +236,7 @@ impl Cluster {
         self.delete(key, &options)
     }
 
-    /// The events since the last call. A watch that is too old, or has been told so, ends with an event of type `ERROR`, as the watch cache has it.
+    /// The events since the last call. A watch that is too old, or was declared so, ends with an event of type `ERROR`, as the watch cache has it.
     ///
     /// # Errors
     /// The last event, after which the watch is over.

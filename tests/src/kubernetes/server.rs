@@ -25,7 +25,7 @@ use crate::wire::{Clock, Fault, Faults, Running, Subject, listen};
 /// How often a watch looks for news.
 const TURN: Duration = Duration::from_millis(20);
 const BACK_TO: &str = "/stand-in/back-to/{version}";
-/// Whose rights the asker assumes: <https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/>.
+/// The user whose rights the caller assumes: <https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/>.
 const IMPERSONATED: HeaderName = HeaderName::from_static("impersonate-user");
 /// The text of the real server's priority and fairness, which is no `Status`.
 const TOO_MANY: &str = "Too many requests, please try again later.";
@@ -62,7 +62,7 @@ impl ClusterHandle {
     }
 }
 
-/// An API server of a cluster. It goes away when this is dropped, watches included; another may come at the same address.
+/// An API server of a cluster. It ends when this is dropped, watches included; another may be started at the same address.
 #[derive(Debug)]
 pub struct ApiServer {
     address: SocketAddr,
@@ -109,7 +109,7 @@ impl ApiServer {
     }
 }
 
-/// For the stand-in for k3s, whose etcd holds but the version of the objects: it was restored to what it was.
+/// For the stand-in for k3s, whose etcd holds only the version of the objects: returns the objects to that version after a restore.
 async fn back_to(State(front): State<Front>, Path(version): Path<u64>) -> StatusCode {
     let known = front.cluster.with(|cluster, now| cluster.go_back(version, now));
     if known { StatusCode::OK } else { StatusCode::GONE }

@@ -23,7 +23,7 @@ pub fn budget(name: &str, app: &str, rule: &Value) -> Value {
     budget
 }
 
-/// A StatefulSet, ReplicaSet or DaemonSet in the namespace `default`, whose pods are made after this one's likeness.
+/// A StatefulSet, ReplicaSet or DaemonSet in the namespace `default`, whose pods are made like this one.
 #[must_use]
 pub fn workload(resource: Resource, name: &str, replicas: u32, pod: &PodSpec) -> Value {
     let template = json!({ "metadata": { "labels": pod.0["metadata"]["labels"], "annotations": pod.0["metadata"]["annotations"] }, "spec": pod.0["spec"] });

@@ -9,7 +9,7 @@ use super::resource::{Key, Resource};
 pub struct Status {
     /// The HTTP status.
     pub code: u16,
-    /// The machine's word for it; empty where the API gives none.
+    /// The machine-readable reason; empty where the API gives none.
     pub reason: &'static str,
     /// The sentence.
     pub message: String,
@@ -18,7 +18,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// A refusal that concerns nothing in particular.
+    /// A refusal that concerns no particular object.
     #[must_use]
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         Self { code, reason, message: message.into(), details: None }
@@ -95,7 +95,7 @@ impl Status {
     }
 }
 
-/// What an eviction answers that was accepted.
+/// The answer to an accepted eviction.
 pub(super) fn success() -> Value {
     json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 })
 }

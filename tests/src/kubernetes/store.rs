@@ -9,7 +9,7 @@ use super::resource::Key;
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It came to be.
+    /// It was created.
     Added,
     /// It changed.
     Modified,
@@ -30,13 +30,13 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
-/// All objects, and the changes that a watch can still be told of.
+/// All objects, and the changes that a watch can still get.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     objects: BTreeMap<Key, Value>,
     changes: VecDeque<Change>,
     version: u64,
-    /// Older versions cannot be listed or watched from any more.
+    /// Older versions can no longer be listed or watched from.
     oldest: u64,
 }
 
@@ -57,7 +57,7 @@ impl Store {
         self.objects.iter()
     }
 
-    /// Stores an object under a new version and gives it as it is stored.
+    /// Stores an object under a new version and returns it as stored.
     pub(super) fn put(&mut self, key: &Key, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
@@ -89,7 +89,7 @@ impl Store {
         (version >= self.oldest).then(|| self.changes.range(from..))
     }
 
-    /// Makes everything as it was at a version, under new ones; says whether that version is still known.
+    /// Makes everything as it was at a version, under new ones; returns whether that version is still known.
     pub(super) fn go_back(&mut self, version: u64) -> bool {
         let Some(then) = self.at(version) else { return false };
         let later: Vec<Key> = self.objects.keys().filter(|key| !then.contains_key(key)).cloned().collect();

@@ -1,4 +1,4 @@
-//! The version of the Kubernetes objects, which the double keeps outside of etcd: in a snapshot it says which of them are in it.
+//! The version of the Kubernetes objects, which the double keeps outside of etcd. In a snapshot it says which objects belong to it.
 
 use anyhow::Context;
 use etcd_client::Client;

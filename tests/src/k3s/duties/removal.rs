@@ -47,7 +47,7 @@ async fn handle_node(api: &Api, client: &mut Client, node: &Value, name: &str) -
     }
 }
 
-/// Name and address of the annotations have to match both. A member that is not there any more needs no removal.
+/// Name and address of the annotations have to match both. A member that no longer exists needs no removal.
 async fn remove_member(client: &mut Client, node: &Value) -> anyhow::Result<()> {
     let annotation =
         |key: &str| node["metadata"]["annotations"].get(key).and_then(Value::as_str).with_context(|| format!("no annotation {key}"));
