@@ -1,4 +1,4 @@
-//! Who may do what, told apart by the access key id.
+//! What each caller may do; callers are told apart by the access key id.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ impl Grant {
     }
 }
 
-/// A permission that nobody has without a header, as a statement with `Deny` and the condition `Null` on that header's key says it
+/// A permission that no caller has without a header, as a statement with `Deny` and the condition `Null` on that header's key says it
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html>). It holds against every grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
@@ -35,7 +35,7 @@ impl Denial {
     }
 }
 
-/// What the callers may do; clones share it. A caller that was never restricted may do everything that nobody is denied.
+/// What the callers may do; clones share it. A caller that was never restricted may do everything that is not denied to all.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     granted: Arc<Mutex<BTreeMap<String, Vec<Grant>>>>,
@@ -48,7 +48,7 @@ impl Access {
         self.denied.lock().unwrap_or_else(PoisonError::into_inner).push(denial);
     }
 
-    /// From now on whoever signs with this access key id may do this and nothing else.
+    /// From now on a caller that signs with this access key id may do this and nothing else.
     pub fn restrict(&self, caller: &str, grants: impl IntoIterator<Item = Grant>) {
         self.lock().insert(caller.to_owned(), grants.into_iter().collect());
     }
@@ -64,13 +64,13 @@ impl Access {
         restricted.get(caller).is_none_or(|grants| grants.iter().any(admits))
     }
 
-    /// Whether a request for this key is denied to everybody, given whether it bears a header.
+    /// Whether a request for this key is denied to every caller, given whether it has a header.
     pub(super) fn denies(&self, permission: &str, key: &str, bears: impl Fn(&str) -> bool) -> bool {
         let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
         denied.iter().any(|one| one.permission == permission && key.starts_with(&one.prefix) && !bears(&one.without))
     }
 
-    /// Whether this caller is told that an object is missing: who may not list is told that access is denied
+    /// Whether this caller learns that an object is missing: one that may not list gets access denied instead
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"). A grant that holds for listing one prefix
     /// alone does not count, as a request for an object lists none.
     pub(super) fn shows_missing(&self, caller: &str) -> bool {

@@ -127,7 +127,7 @@ pub(super) fn completed(ask: &Ask, etag: &str) -> Response {
     })
 }
 
-/// Which keys were deleted, unless that is not to be told, and which were not, and why.
+/// The keys that were deleted, unless the answer is to be quiet, and those that were not, with the reasons.
 pub(super) fn deleted(keys: &[(String, Result<(), S3Error>)], quiet: bool) -> Response {
     document("DeleteResult", |xml| {
         for (key, outcome) in keys.iter().filter(|(_, outcome)| outcome.is_err() || !quiet) {
@@ -156,7 +156,7 @@ fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-/// Everything that gets here came from a header or is of this module's making.
+/// Everything that gets here came from a header or was made by this module.
 fn value(text: &str) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use super::model::{Condition, Listing};
 use super::{Operation, S3Error};
 
-/// S3 lists no more at a time.
+/// The most that S3 lists at a time.
 const LARGEST_PAGE: usize = 1000;
 
 /// Parameters that do not change what is asked, or are looked at where it is answered.
@@ -45,7 +45,7 @@ pub(super) struct Ask {
     pub(super) bucket: String,
     pub(super) caller: String,
     pub(super) part: Option<u32>,
-    /// Further keys, which only the body tells.
+    /// Further keys, which only the body names.
     pub(super) further: Vec<String>,
     query: BTreeMap<String, String>,
     headers: HeaderMap,
@@ -53,7 +53,7 @@ pub(super) struct Ask {
 
 impl Ask {
     /// # Errors
-    /// What the request asks is not known here, or nobody signed it.
+    /// The request is not known here, or is not signed.
     pub(super) fn read(parts: &Parts) -> Result<Self, S3Error> {
         let path = parts.uri.path();
         let path = percent_decode_str(path.strip_prefix('/').unwrap_or(path)).decode_utf8_lossy().into_owned();
@@ -109,7 +109,7 @@ impl Ask {
         Ok(Listing { prefix: self.key.clone(), delimiter: self.text("delimiter").map(str::to_owned), after, page })
     }
 
-    /// How many the caller would take.
+    /// How many the caller asks for.
     pub(super) fn limit(&self, name: &str) -> Result<usize, S3Error> {
         let Some(text) = self.text(name) else { return Ok(LARGEST_PAGE) };
         let number = text.parse::<usize>().map_err(|_| S3Error::new("InvalidArgument").because(name))?;
@@ -117,7 +117,7 @@ impl Ask {
     }
 }
 
-/// A token that no client can take for a key.
+/// A token that no client can mistake for a key.
 pub(super) fn token(after: &str) -> String {
     format!("1{}", super::digest::hex(after.as_bytes()))
 }

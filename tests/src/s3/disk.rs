@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt;
 use super::model::Model;
 use super::model::content::Blob;
 
-/// Read at a time: a snapshot is not to be in memory.
+/// The size of one read: a snapshot must not be held in memory.
 const CHUNK: usize = 256 << 10;
 
 /// The directory.
@@ -67,7 +67,7 @@ impl Disk {
         fs::rename(&fresh, self.directory.join("index.json"))
     }
 
-    /// Whoever reads one of them just now reads it to its end.
+    /// A reader that has one of them open reads it to its end.
     pub(super) fn remove<'a>(&self, blobs: impl IntoIterator<Item = &'a Blob>) {
         for number in blobs.into_iter().filter_map(number) {
             let _ = fs::remove_file(self.body(number));

@@ -1,4 +1,4 @@
-//! The one address of the store: takes a request in, lets fault rules strike, and has the model decide.
+//! The one address of the store: takes a request in, applies the fault rules, and has the model decide.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ pub(super) struct Endpoint {
     pub(super) object_lock: bool,
 }
 
-/// What an operation comes to.
+/// The result of an operation.
 type Answer = Result<Response, S3Error>;
 
 pub(super) fn router(endpoint: Endpoint) -> Router {
@@ -40,7 +40,7 @@ pub(super) fn router(endpoint: Endpoint) -> Router {
 }
 
 async fn answer(State(endpoint): State<Endpoint>, request: Request) -> Response {
-    // A task of its own, for what has come is done even if the client closes the connection.
+    // A task of its own, because a received request is carried out even if the client closes the connection.
     let answered = tokio::spawn(async move { endpoint.answer(request).await }).await;
     answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
@@ -68,7 +68,7 @@ impl Endpoint {
         answer.unwrap_or_else(broken::hang_up)
     }
 
-    /// `None` is to hang up.
+    /// `None` hangs up.
     async fn befall(&self, fault: Option<Fault>, ask: &Ask, received: Result<Received, S3Error>) -> Option<Response> {
         let refuse = |status| answers::refuse(&S3Error::of_status(status), Some(ask.operation));
         let spoilt: fn(Response) -> Response = match fault {
@@ -89,7 +89,7 @@ impl Endpoint {
         Some(spoilt(self.act(ask, received)))
     }
 
-    /// What is said instead of the answer.
+    /// What is sent instead of the answer.
     async fn unsaid(&self, fault: Option<Fault>, refuse: impl Fn(u16) -> Response) -> Option<Response> {
         match fault? {
             Fault::Status(status) | Fault::StatusAfterwards(status) => Some(refuse(status)),
@@ -120,7 +120,7 @@ impl Endpoint {
         if ask.bucket != *self.bucket {
             return Err(S3Error::new("NoSuchBucket").because(&ask.bucket));
         }
-        // Of several keys each is judged by itself.
+        // Several keys are judged one by one.
         let whole = ask.operation != Operation::DeleteMany;
         let permission = ask.operation.permission();
         let granted = !whole || self.access.allows(&ask.caller, permission, &ask.key);
@@ -147,7 +147,7 @@ impl Endpoint {
         }
     }
 
-    /// What is kept for good must have come whole.
+    /// What is stored must have arrived whole.
     fn is_checked(&self, ask: &Ask) -> Result<(), S3Error> {
         let writes = matches!(ask.operation, Operation::Put | Operation::UploadPart);
         let bears = ["content-md5", "x-amz-checksum-sha256"].iter().any(|name| ask.header(name).is_some());
@@ -224,7 +224,7 @@ impl Endpoint {
     }
 }
 
-/// Said again to whoever told one.
+/// Returned to a client that sent one.
 fn checksum(ask: &Ask, received: &Received) -> Option<String> {
     ask.header("x-amz-checksum-sha256").map(|_| received.sha256())
 }

@@ -6,7 +6,7 @@
 pub struct S3Error {
     /// The HTTP status.
     pub status: u16,
-    /// S3's word for it.
+    /// S3's code for it.
     pub code: &'static str,
     /// For people.
     pub message: String,
@@ -58,7 +58,7 @@ impl S3Error {
         known.map_or_else(|| Self { status, code: "Fault", message: "a fault rule struck".to_owned() }, Self::entry)
     }
 
-    /// The same with more to say.
+    /// The same with more text.
     #[must_use]
     pub fn because(mut self, why: impl std::fmt::Display) -> Self {
         self.message = format!("{} ({why})", self.message);

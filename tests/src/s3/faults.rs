@@ -1,4 +1,4 @@
-//! Faults by rule: what goes wrong, for which requests, how often or until when.
+//! Faults by rule: which fault, for which requests, how often or until when.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -62,13 +62,13 @@ impl Scope {
         Self { operations: operations.into_iter().collect(), ..Self::default() }
     }
 
-    /// The same, for keys (or listed prefixes) that begin so.
+    /// The same, for keys (or listed prefixes) with this beginning.
     #[must_use]
     pub fn prefix(self, prefix: &str) -> Self {
         Self { prefix: Some(prefix.to_owned()), ..self }
     }
 
-    /// The same, for keys (or listed prefixes) that end so.
+    /// The same, for keys (or listed prefixes) with this ending.
     #[must_use]
     pub fn suffix(self, suffix: &str) -> Self {
         Self { suffix: Some(suffix.to_owned()), ..self }
@@ -80,7 +80,7 @@ impl Scope {
         Self { part: Some(number), ..self }
     }
 
-    /// The same, for whoever signs with this access key id.
+    /// The same, for callers that sign with this access key id.
     #[must_use]
     pub fn caller(self, caller: &str) -> Self {
         Self { caller: Some(caller.to_owned()), ..self }
@@ -102,7 +102,7 @@ impl From<Operation> for Scope {
     }
 }
 
-/// A fault and where it strikes.
+/// A fault and the requests that it affects.
 #[derive(Clone, Debug)]
 pub struct Rule {
     scope: Scope,
@@ -112,13 +112,13 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A fault that strikes until it is removed.
+    /// A fault in force until it is removed.
     #[must_use]
     pub fn new(scope: impl Into<Scope>, fault: Fault) -> Self {
         Self { scope: scope.into(), fault, times: None, until: None }
     }
 
-    /// The same, at the most so many times.
+    /// The same, at most this number of times.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
@@ -146,7 +146,7 @@ struct Entry {
     removed: bool,
 }
 
-/// What befalls one request.
+/// The faults of one request.
 #[derive(Debug, Default)]
 pub(super) struct Strike {
     pub(super) delay: Duration,
@@ -154,7 +154,7 @@ pub(super) struct Strike {
 }
 
 impl Faults {
-    /// Puts a rule in force. Among several that match, the oldest strikes; delays add up.
+    /// Puts a rule in force. Among several that match, the oldest applies; delays add up.
     pub fn add(&self, rule: Rule) -> RuleId {
         let mut rules = self.lock();
         rules.push(Entry { rule, struck: 0, removed: false });
@@ -173,7 +173,7 @@ impl Faults {
         self.lock().iter_mut().for_each(|entry| entry.removed = true);
     }
 
-    /// How often a rule has struck.
+    /// The number of times that a rule was applied.
     #[must_use]
     pub fn struck(&self, id: RuleId) -> u32 {
         self.lock().get(id.0).map_or(0, |entry| entry.struck)

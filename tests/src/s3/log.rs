@@ -1,4 +1,4 @@
-//! What was asked of the store, by whom, and what came of it.
+//! The requests to the store, their callers, and the results.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,12 +5,12 @@
 //!
 //! # Flow
 //!
-//! A request's body is taken in first, then the fault rules strike, then the model decides under its lock. What arrived is done, whether or
-//! not the client still waits: that is how a write can come true long after its author gave up.
+//! A request's body is taken in first, then the fault rules apply, then the model decides under its lock. What arrived is done, whether or
+//! not the client still waits: so a write can take effect long after its author gave up.
 //!
 //! # Not here
 //!
-//! Signatures are not verified: the access key id only says who calls, and [`Access`] what the caller may do. Versions, tags, copies, and
+//! Signatures are not verified: the access key id only names the caller, and [`Access`] says what the caller may do. Versions, tags, copies, and
 //! lists of version 1 are refused.
 
 mod access;

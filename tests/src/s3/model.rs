@@ -25,7 +25,7 @@ pub struct Object {
     pub etag: String,
     /// When it was written.
     pub modified: Timestamp,
-    /// What was said of it when it was written: `content-type`, `x-amz-server-side-encryption`, `x-amz-meta-*` and the like.
+    /// The headers that it was written with: `content-type`, `x-amz-server-side-encryption`, `x-amz-meta-*` and the like.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -37,7 +37,7 @@ impl Object {
     }
 }
 
-/// On what a request depends, by the headers of these names.
+/// The conditions of a request, by the headers with these names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     /// `If-Match`
@@ -51,7 +51,7 @@ pub struct Condition {
 pub struct Model {
     objects: BTreeMap<String, Object>,
     uploads: Uploads,
-    /// Bytes that nothing refers to any more.
+    /// Bytes that nothing refers to any longer.
     #[serde(skip)]
     garbage: Vec<Blob>,
 }
@@ -148,7 +148,7 @@ impl Model {
         Ok(etag)
     }
 
-    /// Gives an upload up.
+    /// Aborts an upload.
     ///
     /// # Errors
     /// There is no such upload.
@@ -158,7 +158,7 @@ impl Model {
         Ok(())
     }
 
-    /// The bytes that nothing refers to any more, once.
+    /// The bytes that nothing refers to any longer; each is returned once.
     pub fn take_garbage(&mut self) -> Vec<Blob> {
         std::mem::take(&mut self.garbage)
     }

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-/// What a request for a range comes to.
+/// The result of a request for a range.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// No range, or one that is not understood, which is to be ignored: several are such for S3.
+    /// No range, or one that is not understood and is to be ignored, as S3 does with several ranges.
     Whole,
     /// This much of it.
     Part(Range<u64>),
-    /// Nothing that there is.
+    /// Nothing that exists.
     Unsatisfiable,
 }
 

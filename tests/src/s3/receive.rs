@@ -15,7 +15,7 @@ use super::disk::Disk;
 use super::model::content::Blob;
 use super::shelf::{Shelf, failed};
 
-/// A body that has come.
+/// A received body.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) blob: Blob,
@@ -84,7 +84,7 @@ async fn to_file(path: &Path, body: Body) -> Result<(u64, Digests), S3Error> {
     Ok((size, digester.finish()))
 }
 
-/// Whatever the client said of its bytes has to be true.
+/// Everything that the client said of its bytes has to be true.
 fn check(digests: &Digests, ask: &Ask) -> Result<(), S3Error> {
     let signed = ask.header("x-amz-content-sha256").filter(|digest| *digest != "UNSIGNED-PAYLOAD");
     if signed.is_some_and(|digest| digest != hex(&digests.sha256)) {

@@ -1,4 +1,4 @@
-//! Starting and stopping, and what a test does to the store past its wire.
+//! Starting and stopping, and what a test does to the store without going over the wire.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,9 +24,9 @@ pub struct S3Config {
     pub bucket: String,
     /// Lists come in pages no larger than this.
     pub page: usize,
-    /// Where the objects are kept, so that they outlive the server and are not in memory.
+    /// Where the objects are kept if they are to outlive the server and not be in memory.
     pub directory: Option<PathBuf>,
-    /// Object Lock: every write has to bear a checksum of its bytes
+    /// Object Lock: every write has to carry a checksum of its bytes
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>).
     pub object_lock: bool,
 }
@@ -83,7 +83,7 @@ impl S3Server {
         &self.endpoint.faults
     }
 
-    /// Who may do what.
+    /// What each caller may do.
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.endpoint.access
@@ -138,7 +138,7 @@ impl S3Server {
         read.map(|read| read.concat()).map_err(|error| failed(&error))
     }
 
-    /// Writes an object past the wire: no rule strikes it, and no log tells of it.
+    /// Writes an object without the wire: no rule applies to it, and no log shows it.
     ///
     /// # Errors
     /// The directory cannot be written.

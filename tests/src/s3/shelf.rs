@@ -45,7 +45,7 @@ impl Shelf {
         Ok(done)
     }
 
-    /// A range of an object of this very model, ready to be read although the object may be replaced meanwhile.
+    /// A range of an object of this model, ready to be read although the object may be replaced meanwhile.
     pub(super) fn pieces(&self, object: &Object, range: &Range<u64>) -> Result<Vec<Piece>, S3Error> {
         let covering = content::covering(&object.content, range);
         let open = |(blob, range): &(Blob, Range<u64>)| Piece::open(self.disk.as_ref(), blob, range);

@@ -1,4 +1,4 @@
-//! Answers that are not what they should be.
+//! Spoilt answers.
 
 use std::future::ready;
 use std::io;

@@ -26,7 +26,7 @@ struct CompletedPart {
 pub(super) struct Delete {
     #[serde(rename = "Object", default)]
     objects: Vec<Named>,
-    /// Only failures are told.
+    /// Only failures are reported.
     #[serde(rename = "Quiet", default)]
     pub(super) quiet: bool,
 }

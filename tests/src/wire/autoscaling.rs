@@ -1,4 +1,4 @@
-//! Auto Scaling, as far as it is needed.
+//! Auto Scaling: what is needed of it.
 
 mod change;
 mod describe;

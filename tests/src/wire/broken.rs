@@ -32,7 +32,7 @@ pub(crate) async fn truncate(whole: Response) -> Response {
     Response::from_parts(parts, Body::from_stream(half.chain(end)))
 }
 
-/// An answer that ends in order where a list has its first entry: what is announced of its length is true.
+/// An answer that ends regularly where a list has its first entry: the announced length is true.
 pub(crate) async fn shorten(whole: Response) -> Response {
     let (mut parts, body) = whole.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! EC2, as far as it is needed.
+//! EC2: what is needed of it.
 
 use quorate_core::ids::InstanceId;
 

@@ -1,4 +1,4 @@
-//! The one address of the AWS API: tells the services apart, the callers apart, and lets fault rules strike.
+//! The one address of the AWS API: tells the services and the callers apart, and applies the fault rules.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -86,7 +86,7 @@ impl Endpoint {
     }
 }
 
-/// Who signed the request, and for which service.
+/// The caller that signed the request, and for which service.
 struct Credential {
     caller: Caller,
     service: String,
@@ -156,7 +156,7 @@ fn xml(status: StatusCode, document: String) -> Response {
     (status, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], document).into_response()
 }
 
-/// A refusal of the Query protocol; EC2 alone words it in another way.
+/// A refusal of the Query protocol; only EC2 has another form.
 fn query_error(namespace: &str, error: &ApiError) -> String {
     let side = if error.code.starts_with("Internal") { "Receiver" } else { "Sender" };
     Xml::document("ErrorResponse", namespace, |xml| {

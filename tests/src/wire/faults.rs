@@ -1,4 +1,4 @@
-//! Faults by rule: what goes wrong, for which calls, how often or until when.
+//! Faults by rule: which fault, for which calls, how often or until when.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use quorate_core::time::Timestamp;
 
 use crate::region::{ApiError, Caller, Service};
 
-/// What goes wrong.
+/// The fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The service's own way of saying "too often". Each attempt of a client that retries meets the rule anew.
+    /// The service's own way of saying "too often". Each retry of a client meets the rule again.
     Throttle,
     /// The service's own way of saying "something broke".
     ServerError,
@@ -29,7 +29,7 @@ pub enum Fault {
     EmptyBody,
     /// What was asked for happened, but the answer breaks off in the middle.
     TruncatedBody,
-    /// The same, and nothing tells that there should be more: the answer ends in order, behind an element that ends.
+    /// The same, with no sign that there should be more: the answer ends regularly, after a closed element.
     ShortBody,
 }
 
@@ -47,7 +47,7 @@ pub enum Scope {
     },
     /// Requests to metadata services. What is `None` matches everything.
     Imds {
-        /// Requests for paths that begin so, without the version: `meta-data/autoscaling`, `api/token`.
+        /// Requests for paths with this beginning, without the version: `meta-data/autoscaling`, `api/token`.
         path: Option<String>,
         /// Of which instance.
         instance: Option<InstanceId>,
@@ -56,7 +56,7 @@ pub enum Scope {
     Kubernetes {
         /// `GET`, `POST`, `PATCH` or `DELETE`.
         method: Option<String>,
-        /// Requests for paths that end so, without the query: `/pods`, `/eviction`.
+        /// Requests for paths with this ending, without the query: `/pods`, `/eviction`.
         path: Option<String>,
     },
 }
@@ -74,40 +74,40 @@ impl Scope {
         Self::Api { service: Some(service), action: None, caller: None }
     }
 
-    /// Every request of one method to a Kubernetes API server for paths that end so.
+    /// Every request of one method to a Kubernetes API server for paths with this ending.
     #[must_use]
     pub fn kubernetes(method: &str, path: &str) -> Self {
         Self::Kubernetes { method: Some(method.to_owned()), path: Some(path.to_owned()) }
     }
 
-    /// Every metadata request for paths that begin so.
+    /// Every metadata request for paths with this beginning.
     #[must_use]
     pub fn path(path: &str) -> Self {
         Self::Imds { path: Some(path.to_owned()), instance: None }
     }
 }
 
-/// A fault and where it strikes.
+/// A fault and the calls that it affects.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Which calls.
     pub scope: Scope,
     /// What goes wrong.
     pub fault: Fault,
-    /// How often at the most.
+    /// How often at most.
     pub times: Option<u32>,
     /// Until when.
     pub until: Option<Timestamp>,
 }
 
 impl Rule {
-    /// A fault that strikes until it is removed.
+    /// A fault in force until it is removed.
     #[must_use]
     pub fn new(scope: Scope, fault: Fault) -> Self {
         Self { scope, fault, times: None, until: None }
     }
 
-    /// The same, at the most so many times.
+    /// The same, at most this number of times.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
@@ -147,7 +147,7 @@ pub(crate) enum Subject<'a> {
     Kubernetes { method: &'a str, path: &'a str },
 }
 
-/// What befalls one call.
+/// The faults of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Strike {
     pub(crate) delay: Duration,
@@ -155,7 +155,7 @@ pub(crate) struct Strike {
 }
 
 impl Faults {
-    /// Puts a rule in force. Among several that match, the oldest strikes; delays add up.
+    /// Puts a rule in force. Among several that match, the oldest applies; delays add up.
     pub fn add(&self, rule: Rule) -> RuleId {
         let mut rules = self.lock();
         rules.push(Entry { rule, struck: 0, removed: false });
@@ -174,7 +174,7 @@ impl Faults {
         self.lock().iter_mut().for_each(|entry| entry.removed = true);
     }
 
-    /// How often a rule has struck.
+    /// The number of times that a rule was applied.
     #[must_use]
     pub fn struck(&self, id: RuleId) -> u32 {
         self.lock().get(id.0).map_or(0, |entry| entry.struck)

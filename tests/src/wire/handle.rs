@@ -1,4 +1,4 @@
-//! The one region that all the endpoints speak for.
+//! The one region behind all the endpoints.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl RegionHandle {
         Self { region: Arc::new(Mutex::new(region)), clock: Clock::new() }
     }
 
-    /// Does something with the region now. Events that come of it reach the host with the driver's next turn.
+    /// Does something with the region now. The resulting events reach the host with the driver's next turn.
     pub fn with<T>(&self, act: impl FnOnce(&mut Region, Timestamp) -> T) -> T {
         let (mut region, now) = (self.lock(), self.now());
         region.settle(now);
@@ -31,7 +31,7 @@ impl RegionHandle {
 
     /// The region itself. Never hold it across an await: every endpoint needs it.
     pub fn lock(&self) -> MutexGuard<'_, Region> {
-        // A test that failed while it held the lock leaves nothing half-done that the others could not live with.
+        // A test that failed while it held the lock leaves nothing half-done that would break the others.
         self.region.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,4 @@
-//! IMDSv2, of one instance or of whichever asks: nothing without a token.
+//! IMDSv2, for one instance or for the one that asks: nothing without a token.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -44,7 +44,7 @@ impl ImdsServer {
 struct Service {
     region: RegionHandle,
     faults: Faults,
-    /// Whose metadata it serves, whoever asks.
+    /// The instance whose metadata it serves to every caller.
     only: Option<InstanceId>,
     tokens: Arc<Mutex<Tokens>>,
 }
@@ -69,7 +69,7 @@ struct Imds {
     tokens: Arc<Mutex<Tokens>>,
 }
 
-/// The tokens given out, to whom, and when each expires.
+/// The tokens given out, with their callers and expiry.
 #[derive(Default)]
 struct Tokens {
     given: u64,
@@ -117,7 +117,7 @@ impl Imds {
         }
     }
 
-    /// A proxy in front of the service adds `X-Forwarded-For`; whoever comes through one gets no token.
+    /// A proxy in front of the service adds `X-Forwarded-For`; a caller that comes through one gets no token.
     fn give_token(&self, headers: &HeaderMap) -> Response {
         if headers.contains_key("x-forwarded-for") {
             return StatusCode::FORBIDDEN.into_response();

@@ -1,4 +1,4 @@
-//! Elastic Load Balancing, version 2, as far as an agent needs it.
+//! Elastic Load Balancing, version 2: what an agent needs of it.
 
 use quorate_core::ids::{InstanceId, TargetGroupArn};
 
@@ -31,7 +31,7 @@ fn deregister_targets(session: &mut Session<'_>) -> Answer {
     }))
 }
 
-/// `Targets.member.N.Id`, with `.Port` where it has one of its own; one there must be.
+/// `Targets.member.N.Id`, with `.Port` where it has one of its own; at least one is required.
 fn targets(session: &Session<'_>) -> Result<Vec<(InstanceId, Option<u16>)>, ApiError> {
     session.query.required("Targets.member.1.Id")?;
     let ids = (1..).map_while(|number| session.query.text(&format!("Targets.member.{number}.Id")).map(|id| (number, id)));

@@ -11,8 +11,8 @@
 //!
 //! # Not here
 //!
-//! Signatures are not verified: the access key id only says who calls, an instance's agent being given its instance id
-//! as access key id. Whoever presents anything else is the operator.
+//! Signatures are not verified: the access key id only names the caller. An instance's agent gets its instance id
+//! as access key id; a caller with any other is the operator.
 
 mod asked;
 mod autoscaling;

@@ -9,7 +9,7 @@ use crate::region::{Instance, MaintenanceEvent, Region};
 /// The first schema that has `autoscaling/target-lifecycle-state`.
 const TARGET_SCHEMA: &str = "2021-07-15";
 
-/// The role whose credentials the service gives out; their access key is the instance's id, which tells the wire who calls.
+/// The role whose credentials the service gives out; their access key is the instance's id, by which the wire knows the caller.
 const ROLE: &str = "quorate-lab";
 
 pub(super) fn read(region: &Region, id: &InstanceId, version: &str, path: &str) -> Option<String> {

@@ -11,9 +11,9 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
 }
 
-/// Cuts the page out of a list that the token names.
+/// Returns the page of a list that the token names.
 ///
-/// Between two pages the list may change under the reader, as it may in the real service.
+/// The list may change between two pages, as in the real service.
 ///
 /// # Errors
 ///

@@ -40,7 +40,7 @@ pub(crate) struct Running {
 }
 
 impl RegionServer {
-    /// Serves a region at this address (port 0 picks a free one) and sets its time going.
+    /// Serves a region at this address (port 0 picks a free one) and starts its time.
     ///
     /// # Errors
     ///
@@ -85,12 +85,12 @@ impl RegionServer {
         &self.asked
     }
 
-    /// The events, for a task of the host's own; the region's time stops driving itself when they are dropped.
+    /// The events, for a task of the host's own; the region's time stops when they are dropped.
     pub fn take_events(&mut self) -> UnboundedReceiver<Event> {
         std::mem::replace(&mut self.events, unbounded_channel().1)
     }
 
-    /// Pages hold no more than this, however much the caller would take. AWS promises no page size, so a client has to cope.
+    /// Pages hold at most this number, even if the caller asks for more. AWS promises no page size, so a client has to cope.
     pub fn limit_pages(&self, size: usize) {
         self.page_limit.store(size.max(1), std::sync::atomic::Ordering::Relaxed);
     }
@@ -104,7 +104,7 @@ impl RegionServer {
         ImdsServer::start(self.region.clone(), self.faults.clone(), Some(instance), bind).await
     }
 
-    /// Serves the metadata of whichever running instance asks, told by the address that it asks from, as EC2's one address does.
+    /// Serves the metadata of the running instance that asks, known by its source address, as EC2's one address does.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ pub(crate) async fn listen(bind: SocketAddr, router: Router) -> io::Result<(Sock
     Ok((address, Running { _stop: stop }))
 }
 
-/// Keeps the region's time going for as long as somebody wants its events.
+/// Drives the region's time for as long as its events are wanted.
 async fn drive(region: RegionHandle, events: UnboundedSender<Event>) {
     let mut turns = tokio::time::interval(TURN);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);

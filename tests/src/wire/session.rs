@@ -7,7 +7,7 @@ use super::pages::{Page, page};
 use super::query::Query;
 use crate::region::{Api, ApiError, Caller, Region};
 
-/// One call at work.
+/// One call in progress.
 pub(super) struct Session<'a> {
     pub(super) region: &'a mut Region,
     pub(super) now: Timestamp,

@@ -72,7 +72,7 @@ impl Xml {
     }
 }
 
-/// Writes text so that no character of it is taken for markup.
+/// Writes text so no character of it is mistaken for markup.
 struct Escaped<'a>(&'a mut String);
 
 impl fmt::Write for Escaped<'_> {

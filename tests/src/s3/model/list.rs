@@ -8,13 +8,13 @@ use super::Object;
 /// What to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Keys that begin so.
+    /// Keys with this prefix.
     pub prefix: String,
-    /// Keys that have this after the prefix are told of as one common prefix.
+    /// Keys that have this after the prefix are listed as one common prefix.
     pub delimiter: Option<String>,
     /// Keys and common prefixes above this one.
     pub after: String,
-    /// At most so many keys and common prefixes.
+    /// At most this number of keys and common prefixes.
     pub page: usize,
 }
 
@@ -25,7 +25,7 @@ pub struct Page<'a> {
     pub objects: Vec<(&'a str, &'a Object)>,
     /// Common prefixes.
     pub prefixes: Vec<&'a str>,
-    /// What to go on after, if there is more.
+    /// What to continue after, if there is more.
     pub next: Option<&'a str>,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn page<'a>(objects: &'a BTreeMap<String, Object>, listing: &Listing)
     for (key, object) in objects.range::<str, _>(from).filter(|(key, _)| key.starts_with(&listing.prefix)) {
         let common = common_prefix(key, listing);
         let entry = common.unwrap_or(key);
-        // Told of already, on this page or on one before.
+        // Listed already, on this page or on an earlier one.
         if common.is_some() && (page.prefixes.last() == Some(&entry) || entry <= listing.after.as_str()) {
             continue;
         }

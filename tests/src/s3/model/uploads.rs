@@ -9,7 +9,7 @@ use super::content::Blob;
 use super::{Object, same};
 use crate::s3::{S3Error, digest};
 
-/// Every part but the last has at least so many bytes
+/// Every part but the last has at least this number of bytes
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).
 const SMALLEST_PART: u64 = 5 << 20;
 
@@ -42,7 +42,7 @@ pub struct Upload {
 pub(super) struct Uploads {
     begun: u64,
     unfinished: BTreeMap<String, Upload>,
-    /// The key and the tag that came of those that were completed.
+    /// The key and the tag of each completed one.
     completed: BTreeMap<String, (String, String)>,
 }
 
@@ -69,7 +69,7 @@ impl Uploads {
         Ok(upload.parts.insert(number, part).map(|replaced| replaced.blob))
     }
 
-    /// The tag of the object that came of this upload.
+    /// The tag of the object that this upload became.
     pub(super) fn completed(&self, key: &str, id: &str) -> Option<&str> {
         self.completed.get(id).filter(|(of, _)| of == key).map(|(_, etag)| etag.as_str())
     }
@@ -90,7 +90,7 @@ impl Uploads {
         })
     }
 
-    /// Forgets the upload, but for what came of it; returns the parts that were not used.
+    /// Forgets the upload except for its result; returns the parts that were not used.
     pub(super) fn finish(&mut self, id: &str, etag: &str, used: &[(u32, String)]) -> Vec<Blob> {
         let Some(upload) = self.unfinished.remove(id) else { return Vec::new() };
         self.completed.insert(id.to_owned(), (upload.key, etag.to_owned()));

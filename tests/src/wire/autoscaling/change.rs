@@ -59,7 +59,7 @@ pub(super) fn resume(session: &mut Session<'_>) -> Answer {
     Ok(document("ResumeProcesses", |_| {}))
 }
 
-/// The processes named, or all. Those that the model does not have are taken and do nothing.
+/// The processes named, or all. Those that the model does not have are accepted and do nothing.
 fn processes(session: &Session<'_>) -> Vec<Process> {
     let named = session.query.list("ScalingProcesses.member");
     if named.is_empty() { Process::ALL.to_vec() } else { named.iter().filter_map(|name| Process::parse(name)).collect() }

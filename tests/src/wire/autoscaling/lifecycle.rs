@@ -23,7 +23,7 @@ pub(super) fn hooks(session: &mut Session<'_>) -> Answer {
     }))
 }
 
-/// What is not given keeps its value, or its default in a new hook.
+/// A parameter that is not given keeps its value, or its default in a new hook.
 pub(super) fn put(session: &mut Session<'_>) -> Answer {
     let (group, name) = (session.group()?, hook(session)?);
     let known = session.region.group(&group).and_then(|group| group.hooks.iter().find(|hook| hook.name == name).cloned());
@@ -67,7 +67,7 @@ fn hook(session: &Session<'_>) -> Result<HookName, ApiError> {
     session.query.required("LifecycleHookName").map(HookName::new)
 }
 
-/// The token if there is one, else the instance; one of the two there must be.
+/// The token if there is one, otherwise the instance; one of the two is required.
 fn reference(session: &Session<'_>) -> Result<ActionReference, ApiError> {
     let token = session.query.text("LifecycleActionToken").map(|token| ActionReference::Token(token.to_owned()));
     let instance = || session.query.text("InstanceId").map(|id| ActionReference::Instance(InstanceId::new(id)));
