@@ -1,4 +1,4 @@
-//! What `quorate-lab` is told on its command line.
+//! The command line of `quorate-lab`.
 //!
 //! It is here and not in the binary, because an `async fn` is compiled where it is awaited: awaited there, the whole lab would be compiled again for it.
 
@@ -44,7 +44,7 @@ enum Command {
         /// Exit 0 only if every timing held too, which wants a machine that does nothing else.
         #[arg(long)]
         strict: bool,
-        /// How long the agents take silence for no death, in seconds; their default is 60.
+        /// How long a member may be silent before the agents treat it as dead, in seconds; their default is 60.
         #[arg(long, default_value_t = 6, value_name = "SECONDS")]
         prune_grace_s: u16,
     },
@@ -180,7 +180,7 @@ async fn act(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Workers play along with servers, and not by themselves.
+/// Workers are simulated beside servers, never alone.
 fn played(text: &str) -> Result<Role, &'static str> {
     Role::parse(text).and_then(|role| if role == Role::Worker { Err("use etcd or control-plane") } else { Ok(role) })
 }

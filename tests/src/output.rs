@@ -1,4 +1,4 @@
-//! What the lab prints. A reader that went away (`quorate-lab simulate | head`) is no reason to stop.
+//! What the lab prints. A reader that has gone (`quorate-lab simulate | head`) is no reason to stop.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};

@@ -13,7 +13,7 @@ use crate::lab::{AgentSettings, Lab, LabOptions};
 const HOOK_TIMEOUT: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Keeps a region running until the caller lets go of it.
+/// Keeps a region running until the caller drops it.
 ///
 /// # Errors
 /// It cannot be started.
@@ -54,7 +54,7 @@ fn exports(lab: &Lab, timeline: &Timeline) {
     timeline.line("");
 }
 
-/// One line: every instance of the group with its state, who votes and who leads.
+/// One line: every instance of the group with its state, the voters and the leader.
 fn standing(lab: &Lab, group: &GroupName, witness: &Witness) -> String {
     let seen = witness.sightings();
     let (leader, voters) = seen.now.unwrap_or_default();

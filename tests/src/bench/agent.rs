@@ -1,4 +1,4 @@
-//! The snapshots that the serving agent takes by itself, and what its memory does meanwhile.
+//! The snapshots that the serving agent takes on its own, and its memory meanwhile.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(super) async fn watch(scene: &Scene) -> anyhow::Result<Agent> {
     Ok(Agent { seconds, before_kib, peak_kib: memory::peak(pid)? })
 }
 
-/// What each snapshot took that the log tells of, in seconds.
+/// The duration of each snapshot in the log, in seconds.
 fn taken(log: &str) -> Vec<f64> {
     log.lines().filter(|line| line.contains(" is in the store: ")).filter_map(|line| seconds(line.split_once(TOOK)?.1)).collect()
 }

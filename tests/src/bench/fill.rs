@@ -10,7 +10,7 @@ const VALUES: u64 = 128;
 /// Requests under way: etcd puts their entries into its log together.
 const AT_ONCE: usize = 8;
 
-/// Writes so many MiB of values that no compression makes smaller, and returns the size of the database.
+/// Writes this number of MiB of incompressible values, and returns the size of the database.
 ///
 /// # Errors
 /// etcd refuses them, or there is no randomness.

@@ -1,8 +1,9 @@
-//! The benchmarks. [`idle`] is that of strangers' connections; the rest is that of snapshots: how quick they are beside `etcdctl snapshot save`, and what memory they take.
+//! The benchmarks. [`idle`] is about strangers' connections; the rest is about snapshots: how quick they are beside `etcdctl snapshot save`, and how much
+//! memory they take.
 //!
 //! Both sides read the same member's stream and end with every byte on the same disk: etcdctl syncs its file before it renames it, and so does the
-//! store of files, which also syncs the directory. Quorate does more on the way: it asks who it is, lists the store, hashes every byte, reads the
-//! revision back and writes a manifest. All of that is in its time, for whole commands are timed.
+//! store of files, which also syncs the directory. Quorate does more on the way: it finds out its identity, lists the store, hashes every byte, reads the
+//! revision back and writes a manifest. All of that is in its time, because whole commands are timed.
 
 mod agent;
 mod fill;
@@ -41,7 +42,7 @@ pub struct BenchOptions {
     pub etcd: Option<PathBuf>,
     /// On the disk that is written to.
     pub directory: PathBuf,
-    /// Where the figures go as JSON.
+    /// Where the figures are written as JSON.
     pub json: Option<PathBuf>,
 }
 
@@ -58,7 +59,7 @@ impl Scene {
     }
 }
 
-/// Runs the benchmark; says whether what is promised held.
+/// Runs the benchmark; returns whether the promises held.
 ///
 /// # Errors
 /// It could not be run to its end.

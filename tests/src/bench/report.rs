@@ -25,7 +25,7 @@ pub(super) struct Figures {
     snapshot_bytes: u64,
     etcdctl: Side,
     quorate: Side,
-    /// Those that the agent took by itself, as it says itself.
+    /// Those that the agent took on its own, as it reports them.
     agent: Side,
     /// Quorate's median throughput as a part of etcdctl's.
     ratio: f64,

@@ -13,7 +13,7 @@ use super::{CLUSTER, Scene, memory};
 use crate::demo::timeline::{Timeline, seconds};
 use crate::lab::Store;
 
-/// What came of the rounds.
+/// The results of the rounds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rounds {
     /// Of one snapshot.
@@ -24,11 +24,11 @@ pub(super) struct Rounds {
     pub(super) quorate: Vec<Duration>,
     /// The highest peak of `quorate snapshot save`, in KiB.
     pub(super) save_peak_kib: u64,
-    /// The peak of `quorate snapshot list`, which does the same but for the snapshot, in KiB.
+    /// The peak of `quorate snapshot list`, which does the same except for the snapshot, in KiB.
     pub(super) list_peak_kib: u64,
 }
 
-/// Plays so many rounds; who begins changes from one to the next.
+/// Plays this number of rounds; the side that begins alternates.
 ///
 /// # Errors
 /// One of the two fails.
@@ -77,7 +77,7 @@ impl Rounds {
     }
 }
 
-/// The two have written equally much: the database does not change meanwhile but for what the agent writes.
+/// Both have written the same amount: only what the agent writes changes the database meanwhile.
 fn is_whole(path: &Path, bytes: u64) -> anyhow::Result<()> {
     let found = fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?.len();
     ensure!(found.abs_diff(bytes) < bytes / 100, "Quorate wrote {found} bytes, and etcdctl {bytes}");
@@ -97,7 +97,7 @@ async fn quorate(scene: &Scene, what: &str) -> anyhow::Result<(Duration, u64, St
     Ok((took, peak, out))
 }
 
-/// Nobody pays for what another has left to be written.
+/// Neither side pays for what the other has left to be written.
 fn settle() {
     rustix::fs::sync();
 }

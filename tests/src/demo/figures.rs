@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer};
 
 use super::load::Load;
 
-/// Everything that the demo measured; `null` is what it could not.
+/// Everything that the demo measured; `null` where it could not.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figures {
-    /// As etcd says itself.
+    /// As etcd reports it.
     pub etcd_version: String,
     /// How many instances.
     pub size: u32,
@@ -34,7 +34,7 @@ pub struct Figures {
     /// The whole instance refresh, with the region's delays.
     #[serde(serialize_with = "ms", rename = "refresh_ms")]
     pub refresh: Duration,
-    /// How long silence lasts before a dead member is pruned that EC2 does not call terminated; 60 s by default.
+    /// How long a dead member that EC2 does not call terminated is silent before it is pruned; 60 s by default.
     pub prune_grace_s: u16,
     /// From the hard kill until the replacement votes and nothing else is listed, with that grace.
     #[serde(serialize_with = "ms", rename = "kill_replaced_ms")]
@@ -47,7 +47,7 @@ pub struct Figures {
     pub failed_writes: u64,
     /// Tries through another endpoint beside one that had not answered within 200 ms.
     pub hedged_writes: u64,
-    /// The longest time between two acknowledgements while nothing but announced changes went on.
+    /// The longest time between two acknowledgements while only announced changes were made.
     #[serde(serialize_with = "ms", rename = "longest_write_gap_graceful_ms")]
     pub gap_graceful: Duration,
     /// The same around the hard kill.
@@ -67,7 +67,7 @@ pub struct Figures {
     pub agent_rss_kib: Vec<u64>,
     /// Each agent's thousandths of a core while serving.
     pub agent_cpu_permille: Vec<f64>,
-    /// Whether what is promised for safety's sake held: the exit status.
+    /// Whether the safety promises held: the exit status.
     pub safety_held: bool,
     /// Whether every timing held, the footprint among them.
     pub timing_held: bool,

@@ -1,6 +1,6 @@
 //! The floor: the same sequence by direct etcd calls in one process, with no agent, no polling and no AWS. Nothing can be quicker.
 //!
-//! The bootstrap meets etcd's own rule that nobody is added before all voters have been connected for five seconds, as the demo does. The replacement is
+//! The bootstrap meets etcd's own rule that no member is added before all voters have been connected for five seconds, as the demo does. The replacement is
 //! measured once that is over, as it is in a cluster that has run for a while.
 
 use std::path::Path;
@@ -22,7 +22,7 @@ pub struct Floor {
 /// Forms a cluster of this size and replaces its leader.
 ///
 /// # Errors
-/// etcd cannot be run or does not do as it should.
+/// etcd cannot be run or does not behave as expected.
 pub async fn measure(etcd: Option<&Path>, size: u8) -> anyhow::Result<Floor> {
     let mut cluster = Bare::new(etcd)?;
     let begin = Instant::now();

@@ -35,7 +35,7 @@ pub struct DemoOptions {
     pub role: Role,
     /// etcd.
     pub etcd: Option<PathBuf>,
-    /// Where the figures go as JSON; `-` is standard output.
+    /// Where the figures are written as JSON; `-` is standard output.
     pub json: Option<PathBuf>,
     /// A missed timing is a failure too.
     pub strict: bool,
@@ -43,7 +43,7 @@ pub struct DemoOptions {
     pub prune_grace_s: u16,
 }
 
-/// What came of the acts.
+/// The results of the acts.
 struct Told {
     bootstrap: std::time::Duration,
     footprints: Vec<Footprint>,
@@ -53,12 +53,12 @@ struct Told {
     lost: usize,
 }
 
-/// The agents have their defaults, but for what a dead instance may have to wait for: a minute of silence would be most of the demo.
+/// The agents have their defaults, except for the wait on a dead instance: a minute of silence would be most of the demo.
 fn settings(options: &DemoOptions) -> AgentSettings {
     AgentSettings::defaults().number("timing.prune_grace_s", options.prune_grace_s)
 }
 
-/// Runs the demo; says whether its safety promises held, and if it is strict, whether all did.
+/// Runs the demo; returns whether its safety promises held, and if it is strict, whether all did.
 ///
 /// # Errors
 /// It could not be run to its end.

@@ -51,7 +51,7 @@ struct Figures {
     strange_nodes: Vec<String>,
 }
 
-/// Runs it; says whether its safety promises held, and if it is strict, whether all did.
+/// Runs it; returns whether its safety promises held, and if it is strict, whether all did.
 ///
 /// # Errors
 /// It could not be run to its end.

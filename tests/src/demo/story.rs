@@ -21,15 +21,15 @@ const QUIET: Duration = Duration::from_secs(20);
 const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
 const KEYS: &str = "/quorate-lab/";
 
-/// The group, and everybody who looks at it.
+/// The group, and everything that observes it.
 pub struct Story<'a> {
     /// The lab.
     pub lab: &'a Lab,
     /// The group.
     pub group: GroupName,
-    /// Who looks on.
+    /// The witness.
     pub witness: Witness,
-    /// Where it is told.
+    /// Where the story is printed.
     pub timeline: &'a Timeline,
     size: usize,
 }
@@ -56,7 +56,7 @@ impl<'a> Story<'a> {
         Ok(Self { lab, group, witness, timeline, size: size as usize })
     }
 
-    /// The cluster forms by itself. How long that took, from the start of the first agent.
+    /// The cluster forms on its own. Returns how long that took, from the start of the first agent.
     ///
     /// # Errors
     /// It does not.
@@ -91,7 +91,7 @@ impl<'a> Story<'a> {
         self.during("the agents have nothing to do", Some(writer), footprint::of(self.lab, &live, QUIET)).await
     }
 
-    /// Every instance is replaced, under load; each new one is launched before an old one goes.
+    /// Every instance is replaced, under load; each new one is launched before an old one leaves.
     ///
     /// # Errors
     /// It does not come to an end.
@@ -135,7 +135,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// The leader's hardware is gone, without notice. How long until its replacement votes and nothing of it is left.
+    /// The leader's hardware is gone, without notice. Returns how long it took until its replacement voted and nothing of it was left.
     ///
     /// # Errors
     /// It is not replaced.
@@ -156,7 +156,7 @@ impl<'a> Story<'a> {
         Ok(took)
     }
 
-    /// Fewer instances are asked for.
+    /// Fewer instances are wanted.
     ///
     /// # Errors
     /// They do not become fewer.
@@ -173,7 +173,7 @@ impl<'a> Story<'a> {
         self.timeline.during(what, || self.standing(writer), work).await
     }
 
-    /// Who leads, who votes, and how the writes are doing.
+    /// The leader, the voters, and the state of the writes.
     fn standing(&self, writer: Option<&Writer>) -> String {
         let cluster = match self.witness.sightings().now {
             Some((leader, voters)) => format!("{voters} voters, {leader} leads"),

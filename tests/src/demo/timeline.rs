@@ -28,7 +28,7 @@ impl Timeline {
         Self { begin: Instant::now(), aside, terminal }
     }
 
-    /// Tells that something happened, with the time.
+    /// Reports that something happened, with the time.
     pub fn tell(&self, what: impl std::fmt::Display) {
         self.line(format_args!("{:6.1} s  {what}", self.begin.elapsed().as_secs_f64()));
     }

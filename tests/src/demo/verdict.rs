@@ -54,7 +54,7 @@ pub fn held(promises: &[Promise], kind: Kind) -> bool {
     promises.iter().filter(|promise| promise.kind == kind).all(|promise| promise.held)
 }
 
-/// Whether the run passes: what was promised for safety's sake held, and if it is strict, every timing too.
+/// Whether the run passes: the safety promises held, and if it is strict, every timing too.
 #[must_use]
 pub fn passes(promises: &[Promise], strict: bool) -> bool {
     held(promises, Kind::Safety) && (!strict || held(promises, Kind::Timing))
@@ -133,7 +133,7 @@ fn known(measured: Option<String>) -> String {
     measured.unwrap_or_else(|| "not measured".to_owned())
 }
 
-/// Prints the table, and what a missed timing is to be held against.
+/// Prints the table, and the context for judging a missed timing.
 pub fn show(promises: &[Promise], load: &Load, timeline: &Timeline) {
     timeline.line("");
     timeline.line(format_args!("  {:<30}{:>16}   {:<29}{}", "promise", "measured", "limit", "held"));

@@ -1,7 +1,7 @@
-//! What became of each disaster: one row for each that was survived, in one table.
+//! The outcome of each disaster: one row for each that was survived, in one table.
 //!
 //! Every scenario of `tests/tests/disasters` records its own row when all that it asserts has held. A scenario that failed has none, and its test
-//! says why. The table is written anew with each row, in the order of the rows' names, so that it does not depend on who was quicker.
+//! says why. The table is written again with each row, in the order of the rows' names, so it does not depend on which was quicker.
 
 mod table;
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
-/// Where the table goes; `target/disasters` of this tree without it.
+/// Where the table is written; `target/disasters` of this tree without it.
 const DIRECTORY: &str = "QUORATE_DISASTERS";
 
 /// A disaster that was survived, as it was measured.
@@ -23,7 +23,7 @@ pub struct Row {
     pub scenario: &'static str,
     /// What failed.
     pub failed: &'static str,
-    /// How it came back, or why nothing was to be done.
+    /// How it came back, or why there was nothing to do.
     pub came_back: String,
     /// From the fault until a client's write was acknowledged again; none where that is not the point.
     #[serde(rename = "writes_after_ms", serialize_with = "table::ms")]
@@ -33,7 +33,7 @@ pub struct Row {
     pub settled_after: Option<Duration>,
     /// The last revision of the snapshot that was restored.
     pub revision: Option<u64>,
-    /// Acknowledged writes that are not there any more, of how many.
+    /// Acknowledged writes that are missing, and of how many.
     pub lost: Option<Lost>,
 }
 
@@ -49,9 +49,9 @@ pub struct Took {
 /// Acknowledged writes at the end of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Lost {
-    /// That are not there any more.
+    /// Those that are missing.
     pub lost: usize,
-    /// That there were.
+    /// All of them.
     pub acknowledged: usize,
 }
 
@@ -99,7 +99,7 @@ impl Row {
     /// The table cannot be written.
     pub fn record(self) -> anyhow::Result<()> {
         static ROWS: Mutex<BTreeMap<&'static str, Row>> = Mutex::new(BTreeMap::new());
-        // Held until the files are written, so that they tell of the same rows.
+        // Held until the files are written, so both have the same rows.
         let mut rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
         rows.insert(self.scenario, self);
         let rows: Vec<&Row> = rows.values().collect();

@@ -20,7 +20,7 @@ pub(super) fn write(root: &Path, name: &str, address: Ipv4Addr, settings: &Agent
     };
     put("etc/hostname", &format!("{name}\n"))?;
     put("etc/hosts", &format!("127.0.0.1 localhost\n::1 localhost\n{address} {name}\n"))?;
-    // Without one it is a first boot, and systemd-firstboot fails for want of a console.
+    // Without one it is a first boot, and systemd-firstboot fails because there is no console.
     let id = fs::read_to_string("/proc/sys/kernel/random/uuid")?.replace('-', "");
     put("etc/machine-id", &id)?;
     put("etc/systemd/network/10-host0.network", &network(address))?;
@@ -44,7 +44,7 @@ fn drop_in() -> String {
     format!("[Service]\nEnvironment=AWS_ENDPOINT_URL=http://{API} RUST_BACKTRACE=1\nReadWritePaths={SHARED}\nWatchdogSec=8\n")
 }
 
-/// Whatever needs the cluster orders itself after the target.
+/// A unit that needs the cluster orders itself after the target.
 const APPLICATION: &str = "[Unit]
 Description=Something that needs etcd
 Wants=quorate.target

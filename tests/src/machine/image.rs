@@ -11,7 +11,7 @@ use super::command::run;
 const TREE: &str = "QUORATE_MACHINE_TREE";
 /// A directory with the package in `installed/`, and in `newer/` as a later version.
 const PACKAGES: &str = "QUORATE_MACHINE_PACKAGES";
-/// Where the image is, for as long as the world is.
+/// Where the image is, for as long as the world exists.
 const IMAGE: &str = "/run/image";
 
 /// The agent's packages.

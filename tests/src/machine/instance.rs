@@ -21,7 +21,7 @@ use crate::lab::distribution::Purpose;
 use crate::lab::observe;
 
 const MACHINES: &str = "/run/machines";
-/// Nothing that a test runs on a machine takes as long.
+/// Longer than anything that a test runs on a machine takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One booted machine.
@@ -32,7 +32,7 @@ pub struct Machine {
     directory: PathBuf,
     cgroup: Cgroup,
     nspawn: AtomicU32,
-    /// Its power was cut: no wonder that it ended.
+    /// Its power was cut, so its end is expected.
     cut: AtomicBool,
 }
 
@@ -108,7 +108,7 @@ impl Machine {
     /// The machine is off, or the program fails.
     pub async fn run(&self, program: &[&str]) -> anyhow::Result<String> {
         let leader = self.leader().with_context(|| format!("{} is off", self.name))?.to_string();
-        // -C: the cgroup's namespace too, so that /proc/self/cgroup makes sense there.
+        // -C: the cgroup's namespace too, so /proc/self/cgroup makes sense there.
         let enter = ["-t", leader.as_str(), "-m", "-u", "-i", "-n", "-p", "-C", "--"];
         run_within(PATIENCE, "nsenter", &[&enter[..], program].concat()).await.with_context(|| format!("on {}", self.name))
     }
@@ -139,7 +139,7 @@ impl Machine {
         self.run(&[&call[..], &[method, "b", "false"]].concat()).await.map(drop)
     }
 
-    /// `machinectl poweroff`: PID 1 is told by a signal, and logind learns nothing of it.
+    /// `machinectl poweroff`: PID 1 gets a signal, and logind learns nothing of it.
     ///
     /// # Errors
     /// It is not registered.
@@ -155,7 +155,7 @@ impl Machine {
         journal::read(&self.disk(), matches)
     }
 
-    /// Stops every process in its tracks.
+    /// Freezes every process.
     ///
     /// # Errors
     /// The kernel refuses.
@@ -163,7 +163,7 @@ impl Machine {
         Ok(self.cgroup.freeze(true)?)
     }
 
-    /// Lets them go on.
+    /// Resumes them.
     ///
     /// # Errors
     /// The kernel refuses.
@@ -171,7 +171,7 @@ impl Machine {
         Ok(self.cgroup.freeze(false)?)
     }
 
-    /// Everything stops this instant; the disk stays.
+    /// Everything stops at once; the disk stays.
     pub fn cut_power(&self) {
         self.cut.store(true, Ordering::Relaxed);
         self.cgroup.kill();
@@ -191,7 +191,7 @@ impl Machine {
         }
     }
 
-    /// Its disk goes too.
+    /// Removes its disk too.
     pub(super) fn end(&self) {
         self.cut_power();
         for mount in [self.disk(), self.directory.clone()] {

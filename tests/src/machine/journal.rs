@@ -1,4 +1,4 @@
-//! The journal of a machine, read from outside: the evidence of what happened there, also when the machine is off.
+//! The journal of a machine, read from outside: the evidence of what happened there, even when the machine is off.
 
 use std::path::Path;
 

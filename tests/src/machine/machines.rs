@@ -23,7 +23,7 @@ use crate::lab::events::Machinery;
 use crate::lab::site::Host;
 use crate::wire::RegionServer;
 
-/// So many of the last lines of each agent.
+/// The number of last lines shown of each agent.
 const TAIL: &str = "--lines=30";
 
 /// All the machines of a world.
@@ -108,7 +108,7 @@ impl Machines {
         }
     }
 
-    /// No machine, disk or interface stays.
+    /// Removes every machine, disk and interface.
     pub(super) fn end(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.all().iter().for_each(|machine| machine.end());
@@ -136,7 +136,7 @@ impl Machinery for Machines {
         }
     }
 
-    /// EC2 presses the power button, which logind answers so.
+    /// EC2 presses the power button, and logind reacts like this.
     async fn shut_down(&self, instance: &InstanceId) -> anyhow::Result<()> {
         match self.running(instance) {
             Some(machine) => machine.logind("PowerOff").await,

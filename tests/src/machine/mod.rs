@@ -2,7 +2,7 @@
 //! the VPC. The lab's region answers there as AWS does, its metadata service at 169.254.169.254.
 //!
 //! `scripts/machine-world` makes the namespaces and the cgroup that all of it lives in, so nothing of it outlives the program that runs in
-//! there, however that ends. Elsewhere [`World::enter`] says why not. Each world has the network to itself: one at a time.
+//! there, however that ends. Outside of them [`World::enter`] says why it cannot. Each world has the network to itself: one at a time.
 
 pub mod journal;
 pub mod k3s;
@@ -90,7 +90,7 @@ impl World {
         let image = Image::prepare(&packages).context("cannot install the package")?;
         std::fs::create_dir_all(SHARED)?;
         std::fs::copy(binaries::k3s()?, Path::new(SHARED).join("k3s")).context("cannot copy the stand-in for k3s")?;
-        // The machine says itself when it is off; only one that hangs is to meet the end of this time.
+        // The machine says itself when it is off; only one that hangs reaches the end of this time.
         let delays = Delays { shutdown: Duration::from_secs(120), ..Delays::lab() };
         let shortest_heartbeat_timeout = Duration::from_secs(1);
         let region = RegionConfig { delays, shortest_heartbeat_timeout, addresses: network::addresses(), ..RegionConfig::default() };
@@ -110,7 +110,7 @@ impl World {
         site::group(name, cluster, &format!("file://{}/store", files::SHARED), size, hook_timeout)
     }
 
-    /// The same of another role: Kubernetes servers or workers.
+    /// The same for another role: Kubernetes servers or workers.
     #[must_use]
     pub fn group_of(&self, role: Role, name: &str, cluster: &str, size: u32, hook_timeout: Duration) -> GroupSpec {
         self.group(name, cluster, size, hook_timeout).tag("quorate:role", role.as_str())
@@ -159,7 +159,7 @@ impl World {
         self.network.heal(self.machine(instance)?.name())
     }
 
-    /// The hardware is gone, this instant.
+    /// The hardware is gone at once.
     ///
     /// # Errors
     /// It was never started.

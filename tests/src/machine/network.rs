@@ -9,7 +9,7 @@ use crate::region::AddressRange;
 pub const METADATA: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(169, 254, 169, 254), 80));
 /// Where EC2 and Auto Scaling answer.
 pub const API: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 8000);
-/// Where the machines' default route goes.
+/// The gateway of the machines' default route.
 pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub(super) const BRIDGE: &str = "br0";
 
@@ -28,14 +28,14 @@ pub fn addresses() -> AddressRange {
     AddressRange { first: Ipv4Addr::new(10, 0, 0, 11), size: 200, reuse: false }
 }
 
-/// The bridge and its firewall. They go when this is dropped.
+/// The bridge and its firewall. They are removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Network(());
 
 impl Network {
     pub(super) fn create() -> anyhow::Result<Self> {
         // No delay of the spanning tree: a port forwards at once. An address of its own: a bridge without one takes the lowest of its ports',
-        // and so another when a machine comes or goes; the others would send to the old one until they ask again, half a minute later.
+        // which changes when a machine is added or removed; the others would send to the old one until they ask again, half a minute later.
         run("ip", &["link", "add", BRIDGE, "address", "02:00:0a:00:00:01", "type", "bridge", "forward_delay", "0"])?;
         let network = Self(());
         let own = [format!("{GATEWAY}/24"), format!("{}/24", API.ip()), format!("{}/32", METADATA.ip())];

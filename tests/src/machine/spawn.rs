@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use super::command::run;
 use super::network::{BRIDGE, port};
 
-/// What nspawn ends with when the machine wants to be booted again.
+/// nspawn's exit status when the machine wants to be booted again.
 pub(super) const REBOOT: i32 = 133;
 
 /// A machine's cgroup.
@@ -20,7 +20,7 @@ pub(super) const REBOOT: i32 = 133;
 pub(super) struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// Named as the unit that machined takes it for.
+    /// Named as the unit that machined expects.
     pub(super) fn create(world: &Path, machine: &str) -> std::io::Result<Self> {
         let path = world.join(format!("{machine}.service"));
         fs::create_dir_all(&path)?;
@@ -31,11 +31,11 @@ impl Cgroup {
         fs::write(self.0.join("cgroup.freeze"), if frozen { "1" } else { "0" })
     }
 
-    /// Ends every process in it, this instant, and returns when they are gone. Killing nspawn alone would leave its PID 1 alive.
+    /// Kills every process in it, and returns when they are gone. Killing nspawn alone would leave its PID 1 alive.
     pub(super) fn kill(&self) {
         let _ = fs::write(self.0.join("cgroup.kill"), "1");
         let Ok(mut events) = File::open(self.0.join("cgroup.events")) else { return };
-        // The kernel reports a change of this file to whoever has read it: cgroups(7).
+        // The kernel reports a change of this file to a process that has read it: cgroups(7).
         let mut looks = 0;
         while populated(&mut events) && looks < 50 {
             let _ = poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&LOOK));
@@ -44,7 +44,7 @@ impl Cgroup {
     }
 }
 
-/// For so long at most the end of a cgroup is awaited before it is looked at again.
+/// The longest wait for the end of a cgroup before it is looked at again.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 fn populated(events: &mut File) -> bool {
@@ -76,7 +76,7 @@ impl Boot<'_> {
         command.arg(format!("--network-bridge={BRIDGE}")).arg(format!("--bind={}:{}", self.bind.0, self.bind.1));
         // There is no systemd outside that could make a scope; and so a reboot ends nspawn.
         command.arg("--keep-unit");
-        // Else IPAddressDeny= and DeviceAllow= are silently not enforced.
+        // Otherwise IPAddressDeny= and DeviceAllow= are silently not enforced.
         command.arg("--system-call-filter=bpf");
         // The machine is to be left as it is, and there is no terminal here.
         command.args(["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe"]);

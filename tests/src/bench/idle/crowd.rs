@@ -1,4 +1,4 @@
-//! Strangers at an agent's listeners. They come from many addresses of the loopback network, no more than they were told to be, and one that is turned
+//! Strangers at an agent's listeners. They come from many addresses of the loopback network, at most the given number of them, and one that is turned
 //! away or cut off comes back.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::lab::LISTEN;
 
-/// Enough addresses that the limit on one alone keeps nobody out.
+/// Enough addresses for the limit on a single one to keep no stranger out.
 const ADDRESSES: usize = 200;
 /// Between two bytes of a request that never ends.
 const TRICKLE: Duration = Duration::from_secs(1);

@@ -16,7 +16,7 @@ const GROWTH_KIB: u64 = 8 << 10;
 /// What happened in one round.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Round {
-    /// None: the agent told nobody.
+    /// None: the agent gave no answer.
     pub(super) looks: Option<Looks>,
     asked: u32,
     answered: u32,

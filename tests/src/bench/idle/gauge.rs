@@ -1,4 +1,4 @@
-//! A genuine caller, who also reads what the agent says of itself.
+//! A genuine caller, which also reads what the agent says of itself.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -8,7 +8,7 @@ use reqwest::Client;
 
 use crate::lab::LISTEN;
 
-/// As long as an agent waits for another.
+/// The time that an agent waits for another.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many looks the agent has taken, and how long they took together.

@@ -1,7 +1,7 @@
 //! The benchmark of strangers: what connections that say nothing, or never finish what they say, take from an agent.
 //!
 //! One member with its agent. Quiet and crowded rounds take turns; in a crowded one each of the agent's four listeners has its strangers, from many addresses.
-//! How long the agent's looks take is its own word, from `/metrics`; its memory is the kernel's.
+//! The agent reports how long its looks take, on `/metrics`; its memory is as the kernel reports it.
 
 pub mod crowd;
 mod figures;
@@ -56,7 +56,7 @@ struct Scene {
     doors: Vec<Door>,
 }
 
-/// Runs the benchmark; says whether what is promised held.
+/// Runs the benchmark; returns whether the promises held.
 ///
 /// # Errors
 /// It could not be run to its end.
