@@ -1,7 +1,7 @@
-//! The Kubernetes adapter and whole drains, spoken to an API server by nothing but its API: the double's, or that of a real cluster whose
-//! administrator's kubeconfig `QUORATE_TEST_KUBECONFIG` names (`make test-kube`). What needs the double's faults is in `kubernetes_wire`.
+//! The Kubernetes adapter and whole drains, against an API server through its API alone: the double's, or that of a real cluster for which
+//! `QUORATE_TEST_KUBECONFIG` names an administrator's kubeconfig (`make test-kube`). What needs the double's faults is in `kubernetes_wire`.
 //!
-//! On a real cluster one test runs at a time, and one node of it is drained again and again, with everything on it: take one to be thrown away.
+//! On a real cluster one test runs at a time, and one node of it is drained again and again, with everything on it: use a disposable one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 

@@ -1,5 +1,5 @@
 //! Booted machines: the package on a stock Debian under systemd, in a region of its own for each scene. `make test-machine` runs them in a
-//! world that `scripts/machine-world` makes; elsewhere each says that it is skipped.
+//! world that `scripts/machine-world` makes; elsewhere each reports that it is skipped.
 //!
 //! The journals of a scene that failed are kept in `target/machine/SCENE`.
 

@@ -2,7 +2,7 @@
 //! worker whose node is ready.
 //!
 //! `tree` finds the files, `ignition` and `cloud_config` read them, `values` puts the lab's values in place of the example ones as the files tell a user
-//! to, `boot` does on an empty disk what the machine would do, and `commands` runs what they run.
+//! to, `boot` does on an empty disk what the machine would do, and `commands` runs the files' commands.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 

@@ -11,10 +11,10 @@ use quorate_lab::simulator::{
     steady_aws_calls,
 };
 
-/// As many as a test run affords; `quorate-lab simulate --seeds N` runs more.
+/// The number that a test run can afford; `quorate-lab simulate --seeds N` runs more.
 const SEEDS: u64 = 10_000;
 
-/// Of a control plane: a run of servers is longer.
+/// For a control plane: a run of servers takes longer.
 const SERVER_SEEDS: u64 = 1_500;
 
 /// All of them, run once for the tests that look at them.
@@ -137,7 +137,7 @@ fn no_schedule_of_a_control_plane_breaks_an_invariant() {
     assert!(stats.converged * 100 >= stats.runs * 65, "only {} of {} runs came to rest", stats.converged, stats.runs);
 }
 
-/// Where too few are left for `safe`, the best of what is left goes on, and what it lacks nothing else had.
+/// Where too few are left for `safe`, the cluster continues from the best of what is left, and nothing else had what that lacks.
 #[test]
 fn no_schedule_of_policy_any_breaks_an_invariant() {
     let (safe, any) = (simulate(0..SEEDS / 4, threads()), simulate(POLICY_ANY..POLICY_ANY + SEEDS / 4, threads()));
@@ -239,7 +239,7 @@ fn a_broken_rule_is_noticed() {
     }
 }
 
-/// The same of the rules that only a control plane has.
+/// The same for the rules that only a control plane has.
 #[test]
 fn a_broken_rule_of_a_control_plane_is_noticed() {
     let cases = [

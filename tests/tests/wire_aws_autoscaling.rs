@@ -1,4 +1,4 @@
-//! The Auto Scaling adapter against a region on the wire: what it reads, and what it says of a call whose fate is not known.
+//! The Auto Scaling adapter against a region on the wire: what it reads, and what it says of a call with an unknown outcome.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
@@ -115,7 +115,7 @@ async fn a_failure_on_a_later_page_is_no_shorter_list() {
     lab.server.limit_pages(1);
     let autoscaling = lab.autoscaling().await;
     assert!(autoscaling.groups(&prod(), Role::Etcd).await.is_ok());
-    // The first page is answered late enough for the rule that strikes the later ones to be in force by then.
+    // The first page is answered late enough for the rule on the later ones to be in force by then.
     let late = lab.api_fault(GROUPS, Fault::Delay(PATIENCE / 4));
     let breaking = async {
         while lab.struck(late) == 0 {
@@ -178,9 +178,9 @@ async fn an_action_that_is_not_open_is_refused_in_the_services_own_words() {
     assert!(words.starts_with("ValidationError: No active Lifecycle Action found with instance ID"), "{words}");
 }
 
-/// The completion happened, its answer did not arrive. The adapter does not try again by itself: a second attempt would be refused
+/// The completion happened, its answer did not arrive. The adapter does not try again on its own: a second attempt would be refused
 /// ("No active Lifecycle Action found"), and `Refused` promises that nothing changed. So the outcome is `Unclear`, and the next
-/// observation of the own state tells.
+/// observation of its own state shows it.
 #[tokio::test]
 async fn a_completion_whose_answer_is_lost_is_unclear_and_not_sent_again() {
     for lost in [Fault::LoseAnswer, Fault::TruncatedBody, Fault::ShortBody] {

@@ -1,4 +1,4 @@
-//! Who an instance is, from the tags on its group alone, against a region on the wire.
+//! An instance's identity, from the tags on its group alone, against a region on the wire.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 

@@ -30,7 +30,7 @@ async fn one_instance() -> Lab {
     lab
 }
 
-/// One address for all, as in EC2: who asks is told by where the question comes from, and a token is good for whoever it was given to.
+/// One address for all, as in EC2: the source address tells the caller, and a token is valid only for the instance that got it.
 #[tokio::test]
 async fn one_address_serves_each_instance_its_own() {
     let addresses = AddressRange { first: Ipv4Addr::new(127, 0, 0, 21), size: 2, reuse: false };
@@ -133,7 +133,7 @@ async fn no_list_of_events_is_an_empty_one() {
     assert_eq!(lab.imds().scheduled_events().await.unwrap(), []);
 }
 
-/// A broken answer says nothing, and certainly not that nothing is announced.
+/// A broken answer means nothing, least of all that nothing is announced.
 #[tokio::test]
 async fn a_notice_that_cannot_be_read_is_an_error_and_no_none() {
     for fault in [Fault::EmptyBody, Fault::TruncatedBody, Fault::Status(500), Fault::HangUp] {
@@ -183,7 +183,7 @@ async fn a_token_that_imds_forgot_is_renewed_within_the_call() {
     let lab = one_instance().await;
     let imds = lab.imds();
     imds.identity().await.unwrap();
-    // Only the region's clock moves: to the client the token is still good, as after a wall clock set back.
+    // Only the region's clock moves: to the client the token is still valid, as after a wall clock was set back.
     lab.server.region().skip(Duration::from_secs(6 * 3600));
     assert_eq!(imds.identity().await.unwrap().instance, lab.me);
 }
@@ -299,7 +299,7 @@ async fn no_token_is_told_as_such_with_what_to_look_at() {
 async fn a_service_that_is_not_there_is_an_error_within_the_limit() {
     let imds = Imds::at("http://127.0.0.1:9", PATIENCE).unwrap();
     let error = imds.target_lifecycle_state().await.unwrap_err();
-    assert!(error.to_string().contains("IMDS at http://127.0.0.1:9 "), "who was asked is not named: {error}");
+    assert!(error.to_string().contains("IMDS at http://127.0.0.1:9 "), "the service asked is not named: {error}");
     let answer = tokio::time::timeout(2 * PATIENCE, imds.identity()).await.expect("the limit did not hold");
     assert!(answer.is_err());
 }

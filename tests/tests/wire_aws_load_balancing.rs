@@ -40,7 +40,7 @@ async fn an_instance_is_taken_out_by_itself_and_the_others_stay() {
     assert_eq!(adapter.deregister(&arn, &lab.me).await, Outcome::Done);
     assert_eq!(look(&lab, &arn, |group| (group.has(&lab.me), group.has(&other))), (false, true));
     assert_eq!(look(&lab, &arn, |group| group.deregistered[0].by.clone()), Caller::Instance(lab.me.clone()));
-    // Once more changes nothing: after a restart the agent does not know that it did it.
+    // A second call changes nothing: after a restart the agent does not know that it made the first.
     assert_eq!(adapter.deregister(&arn, &lab.me).await, Outcome::Done);
     assert_eq!(look(&lab, &arn, |group| (group.targets.len(), group.deregistered.len())), (1, 1));
 }

@@ -192,7 +192,7 @@ async fn a_directory_that_is_not_there_is_unreadable_and_not_empty_and_nobody_ma
     }
     assert!(matches!(store.create(&record(1)).await, Outcome::Unclear(_)));
     assert!(!root.exists(), "the store was made");
-    // What was mounted late is used, and what goes again is missed.
+    // A store that was mounted late is used, and one that disappears again is missed.
     std::fs::create_dir(&root).unwrap();
     assert_eq!((store.read(None).await.unwrap(), store.create(&record(1)).await), (StoreView::Absent, Outcome::Done));
     std::fs::rename(&root, dir.path().join("gone")).unwrap();
@@ -244,7 +244,7 @@ async fn a_lost_answer_is_found_out() {
     assert_eq!(store.create(&record(2)).await, Outcome::Done);
     server.faults().add(Rule::new(Operation::Put, Fault::HangAfterwards).times(1));
     assert!(matches!(store.create(&record(3)).await, Outcome::Unclear(_)));
-    assert!(matches!(store.create(&other(3)).await, Outcome::Refused(_)), "another's record is not taken for ours");
+    assert!(matches!(store.create(&other(3)).await, Outcome::Refused(_)), "another's record is not mistaken for ours");
 }
 
 #[tokio::test]

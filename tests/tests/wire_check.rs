@@ -1,4 +1,4 @@
-//! `quorate check` against a region on the wire: it finds what is missing, ends whatever hangs, and changes nothing.
+//! `quorate check` against a region on the wire: it finds what is missing, ends what hangs, and changes nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 

@@ -66,7 +66,7 @@ fn key() -> Arc<SigningKey> {
     Arc::new(SigningKey::in_dir(dir.path(), &id()).unwrap())
 }
 
-/// What was answered, but for the key that signed it.
+/// The answer, except for the key that signed it.
 fn said(answer: PeerAnswer) -> PeerAnswer {
     PeerAnswer { signed_by: None, ..answer }
 }
@@ -106,7 +106,7 @@ async fn the_newest_answer_is_given_and_the_end_of_the_agent_is_the_end_of_the_a
     tokio::time::timeout(Duration::from_secs(5), silence).await.expect("the server answers without an agent");
 }
 
-/// Its key is its node's, which outlives the agent. Somebody else at its port has another; what he copied of an earlier answer is signed for no other question.
+/// Its key belongs to the node and outlives the agent. A stranger at its port has another, and a copied answer is signed for an earlier question only.
 #[tokio::test]
 async fn an_answer_is_signed_for_its_question_and_a_copy_of_it_by_nobody() {
     let dir = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ async fn what_is_no_instance_id_is_no_name_and_many_names_fill_no_memory() {
     let give = async |name: &str| {
         let sent =
             http.get(format!("http://{}:{PORT}/v1/peer", address(19))).header("quorate-instance", name.as_bytes()).send().await.unwrap();
-        assert_eq!(sent.status(), 200, "{name:?} is answered all the same");
+        assert_eq!(sent.status(), 200, "{name:?} is answered anyway");
     };
     for name in ["", "i-", "web-1", "i-0123456789abcdef0123", "i-0a/../b", "i-0b\u{e9}"] {
         give(name).await;

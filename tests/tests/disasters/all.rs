@@ -1,4 +1,4 @@
-//! D6 and D7: everything is gone; what comes back, and what must not.
+//! D6 and D7: everything is gone. What comes back, and what must not.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn three_of_three_with_a_truncated_snapshot_and_a_late_instance() -> anyho
     .record()
 }
 
-/// Every machine dies and the group ends; a group of another name, in another zone, goes on with the same cluster.
+/// Every machine dies and the group ends; a group of another name, in another zone, continues the same cluster.
 #[tokio::test]
 async fn everything_is_destroyed_and_a_group_of_another_name_comes_up() -> anyhow::Result<()> {
     let group = Group::launched_with(Lab::start(options()?).await?, 3, LONG_HOOK)?;
@@ -79,7 +79,7 @@ async fn everything_is_destroyed_and_a_group_of_another_name_comes_up() -> anyho
     .record()
 }
 
-/// No disaster: the last voter saves all that there is before it goes, and nothing is lost.
+/// No disaster: the last voter saves everything before it leaves, and nothing is lost.
 #[tokio::test]
 async fn a_group_is_scaled_to_nothing_and_back() -> anyhow::Result<()> {
     let stage = Stage::with(in_s3()?, 3).await?;
@@ -112,7 +112,7 @@ fn in_s3() -> anyhow::Result<LabOptions> {
 
 #[tokio::test]
 async fn a_bucket_that_cannot_be_reached_is_no_empty_bucket() -> anyhow::Result<()> {
-    // The hooks of the dead wait until the bucket is back, somebody leads, and has looked at each of them.
+    // The hooks of the dead wait until the bucket is back, and a leader has looked at each of them.
     let group = Group::launched_with(Lab::start(in_s3()?).await?, 3, LONG_HOOK)?;
     let stage = Stage::whole(group, 3).await?;
     let writer = stage.load(100).await?;
@@ -173,13 +173,13 @@ async fn of_two_claimants_at_once_one_restores() -> anyhow::Result<()> {
     stage.group.until_written(&writer, 20).await?;
     let s3 = stage.lab().s3()?;
     let charter = Scope::from(Operation::Put).prefix(&format!("clusters/{CLUSTER}/charter/"));
-    // So long that everybody has decided before the first hears of it.
+    // Long enough for every node to have decided before the first learns of it.
     let slow = s3.faults().add(Rule::new(charter, Fault::Delay(Duration::from_millis(1500))).times(3));
     s3.log().forget();
     let (dead, since) = stage.all_die();
     let written = writer.stop().await;
     let took = stage.comes_back(&dead, since, 3).await?;
-    ensure!(stage.lab().s3()?.faults().struck(slow) == 3, "nobody was slow to claim");
+    ensure!(stage.lab().s3()?.faults().struck(slow) == 3, "no node was slow to claim");
     let restored = stage.restored(revision, &written).await?;
     let refused: Vec<_> =
         s3.log().of(Operation::Put).into_iter().filter(|line| line.key.contains("/charter/") && line.status == Some(412)).collect();

@@ -12,7 +12,7 @@ use super::stage::Stage;
 const CLOCK: &str = "QUORATE_CLOCK_OFF_S";
 const DAY: i64 = 86_400;
 
-/// Starts this instance's agent again, with its clock off by so much.
+/// Starts this instance's agent again, with its clock off by this much.
 async fn set(stage: &Stage, instance: &InstanceId, seconds: i64) -> anyhow::Result<()> {
     stage.lab().kill_agent(instance, Signal::TERM).await?;
     stage.lab().agent_environment(CLOCK, Some(&seconds.to_string()));
@@ -36,7 +36,7 @@ async fn two_clocks_are_off_by_a_day() -> anyhow::Result<()> {
     let written = writer.stop().await;
     stage.kept_all(3, &written).await?;
     tomorrows(&stage, &leader).await?;
-    // Under names of its own, so that none of the first load's can pass for one of these.
+    // Under names of its own, so none of the first load's is mistaken for one of these.
     let addresses = stage.group.live().iter().map(|one| stage.lab().address(one)).collect::<anyhow::Result<_>>()?;
     let writer = Writer::start(addresses, "/later/");
     stage.group.until_written(&writer, 50).await?;

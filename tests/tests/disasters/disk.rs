@@ -16,14 +16,14 @@ use tokio::time::{Instant, sleep};
 use super::group::{Group, HOOK, LIMIT};
 use super::stage::{Stage, options};
 
-/// Shorter than EC2's two minutes, like everything here, and longer than it takes to be held up.
+/// Shorter than EC2's two minutes, like everything here, and longer than the leave needs to be held up.
 const NOTICE: Duration = Duration::from_secs(18);
 
-/// A small file system in memory. Dropping it takes it away.
+/// A small file system in memory. Dropping it unmounts it.
 struct Small(PathBuf);
 
 impl Small {
-    /// One of so many MiB; none where this process may not mount.
+    /// One of this number of MiB; none where this process may not mount.
     fn mounted(mib: u32, test: &str) -> anyhow::Result<Option<Self>> {
         let small = Self(tempfile_in_tmp()?);
         let mounted = mount(&["-t", "tmpfs", "-o", &format!("size={mib}m"), "quorate-disasters"], &small.0)?;
@@ -34,7 +34,7 @@ impl Small {
         Ok(None)
     }
 
-    /// Room is made.
+    /// Makes room.
     fn grow(&self, mib: u32) -> anyhow::Result<()> {
         ensure!(mount(&["-o", &format!("remount,size={mib}m")], &self.0)?, "cannot make {} larger", self.0.display());
         Ok(())
@@ -64,7 +64,7 @@ async fn client(group: &Group) -> anyhow::Result<Client> {
     Ok(Client::connect([format!("http://{}:2379", group.lab.address(&leader)?)], None).await?)
 }
 
-/// Values of one MiB under numbered keys, until there are so many, or etcd takes no more.
+/// Values of one MiB under numbered keys, until there are this many, or etcd accepts no more.
 async fn fill(group: &Group, mib: usize) -> anyhow::Result<()> {
     let client = client(group).await?;
     for index in 0..mib {
@@ -141,9 +141,9 @@ async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
     .record()
 }
 
-/// etcd's quota is exceeded, so that no lease and no lock are to be had, while a member is told to go.
+/// etcd's quota is exceeded, so there are no leases and no lock, while a member has to leave.
 ///
-/// No other comes in its place: a new member replays the log, and with it all that had filled the others, which raises the alarm anew.
+/// It is not replaced: a new member replays the log, and with it everything that had filled the others, which raises the alarm again.
 #[tokio::test]
 async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> {
     let mut options = LabOptions::quick()?;
@@ -178,7 +178,7 @@ async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> 
     .record()
 }
 
-/// EC2 takes a spot machine back meanwhile, and asks nobody: at the last moment its member goes without the lock.
+/// EC2 takes a spot machine back meanwhile, without asking: at the last moment its member goes without the lock.
 #[tokio::test]
 async fn a_machine_is_taken_back_while_etcd_is_out_of_space() -> anyhow::Result<()> {
     let mut options = LabOptions::quick()?;
@@ -222,7 +222,7 @@ async fn a_machine_is_taken_back_while_etcd_is_out_of_space() -> anyhow::Result<
     .record()
 }
 
-/// The alarm is on, and who is to leave is still a member and says that the lock is refused.
+/// The alarm is on, and the node that has to leave is still a member and reports that the lock is refused.
 async fn leaver_held_up(stage: &Stage) -> anyhow::Result<InstanceId> {
     let alarms = client(&stage.group).await?.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?;
     ensure!(!alarms.alarms().is_empty(), "there is no alarm");
@@ -253,7 +253,7 @@ async fn make_room(stage: &Stage) -> anyhow::Result<()> {
     let mut client = client(&stage.group).await?;
     let deleted = client.delete("/fill/", Some(etcd_client::DeleteOptions::new().with_prefix())).await?;
     let revision = deleted.header().context("an answer without a header")?.revision();
-    // Without `physical` it is answered before the space can be given back.
+    // Without `physical` the answer comes before the space can be given back.
     client.compact(revision, Some(CompactionOptions::new().with_physical())).await?;
     for instance in stage.lab().lists().await.into_keys() {
         let mut member = Client::connect([format!("http://{}:2379", stage.lab().address(&instance)?)], None).await?;

@@ -1,4 +1,4 @@
-//! D3b: one of three dies, and the other two go on.
+//! D3b: one of three dies, and the other two continue.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::group::{CRASH, LIMIT};
 use super::stage::{Stage, options};
 
-/// Two election timeouts of etcd, and what a shared machine of two cores adds.
+/// Two election timeouts of etcd, and an allowance for a shared machine of two cores.
 const WRITES_AGAIN: Duration = Duration::from_secs(5);
 
 /// Kills the machine of one of three and waits until it is replaced.
@@ -33,7 +33,7 @@ async fn replaced(stage: &Stage, victim: &InstanceId, writer: &Writer) -> anyhow
     Ok(Took { writes, whole })
 }
 
-/// The dead member went before the new one came, and a snapshot was taken before that.
+/// The dead member was removed before the new one was added, and a snapshot was taken before that.
 async fn removed_first(stage: &Stage, victim: &InstanceId, died: Timestamp) -> anyhow::Result<()> {
     let seen = stage.seen();
     ensure!(seen.fewest_voters == Some(2) && seen.most_members == 3, "voters 3, 2, 3, and never 4: {seen:?}");
@@ -81,7 +81,7 @@ async fn a_follower_of_three_dies() -> anyhow::Result<()> {
     dies(row, options()?, async |stage: &Stage| follower(stage).await).await
 }
 
-/// With addresses that are given out again, the replacement gets the dead one's.
+/// Where addresses are given out again, the replacement gets the dead one's.
 #[tokio::test]
 async fn the_replacement_has_the_address_of_the_dead() -> anyhow::Result<()> {
     let mut options = options()?;
@@ -193,7 +193,7 @@ async fn one_of_three_reboots() -> anyhow::Result<()> {
         .record()
 }
 
-/// A new instance comes while one of three stands still but is in service: nobody takes that for a death, and the new one waits.
+/// A new instance comes while one of three is frozen but in service: no node mistakes that for a death, and the new one waits.
 #[tokio::test]
 async fn a_replacement_comes_while_one_of_three_is_merely_silent() -> anyhow::Result<()> {
     let stage = Stage::of(3).await?;

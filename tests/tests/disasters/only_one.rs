@@ -35,7 +35,7 @@ async fn in_s3() -> anyhow::Result<Stage> {
     Stage::with(LabOptions { store: Store::S3, ..options()? }, 1).await
 }
 
-/// Nobody read the data of a snapshot since the log was last forgotten, but for the pages of one's own that are read back.
+/// No node has read the data of a snapshot since the log was last forgotten, except for the pages of its own that it reads back.
 fn no_snapshot_was_read(stage: &Stage) -> anyhow::Result<()> {
     let log = stage.lab().s3()?.log();
     let written: Vec<_> = [Operation::Put, Operation::Complete].into_iter().flat_map(|one| log.of(one)).map(|line| line.key).collect();
@@ -100,7 +100,7 @@ async fn the_volume_of_one_of_one_comes_back_on_another_machine() -> anyhow::Res
     ensure!(printed.succeeded, "{printed:?}");
     let after = member(&stage).await?;
     let settled = since.elapsed();
-    ensure!(before == after, "it goes on as another member: {before} became {after}");
+    ensure!(before == after, "it continues as another member: {before} became {after}");
     stage.kept_all(1, &written).await?;
     no_snapshot_was_read(&stage)?;
     // Others reach it at its new address.

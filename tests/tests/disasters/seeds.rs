@@ -4,9 +4,9 @@ use anyhow::ensure;
 use quorate_lab::disasters::Row;
 use quorate_lab::simulator::run_seed;
 
-/// So many schedules with a total loss.
+/// The number of schedules with a total loss.
 const WANTED: usize = 100;
-/// Among no more than so many in all.
+/// Among at most this number in all.
 const LIMIT: u64 = 20_000;
 
 #[test]

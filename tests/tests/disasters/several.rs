@@ -14,17 +14,17 @@ use tokio::time::{Instant, sleep};
 use super::group::{CLUSTER, CRASH, LIMIT};
 use super::stage::{Stage, options};
 
-/// Ten times the grace after which these agents act, and longer than EC2's silence lasts until an instance counts as gone.
+/// Ten times the grace after which these agents act, and longer than EC2 must be silent before an instance counts as gone.
 const LONG: Duration = Duration::from_secs(35);
 
-/// The members' ids, and the processes that they are.
+/// The members' ids, and their processes.
 async fn members(stage: &Stage, size: usize) -> anyhow::Result<BTreeMap<InstanceId, (MemberId, Option<i32>)>> {
     let lists = stage.lab().until_whole(&stage.group.name, size, LIMIT).await?;
     let process = |instance: &InstanceId| stage.lab().etcd_process(instance).map(|etcd| etcd.pid);
     Ok(lists.into_iter().map(|(instance, view)| (instance.clone(), (view.member, process(&instance)))).collect())
 }
 
-/// Two machines die under load, with their disks; says who survives, and what had been acknowledged.
+/// Two machines die under load, with their disks; returns the survivor, and what had been acknowledged.
 async fn two_die(stage: &Stage) -> anyhow::Result<(InstanceId, Written, Instant)> {
     let writer = stage.load(100).await?;
     let survivor = stage.lab().leader(&stage.group.name).await?;
@@ -41,7 +41,7 @@ async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> 
     let etcd = stage.lab().etcd_process(&survivor).map(|etcd| etcd.pid);
     stage.group.until_halted().await?;
     let halted = since.elapsed();
-    // Long enough for everybody to have done what they should not.
+    // Long enough for any node to have done what it should not.
     sleep(Duration::from_secs(15)).await;
     let status = stage.lab().status(&survivor).await?;
     let message = status["message"].as_str().unwrap_or_default();
@@ -154,7 +154,7 @@ impl Dice {
     }
 }
 
-/// All three die; their replacements boot within six seconds in any order, and what AWS tells is up to three seconds old.
+/// All three die; their replacements boot within six seconds in any order, and AWS's answers are up to three seconds old.
 async fn three_of_three(seed: u64, scenario: &'static str) -> anyhow::Result<()> {
     let mut dice = Dice(seed);
     let stage = Stage::of(3).await?;
@@ -178,7 +178,7 @@ async fn three_of_three(seed: u64, scenario: &'static str) -> anyhow::Result<()>
         .record()
 }
 
-/// Who began to restore.
+/// The node that began to restore.
 fn restorers(stage: &Stage) -> Vec<InstanceId> {
     let restored = |instance: &InstanceId| stage.lab().log(instance).contains("restores snapshot");
     stage.group.live().into_iter().filter(restored).collect()
@@ -220,7 +220,7 @@ async fn claimant_dies(point: &str, scenario: &'static str) -> anyhow::Result<()
     let written = writer.stop().await;
     let claimant = stage.lab().until(LIMIT, "the claimant to die", || async { stage.agentless().ok_or("nobody died".to_owned()) }).await?;
     stage.lab().agent_environment(CRASH, None);
-    // Nobody else is to die there.
+    // No other node is to die there.
     for other in stage.group.live().into_iter().filter(|one| *one != claimant) {
         let _ = stage.lab().kill_agent(&other, rustix::process::Signal::KILL).await;
         stage.lab().start_agent(&other).await?;

@@ -1,4 +1,4 @@
-//! What the scenarios share: a cluster, somebody who looks on, its snapshots, and what has to hold at the end.
+//! What the scenarios share: a cluster, a witness, its snapshots, and what has to hold at the end.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::group::{CLUSTER, Group, LIMIT};
 /// Long enough for agents with these settings to do what they should not.
 const WATCHED: Duration = Duration::from_secs(12);
 
-/// A cluster that somebody looks at.
+/// A cluster with a witness.
 pub(crate) struct Stage {
     pub(crate) group: Group,
     pub(crate) witness: Witness,
@@ -62,14 +62,14 @@ impl Stage {
         self.witness.sightings()
     }
 
-    /// A load that has written so much already.
+    /// A load that has written this much already.
     pub(crate) async fn load(&self, writes: usize) -> anyhow::Result<Writer> {
         let writer = self.group.write()?;
         self.group.until_written(&writer, writes).await?;
         Ok(writer)
     }
 
-    /// Takes a snapshot, as an operator; says its revision.
+    /// Takes a snapshot, as an operator; returns its revision.
     pub(crate) async fn save(&self) -> anyhow::Result<u64> {
         let printed = self.lab().type_in(&self.group.live()[0], "snapshot", &["save"]).await?;
         ensure!(printed.succeeded, "{printed:?}");
@@ -85,14 +85,14 @@ impl Stage {
         serde_json::from_str(&printed.out).with_context(|| format!("no JSON: {printed:?}"))
     }
 
-    /// Every machine dies this instant, with its disk.
+    /// Kills every machine at once, with its disk.
     pub(crate) fn all_die(&self) -> (Vec<InstanceId>, Instant) {
         let dead = self.group.live();
         dead.iter().for_each(|instance| self.lab().hard_kill(instance));
         (dead, Instant::now())
     }
 
-    /// An instance whose agent has ended by itself.
+    /// An instance whose agent has ended on its own.
     pub(crate) fn agentless(&self) -> Option<InstanceId> {
         let lab = self.lab();
         let ended = |one: &InstanceId| lab.agent_started(one).is_some() && lab.agent_process(one).is_none();
@@ -106,7 +106,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until so many agents have been started on machines that run.
+    /// Waits until this number of agents have been started on running machines.
     pub(crate) async fn until_replaced(&self, size: usize) -> anyhow::Result<()> {
         let answering = || async {
             let mut answer = 0;
@@ -124,7 +124,7 @@ impl Stage {
         Ok(self.lab().store(CLUSTER).join(CLUSTER).join(format!("{key}.db")))
     }
 
-    /// Waits until every live agent's sentence has all these words; returns one of them.
+    /// Waits until the message of every live agent has all these words; returns one of them.
     pub(crate) async fn until_all_say(&self, words: &[&str]) -> anyhow::Result<String> {
         let what = format!("everybody to say {words:?}");
         let said = || async {
@@ -139,7 +139,7 @@ impl Stage {
         self.lab().until(LIMIT, &what, said).await
     }
 
-    /// For a while nobody runs an etcd, no launch hook is completed or times out, and nothing is claimed.
+    /// For a while no node runs an etcd, no launch hook is completed or times out, and nothing is claimed.
     pub(crate) async fn nothing_starts(&self) -> anyhow::Result<()> {
         let records = self.lab().charter(CLUSTER)?.len();
         let until = Instant::now() + WATCHED;
@@ -164,7 +164,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until those that replace the dead take writes, which they must keep, and until they are whole.
+    /// Waits until the replacements of the dead accept writes, which they must keep, and until they are whole.
     pub(crate) async fn comes_back(&self, dead: &[InstanceId], since: Instant, size: usize) -> anyhow::Result<Took> {
         let writer = self.writer_of_the_next(dead).await?;
         self.group.until_written(&writer, 1).await?;
@@ -193,7 +193,7 @@ impl Stage {
         self.one_history(1)
     }
 
-    /// As many generations were ever established, each an etcd cluster of its own, and no two were there at once.
+    /// Exactly this number of generations were ever established, each an etcd cluster of its own, and no two existed at once.
     pub(crate) fn one_history(&self, generations: usize) -> anyhow::Result<()> {
         let (seen, established) = (self.seen(), self.group.established()?);
         ensure!(established.len() == generations && established.contains(&1), "the generations {established:?} were established");
@@ -202,7 +202,7 @@ impl Stage {
         Ok(())
     }
 
-    /// One generation more is there, restored from this snapshot, and what is lost is exactly what was acknowledged after it.
+    /// There is one more generation, restored from this snapshot, and exactly what was acknowledged after it is lost.
     pub(crate) async fn restored(&self, revision: u64, written: &Written) -> anyhow::Result<Restored> {
         self.one_history(2)?;
         let (key, found) = self.origin().await?;

@@ -22,7 +22,7 @@ fn below(operation: Operation, folder: &str) -> Scope {
     Scope::from(operation).prefix(&format!("{FOLDER}{folder}"))
 }
 
-/// Wherever an upload breaks off there is no snapshot of it, and a dead member is removed all the same.
+/// Wherever an upload breaks off there is no snapshot of it, and a dead member is removed anyway.
 #[tokio::test]
 async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()> {
     let stage = in_s3(3).await?;
@@ -43,8 +43,8 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
         ensure!(!printed.succeeded && s3.faults().struck(id) > 0, "{rule:?}: {printed:?}");
         s3.faults().remove(id);
     }
-    ensure!(stage.snapshots().await?.len() == before, "a snapshot broke off and is listed all the same");
-    // From here on every part fails: the death of a member is finished all the same.
+    ensure!(stage.snapshots().await?.len() == before, "a snapshot broke off and is listed anyway");
+    // From here on every part fails: the death of a member is finished anyway.
     let parts = s3.faults().add(half_way[1].clone());
     let puts = s3.faults().add(half_way[4].clone());
     let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
@@ -92,7 +92,7 @@ async fn the_store_fails_half_way_through_every_step_of_a_restore() -> anyhow::R
     .collect();
     let took = stage.comes_back(&dead, since, 3).await?;
     for (id, rule) in &troubles {
-        ensure!(s3.faults().struck(*id) > 0, "never struck: {rule}");
+        ensure!(s3.faults().struck(*id) > 0, "never applied: {rule}");
     }
     let restored = stage.restored(revision, &written).await?;
     Row::new(
@@ -112,7 +112,7 @@ fn records(stage: &Stage) -> anyhow::Result<Vec<String>> {
     Ok(stage.lab().s3()?.keys().into_iter().filter(|key| key.starts_with(&folder)).collect())
 }
 
-/// Every node remembers the highest record; who serves looks at the store once a minute.
+/// Every node remembers the highest record; a serving node looks at the store once a minute.
 async fn until_remembered(stage: &Stage) -> anyhow::Result<()> {
     let all = || async {
         let highest = stage.lab().charter(CLUSTER).map_err(|error| format!("{error:#}"))?.pop().ok_or("there is no charter")?;
@@ -147,7 +147,7 @@ async fn records_of_the_charter_expire_below_a_living_cluster() -> anyhow::Resul
     }
     one_dies(&stage).await?;
     let now = records(&stage)?;
-    ensure!(now.contains(&newest) && now.last() > Some(&newest), "the log did not go on from {newest}: {now:?}");
+    ensure!(now.contains(&newest) && now.last() > Some(&newest), "the log did not continue from {newest}: {now:?}");
     let newest = now.last().context("no charter")?;
     let content = stage.lab().s3()?.read(newest).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     until_remembered(&stage).await?;
@@ -172,7 +172,7 @@ async fn records_of_the_charter_expire_below_a_living_cluster() -> anyhow::Resul
     .record()
 }
 
-/// All records at once: what a node remembers does not make a chain again, so that nobody writes it. The cluster serves on, and says what to do.
+/// All records at once: what a node remembers does not make a chain again, so no node writes it. The cluster continues to serve, and says what to do.
 #[tokio::test]
 async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()> {
     let stage = in_s3(3).await?;
@@ -216,7 +216,7 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
     .record()
 }
 
-/// The charter has expired, and then everybody dies: snapshots without a charter are no empty store.
+/// The charter has expired, and then every node dies: snapshots without a charter are no empty store.
 #[tokio::test]
 async fn the_charter_expires_and_everybody_dies() -> anyhow::Result<()> {
     let stage = in_s3(3).await?;

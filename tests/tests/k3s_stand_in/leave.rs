@@ -10,7 +10,7 @@ use crate::world::{LONG, Machine, World};
 /// Until etcd has trusted its connections for five seconds, the handler has looked, and k3s has ended.
 const SOON: Duration = Duration::from_secs(25);
 
-/// The member has been removed, and its k3s has ended for it.
+/// The member has been removed, and its k3s has ended because of that.
 async fn removed(machine: &mut Machine) {
     let status = tokio::time::timeout(SOON, machine.ended()).await.unwrap();
     assert_eq!(status.code(), Some(1));

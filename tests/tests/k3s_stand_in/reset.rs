@@ -84,7 +84,7 @@ async fn without_the_token_of_its_time_a_snapshot_is_not_opened() {
     assert_eq!(reset(&mut second, &[&path]).await, Some(1));
     assert!(second.log().contains("bootstrap data already found and encrypted with different token"), "{}", second.log());
     assert!(second.data("server/db/etcd/member/wal").exists(), "what it did until then stays");
-    // The same in a file is not enough.
+    // A file with the same token is not enough.
     let mut third = world.machine(2);
     fs::write(third.disk.join("token"), "secret\n").unwrap();
     let baked = fs::read_to_string(third.disk.join("config.yaml")).unwrap().replace("token: secret\n", "");

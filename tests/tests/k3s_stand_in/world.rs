@@ -65,7 +65,7 @@ impl World {
         machine
     }
 
-    /// The first server of a cluster, at work.
+    /// The first server of a cluster, running.
     pub(crate) async fn founder(&self) -> Machine {
         let mut first = self.machine(0);
         first.configure("cluster-init: true\n");
@@ -74,7 +74,7 @@ impl World {
         first
     }
 
-    /// Another server, at work.
+    /// Another server, running.
     pub(crate) async fn joined(&self, number: u8, through: &Machine) -> Machine {
         let mut server = self.machine(number);
         server.configure(&format!("server: {}\n", through.url()));
@@ -88,7 +88,7 @@ impl World {
     }
 
     pub(crate) fn votes(&self, machine: &Machine) -> bool {
-        // Its server names the member on the Node once its own API server answers, which may be after the promotion.
+        // The server names its member on the Node once its own API server answers, which may be after the promotion.
         self.annotation(machine, "node-name").is_some() && self.is(machine, "Ready", "True") && self.is(machine, "EtcdIsVoter", "True")
     }
 
@@ -122,7 +122,7 @@ impl World {
         assert!(answer.status().is_success());
     }
 
-    /// Waits until it is so, and shows the machine's log if it never is.
+    /// Waits for the condition, and shows the machine's log if it never holds.
     pub(crate) async fn until<L: Future<Output = bool>>(&self, within: Duration, of: &Machine, what: &str, is_so: impl Fn() -> L) {
         let deadline = Instant::now() + within;
         while !is_so().await {
@@ -133,7 +133,7 @@ impl World {
 }
 
 impl Machine {
-    /// Where its API server is found.
+    /// The address of its API server.
     pub(crate) fn url(&self) -> String {
         format!("https://{}:6443", self.address)
     }
@@ -170,7 +170,7 @@ impl Machine {
         self.child = Some(command.process_group(0).kill_on_drop(true).spawn().unwrap());
     }
 
-    /// Pulls the plug.
+    /// Cuts its power.
     pub(crate) async fn kill(&mut self) {
         self.child.take().unwrap().kill().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! A whole drain, the end of one pod, and what came of it: for the double and for a real cluster alike.
+//! A whole drain, the end of one pod, and the result: for the double and for a real cluster alike.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What came of a drain.
+/// The result of a drain.
 pub(crate) struct End {
     pub(crate) verdict: Verdict,
     pub(crate) said: Vec<String>,

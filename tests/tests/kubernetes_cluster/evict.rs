@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::drained::{ending, is_being_deleted, refused};
 use crate::stage::{Stage, play};
 
-/// No uid of a pod that ever was.
+/// A uid that no pod ever had.
 const OTHER: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A pod that runs on the first node, with the label `app` that `web` gives.
@@ -53,7 +53,7 @@ async fn a_deletion_goes_past_the_budget_but_not_past_the_uid() {
         assert_eq!(adapter.delete_pod(&ending(&name, OTHER, Some(2))).await, Outcome::Done, "that pod has gone");
         assert!(!is_being_deleted(&stage.pod(&name).await.unwrap()));
         assert_eq!(adapter.delete_pod(&stage.ending(&name, Some(2)).await).await, Outcome::Done);
-        // One that has gone already was quick to end.
+        // One that is already gone was quick to end.
         let left = stage.pod(&name).await;
         assert!(left.is_none_or(|pod| pod["metadata"]["deletionGracePeriodSeconds"] == 2));
     })

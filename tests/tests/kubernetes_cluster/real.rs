@@ -1,4 +1,4 @@
-//! The way of a real cluster, gone with the double: its kubeconfig in the environment, its own nodes, one test at a time.
+//! The double, used as a real cluster is: its kubeconfig in the environment, its own nodes, one test at a time.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::stage::KUBECONFIG;
 
-/// Without disruption budgets: nobody counts them here as a real controller does.
+/// Without disruption budgets: nothing counts them here as a real controller does.
 const TESTS: [&str; 3] = ["node::", "evict::a_kubelets_credential", "drain::a_kubelets_credential"];
 
 #[tokio::test]

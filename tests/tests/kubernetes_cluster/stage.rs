@@ -1,4 +1,4 @@
-//! A cluster, asked by its API alone, that is left as it was found.
+//! A cluster, used through its API alone and left as it was found.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
@@ -21,9 +21,9 @@ use crate::drained::ending;
 
 /// Names a real cluster's kubeconfig.
 pub(crate) const KUBECONFIG: &str = "QUORATE_TEST_KUBECONFIG";
-/// What every object bears that a test makes.
+/// The mark of every object that a test makes.
 const LABEL: &str = "quorate-test";
-/// Nothing takes as long; only a failure comes near it.
+/// Longer than anything takes; only a failure comes near it.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// A real cluster has one node to drain: one test at a time.
@@ -44,7 +44,7 @@ pub(crate) struct Stage {
     _double: Option<ApiServer>,
 }
 
-/// Plays a test, and takes away what it made, however it ends.
+/// Runs a test, and removes what it made, however it ends.
 pub(crate) async fn play(act: impl AsyncFnOnce(&Stage)) {
     let real = std::env::var_os(KUBECONFIG).map(PathBuf::from);
     let alone = match real {
@@ -89,7 +89,7 @@ impl Stage {
         ["n1".to_owned(), "n2".to_owned()]
     }
 
-    /// Two that take pods, the workers first: servers often have a taint.
+    /// Two that accept pods, the workers first: servers often have a taint.
     async fn ready_nodes(&self) -> [String; 2] {
         let list = self.ask("GET", "/api/v1/nodes", None).await.unwrap();
         let ready = |node: &&Value| {
@@ -108,7 +108,7 @@ impl Stage {
         format!("{name}{}", self.mark)
     }
 
-    /// Makes an object, and waits for nothing.
+    /// Makes an object without waiting.
     pub(crate) async fn create(&self, object: impl Into<Value>) -> Value {
         let mut object = object.into();
         object["metadata"]["labels"][LABEL] = self.mark.clone().into();
@@ -148,7 +148,7 @@ impl Stage {
         pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until so many pods of this test run.
+    /// Waits until this number of pods of this test run.
     pub(crate) async fn until_running(&self, count: usize) {
         self.until(&format!("{count} pods run"), async || {
             let running = self.pods(|pod| pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null()).await;
@@ -174,7 +174,7 @@ impl Stage {
                 tokio::time::sleep(pause).await;
             }
         };
-        tokio::time::timeout(LIMIT, so).await.unwrap_or_else(|_| panic!("it did not come to pass that {what}"));
+        tokio::time::timeout(LIMIT, so).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
     }
 
     /// The adapter with the administrator's rights.
@@ -199,7 +199,7 @@ impl Stage {
         ApiServers::of_kubeconfig(&file, &[], self.patience()).await.unwrap()
     }
 
-    /// A call takes no longer.
+    /// The longest that a call takes.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_millis(if self.is_real { 5000 } else { 600 })
     }
@@ -219,12 +219,12 @@ impl Stage {
         self.client.request(request.unwrap()).await
     }
 
-    /// Pods may have finalizers, workloads make their pods anew, and a node may be cordoned.
+    /// Pods may have finalizers, workloads make their pods again, and a node may be cordoned.
     async fn clear(&self) {
         let made = std::mem::take(&mut *self.made.lock().unwrap());
         let made: Vec<Key> = made.into_iter().rev().filter(|key| self.is_real || key.resource != Resource::Nodes).collect();
         self.take_away(&made).await;
-        // A real cluster does it by itself, in its own time.
+        // A real cluster does it on its own, in its own time.
         let pods = self.pods(|_| true).await;
         self.take_away(&pods.iter().map(key_of).collect::<Vec<_>>()).await;
         let open = json!({ "spec": { "unschedulable": null }, "metadata": { "annotations": { CORDONED: null } } });
@@ -252,7 +252,7 @@ async fn double() -> ApiServer {
 
 fn key_of(object: &Value) -> Key {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    // The items of a list do not say what they are: pods, wherever that is asked here.
+    // The items of a list do not name their kind; here they are always pods.
     let resource = Resource::ALL.into_iter().find(|resource| resource.kind() == text("/kind")).unwrap_or(Resource::Pods);
     Key::new(resource, text("/metadata/namespace"), text("/metadata/name"))
 }

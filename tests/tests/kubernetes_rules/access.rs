@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::{MERGE, World, refused};
 
-/// Node `n1`'s kubelet asks; a pod on each of two nodes.
+/// The kubelet of node `n1` makes the calls; there is a pod on each of two nodes.
 fn world() -> World {
     let mut world = World::new(&["n1", "n2"]);
     world.put(PodSpec::new("own-0").on("n1"));

@@ -7,7 +7,7 @@ use crate::world::{PODS, World, refused};
 
 const REFUSED: &str = "Cannot evict pod as it would violate the pod's disruption budget.";
 
-/// A ReplicaSet `web` of so many pods, ready, on nodes `n1` and `n2`.
+/// A ReplicaSet `web` of this number of pods, ready, on nodes `n1` and `n2`.
 fn web(replicas: u32) -> World {
     let mut world = World::new(&["n1", "n2"]);
     world.put(workload(Resource::ReplicaSets, "web", replicas, &PodSpec::new("web").grace(10)));
@@ -43,7 +43,7 @@ fn budgets_count_as_the_real_controller_counts() {
     }
     let mut world = web(3);
     world.put(budget("pdb", "nothing", &json!({ "maxUnavailable": 1 })));
-    assert_eq!(status(&mut world), [0, 0, 0, 0], "a budget of nothing allows nothing");
+    assert_eq!(status(&mut world), [0, 0, 0, 0], "a budget that matches no pods allows nothing");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Nodes whose kubelets report: what becomes of them and of their pods when the kubelet falls silent, and when the Node goes.
+//! Nodes whose kubelets report: what happens to them and their pods when the kubelet falls silent, and when the Node is deleted.
 
 use quorate_lab::kubernetes::{Key, PodSpec, Resource, User, workload};
 use serde_json::{Value, json};

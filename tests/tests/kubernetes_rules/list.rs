@@ -71,7 +71,7 @@ fn a_watch_tells_what_came_changed_and_went_since_a_version() {
     world.pass(2.0);
     let events = world.cluster.watched(&mut watch, world.now).unwrap();
     assert_eq!(told(&events), [pair("ADDED", "c-0"), pair("MODIFIED", "a-0"), pair("DELETED", "a-0")]);
-    assert!(world.cluster.watched(&mut watch, world.now).unwrap().is_empty(), "each change is told once");
+    assert!(world.cluster.watched(&mut watch, world.now).unwrap().is_empty(), "each change is reported once");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the stand-ins for controllers, scheduler and kubelets do when a pod goes.
+//! What the stand-ins for controllers, scheduler and kubelets do when a pod is removed.
 
 use quorate_lab::kubernetes::{PodSpec, Resource, workload};
 use serde_json::{Value, json};

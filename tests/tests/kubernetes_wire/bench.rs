@@ -1,4 +1,4 @@
-//! How long a drain takes, as a ratio to what no drain can beat: the sum of each phase's longest grace.
+//! How long a drain takes, as a ratio to its lower bound: the sum of each phase's longest grace.
 
 use std::time::Duration;
 

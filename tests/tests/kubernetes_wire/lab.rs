@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::drained::ending;
 
-/// Long for a loopback, short for a test that waits it out.
+/// Long for a loopback, short for a test that has to wait for all of it.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(600);
 pub(crate) const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -71,7 +71,7 @@ impl Lab {
         ending(name, &uid, grace)
     }
 
-    /// Waits until the cluster has come so far.
+    /// Waits until the cluster has reached this state.
     pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Cluster) -> bool) {
         for _ in 0..1000 {
             if self.cluster.with(|cluster, _| is_so(cluster)) {
@@ -79,7 +79,7 @@ impl Lab {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("it did not come to pass that {what}");
+        panic!("waited in vain for: {what}");
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::lab::{ANYWHERE, Lab, PATIENCE, unclear};
 
-/// The URL of a server that says the same to everyone.
+/// The URL of a server that gives every caller the same answer.
 pub(crate) async fn answers_with(status: &str, body: &str) -> String {
     let listener = TcpListener::bind(ANYWHERE).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

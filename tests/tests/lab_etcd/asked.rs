@@ -35,7 +35,7 @@ fn endpoints(group: &Group, instance: &InstanceId) -> anyhow::Result<BTreeSet<St
     Ok(line.trim_matches('"').split(',').map(str::to_owned).collect())
 }
 
-/// The names of metrics that a text speaks of.
+/// The names of metrics in a text.
 fn named(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("quorate_") && word.len() > "quorate_".len()).map(str::to_owned).collect()
@@ -70,7 +70,7 @@ async fn load_balancers_metrics_and_applications_are_answered() -> anyhow::Resul
     }
     assert!(text.contains("quorate_steps_total{step=\"start-member\",outcome=\"done\"}"), "{text}");
 
-    // One that stops answering is ready no more; its own agent sees it within a cycle or two.
+    // One that stops answering is no longer ready; its own agent sees it within a cycle or two.
     group.lab.freeze_etcd(&leader)?;
     let turned_away = || async {
         let ready = yes(&group, "/readyz").await.map_err(|error| error.to_string())?;
@@ -104,7 +104,7 @@ async fn until_metric(group: &Group, instance: &InstanceId, name: &str, wanted: 
     group.lab.until(LIMIT, &format!("{name} {wanted}"), as_wanted).await
 }
 
-/// It takes a minute, whatever the cycle is.
+/// It takes a minute, independently of the cycle.
 #[tokio::test]
 async fn metadata_that_stay_silent_are_told_in_status_journal_and_metrics_and_so_is_their_return() -> anyhow::Result<()> {
     const READABLE: &str = "quorate_source_readable{source=\"imds\"}";
@@ -118,7 +118,7 @@ async fn metadata_that_stay_silent_are_told_in_status_journal_and_metrics_and_so
         if message.starts_with("IMDS has not been readable for ") { Ok(()) } else { Err(format!("it says {message:?}")) }
     };
     group.lab.until(LIMIT, "status tells that IMDS is not readable", told).await?;
-    // It tells of the last cycle, and status of this moment.
+    // It shows the last cycle, and status this moment.
     until_metric(&group, &instance, READABLE, "0").await?;
     let log = group.lab.log(&instance);
     assert_eq!(log.matches("IMDS has not been readable for ").count(), 1, "{log}");

@@ -1,4 +1,4 @@
-//! Agents that die half-way through something, and are started again, or never.
+//! Agents that die half-way through something, and are or are not started again.
 
 use std::time::Duration;
 
@@ -40,13 +40,13 @@ async fn joins_despite(point: &str) -> anyhow::Result<()> {
     };
     settled?;
     anyhow::ensure!(died > 0, "no agent ever came to {point}");
-    // A founder that died before it had data claims anew, but only one claim ever comes to anything.
+    // A founder that died before it had data claims again, but only one claim ever succeeds.
     let established = group.established()?;
     anyhow::ensure!(established.len() == 1, "the generations {established:?} were established");
     Ok(())
 }
 
-/// Starts whatever agent has ended by itself again, and counts them.
+/// Restarts the agents that have ended on their own, and counts them.
 pub(crate) async fn revive(group: &Group, died: &mut usize) -> anyhow::Result<()> {
     loop {
         *died += group.lab.revive().await?.len();

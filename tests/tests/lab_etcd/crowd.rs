@@ -1,4 +1,4 @@
-//! Strangers who connect to every listener of an agent, and say nothing or never come to an end: the agent sees and answers as before.
+//! Strangers that connect to every listener of an agent, and say nothing or never finish: the agent sees and answers as before.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use super::asked::get;
 use super::group::Group;
 
-/// What the agent may have open: less than the strangers of one listener, and more than it lets in at all of them.
+/// The descriptors that the agent may have open: fewer than the strangers of one listener, and more than it lets in at all of them.
 const DESCRIPTORS: u64 = 512;
 const IDLE: usize = 500;
 const SLOW: usize = 100;
@@ -52,7 +52,7 @@ async fn strangers_do_not_blind_an_agent() -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
     let open = crowd.open();
-    // Those that were turned away come back, and no more are let in.
+    // Those that were turned away come back, and no further ones are let in.
     ensure!(u64::try_from(open)? < DESCRIPTORS, "{open} strangers are connected");
     let (_, metrics) = get(address, LISTEN.metrics, "/metrics").await?;
     for listener in ["peers", "health", "metrics", "control"] {

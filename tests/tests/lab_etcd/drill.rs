@@ -1,4 +1,4 @@
-//! Snapshots of real etcd restored on trial on a schedule: beside the member's data, remembered, said once, and never at the members' expense.
+//! Snapshots of real etcd restored on trial on a schedule: beside the member's data, remembered, reported once, and never at the members' expense.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::snapshots::{data, until_listed};
 const PASSED: &str = "was restored on trial: revision ";
 const FAILED: &str = "could not be restored on trial, after ";
 
-/// From now on the newest snapshot is restored on trial so often. It is not asked for while the group forms: the founder, alone, would begin.
+/// From now on the newest snapshot is restored on trial at this interval. This is not set while the group forms: the founder, alone, would begin.
 async fn with_drills(group: &Group, interval_s: u32) -> anyhow::Result<()> {
     group.lab.change_settings(|settings| settings.number("snapshot.drill_interval_s", interval_s));
     for instance in group.live() {
@@ -31,7 +31,7 @@ async fn anew(group: &Group, instance: &InstanceId, signal: Signal) -> anyhow::R
     group.lab.start_agent(instance).await
 }
 
-/// The follower whose duty they are.
+/// The follower that has to run them.
 async fn driller(group: &Group) -> anyhow::Result<InstanceId> {
     group.lab.followers(&group.name).await?.into_iter().min().context("nobody follows")
 }
@@ -66,7 +66,7 @@ async fn assert_metrics(group: &Group, instance: &InstanceId, lines: &[&str]) ->
     Ok(())
 }
 
-/// The drill has ended, and is told of so often, and nothing is left of it.
+/// The drill has ended, it is reported this number of times, and nothing is left of it.
 async fn ended(group: &Group, driller: &InstanceId, what: &str, times: usize) -> anyhow::Result<()> {
     let (data, scratch) = (group.lab.disk(driller).join("data/etcd/member"), scratch(group, driller));
     until_logged(group, driller, what, times).await?;
@@ -148,7 +148,7 @@ async fn without_room_no_drill_is_made_and_nothing_is_harmed() -> anyhow::Result
     let line = log.lines().find(|line| line.contains(FAILED)).unwrap_or_default();
     assert!(line.contains("bytes free, and to restore") && line.contains("etcd.drill"), "{line}");
     assert_metrics(&group, &alone, &["quorate_snapshot_drill_failed 1.0"]).await?;
-    // What was told outlives the agent, and is not tried again before its time.
+    // The result outlives the agent, and the trial is not repeated before its time.
     anew(&group, &alone, Signal::TERM).await?;
     until_status(&group, &alone, "bytes free, and to restore").await?;
     ended(&group, &alone, FAILED, 1).await?;
@@ -157,7 +157,7 @@ async fn without_room_no_drill_is_made_and_nothing_is_harmed() -> anyhow::Result
     group.settled(1, Some(&written)).await
 }
 
-/// So many instances whose store hangs at each read of a snapshot's data, with drills.
+/// This number of instances whose store hangs at each read of a snapshot's data, with drills.
 async fn with_a_drill_that_hangs(size: u32) -> anyhow::Result<(Group, InstanceId)> {
     let options = LabOptions { store: Store::S3, ..LabOptions::quick()? };
     let options = LabOptions { settings: options.settings.clone().number("snapshot.change_patience_s", 3), ..options };
@@ -191,11 +191,11 @@ async fn a_dead_member_is_removed_while_a_drill_hangs() -> anyhow::Result<()> {
     };
     group.lab.until(LIMIT, "the dead member to be removed", removed).await?;
     let told = count(&group, &driller, PASSED) + count(&group, &driller, FAILED);
-    assert!(told == 0 && scratch(&group, &driller).exists(), "the drill still goes on");
+    assert!(told == 0 && scratch(&group, &driller).exists(), "the drill still runs");
     Ok(())
 }
 
-/// One that is let go leaves nothing, and the next agent begins anew. One whose agent is killed leaves it to the next to tidy up, and counts as failed.
+/// One that is abandoned leaves nothing, and the next agent begins again. One whose agent is killed is tidied up by the next, and counts as failed.
 #[tokio::test]
 async fn a_drill_that_is_cut_off_is_tidied_up() -> anyhow::Result<()> {
     let (group, alone) = with_a_drill_that_hangs(1).await?;
@@ -206,7 +206,7 @@ async fn a_drill_that_is_cut_off_is_tidied_up() -> anyhow::Result<()> {
     until_begun(&group, &alone, 2).await?;
 
     group.lab.kill_agent(&alone, Signal::KILL).await?;
-    assert!(scratch.exists(), "whoever is killed tidies nothing up");
+    assert!(scratch.exists(), "an agent that is killed tidies nothing up");
     group.lab.start_agent(&alone).await?;
     until_status(&group, &alone, "the last trial FAILED: the agent ended").await?;
     let gone = || async { if scratch.exists() { Err("it is there".to_owned()) } else { Ok(()) } };

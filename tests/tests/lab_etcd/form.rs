@@ -31,7 +31,7 @@ async fn founder_dies(point: &str) -> anyhow::Result<Group> {
         group.lab.until(LIMIT, "the founder to die", || async { dead_agent(&group).await.ok_or_else(|| "nobody died".to_owned()) }).await?;
     group.lab.agent_environment(CRASH, None);
     group.lab.hard_kill(&dead);
-    // Nobody else is to die there.
+    // No other node is to die there.
     for instance in group.live().into_iter().filter(|instance| *instance != dead) {
         let _ = group.lab.kill_agent(&instance, rustix::process::Signal::TERM).await;
         group.lab.start_agent(&instance).await?;
@@ -54,7 +54,7 @@ async fn a_founder_that_dies_before_it_established_is_followed_by_another() -> a
 async fn a_founder_that_dies_just_after_it_established_leaves_a_halt_and_never_an_empty_cluster() -> anyhow::Result<()> {
     let group = founder_dies("before:stop-member").await?;
     group.until_halted().await?;
-    assert_eq!(group.generation()?, 1, "somebody founded again");
+    assert_eq!(group.generation()?, 1, "a node founded again");
     let instance = &group.live()[0];
     group.lab.quorate(instance, &["recover", "--fresh", "--cluster", CLUSTER]).await?;
     group.settled(3, None).await?;

@@ -8,11 +8,11 @@ use quorate_core::ids::{GroupName, InstanceId};
 use quorate_lab::lab::writer::{Writer, Written};
 use quorate_lab::lab::{Lab, LabOptions};
 
-/// Nothing takes as long; only a failure comes near it.
+/// Longer than anything takes; only a failure comes near it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 /// No hook may time out in these tests: the agents' heartbeats keep it open.
 pub(crate) const HOOK: Duration = Duration::from_secs(20);
-/// For tests in which AWS cannot be reached, or tells of the past, for half a minute.
+/// For tests in which AWS cannot be reached, or gives old answers, for half a minute.
 pub(crate) const LONG_HOOK: Duration = Duration::from_secs(120);
 /// The cluster's name.
 pub(crate) const CLUSTER: &str = "test";
@@ -24,14 +24,14 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// So many instances with quick agents, all of them voters in service.
+    /// This number of instances with quick agents, all of them voters in service.
     pub(crate) async fn of(size: u32) -> anyhow::Result<Self> {
         let group = Self::launched(Lab::start(LabOptions::quick()?).await?, size)?;
         group.settled(size as usize, None).await?;
         Ok(group)
     }
 
-    /// So many instances, just launched.
+    /// This number of instances, just launched.
     pub(crate) fn launched(lab: Lab, size: u32) -> anyhow::Result<Self> {
         Self::launched_with(lab, size, HOOK)
     }
@@ -59,7 +59,7 @@ impl Group {
         Ok(Writer::start(addresses, "/test/"))
     }
 
-    /// Waits for the load to get through again: so many writes more.
+    /// Waits until the load has got this number of further writes through.
     pub(crate) async fn until_written(&self, writer: &Writer, more: usize) -> anyhow::Result<()> {
         let before = writer.acked();
         let enough = || async {
@@ -95,7 +95,7 @@ impl Group {
         self.lab.until(LIMIT, "the restarted agent to serve", serves).await
     }
 
-    /// The highest generation that the charter tells of.
+    /// The highest generation in the charter.
     pub(crate) fn generation(&self) -> anyhow::Result<u64> {
         let records = self.lab.charter(CLUSTER)?;
         let generations = records.iter().map(|record| record["generation"].as_u64().context("a record without a generation"));

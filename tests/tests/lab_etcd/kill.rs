@@ -65,7 +65,7 @@ async fn two_terminated_at_once_leave_one_after_the_other() -> anyhow::Result<()
     group.settled(3, Some(&writer.stop().await)).await
 }
 
-/// Of the two that remain after the first, the second is half: with policy `safe` the survivor goes on from its own data.
+/// Of the two that remain after the first, the second is half: with policy `safe` the survivor continues from its own data.
 #[tokio::test]
 async fn two_of_three_killed_before_a_replacement_joined_are_recovered_from_the_survivor() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
@@ -87,7 +87,7 @@ async fn two_of_three_killed_before_a_replacement_joined_are_recovered_from_the_
     Ok(())
 }
 
-/// A partition is not a death: nobody acts on members that are merely silent.
+/// A partition is not a death: no node acts on members that are merely silent.
 #[tokio::test]
 async fn nobody_acts_on_silence_alone() -> anyhow::Result<()> {
     let group = Group::of(3).await?;

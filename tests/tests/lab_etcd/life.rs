@@ -55,7 +55,7 @@ async fn a_frozen_etcd_is_restarted() -> anyhow::Result<()> {
     frozen(&group, &group.lab.leader(&group.name).await?).await
 }
 
-/// AWS takes every call and answers none. No agent waits for it: each decides as often as before, from what it knew.
+/// AWS accepts every call and answers none. No agent waits for it: each decides as often as before, from what it knew.
 #[tokio::test]
 async fn a_silent_aws_holds_up_no_agent() -> anyhow::Result<()> {
     const OUTAGE: Duration = Duration::from_secs(20);
@@ -123,7 +123,7 @@ async fn every_instance_is_replaced_under_load() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From nothing at all a group comes back from its newest snapshot, as the next generation.
+/// A group with nothing left comes back from its newest snapshot, as the next generation.
 #[tokio::test]
 async fn sizes_one_three_five_three_one_none_three() -> anyhow::Result<()> {
     let group = Group::of(1).await?;

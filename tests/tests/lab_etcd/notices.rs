@@ -1,4 +1,4 @@
-//! What EC2 announces, and an operator who wants nothing to be done.
+//! What EC2 announces, and an operator's pause.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use quorate_lab::region::{Process, SpotAction};
 /// What EC2 gives, an order of magnitude quicker like everything here.
 const NOTICE: Duration = Duration::from_secs(12);
 
-/// Announces that a spot instance is taken back. Says when.
+/// Announces that a spot instance is taken back. Returns when.
 fn announce(lab: &Lab, instance: &InstanceId) -> anyhow::Result<Timestamp> {
     let time = lab.region().with(|region, now| {
         let said = region.metadata_mut(instance)?;
@@ -21,7 +21,7 @@ fn announce(lab: &Lab, instance: &InstanceId) -> anyhow::Result<Timestamp> {
     time.ok_or_else(|| anyhow::anyhow!("there is no instance {instance}"))
 }
 
-/// Waits until the others list it no more, which has to be before it is taken; its machine runs on.
+/// Waits until the others no longer list it, which has to be before it is taken; its machine runs on.
 async fn until_out(group: &Group, instance: &InstanceId, taken: Timestamp) -> anyhow::Result<()> {
     let others: Vec<_> = group.live().into_iter().filter(|other| other != instance).collect();
     let out = || async {
@@ -51,7 +51,7 @@ async fn until_says(group: &Group, instance: &InstanceId, what: &str) -> anyhow:
     group.lab.until(LIMIT, what, message).await
 }
 
-/// Alone it makes the instance leave before its machine is taken; during a leave that waits for its replacement it ends the patience.
+/// On its own it makes the instance leave before its machine is taken; during a leave that waits for a replacement it ends the patience.
 #[tokio::test]
 async fn a_spot_notice_is_in_time_alone_and_during_a_termination() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
@@ -75,7 +75,7 @@ async fn a_spot_notice_is_in_time_alone_and_during_a_termination() -> anyhow::Re
     group.settled(3, Some(&writer.stop().await)).await
 }
 
-/// Nothing happens but heartbeats, also after a restart of an agent; then it leaves properly.
+/// Nothing happens except heartbeats, even after a restart of an agent; then it leaves properly.
 #[tokio::test]
 async fn a_paused_cluster_takes_no_step_until_it_is_resumed() -> anyhow::Result<()> {
     let group = Group::of(3).await?;

@@ -1,4 +1,4 @@
-//! The IAM policies in `packaging/aws/iam` against what agents ask in a cluster's life: all of it is allowed, and nothing else is.
+//! The IAM policies in `packaging/aws/iam` against what agents call in a cluster's life: all of that is allowed, and nothing else.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 type Actions = BTreeSet<String>;
 
-/// Allowed although no agent of this test asks it, and why.
+/// Actions that are allowed although no agent of this test calls them, and why.
 const EXPLAINED: &[(&str, &str)] = &[
     ("s3:AbortMultipartUpload", "only an upload that breaks off is aborted, and none does here"),
     ("s3:DeleteObject", "every snapshot is kept for longer than this test lives"),
@@ -31,7 +31,7 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     lab.change_settings(|settings| settings.raw("aws.target_groups", format!("[{:?}]", target_group.as_str())));
     let mut spec = lab.group("etcd", CLUSTER, 3, HOOK);
     spec.max = 7;
-    // Of no spare: a group that has a pool is asked for what is in it.
+    // For no spare: a group that has a pool is asked what is in it.
     let name = lab.create_group(spec.warm_pool(WarmPool::of(PoolState::Stopped, 0)))?;
     let group = Group { lab, name };
     live_through_everything(&group).await?;
@@ -41,7 +41,7 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     assert!(outside.is_empty(), "asked outside of the cluster's folder, which the policy allows alone: {outside:?}");
     let asked: Actions = group.lab.asked().by_agents().into_iter().chain(used.iter().map(|(action, _)| (*action).to_owned())).collect();
     let (member, worker) = (allowed("member.json")?, allowed("worker.json")?);
-    // What only some need is a policy of its own.
+    // Permissions that only some need are a policy of their own.
     let all: Actions = member.union(&allowed("target-group.json")?).cloned().collect();
     assert_eq!(complaints(&all, &asked), Vec::<String>::new());
     // No worker is built, so none can be seen: its policy must not allow more than a member's.
@@ -64,7 +64,7 @@ async fn live_through_everything(group: &Group) -> anyhow::Result<()> {
     asks_to_be_replaced(group).await
 }
 
-/// Its disk is replaced by an empty one, and its etcd cannot be run any more: it can never join again.
+/// Its disk is replaced by an empty one, and its etcd can no longer be run: it can never join again.
 async fn asks_to_be_replaced(group: &Group) -> anyhow::Result<()> {
     let sick = group.lab.followers(&group.name).await?.remove(0);
     let hasty = |settings: AgentSettings| settings.number("timing.join_deadline_s", 6).number("timing.learner_patience_s", 6);

@@ -1,4 +1,4 @@
-//! Quorum lost for good where policy does nothing by itself: what `quorate recover` shows, refuses and does.
+//! Quorum lost for good where policy does nothing on its own: what `quorate recover` shows, refuses and does.
 
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::{Lab, LabOptions};
@@ -6,19 +6,19 @@ use quorate_lab::lab::{Lab, LabOptions};
 use super::group::{CLUSTER, Group, LIMIT, LONG_HOOK};
 use super::total_loss::{kept, numbered, put, save};
 
-/// Three with a snapshot after 50 keys and 30 more after it, all applied everywhere; then two die at once. The one that is left.
+/// Three with a snapshot after 50 keys and 30 more after it, all applied everywhere; then two die at once. Returns the one that is left.
 async fn two_of_three_die(recovery: Option<&str>) -> anyhow::Result<(Group, InstanceId)> {
     let mut options = LabOptions::quick()?;
     if let Some(policy) = recovery {
         options.settings = options.settings.raw("policy.recovery", policy);
     }
-    // The dead are not let go of before somebody leads again.
+    // The dead are not released before there is a leader again.
     let group = Group::launched_with(Lab::start(options).await?, 3, LONG_HOOK)?;
     group.settled(3, None).await?;
     put(&group, 0..50).await?;
     save(&group).await?;
     put(&group, 50..80).await?;
-    // Read through each of them: whoever survives has applied it.
+    // Read through each of them, so the survivor has applied it, whichever it is.
     assert_eq!(kept(&group).await?, numbered(0..80));
     let [first, second, survivor]: [InstanceId; 3] = group.live().try_into().map_err(|live| anyhow::anyhow!("not three live: {live:?}"))?;
     for dead in [&first, &second] {
@@ -98,7 +98,7 @@ async fn nothing_is_recovered_beside_a_living_quorum() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Policy `any`: no operator is asked, and the survivor's data goes as far as any snapshot.
+/// Policy `any`: no operator is asked, and the survivor's data reaches as far as any snapshot.
 #[tokio::test]
 async fn one_of_three_goes_on_by_itself_under_policy_any() -> anyhow::Result<()> {
     let (group, survivor) = two_of_three_die(Some("\"any\"")).await?;

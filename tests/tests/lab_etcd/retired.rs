@@ -1,4 +1,4 @@
-//! Scaled to nothing and back: the last voter saves all that there is, and nothing is lost.
+//! Scaled to nothing and back: the last voter saves everything, and nothing is lost.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use quorate_lab::lab::{Lab, LabOptions, Store};
 use super::crash::revive;
 use super::group::{CLUSTER, Group, LIMIT};
 
-/// Down to nothing, and waits until nobody is left.
+/// Scales to nothing, and waits until no instance is left.
 async fn emptied(group: &Group) -> anyhow::Result<()> {
     let before = group.live();
     group.resize(0)?;
@@ -86,7 +86,7 @@ async fn a_last_voter_that_dies_at_any_step_of_its_end_finishes_when_it_is_back(
     Ok(())
 }
 
-/// The store fails while the last voter goes: it serves until the deadline is near, and says what is lost.
+/// The store fails while the last voter leaves: it serves until the deadline is near, and says what is lost.
 #[tokio::test]
 async fn without_its_store_the_last_voter_waits_and_its_end_is_told() -> anyhow::Result<()> {
     let group = Group::of(1).await?;
@@ -96,7 +96,7 @@ async fn without_its_store_the_last_voter_waits_and_its_end_is_told() -> anyhow:
     let instance = group.live().pop().context("nobody lives")?;
     group.resize(0)?;
     said(&group, &instance, "its data is to be saved, but the charter cannot be read").await?;
-    anyhow::ensure!(group.lab.etcd_process(&instance).is_some(), "it serves no more");
+    anyhow::ensure!(group.lab.etcd_process(&instance).is_some(), "it no longer serves");
     std::fs::rename(&away, &store)?;
     group.lab.until_gone(&instance, LIMIT).await?;
     retired_to(&group)?;

@@ -1,4 +1,4 @@
-//! Snapshots of real etcd: taken by themselves, before changes, whole in the store, and no reason to keep a dead member.
+//! Snapshots of real etcd: taken automatically and before changes, whole in the store, and no reason to keep a dead member.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::group::{CLUSTER, Group, LIMIT};
 
-/// Every snapshot in the store, as `quorate snapshot list --json` tells them.
+/// Every snapshot in the store, as `quorate snapshot list --json` prints it.
 async fn listed(group: &Group) -> anyhow::Result<Vec<Value>> {
     let first = group.live().first().context("nobody lives")?.clone();
     let printed = group.lab.type_in(&first, "snapshot", &["list", "--json"]).await?;
@@ -53,7 +53,7 @@ async fn snapshots_are_taken_and_can_be_proved_and_restored() -> anyhow::Result<
     assert!(saved, "{message}");
     let snapshots = listed(&group).await?;
     let newest = snapshots.last().context("none is listed")?;
-    assert_eq!(newest["trigger"], "operator", "the list goes by revision: {snapshots:#?}");
+    assert_eq!(newest["trigger"], "operator", "the list is ordered by revision: {snapshots:#?}");
     assert!(newest["revision"].as_u64() > Some(200), "{newest:#}");
     assert!(triggers(&snapshots).contains(&"interval"), "the leader's agent takes the first as soon as the cluster stands: {snapshots:#?}");
 
@@ -70,7 +70,7 @@ async fn snapshots_are_taken_and_can_be_proved_and_restored() -> anyhow::Result<
     std::fs::write(&path, &wrong)?;
     let (whole, message) = typed(&group, &first, &["verify"]).await?;
     assert!(!whole && message.contains("checksum") && message.contains(newest["key"].as_str().unwrap()), "{message}");
-    // One that is cut short is no snapshot at all, and is said to be none.
+    // One that is cut short is no snapshot at all, and is reported as none.
     std::fs::write(&path, &good[..good.len() - 512])?;
     assert_eq!(listed(&group).await?.len(), snapshots.len() - 1);
     let (_, message) = typed(&group, &first, &["list"]).await?;
@@ -99,7 +99,7 @@ async fn a_change_of_the_membership_is_preceded_by_a_snapshot() -> anyhow::Resul
     Ok(())
 }
 
-/// A cluster of three with its store on S3, where this goes wrong with its snapshots from now on.
+/// A cluster of three with its store on S3, with this fault in its snapshots from now on.
 async fn with_trouble(fault: Fault) -> anyhow::Result<Group> {
     let options = LabOptions { store: Store::S3, ..LabOptions::quick()? };
     let settings = options.settings.clone().number("snapshot.recent_s", 1).number("snapshot.change_patience_s", 3);
@@ -111,7 +111,7 @@ async fn with_trouble(fault: Fault) -> anyhow::Result<Group> {
 
 const FOLDER: &str = "clusters/test/snapshots/";
 
-/// A dead member is removed all the same, and somebody says why there is no snapshot before.
+/// A dead member is removed anyway, and an agent reports why there is no snapshot before.
 async fn is_pruned(group: &Group, why: &str) -> anyhow::Result<()> {
     let victim = group.lab.followers(&group.name).await?.remove(0);
     group.lab.hard_kill(&victim);
@@ -161,7 +161,7 @@ async fn a_store_that_fails_half_way_leaves_no_snapshot() -> anyhow::Result<()> 
     let (saved, message) = typed(&group, &first, &["save"]).await?;
     assert!(saved, "{message}");
     let parts = s3.log().of(Operation::UploadPart).len();
-    assert!(parts > 5, "a database of more than 24 MiB goes in parts of 5 MiB: {parts}");
+    assert!(parts > 5, "a database of more than 24 MiB is uploaded in parts of 5 MiB: {parts}");
     let (whole, message) = typed(&group, &first, &["verify"]).await?;
     assert!(whole, "{message}");
     let corrupt = s3.faults().add(Rule::new(Scope::from(Operation::Get).suffix(".db"), Fault::Corrupt));
@@ -171,7 +171,7 @@ async fn a_store_that_fails_half_way_leaves_no_snapshot() -> anyhow::Result<()> 
     Ok(())
 }
 
-/// So many MiB of values.
+/// Writes this number of MiB of values.
 async fn fill(group: &Group, mib: usize) -> anyhow::Result<()> {
     let url = format!("http://{}:2379", group.lab.address(&group.live()[0])?);
     let client = etcd_client::Client::connect([url], None).await?;

@@ -8,7 +8,7 @@ async fn lab() -> anyhow::Result<Lab> {
     Lab::start(LabOptions { store: Store::S3, ..LabOptions::quick()? }).await
 }
 
-/// The claim is written, but whoever claimed never hears of it; its own question meets its own record.
+/// The claim is written, but the claimant gets no answer; it finds its own record when it asks again.
 #[tokio::test]
 async fn a_cluster_forms_although_the_answer_to_its_claim_is_lost() -> anyhow::Result<()> {
     let lab = lab().await?;

@@ -1,4 +1,4 @@
-//! Somebody who may write to etcd lists a member that is no instance's.
+//! A client that may write to etcd lists a member that belongs to no instance.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use quorate_lab::lab::etcd;
 
 use super::group::{Group, LIMIT};
 
-/// What etcd takes for a peer's address, and no file, shell or agent is to see.
+/// A peer's address that etcd accepts, and that no file, shell or agent must see.
 const ODD: &str = "http://db's;$HOME:2380";
 
-/// It votes, so that it counts; nobody dials it or writes it down, an operator is told, and what he is told to do helps.
+/// It votes, so it counts. No agent dials it or writes it down; the operator gets a message, and its remedy works.
 #[tokio::test]
 async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
@@ -36,7 +36,7 @@ async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
         let written = written(&group, &instance)?;
         assert!(!written.contains("db's") && written.matches("http://127.").count() == 6, "{written}");
     }
-    // A joiner would have to tell its etcd of that address.
+    // A joiner would have to give its etcd that address.
     group.resize(4)?;
     let waits = || async {
         for instance in group.live() {

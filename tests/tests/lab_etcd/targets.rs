@@ -1,4 +1,4 @@
-//! Target groups that the operator registers the instances with: out of them before the hook is completed, and nothing waits for it.
+//! Target groups with which the operator registers the instances: they are deregistered before the hook is completed, and nothing waits for that.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use quorate_lab::lab::{Lab, LabOptions};
 use quorate_lab::region::{ActionResult, Call, Caller, LifecycleAction, Transition};
 use quorate_lab::wire::{Fault, Rule, Scope};
 
-/// An ARN that nothing has, as after somebody deleted the target group.
+/// An ARN that does not exist, as after somebody deleted the target group.
 const MISSING: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/deleted/0123456789abcdef";
 
 /// More calls than an agent makes in one leave for one target group.
@@ -57,7 +57,7 @@ async fn a_terminated_member_is_no_target_any_more_before_its_hook_is_completed(
     assert_eq!(gone, [(&leaver, &Caller::Instance(leaver.clone()))]);
     assert!(found.deregistered[0].at < ending.at, "it was a target when its hook was completed");
     assert_eq!(others.iter().filter(|one| found.has(one)).count(), 2, "{found:?}");
-    // The one that is not there was asked a few times, and did not keep the other from being asked.
+    // The missing one was called a few times, and did not keep the other from being called.
     let asked = calls(&group, &leaver);
     assert!((2..=CALLS + 1).contains(&asked), "{asked} calls");
     let log = group.lab.log(&leaver);
@@ -66,7 +66,7 @@ async fn a_terminated_member_is_no_target_any_more_before_its_hook_is_completed(
     Ok(())
 }
 
-/// The service takes every call and answers none. The leave ends in the time that its hook gives it without a single heartbeat.
+/// The service accepts every call and answers none. The leave ends in the time that its hook gives it without a single heartbeat.
 #[tokio::test]
 async fn a_load_balancer_that_never_answers_holds_up_no_leave() -> anyhow::Result<()> {
     let (group, arn) = registered().await?;

@@ -11,7 +11,7 @@ use quorate_lab::lab::{Lab, LabOptions, binaries};
 
 use super::group::{CLUSTER, CRASH, Group, LIMIT, LONG_HOOK};
 
-/// So many keys, each with its number for a value.
+/// This number of keys, each with its number for a value.
 pub(crate) async fn put(group: &Group, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
     let client = client(group, &group.live()[0]).await?;
     for index in keys {
@@ -24,7 +24,7 @@ async fn client(group: &Group, instance: &InstanceId) -> anyhow::Result<Client> 
     Ok(Client::connect([format!("http://{}:2379", group.lab.address(instance)?)], None).await?)
 }
 
-/// What is there, as every member says it.
+/// The keys and values, as every member reports them.
 pub(crate) async fn kept(group: &Group) -> anyhow::Result<BTreeMap<String, String>> {
     let mut all = Vec::new();
     for instance in group.live() {
@@ -68,7 +68,7 @@ async fn restored(size: u32) -> anyhow::Result<()> {
     assert_eq!(group.generation()?, 2);
     let origin = group.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == 2).context("no second generation")?;
     assert_eq!(origin["origin"]["from"], "snapshot", "{origin:#}");
-    // It lives on: snapshots of the new generation are taken, and the old one's last stays.
+    // The cluster lives on: snapshots of the new generation are taken, and the old one's last stays.
     put(&group, 200..210).await?;
     let saved = save(&group).await?;
     assert!(saved.contains("snapshots/0000000002/"), "{saved}");
@@ -85,7 +85,7 @@ async fn three_of_three_that_die_come_back_as_one_cluster_from_one_snapshot() ->
     restored(3).await
 }
 
-/// Whether etcd's tool of this run lets revisions go on far above the restored one: 3.4.27, 3.5.10 and 3.6 do, and Debian's 3.4.23 does not.
+/// Whether etcd's tool of this run continues revisions far above the restored one: 3.4.27, 3.5.10 and 3.6 do, and Debian's 3.4.23 does not.
 async fn tool_bumps() -> anyhow::Result<bool> {
     let tool = binaries::restore_tool(&binaries::etcd(None)?).context("no tool restores")?;
     let help = tokio::process::Command::new(tool).env("ETCDCTL_API", "3").args(["snapshot", "restore", "--help"]).output().await?;
@@ -97,8 +97,8 @@ async fn revision(group: &Group) -> anyhow::Result<i64> {
     Ok(response.header().context("no header")?.revision())
 }
 
-/// A client knows revisions that the restore loses. If later writes were given the same numbers, it would take them for what it knows already, or wait for
-/// the next one in silence: it has to be told that its revision is no more.
+/// A client knows revisions that the restore loses. If later writes got the same numbers, it would mistake them for what it knows already, or silently wait
+/// for the next one: it has to get the error that its revision no longer exists.
 #[tokio::test]
 async fn who_goes_on_from_a_revision_before_the_loss_is_told_so() -> anyhow::Result<()> {
     let group = Group::of(1).await?;
@@ -115,7 +115,7 @@ async fn who_goes_on_from_a_revision_before_the_loss_is_told_so() -> anyhow::Res
         assert!(now < known + 1_000, "{now} after {known}: then the tool does bump, and the rest of this test is to be run");
         return Ok(());
     }
-    assert!(now > known + 900_000_000, "revisions go on far above what anybody knew: {now} after {known}");
+    assert!(now > known + 900_000_000, "revisions continue far above what any client knew: {now} after {known}");
     let client = client(&group, &group.live()[0]).await?;
     for old in [known - 55, known] {
         let read = client.kv_client().get("/kept/", Some(GetOptions::new().with_prefix().with_revision(old))).await;
@@ -171,8 +171,8 @@ async fn without_any_snapshot_that_verifies_nothing_is_founded() -> anyhow::Resu
     Ok(())
 }
 
-/// The first agent that comes to this point of the restore dies there. Whoever is then started again on the same machine, or launched in place of that
-/// machine, finishes what was begun.
+/// The first agent that comes to this point of the restore dies there. The agent that is then started on the same machine, or on one launched in its
+/// place, finishes what was begun.
 async fn restores_despite(point: &str, machine_dies_too: bool) -> anyhow::Result<()> {
     let group = Group::launched_with(Lab::start(LabOptions::quick()?).await?, 1, LONG_HOOK)?;
     group.settled(1, None).await?;
@@ -180,7 +180,7 @@ async fn restores_despite(point: &str, machine_dies_too: bool) -> anyhow::Result
     save(&group).await?;
     group.lab.agent_environment(CRASH, Some(point));
     let first = group.live().pop().context("nobody lives")?;
-    // Nobody completes its hook before there is a cluster again, so that it is not waited for here.
+    // No agent completes its hook before there is a cluster again, so this does not wait for it.
     group.lab.hard_kill(&first);
     let started = || async {
         let restorer = group.live().into_iter().find(|id| *id != first).ok_or("nobody is launched yet")?;

@@ -1,4 +1,4 @@
-//! Whatever ends a lab, no process and no file of it is left.
+//! However a lab ends, no process and no file of it is left.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! What was put aside is kept for a set time, and then goes.
+//! What was put aside is kept for a set time, and then removed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an operator types beside a running agent: exit status, words, and what becomes of the cluster.
+//! What an operator types beside a running agent: exit status, words, and the effect on the cluster.
 
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
@@ -17,7 +17,7 @@ async fn typed(group: &Group, instance: &InstanceId, what: &str, args: &[&str]) 
 #[tokio::test]
 async fn a_node_leaves_and_joins_again_as_it_is_told() -> anyhow::Result<()> {
     let mut options = LabOptions::quick()?;
-    // Nobody comes in place of a node that an operator orders out.
+    // A node that an operator orders out is not replaced.
     options.settings = options.settings.number("timing.replacement_patience_s", 2);
     let group = Group::launched(Lab::start(options).await?, 3)?;
     group.settled(3, None).await?;
@@ -52,7 +52,7 @@ async fn a_node_leaves_and_joins_again_as_it_is_told() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Without a store nobody founds by itself.
+/// Without a store no node founds on its own.
 #[tokio::test]
 async fn a_cluster_without_a_store_is_founded_where_an_operator_says_so() -> anyhow::Result<()> {
     let lab = Lab::start(LabOptions::quick()?).await?;

@@ -1,4 +1,4 @@
-//! Versions of etcd. What etcd does not support is shown by the guard alone, with a stand-in that says a version and never serves.
+//! Versions of etcd. Steps that etcd does not support are tested on the guard alone, with a stand-in that prints a version and never serves.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ fn install(at: &Path, script: &str) -> anyhow::Result<()> {
     Ok(fs::rename(new, at)?)
 }
 
-/// It says 3.9 and takes every flag; it never serves.
+/// It prints 3.9 and accepts every flag; it never serves.
 const STAND_IN: &str = "for a; do [ \"$a\" = --version ] && echo 'etcd Version: 3.9.0' && exit 0; done; exit 1";
 
 fn runs(etcd: &Path) -> String {

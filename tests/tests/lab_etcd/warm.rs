@@ -1,4 +1,4 @@
-//! Warm pools, hibernation and replaced root volumes: the same instance comes again, and brings nothing along.
+//! Warm pools, hibernation and replaced root volumes: the same instance comes back, and brings nothing along.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use quorate_lab::region::{GroupSpec, LifecycleState, PoolState, RefreshPreferenc
 
 use super::group::{CLUSTER, Group, HOOK, LIMIT};
 
-/// A group of this size; `change` is what differs from every other test's.
+/// A group of this size; `change` makes it differ from every other test's.
 async fn group(size: u32, change: impl FnOnce(GroupSpec) -> GroupSpec) -> anyhow::Result<Group> {
     let lab = Lab::start(LabOptions::quick()?).await?;
     let mut spec = lab.group("etcd", CLUSTER, size, HOOK);
@@ -19,7 +19,7 @@ async fn group(size: u32, change: impl FnOnce(GroupSpec) -> GroupSpec) -> anyhow
     Ok(Group { lab, name })
 }
 
-/// A limit on the instances in the group and its pool together; a scale-in gives back.
+/// A limit on the instances in the group and its pool together; a scale-in returns instances to the pool.
 fn in_all(most: u32, state: PoolState) -> WarmPool {
     WarmPool { state, min: 0, max_prepared: Some(most), reuse_on_scale_in: true }
 }
@@ -51,13 +51,13 @@ fn the_one_that_went(before: &BTreeMap<InstanceId, MemberId>, after: &BTreeMap<I
     before.keys().find(|instance| !after.contains_key(*instance)).cloned().unwrap()
 }
 
-/// A spare founds nothing, votes nowhere and joins nothing until the group calls it. One that goes back leaves first, and comes again as new.
+/// A spare founds nothing, votes nowhere and joins nothing until the group calls it. One that returns to the pool leaves first, and comes back as new.
 #[tokio::test]
 async fn a_spare_stays_outside_until_it_is_called_and_leaves_before_it_goes_back() -> anyhow::Result<()> {
     let group = group(0, |spec| spec.warm_pool(in_all(2, PoolState::Stopped))).await?;
     until_rested(&group, 0, 2).await?;
     assert!(group.lab.charter(CLUSTER).unwrap_or_default().is_empty(), "a spare stood for founding");
-    // The other stays off, answers nobody, and is no reason to wait.
+    // The other stays off, does not answer, and is no reason to wait.
     group.resize(1)?;
     settled(&group, 1, 1).await?;
     group.lab.operator(|api| api.delete_warm_pool(&group.name, true)).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -87,7 +87,7 @@ async fn a_spare_stays_outside_until_it_is_called_and_leaves_before_it_goes_back
     group.settled(3, Some(&writer.stop().await)).await
 }
 
-/// It sleeps for longer than a lease lives and longer than a reading counts. After that it takes no step from what it knew.
+/// It sleeps for longer than a lease lives and longer than a reading is valid. After that it takes no step based on what it knew.
 #[tokio::test]
 async fn an_instance_that_wakes_from_hibernation_acts_on_nothing_old() -> anyhow::Result<()> {
     let group = group(2, |spec| spec.warm_pool(in_all(2, PoolState::Hibernated))).await?;
@@ -107,13 +107,13 @@ async fn an_instance_that_wakes_from_hibernation_acts_on_nothing_old() -> anyhow
     assert_ne!(again[&sleeper], both[&sleeper]);
     let (survivor, member) = one.iter().next().unwrap();
     assert_eq!(again.get(survivor), Some(member), "the member that served meanwhile is another");
-    assert!(witness.sightings().removed_at.keys().all(|removed| *removed == sleeper), "it removed somebody");
+    assert!(witness.sightings().removed_at.keys().all(|removed| *removed == sleeper), "it removed another member");
     let woken = group.lab.log(&sleeper)[said..].to_owned();
     assert!(!woken.contains("removes"), "{woken}");
     group.settled(2, Some(&writer.stop().await)).await
 }
 
-/// Each leaves before its disk goes, and joins again with the new one.
+/// Each leaves before its disk is replaced, and joins again with the new one.
 #[tokio::test]
 async fn a_replaced_root_volume_is_left_first_and_joined_with_again() -> anyhow::Result<()> {
     let group = group(2, |spec| GroupSpec { mixed_instances: true, ..spec }).await?;

@@ -1,4 +1,4 @@
-//! One cluster of several groups, one in each zone, beside a group of workers that bears the cluster's tag too.
+//! One cluster of several groups, one in each zone, beside a group of workers that has the cluster's tag too.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ struct Zones {
 impl Zones {
     async fn settled() -> anyhow::Result<Self> {
         let lab = Lab::start(LabOptions::quick()?).await?;
-        // The worker is there before anybody could found: its agent answers nobody, and silence is never consent.
+        // The worker is there before any node could found: its agent does not answer, and silence is never consent.
         let workers = workers(&lab)?;
         lab.until_in_service(&workers, 1, LIMIT).await?;
         let groups = ZONES.map(|zone| lab.create_group(lab.group(&format!("etcd-{zone}"), CLUSTER, 1, HOOK).zone(zone)));
@@ -49,7 +49,7 @@ impl Zones {
         group.cloned().ok_or_else(|| anyhow::anyhow!("{instance} is in none of the groups"))
     }
 
-    /// Everything that held this instance back at this transition: whose hook it was, and who completed it.
+    /// Everything that held this instance back at this transition: the hook's group, and the caller that completed it.
     fn completed(&self, instance: &InstanceId, transition: Transition) -> Vec<(GroupName, Option<Caller>)> {
         let meant = |action: &&LifecycleAction| action.instance == *instance && action.transition == transition;
         let region = self.lab.region().lock();
@@ -63,7 +63,7 @@ impl Zones {
     }
 }
 
-/// One instance without hooks, which would time out: this version of the agent fills no such role, and says so for ever.
+/// One instance without hooks, which would time out: this version of the agent has no such role, and keeps saying so.
 fn workers(lab: &Lab) -> anyhow::Result<GroupName> {
     let mut spec = lab.group("workers", CLUSTER, 1, HOOK).tag("quorate:role", "worker");
     spec.hooks.clear();
@@ -83,11 +83,11 @@ async fn three_groups_of_one_are_one_cluster_and_a_group_of_another_role_is_no_p
         let [instance]: [InstanceId; 1] = zones.lab.live(group).try_into().expect("a group of one");
         assert_eq!(zones.completed(&instance, Transition::Launching), [(group.clone(), by(&instance))]);
     }
-    // `until_whole` asserts who votes; this, that nobody waits for the worker, and that its own agent takes no etcd member for a server.
+    // `until_whole` asserts the voters; this, that no node waits for the worker, and that its own agent mistakes no etcd member for a server.
     let worker = zones.lab.live(&zones.workers).remove(0);
     for instance in zones.lab.live(&zones.groups[..]) {
         let status = zones.lab.status(&instance).await?.to_string();
-        assert!(!status.contains(worker.as_str()), "{instance} speaks of the worker: {status}");
+        assert!(!status.contains(worker.as_str()), "{instance} mentions the worker: {status}");
     }
     assert!(zones.lab.log(&worker).contains("waits for a server: none of the 0 known ones answers"), "{}", zones.lab.log(&worker));
     Ok(())
@@ -107,7 +107,7 @@ async fn the_instance_of_one_group_is_replaced_while_the_other_groups_vote_on() 
     let new = zones.lab.live(&group).remove(0);
     assert_eq!(zones.completed(&old, Transition::Terminating), [(group.clone(), by(&old))]);
     assert_eq!(zones.completed(&new, Transition::Launching), [(group, by(&new))]);
-    // Three are wanted by the groups together, one by its own: it waited for its replacement.
+    // The groups together want three, its own wants one: it waited for its replacement.
     assert_eq!(witness.sightings().fewest_voters, Some(3));
     assert_eq!(zones.zones().len(), 3);
     zones.whole(3, Some(&writer.stop().await)).await
@@ -146,7 +146,7 @@ async fn a_zone_is_added_and_another_is_closed() -> anyhow::Result<()> {
     zones.whole(3, Some(&writer.stop().await)).await
 }
 
-/// The tags of one group name another store by mistake: its instance finds no charter there, and founds nothing beside the cluster that lives.
+/// The tags of one group name another store by mistake: its instance finds no charter there, and founds nothing beside the living cluster.
 #[tokio::test]
 async fn a_group_that_names_another_store_founds_nothing_beside_the_cluster() -> anyhow::Result<()> {
     let zones = Zones::settled().await?;

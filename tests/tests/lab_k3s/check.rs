@@ -2,7 +2,7 @@
 
 use super::plane::Plane;
 
-/// What listens is told to be our own, although the stand-in runs its etcd as a child.
+/// The listeners are reported as our own, although the stand-in runs its etcd as a child.
 #[tokio::test]
 async fn a_check_beside_a_server_and_a_worker_finds_no_problem() -> anyhow::Result<()> {
     let plane = Plane::of(1, 1).await?;

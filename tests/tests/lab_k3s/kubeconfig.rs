@@ -2,7 +2,7 @@
 
 use super::plane::{CLUSTER, Plane};
 
-/// It names the stable server that is known, else the node's own; nothing but the kubeconfig is on standard output.
+/// It names the stable server if one is known, otherwise the node's own; only the kubeconfig is on standard output.
 #[tokio::test]
 async fn a_server_prints_an_administrators_kubeconfig() -> anyhow::Result<()> {
     let plane = Plane::of(1, 0).await?;

@@ -1,4 +1,4 @@
-//! A control plane without any server, dead or sent away, under workers that go on; and what it must come back to.
+//! A control plane without any server, dead or sent away, under workers that continue; and what it must come back to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn etcd(plane: &Plane) -> anyhow::Result<Client> {
     Ok(Clients::default().with(plane.lab.address(&server)?, Some(credentials)).await?)
 }
 
-/// So many keys, each with its number for a value.
+/// This number of keys, each with its number for a value.
 pub(crate) async fn put(plane: &Plane, keys: std::ops::Range<usize>) -> anyhow::Result<()> {
     let mut client = etcd(plane).await?;
     for index in keys {
@@ -44,7 +44,7 @@ pub(crate) async fn save(plane: &Plane) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The cluster's certificate authority, as every live node has or is shown it.
+/// The cluster's certificate authority, as every live node has it or gets it.
 pub(crate) fn authority(plane: &Plane) -> anyhow::Result<String> {
     let files = plane.lab.live(&plane.servers).into_iter().map(|server| distribution::data_dir(&plane.lab.disk(&server)));
     let all: Vec<String> = files.map(|data| std::fs::read_to_string(data.join("server/tls/server-ca.crt"))).collect::<Result<_, _>>()?;
@@ -85,7 +85,7 @@ pub(crate) async fn servers_die(plane: &Plane) -> anyhow::Result<Vec<InstanceId>
     Ok(dead)
 }
 
-/// How long it took until all was whole, and what was lost of what had been acknowledged.
+/// How long it took until all was whole, and the acknowledged writes that were lost.
 pub(crate) struct CameBack {
     pub(crate) whole: Duration,
     /// The last of the snapshot that was restored.
@@ -102,7 +102,7 @@ fn revision_of(plane: &Plane, generation: u64) -> anyhow::Result<u64> {
     Ok(revision.context("a key without a revision")?.parse()?)
 }
 
-/// What every total loss must come to: the snapshot's data, the same authority, the workers' pods untouched, and nothing of the dead.
+/// The required result of every total loss: the snapshot's data, the same authority, the workers' pods untouched, and nothing of the dead.
 pub(crate) async fn comes_back(
     servers: usize,
     generation: u64,
@@ -147,16 +147,16 @@ pub(crate) async fn comes_back(
     let message = |log: &String| log.contains("every later write is lost");
     assert_eq!(restored.iter().filter(|log| message(log)).count(), 1, "{restored:#?}");
     assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
-    // It lives on, under snapshots of its own.
+    // The cluster lives on, with snapshots of its own.
     put(&plane, 30..35).await?;
     save(&plane).await?;
     Ok(CameBack { whole, revision: revision_of(&plane, generation)?, lost: 10, acknowledged: 40 })
 }
 
-/// So long no server is there.
+/// How long there is no server.
 const AWAY: Duration = Duration::from_secs(5);
 
-/// Down to no server, and waits until none is left. Whoever was there.
+/// Scales to no server, and waits until none is left. Returns those that were there.
 async fn emptied(plane: &Plane) -> anyhow::Result<Vec<InstanceId>> {
     let before = plane.lab.live(&plane.servers);
     plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 0)).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -173,7 +173,7 @@ fn retired_to(plane: &Plane) -> anyhow::Result<String> {
     record["state"]["key"].as_str().map(str::to_owned).context("it names no snapshot")
 }
 
-/// Down to no server and back: every acknowledged write is there, and no worker noticed.
+/// Scales to no server and back: every acknowledged write is there, and no worker noticed.
 pub(crate) async fn down_and_up(servers: u32) -> anyhow::Result<CameBack> {
     let plane = Plane::of(servers, 2).await?;
     run_pods(&plane);
@@ -208,7 +208,7 @@ pub(crate) async fn down_and_up(servers: u32) -> anyhow::Result<CameBack> {
     Ok(CameBack { whole, revision: revision_of(&plane, 2)?, lost: 0, acknowledged: written.acked() })
 }
 
-/// Of each worker: its k3s process, its rendered configuration, its Node's spec and what an agent marks on it.
+/// For each worker: its k3s process, its rendered configuration, its Node's spec and the agent's marks on it.
 pub(crate) fn state(plane: &Plane) -> BTreeMap<String, (Option<i32>, String, String)> {
     let of = |worker: &quorate_core::ids::InstanceId| {
         let disk = plane.lab.disk(worker);
@@ -219,11 +219,11 @@ pub(crate) fn state(plane: &Plane) -> BTreeMap<String, (Option<i32>, String, Str
     plane.lab.live(&plane.workers).iter().map(|worker| (worker.to_string(), of(worker))).collect()
 }
 
-/// Each of these is told, each after the one before.
+/// Each of these is logged, each after the one before.
 pub(crate) fn in_order(log: &str, told: &[&str]) {
     let mut rest = log;
     for (number, what) in told.iter().enumerate() {
-        let at = rest.find(what).unwrap_or_else(|| panic!("{what:?} is not told after {:?}:\n{log}", &told[..number]));
+        let at = rest.find(what).unwrap_or_else(|| panic!("{what:?} is not logged after {:?}:\n{log}", &told[..number]));
         rest = &rest[at..];
     }
 }

@@ -10,7 +10,7 @@ use quorate_lab::lab::kubernetes::ClusterGroups;
 use quorate_lab::lab::writer::Written;
 use quorate_lab::lab::{Lab, LabOptions, binaries, processes};
 
-/// Nothing takes as long; only a failure comes near it.
+/// Longer than anything takes; only a failure comes near it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// No hook may time out in these tests: the agents' heartbeats keep it open.
 const HOOK: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ impl Deref for Plane {
 }
 
 impl Plane {
-    /// So many servers and workers, all Ready and in service.
+    /// This number of servers and workers, all Ready and in service.
     pub(crate) async fn of(servers: u32, workers: u32) -> anyhow::Result<Self> {
         let plane = Self::launched(servers, workers).await?;
         plane.settled(servers as usize, workers as usize, None).await?;
@@ -43,7 +43,7 @@ impl Plane {
         Self::launched_with(LabOptions::quick()?, servers, workers).await
     }
 
-    /// The same, in a lab of these options.
+    /// The same, in a lab with these options.
     pub(crate) async fn launched_with(options: LabOptions, servers: u32, workers: u32) -> anyhow::Result<Self> {
         let lab = Lab::start(options).await?;
         let group = |role, name, size| {
@@ -55,7 +55,7 @@ impl Plane {
         Ok(Self { lab, groups: ClusterGroups { cluster: CLUSTER.to_owned(), servers, workers } })
     }
 
-    /// What has to hold at the end of every test: all in service, Ready and voting, one generation, and no Node of anybody else.
+    /// What has to hold at the end of every test: all in service, Ready and voting, one generation, and no other Nodes.
     pub(crate) async fn settled(&self, servers: usize, workers: usize, written: Option<&Written>) -> anyhow::Result<()> {
         self.settled_as(1, servers, workers, written).await
     }
@@ -75,7 +75,7 @@ impl Plane {
         Ok(())
     }
 
-    /// The highest generation that the charter tells of.
+    /// The highest generation in the charter.
     fn generation(&self) -> anyhow::Result<u64> {
         let records = self.lab.charter(CLUSTER)?;
         records.iter().filter_map(|record| record["generation"].as_u64()).max().context("there is no charter")

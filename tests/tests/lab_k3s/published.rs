@@ -1,4 +1,4 @@
-//! The servers write where they are into the store; a worker reads it where nothing else tells it.
+//! The servers write their addresses into the store; a worker reads them there when it has no other source.
 
 use anyhow::Context;
 use quorate_lab::wire::{Fault, Rule, Scope};
@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::plane::{CLUSTER, LIMIT, Plane};
 
-/// Its memory is lost, and EC2 gives no addresses: only the store tells it of the server.
+/// Its memory is lost, and EC2 gives no addresses: it learns of the server from the store alone.
 #[tokio::test]
 async fn a_worker_that_aws_does_not_answer_finds_the_server_by_the_store() -> anyhow::Result<()> {
     let plane = Plane::of(1, 1).await?;

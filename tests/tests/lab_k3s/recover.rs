@@ -1,4 +1,4 @@
-//! Quorum is lost for good and one server is left: its own data goes on, or a snapshot, under workers that never notice.
+//! Quorum is lost for good and one server is left: the cluster continues from its own data, or from a snapshot, under workers that never notice.
 
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::loss::{authority, kept, pods, put, run_pods, save, state, until_running};
 use super::plane::{CLUSTER, LIMIT, Plane};
 
-/// Three servers with a snapshot after 30 keys and 20 more after it, and two workers with pods; then two servers die at once, with their disks. Those two,
-/// and the one that is left.
+/// Three servers with a snapshot after 30 keys and 20 more after it, and two workers with pods; then two servers die at once, with their disks. Returns
+/// those two, and the one that is left.
 async fn two_of_three_die(options: LabOptions) -> anyhow::Result<(Plane, Vec<InstanceId>, InstanceId)> {
     let plane = Plane::launched_with(options, 3, 2).await?;
     plane.settled(3, 2, None).await?;
@@ -24,7 +24,7 @@ async fn two_of_three_die(options: LabOptions) -> anyhow::Result<(Plane, Vec<Ins
     Ok((plane, dead, survivor))
 }
 
-/// Until an operator is asked, by the one that is left, which changes nothing by itself.
+/// Waits until the remaining server asks for an operator. It changes nothing on its own.
 async fn until_halted(plane: &Plane, survivor: &InstanceId) -> anyhow::Result<()> {
     let halted = || async {
         let status = plane.lab.status(survivor).await.map_err(|error| format!("{error:#}"))?;
@@ -47,7 +47,7 @@ async fn order(plane: &Plane, survivor: &InstanceId, way: &[&str]) -> anyhow::Re
     plane.lab.quorate(survivor, &[&["recover"], way, &["--cluster", CLUSTER]].concat()).await.map(drop)
 }
 
-/// What the plane must come to: so many keys, the same authority, the workers' pods untouched, two replacements, and nothing of the dead.
+/// The required result: this number of keys, the same authority, the workers' pods untouched, two replacements, and nothing of the dead.
 async fn comes_back(
     options: LabOptions,
     from: &str,

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::loss::{comes_back, save, servers_die};
 use super::plane::{CLUSTER, LIMIT, Plane};
 
-/// What its k3s had half restored is put aside, and done anew under another claim: the one before was of an agent that has ended.
+/// A half-finished restore of its k3s is put aside and done again under another claim: the earlier one belonged to an agent that has ended.
 #[tokio::test]
 async fn a_restore_that_is_cut_short_is_done_anew() -> anyhow::Result<()> {
     comes_back(1, 3, async |plane| {
@@ -28,7 +28,7 @@ async fn a_restore_that_is_cut_short_is_done_anew() -> anyhow::Result<()> {
     .map(drop)
 }
 
-/// The token of the snapshot's time is not there: nothing is founded, and it is said.
+/// The token from the snapshot's time is missing: nothing is founded, and the agent says so.
 #[tokio::test]
 async fn without_its_token_a_snapshot_is_not_restored_and_nothing_is_founded() -> anyhow::Result<()> {
     let plane = Plane::launched_with(LabOptions::quick()?, 1, 0).await?;

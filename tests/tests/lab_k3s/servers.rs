@@ -18,7 +18,7 @@ async fn three_servers_and_two_workers_form_one_cluster() -> anyhow::Result<()> 
     Ok(())
 }
 
-/// By its Node's annotation, with the unit kept down and the Node gone; not a write is lost.
+/// By its Node's annotation, with the unit kept down and the Node gone; no write is lost.
 #[tokio::test]
 async fn a_server_that_its_group_terminates_leaves_in_order() -> anyhow::Result<()> {
     let plane = Plane::of(3, 0).await?;
@@ -65,7 +65,7 @@ async fn hardware_that_is_lost_leaves_neither_member_nor_node() -> anyhow::Resul
     plane.settled(3, 1, Some(&writer.stop().await)).await
 }
 
-/// It cannot join by itself, and only the leader may let it in: it makes itself known by asking.
+/// It cannot join on its own, and only the leader may let it in: it makes itself known by asking.
 #[tokio::test]
 async fn a_new_server_is_let_in_by_a_leader_that_hardly_asks_aws() -> anyhow::Result<()> {
     let mut options = LabOptions::quick()?;

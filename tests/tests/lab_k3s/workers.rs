@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::plane::{CLUSTER, LIMIT, Plane};
 
-/// Its pods run elsewhere before it goes, within their disruption budget; a server deletes its Node.
+/// Its pods run elsewhere before it leaves, within their disruption budget; a server deletes its Node.
 #[tokio::test]
 async fn a_worker_that_its_group_terminates_is_drained() -> anyhow::Result<()> {
     let plane = Plane::of(1, 3).await?;
@@ -42,7 +42,7 @@ async fn a_worker_that_its_group_terminates_is_drained() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Its Node is a server's to delete, once EC2 says that the instance has ended. Its hook nobody completes: it runs out.
+/// A server deletes its Node once EC2 says that the instance has ended. No agent completes its hook: it times out.
 #[tokio::test]
 async fn the_node_of_a_worker_that_lost_its_hardware_is_deleted() -> anyhow::Result<()> {
     let plane = Plane::of(1, 2).await?;

@@ -1,4 +1,4 @@
-//! What may befall the agent or its etcd on a machine that stays up: the membership does not change, and clients see nothing of the agent.
+//! What may happen to the agent or its etcd on a machine that stays up: the membership does not change, and clients see nothing of the agent.
 
 use anyhow::ensure;
 use quorate_lab::machine::Machine;

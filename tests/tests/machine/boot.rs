@@ -37,7 +37,7 @@ async fn three_machines_boot_into_one_cluster() -> anyhow::Result<()> {
     .await
 }
 
-/// What an operator would be told to mend: nothing that keeps it from working. Its exit status says so.
+/// What an operator would have to mend: nothing that keeps it from working. The exit status says so.
 async fn checks(machine: &Machine) -> anyhow::Result<()> {
     let found = machine.run(&["env", &format!("AWS_ENDPOINT_URL=http://{API}"), "quorate", "check"]).await?;
     println!("quorate check on {}:\n{found}", machine.name());
@@ -47,7 +47,7 @@ async fn checks(machine: &Machine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The unit that may write /etc does so, as hardened as it is: it moves our line, and takes nothing else for a wish.
+/// The unit that may write /etc does so, as hardened as it is: it moves our line, and accepts nothing else as a request.
 async fn alias(machine: &Machine) -> anyhow::Result<()> {
     let wishes = async |wish: &str| {
         let order = format!("echo '{wish}' >/run/quorate/alias; systemctl start quorate-alias.service 2>&1; grep -v localhost /etc/hosts");
@@ -60,7 +60,7 @@ async fn alias(machine: &Machine) -> anyhow::Result<()> {
     }
     ensure!(machine.run(&["getent", "hosts", "api.test"]).await?.starts_with("10.9.9.2 "), "the alias is not resolved");
     let refused = wishes("10.9.9.3 api.test evil").await?;
-    ensure!(refused.contains("failed") && refused.trim_end().ends_with("10.9.9.2 api.test # quorate"), "a bad wish did {refused:?}");
+    ensure!(refused.contains("failed") && refused.trim_end().ends_with("10.9.9.2 api.test # quorate"), "a bad request did {refused:?}");
     machine.run(&["systemctl", "reset-failed", "quorate-alias.service"]).await.map(drop)
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use quorate_lab::machine::Machine;
 use quorate_lab::machine::journal::Entry;
 
-/// Something that the journal tells.
+/// Something in the journal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mark {
     /// The agent announced what has this message id.
@@ -13,7 +13,7 @@ pub(crate) enum Mark {
     Step(&'static str),
     /// systemd said this of a unit.
     Unit(&'static str, &'static str),
-    /// Somebody else said this.
+    /// Another program said this.
     Says(&'static str),
 }
 

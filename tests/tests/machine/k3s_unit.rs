@@ -1,4 +1,4 @@
-//! What `quorate check` reads of k3s' unit from a real systemd, without any k3s: conditions, sandbox, and who may write the alias.
+//! What `quorate check` reads of k3s' unit from a real systemd, without any k3s: conditions, sandbox, and which unit may write the alias.
 
 use anyhow::{Context, ensure};
 use quorate_lab::machine::Machine;

@@ -80,7 +80,7 @@ impl Plane {
         self.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))
     }
 
-    /// Runs so many pods, wherever there is a Node.
+    /// Runs this number of pods, on any Node.
     async fn run_pods(&self, count: u32) -> anyhow::Result<()> {
         let pod = PodSpec::new("web").grace(5).stops_after(Duration::from_millis(300));
         let kubernetes = self.kubernetes(CLUSTER);
@@ -95,7 +95,7 @@ impl Plane {
     }
 }
 
-/// Where the one line of the alias points on a machine.
+/// The address that the alias's one line has on a machine.
 async fn alias(machine: &Machine) -> anyhow::Result<Ipv4Addr> {
     let lines = machine.run(&["grep", "-c", "# quorate$", "/etc/hosts"]).await.unwrap_or_default();
     ensure!(lines.trim() == "1", "/etc/hosts of {} has {lines:?} lines of the agent's", machine.name());

@@ -1,4 +1,4 @@
-//! The ways in which a machine goes away for good, of its own accord or its group's: its member has left before it is off.
+//! The ways in which a machine ends for good, of its own accord or its group's: its member has left before it is off.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::evidence::{Mark, in_order, tell};
 use super::scene::{ETCD, LIMIT, Scene, play_joined, seconds};
 
-/// How every leave of a leader goes. It puts its data aside once the others confirm.
+/// The course of every leader's leave. It puts its data aside once the others confirm.
 const LEAVE: [Mark; 4] = [Mark::Step("move-leader"), Mark::Step("remove-member"), Mark::Step("put-data-aside"), Mark::Event(LEFT)];
 /// From a change to the witness's knowledge of it.
 const NOTICED: Duration = Duration::from_millis(600);
@@ -45,7 +45,7 @@ async fn a_machine_that_its_group_terminates_leaves_completes_its_hook_and_is_of
     .await
 }
 
-/// When the terminating hook of this machine was completed, by itself.
+/// When this machine itself completed its terminating hook.
 fn completed(scene: &Scene, machine: &Machine) -> anyhow::Result<Timestamp> {
     let region = scene.region().lock();
     let its = |action: &&LifecycleAction| action.transition == Transition::Terminating && action.instance == *machine.instance();
@@ -68,7 +68,7 @@ fn stays_down(machine: &Machine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The machine is told to go off; nobody else was told. The group replaces it when EC2 says that it has stopped.
+/// The machine is switched off without any other notice. The group replaces it when EC2 says that it has stopped.
 async fn goes_off(name: &str, press: impl AsyncFnOnce(&Scene, &Machine) -> anyhow::Result<()>) -> anyhow::Result<()> {
     play_joined(name, 3, async |scene: &Scene| {
         let (witness, writer, machine) = (Witness::of(scene), scene.write().await?, scene.leader().await?);

@@ -11,7 +11,7 @@ use super::scene::{ETCD, Scene, play_joined};
 /// An operator asks at 3 a.m., when the peers are silent.
 const PROMPT: Duration = Duration::from_secs(1);
 
-/// A partition is not a death: nobody removes the one that is away, and it does nothing but wait.
+/// A partition is not a death: no node removes the one that is cut off, and that one only waits.
 #[tokio::test]
 async fn a_leader_that_is_cut_off_comes_back_as_the_same_member() -> anyhow::Result<()> {
     play_joined("partition", 3, async |scene: &Scene| {

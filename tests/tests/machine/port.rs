@@ -1,4 +1,4 @@
-//! The agents' port while no agent runs: a local user who could bind it would answer for the node.
+//! The agents' port while no agent runs: a local user able to bind it would answer for the node.
 
 use anyhow::{Context, ensure};
 use quorate_lab::machine::Machine;
@@ -9,12 +9,12 @@ use super::scene::{AGENT, LIMIT, Scene, play_joined};
 const SOCKET: &str = "quorate.socket";
 /// What the first question starts while no agent runs.
 const NOBODY: &str = "quorate-port.service";
-/// As somebody would who has read about it.
+/// The attempt of somebody who has read about it.
 const BIND: &str =
     "socket(S, PF_INET, SOCK_STREAM, 0) or die; setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); setsockopt(S, SOL_SOCKET, 15, 1);
     bind(S, sockaddr_in(2378, inet_aton($ARGV[0]))) or die \"bind: $!\\n\"; listen(S, 1) or die \"listen: $!\\n\"";
 
-/// What came of a local user's try at this address.
+/// The result of a local user's try at this address.
 async fn bound(machine: &Machine, address: &str) -> anyhow::Result<()> {
     let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", "perl", "-MSocket", "-e", BIND, address];
     machine.run(&user).await.map(drop)

@@ -27,7 +27,7 @@ async fn a_reboot_keeps_the_member_and_hands_over_before() -> anyhow::Result<()>
         let stopped = Mark::Unit(ETCD, "Stopped");
         let back = [Mark::Says("Shutting down."), Mark::Unit(ETCD, "Starting"), Mark::Step("start-member")];
         in_order(&machine, &[&[Mark::Event(NOTICE_RECEIVED), Mark::Step("move-leader"), stopped], &back[..]].concat())?;
-        // An election that nobody arranged takes a second or more.
+        // An election without a handover takes a second or more.
         ensure!(gap.as_millis() < 900, "the leadership was not handed over: {gap:?} without a write");
         ensure!(witness.sightings().fewest_voters == Some(3), "the member was removed");
         scene.ends(3, writer).await

@@ -14,14 +14,14 @@ use quorate_lab::machine::{Machine, World};
 use quorate_lab::region::Ec2State;
 use tokio::time::{Instant, sleep};
 
-/// Nothing takes as long; only a failure comes near it.
+/// Longer than anything takes; only a failure comes near it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 /// No hook may time out: the agents' heartbeats keep it open.
 pub(crate) const HOOK: Duration = Duration::from_secs(20);
 const CLUSTER: &str = "test";
 /// etcd refuses to change its members until they have been connected for five seconds.
 const CONNECTED: Duration = Duration::from_secs(5);
-/// How often something is done that a client seems to notice.
+/// How often something that a client seems to notice is tried.
 const TRIES: usize = 5;
 /// What a gap may be longer than in quiet times.
 const TOLERANCE: Duration = Duration::from_millis(50);
@@ -42,7 +42,7 @@ impl Deref for Scene {
     }
 }
 
-/// Plays a scene with so many machines, just launched.
+/// Plays a scene with this number of machines, just launched.
 pub(crate) async fn play(name: &str, size: u32, act: impl AsyncFnOnce(&Scene) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let Some(world) = World::enter(name, AgentSettings::quick()).await? else {
         println!("SKIPPED machine: machines are booted by `make test-machine`");
@@ -78,7 +78,7 @@ impl Scene {
         self.world.settled(&self.name, size, LIMIT, written).await
     }
 
-    /// No write was lost, and there was never another cluster.
+    /// Checks that no write was lost, and that there was never another cluster.
     pub(crate) async fn ends(&self, size: usize, writer: Writer) -> anyhow::Result<()> {
         let written = writer.stop().await;
         println!("{} writes acknowledged, {} tries failed", written.acked(), written.failed());
@@ -114,7 +114,7 @@ impl Scene {
         Ok(writer)
     }
 
-    /// Waits for so many writes more.
+    /// Waits for this number of further writes.
     pub(crate) async fn until_written(&self, writer: &Writer, more: usize) -> anyhow::Result<()> {
         let enough = writer.acked() + more;
         let written = || async {
@@ -126,8 +126,8 @@ impl Scene {
         self.until(LIMIT, "the load to get through", written).await
     }
 
-    /// Does something that a client must not notice: no write gap is longer than the longest of an equal quiet time, plus a tolerance. It is
-    /// done again if one was, for the computer that all the machines share has other work too; what clients do notice, they notice each time.
+    /// Does something that a client must not notice: no write gap is longer than the longest of an equal quiet time, plus a tolerance. If one
+    /// was, it is done again, because the computer that all the machines share has other work too. What clients do notice, they notice each time.
     pub(crate) async fn unnoticed(&self, writer: &Writer, what: &str, act: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<()> {
         let mut noticed = Vec::new();
         while noticed.len() < TRIES {
@@ -141,7 +141,7 @@ impl Scene {
         bail!("{what} was noticed each time; without a write, and in a quiet time: {noticed:?}")
     }
 
-    /// Waits until another process is the agent's than this one, and it serves.
+    /// Waits until the agent is another process than this one, and serves.
     pub(crate) async fn until_restarted(&self, machine: &Machine, old: &str) -> anyhow::Result<()> {
         self.until(LIMIT, &format!("another agent on {}", machine.name()), || async {
             let pid = machine.unit(AGENT, "MainPID").await.map_err(|error| format!("{error:#}"))?;
@@ -154,7 +154,7 @@ impl Scene {
         .await
     }
 
-    /// Waits until a machine is off, as EC2 learnt it, and says when that was.
+    /// Waits until a machine is off, as EC2 knows it, and returns when that was.
     pub(crate) async fn until_off(&self, instance: &InstanceId) -> anyhow::Result<Timestamp> {
         self.until(LIMIT, &format!("{instance} to be off"), || async {
             let region = self.region().lock();

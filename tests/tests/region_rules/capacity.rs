@@ -1,4 +1,4 @@
-//! Desired against live.
+//! Desired and live capacity.
 
 use quorate_lab::region::{LifecycleState, Process, TerminationPolicy};
 
@@ -134,7 +134,7 @@ fn terminating_twice_shrinks_once() {
         world.api().terminate_in_group(&id, true).unwrap();
         world.pass(1);
     }
-    assert_eq!(world.state(&id), LifecycleState::TerminatingWait, "nor does it begin anew");
+    assert_eq!(world.state(&id), LifecycleState::TerminatingWait, "nor does it begin again");
     assert_eq!(world.region.group(&group).unwrap().sizes.desired, 2);
 }
 

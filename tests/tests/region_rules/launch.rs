@@ -101,7 +101,7 @@ fn instances_spread_over_the_zones() {
     assert_eq!(zones, ["a", "b", "a", "b"]);
 }
 
-/// Kills one of two instances for good and gives the address of its replacement.
+/// Kills one of two instances for good and returns the address of its replacement.
 fn address_of_replacement(reuse: bool) -> (std::net::Ipv4Addr, std::net::Ipv4Addr) {
     let addresses = AddressRange { reuse, ..AddressRange::default() };
     let mut world = World::with(RegionConfig { addresses, delays: delays(), ..RegionConfig::default() }, plain(2));

@@ -5,7 +5,7 @@ use quorate_lab::region::{ActionResult, LifecycleState, RefreshPreferences, Refr
 
 use crate::world::{World, hooked, plain, refused};
 
-/// Lets a second pass, completing every hook; gives the number in service and the number on the list.
+/// Lets a second pass, completing every hook; returns the number in service and the number on the list.
 fn second(world: &mut World) -> (usize, usize) {
     world.pass(1);
     for id in world.ids() {
@@ -23,7 +23,7 @@ fn status(world: &World) -> RefreshStatus {
     world.region.group(&world.group).unwrap().refreshes.last().unwrap().status
 }
 
-/// Runs a refresh to its end; gives the fewest in service and the most on the list that were seen.
+/// Runs a refresh to its end; returns the fewest in service and the most on the list that were seen.
 fn run(world: &mut World) -> (usize, usize) {
     let (mut fewest, mut most) = (usize::MAX, 0);
     for _ in 0..2000 {

@@ -33,7 +33,7 @@ fn the_instance_stays_and_its_root_volume_does_not() {
         let expected =
             ["ReplacingRootVolume", "ReplacingRootVolume:Wait", "ReplacingRootVolume:Proceed", "RootVolumeReplaced", "InService"];
         assert_eq!(states[1..], expected);
-        assert_eq!(world.target(id), Some(Target::InService), "IMDS tells nothing of it");
+        assert_eq!(world.target(id), Some(Target::InService), "IMDS says nothing of it");
     }
     assert_eq!(world.region.action_statistics().completed, 4, "two launches, two replacements, and no launch hook after those");
 }

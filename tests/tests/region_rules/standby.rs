@@ -19,7 +19,7 @@ fn standby_is_told_by_imds_alone_and_the_way_back_is_open() {
     assert!(world.api().exit_standby(&id).is_err());
 }
 
-/// Nobody checks its health there: the group lists it for as long as it stays, and replaces it once it is back in service.
+/// Its health is not checked there: the group lists it for as long as it stays, and replaces it once it is back in service.
 #[test]
 fn who_ended_in_standby_is_listed_until_it_is_back_in_service() {
     let mut world = World::in_service(hooked(2));

@@ -5,7 +5,7 @@ use quorate_lab::region::{ActionResult, Ec2State, Event, LifecycleState, PoolSta
 
 use crate::world::{World, hooked, plain, refused, secs};
 
-/// Lets time pass; the host does what it is told at once, and every hook is completed.
+/// Lets time pass; the host carries out events at once, and every hook is completed.
 fn run(world: &mut World, seconds: u64) {
     for _ in 0..seconds {
         let known = world.events.len();
@@ -113,7 +113,7 @@ fn a_scale_in_returns_the_instance_behind_its_terminating_hook() {
     world.api().set_desired_capacity(&group, 1).unwrap();
     assert_eq!(world.state(&id), LifecycleState::WarmedPending);
     world.pass(2);
-    assert_eq!(world.target(&id), Some(Target::WarmedStopped), "IMDS tells before the hook opens");
+    assert_eq!(world.target(&id), Some(Target::WarmedStopped), "IMDS says so before the hook opens");
     world.pass(5);
     assert_eq!(world.state(&id), LifecycleState::WarmedPendingWait);
     assert_eq!(hooks_of(&world, &id).last(), Some(&Transition::Terminating));

@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
     pub(crate) group: GroupName,
-    /// Everything the host was told.
+    /// Every event that the host got.
     pub(crate) events: Vec<Event>,
 }
 
@@ -148,7 +148,7 @@ impl World {
         self.api().heartbeat(&group, &HookName::new(hook), &ActionReference::from(id))
     }
 
-    /// Whether the host was told this, at any time.
+    /// Whether the host ever got this event.
     pub(crate) fn told(&self, event: &Event) -> bool {
         self.events.contains(event)
     }

@@ -16,7 +16,7 @@ fn desired(server: &RegionServer) -> u32 {
     server.region().lock().group(&GroupName::new("etcd")).unwrap().sizes.desired
 }
 
-/// Sends a request by hand and gives every byte that comes back.
+/// Sends a request by hand and returns every byte that comes back.
 async fn bytes(server: &RegionServer, form: &str) -> Vec<u8> {
     let address = server.url().replace("http://", "");
     let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();

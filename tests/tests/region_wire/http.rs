@@ -34,7 +34,7 @@ pub(crate) async fn imds(server: &RegionServer) -> ImdsServer {
     server.serve_imds(ids(server)[0].clone(), ANYWHERE).await.unwrap()
 }
 
-/// A token for so many seconds.
+/// A token for this number of seconds.
 pub(crate) async fn token(imds: &ImdsServer, ttl: &str) -> Response {
     let request = reqwest::Client::new().request(Method::PUT, format!("{}/latest/api/token", imds.url()));
     request.header("X-aws-ec2-metadata-token-ttl-seconds", ttl).send().await.unwrap()

@@ -102,7 +102,7 @@ async fn a_refresh_in_progress_is_an_error_of_its_own_type() {
     assert_eq!(refreshes.instance_refreshes()[0].instance_refresh_id(), started.instance_refresh_id());
 }
 
-/// The group tells of the pool and how many are in it; who they are, only the pool's own call and each one's id.
+/// The group shows its pool and the number in it; the instances themselves are shown only by the pool's own call and by each one's id.
 #[tokio::test]
 async fn a_warm_pool_is_made_described_and_deleted() {
     let server = served(1).await;

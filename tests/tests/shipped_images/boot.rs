@@ -1,4 +1,4 @@
-//! A machine that boots with a file as its user data, as far as its agent notices.
+//! A machine that boots with a file as its user data, in everything that its agent notices.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,7 +14,7 @@ use crate::user_data::{Content, File, UserData};
 use crate::values::Object;
 use crate::{commands, moved, settings, values};
 
-/// Where an image that Packer baked has k3s, and where the agent looks for it unless it is told otherwise.
+/// Where an image that Packer baked has k3s, and where the agent looks for it by default.
 const K3S: &str = "/usr/local/bin/k3s";
 
 /// An image with a file as its user data.

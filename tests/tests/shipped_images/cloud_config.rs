@@ -9,7 +9,7 @@ use crate::user_data::{Content, File, UserData};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CloudConfig {
-    /// Disks are the machine's own affair: nothing of this is run.
+    /// Disks are left to the machine: none of this is run.
     #[serde(default, rename = "bootcmd")]
     _bootcmd: Vec<Vec<String>>,
     #[serde(default)]

@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// The disk with a script `/usr/local/sbin/boot`, and what becomes of these commands on it.
+    /// The disk with a script `/usr/local/sbin/boot`, and the result of these commands on it.
     fn booted(text: &str, commands: &[&[&str]]) -> (tempfile::TempDir, Result<(), String>) {
         let disk = tempfile::tempdir().unwrap();
         for directory in ["usr/local/sbin", "etc/quorate"] {

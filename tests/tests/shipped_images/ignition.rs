@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::user_data::{Content, File, UserData};
 
-/// Either, for they have the same parts.
+/// Either, because they have the same parts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Machine {
@@ -35,7 +35,7 @@ struct Version {
 #[serde(deny_unknown_fields, default)]
 struct Storage {
     files: Vec<Entry>,
-    /// Disks are the machine's own affair: the lab's have a directory.
+    /// Disks are left to the machine: the lab's have a directory.
     #[serde(rename = "filesystems")]
     _filesystems: Vec<serde_json::Value>,
 }
@@ -176,7 +176,7 @@ impl Unit {
     }
 }
 
-/// The words of each `ExecStart=`; systemd's marks before them say what becomes of a failure.
+/// The words of each `ExecStart=`; systemd's marks before them say how a failure counts.
 fn started(unit: &str) -> impl Iterator<Item = Vec<String>> {
     let lines = unit.lines().filter_map(|line| line.strip_prefix("ExecStart="));
     lines.map(|line| line.trim_start_matches(['-', '@', ':', '+', '!']).split_whitespace().map(str::to_owned).collect())

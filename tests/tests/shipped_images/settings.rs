@@ -1,4 +1,4 @@
-//! The agent's settings of a machine, whose paths and addresses are moved to where the lab has them; and what they make of it.
+//! The agent's settings of a machine, whose paths and addresses are moved to where the lab has them; and the result.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -53,7 +53,7 @@ fn add(settings: AgentSettings, text: &str, root: &Path, address: Ipv4Addr) -> a
     })
 }
 
-/// A path goes below the disk, and whoever listens everywhere listens at the instance's address: the others are on this computer too.
+/// Moves a path below the disk, and a listener on all addresses to the instance's address, because the others are on this computer too.
 fn moved_value(value: Value, root: &Path, address: Ipv4Addr) -> Value {
     match value {
         Value::String(text) if text.starts_with('/') => Value::String(moved::path(root, &text).display().to_string()),

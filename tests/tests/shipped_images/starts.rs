@@ -12,7 +12,7 @@ use toml::Table;
 use crate::boot::Booted;
 use crate::tree::{self, Format, Shipped};
 
-/// Nothing takes as long; only a failure comes near it.
+/// Longer than anything takes; only a failure comes near it.
 const LIMIT: Duration = Duration::from_secs(90);
 /// No hook may time out: the agents' heartbeats keep it open.
 const HOOK: Duration = Duration::from_secs(20);
@@ -42,7 +42,7 @@ async fn reach_their_goals(lab: &Lab, groups: &[GroupName]) -> anyhow::Result<()
     reached.with_context(|| format!("not every file starts its agent:\n{}", told(lab, groups)))
 }
 
-/// What the agents' last lines need not tell: what an agent warned of when it began to wait, and why the program that it starts again and again ends.
+/// What the agents' last lines may lack: what an agent warned of when it began to wait, and why the program that it starts again and again ends.
 fn told(lab: &Lab, groups: &[GroupName]) -> String {
     let of = |instance: &InstanceId| {
         let (log, state) = (lab.log(instance), lab.disk(instance).join("state"));
@@ -56,7 +56,7 @@ fn told(lab: &Lab, groups: &[GroupName]) -> String {
     lab.live(groups).iter().map(of).collect()
 }
 
-/// What the files let be done to an instance works there: whoever asks for its health is answered, and the alias leads to a server.
+/// What the files configure on an instance works there: a health check is answered, and the alias leads to a server.
 async fn serves_as_configured(lab: &Lab, instance: &InstanceId, servers: &[String]) -> anyhow::Result<()> {
     let disk = lab.disk(instance);
     let settings: Table = std::fs::read_to_string(disk.join("config.toml"))?.parse()?;
@@ -114,7 +114,7 @@ async fn each_file_of_a_k3s_server_makes_a_voter_and_each_of_a_worker_a_ready_no
     Ok(())
 }
 
-/// As it was shipped until somebody tried it.
+/// As it was shipped until it was tried.
 const WORKER_WITHOUT_A_TOKEN: &str = r#"#cloud-config
 # A worker on Amazon Linux 2023 or Debian, from an image with quorate in it (packaging/aws/packer). The group's tags say which cluster this is.
 # The role is set here too: a group whose tag is wrong never grows voters then.
@@ -130,7 +130,7 @@ runcmd:
   - [systemctl, enable, --now, --no-block, quorate.service]
 "#;
 
-/// It is valid in every way that a parser can tell: only an agent that is given it finds out.
+/// It is valid in every way that a parser can tell: only an agent that reads it finds out.
 #[tokio::test]
 async fn a_worker_without_a_token_is_found_to_never_start() -> anyhow::Result<()> {
     const WHY: &str = "the role worker needs kubernetes.token_file: name the file that holds the secret";

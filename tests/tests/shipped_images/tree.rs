@@ -1,4 +1,4 @@
-//! Finds the user data in the tree: a new file is fed without anybody naming it here.
+//! Finds the user data in the tree: a new file is fed without being named here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::{cloud_config, ignition, values};
 const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Nothing here is shipped: what is built, and the code of agent and tests.
 const NOT_SHIPPED: [&str; 4] = ["target", "agent", "tests", ".git"];
-/// Whatever lies here is user data.
+/// Every file here is user data.
 const USER_DATA: &str = "ignition";
 
 /// The formats of user data.
@@ -68,7 +68,7 @@ fn entries(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// By its ending, or as the machine itself tells what it was given.
+/// By its ending, or as the machine itself recognises it.
 fn format(path: &Path, text: &str) -> Option<Format> {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("ign") => Some(Format::Ignition),

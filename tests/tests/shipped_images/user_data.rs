@@ -1,4 +1,4 @@
-//! What a file of user data says, whatever format it is in.
+//! What a file of user data says, in any format.
 
 use std::collections::BTreeMap;
 

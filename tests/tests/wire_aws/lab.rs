@@ -10,7 +10,7 @@ use quorate_core::ids::{GroupName, InstanceId};
 use quorate_lab::region::{Call, Caller, Delays, GroupSpec, Region, RegionConfig};
 use quorate_lab::wire::{Fault, ImdsServer, RegionServer, Rule, RuleId, Scope};
 
-/// Long for a loopback, short for a test that waits it out.
+/// Long for a loopback, short for a test that has to wait for all of it.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
 
 pub(crate) struct Lab {
@@ -88,7 +88,7 @@ impl Lab {
         self.server.region().lock().calls().of(&Caller::Instance(self.me.clone()), call)
     }
 
-    /// Waits until the region has come so far; its driver turns every 20 ms.
+    /// Waits until the region has reached this state; its driver turns every 20 ms.
     pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut(&Region) -> bool) {
         for _ in 0..500 {
             if is_so(&self.server.region().lock()) {
@@ -96,7 +96,7 @@ impl Lab {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("it did not come to pass that {what}");
+        panic!("waited in vain for: {what}");
     }
 }
 

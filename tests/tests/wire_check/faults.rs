@@ -60,7 +60,7 @@ async fn an_endpoint_that_hangs_is_a_finding_and_no_hang() {
     let report = scene.check().await;
     assert_eq!(problems(&report), ["permission ec2:DescribeInstances"], "{report}");
     assert!(finding(&report, "permission ec2:DescribeInstances").found.contains("got no answer"), "{report}");
-    assert_eq!(finding(&report, "endpoint ec2").verdict, Verdict::Ok, "it was reached all the same\n{report}");
+    assert_eq!(finding(&report, "endpoint ec2").verdict, Verdict::Ok, "it was reached anyway\n{report}");
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn endpoints_without_a_route_are_named_with_what_the_subnet_needs() {
         let found = finding(&report, &format!("endpoint {service}"));
         assert!(found.verdict == Verdict::Problem && found.remedy.as_deref().unwrap().contains(&format!("for {service}")), "{report}");
     }
-    assert_eq!(finding(&report, "clock").verdict, Verdict::Skipped, "nobody said what time it is\n{report}");
+    assert_eq!(finding(&report, "clock").verdict, Verdict::Skipped, "no source gave the time\n{report}");
 }
 
 #[tokio::test]

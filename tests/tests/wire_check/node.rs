@@ -1,4 +1,4 @@
-//! The roles of Kubernetes: what a server and a worker of k3s are asked for, and what a worker is not.
+//! The roles of Kubernetes: what is checked on a server and a worker of k3s, and what is not on a worker.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -241,5 +241,5 @@ async fn a_role_that_nobody_tells_is_not_guessed() {
     }
     let scene = with(Role::Worker, |_| "[cluster]\nrole = \"worker\"\n".to_owned()).await;
     let report = scene.check_without_imds().await;
-    assert_eq!(finding(&report, "token").verdict, Verdict::Ok, "the configuration tells it\n{report}");
+    assert_eq!(finding(&report, "token").verdict, Verdict::Ok, "the configuration has it\n{report}");
 }

@@ -63,7 +63,7 @@ impl Scene {
             ..RegionConfig::default()
         };
         let lab = Lab::with_config(config, groups(&dir)).await;
-        // What the region does by itself is done before a test looks.
+        // What the region does on its own is done before a test looks.
         lab.until("all instances run", |region| region.instances().iter().all(|one| one.powered && is_settled(one.lifecycle))).await;
         let settings = settings(&dir, &further(&dir));
         Self { lab, subnet, dir, settings, endpoint: None }

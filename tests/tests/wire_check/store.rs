@@ -1,4 +1,4 @@
-//! The store: a bucket that refuses, one that is not there, and one that holds something else.
+//! The store: a bucket that refuses, one that does not exist, and one that holds something else.
 
 use quorate::check::{Report, Verdict};
 use quorate_lab::s3::{Fault, Operation, Rule, S3Config, S3Server, Scope};

@@ -1,4 +1,4 @@
-//! etcd's backend file, as a snapshot and as etcd's own tool restores it: what the reader says, against what etcd says and was told.
+//! etcd's backend file, as a snapshot and as etcd's own tool restores it: what the reader says, against what etcd says and was given.
 
 use std::fs::File;
 use std::io;
@@ -58,7 +58,7 @@ fn varint(value: u64) -> Vec<u8> {
     bytes[..=last].iter().enumerate().map(|(n, byte)| if n < last { byte | 0x80 } else { *byte }).collect()
 }
 
-/// What the bucket `key` must hold, by what etcd was told and nothing that it wrote.
+/// What the bucket `key` must hold, derived from the requests and from nothing that etcd wrote.
 #[derive(Default)]
 struct Expected {
     revision: u64,
@@ -257,7 +257,7 @@ async fn a_compaction_that_the_restore_goes_on_with_is_told() {
     node.found_and_open().await;
     let mut client = Client::connect([node.url()], None).await.unwrap();
     fill(&mut client, 0..12_000, &mut Random(2), &mut Expected::default()).await;
-    // etcd compacts a thousand entries at a time and rests 10 ms after each, so that a snapshot a moment later catches it at work.
+    // etcd compacts a thousand entries at a time and rests 10 ms after each, so a snapshot a moment later catches it at work.
     let mut caught = None;
     for attempt in 0..5 {
         client.put("again", "old", None).await.unwrap();
@@ -282,7 +282,7 @@ async fn a_compaction_that_the_restore_goes_on_with_is_told() {
     assert_eq!(summary_after(&saved.restored, upto).unwrap(), later);
 }
 
-/// Every damage ends in an error or in a summary, and whatever is cut off in an error.
+/// Every damage ends in an error or in a summary, and every truncation in an error.
 #[tokio::test]
 async fn a_damaged_snapshot_is_refused_or_read_and_never_a_panic() {
     let Some(etcd) = etcd_binary("a_damaged_snapshot_is_refused_or_read_and_never_a_panic") else { return };
@@ -300,7 +300,7 @@ async fn a_damaged_snapshot_is_refused_or_read_and_never_a_panic() {
             bytes.truncate(random.below(whole.len() - 32));
         } else {
             for _ in 0..=random.below(3) {
-                // A page's header and table are what leads astray.
+                // A damaged header or table of a page misleads most.
                 let at = random.below(whole.len() / 4096) * 4096 + random.below(if round % 4 == 1 { 4096 } else { 80 });
                 bytes[at] ^= 1 << random.below(8);
             }

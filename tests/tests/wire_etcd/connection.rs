@@ -1,4 +1,4 @@
-//! A connection that went dead, as when the other machine lost power: nobody ever closes it.
+//! A dead connection, as when the other machine lost power: neither side ever closes it.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -48,7 +48,7 @@ async fn one_holds_it_and_the_other_is_told_who() {
     assert_eq!(leases(&url).await, 1);
 }
 
-/// Written once, read in the same look as the lock, and no lock is in the other's way.
+/// The pause is written once and read in the same look as the lock, and neither hinders the other.
 #[tokio::test]
 async fn a_pause_lies_beside_the_lock() {
     let Some(etcd) = etcd_binary("a_pause_lies_beside_the_lock") else { return };

@@ -58,10 +58,10 @@ async fn a_learner_is_added_promoted_and_removed() {
     assert_eq!(left.members.iter().map(|m| m.id).collect::<Vec<_>>(), [entry.id]);
     let last = b.etcd.remove(&b.url(), entry.id).await;
     assert!(matches!(&last, Outcome::Refused(why) if why.contains("not enough started members")), "{last:?}");
-    assert!(a.last_exit().await.starts_with("exit status: 0"), "a removed member ends by itself");
+    assert!(a.last_exit().await.starts_with("exit status: 0"), "a removed member exits on its own");
 }
 
-/// As after its volume was moved: what etcd was told at its first start is in its data, and stays so until it is told anew.
+/// As after its volume was moved: what etcd was given at its first start is in its data, and stays there until it is updated.
 #[tokio::test]
 async fn a_member_is_listed_at_a_new_address() {
     let Some(etcd) = etcd_binary("a_member_is_listed_at_a_new_address") else { return };
@@ -92,7 +92,7 @@ async fn without_quorum_only_the_local_list_is_given() {
     let status = eventually("the loss to be seen", async || a.etcd.status(&a.url()).await.ok().filter(|s| s.leader.is_none())).await;
     assert_eq!(status.alarms, []);
     let word = a.etcd.membership(&a.url(), &a.me).await;
-    assert!(word.is_err(), "a list without quorum passed for a quorum's word: {word:?}");
+    assert!(word.is_err(), "a list without quorum was mistaken for a quorum's: {word:?}");
     let list = a.etcd.local_list(&a.url()).await.unwrap();
     assert_eq!(list.len(), 2);
     let removed = a.etcd.remove(&a.url(), learner).await;
@@ -117,7 +117,7 @@ async fn a_full_database_raises_an_alarm_and_refuses_the_lock() {
     node.word().await;
 }
 
-/// etcd refuses for five seconds after a start: it wants its peers to have been connected for so long.
+/// etcd refuses for five seconds after a start: its peers must have been connected for that long.
 async fn add(seed: &Node, peer_url: &str) {
     until_done("the addition", async || seed.etcd.add_learner(&seed.url(), peer_url).await).await;
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 pub(crate) const TOKEN: &str = "quorate-test-g1-r1";
 
-/// The etcd to test with, or a word on why there is none.
+/// The etcd to test with, or the reason why there is none.
 pub(crate) fn etcd_binary(test: &str) -> Option<PathBuf> {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/etcd/usr/bin/etcd");
     let found = std::env::var_os("QUORATE_ETCD").map_or(unpacked, PathBuf::from);
@@ -80,7 +80,7 @@ impl Node {
         exec(&self.binary, &self.paths, &self.spec)
     }
 
-    /// An agent that was given another run directory by mistake.
+    /// An agent with another run directory by mistake.
     pub(crate) fn misled_agent(&self) -> Exec {
         let paths = ExecPaths { run_dir: self.dir.path().join("other-run"), ..self.paths.clone() };
         exec(&self.binary, &paths, &self.spec)
@@ -166,7 +166,7 @@ impl Node {
         kill_process(Pid::from_raw(self.pid()).unwrap(), signal).unwrap();
     }
 
-    /// SIGSTOP, in effect: on a busy machine some of its threads run on for a moment.
+    /// Waits until SIGSTOP has taken effect: on a busy machine some of its threads run on for a moment.
     pub(crate) async fn freeze(&self) {
         self.signal(Signal::STOP);
         let tasks = format!("/proc/{}/task", self.pid());

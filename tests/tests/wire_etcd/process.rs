@@ -1,4 +1,4 @@
-//! The member's process: found, adopted, never doubled, and stopped also when it is frozen.
+//! The member's process: found, adopted, never doubled, and stopped even when it is frozen.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn what_somebody_else_started_after_its_own_had_ended_is_adopted() {
     let Some(etcd) = etcd_binary("what_somebody_else_started_after_its_own_had_ended_is_adopted") else { return };
     let node = Node::new(&etcd, 17, 1, &[]);
     node.found().await;
-    // An adopted process is no child: nothing tells this agent of its end until it looks.
+    // An adopted process is no child: this agent learns of its end only when it looks.
     let agent = node.next_agent();
     assert!(matches!(agent.state().await.unwrap().process, Process::Running { .. }));
     node.signal(Signal::KILL);
@@ -175,7 +175,7 @@ async fn a_binary_that_is_no_etcd_is_refused() {
     assert!(error.to_string().contains("/nowhere/etcd"), "{error}");
 }
 
-/// A stand-in that takes one flag less than etcd, and says which etcd it is; it never serves.
+/// A stand-in that accepts one flag less than etcd, and prints its version; it never serves.
 fn stand_in(at: &std::path::Path, version: &str, refused: &str) {
     use std::os::unix::fs::PermissionsExt;
     let script = format!(
@@ -209,7 +209,7 @@ async fn an_etcd_that_was_replaced_is_asked_again_and_its_flags_are_tried_before
     assert!(refused.contains("refuses its flags") && refused.contains("etcd.extra_args"), "{refused}");
     assert!(!dir.path().join("etcd.served").exists() && node.exec.state().await.unwrap().process == Process::Stopped { last_exit: None });
 
-    // A start does not rest on what was said before.
+    // A start does not rely on what was said before.
     stand_in(&etcd, "3.5.32", "--feature-gates");
     node.exec.start(&how).await.unwrap();
     node.exec.stop(Duration::from_secs(1)).await.unwrap();

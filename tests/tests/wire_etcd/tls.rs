@@ -61,7 +61,7 @@ fn files(directory: &Path) -> CredentialFiles {
     CredentialFiles { ca: file("server-ca.crt"), certificate: file("client.crt"), key: file("client.key") }
 }
 
-/// A member of that name, alone, which takes nobody in without a certificate of this authority.
+/// A single member with that name, which accepts no client without a certificate of this authority.
 fn member(etcd: &Path, directory: &Path, authority: &Authority, address: IpAddr, name: &str) -> Child {
     let (certificate, key) = authority.issue(address);
     for (file, text) in [("ca", &authority.pem), ("crt", &certificate), ("key", &key)] {
@@ -114,12 +114,12 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
     assert_eq!(agent.remove(&url, learner.id).await, Outcome::Done);
     assert_eq!(agent.release(&url, &me).await, Outcome::Done);
 
-    // Of another cluster, and then of this one again.
+    // A certificate of another cluster, and then of this one again.
     credentials(shown.path(), &Authority::new("etcd-server"), address);
     assert!(matches!(agent.status(&url).await.unwrap_err(), EtcdError::Transport { .. } | EtcdError::Timeout { .. }));
     credentials(shown.path(), &authority, address);
     agent.status(&url).await.unwrap();
-    // As when its data is put aside: who has them keeps them, and who has them not says so.
+    // As when its data is put aside: an agent that has the files keeps them, and one that does not says so.
     fs::remove_file(shown.path().join("client.key")).unwrap();
     agent.status(&url).await.unwrap();
     let next = Etcd::of_distribution(files(shown.path()), Duration::from_secs(5), Clock::start());

@@ -1,4 +1,4 @@
-//! What templates are told of a cycle.
+//! What templates get from a cycle.
 
 use quorate::alias::candidates;
 use quorate::rendered::{Context, Peer, servers};
@@ -19,7 +19,7 @@ fn a_server_knows_members_and_servers_by_etcds_own_list() {
     members(&mut cycle, &[3, -4, 1, 2, 5], 2);
     peer(&mut cycle, 5, true, &[9]);
     let context = Context::of(&cycle);
-    assert_eq!(names(context.members.clone()), ["i-1", "i-2", "i-3"], "sorted; no learner, and nobody who leaves");
+    assert_eq!(names(context.members.clone()), ["i-1", "i-2", "i-3"], "sorted; no learner, and no leaver");
     assert_eq!(names(context.servers.clone()), ["i-1", "i-2", "i-3"]);
     assert_eq!(context.leader, Some(Peer::new(id(2), address(2), Some("https://10.0.0.2:2379".parse().unwrap()))));
     assert_eq!(
@@ -29,7 +29,7 @@ fn a_server_knows_members_and_servers_by_etcds_own_list() {
     members(&mut cycle, &[2, 3, 5, -4, 1], 2);
     assert_eq!(Context::of(&cycle), context, "the order of etcd's list is none");
     cycle.memory.kept.seen.remove(&id(3));
-    assert_eq!(names(Context::of(&cycle).members), ["i-1", "i-2"], "nobody but etcd has told of i-3");
+    assert_eq!(names(Context::of(&cycle).members), ["i-1", "i-2"], "only etcd has named i-3");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_alias_may_also_point_at_a_server_that_was_known_before() {
     peer(&mut cycle, 4, true, &[]);
     cycle.seen.kubernetes.servers = [2, 3, 4].map(|n| ServerSeen { server: server(n), healthy: false }).into();
     assert_eq!(candidates(&cycle), [(server(2), false), (server(3), false)]);
-    assert_eq!(servers(&cycle), [server(3)], "a file names those alone of whom somebody vouches");
+    assert_eq!(servers(&cycle), [server(3)], "a file names only servers that another source vouches for");
 }
 
 #[test]

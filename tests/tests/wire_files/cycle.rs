@@ -1,4 +1,4 @@
-//! A cycle that saw as much as a test says.
+//! A cycle that saw what a test specifies.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -136,7 +136,7 @@ pub(crate) fn members(cycle: &mut Cycle, list: &[i8], leader: u8) {
         let (peer_url, client_url) = (PeerUrl::At(role.peer_url(address(at))), Some(role.client_url(address(at))));
         Member { id: MemberId(u64::from(at)), name: Some(id(at)), peer_url, client_url, learner: *n < 0 }
     };
-    // AWS has told of them.
+    // AWS has named them.
     for n in list {
         let seen = KnownInstance { group: Some("g".into()), address: Some(address(n.unsigned_abs())), launched: None };
         cycle.memory.kept.seen.insert(id(n.unsigned_abs()), seen);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::cycle::{members, nothing};
 
-/// A directory with templates, and whoever reloads units: it notes what it is asked for, and refuses while it is told to.
+/// A directory with templates, and the reloader of units, which notes the requests, and refuses them while it is set to.
 struct Place {
     dir: TempDir,
     asked: Arc<Mutex<Vec<String>>>,
@@ -53,7 +53,7 @@ impl Place {
         fs::read_to_string(self.at(name)).unwrap()
     }
 
-    /// How often the unit was to be reloaded since it was asked last.
+    /// How often a reload was requested since the last call.
     fn reloads(&self) -> usize {
         self.asked.lock().unwrap().drain(..).count()
     }

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! What each caller may do.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
@@ -17,7 +17,7 @@ async fn restricted(grants: &[(&str, &str)]) -> S3Server {
 }
 
 fn is_denied<T: std::fmt::Debug>(outcome: object_store::Result<T>) -> bool {
-    // Of a list that was refused the client makes an error of no kind.
+    // The client turns a refused list into an error of no particular kind.
     outcome.is_err_and(|error| message(&error).contains("<Code>AccessDenied</Code>"))
 }
 

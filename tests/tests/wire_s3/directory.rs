@@ -1,4 +1,4 @@
-//! A store whose objects are files: it outlives its server, and holds no more than it should.
+//! A store whose objects are files: it outlives its server, and holds only what it should.
 
 use std::path::Path as Directory;
 

@@ -86,7 +86,7 @@ async fn write_all(server: &S3Server, settings: &BTreeMap<String, String>) {
     store.finish(&key, &manifest).await.unwrap();
 }
 
-/// What S3 was told to encrypt each object with: the headers stay with it, from PutObject or from CreateMultipartUpload.
+/// The encryption requested of S3 for each object: the headers stay with it, from PutObject or from CreateMultipartUpload.
 async fn encryption(server: &S3Server) -> Vec<(String, Option<String>, Option<String>)> {
     let mut all = Vec::new();
     for key in server.keys() {

@@ -92,7 +92,7 @@ async fn what_is_slow_comes_true_though_the_client_gave_up() {
             turns.tick().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), written).await.expect("what had come was not done");
+    tokio::time::timeout(Duration::from_secs(5), written).await.expect("a received request was not carried out");
     assert_eq!(server.read("new").unwrap(), b"late");
 }
 
@@ -139,7 +139,7 @@ async fn an_impostor_answers_everything_with_its_page() {
     let server = with(Scope::everything(), Fault::Impostor).await;
     assert!(get(&client(&server), "none").await.unwrap().contains("airport"));
     let listed: Vec<_> = client(&server).list(None).try_collect().await.unwrap();
-    assert_eq!(listed.len(), 0, "the client takes any XML for a list, and so for an empty one");
+    assert_eq!(listed.len(), 0, "the client mistakes any XML for a list, here an empty one");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore as _, ObjectStoreEx
 use quorate_lab::s3::{S3Config, S3Server};
 use reqwest::{Method, Response};
 
-/// No answer of these tests takes as long.
+/// Longer than any answer of these tests takes.
 pub(crate) const LIMIT: Duration = Duration::from_millis(700);
 
 pub(crate) async fn served() -> S3Server {
@@ -30,7 +30,7 @@ pub(crate) fn client_of(server: &S3Server, caller: &str) -> AmazonS3 {
     builder(server, caller, 0).build().unwrap()
 }
 
-/// A client that asks so many times more.
+/// A client that retries this number of times.
 pub(crate) fn patient(server: &S3Server, retries: usize) -> AmazonS3 {
     builder(server, "caller", retries).build().unwrap()
 }
@@ -82,7 +82,7 @@ pub(crate) async fn raw(server: &S3Server, method: Method, path: &str, headers: 
     request.timeout(LIMIT).body(body.to_owned()).send().await
 }
 
-/// The status and S3's word of a refusal.
+/// The status and S3's code of a refusal.
 pub(crate) async fn refusal(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
