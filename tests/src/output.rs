@@ -8,7 +8,7 @@ use anyhow::Context;
 /// Prints to standard output.
 ///
 /// # Errors
-/// It cannot be written, other than because nobody reads any more.
+/// It cannot be written, for another reason than that the reader has gone.
 pub fn print(text: impl Display) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {

@@ -264,7 +264,7 @@ async fn a_connection_that_closes_is_no_answer_and_the_next_one_works() {
     assert!(imds.target_lifecycle_state().await.is_ok());
 }
 
-/// The bound covers the token, the answer and a renewal, so that a cycle is never held up longer.
+/// The bound covers the token, the answer and a renewal, so a cycle is never held up longer.
 #[tokio::test]
 async fn a_slow_service_takes_no_longer_than_the_limit() {
     for slow in [TARGET, TOKEN, ""] {

@@ -68,7 +68,7 @@ fn directory(dir: &Path) -> CharterStore {
     open(&format!("file://{}", dir.display()))
 }
 
-/// Its pages are small, so that every longer list has several.
+/// Its pages are small, so every longer list has several.
 async fn served() -> S3Server {
     S3Server::start(S3Config { page: 7, ..S3Config::default() }, ([127, 0, 0, 1], 0).into()).await.unwrap()
 }

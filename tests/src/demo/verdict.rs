@@ -17,7 +17,7 @@ const CPU_PERMILLE: f64 = 2.0;
 /// What a promise is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// That nothing is lost or broken, on whatever machine.
+    /// That nothing is lost or broken, on any machine.
     Safety,
     /// How quick or how small something is, on a machine that does nothing else.
     Timing,

@@ -40,7 +40,7 @@ pub(super) enum Begin {
     Alone,
 }
 
-/// etcd at work. It ends with this process, whatever ends it.
+/// A running etcd. It ends with this process, however that ends.
 #[derive(Debug)]
 pub(super) struct Etcd {
     child: Child,

@@ -1,11 +1,11 @@
 //! The flags that a configuration file may set, each with what it takes: <https://docs.k3s.io/cli/server> and <https://docs.k3s.io/cli/agent>, and k3s' own
 //! `pkg/cli/cmds` for the type.
 //!
-//! The stand-in has nothing to do for most of them; it takes them because users' files set them. Those that would make another thing of it, such as
-//! `datastore-endpoint`, it does not know.
+//! The stand-in has nothing to do for most of them; it accepts them because users' files set them. It does not know those that would
+//! change what it is, such as `datastore-endpoint`.
 //!
-//! A server of k3s itself passes over an unknown flag with a warning (k3s-io/k3s#4464), and only an agent refuses it. Here both refuse it, so that
-//! a mistyped key in a test or in a shipped file is seen.
+//! A real k3s server ignores an unknown flag with a warning (k3s-io/k3s#4464), and only an agent refuses it. Here both refuse it, so a mistyped key
+//! in a test or in a shipped file is noticed.
 
 use anyhow::{bail, ensure};
 use serde_json::Value;
@@ -136,7 +136,7 @@ const OF_SERVERS: &[(&str, Form)] = &[
 pub(super) fn check(kind: Kind, key: &str, value: &Value) -> anyhow::Result<()> {
     let Some(form) = form_of(kind, key) else { bail!("flag provided but not defined: -{key}") };
     let fits = match (form, value) {
-        // k3s takes a key without a value for the flag with an empty one.
+        // k3s treats a key without a value as the flag with an empty one.
         (Text | List, Value::Null) => true,
         (List, Value::Array(items)) => items.iter().all(is_scalar),
         (Text | List, one) => is_scalar(one),

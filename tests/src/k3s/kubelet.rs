@@ -1,4 +1,4 @@
-//! The kubelet, as far as others see it: a Node, and its heartbeat.
+//! The kubelet, as others see it: a Node, and its heartbeat.
 
 use std::sync::Arc;
 

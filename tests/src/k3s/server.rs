@@ -145,7 +145,7 @@ impl Server {
         }
     }
 
-    /// There is no API server, whose gate stays shut, no controller and no kubelet.
+    /// There is no API server (its gate stays shut), no controller and no kubelet.
     async fn etcd_alone(&self) -> anyhow::Result<()> {
         let mut client = self.etcd.0.clone();
         while client.get("health", None).await.is_err() {

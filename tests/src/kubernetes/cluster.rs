@@ -142,7 +142,7 @@ impl Cluster {
         self.all(Resource::Pods).filter(|pod| super::object::node_of(pod) == node).map(name).collect()
     }
 
-    /// Forgets what was before, so that older versions can be neither listed nor watched from.
+    /// Forgets the past: older versions can be neither listed nor watched from.
     pub fn compact(&mut self) {
         self.store.compact();
     }

@@ -1,4 +1,4 @@
-//! All the machines of a lab, and what they are started with.
+//! All the machines of a lab, and their settings.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ use super::{root, subnet};
 use crate::region::Ec2State;
 use crate::wire::RegionServer;
 
-/// So many of the last lines of each log.
+/// The number of last lines shown of each log.
 const TAIL: usize = 25;
 
 /// All the machines of a lab.
@@ -37,7 +37,7 @@ pub(super) struct Machines {
     pub(super) clusters: Arc<Clusters>,
     root: PathBuf,
     boot: Duration,
-    /// How long the next boots take, where a test has said so.
+    /// How long the next boots take, where a test has set it.
     boots: Mutex<VecDeque<Duration>>,
     programs: Mutex<Programs>,
     /// What the instances of a group boot, where it is not the lab's own.
@@ -47,7 +47,7 @@ pub(super) struct Machines {
     troubles: Mutex<Vec<String>>,
     /// Running machines whose agent was ended by a test and not started again.
     unattended: Mutex<BTreeSet<InstanceId>>,
-    /// The lab is being cleared up: nothing is started any more.
+    /// The lab is being cleared up: nothing more is started.
     closed: AtomicBool,
 }
 
@@ -179,7 +179,7 @@ impl Machines {
         loop {
             match self.server.serve_imds(machine.id.clone(), subnet::metadata(machine.address)).await {
                 Ok(server) => return Ok(server),
-                // Whoever had this address before may still be closing down.
+                // A process that had this address before may still be closing down.
                 Err(_) if attempts < 20 => attempts += 1,
                 Err(error) => return Err(error).context(format!("cannot serve the metadata of {}", machine.id)),
             }
@@ -195,7 +195,7 @@ impl Machines {
         ended.map(drop).with_context(|| format!("the agent of {instance} did not end, or did not run"))
     }
 
-    /// Waits for the agent to end by itself.
+    /// Waits for the agent to end on its own.
     pub(super) async fn agent_ended(&self, instance: &InstanceId, within: Duration) -> anyhow::Result<Option<ExitStatus>> {
         let machine = self.machine(instance)?;
         let ended = machine.lock().await.agent_ended(within).await;
@@ -231,7 +231,7 @@ impl Machinery for Machines {
 
     /// The machine is off; its disk is gone too, unless it can be started again.
     async fn power_off(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        // Not to wait for a shutdown that may be under way, and holds the machine.
+        // This must not wait for a shutdown that may be under way and holds the machine.
         super::processes::sweep(&self.disk(instance));
         let machine = self.machine(instance)?;
         let mut machine = machine.lock().await;

@@ -3,7 +3,7 @@
 //! A machine is a directory (its disk), a loopback address of its own, a metadata service, and the processes on it. The region says
 //! what happens to the machines; [`accidents`] are the further things that a test can do to them.
 //!
-//! Whatever ends a lab (the end of its scope, a panic, ctrl-C, `kill -9`), no process and no file of it is left: see [`root`](mod@root).
+//! However a lab ends (its scope, a panic, ctrl-C, `kill -9`), no process and no file of it is left: see [`root`](mod@root).
 
 pub mod accidents;
 pub mod bare;

@@ -1,4 +1,4 @@
-//! Lifecycle actions: each one from its opening to its end, and who ended it.
+//! Lifecycle actions: each one from its opening to its end, and the caller that ended it.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ impl LifecycleAction {
         }
     }
 
-    /// Whether nobody completed it in time.
+    /// Whether it was not completed in time.
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| matches!(ending.how, Conclusion::TimedOut(_)))

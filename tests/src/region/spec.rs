@@ -7,7 +7,7 @@ use quorate_core::ids::{GroupName, HookName};
 
 use super::{ActionResult, Tag, Transition, WarmPool};
 
-/// The real API caps every action, whatever its heartbeats.
+/// The real API caps every action, even with heartbeats.
 const LONGEST_ACTION: Duration = Duration::from_secs(48 * 3600);
 
 /// A lifecycle hook.

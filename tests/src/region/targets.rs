@@ -21,7 +21,7 @@ pub struct Deregistered {
     pub target: RegisteredTarget,
     /// When.
     pub at: Timestamp,
-    /// By whom.
+    /// The caller.
     pub by: Caller,
 }
 

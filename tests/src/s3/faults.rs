@@ -8,7 +8,7 @@ use quorate_core::time::Timestamp;
 use super::Operation;
 use super::ask::Ask;
 
-/// What goes wrong.
+/// The fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Refused with this status, without effect, in S3's own words: 500 is `InternalError`, 503 `SlowDown`, 403 `AccessDenied`,

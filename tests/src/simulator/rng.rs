@@ -24,7 +24,7 @@ impl Rng {
         low + self.below(high.saturating_sub(low) + 1)
     }
 
-    /// True in `per_mille` of a thousand cases. Draws nothing for 0, so that quiet runs are quick.
+    /// True in `per_mille` of a thousand cases. Draws nothing for 0, which keeps quiet runs quick.
     pub(crate) fn chance(&mut self, per_mille: u64) -> bool {
         per_mille > 0 && self.below(1000) < per_mille
     }

@@ -57,7 +57,7 @@ pub(crate) enum Sight {
     Empty,
 }
 
-/// Something that goes wrong, or that an operator does.
+/// A fault, or something that an operator does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each says what happens")]
 pub(crate) enum Fault {

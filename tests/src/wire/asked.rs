@@ -1,11 +1,11 @@
-//! What was asked of the AWS API, and by whom: which permissions a caller has made use of.
+//! The calls of the AWS API with their callers: which permissions a caller has used.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::region::{Caller, Service};
 
-/// The calls that were ever made, refused ones too; clones share them.
+/// All calls so far, refused ones too; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Asked(Arc<Mutex<BTreeSet<(Caller, String)>>>);
 

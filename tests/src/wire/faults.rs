@@ -42,7 +42,7 @@ pub enum Scope {
         service: Option<Service>,
         /// Which action, such as `DescribeInstances`.
         action: Option<String>,
-        /// Whose calls.
+        /// The caller.
         caller: Option<Caller>,
     },
     /// Requests to metadata services. What is `None` matches everything.
@@ -92,7 +92,7 @@ impl Scope {
 pub struct Rule {
     /// Which calls.
     pub scope: Scope,
-    /// What goes wrong.
+    /// The fault.
     pub fault: Fault,
     /// How often at most.
     pub times: Option<u32>,

@@ -68,7 +68,7 @@ async fn a_silent_aws_holds_up_no_agent() -> anyhow::Result<()> {
     for scope in [Scope::Api { service: None, action: None, caller: None }, Scope::Imds { path: None, instance: None }] {
         group.lab.faults().add(Rule::new(scope, Fault::Delay(OUTAGE * 2)).until(over));
     }
-    // One that must act, so that AWS is asked often.
+    // One that must act, so AWS is asked often.
     let killed = group.lab.followers(&group.name).await?.remove(0);
     group.lab.kill_etcd(&killed)?;
     let mut oldest = 0;

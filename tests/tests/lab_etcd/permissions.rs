@@ -116,7 +116,7 @@ fn complaints(allowed: &Actions, asked: &Actions) -> Vec<String> {
     missing.chain(idle.map(|action| format!("{action} is allowed and never asked"))).collect()
 }
 
-/// What this test is for: a policy that lacks any one of the actions that were asked, or has one more, is told apart.
+/// The purpose of this test: a policy that lacks one of the actions used, or has one more, is noticed.
 fn assert_every_difference_is_seen(policy: &Actions, asked: &Actions) {
     for action in policy.intersection(asked) {
         let lacking: Actions = policy.iter().filter(|other| *other != action).cloned().collect();

@@ -27,7 +27,7 @@ async fn two_of_three_die(recovery: Option<&str>) -> anyhow::Result<(Group, Inst
     Ok((group, survivor))
 }
 
-/// Until `quorate recover` says that this way would be begun at once.
+/// Waits until `quorate recover` says that this way would be begun at once.
 async fn until_possible(group: &Group, instance: &InstanceId, way: &str) -> anyhow::Result<()> {
     let possible = || async {
         let printed = group.lab.type_in(instance, "recover", &["--json"]).await.map_err(|error| error.to_string())?;

@@ -95,7 +95,7 @@ impl Plane {
     }
 }
 
-/// The address that the alias's one line has on a machine.
+/// The address in the one line of the alias on a machine.
 async fn alias(machine: &Machine) -> anyhow::Result<Ipv4Addr> {
     let lines = machine.run(&["grep", "-c", "# quorate$", "/etc/hosts"]).await.unwrap_or_default();
     ensure!(lines.trim() == "1", "/etc/hosts of {} has {lines:?} lines of the agent's", machine.name());

@@ -20,7 +20,7 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
 }
 
-/// The delays of these tests: each of another length, so that no two moments coincide by accident.
+/// The delays of these tests: each of another length, so no two moments coincide by accident.
 pub(crate) fn delays() -> Delays {
     Delays {
         boot: secs(10),

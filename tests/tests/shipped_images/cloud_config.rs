@@ -1,5 +1,5 @@
-//! cloud-init's `#cloud-config` (<https://cloudinit.readthedocs.io/en/latest/reference/modules.html>), as far as the shipped files use it. Anything else is refused by
-//! its name: cloud-init itself passes over a key that it does not know.
+//! cloud-init's `#cloud-config` (<https://cloudinit.readthedocs.io/en/latest/reference/modules.html>): what the shipped files use of it. Anything else is
+//! refused by its name: cloud-init itself passes over a key that it does not know.
 
 use anyhow::Context;
 use serde::Deserialize;

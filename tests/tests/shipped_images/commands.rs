@@ -1,5 +1,5 @@
-//! What a boot runs: systemd's commands are noted, a script that the user data brought along is run, and anything else is refused. A script finds AWS' answers in
-//! place of AWS, its paths are those of its disk, and of this computer's programs it finds a few that only move files.
+//! What a boot runs: systemd's commands are noted, a script that the user data brought along is run, and anything else is refused. A script finds AWS'
+//! answers in place of AWS, its paths are those of its disk, and of this computer's programs it finds a few that only move files.
 
 use std::fs;
 use std::os::unix::fs::symlink;

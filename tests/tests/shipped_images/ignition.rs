@@ -1,4 +1,4 @@
-//! Ignition files (<https://coreos.github.io/ignition/configuration-v3_3/>) and their Butane sources, as far as the shipped ones use them. What else there is in
+//! Ignition files (<https://coreos.github.io/ignition/configuration-v3_3/>) and their Butane sources: what the shipped ones use of them. Anything else in
 //! one is refused by its name.
 
 use anyhow::{Context, bail, ensure};

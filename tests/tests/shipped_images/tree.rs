@@ -103,7 +103,7 @@ impl Shipped {
 mod tests {
     use super::*;
 
-    /// A source is fed by what is made of it, so that must say the same.
+    /// Only the rendered file of a source is fed, so both must say the same.
     #[test]
     fn each_butane_file_says_what_its_ignition_file_says() -> anyhow::Result<()> {
         let all = shipped()?;

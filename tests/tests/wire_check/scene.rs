@@ -30,7 +30,7 @@ pub(crate) fn hook(name: &str, transition: Transition, timeout: u64) -> HookSpec
     HookSpec::new(name, transition).timeout(Duration::from_secs(timeout)).default_result(result)
 }
 
-/// Two instances, so that there is a peer; their launch hooks are open.
+/// Two instances, one of them a peer; their launch hooks are open.
 pub(crate) fn group(dir: &TempDir) -> GroupSpec {
     Lab::group("etcd", 2)
         .tag("quorate:store", &format!("file://{}", dir.path().join("store").display()))

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::node::{Node, etcd_binary};
 
-/// Xorshift, so that a failure repeats.
+/// Xorshift, so a failure repeats.
 struct Random(u64);
 
 impl Random {
@@ -221,7 +221,7 @@ async fn a_snapshot_and_what_is_restored_of_it_are_summarised_alike() {
     assert_eq!(summary(&node.data.path().join("member/snap/db")).unwrap(), compacted);
 }
 
-/// From 3.4.34 and 3.5.16 on a compaction keeps the deletion that is the very revision it compacts to, so that no watcher misses it
+/// From 3.4.34 and 3.5.16 on a compaction keeps the deletion at exactly the revision it compacts to, so no watcher misses it
 /// (etcd-io/etcd#18475); the compaction of the revision after it takes that away too. Older ones take it away at once. `etcdctl snapshot status`
 /// says the same of each.
 #[tokio::test]

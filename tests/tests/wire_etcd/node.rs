@@ -166,7 +166,7 @@ impl Node {
         kill_process(Pid::from_raw(self.pid()).unwrap(), signal).unwrap();
     }
 
-    /// Waits until SIGSTOP has taken effect: on a busy machine some of its threads run on for a moment.
+    /// Sends SIGSTOP and waits until it has taken effect: on a busy machine some of its threads run on for a moment.
     pub(crate) async fn freeze(&self) {
         self.signal(Signal::STOP);
         let tasks = format!("/proc/{}/task", self.pid());

@@ -56,7 +56,7 @@ pub(crate) struct World {
     pub(crate) stats: Stats,
     pub(crate) checks: Checks,
     pub(crate) violation: Option<Violation>,
-    /// What a fault has done, so that it can be undone.
+    /// What a fault has done, for undoing it.
     pub(crate) struck: BTreeMap<usize, usize>,
     pub(crate) views: BTreeMap<usize, ViewId>,
     announced: BTreeMap<usize, notices::Announced>,

@@ -67,7 +67,7 @@ impl World {
         agent.seen.cloud.listed = Reading::Fresh(listed, now);
     }
 
-    /// Every instance with the cluster's tag that has not ended, on whatever list it is.
+    /// Every instance with the cluster's tag that has not ended, on any list.
     fn ask_tagged(&mut self, n: usize, agent: &mut Agent) {
         let now = self.now;
         let bears = region::InstanceFilter::Tag(CLUSTER_TAG.to_owned(), vec![CLUSTER.to_owned()]);
