@@ -2,7 +2,7 @@
 # etcd 3.7.3 does not start where a flag and its environment variable are both set, even to the same value; and `--version`, which does parse the flags, says
 # nothing of it.
 #
-# A unit with EnvironmentFile= and a wrapper that adds `--name` from the same source look harmless: both say the same. etcd ends at once with status 1. A
+# A unit with EnvironmentFile= and a wrapper that adds `--name` from the same source look harmless: both say the same. etcd exits at once with status 1. A
 # preflight with `etcd FLAGS --version`, which finds an unknown flag without starting anything, passes: the environment is read only after the version is
 # printed. What was expected: equal values are no conflict, or the preflight finds it too.
 #

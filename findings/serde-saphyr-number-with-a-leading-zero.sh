@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# serde-saphyr 2.1.1 takes the plain scalar 0644 for no integer, and for the number 644 where a float is asked for.
+# serde-saphyr 2.1.1 does not read the plain scalar 0644 as an integer, but reads it as the number 644 where a float is asked for.
 #
-# YAML 1.2.2's core schema (section 10.3.2) has `[-+]? [0-9]+` for an integer in base 10, so that 0644 and 08 are 644 and 8; YAML 1.1 has 0644 for 420. The
+# YAML 1.2.2's core schema (section 10.3.2) has `[-+]? [0-9]+` for an integer in base 10, so 0644 and 08 are 644 and 8; in YAML 1.1 0644 is 420. The
 # crate reads YAML 1.2 and refuses both as i64 and u32, with "invalid i64", while the same text is Ok(644.0) as f64. 0o644 is the other way round: Ok(420) as
 # i64, and no float. What was expected: 644, as of a reader of 1.2, or 420, as of one of 1.1 (PyYAML); and the same value for every number type. It was met
 # with the `permissions: 0644` of a cloud-init file, which cloud-init itself, in Python, reads as 420.

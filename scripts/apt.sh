@@ -58,7 +58,7 @@ apt_unpack() {
     rm -rf "$debs"
 }
 
-# as_root COMMAND...: as root, if that needs no question; else fails.
+# as_root COMMAND...: runs it as root, if that needs no password; otherwise fails.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"

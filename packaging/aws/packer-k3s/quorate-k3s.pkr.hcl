@@ -1,5 +1,5 @@
-# Bakes an image of Amazon Linux 2023 with quorate and a pinned k3s, for servers and workers alike: nothing is downloaded when an instance boots
-# but what the pods need.
+# Bakes an image of Amazon Linux 2023 with quorate and a pinned k3s, for servers and workers alike: when an instance boots, only what the
+# pods need is downloaded.
 #   curl -fLO https://github.com/k3s-io/k3s/releases/download/VERSION/k3s
 #   curl -fLO https://raw.githubusercontent.com/k3s-io/k3s/VERSION/install.sh
 #   packer init . && packer build -var rpm=quorate-0.1.0-1.x86_64.rpm -var k3s=k3s -var k3s_sha256=... -var install=install.sh .

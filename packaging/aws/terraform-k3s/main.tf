@@ -85,7 +85,7 @@ resource "aws_launch_template" "node" {
     }
   }
 
-  # Only an encrypted root volume takes an instance's memory.
+  # Only an encrypted root volume can hold an instance's memory.
   dynamic "hibernation_options" {
     for_each = try(each.value.warm.state, null) == "Hibernated" ? [true] : []
 
@@ -186,7 +186,7 @@ resource "aws_autoscaling_group" "node" {
     heartbeat_timeout    = 300
   }
 
-  # Whatever replaces an instance, a refresh, a failed health check or a rebalance, launches before it terminates. Room for one more.
+  # Every replacement (a refresh, a failed health check or a rebalance) launches before it terminates. Room for one more.
   instance_maintenance_policy {
     min_healthy_percentage = 100
     max_healthy_percentage = ceil(100 * (each.value.size + 1) / each.value.size)

@@ -32,7 +32,7 @@ resource "aws_s3_bucket_object_lock_configuration" "store" {
     }
   }
 
-  # S3 takes it only where there are versions.
+  # S3 accepts it only where there are versions.
   depends_on = [aws_s3_bucket_versioning.store]
 }
 
@@ -53,7 +53,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "store" {
 }
 
 # The agents delete the snapshots that need not be kept ([snapshot] of their configuration), so nothing that counts expires here. With versioning
-# "deleted" means "not current any more": those are what ends here, and what an upload that broke off left behind. The prefix is that of this
+# "deleted" means "no longer current": those are what ends here, and what an upload that broke off left behind. The prefix is that of this
 # cluster's snapshots alone: another cluster in this bucket needs a rule of its own, and never one rule for the whole bucket.
 resource "aws_s3_bucket_lifecycle_configuration" "store" {
   bucket = aws_s3_bucket.store.id
@@ -82,7 +82,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
     }
   }
 
-  # S3 takes a rule on versions only where there are some.
+  # S3 accepts a rule on versions only where there are some.
   depends_on = [aws_s3_bucket_versioning.store]
 }
 

@@ -60,7 +60,7 @@ resource "aws_launch_template" "etcd" {
     }
   }
 
-  # Only an encrypted root volume takes an instance's memory.
+  # Only an encrypted root volume can hold an instance's memory.
   dynamic "hibernation_options" {
     for_each = try(var.warm_pool.state, null) == "Hibernated" ? [true] : []
 
@@ -155,7 +155,7 @@ resource "aws_autoscaling_group" "etcd" {
     heartbeat_timeout    = 300
   }
 
-  # Whatever replaces an instance, a refresh, a failed health check or a rebalance, launches before it terminates.
+  # Every replacement (a refresh, a failed health check or a rebalance) launches before it terminates.
   instance_maintenance_policy {
     min_healthy_percentage = 100
     max_healthy_percentage = local.one_more_percent
