@@ -44,7 +44,7 @@ const ONCE_BROKEN: &[(u64, &str)] = &[
     (2_000_002_492, "a restore met the tombstone of a removal before it, and an unlabelled cluster served in its place"),
 ];
 
-/// Seeds that do not settle, and why: nothing is lost in any, but somebody waits. Each is to leave this list when its cause is mended.
+/// Seeds that do not settle, and why: nothing is lost in any, but a node waits. Each is to leave this list when its cause is mended.
 const STILL_BROKEN: &[(u64, &str)] =
     &[(2_000_005_069, "the only server lost its disk while it was leaving: it waits for a quorum, and its replacement for its word")];
 

@@ -30,7 +30,7 @@ async fn one_instance() -> Lab {
     lab
 }
 
-/// One address for all, as in EC2: the source address tells the caller, and a token is valid only for the instance that got it.
+/// One address for all, as in EC2: the source address identifies the caller, and a token is valid only for the instance that got it.
 #[tokio::test]
 async fn one_address_serves_each_instance_its_own() {
     let addresses = AddressRange { first: Ipv4Addr::new(127, 0, 0, 21), size: 2, reuse: false };

@@ -94,7 +94,7 @@ impl<'a> Story<'a> {
     /// Every instance is replaced, under load; each new one is launched before an old one leaves.
     ///
     /// # Errors
-    /// It does not come to an end.
+    /// It does not end.
     pub async fn refresh(&self, writer: &Writer) -> anyhow::Result<Refresh> {
         let before = self.lab.live(&self.group);
         let begin = Instant::now();

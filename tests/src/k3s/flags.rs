@@ -44,7 +44,7 @@ const OF_AGENTS: &[(&str, Form)] = &[
     ("node-external-dns", List),
     ("node-external-ip", List),
     ("node-internal-dns", List),
-    // k3s: one of each family; the lab has but one family.
+    // k3s: one of each family; the lab has only one family.
     ("node-ip", Text),
     ("node-label", List),
     ("node-name", Text),

@@ -166,7 +166,7 @@ impl Server {
         std::future::pending().await
     }
 
-    /// What a later restore needs lies in etcd, encrypted with the token. After one this node's password may be another than etcd knows.
+    /// What a later restore needs lies in etcd, encrypted with the token. After a restore etcd may know another password for this node.
     async fn keep_bootstrap(&self) -> anyhow::Result<()> {
         while !self.gate.is_open() {
             tokio::time::sleep(READY_LOOK).await;

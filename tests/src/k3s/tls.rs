@@ -31,7 +31,7 @@ impl Authority {
     /// A certificate for server and client use: etcd's gateway dials itself with its server certificate.
     pub(super) fn issue(&self, common_name: &str, addresses: &[IpAddr], names: &[String]) -> anyhow::Result<Pair> {
         let issuer = Issuer::new(params_of_authority(&self.name), KeyPair::from_pem(&self.key).context("the authority's key is broken")?);
-        let mut params = CertificateParams::new(names.to_vec()).context("a name that no certificate can bear")?;
+        let mut params = CertificateParams::new(names.to_vec()).context("a name that no certificate can have")?;
         params.distinguished_name.push(DnType::CommonName, common_name);
         params.subject_alt_names.extend(addresses.iter().map(|address| SanType::IpAddress(*address)));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];

@@ -82,7 +82,7 @@ impl PodSpec {
         self.annotation(UNREADY, "true")
     }
 
-    /// Nothing of it runs any more.
+    /// Nothing of it runs any longer.
     #[must_use]
     pub fn finished(mut self) -> Self {
         self.0["status"] = json!({ "phase": "Succeeded" });

@@ -70,7 +70,7 @@ impl Bare {
     /// Starts the first member.
     ///
     /// # Errors
-    /// It does not come to answer.
+    /// It never answers.
     pub async fn seed(&mut self) -> anyhow::Result<()> {
         let peers = format!("{}={}", name(0), self.peer_url(0));
         let process = self.spawn(0, "new", &peers)?;
@@ -83,7 +83,7 @@ impl Bare {
     /// Adds a learner, starts it and promotes it.
     ///
     /// # Errors
-    /// It does not come to vote.
+    /// It never votes.
     pub async fn join(&mut self) -> anyhow::Result<()> {
         let number = u8::try_from(self.members.len())?;
         let through = self.members.first().context("there is no member")?.client.clone();

@@ -58,7 +58,7 @@ use site::Site;
 use store::Storage;
 use subnet::Subnet;
 
-/// A lab at work.
+/// A running lab.
 #[derive(Debug)]
 pub struct Lab {
     site: Site,

@@ -1,7 +1,7 @@
 //! The processes that a lab caused: found by a mark in their environment, ended by handles that no other process can inherit.
 //!
 //! etcd outlives the agent that started it, by design, so a lab cannot know its processes by parentage. Every agent carries [`MARK`] in
-//! its environment and its children inherit it, so nothing is ever ended but what the lab itself set off.
+//! its environment and its children inherit it, so a lab ends only processes that it caused itself.
 
 use std::ffi::OsStr;
 use std::fs;

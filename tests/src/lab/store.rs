@@ -25,7 +25,7 @@ const PORT: u16 = 9000;
 /// In the bucket; each cluster has a folder of its name below it.
 const PREFIX: &str = "clusters";
 
-/// A store at work.
+/// A running store.
 #[derive(Debug)]
 pub(super) enum Storage {
     Directory(PathBuf),

@@ -1,8 +1,8 @@
 //! The write load: one client that puts numbered keys, one after the other, and remembers exactly what was acknowledged.
 //!
 //! It behaves as a good client should: one write at a time, every try with a timeout, the next endpoint after a failure and beside one that is
-//! slow, the list of endpoints refreshed from the cluster itself. So a gap is a time in which the cluster acknowledged nothing, whichever member
-//! was asked. A write that failed is tried again under the same number, so a number that is missing
+//! slow, the list of endpoints refreshed from the cluster itself. So a gap is a time in which no member of the cluster acknowledged
+//! anything. A write that failed is tried again under the same number, so a number that is missing
 //! at the end was acknowledged and lost, or is the one that was in flight when the load stopped.
 
 mod check;
@@ -24,7 +24,7 @@ use super::etcd::Credentials;
 use endpoints::Endpoints;
 use gaps::Gaps;
 
-/// A write load at work. It ends when this is dropped.
+/// A running write load. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Writer {
     prefix: String,

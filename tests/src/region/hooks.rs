@@ -1,4 +1,4 @@
-//! Lifecycle actions at work: opened side by side, kept open by heartbeats, ended by completion or time.
+//! The life of lifecycle actions: opened side by side, kept open by heartbeats, ended by completion or time.
 
 use quorate_core::ids::HookName;
 use quorate_core::time::Timestamp;

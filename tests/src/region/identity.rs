@@ -1,4 +1,4 @@
-//! Ids that look like the real ones and depend on nothing but the seed and their number.
+//! Ids that look like the real ones and depend only on the seed and their number.
 
 use std::fmt::Write as _;
 

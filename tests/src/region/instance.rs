@@ -41,7 +41,7 @@ pub struct Instance {
     pub(super) actions: Vec<usize>,
     /// When it entered its present `:Wait` state: completions are refused for a moment after it.
     pub(super) waiting_since: Timestamp,
-    /// Terminating without, or after, its hooks: nothing but the machine's end is awaited.
+    /// Terminating without, or after, its hooks: only the machine's end is awaited.
     pub(super) finishing: bool,
     /// Its terminating hooks are to be skipped.
     pub(super) skip_hooks: bool,

@@ -154,7 +154,7 @@ impl Api<'_> {
     ///
     /// # Errors
     ///
-    /// `ValidationError`: no such group. `InstanceRefreshInProgress`: one is at work already.
+    /// `ValidationError`: no such group. `InstanceRefreshInProgress`: one is running already.
     pub fn start_instance_refresh(&mut self, group: &GroupName, preferences: Option<RefreshPreferences>) -> Result<String, ApiError> {
         self.count(Call::StartInstanceRefresh);
         let index = self.region.group_index(group)?;
@@ -170,7 +170,7 @@ impl Api<'_> {
     ///
     /// # Errors
     ///
-    /// `ValidationError`: no such group. `ActiveInstanceRefreshNotFound`: none is at work.
+    /// `ValidationError`: no such group. `ActiveInstanceRefreshNotFound`: none is running.
     pub fn cancel_instance_refresh(&mut self, group: &GroupName) -> Result<String, ApiError> {
         self.count(Call::CancelInstanceRefresh);
         let index = self.region.group_index(group)?;

@@ -45,7 +45,7 @@ impl Region {
         }
     }
 
-    /// Nothing holds it back any more.
+    /// Nothing holds it back any longer.
     pub(super) fn finish(&mut self, slot: usize) {
         self.instances[slot].finishing = true;
         match self.instances[slot].ec2 {

@@ -29,7 +29,7 @@ pub enum Fault {
     Hang,
     /// Done, and never answered.
     HangAfterwards,
-    /// The answer breaks off in the middle of its body, of which the headers promise more.
+    /// The answer breaks off in the middle of its body, although the headers promise more.
     Truncate,
     /// The answer has half of its body, and the headers promise no more.
     Shorten,

@@ -119,7 +119,7 @@ fn run(seed: u64, sabotage: Option<Sabotage>) -> (Stats, Option<Violation>) {
     })
 }
 
-/// Runs one seed again and tells its story, line by line: virtual time, node, what it says, does and suffers.
+/// Runs one seed again and returns its story, line by line: virtual time, node, what it says and does, and its faults.
 #[must_use]
 pub fn replay(seed: u64) -> String {
     replay_with(seed, None)

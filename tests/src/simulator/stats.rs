@@ -53,7 +53,7 @@ counts! {
     completed,
     /// Lifecycle actions completed for a dead instance.
     completed_for_the_dead,
-    /// Lifecycle actions that were completed, and that somebody else tried to complete after that.
+    /// Lifecycle actions that were completed, and that another caller tried to complete after that.
     completed_again,
     /// Those of them that an agent of another group completed.
     completed_across_groups,
@@ -111,7 +111,7 @@ counts! {
     promoted_by_k3s,
     /// Members that k3s removed because their Node asked for it.
     left_by_annotation,
-    /// Times that somebody but the agent started a k3s.
+    /// Times that a k3s was started by something other than the agent.
     unplanned_starts,
     /// Nodes that their own agent deleted.
     own_nodes_deleted,

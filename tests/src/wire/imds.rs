@@ -61,7 +61,7 @@ impl Service {
     }
 }
 
-/// One request at work.
+/// One request in progress.
 struct Imds {
     region: RegionHandle,
     faults: Faults,

@@ -33,7 +33,7 @@ pub struct RegionServer {
     _running: Running,
 }
 
-/// A listener at work; dropping it stops it, and lets go of idle connections.
+/// A running listener; dropping it stops it, and closes idle connections.
 #[derive(Debug)]
 pub(crate) struct Running {
     _stop: oneshot::Sender<()>,

@@ -1,4 +1,4 @@
-//! One call at work: the region, the moment, the caller, and what was asked.
+//! One call in progress: the region, the moment, the caller, and the parameters.
 
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;

@@ -187,7 +187,7 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
     s3.expire(&format!("{FOLDER}charter/"))?;
     stage.until_all_say(&["Restore the objects of `charter/`", "leave the snapshots where they are"]).await?;
     stage.group.until_written(&writer, 100).await?;
-    ensure!(records(&stage)?.is_empty(), "somebody began a charter anew: {:?}", records(&stage)?);
+    ensure!(records(&stage)?.is_empty(), "a node began another charter: {:?}", records(&stage)?);
     let since = Instant::now();
     for (key, bytes) in &kept {
         s3.write(key, bytes).map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -229,7 +229,7 @@ async fn the_charter_expires_and_everybody_dies() -> anyhow::Result<()> {
     let halted = since.elapsed();
     stage.until_all_say(&["but no charter"]).await?;
     stage.nothing_starts().await?;
-    ensure!(stage.lab().charter(CLUSTER)?.is_empty(), "somebody founded anew: {:#?}", stage.lab().charter(CLUSTER)?);
+    ensure!(stage.lab().charter(CLUSTER)?.is_empty(), "a node founded again: {:#?}", stage.lab().charter(CLUSTER)?);
     Row::new(
         "Store: the charter expires, and everybody dies",
         "every record, all machines and disks",

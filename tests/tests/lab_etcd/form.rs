@@ -22,7 +22,7 @@ async fn a_staggered_cold_start_makes_one_cluster() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Three instances, of which the one that founds dies at this point, with its machine.
+/// Three instances; the one that founds dies at this point, with its machine.
 async fn founder_dies(point: &str) -> anyhow::Result<Group> {
     let lab = Lab::start(LabOptions::quick()?).await?;
     lab.agent_environment(CRASH, Some(point));

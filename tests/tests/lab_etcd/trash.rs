@@ -36,7 +36,7 @@ async fn what_was_put_aside_goes_after_its_time_and_the_data_of_now_stays() -> a
     let line = format!("{} is removed: it was put aside more than 48 hours ago", old.display());
     let told = || async { if group.lab.log(&alone).contains(&line) { Ok(()) } else { Err(group.lab.log(&alone)) } };
     group.lab.until(LIMIT, "the journal to say so", told).await?;
-    assert!(young.exists() && part.exists(), "only what is old goes, and only once it is whole");
+    assert!(young.exists() && part.exists(), "only old data is removed, and only once it is whole");
     group.until_written(&writer, 20).await?;
     let written = writer.stop().await;
     group.settled(1, Some(&written)).await

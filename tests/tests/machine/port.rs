@@ -9,7 +9,7 @@ use super::scene::{AGENT, LIMIT, Scene, play_joined};
 const SOCKET: &str = "quorate.socket";
 /// What the first question starts while no agent runs.
 const NOBODY: &str = "quorate-port.service";
-/// The attempt of somebody who has read about it.
+/// An informed attempt.
 const BIND: &str =
     "socket(S, PF_INET, SOCK_STREAM, 0) or die; setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); setsockopt(S, SOL_SOCKET, 15, 1);
     bind(S, sockaddr_in(2378, inet_aton($ARGV[0]))) or die \"bind: $!\\n\"; listen(S, 1) or die \"listen: $!\\n\"";

@@ -94,7 +94,7 @@ async fn the_sdk_rides_out_throttling_and_a_hang_up_by_itself() {
 async fn a_refresh_in_progress_is_an_error_of_its_own_type() {
     let server = served(1).await;
     let asg = aws_sdk_autoscaling::Client::new(&config(&server, "operator").await);
-    // The hook is never completed, so the refresh stays at work.
+    // The hook is never completed, so the refresh keeps running.
     let started = asg.start_instance_refresh().auto_scaling_group_name("etcd").send().await.unwrap();
     let again = asg.start_instance_refresh().auto_scaling_group_name("etcd").send().await.unwrap_err();
     assert!(again.into_service_error().is_instance_refresh_in_progress_fault());

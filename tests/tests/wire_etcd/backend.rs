@@ -147,7 +147,7 @@ fn restore(etcd: &Path, snapshot: PathBuf) -> Saved {
     Saved { snapshot, restored: data.join("member/snap/db") }
 }
 
-/// A file of which ranges are read, as of an object in a store.
+/// A file that is read in ranges, like an object in a store.
 struct Counted {
     file: File,
     reads: Vec<u64>,

@@ -29,7 +29,7 @@ fn target(dir: &Path) -> Option<IpAddr> {
     hosts::address_of(&text, &name())
 }
 
-/// The servers 1 and 2, of which these are healthy.
+/// The servers 1 and 2, with these of them healthy.
 async fn follow(alias: &mut Alias, healthy: &[u8]) {
     let servers = [1, 2].map(|n| (server(n), healthy.contains(&n)));
     alias.follow(&"i-me".into(), &servers).await;

@@ -74,7 +74,7 @@ impl Etcd {
         Ok(())
     }
 
-    /// The cluster's pause as a quorum tells it through `at`.
+    /// The cluster's pause as a quorum reports it through `at`.
     ///
     /// # Errors
     /// No quorum.

@@ -1,4 +1,4 @@
-//! I9: a snapshot is what its manifest says, enough of them are kept, and a membership change has one from just before it or a reason to go without.
+//! I9: a snapshot is what its manifest says, enough of them are kept, and a membership change has one from just before it or a reason to do without.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use quorate_core::time::Timestamp;
 
 use crate::simulator::world::World;
 
-/// From the start of the process to the first word of its kubelet.
+/// From the start of the process to its kubelet's first report.
 const KUBELET: Duration = Duration::from_secs(2);
 /// A Node whose kubelet has been silent for this long is not ready; Kubernetes waits 40 s, and the times of a run are a quarter of the real ones.
 const SILENT: Duration = Duration::from_secs(10);

@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const PASSING: &[&str] = &["etcdserver: too many learner members in cluster", "etcdserver: unhealthy cluster"];
 const UNREACHED: &str = "failed to get CA certs: connection refused";
 const DUPLICATE: &str = "duplicate node name found, please use a unique name for this node";
-/// In a thousand: how often somebody starts a server again that ended because its member was removed.
+/// In a thousand: how often a server that ended because its member was removed is started again by somebody.
 const MEDDLED: u64 = 300;
 
 impl World {

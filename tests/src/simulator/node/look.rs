@@ -40,7 +40,7 @@ impl World {
         self.queue.set(now, Event::Look { node: n, epoch });
     }
 
-    /// The process ends without a word; its etcd runs on.
+    /// The process ends without notice; its etcd runs on.
     pub(crate) fn kill_agent(&mut self, n: usize) {
         let node = &mut self.nodes[n];
         node.epoch += 1;

@@ -22,7 +22,7 @@ const AWAKE: Duration = Duration::from_secs(5);
 const NO_STORE: &str = "the store failed the snapshot";
 
 impl World {
-    /// Begins one, unless one is under way already, which is as good, as in the daemon.
+    /// Begins one, unless one is under way already, which will do, as in the daemon.
     pub(super) fn take_snapshot(&mut self, n: usize, order: &SnapshotOrder) -> Outcome {
         if !self.takes_snapshots(n) {
             return self.refused(OFF);

@@ -28,7 +28,7 @@ impl World {
         self.observe_statuses(n, agent) || slow
     }
 
-    /// What the quorum says, and the lock: through the own member if possible, otherwise through any other.
+    /// What the quorum says, and the lock: through its own member if possible, otherwise through any other.
     fn observe_membership(&mut self, n: usize, agent: &mut Agent) -> bool {
         let (now, limit) = (self.now, self.policy.stale_after);
         let wanted = agent.memory().kept.record.as_ref().and_then(|r| r.etcd_cluster);
@@ -148,7 +148,7 @@ impl World {
         here && url.is_none_or(|url| *url == self.etcd.servers[host].client_url)
     }
 
-    /// The own member is asked on loopback, listed or not.
+    /// The node's own member is asked on loopback, listed or not.
     fn own_status(&mut self, n: usize, agent: &mut Agent) {
         if let Some(status) = self.etcd.status(n) {
             agent.seen.etcd.statuses.insert(status.member, Reading::Fresh(status, self.now));

@@ -11,7 +11,7 @@ use crate::simulator::world::World;
 
 const AWAY: &str = "no API server answers";
 
-/// A drain at work in the agent.
+/// A drain that the agent runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Drain {
     /// When the last pod would be gone.
