@@ -78,9 +78,27 @@ fn group(found: &AutoScalingGroup) -> Result<Group, String> {
     let abandon = found.instance_lifecycle_policy().and_then(|policy| policy.retention_triggers()?.terminate_hook_abandon());
     Ok(Group {
         name: GroupName::parse(name).map_err(|error| format!("with a group that cannot be used: {error}"))?,
-        desired: desired.ok_or_else(|| format!("without the desired capacity of {name}"))?,
+        desired: in_instances(desired.ok_or_else(|| format!("without the desired capacity of {name}"))?, found.instances()),
         retains_on_abandon: abandon == Some(&RetentionAction::Retain),
     })
+}
+
+/// A desired capacity, which counts units where the group's instance types have weights (`WeightedCapacity`), in instances: those that fill it now, and as
+/// many more of the heaviest kind as fill what is missing. Auto Scaling may exceed the capacity by less than one instance.
+fn in_instances(units: u32, listed: &[Instance]) -> u32 {
+    let fills = |instance: &&Instance| {
+        let state = instance.lifecycle_state().map(|state| LifecycleState::parse(state.as_str()));
+        state.is_some_and(|state| state.is_watched() && !matches!(state, LifecycleState::Detached | LifecycleState::Warmed(_)))
+    };
+    let weight = |instance: &Instance| instance.weighted_capacity().and_then(|weight| weight.parse().ok()).unwrap_or(1_u32).max(1);
+    let heaviest = listed.iter().map(weight).max().unwrap_or(1);
+    let filling: Vec<u32> = listed.iter().filter(fills).map(weight).collect();
+    let filled: u32 = filling.iter().sum();
+    let count = u32::try_from(filling.len()).unwrap_or(u32::MAX);
+    match units.checked_sub(filled) {
+        Some(missing) => count + missing.div_ceil(heaviest),
+        None => count - ((filled - units) / heaviest).min(count),
+    }
 }
 
 fn entry(group: &GroupName, instance: &Instance) -> Result<(InstanceId, ListedInstance), String> {
@@ -130,6 +148,30 @@ mod tests {
             AutoScalingGroup::builder().auto_scaling_group_name("d").build(),
         ];
         assert_eq!(of_prod(&others), Ok((vec![], BTreeMap::new())));
+    }
+
+    #[test]
+    fn a_capacity_in_units_is_counted_in_instances() {
+        let weighing = |id: &str, state: &str, weight: &str| {
+            Instance::builder().instance_id(id).lifecycle_state(state.into()).weighted_capacity(weight)
+        };
+        let desired = |units: i32, of: &[(&str, &str)]| {
+            let instances = of.iter().enumerate().map(|(n, (state, weight))| weighing(&format!("i-{n}"), state, weight).build());
+            let group = tagged("a", "prod", "etcd").desired_capacity(units).set_instances(Some(instances.collect()));
+            of_prod(&[group.build()]).unwrap().0[0].desired
+        };
+        let three = [("InService", "2"), ("InService", "2"), ("InService", "2")];
+        assert_eq!(desired(6, &three), 3);
+        assert_eq!(desired(6, &[("InService", "2"), ("InService", "2"), ("Terminating:Wait", "2")]), 3, "its replacement is missing");
+        assert_eq!(desired(6, &[("InService", "2"), ("InService", "2"), ("Pending", "2"), ("Terminating:Wait", "2")]), 3);
+        assert_eq!(desired(5, &three), 3, "a capacity may be exceeded by less than one instance");
+        assert_eq!(desired(4, &three), 2, "the group scales in");
+        assert_eq!(desired(8, &three), 4);
+        assert_eq!(desired(6, &[("InService", "4"), ("InService", "1")]), 3);
+        assert_eq!(desired(3, &[("InService", "1"), ("Standby", "1")]), 3, "what is in standby fills nothing");
+        assert_eq!(desired(2, &[("InService", "1"), ("InService", "1"), ("Terminating:Wait", "1")]), 2);
+        assert_eq!(desired(0, &[("InService", "1")]), 0);
+        assert_eq!(desired(3, &[("InService", "two")]), 3, "a weight that cannot be read counts one");
     }
 
     #[test]
