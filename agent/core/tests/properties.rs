@@ -98,7 +98,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(4000))]
 
-    /// Whoever ordered the pause, wherever, and whatever else there is to be done.
+    /// A pause holds no matter who ordered it and where, and whatever else there is to be done.
     #[test]
     fn nothing_is_done_while_an_operator_has_paused(bytes in entropy(), whose in 0..3_u8) {
         let mut w = world(&bytes);

@@ -95,12 +95,12 @@ pub(crate) fn volume<'a>(f: &Facts<'a>, member: MemberId) -> Result<&'a Record, 
     must(f.w.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has ordered it")?;
     must(f.is_stopped() && !f.is_leaving(), "etcd may run, or it leaves")?;
     must(f.cluster().is_none(), "there is a quorum")?;
-    must(f.w.seen.peers.values().filter_map(|p| p.fresh()).all(|p| p.quorum.is_none()), "somebody sees a quorum")?;
+    must(f.w.seen.peers.values().filter_map(|p| p.fresh()).all(|p| p.quorum.is_none()), "an instance sees a quorum")?;
     let moved = f.w.seen.local.moved.as_ref().ok_or("it is not here")?;
     let record = f.stored().filter(|r| f.can_trust() && f.is_established(r)).ok_or("nothing established can be trusted")?;
     must(record.voters.len() == 1 && record.voters[0].member == member, "others voted, or another")?;
     let listed = &record.voters[0].instance;
-    must(f.is_gone(&moved.owner) && (f.is_gone(listed) || *listed == f.w.seen.me.instance), "whose it was may come back with it")?;
+    must(f.is_gone(&moved.owner) && (f.is_gone(listed) || *listed == f.w.seen.me.instance), "its owner may come back with it")?;
     must(moved.data.generation == Some(record.generation) && moved.data.member == Some(member), "it is another's data")?;
     must(moved.data.cluster.is_some() && moved.data.cluster == record.etcd_cluster, "it is another etcd cluster's")?;
     Ok(record)
@@ -120,7 +120,7 @@ fn promote(f: &Facts<'_>, member: MemberId) -> Judgement {
     must(f.learners()?.contains(&member) && f.is_healthy(member), "it is no learner that answers")?;
     must(f.can_trust() && f.is_the_charters_cluster(), "the charter cannot be trusted, or is another cluster's")?;
     must(f.stored().is_some_and(|r| r.voters.iter().any(|v| v.member == member)), "the charter does not name it")?;
-    let owner = f.entry(member).and_then(|m| f.owner_of(&m)).ok_or("whose it is is not known")?;
+    let owner = f.entry(member).and_then(|m| f.owner_of(&m)).ok_or("its owner is not known")?;
     must(!f.is_going(&owner), "its instance goes")?;
     let departed = |m: &quorate_core::observation::Member| f.owner_of(m).is_some_and(|id| id != f.w.seen.me.instance && f.is_departed(&id));
     must(!f.members()?.iter().any(|m| !m.learner && departed(m)), "a departed voter is to go first")?;
@@ -185,7 +185,7 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
             must(f.w.policy.snapshots.enabled, "clients would be stopped for nothing")
         }
         StopReason::LastVoterLeaves => {
-            must(f.is_leaving() && f.is_told_to_leave(), "it is not leaving, or nobody told it to")?;
+            must(f.is_leaving() && f.is_told_to_leave(), "it is not leaving, or has no reason to")?;
             must(f.nobody_else_votes(), "others vote")?;
             must(!f.has_an_heir() || f.is_late(), "a learner lives that could take over")
         }

@@ -228,7 +228,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             }
             self.tell_everyone();
         }
-        Err("this goes on for ever".to_owned())
+        Err("this never ends".to_owned())
     }
 
     fn judge(&mut self) -> Result<(), String> {

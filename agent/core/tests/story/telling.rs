@@ -51,7 +51,7 @@ pub(crate) fn go(world: &mut World, words: &Words<'_>) -> Vec<String> {
         effects::carry_out(world, &step);
     }
     if most == MOST {
-        words.fail("this goes on for ever");
+        words.fail("this never ends");
     }
     told
 }

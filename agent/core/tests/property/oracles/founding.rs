@@ -17,7 +17,7 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
     if f.w.memory.kept.record.as_ref() == Some(record) && f.stored() != Some(record) {
         let proven = f.disk_is_empty() || f.cluster().is_some();
         must(proven, "a node with data rewrites a record without a quorum's word")?;
-        return must(fits_in(f, record), "the store's records do not go on from it, nor it from them");
+        return must(fits_in(f, record), "it does not continue the store's records, nor they it");
     }
     must(known.iter().all(|r| r.number < record.number), "its number is taken")?;
     must(known.iter().all(|r| r.ever_established <= record.ever_established), "it forgets what was established")?;
@@ -103,7 +103,7 @@ fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
     let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
     let survivor = matches!((&f.w.memory.kept.order, &record.origin), (Some(Order::RecoverSurvivor { .. }), Origin::Survivor { .. }));
     let stored = !matches!(f.w.seen.store.fresh(), Some(StoreView::NotConfigured));
-    must(stored || bootstrap || survivor || (ordered && record.origin == Origin::Fresh), "there is no store, and nobody ordered it")?;
+    must(stored || bootstrap || survivor || (ordered && record.origin == Origin::Fresh), "there is no store, and no operator ordered it")?;
     let before = f.stored();
     let takes_over = before.is_none_or(|r| match &r.state {
         State::Founding { founder } => *founder == f.w.seen.me.instance || f.is_gone(founder),
@@ -116,7 +116,7 @@ fn claim(f: &Facts<'_>, record: &Record) -> Judgement {
             let tagged = f.w.seen.cloud.tagged.fresh();
             must(tagged.is_some_and(|t| t.contains(&f.w.seen.me.instance)), "who else bears the cluster's tag is not known")?;
         }
-        Origin::Fresh => must(ordered || (takes_over && before.is_some_and(|r| r.origin == Origin::Fresh)), "nobody ordered it")?,
+        Origin::Fresh => must(ordered || (takes_over && before.is_some_and(|r| r.origin == Origin::Fresh)), "no operator ordered it")?,
         Origin::Survivor { .. } => survives(f, record)?,
         Origin::Snapshot { key } => snapshots::claim(f, record, before, key)?,
     }
@@ -180,7 +180,7 @@ fn survives_by_order(f: &Facts<'_>, before: &Record, although_they_differ: bool)
     let Some(list) = f.w.seen.etcd.local_list.fresh() else { return Ok(()) };
     let mine: BTreeSet<MemberId> = list.iter().filter(|m| !m.learner).map(|m| m.id).collect();
     let charter: BTreeSet<MemberId> = before.voters.iter().map(|v| v.member).collect();
-    must(mine == charter || although_they_differ, "its list differs from the charter's, and nobody has chosen")?;
+    must(mine == charter || although_they_differ, "its list differs from the charter's, and no operator has chosen")?;
     let left = list.iter().filter(|m| !m.learner && (Some(m.id) == own || !f.is_lost(m))).count();
     must(2 * left <= mine.len(), "by its own list quorum may come back")
 }
@@ -200,12 +200,12 @@ fn survives_by_any(f: &Facts<'_>, before: &Record, mine: Option<u64>) -> Judgeme
     must(waited(f), "it has not waited")?;
     for id in before.voters.iter().map(|v| &v.instance).filter(|id| **id != f.w.seen.me.instance && !f.is_gone(id)) {
         let data = f.w.seen.peers.get(id).and_then(|p| p.fresh()).map(|p| &p.data);
-        must(!matches!(data, Some(DataClaim::Holds { revision: None, .. })), "nobody knows how far a survivor goes")?;
+        must(!matches!(data, Some(DataClaim::Holds { revision: None, .. })), "how far a survivor goes is not known")?;
     }
     if !f.w.policy.snapshots.enabled || matches!(f.w.seen.store.fresh(), Some(StoreView::NotConfigured)) {
         return Ok(());
     }
-    let listing = f.w.seen.snapshots.stored.fresh().ok_or("nobody listed the snapshots")?;
+    let listing = f.w.seen.snapshots.stored.fresh().ok_or("the snapshots were not listed")?;
     let data = f.data().ok_or("there is no data")?;
     let same = |m: &quorate_core::snapshot::Manifest| Some(m.generation) == data.generation && Some(m.etcd_cluster) == data.cluster;
     let further = listing.snapshots.iter().filter(|s| same(&s.manifest) && s.manifest.revision > mine);
@@ -263,10 +263,10 @@ fn established(f: &Facts<'_>, record: &Record) -> Judgement {
 pub(super) fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>) -> Judgement {
     let ordered = f.w.memory.kept.order == Some(Order::RecoverFresh) && record.origin == Origin::Fresh;
     for id in everybody_else(f).iter().filter(|id| !f.is_gone(id)) {
-        let reading = f.w.seen.peers.get(id).ok_or("somebody is silent")?;
-        let answer = reading.fresh().ok_or("somebody is silent")?;
-        must(since.is_none_or(|moment| reading.at().is_some_and(|at| at.0 > moment)), "somebody was not asked again")?;
-        must(answer.quorum.is_none(), "somebody sees a quorum")?;
+        let reading = f.w.seen.peers.get(id).ok_or("an instance is silent")?;
+        let answer = reading.fresh().ok_or("an instance is silent")?;
+        must(since.is_none_or(|moment| reading.at().is_some_and(|at| at.0 > moment)), "an instance was not asked again")?;
+        must(answer.quorum.is_none(), "an instance sees a quorum")?;
         let first = record.origin == Origin::Empty && record.number == 1;
         let bootstrap = f.w.memory.kept.order == Some(Order::Bootstrap);
         let chosen = matches!(
@@ -274,12 +274,12 @@ pub(super) fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>
             (Some(Order::RecoverSurvivor { .. }), Origin::Survivor { .. }) | (Some(Order::RecoverSnapshot { .. }), Origin::Snapshot { .. })
         );
         let decided = ordered || chosen || (bootstrap && record.origin == Origin::Empty);
-        must(decided || !f.has_changed_its_key(id), "somebody else may answer for it")?;
+        must(decided || !f.has_changed_its_key(id), "another process may answer for it")?;
         let signed = f.w.policy.network_trusted && !f.may_be_an_impostor(id);
         must(signed || first || ordered || bootstrap || chosen, "it rests on an unsigned answer")?;
         let more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
-        must(!more, "somebody remembers more")?;
-        must(ordered || !forbids(f, record, &answer.data, id), "somebody holds data that counts")?;
+        must(!more, "an instance remembers more")?;
+        must(ordered || !forbids(f, record, &answer.data, id), "an instance holds data that counts")?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     let record = f.stored().ok_or("there is no record")?;
     must(record.state == State::Established, "a recovery may want any of them")?;
     must(!matches!(&record.origin, Origin::Snapshot { key } if keys.contains(key)), "the generation's own origin would go")?;
-    let listing = f.w.seen.snapshots.stored.fresh().ok_or("nobody listed them")?;
+    let listing = f.w.seen.snapshots.stored.fresh().ok_or("they were not listed")?;
     let (gone, left): (Vec<_>, Vec<_>) = listing.snapshots.iter().partition(|s| keys.contains(&s.key));
     must(gone.len() == keys.len(), "it would delete what it does not know")?;
     for old in &gone {
@@ -47,13 +47,13 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
 
 /// The node is a living voter's, and a drill is wanted again.
 pub(super) fn drill(f: &Facts<'_>, key: &SnapshotKey) -> Judgement {
-    let every = f.w.policy.snapshots.drill_interval.ok_or("nobody asked for one")?;
+    let every = f.w.policy.snapshots.drill_interval.ok_or("no drill is asked for")?;
     must(f.votes() && f.is_the_charters_cluster(), "it does not vote in the charter's cluster")?;
     let leader = f.w.seen.etcd.membership.fresh().and_then(|m| m.leader);
     must(f.voters()?.len() == 1 || (leader.is_some() && leader != f.own_member()), "every write would wait for its disk")?;
     let drills = &f.w.seen.snapshots.drills;
     let rests = drills.last.iter().any(|last| last.failed.is_none() && f.w.now < last.at + every);
-    must(drills.running.is_none() && !rests, "there was one a moment ago, or one goes on")?;
+    must(drills.running.is_none() && !rests, "there was one a moment ago, or one is running")?;
     let known = f.w.seen.snapshots.stored.fresh().is_some_and(|l| l.snapshots.iter().any(|s| s.key == *key));
     must(known, "it would read what is not there")
 }
@@ -81,7 +81,7 @@ pub(super) fn claim(f: &Facts<'_>, record: &Record, before: Option<&Record>, key
         State::Founding { founder } => !matches!(origin, Origin::Empty | Origin::Fresh) && (founder == me || f.is_gone(founder)),
     };
     must(open, "another may found yet, or there was nothing to lose")?;
-    let listing = f.w.seen.snapshots.stored.fresh().ok_or("nobody listed them")?;
+    let listing = f.w.seen.snapshots.stored.fresh().ok_or("they were not listed")?;
     must(f.w.seen.snapshots.fetched.as_ref() == Some(key), "it was not proved here")?;
     let was = |generation, cluster| {
         let own = before.generation == generation && before.etcd_cluster == Some(cluster);
@@ -129,7 +129,7 @@ pub(super) fn takes_its_place(f: &Facts<'_>) -> Judgement {
     let Origin::Snapshot { key } = &record.origin else { return Err("no snapshot is claimed") };
     must(f.can_trust(), "the charter cannot be trusted")?;
     must(f.generation().is_some_and(|g| g < record.generation), "it is not older")?;
-    must(may_give_up(f, record), "nobody gave it up")?;
+    must(may_give_up(f, record), "it was not given up")?;
     must(f.w.seen.snapshots.fetched.as_ref() == Some(key), "the snapshot was not proved here")?;
     let (number, at) = f.w.memory.claimed.ok_or("the claim is another run's")?;
     must(number == record.number, "the claim is another run's")?;

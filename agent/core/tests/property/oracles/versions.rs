@@ -19,7 +19,7 @@ fn installed(f: &Facts<'_>) -> Result<i64, &'static str> {
     match (&here.version, &here.flag_refused) {
         (Reading::Fresh(version, _), None) => Ok(number(*version)),
         (_, Some(_)) => Err("etcd refuses its flags"),
-        _ => Err("nobody knows which etcd is installed"),
+        _ => Err("which etcd is installed is not known"),
     }
 }
 
@@ -34,7 +34,7 @@ fn of_cluster(f: &Facts<'_>) -> Option<i64> {
 pub(super) fn judge(step: &Step, f: &Facts<'_>) -> Judgement {
     match step {
         Step::AddLearner { .. } | Step::StartMember(Start::Join { .. }) => {
-            let (own, cluster) = (installed(f)?, of_cluster(f).ok_or("nobody knows what the cluster runs")?);
+            let (own, cluster) = (installed(f)?, of_cluster(f).ok_or("what the cluster runs is not known")?);
             must([cluster, cluster + 1].contains(&own), "etcd does not support the two versions together")
         }
         Step::StartMember(Start::Resume { .. } | Start::Alone) => resume(f),
