@@ -29,7 +29,7 @@ pub struct MovedVolume {
     pub data: DataIdentity,
 }
 
-/// What lies in the data directory.
+/// The content of the data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalData {
     /// The directory is absent or holds no member.

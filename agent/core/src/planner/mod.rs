@@ -1,8 +1,8 @@
 //! The decision: from what is seen and remembered to at most one step and its explanation.
 //!
-//! Rules stand in ordered tables; the first that applies wins. A rule (`rules/`) knows no other rule. What several of them ask or do is in `subjects/`, one
-//! module for each subject, and only the tables here, in `parts.rs` and in `leaving.rs` combine rules. A rule declares that it needs the lock; the code here
-//! takes, renews and releases it.
+//! The tables of rules are ordered; the first rule that applies wins. A rule (`rules/`) knows no other rule. What several of them ask or do is in
+//! `subjects/`, one module for each subject, and only the tables here, in `parts.rs` and in `leaving.rs` combine rules. A rule declares that it needs the
+//! lock; the code here takes, renews and releases it.
 
 mod decision;
 mod leaving;

@@ -55,8 +55,8 @@ pub(in crate::planner) fn reserve(s: &Situation<'_>) -> Duration {
 
 const MARGINS_TO_LEAVE: u32 = 3;
 
-/// Whether a learner is worth waiting for. One that follows is waited for to the last moment, because its promotion takes a second; one of which only
-/// the agent answers, for as long as there is time for the rest.
+/// Whether a learner is worth waiting for. One that follows is waited for to the last moment, because its promotion takes a second. If only its agent
+/// answers, it is waited for while there is time for the rest.
 pub(in crate::planner) fn has_heir(s: &Situation<'_>, departure: &Departure) -> bool {
     let Some(learner) = s.membership().and_then(Membership::learner) else { return false };
     let follows = s.is_healthy(learner.id) && has_time(s, departure, s.policy.leave_margin);

@@ -55,7 +55,8 @@ pub(in crate::planner) fn snapshot_wanted(s: &Situation<'_>) -> Option<Option<Sn
     }
 }
 
-/// Whether an operator's order to continue from this node's own data stands although its list of voters differs from the charter's; none without such an order.
+/// An operator's order to continue from this node's own data, if there is one: whether it holds even where this member's list of voters differs from the
+/// charter's.
 pub(in crate::planner) fn survivor_wanted(s: &Situation<'_>) -> Option<bool> {
     match s.order() {
         Some(Order::RecoverSurvivor { although_voters_differ }) => Some(although_voters_differ),

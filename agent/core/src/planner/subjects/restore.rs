@@ -163,7 +163,7 @@ pub(in crate::planner) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Pha
     Err(Decision::act(phase, step, explain::fetches(why, key, &passed_over(s, key))))
 }
 
-/// What lies in the store under a later name and cannot be used: another version's, another cluster's, or half of one.
+/// Objects in the store that have a later name and cannot be used: another version's, another cluster's, or half a snapshot.
 fn passed_over<'a>(s: &Situation<'a>, key: &SnapshotKey) -> Vec<(String, &'a str)> {
     let strays = s.seen.snapshots.stored.last().into_iter().flat_map(|l| &l.strays);
     let later = strays.filter(|stray| stray.at.as_str() > key.as_str() && stray.at.ends_with(".json"));

@@ -118,7 +118,7 @@ fn is_alone(s: &Situation<'_>) -> bool {
     list.map_or_else(by_record, alone)
 }
 
-/// No client can write any more: etcd serves this node alone, or it has lost its quorum for good.
+/// No client can write any longer: etcd serves only this node, or it has lost its quorum for good.
 pub(crate) fn nobody_is_served(s: &Situation<'_>) -> bool {
     s.runs_on_loopback() || (s.runs() && s.membership().is_none() && !is_alone(s))
 }
