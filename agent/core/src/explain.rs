@@ -19,6 +19,7 @@ pub(crate) mod ordered;
 pub(crate) mod pausing;
 pub(crate) mod rebooting;
 pub(crate) mod recovering;
+mod refusals;
 pub(crate) mod removing;
 pub(crate) mod restoring;
 pub(crate) mod serving;

@@ -12,8 +12,9 @@ use quorate_core::observation::{LifecycleState, Observation};
 use quorate_core::plan::{HookResult, Outcome, Step};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
-use story::Teller;
+use quorate_core::safety::refusal::HookFault;
 use story::world::World;
+use story::{Teller, because};
 
 /// i-c has left, and its machine stops. The agent of i-b, whose member led until now, may have completed its hook.
 const HEIR: &str = "me i-a
@@ -114,7 +115,7 @@ fn the_gate_lets_nobody_complete_who_has_led_for_a_moment() {
     let step = planner::plan(&seen, &memory, world.policy(), world.now).step;
     assert_eq!(step, Some(completion(&seen)));
     let refusal = world.engine.gate().check(&completion(&seen), &seen, &memory, world.policy(), world.now).err().map(|refusal| refusal.why);
-    assert_eq!(refusal, Some("another agent, beside the leader before this one, may have completed it a moment ago"));
+    assert_eq!(refusal, because(HookFault::LedTooShort(world.now)));
 }
 
 #[test]

@@ -5,12 +5,15 @@
 #[allow(dead_code, reason = "the stories' own test uses the rest")]
 mod story;
 
+use quorate_core::etcd_version::{EtcdVersion, VersionGap, Whose};
 use quorate_core::ids::MemberId;
 use quorate_core::observation::{Member, Observation};
 use quorate_core::plan::{Start, Step, StopReason};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
-use story::Teller;
+use quorate_core::safety::Violation;
+use quorate_core::safety::refusal::{MemberFault, Unread, VoterList};
+use story::{Teller, because};
 
 /// A world after the story's lines up to here.
 fn told(lines: &[&str]) -> Teller {
@@ -29,11 +32,11 @@ fn planned(teller: &mut Teller) -> Step {
 }
 
 /// Why the gate refuses it, once the world has changed.
-fn why_not(teller: &mut Teller, change: &str, step: &Step) -> Option<&'static str> {
+fn why_not(teller: &mut Teller, change: &str, step: &Step) -> Option<Violation> {
     teller.line(change);
     let w = teller.world.as_mut().unwrap();
     let seen = w.look();
-    w.engine.gate().check(step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+    w.why_not(step, &seen)
 }
 
 /// `i-c` has the lock, and its learner is to be added.
@@ -49,7 +52,11 @@ const JOINING: [&str; 9] = [
     "done",
 ];
 
-const TWO_MINORS: &str = "etcd here is neither of the cluster's minor nor of the one above";
+/// The etcd here and what it would meet do not go together.
+fn gap(own: &str, other: &str, whose: Whose) -> Option<Violation> {
+    let version = |text| EtcdVersion::parse(text).unwrap();
+    because(VersionGap { own: version(own), other: version(other), whose })
+}
 
 #[test]
 fn nothing_is_added_or_started_of_another_minor_than_the_clusters_or_the_next() {
@@ -60,10 +67,10 @@ fn nothing_is_added_or_started_of_another_minor_than_the_clusters_or_the_next() 
         let expected = if further.is_empty() { "add-learner" } else { "start-member" };
         assert_eq!(step.kind(), expected);
         for (change, refusal) in [
-            ("binary 3.7", Some(TWO_MINORS)),
-            ("binary 3.4", Some(TWO_MINORS)),
+            ("binary 3.7", gap("3.7", "3.5", Whose::Cluster)),
+            ("binary 3.4", gap("3.4", "3.5", Whose::Cluster)),
             ("binary 3.6", None),
-            ("binary unknown", Some("which version etcd is here is not known")),
+            ("binary unknown", because(Unread::OwnVersion)),
             ("binary 3.5", None),
         ] {
             assert_eq!(why_not(&mut teller, change, &step), refusal, "{expected}, {change}");
@@ -82,8 +89,7 @@ fn no_member_starts_beside_a_stranger() {
     membership.members.push(Member::stranger(MemberId(0xf6), false, "db's"));
     initial_cluster.push(("f6".to_owned(), initial_cluster[0].1));
     let step = Step::StartMember(Start::Join { generation, initial_cluster });
-    let refusal = w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why);
-    assert_eq!(refusal, Some("a member is a stranger, whose address is nobody's to write down"));
+    assert_eq!(w.why_not(&step, &seen), because(MemberFault::Stranger(MemberId(0xf6))));
 }
 
 #[test]
@@ -102,11 +108,11 @@ fn no_member_resumes_below_its_data_or_two_minors_above() {
     let mut teller = told(&[&seated[..], &cluster].concat());
     let step = planned(&mut teller);
     assert!(matches!(step, Step::StartMember(Start::Resume { .. })), "{step:?}");
-    assert_eq!(why_not(&mut teller, "binary 3.4", &step), Some(TWO_MINORS));
-    assert_eq!(why_not(&mut teller, "binary 3.7", &step), Some(TWO_MINORS));
+    assert_eq!(why_not(&mut teller, "binary 3.4", &step), gap("3.4", "3.5", Whose::Cluster));
+    assert_eq!(why_not(&mut teller, "binary 3.7", &step), gap("3.7", "3.5", Whose::Cluster));
     // Where no quorum says what the cluster runs, the data does.
-    assert_eq!(why_not(&mut teller, "etcd no-quorum", &step), Some("etcd here is more than one minor above its data"));
-    assert_eq!(why_not(&mut teller, "binary 3.4", &step), Some("etcd here is older than its data"));
+    assert_eq!(why_not(&mut teller, "etcd no-quorum", &step), gap("3.7", "3.5", Whose::Data));
+    assert_eq!(why_not(&mut teller, "binary 3.4", &step), gap("3.4", "3.5", Whose::Data));
     assert_eq!(why_not(&mut teller, "binary 3.6", &step), None);
 }
 
@@ -121,7 +127,7 @@ fn no_snapshot_is_fetched_or_claimed_by_an_etcd_older_than_the_one_it_was_taken_
         }
         let step = planned(&mut teller);
         assert_eq!(matches!(step, Step::CreateRecord(_)), fetched, "{step:?}");
-        assert_eq!(why_not(&mut teller, "binary 3.4", &step), Some("etcd here is older than the one that the snapshot was taken from"));
+        assert_eq!(why_not(&mut teller, "binary 3.4", &step), gap("3.4", "3.5", Whose::Snapshot));
         assert_eq!(why_not(&mut teller, "binary 3.6", &step), None);
     }
 }
@@ -152,7 +158,7 @@ fn the_last_data_is_not_stopped_on_a_word_under_another_key() {
     assert_eq!(step, Step::StopMember(StopReason::LastVoterLeaves));
     for another in ["peer i-b waiting no-data another-key", "peer i-b waiting no-data unsigned"] {
         let refusal = why_not(&mut told(&left), another, &step);
-        assert_eq!(refusal, Some("by its own list other voters are left"), "{another}");
+        assert_eq!(refusal, because(MemberFault::OthersLeft { by: VoterList::Own, member: MemberId(0xb2) }), "{another}");
     }
     assert_eq!(why_not(&mut told(&left), gone, &step), None);
 }

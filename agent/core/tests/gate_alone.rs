@@ -7,12 +7,15 @@ mod story;
 
 use std::time::Duration;
 
+use quorate_core::ids::MemberId;
 use quorate_core::memory::{Ending, Memory};
 use quorate_core::observation::{Observation, Saved};
 use quorate_core::plan::{Step, StopReason};
 use quorate_core::planner;
-use story::Teller;
+use quorate_core::safety::Violation;
+use quorate_core::safety::refusal::{LossFault, MemberFault, SnapshotFault};
 use story::world::World;
+use story::{Teller, because};
 
 fn told(lines: &str) -> World {
     let mut teller = Teller::new("gate-alone");
@@ -21,7 +24,7 @@ fn told(lines: &str) -> World {
 }
 
 /// What the planner plans by this memory, and why the gate refuses it.
-fn judged(w: &World, seen: &Observation, memory: &Memory) -> (Step, Option<&'static str>) {
+fn judged(w: &World, seen: &Observation, memory: &Memory) -> (Step, Option<Violation>) {
     let step = planner::plan(seen, memory, w.policy(), w.now).step.expect("nothing is planned");
     let why = w.engine.gate().check(&step, seen, memory, w.policy(), w.now).err().map(|refusal| refusal.why);
     (step, why)
@@ -59,7 +62,7 @@ fn nothing_is_retired_to_a_snapshot_after_which_somebody_could_write() {
     memory.ending = Ending::Saved;
     let (step, why) = judged(&w, &seen, &memory);
     assert!(matches!(step, Step::CreateRecord(_)), "{step:?}");
-    assert_eq!(why, Some("somebody could write after the snapshot was taken"));
+    assert_eq!(why, because(SnapshotFault::WritesAfter("snapshots/new".into())));
 }
 
 #[test]
@@ -72,7 +75,7 @@ fn a_start_that_was_let_through_ends_what_a_snapshot_covers() {
     assert!(gate.check(&retired, &seen, w.memory(), w.policy(), w.now).is_ok());
     gate.let_through(&Step::StartMember(quorate_core::plan::Start::Resume { loopback_only: false, server: None }));
     let why = gate.check(&retired, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why);
-    assert_eq!(why, Some("somebody could write after the snapshot was taken"));
+    assert_eq!(why, because(SnapshotFault::WritesAfter("snapshots/new".into())));
 }
 
 /// One of three survives, after they had run together for a while, and under policy `any` it would continue after ten minutes.
@@ -110,7 +113,7 @@ fn nobody_recovers_before_quorum_has_been_lost_for_the_grace() {
         memory.quorum.lost_since = Some(w.now - Duration::from_secs(601));
         let (step, why) = judged(&w, &seen, &memory);
         assert!(matches!(step, Step::CreateRecord(_)), "{too_short}: {step:?}");
-        assert_eq!(why, Some("quorum has not been lost for the grace"), "{too_short}");
+        assert!(matches!(why, Some(Violation::Loss(LossFault::TooShort { since: Some(_), .. }))), "{too_short}: {why:?}");
     }
 }
 
@@ -131,7 +134,7 @@ time +4min";
 
 #[test]
 fn no_learner_is_removed_that_makes_progress() {
-    let stuck = Some("the learner is another's, and neither departed nor stuck");
+    let works = |member| because(MemberFault::LearnerNotStuck(MemberId(member)));
     let judged_after = |lines: &str| {
         let mut w = told(&format!("{LEARNS}\n{lines}\nlock mine 20s"));
         let seen = w.look();
@@ -142,9 +145,9 @@ fn no_learner_is_removed_that_makes_progress() {
         why
     };
     assert_eq!(judged_after("time +65s"), None);
-    assert_eq!(judged_after("status c3 applied 200\ntime +65s"), stuck, "it has applied something");
+    assert_eq!(judged_after("status c3 applied 200\ntime +65s"), works(0xc3), "it has applied something");
     // Nothing is written, so it has nothing to apply: it is level with the leader, and waits until it may be promoted.
-    assert_eq!(judged_after("status c3 applied 10000\ntime +10min"), stuck, "it is level with the leader");
+    assert_eq!(judged_after("status c3 applied 10000\ntime +10min"), works(0xc3), "it is level with the leader");
     let another = "time +65s\nlisted i-a, i-b, i-d\netcd members i-a:a1, i-b:b2, i-d:d4 learner\npeer i-d learner holds d4 copy\nstatus d4 applied 50\ntime +3s";
-    assert_eq!(judged_after(another), stuck, "it has come just now");
+    assert_eq!(judged_after(another), works(0xd4), "it has come just now");
 }

@@ -11,15 +11,20 @@ mod story;
 
 use proptest::prelude::*;
 use quorate_core::charter::{Origin, Record, State};
-use quorate_core::ids::MemberId;
+use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::memory::Memory;
 use quorate_core::plan::{LockPurpose, Start, Step, StopReason};
 use quorate_core::planner;
+use quorate_core::safety::Violation;
+use quorate_core::safety::refusal::{
+    CharterFault, ClaimFault, DataFault, LockState, LossFault, MemberFault, NoConsent, NodeFault, NotOrdered, SnapshotFault, Unread,
+};
 
 use property::config::cases;
 use property::dice::Dice;
 use property::world::World;
 use property::{oracles, steps, torn, walk};
+use story::because;
 
 /// The randomness of one world. Zeros make the plainest world, and bytes that have run out count as zeros, so a failing world shrinks well.
 fn entropy() -> impl Strategy<Value = Vec<u8>> {
@@ -174,15 +179,18 @@ fn a_survivor_claims_only_as_a_listed_voter_and_over_nobody() {
             etcd_cluster: None,
             ..before
         };
-        w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.why_not(&Step::CreateRecord(claim), &seen)
     };
     assert_eq!(why_not(voters, "#"), None);
     let under_another_name = "i-a:a1, i-e:b2, i-c:c3, i-d:d4";
-    assert_eq!(why_not(under_another_name, "#"), Some("only a listed voter's data goes on"));
-    assert_eq!(why_not(voters, "store founding generation 2 origin i-a by i-a"), Some("another's claim stands"));
+    assert_eq!(why_not(under_another_name, "#"), because(CharterFault::NotListed { record: 1, instance: InstanceId::new("i-b") }));
+    assert_eq!(
+        why_not(voters, "store founding generation 2 origin i-a by i-a"),
+        because(ClaimFault::Stands { record: 2, founder: Some(InstanceId::new("i-a")) })
+    );
     // Whether a claim is void is another question: without its founder too few of four survive.
     let void = why_not(voters, "peer i-a waiting");
-    assert_eq!(void, Some("acknowledged writes could be missing"));
+    assert_eq!(void, because(LossFault::WritesMayBeMissing { left: 1, voters: 4 }));
 }
 
 /// Torn worlds hardly ever let a snapshot be restored. So what stands in its way is shown on a world where it may be, with one thing changed at a time.
@@ -217,27 +225,44 @@ fn restored_only_where_nothing_newer_is_left(me: &str) {
             ancestors: before.lineage(),
             ..before
         };
-        w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.why_not(&Step::CreateRecord(claim), &seen)
     };
     assert_eq!(why_not("#"), None);
-    assert_eq!(why_not("policy no-restore"), Some("the policy lets nobody restore by itself"));
+    assert_eq!(why_not("policy no-restore"), because(NotOrdered::Restore));
     assert_eq!(why_not("store retired to snapshots/0000000001/00000000000000099700-0000099700000-i-a"), None);
-    assert_eq!(why_not("store retired to snapshots/final"), Some("the cluster was retired to another snapshot"));
-    assert_eq!(why_not("disk generation 1 member d4"), Some("this disk holds data"));
-    assert_eq!(why_not("listed i-d, i-e, i-f"), Some("somebody is silent who is not known to be gone"));
-    assert_eq!(why_not("peer i-e waiting holds e5"), Some("somebody holds data that counts"));
-    assert_eq!(why_not("peer i-e waiting data-unknown"), Some("somebody holds data that counts"));
-    assert_eq!(why_not("peer i-e waiting no-data sees-quorum"), Some("somebody sees a quorum"));
-    assert_eq!(why_not("snapshots unlisted"), Some("the store's snapshots were not listed"));
-    assert_eq!(why_not("snapshots aged 1min, 5min"), Some("the snapshot is not of this cluster's history"), "its key is another by now");
-    assert_eq!(why_not("snapshots added 1min"), Some("a newer snapshot is passed over"));
-    assert_eq!(why_not("store unreadable"), Some("the store was not read"));
-    assert_eq!(why_not("store founding generation 2 origin snapshots/x by i-e"), Some("another's claim stands"));
-    assert_eq!(why_not("store founding generation 2 origin fresh by i-d"), Some("another's claim stands"));
+    assert_eq!(why_not("store retired to snapshots/final"), because(SnapshotFault::RetiredTo("snapshots/final".into())));
+    assert_eq!(why_not("disk generation 1 member d4"), because(DataFault::NotEmpty(Some(Generation(1)))));
+    assert_eq!(why_not("listed i-d, i-e, i-f"), because(NoConsent::Silent(InstanceId::new("i-f"))));
+    assert_eq!(
+        why_not("peer i-e waiting holds e5"),
+        because(NoConsent::HoldsData { instance: InstanceId::new("i-e"), generation: Some(Generation(1)) })
+    );
+    assert_eq!(why_not("peer i-e waiting data-unknown"), because(NoConsent::DataUnknown(InstanceId::new("i-e"))));
+    assert_eq!(
+        why_not("peer i-e waiting no-data sees-quorum"),
+        because(NoConsent::SeesQuorum(InstanceId::new("i-e"), EtcdClusterId(0xe1)))
+    );
+    assert_eq!(why_not("snapshots unlisted"), because(Unread::Snapshots));
+    // Its key is another by now.
+    assert!(matches!(why_not("snapshots aged 1min, 5min"), Some(Violation::Snapshot(SnapshotFault::NotOfHistory(_)))));
+    assert!(matches!(why_not("snapshots added 1min"), Some(Violation::Snapshot(SnapshotFault::NewerLeft(_)))));
+    assert_eq!(why_not("store unreadable"), because(Unread::Store));
+    assert_eq!(
+        why_not("store founding generation 2 origin snapshots/x by i-e"),
+        because(ClaimFault::Stands { record: 2, founder: Some(InstanceId::new("i-e")) })
+    );
+    assert_eq!(
+        why_not("store founding generation 2 origin fresh by i-d"),
+        because(ClaimFault::Stands { record: 2, founder: Some(InstanceId::new("i-d")) })
+    );
+}
+
+fn members(ids: &[u64]) -> Vec<MemberId> {
+    ids.iter().copied().map(MemberId).collect()
 }
 
 /// A node's claim on the highest record of its store, as the gate judges it after these lines.
-fn verdict(lines: &[&str], origin: impl Fn(&story::world::World) -> Origin) -> Option<&'static str> {
+fn verdict(lines: &[&str], origin: impl Fn(&story::world::World) -> Origin) -> Option<Violation> {
     let mut teller = story::Teller::new("claim");
     lines.iter().for_each(|line| teller.line(line));
     let w = teller.world.as_mut().unwrap();
@@ -253,7 +278,7 @@ fn verdict(lines: &[&str], origin: impl Fn(&story::world::World) -> Origin) -> O
         ancestors: before.lineage(),
         ..before
     };
-    w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+    w.why_not(&Step::CreateRecord(claim), &seen)
 }
 
 /// Two of five are left, i-a and i-b, and policy lets neither act.
@@ -279,18 +304,21 @@ fn an_ordered_snapshot_comes_only_where_quorum_never_can() {
     assert_eq!(why("#"), None);
     assert_eq!(why("peer i-b recovering holds b2 mute"), None, "data that is given up need not say how far it goes");
     assert_eq!(why("policy no-restore"), None, "the operator's order takes precedence over the policy");
-    let counts = Some("this disk holds data");
+    let counts = because(DataFault::NotEmpty(Some(Generation(1))));
     assert_eq!(why_not("ec2 i-e running", "#"), counts, "three of five may come back");
     assert_eq!(why("etcd local-list i-a:a1"), counts, "by its own list it has quorum alone");
     assert_eq!(why("order none"), counts);
     assert_eq!(why("order recover-survivor"), counts);
     assert_eq!(why("order recover-snapshot snapshots/another"), counts);
-    assert_eq!(why("etcd quorum"), Some("a quorum is alive"));
-    assert_eq!(why("peer i-b voter holds b2 sees-quorum"), Some("somebody sees a quorum"));
-    assert_eq!(why("peer i-b silent"), Some("somebody is silent who is not known to be gone"));
-    assert_eq!(why("peer i-f waiting data-unknown"), Some("somebody holds data that counts"));
-    assert_eq!(why("disk unlabelled member a1"), Some("its data is of no generation that could be given up"));
-    assert_eq!(why("store founding generation 2 origin i-b by i-b"), Some("another's claim stands"));
+    assert_eq!(why("etcd quorum"), because(MemberFault::QuorumAlive(EtcdClusterId(0xe1))));
+    assert_eq!(why("peer i-b voter holds b2 sees-quorum"), because(NoConsent::SeesQuorum(InstanceId::new("i-b"), EtcdClusterId(0xe1))));
+    assert_eq!(why("peer i-b silent"), because(NoConsent::Silent(InstanceId::new("i-b"))));
+    assert_eq!(why("peer i-f waiting data-unknown"), because(NoConsent::DataUnknown(InstanceId::new("i-f"))));
+    assert_eq!(why("disk unlabelled member a1"), because(DataFault::NotOlder { data: None, claim: Generation(2) }));
+    assert_eq!(
+        why("store founding generation 2 origin i-b by i-b"),
+        because(ClaimFault::Stands { record: 2, founder: Some(InstanceId::new("i-b")) })
+    );
 }
 
 #[test]
@@ -303,16 +331,25 @@ fn an_ordered_survivor_is_a_listed_voter_where_quorum_never_comes_back() {
     assert_eq!(why("#"), None);
     assert_eq!(why("policy halt"), None, "the operator's order takes precedence over the policy");
     assert_eq!(why("status a1 silent"), None, "its etcd need not answer");
-    assert_eq!(why("order none"), Some("acknowledged writes could be missing"));
-    assert_eq!(why("order recover-snapshot newest"), Some("acknowledged writes could be missing"));
-    assert_eq!(why_not("ec2 i-e running", "#"), Some("quorum is not lost for good"));
-    assert_eq!(why("etcd local-list i-a:a1, i-c:c3"), Some("its own list of voters is not the charter's"));
-    assert_eq!(why("peer i-b recovering holds b2 applied 10007"), Some("somebody holds data that counts"));
+    assert_eq!(why("order none"), because(LossFault::WritesMayBeMissing { left: 2, voters: 5 }));
+    assert_eq!(why("order recover-snapshot newest"), because(LossFault::WritesMayBeMissing { left: 2, voters: 5 }));
+    assert_eq!(why_not("ec2 i-e running", "#"), because(LossFault::NotLost { left: 3, voters: 5 }));
+    assert_eq!(
+        why("etcd local-list i-a:a1, i-c:c3"),
+        because(LossFault::ListsDiffer { own: members(&[0xa1, 0xc3]), charter: members(&[0xa1, 0xb2, 0xc3, 0xd4, 0xe5]) })
+    );
+    assert_eq!(
+        why("peer i-b recovering holds b2 applied 10007"),
+        because(NoConsent::HoldsData { instance: InstanceId::new("i-b"), generation: Some(Generation(1)) })
+    );
     assert_eq!(why("peer i-b recovering holds b2 mute"), None, "an operator has chosen");
-    assert_eq!(why("peer i-b voter holds b2 sees-quorum"), Some("somebody sees a quorum"));
-    assert_eq!(why("peer i-f silent"), Some("somebody is silent who is not known to be gone"));
-    assert_eq!(why("disk generation 1 member a9 cluster e1"), Some("only a listed voter's data goes on"));
-    assert_eq!(why("store founding generation 2 origin snapshots/x by i-b"), Some("another's claim stands"));
+    assert_eq!(why("peer i-b voter holds b2 sees-quorum"), because(NoConsent::SeesQuorum(InstanceId::new("i-b"), EtcdClusterId(0xe1))));
+    assert_eq!(why("peer i-f silent"), because(NoConsent::Silent(InstanceId::new("i-f"))));
+    assert_eq!(why("disk generation 1 member a9 cluster e1"), because(CharterFault::NotListedHere { record: 1, member: MemberId(0xa9) }));
+    assert_eq!(
+        why("store founding generation 2 origin snapshots/x by i-b"),
+        because(ClaimFault::Stands { record: 2, founder: Some(InstanceId::new("i-b")) })
+    );
     let differ = "order recover-survivor although-voters-differ";
     let lines = [&two_of_five()[..], &["ec2 i-e terminated", "etcd local-list i-a:a1, i-c:c3", differ]].concat();
     assert_eq!(verdict(&lines, |w| Origin::Survivor { instance: w.me.instance.clone() }), None);
@@ -325,12 +362,14 @@ fn policy_any_goes_on_from_what_goes_furthest() {
     };
     let survivor = |wait, change| verdict(&lines(wait, change), |w| Origin::Survivor { instance: w.me.instance.clone() });
     assert_eq!(survivor("time +11min", "#"), None);
-    assert_eq!(survivor("time +9min", "#"), Some("quorum has not been lost for the grace"));
-    assert_eq!(survivor("time +11min", "policy halt"), Some("the policy lets nobody recover by itself"));
-    assert_eq!(survivor("time +11min", "status a1 revision 90000"), Some("a newer snapshot is passed over"));
-    assert_eq!(survivor("time +11min", "snapshots unlisted"), Some("the store's snapshots were not listed"));
+    let too_short = survivor("time +9min", "#");
+    assert!(matches!(too_short, Some(Violation::Loss(LossFault::TooShort { since: Some(_), .. }))), "{too_short:?}");
+    assert_eq!(survivor("time +11min", "policy halt"), because(NotOrdered::Recovery));
+    let passed_over = survivor("time +11min", "status a1 revision 90000");
+    assert!(matches!(passed_over, Some(Violation::Snapshot(SnapshotFault::NewerLeft(_)))), "{passed_over:?}");
+    assert_eq!(survivor("time +11min", "snapshots unlisted"), because(Unread::Snapshots));
     let silent = "peer i-b recovering holds b2 applied 9990 no-revision";
-    assert_eq!(survivor("time +11min", silent), Some("a survivor's revision is not known"));
+    assert_eq!(survivor("time +11min", silent), because(Unread::Revision(InstanceId::new("i-b"))));
     let snapshot = |change| {
         let fetched = ["status a1 revision 90000", "decide", "done", "snapshots fetched", change];
         verdict(&[&lines("time +11min", "#")[..], &fetched].concat(), |w| Origin::Snapshot { key: w.snapshots.fetched().unwrap() })
@@ -339,7 +378,7 @@ fn policy_any_goes_on_from_what_goes_furthest() {
     for change in
         ["status a1 revision 99990", "peer i-b recovering holds b2 applied 10007", "peer i-b recovering holds b2 mute", "policy halt"]
     {
-        assert_eq!(snapshot(change), Some("this disk holds data"), "{change}");
+        assert_eq!(snapshot(change), because(DataFault::NotEmpty(Some(Generation(1)))), "{change}");
     }
 }
 
@@ -352,19 +391,15 @@ fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
         world.iter().chain(&["listed i-d", "servers i-a silent, i-d", "node i-w notready", change]).for_each(|line| teller.line(line));
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
-        w.engine
-            .gate()
-            .check(&Step::StopMember(StopReason::Reattach), &seen, w.memory(), w.policy(), w.now)
-            .err()
-            .map(|refusal| refusal.why)
+        w.why_not(&Step::StopMember(StopReason::Reattach), &seen)
     };
     assert_eq!(why_not("#"), None);
-    assert_eq!(why_not("servers i-a silent, i-d silent"), Some("no server answers where EC2 says that one is"));
-    assert_eq!(why_not("listed i-a"), Some("no server answers where EC2 says that one is"));
-    assert_eq!(why_not("servers i-a, i-d"), Some("the server that its kubelet knows answers, or is not known"));
-    assert_eq!(why_not("points-at none"), Some("the server that its kubelet knows answers, or is not known"));
-    assert_eq!(why_not("node i-w ready"), Some("no server says that its node is not ready"));
-    assert_eq!(why_not("node unknown"), Some("no server says that its node is not ready"));
+    assert_eq!(why_not("servers i-a silent, i-d silent"), because(NodeFault::NoServerAnswers));
+    assert_eq!(why_not("listed i-a"), because(NodeFault::NoServerAnswers));
+    assert_eq!(why_not("servers i-a, i-d"), because(NodeFault::ServerAnswers("10.0.0.1".parse().unwrap())));
+    assert_eq!(why_not("points-at none"), because(NodeFault::KnowsNoServer));
+    assert_eq!(why_not("node i-w ready"), because(NodeFault::NotUnready));
+    assert_eq!(why_not("node unknown"), because(NodeFault::NotUnready));
     assert_eq!(why_not("node none"), None, "a restored cluster may never have heard of it");
 }
 
@@ -372,27 +407,30 @@ fn a_kubelet_starts_again_only_through_a_server_in_place_of_one_that_is_gone() {
 #[test]
 fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_says() {
     let hash = |digit: &str| digit.repeat(64).parse().unwrap();
+    let server = "10.0.0.1".parse().unwrap();
     let why_not = |authority, change: &str| {
         let mut teller = story::Teller::new("start-worker");
         let world = ["me i-w role worker", "hooks none", "own-state InService", "process stopped", "listed i-a", "servers i-a"];
         world.iter().chain(&["authority nobody", change]).for_each(|line| teller.line(line));
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
-        let step = Step::StartMember(Start::Worker { server: "10.0.0.1".parse().unwrap(), authority });
-        w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        let step = Step::StartMember(Start::Worker { server, authority });
+        w.why_not(&step, &seen)
     };
-    let unknown = Some("EC2 has not given that address for a server of this cluster");
+    let unknown = because(NodeFault::ServerUnknown(server));
     assert_eq!(why_not(None, "#"), None);
-    assert_eq!(why_not(None, "servers i-a silent"), Some("that server does not answer"));
+    assert_eq!(why_not(None, "servers i-a silent"), because(NodeFault::ServerSilent(server)));
     assert_eq!(why_not(None, "listed i-b"), unknown, "only a peer names it, and no group");
     assert_eq!(why_not(None, "ec2 i-a unknown"), unknown, "listed, and its address is not known");
     assert_eq!(why_not(None, "ec2 i-a terminated"), unknown);
-    assert_eq!(why_not(None, "authority store a"), Some("its token is to name the authority that the store names"));
-    assert_eq!(why_not(Some(hash("b")), "authority store a"), Some("its token is to name the authority that the store names"));
+    let other = |named| because(NodeFault::OtherAuthority { named, store: hash("a") });
+    assert_eq!(why_not(None, "authority store a"), other(None));
+    assert_eq!(why_not(Some(hash("b")), "authority store a"), other(Some(hash("b"))));
     assert_eq!(why_not(Some(hash("a")), "authority store a"), None);
-    assert_eq!(why_not(Some(hash("a")), "#"), Some("the store names no authority"));
-    assert_eq!(why_not(None, "authority token a store b"), Some("its token and the store name different authorities"));
-    assert_eq!(why_not(None, "authority unread"), Some("the store was not asked for the cluster's authority"));
+    assert_eq!(why_not(Some(hash("a")), "#"), because(NodeFault::NoAuthority(hash("a"))));
+    let disputed = NodeFault::AuthorityDisputed { token: hash("a"), store: hash("b") };
+    assert_eq!(why_not(None, "authority token a store b"), because(disputed));
+    assert_eq!(why_not(None, "authority unread"), because(Unread::Authority));
 }
 
 /// An answer from a peer's port under another key than its agent's permits nothing that loses data, and neither does an unsigned one.
@@ -422,14 +460,14 @@ fn no_data_is_given_up_on_a_word_under_another_key() {
             ancestors: before.lineage(),
             ..before
         };
-        w.engine.gate().check(&Step::CreateRecord(claim), &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.why_not(&Step::CreateRecord(claim), &seen)
     };
     let (held, gone) = ("peer i-b voter holds b2", "peer i-b waiting no-data");
     assert_eq!(why_not(held, gone, "#"), None, "its own agent says so");
     let another = "peer i-b waiting no-data another-key";
-    assert_eq!(why_not(held, another, "#"), Some("somebody answers under another key than before"));
-    assert_eq!(why_not(held, "peer i-b waiting no-data unsigned", "#"), Some("somebody answers under another key than before"));
-    assert_eq!(why_not("#", "peer i-b waiting no-data unsigned", "#"), Some("it rests on unsigned answers"));
+    assert_eq!(why_not(held, another, "#"), because(NoConsent::AnotherKey(InstanceId::new("i-b"))));
+    assert_eq!(why_not(held, "peer i-b waiting no-data unsigned", "#"), because(NoConsent::AnotherKey(InstanceId::new("i-b"))));
+    assert_eq!(why_not("#", "peer i-b waiting no-data unsigned", "#"), because(NoConsent::Unsigned(InstanceId::new("i-b"))));
     assert_eq!(why_not("#", another, "#"), None, "no other key was heard there before");
     assert_eq!(why_not(gone, another, "#"), None, "it never held anything that could be lost");
     assert_eq!(why_not(held, another, "order recover-snapshot newest"), None, "an operator takes answers as they are");
@@ -449,18 +487,18 @@ fn a_member_leaves_without_the_lock_only_out_of_space_out_of_time_and_next_in_tu
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
         let step = Step::RemoveMember { via: property::steps::via(), member: MemberId(0xb2) };
-        w.engine.gate().check(&step, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why)
+        w.why_not(&step, &seen)
     };
-    let (late, no_lock) = ("time +95s", Some("the lock is not held for long enough"));
+    let (late, no_lock) = ("time +95s", because(MemberFault::NoLock(LockState::Free)));
     assert_eq!(why_not(late, "#"), None);
     assert_eq!(why_not("time +80s", "#"), no_lock);
     assert_eq!(why_not(late, "etcd space"), no_lock);
-    assert_eq!(why_not(late, "lock other i-c to join"), no_lock);
+    assert_eq!(why_not(late, "lock other i-c to join"), because(MemberFault::NoLock(LockState::HeldBy(InstanceId::new("i-c")))));
     assert_eq!(why_not(late, "etcd members i-a:a1, i-b:b2, i-c:c3, unnamed:d4@i-d learner"), no_lock);
     assert_eq!(why_not(late, "peer i-a leaving holds a1 leaving"), no_lock);
     assert_eq!(why_not(late, "peer i-c leaving holds c3 leaving"), None, "its id is higher");
     assert_eq!(why_not(late, "etcd leader c3"), None);
-    assert_eq!(why_not(late, "status c3 silent"), Some("the rest would have no healthy quorum"));
+    assert_eq!(why_not(late, "status c3 silent"), because(MemberFault::NoHealthyQuorum { healthy: 1, voters: 2 }));
 }
 
 /// Walks must reach every rule, because they say nothing about a rule that they never reach.

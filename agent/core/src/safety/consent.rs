@@ -7,10 +7,16 @@ use crate::observation::DataClaim;
 
 use super::facts::Facts;
 use super::giving_up::{gives_up_data, orders_snapshot, orders_survivor};
-use super::verdict::{Verdict, require};
+use super::refusal::{ClaimFault, NoConsent};
+use super::verdict::{Verdict, forbid, require};
 
 pub(super) fn takeover(f: &Facts<'_>, record: &Record) -> bool {
     record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
+}
+
+/// What a claim that is not void, or another record, has against the next claim.
+pub(super) fn stands(record: &Record) -> ClaimFault {
+    ClaimFault::Stands { record: record.number, founder: record.founder().cloned() }
 }
 
 /// Silence is never consent: each is gone, or answers that it holds no data that counts and remembers no higher record.
@@ -19,16 +25,25 @@ pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
         if f.has_ended(&id) {
             continue;
         }
-        let answer = f.peer(&id).ok_or("somebody is silent who is not known to be gone")?;
-        require(answer.quorum.is_none(), "somebody sees a quorum")?;
-        require(!f.has_another_key(&id) || an_order_covers(f, record), "somebody answers under another key than before")?;
-        let signed = f.policy.network_trusted && f.signs_as_before(&id);
-        require(signed || unsigned_will_do(f, record), "it rests on unsigned answers")?;
-        let remembers_more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
-        require(!remembers_more, "somebody remembers a higher record")?;
-        require(!data_forbids(f, record, &answer.data, &id), "somebody holds data that counts")?;
+        consents(f, record, &id)?;
     }
     Ok(())
+}
+
+fn consents(f: &Facts<'_>, record: &Record, id: &InstanceId) -> Verdict {
+    let answer = f.peer(id).ok_or_else(|| NoConsent::Silent(id.clone()))?;
+    forbid(answer.quorum, |cluster| NoConsent::SeesQuorum(id.clone(), cluster))?;
+    require(!f.has_another_key(id) || an_order_covers(f, record), NoConsent::AnotherKey(id.clone()))?;
+    let signed = f.policy.network_trusted && f.signs_as_before(id);
+    require(signed || unsigned_will_do(f, record), NoConsent::Unsigned(id.clone()))?;
+    let is_more = |r: &&Record| r.number > record.number || (r.number == record.number && *r != record);
+    let remembered = answer.record.as_ref().filter(is_more);
+    forbid(remembered, |r| NoConsent::RemembersMore { instance: id.clone(), record: r.number, claim: record.number })?;
+    let held = Some(&answer.data).filter(|data| data_forbids(f, record, data, id));
+    forbid(held, |data| match data {
+        DataClaim::Holds { generation, .. } => NoConsent::HoldsData { instance: id.clone(), generation: *generation },
+        DataClaim::Unknown | DataClaim::None => NoConsent::DataUnknown(id.clone()),
+    })
 }
 
 /// Without TLS an answer permits founding `empty` on an absent charter and nothing else, unless an operator decides.
@@ -67,21 +82,20 @@ fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceI
 }
 
 /// The disk is empty, and this node's own claim of this generation stands, to which everybody has consented since it was made.
-pub(super) fn begun_claim<'a>(f: &Facts<'a>, generation: Generation, token: &str) -> Result<&'a Record, &'static str> {
-    let record = f.highest()?.ok_or("nothing was claimed")?;
-    require(
-        f.founds(record) && record.generation == generation && record.token() == token,
-        "the highest record is not this node's own claim",
-    )?;
-    require(f.disk_is_empty(), "the disk is not empty")?;
+pub(super) fn begun_claim<'a>(f: &Facts<'a>, generation: Generation, token: &str) -> Verdict<&'a Record> {
+    let record = f.highest()?.ok_or(ClaimFault::None)?;
+    let own = f.founds(record) && record.generation == generation && record.token() == token;
+    require(own, ClaimFault::NotOwn(record.number))?;
+    f.needs_an_empty_disk()?;
     consented_since(f, record).map(|()| record)
 }
 
 /// The claim is of this run of the agent, and everybody has consented since it was made.
 pub(super) fn consented_since(f: &Facts<'_>, record: &Record) -> Verdict {
-    let (number, claimed_at) = f.memory.claimed.ok_or("the claim is not of this run of the agent")?;
-    require(number == record.number, "the claim is not of this run of the agent")?;
-    let asked_since = |id| f.seen.peers.get(id).and_then(|p| p.at()).is_some_and(|at| at > claimed_at);
-    require(f.everybody_else().iter().all(|id| f.has_ended(id) || asked_since(id)), "not everybody was asked again after the claim")?;
+    let earlier = ClaimFault::EarlierRun(record.number);
+    let Some((_, claimed_at)) = f.memory.claimed.filter(|(number, _)| *number == record.number) else { return Err(earlier.into()) };
+    let asked_since = |id: &InstanceId| f.seen.peers.get(id).and_then(|p| p.at()).is_some_and(|at| at > claimed_at);
+    let unasked = f.everybody_else().into_iter().find(|id| !(f.has_ended(id) || asked_since(id)));
+    forbid(unasked, ClaimFault::NotAskedSince)?;
     everyone_consents(f, record)
 }

@@ -15,7 +15,8 @@ use crate::reading::Reading;
 use crate::time::Timestamp;
 
 use super::memory::GateMemory;
-use super::verdict::require;
+use super::refusal::{CharterFault, Home, HookFault, Unread};
+use super::verdict::{Verdict, forbid, require};
 
 pub(super) struct Facts<'a> {
     pub(super) seen: &'a Observation,
@@ -31,44 +32,48 @@ impl<'a> Facts<'a> {
     }
 
     /// The highest record that the store shows, read fresh; the remembered one where no store is configured. Whether it can be trusted is not asked.
-    pub(super) fn shown(&self) -> Result<Option<&'a Record>, &'static str> {
+    pub(super) fn shown(&self) -> Verdict<Option<&'a Record>> {
         match self.seen.store.fresh() {
             Some(StoreView::Charter(log)) => Ok(log.highest()),
             Some(StoreView::Absent) => Ok(None),
             Some(StoreView::NotConfigured) => Ok(self.memory.kept.record.as_ref()),
-            Some(StoreView::Foreign { .. }) => Err("the store holds foreign objects"),
-            None => Err("the store was not read"),
+            Some(StoreView::Foreign { example }) => Err(CharterFault::Foreign(example.clone()).into()),
+            None => Err(Unread::Store.into()),
         }
     }
 
     /// The same, if it can be trusted: this cluster's, one chain since the last fresh start, and nothing of what is remembered missing or changed.
-    pub(super) fn highest(&self) -> Result<Option<&'a Record>, &'static str> {
+    pub(super) fn highest(&self) -> Verdict<Option<&'a Record>> {
         let highest = self.shown()?;
         let remembered = self.memory.kept.record.as_ref();
         let Some(StoreView::Charter(log)) = self.seen.store.fresh() else {
-            return if highest == remembered || remembered.is_none() {
-                Ok(highest)
-            } else {
-                Err("a record is remembered that the store lost")
-            };
+            let lost = remembered.filter(|_| highest != remembered);
+            return forbid(lost, |r| CharterFault::Lost(r.number)).map(|()| highest);
         };
-        require(highest.is_none_or(|r| r.belongs_to(&self.seen.me)), "the charter is another cluster's")?;
+        forbid(highest.filter(|r| !r.belongs_to(&self.seen.me)), |r| CharterFault::OfAnotherCluster(Home::of(r)))?;
         let is_fresh_start = |r: &&Record| r.origin == Origin::Fresh && r.founder().is_some();
         let since = log.records.iter().rposition(|r| is_fresh_start(&r)).unwrap_or(0);
-        require(log.records[since..].windows(2).all(|pair| pair[0].precedes(&pair[1])), "the charter's records do not follow one another")?;
+        let unlinked = log.records[since..].windows(2).find(|pair| !pair[0].precedes(&pair[1]));
+        forbid(unlinked, |pair| CharterFault::Unlinked(pair[1].number))?;
         let Some(remembered) = remembered else { return Ok(highest) };
         let replaced = || log.records.iter().filter(is_fresh_start).any(|r| r.number > remembered.number);
         match log.number(remembered.number) {
-            Some(stored) => require(stored == remembered, "the store's record differs from the remembered one")?,
-            None => require(replaced(), "a record is remembered that the store lost")?,
+            Some(stored) => require(stored == remembered, CharterFault::Changed(remembered.number))?,
+            None => require(replaced(), CharterFault::Lost(remembered.number))?,
         }
         Ok(highest)
     }
 
+    /// The highest record, which there has to be.
+    pub(super) fn charter(&self) -> Verdict<&'a Record> {
+        Ok(self.highest()?.ok_or(CharterFault::None)?)
+    }
+
     /// The charter, where it is known, tells of the etcd cluster that answers.
-    pub(super) fn is_the_charters(&self, membership: &Membership) -> Result<(), &'static str> {
-        let named = self.highest().ok().flatten().and_then(|r| r.etcd_cluster);
-        require(named.is_none_or(|cluster| cluster == membership.cluster), "the etcd cluster that answers is not the charter's")
+    pub(super) fn is_the_charters(&self, membership: &Membership) -> Verdict {
+        let charter = self.highest().ok().flatten().and_then(|r| r.etcd_cluster);
+        let same = charter.is_none_or(|cluster| cluster == membership.cluster);
+        require(same, CharterFault::EtcdCluster { answers: membership.cluster, charter })
     }
 
     /// It goes, by EC2's, its group's or its own agent's word.
@@ -85,8 +90,8 @@ impl<'a> Facts<'a> {
         !matches!(self.seen.store.fresh(), Some(StoreView::NotConfigured))
     }
 
-    pub(super) fn membership(&self) -> Result<&'a Membership, &'static str> {
-        self.seen.etcd.membership.fresh().ok_or("no quorum has spoken")
+    pub(super) fn membership(&self) -> Verdict<&'a Membership> {
+        self.seen.etcd.membership.fresh().ok_or_else(|| Unread::Quorum.into())
     }
 
     pub(super) fn data(&self) -> Option<&'a DataIdentity> {
@@ -98,6 +103,10 @@ impl<'a> Facts<'a> {
 
     pub(super) fn disk_is_empty(&self) -> bool {
         matches!(self.seen.local.data.fresh(), Some(LocalData::Empty))
+    }
+
+    pub(super) fn own_member(&self) -> Verdict<MemberId> {
+        self.data().and_then(|d| d.member).ok_or_else(|| Unread::OwnMember.into())
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -150,9 +159,10 @@ impl<'a> Facts<'a> {
     }
 
     /// What the others say that they remember of this cluster.
-    pub(super) fn records_told(&self) -> impl Iterator<Item = &'a Record> {
+    pub(super) fn records_told(&self) -> impl Iterator<Item = (&'a InstanceId, &'a Record)> {
         let me = &self.seen.me;
-        self.seen.peers.values().filter_map(|p| p.fresh()).filter_map(|p| p.record.as_ref()).filter(move |r| r.belongs_to(me))
+        let told = self.seen.peers.iter().filter_map(|(id, p)| Some((id, p.fresh()?.record.as_ref()?)));
+        told.filter(move |(_, r)| r.belongs_to(me))
     }
 
     pub(super) fn has_ended(&self, id: &InstanceId) -> bool {
@@ -176,25 +186,20 @@ impl<'a> Facts<'a> {
         self.has_ended(id) || ((going || listed) && self.memory.silent_for(id, self.now) >= self.policy.prune_grace)
     }
 
-    /// This node's member leads, and has for longer than an agent beside another leader may go by what it read.
-    pub(super) fn has_led_for_long(&self) -> bool {
-        let leader = self.seen.etcd.membership.fresh().and_then(|m| m.leader);
-        let mine = self.data().and_then(|d| d.member).filter(|_| self.votes());
-        let led = self.gate.led().filter(|(led, _)| Some(*led) == leader && leader == mine);
-        led.is_some_and(|(_, since)| self.now.since(since) > self.policy.stale_after)
-    }
-
     /// By its own entry it waits for its hooks of this transition. The entry was read after the last word of its own agent, after any other
     /// agent beside a leader could act, and after this agent last tried.
-    pub(super) fn still_waits(&self, id: &InstanceId, transition: Transition) -> bool {
-        let Some(Reading::Fresh(Some(state), at)) = self.seen.cloud.places.get(id) else { return false };
+    pub(super) fn still_waits(&self, id: &InstanceId, transition: Transition) -> Verdict {
+        let not_waiting = || HookFault::NotWaiting(id.clone());
+        let Some(Reading::Fresh(Some(state), at)) = self.seen.cloud.places.get(id) else { return Err(not_waiting().into()) };
         let waits = match transition {
             Transition::Launching => LifecycleState::PendingWait,
             Transition::Terminating => LifecycleState::TerminatingWait,
         };
         let is_before = |earlier: Option<&Timestamp>| earlier.is_none_or(|earlier| *at > *earlier);
         let alone = self.gate.led().is_some_and(|(_, since)| *at > since + self.policy.stale_after);
-        *state == waits && alone && is_before(self.memory.instances.heard.get(id)) && is_before(self.memory.hooks.tried_for.get(id))
+        require(*state == waits, not_waiting())?;
+        let after_all = alone && is_before(self.memory.instances.heard.get(id)) && is_before(self.memory.hooks.tried_for.get(id));
+        require(after_all, HookFault::EntryTooOld(id.clone()))
     }
 
     /// The instance behind an entry, by its name; an unnamed one by the address where it was seen.

@@ -8,6 +8,8 @@ use crate::policy::Recovery;
 use crate::quorum;
 
 use super::facts::Facts;
+use super::refusal::LossFault;
+use super::verdict::{Verdict, require};
 
 /// An operator has ordered this node to restore the snapshot that the claim names.
 pub(super) fn orders_snapshot(f: &Facts<'_>, record: &Record) -> bool {
@@ -28,26 +30,37 @@ pub(super) fn orders_survivor(f: &Facts<'_>) -> Option<bool> {
 /// The data of `record`'s voters does not count against its claim: they can never have quorum again, and an operator or the policy has chosen.
 pub(super) fn gives_up_data(f: &Facts<'_>, record: &Record) -> bool {
     let chosen = orders_snapshot(f, record) || chosen_by_policy(f, record);
-    chosen && is_lost(f, &record.voters) && own_list_is_lost(f)
+    chosen && quorum_is_lost(f, &record.voters).is_ok()
 }
 
-/// By this list of the charter's too few voters are left: EC2 says that the others ended, or they say themselves that they do not hold that data.
-pub(super) fn is_lost(f: &Facts<'_>, voters: &[ListedVoter]) -> bool {
+/// By this list of the charter's, and by the local member's own as far as it is known, too few voters are left.
+pub(super) fn quorum_is_lost(f: &Facts<'_>, voters: &[ListedVoter]) -> Verdict {
+    is_lost(voters.len(), left(f, voters))?;
+    own_list_is_lost(f)
+}
+
+/// Those that are left can never have quorum again.
+pub(super) fn is_lost(voters: usize, left: usize) -> Verdict {
+    require(quorum::lost(voters, left), LossFault::NotLost { left, voters })
+}
+
+/// Of the others EC2 says that they ended, or they say themselves that they do not hold that data.
+fn left(f: &Facts<'_>, voters: &[ListedVoter]) -> usize {
     let mine = !f.disk_is_empty();
     let is_left = |v: &&ListedVoter| match v.instance == *f.me() {
         true => mine,
         false => !(f.has_ended(&v.instance) || f.denies(&v.instance, v.member)),
     };
-    quorum::lost(voters.len(), voters.iter().filter(is_left).count())
+    voters.iter().filter(is_left).count()
 }
 
 /// The same by the local member's own list, as far as it is known.
-pub(super) fn own_list_is_lost(f: &Facts<'_>) -> bool {
-    let Some(list) = f.seen.etcd.local_list.fresh() else { return true };
+pub(super) fn own_list_is_lost(f: &Facts<'_>) -> Verdict {
+    let Some(list) = f.seen.etcd.local_list.fresh() else { return Ok(()) };
     let voters: Vec<&Member> = list.iter().filter(|m| !m.learner).collect();
     let ended = |m: &Member| f.instance_behind(m).is_some_and(|id| f.has_ended(&id) || f.denies(&id, m.id));
     let left = voters.iter().filter(|m| f.is_mine(m) || !ended(m)).count();
-    quorum::lost(voters.len(), left)
+    is_lost(voters.len(), left)
 }
 
 /// Policy `any` has chosen the snapshot: its claim stands already; or quorum has been lost for the grace, and the snapshot is newer than this node's

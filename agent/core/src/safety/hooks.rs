@@ -7,7 +7,8 @@ use crate::plan::HookResult;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::verdict::{Verdict, require};
+use super::refusal::{CharterFault, HookFault, InstanceFault, MemberFault, NodeFault, Unread};
+use super::verdict::{Verdict, forbid, require};
 use super::{last_voter, node, time_left};
 
 pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Verdict {
@@ -16,10 +17,11 @@ pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, res
     } else {
         f.seen.cloud.listed.last().and_then(|l| l.get(instance)).map(|i| &i.group)
     };
-    require(group == Some(&hook.group), "the hook is not of the instance's group")?;
-    let hooks = f.seen.cloud.hooks.last().into_iter().flatten();
-    let transition = hooks.into_iter().find(|h| h.hook == *hook).map(|h| h.transition).ok_or("the hook is not ours")?;
-    require(!f.memory.hooks.completed.contains(&(hook.clone(), instance.clone())), "it was completed already")?;
+    require(group == Some(&hook.group), HookFault::OtherGroup { hook: hook.clone(), instance: instance.clone() })?;
+    let mut hooks = f.seen.cloud.hooks.last().into_iter().flatten();
+    let transition = hooks.find(|h| h.hook == *hook).map(|h| h.transition).ok_or_else(|| HookFault::NotOurs(hook.clone()))?;
+    let completed = f.memory.hooks.completed.get(&(hook.clone(), instance.clone()));
+    forbid(completed.cloned(), |(hook, instance)| HookFault::Completed { hook, instance })?;
     if instance != f.me() {
         return for_the_dead(f, instance, transition, result);
     }
@@ -35,14 +37,19 @@ pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, res
 
 fn launch(f: &Facts<'_>) -> Verdict {
     let Ok(membership) = f.membership() else {
-        return require(is_warm(f) || is_spare_server(f), "no quorum has spoken");
+        return require(is_warm(f) || is_spare_server(f), Unread::Quorum);
     };
     let spare = f.disk_is_empty() && !membership.members.iter().any(|m| f.is_mine(m)) && membership.voters().count() >= f.policy.max_voters;
-    require(f.votes() || spare || is_warm(f), "it does not vote yet")?;
-    let charter = f.highest().ok().flatten().or(f.memory.kept.record.as_ref());
-    let joined = charter.is_none_or(|r| r.state == State::Established && r.etcd_cluster == Some(membership.cluster));
-    require(!f.votes() || joined, "it votes in another cluster than the charter's")?;
-    require(!f.votes() || f.seen.me.role == Role::Etcd || node::is_ready(f), "its node is not ready yet")
+    require(f.votes() || spare || is_warm(f), MemberFault::DoesNotVote)?;
+    if !f.votes() {
+        return Ok(());
+    }
+    if let Some(record) = f.highest().ok().flatten().or(f.memory.kept.record.as_ref()) {
+        let (answers, charter) = (membership.cluster, record.etcd_cluster);
+        require(record.state == State::Established, CharterFault::NotEstablished(record.number))?;
+        require(charter == Some(answers), CharterFault::EtcdCluster { answers, charter })?;
+    }
+    require(f.seen.me.role == Role::Etcd || node::is_ready(f), NodeFault::NotReady)
 }
 
 /// A server has no credentials for etcd before it joins: a voter says, with its quorum, that there are as many servers as there may be.
@@ -61,7 +68,7 @@ fn is_warm(f: &Facts<'_>) -> bool {
 /// A voter never abandons its launch; who does not know whether it votes does not either.
 fn abandon(f: &Facts<'_>) -> Verdict {
     let never_joined = f.disk_is_empty() && !f.memory.kept.record.as_ref().is_some_and(|r| r.lists(f.me()));
-    require(f.surely_does_not_vote() || never_joined, "it may be a voter")
+    require(f.surely_does_not_vote() || never_joined, MemberFault::MayVote)
 }
 
 fn termination(f: &Facts<'_>) -> Verdict {
@@ -74,23 +81,20 @@ fn termination(f: &Facts<'_>) -> Verdict {
     let by_quorum = || f.membership().is_ok() && f.votes() && nobody_else();
     let last = f.is_stopped() && (by_quorum() || (f.membership().is_err() && (f.memory.ending.is_stopped() || nobody_else())));
     let late = time_left::out_of_time(f);
-    require(is_out || last || late, "its member is not out of the cluster yet")
+    require(is_out || last || late, MemberFault::NotOut)
 }
 
 fn for_the_dead(f: &Facts<'_>, instance: &InstanceId, transition: Transition, result: HookResult) -> Verdict {
     match (transition, result) {
         (Transition::Terminating, HookResult::Continue) => {
-            require(f.has_departed(instance), "another's hook is completed only once it has departed")?
+            require(f.has_departed(instance), InstanceFault::NotDeparted(instance.clone()))?;
         }
-        (Transition::Launching, HookResult::Abandon) => {
-            require(f.has_ended(instance), "another's launch is abandoned only once it has ended")?
-        }
-        _ => return Err("the dead neither continue a launch nor abandon a termination"),
+        (Transition::Launching, HookResult::Abandon) => require(f.has_ended(instance), InstanceFault::NotEnded(instance.clone()))?,
+        _ => return Err(HookFault::WrongResult { transition, result }.into()),
     }
-    require(f.has_led_for_long(), "another agent, beside the leader before this one, may have completed it a moment ago")?;
-    require(f.still_waits(instance, transition), "by its own entry it does not wait, or that was read before others could complete it")?;
-    let listed = f.highest().ok().flatten().is_some_and(|r| r.lists(instance));
-    require(!listed, "the charter still lists it")?;
-    let membership = f.membership()?;
-    require(!membership.members.iter().any(|m| f.instance_behind(m).as_ref() == Some(instance)), "it is still a member")
+    f.needs_a_long_lead()?;
+    f.still_waits(instance, transition)?;
+    let listing = f.highest().ok().flatten().filter(|r| r.lists(instance));
+    forbid(listing, |r| CharterFault::StillLists { record: r.number, instance: instance.clone() })?;
+    f.needs_no_member_of(f.membership()?, instance)
 }

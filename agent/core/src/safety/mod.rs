@@ -4,6 +4,8 @@
 //! (`watch.rs`): whether anybody can still write, since when quorum is lost, whether a learner makes progress, who leads, and since when this node has
 //! been told to leave.
 //!
+//! What a refused step would break is a type (`refusal.rs`), with the values that decided; its sentence stands in `explain/refusals.rs`.
+//!
 //! Of the memory it reads what was observed (who was heard when, what EC2 said), what this agent itself did, and what an operator ordered. One thing there
 //! is derived by code that the planner uses too: `kept.record`, the highest charter record that was read, which survives a restart
 //! (`Situation::charter`). What the store shows now is judged here, and the memory can only make that judgement stricter.
@@ -18,9 +20,11 @@ mod local;
 mod membership;
 mod memory;
 mod moved;
+mod needs;
 mod node;
 mod notices;
 mod pause;
+pub mod refusal;
 mod snapshots;
 mod targets;
 mod time_left;
@@ -36,17 +40,9 @@ use crate::time::Timestamp;
 
 use facts::Facts;
 use memory::GateMemory;
+use refusal::HookFault;
+pub use refusal::{Refusal, Violation};
 use verdict::{Verdict, require};
-
-/// Why a step was not let through.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the gate refused {step}: {why}")]
-pub struct Refusal {
-    /// The kind of step.
-    pub step: &'static str,
-    /// What it would break.
-    pub why: &'static str,
-}
 
 /// The gate, with the little that it remembers for itself.
 ///
@@ -88,7 +84,7 @@ impl Gate {
 fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
     pause::permits(f, step)?;
     match step {
-        Step::Heartbeat { hook } => require(f.is_own_hook(hook), "the hook is not ours"),
+        Step::Heartbeat { hook } => require(f.is_own_hook(hook), HookFault::NotOurs(hook.clone())),
         Step::CompleteHook { hook, instance, result } => hooks::complete(f, hook, instance, *result),
         Step::CreateRecord(record) => founding::record(f, record),
         Step::StartMember(start) => local::start(f, start),

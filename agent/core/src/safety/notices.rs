@@ -6,11 +6,21 @@ use crate::policy::OnRebalance;
 use crate::time::Timestamp;
 
 use super::facts::Facts;
+use super::refusal::InstanceFault;
+use super::verdict::{Verdict, require};
 
 /// Somebody who may say so has told this node to leave. What IMDS once said counts until it says otherwise: its silence takes nothing back.
 pub(super) fn is_told_to_leave(f: &Facts<'_>) -> bool {
     let ordered = f.memory.kept.order == Some(Order::Leave);
     its_group_sends_it_away(f) || ordered || is_recommended(f) || machine_is_taken(f).is_some()
+}
+
+pub(super) fn leaves(f: &Facts<'_>) -> Verdict {
+    require(is_told_to_leave(f), InstanceFault::NotLeaving)
+}
+
+pub(super) fn stays(f: &Facts<'_>) -> Verdict {
+    require(!is_told_to_leave(f), InstanceFault::Leaving)
 }
 
 /// EC2 sees a risk, the policy heeds that, and the launch is over.

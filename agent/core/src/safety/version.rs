@@ -1,16 +1,27 @@
 //! Versions: etcd supports one minor at a time, and a start that is known to come to nothing changes nothing.
 
 use crate::charter::{Origin, Record};
-use crate::etcd_version::EtcdVersion;
+use crate::etcd_version::{EtcdVersion, VersionGap, Whose};
 use crate::ids::SnapshotKey;
 use crate::role::Role;
 
 use super::facts::Facts;
-use super::verdict::{Verdict, require};
+use super::refusal::{DataFault, MemberFault, Unread};
+use super::verdict::{Verdict, forbid, require};
 
 /// The step up from `lower`; none where `own` is below it, or of another major.
 fn steps_up(own: EtcdVersion, lower: EtcdVersion) -> Option<u32> {
     if own.major == lower.major { own.minor.checked_sub(lower.minor) } else { None }
+}
+
+/// The etcd here is of the other's minor, or of the one above.
+fn is_at_most_one_above(own: EtcdVersion, other: EtcdVersion, whose: Whose) -> Verdict {
+    require(steps_up(own, other).is_some_and(|up| up <= 1), VersionGap { own, other, whose })
+}
+
+/// The etcd here is not older than what it would go on from, if that is known.
+fn is_not_older(own: EtcdVersion, other: Option<EtcdVersion>, whose: Whose) -> Verdict {
+    forbid(other.filter(|other| *other > own), |other| VersionGap { own, other, whose })
 }
 
 /// Only Quorate's own etcd: a distribution installs its own, and says itself what goes together.
@@ -19,24 +30,24 @@ fn is_ours(f: &Facts<'_>) -> bool {
 }
 
 /// The etcd here, whose flags were tried.
-fn tried(f: &Facts<'_>) -> Result<EtcdVersion, &'static str> {
-    require(f.seen.local.etcd.flag_refused.is_none(), "etcd here refuses its flags")?;
-    f.seen.local.etcd.version.fresh().copied().ok_or("which version etcd is here is not known")
+fn tried(f: &Facts<'_>) -> Verdict<EtcdVersion> {
+    forbid(f.seen.local.etcd.flag_refused.as_deref(), |says| MemberFault::FlagsRefused(says.into()))?;
+    f.seen.local.etcd.version.fresh().copied().ok_or_else(|| Unread::OwnVersion.into())
 }
 
 /// The cluster's version as etcd says it; until it has decided on one, the lowest of its voters'.
-fn of_cluster(f: &Facts<'_>) -> Result<EtcdVersion, &'static str> {
+fn of_cluster(f: &Facts<'_>) -> Verdict<EtcdVersion> {
     let membership = f.membership()?;
     if let Some(told) = f.seen.etcd.version.fresh().and_then(|told| told.decided()) {
         return Ok(told);
     }
     let mut lowest = None;
     for voter in membership.voters() {
-        let message = f.seen.etcd.statuses.get(&voter.id).and_then(|status| status.fresh()).and_then(|status| status.version);
-        let message = message.ok_or("which version the cluster runs is not known")?;
-        lowest = Some(lowest.map_or(message, |before: EtcdVersion| before.min(message)));
+        let says = f.seen.etcd.statuses.get(&voter.id).and_then(|status| status.fresh()).and_then(|status| status.version);
+        let says = says.ok_or(Unread::ClusterVersion)?;
+        lowest = Some(lowest.map_or(says, |before: EtcdVersion| before.min(says)));
     }
-    lowest.ok_or("which version the cluster runs is not known")
+    lowest.ok_or_else(|| Unread::ClusterVersion.into())
 }
 
 /// Before it is added, and before it starts as a new member.
@@ -44,8 +55,7 @@ pub(super) fn joins(f: &Facts<'_>) -> Verdict {
     if !is_ours(f) {
         return Ok(());
     }
-    let up = steps_up(tried(f)?, of_cluster(f)?);
-    require(up.is_some_and(|up| up <= 1), "etcd here is neither of the cluster's minor nor of the one above")
+    is_at_most_one_above(tried(f)?, of_cluster(f)?, Whose::Cluster)
 }
 
 /// Before a cluster is begun or claimed.
@@ -59,18 +69,18 @@ pub(super) fn resumes(f: &Facts<'_>) -> Verdict {
         return Ok(());
     }
     let own = tried(f)?;
-    let data = f.data().ok_or("there is no data")?;
+    let data = f.data().ok_or(DataFault::None)?;
     let of_this_cluster = f.membership().is_ok_and(|m| data.cluster == Some(m.cluster));
     let told = f.seen.etcd.version.fresh().filter(|_| of_this_cluster).and_then(|told| told.decided());
-    require(
-        told.is_none_or(|told| steps_up(own, told).is_some_and(|up| up <= 1)),
-        "etcd here is neither of the cluster's minor nor of the one above",
-    )?;
+    if let Some(told) = told {
+        is_at_most_one_above(own, told, Whose::Cluster)?;
+    }
     let Some(version) = data.version else { return Ok(()) };
-    let up = steps_up(own, version).ok_or("etcd here is older than its data")?;
+    let gap = || VersionGap { own, other: version, whose: Whose::Data };
+    let up = steps_up(own, version).ok_or_else(gap)?;
     let is_restored = |r: &Record| matches!(r.origin, Origin::Snapshot { .. } | Origin::Survivor { .. });
     let restored = f.highest().ok().flatten().or(f.memory.kept.record.as_ref()).is_some_and(is_restored);
-    require(up <= 1 || restored, "etcd here is more than one minor above its data")
+    require(up <= 1 || restored, gap())
 }
 
 /// Before data from another instance is taken for its own.
@@ -78,8 +88,7 @@ pub(super) fn resumes_moved(f: &Facts<'_>, data: Option<EtcdVersion>) -> Verdict
     if !is_ours(f) {
         return Ok(());
     }
-    let own = tried(f)?;
-    require(data.is_none_or(|v| v <= own), "etcd here is older than the volume's data")
+    is_not_older(tried(f)?, data, Whose::Data)
 }
 
 /// Before its own data becomes another cluster's, or is claimed for that.
@@ -87,8 +96,7 @@ pub(super) fn restores_own(f: &Facts<'_>) -> Verdict {
     if !is_ours(f) {
         return Ok(());
     }
-    let own = tried(f)?;
-    require(f.data().and_then(|d| d.version).is_none_or(|v| v <= own), "etcd here is older than its data")
+    is_not_older(tried(f)?, f.data().and_then(|d| d.version), Whose::Data)
 }
 
 /// Before a snapshot is fetched, claimed or restored.
@@ -99,7 +107,7 @@ pub(super) fn restores(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     let own = tried(f)?;
     let listing = f.seen.snapshots.stored.last();
     let taken = listing.and_then(|all| all.snapshots.iter().find(|s| s.key == *key)).map(|s| s.manifest.etcd_version.as_str());
-    require(taken.and_then(EtcdVersion::parse).is_none_or(|v| v <= own), "etcd here is older than the one that the snapshot was taken from")
+    is_not_older(own, taken.and_then(EtcdVersion::parse), Whose::Snapshot)
 }
 
 /// Nothing is known that another start on its data would meet again. What is, does not make a member a broken one.

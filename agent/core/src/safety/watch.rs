@@ -47,7 +47,7 @@ fn others_vote(f: &Facts<'_>) -> bool {
 /// This node's member answers without a leader, no quorum does, and by its own list too few voters are left for one.
 fn is_lost(f: &Facts<'_>) -> bool {
     let leaderless = giving_up::own_status(f).is_some_and(|status| status.leader.is_none());
-    leaderless && f.membership().is_err() && f.seen.etcd.local_list.fresh().is_some() && giving_up::own_list_is_lost(f)
+    leaderless && f.membership().is_err() && f.seen.etcd.local_list.fresh().is_some() && giving_up::own_list_is_lost(f).is_ok()
 }
 
 /// It makes progress while it applies more than before; and while it is level with the leader and its agent is there to have it promoted. A reading counts

@@ -9,6 +9,7 @@ pub(crate) mod world;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use quorate_core::safety::Violation;
 use words::Words;
 use world::World;
 
@@ -19,6 +20,11 @@ pub(crate) fn tell(name: &str, text: &str) -> String {
         teller.line(line);
     }
     std::mem::take(&mut teller.told)
+}
+
+/// What the gate says when it refuses for this reason.
+pub(crate) fn because(why: impl Into<Violation>) -> Option<Violation> {
+    Some(why.into())
 }
 
 /// A story that is told line by line.

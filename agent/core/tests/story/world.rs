@@ -22,7 +22,7 @@ use quorate_core::plan::{Outcome, Step};
 use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery};
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
-use quorate_core::safety::Refusal;
+use quorate_core::safety::{Refusal, Violation};
 use quorate_core::time::Timestamp;
 
 use super::records::Store;
@@ -140,6 +140,11 @@ impl World {
 
     pub(crate) fn policy(&self) -> &Policy {
         self.engine.policy()
+    }
+
+    /// Why the gate refuses this step, if it does.
+    pub(crate) fn why_not(&self, step: &Step, seen: &Observation) -> Option<Violation> {
+        self.engine.gate().check(step, seen, self.memory(), self.policy(), self.now).err().map(|refusal| refusal.why)
     }
 
     /// A new process of the agent, with what its disk remembers.
