@@ -12,6 +12,7 @@ use quorate_core::observation::{LifecycleState, Observation};
 use quorate_core::plan::{HookResult, Outcome, Step};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
+use quorate_core::safety::Violation;
 use quorate_core::safety::refusal::HookFault;
 use story::world::World;
 use story::{Teller, because};
@@ -105,16 +106,31 @@ fn who_comes_to_lead_looks_again_at_what_the_one_before_may_have_done() {
     }
 }
 
-/// The gate watches for itself which member leads: where the planner believes that its own has led for long, the gate does not.
-#[test]
-fn the_gate_lets_nobody_complete_who_has_led_for_a_moment() {
-    let mut world = told(HEIR);
-    let seen = look(&mut world, WAITS, Duration::ZERO);
+/// Why the gate refuses to complete the hook where the planner believes that this node has led for long.
+fn refusal_of_a_short_lead(world: &mut World) -> Option<Violation> {
+    let seen = look(world, WAITS, Duration::ZERO);
     let mut memory = world.memory().clone();
     memory.quorum.led = memory.quorum.led.map(|(leader, _)| (leader, world.now - secs(60)));
     let step = planner::plan(&seen, &memory, world.policy(), world.now).step;
     assert_eq!(step, Some(completion(&seen)));
-    let refusal = world.engine.gate().check(&completion(&seen), &seen, &memory, world.policy(), world.now).err().map(|refusal| refusal.why);
+    world.engine.gate().check(&completion(&seen), &seen, &memory, world.policy(), world.now).err().map(|refusal| refusal.why)
+}
+
+/// The gate watches for itself who leads.
+#[test]
+fn the_gate_lets_nobody_complete_who_has_led_for_a_moment() {
+    let mut world = told(HEIR);
+    let refusal = refusal_of_a_short_lead(&mut world);
+    assert_eq!(refusal, because(HookFault::LedTooShort(world.now)));
+}
+
+/// While no quorum answers, another may lead and complete the hook.
+#[test]
+fn a_lead_counts_from_the_return_of_the_quorum() {
+    let leads = HEIR.replace("etcd leader b2", "etcd leader a1");
+    assert_eq!(refusal_of_a_short_lead(&mut told(&leads)), None);
+    let mut world = told(&format!("{leads}\netcd no-quorum\ndecide\netcd quorum"));
+    let refusal = refusal_of_a_short_lead(&mut world);
     assert_eq!(refusal, because(HookFault::LedTooShort(world.now)));
 }
 

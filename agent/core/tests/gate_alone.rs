@@ -13,7 +13,7 @@ use quorate_core::observation::{Observation, Saved};
 use quorate_core::plan::{Step, StopReason};
 use quorate_core::planner;
 use quorate_core::safety::Violation;
-use quorate_core::safety::refusal::{LossFault, MemberFault, SnapshotFault};
+use quorate_core::safety::refusal::{LossFault, MemberFault, NodeFault, SnapshotFault};
 use story::world::World;
 use story::{Teller, because};
 
@@ -106,7 +106,9 @@ fn nobody_recovers_before_quorum_has_been_lost_for_the_grace() {
     assert!(matches!(step, Step::CreateRecord(_)) && why.is_none(), "{step:?} {why:?}");
 
     let back = "time +9min\netcd quorum\ntime +3s\netcd no-quorum\nstatus a1 revision 9999999\ndecide\ntime +9min";
-    for too_short in ["time +9min", back] {
+    // What passed while nobody looked does not count: quorum may have been there.
+    let unseen = "suspended 11min";
+    for too_short in ["time +9min", back, unseen] {
         let mut w = told(&format!("{SURVIVES}\n{too_short}\nsnapshots aged 16min"));
         let seen = w.look();
         let mut memory = w.memory().clone();
@@ -148,6 +150,30 @@ fn no_learner_is_removed_that_makes_progress() {
     assert_eq!(judged_after("status c3 applied 200\ntime +65s"), works(0xc3), "it has applied something");
     // Nothing is written, so it has nothing to apply: it is level with the leader, and waits until it may be promoted.
     assert_eq!(judged_after("status c3 applied 10000\ntime +10min"), works(0xc3), "it is level with the leader");
+    assert_eq!(judged_after("suspended 65s"), works(0xc3), "nobody looked meanwhile");
     let another = "time +65s\nlisted i-a, i-b, i-d\netcd members i-a:a1, i-b:b2, i-d:d4 learner\npeer i-d learner holds d4 copy\nstatus d4 applied 50\ntime +3s";
     assert_eq!(judged_after(another), works(0xd4), "it has come just now");
+}
+
+/// i-w has to leave, and its drain takes long.
+const LEAVES: &str = "me i-w role worker
+hooks none
+listed i-a
+own-state InService
+process running
+servers i-a
+node i-w ready
+order leave
+decide";
+
+#[test]
+fn the_time_to_leave_counts_from_the_notice_that_holds() {
+    let why_not = |lines: &str| {
+        let mut w = told(&format!("{LEAVES}\n{lines}"));
+        let seen = w.look();
+        w.why_not(&Step::StopMember(StopReason::Left), &seen)
+    };
+    assert_eq!(why_not("time +51s"), None);
+    assert_eq!(why_not("time +49s"), because(NodeFault::NotDrained));
+    assert_eq!(why_not("order none\ntime +51s\norder leave"), because(NodeFault::NotDrained), "the first order was taken back");
 }
