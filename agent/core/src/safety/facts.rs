@@ -12,6 +12,7 @@ use crate::observation::{
 };
 use crate::policy::Policy;
 use crate::reading::Reading;
+use crate::role::Ways;
 use crate::time::Timestamp;
 
 use super::memory::GateMemory;
@@ -27,6 +28,11 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// What follows from this instance's role.
+    pub(super) fn ways(&self) -> &'static Ways {
+        self.seen.me.role.ways()
+    }
+
     pub(super) fn me(&self) -> &'a InstanceId {
         &self.seen.me.instance
     }

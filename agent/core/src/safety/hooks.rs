@@ -4,7 +4,6 @@ use crate::charter::State;
 use crate::ids::InstanceId;
 use crate::observation::{HookRef, LifecycleState, PeerAnswer, Transition};
 use crate::plan::HookResult;
-use crate::role::Role;
 
 use super::facts::Facts;
 use super::refusal::{CharterFault, HookFault, InstanceFault, MemberFault, NodeFault, Unread};
@@ -25,7 +24,7 @@ pub(super) fn complete(f: &Facts<'_>, hook: &HookRef, instance: &InstanceId, res
     if instance != f.me() {
         return for_the_dead(f, instance, transition, result);
     }
-    if f.seen.me.role == Role::Worker {
+    if !f.ways().has_member {
         return node::complete(f, hook, transition, result);
     }
     match (transition, result) {
@@ -49,7 +48,7 @@ fn launch(f: &Facts<'_>) -> Verdict {
         require(record.state == State::Established, CharterFault::NotEstablished(record.number))?;
         require(charter == Some(answers), CharterFault::EtcdCluster { answers, charter })?;
     }
-    require(f.seen.me.role == Role::Etcd || node::is_ready(f), NodeFault::NotReady)
+    require(f.ways().runs_etcd || node::is_ready(f), NodeFault::NotReady)
 }
 
 /// A server has no credentials for etcd before it joins: a voter says, with its quorum, that there are as many servers as there may be.
@@ -57,7 +56,7 @@ fn is_spare_server(f: &Facts<'_>) -> bool {
     let Some(record) = f.highest().ok().flatten().filter(|r| r.state == State::Established && !r.lists(f.me())) else { return false };
     let full =
         |p: &PeerAnswer| p.quorum.is_some() && p.quorum == record.etcd_cluster && p.control_plane.servers.len() >= f.policy.max_voters;
-    let unjoined = f.seen.me.role == Role::ControlPlane && f.disk_is_empty() && f.is_stopped();
+    let unjoined = f.ways().is_let_in && f.disk_is_empty() && f.is_stopped();
     unjoined && record.voters.iter().any(|v| f.peer(&v.instance).is_some_and(full))
 }
 

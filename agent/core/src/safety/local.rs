@@ -5,7 +5,6 @@ use crate::ids::{Generation, InstanceId, MemberId};
 use crate::observation::{DataIdentity, Membership, ShutdownKind};
 use crate::plan::{Start, StopReason};
 use crate::quorum;
-use crate::role::Role;
 
 use super::facts::Facts;
 use super::giving_up::gives_up_data;
@@ -68,7 +67,7 @@ fn permits_to_join(record: &Record, generation: Generation) -> Verdict {
 /// A distribution's server adds its own member, and etcd's single learner slot orders two that do so at once; but a founder's half-finished
 /// cluster, a departed voter or a leave in progress would be met unprepared.
 fn join_server(f: &Facts<'_>, generation: Generation) -> Verdict {
-    require(f.seen.me.role == Role::ControlPlane, InstanceFault::WrongRole(f.seen.me.role))?;
+    require(f.ways().is_let_in, InstanceFault::WrongRole(f.seen.me.role))?;
     let record = f.charter()?;
     permits_to_join(record, generation)?;
     f.needs_an_empty_disk()?;
@@ -110,7 +109,7 @@ fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
 }
 
 pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
-    if f.seen.me.role == Role::Worker {
+    if !f.ways().has_member {
         return if reason == StopReason::Reattach { node::reattach(f) } else { node::stop_worker(f) };
     }
     match reason {
@@ -155,7 +154,7 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
 /// A distribution's server that has not joined: no log lies on the disk, and no record names it.
 fn is_a_server_without_member(f: &Facts<'_>) -> bool {
     let unlisted = f.memory.kept.record.as_ref().is_none_or(|r| !r.lists(f.me()));
-    f.seen.me.role == Role::ControlPlane && unlisted && f.data().is_none_or(|d| d.cluster.is_none()) && f.seen.local.data.fresh().is_some()
+    f.ways().is_let_in && unlisted && f.data().is_none_or(|d| d.cluster.is_none()) && f.seen.local.data.fresh().is_some()
 }
 
 /// The charter lists the member here already, so that nobody else claims to bring it back.
@@ -224,7 +223,7 @@ fn is_of_another_cluster(data: &DataIdentity, record: &Record) -> bool {
 fn is_removed(f: &Facts<'_>, membership: &Membership) -> bool {
     // Quorate adds its own member before there is data; k3s adds its own at any time, so that only what was read after the data was seen tells.
     let later = f.memory.local.holds.zip(f.seen.etcd.membership.at()).is_some_and(|((_, seen), read)| read > seen);
-    (later || f.seen.me.role == Role::Etcd)
+    (later || f.ways().runs_etcd)
         && f.data().is_some_and(|d| d.cluster == Some(membership.cluster) && d.member.is_some_and(|id| membership.get(id).is_none()))
 }
 

@@ -5,7 +5,6 @@ use crate::member_url::MemberUrl;
 use crate::observation::{Alarm, Lock, Member};
 use crate::plan::peer_url;
 use crate::quorum;
-use crate::role::Role;
 
 use super::facts::Facts;
 use super::refusal::{CharterFault, MemberFault};
@@ -61,7 +60,7 @@ pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
 /// Out of space, etcd grants no lease: who runs out of time removes itself without the lock, if nothing else is in flight and nobody goes before it.
 fn needs_no_lock(f: &Facts<'_>, member: MemberId) -> bool {
     let Ok(membership) = f.membership() else { return false };
-    let own = f.data().is_some_and(|d| d.member == Some(member)) && f.seen.me.role == Role::Etcd && notices::is_told_to_leave(f);
+    let own = f.data().is_some_and(|d| d.member == Some(member)) && f.ways().runs_etcd && notices::is_told_to_leave(f);
     let refused = f.seen.etcd.statuses.values().filter_map(|r| r.fresh()).any(|status| status.alarms.contains(&Alarm::NoSpace));
     let free = matches!(f.seen.etcd.lock.fresh(), Some(Lock::Free));
     let settled = membership.members.iter().all(|m| !m.learner && m.name.is_some());
@@ -84,7 +83,7 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
         return require(f.is_mine(target) || departed || stuck, MemberFault::LearnerNotStuck(member));
     }
     // A server without its data has no credentials for etcd, so that only others can remove what it was; its etcd must not answer either.
-    let is_server = f.seen.me.role == Role::ControlPlane;
+    let is_server = f.ways().is_let_in;
     let denied = is_server && !f.answers(member) && instance.as_ref().is_some_and(|i| *i != *f.me() && f.says_it_lacks(i, member));
     require(departed || denied || (f.is_mine(target) && may_remove_own(f, member)), MemberFault::NotToRemove(member))?;
     let (voters, healthy) = (membership.voters().count(), f.healthy_voters_without(membership, member));

@@ -3,7 +3,6 @@
 use crate::charter::{Record, State};
 use crate::ids::MemberId;
 use crate::memory::Order;
-use crate::role::Role;
 
 use super::facts::Facts;
 use super::refusal::{CharterFault, DataFault, InstanceFault, NoConsent, NotOrdered};
@@ -15,7 +14,7 @@ pub(super) fn moved_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Ve
     f.needs_a_stopped_service()?;
     require(f.memory.kept.order == Some(Order::RecoverMovedVolume), NotOrdered::MovedVolume)?;
     notices::stays(f)?;
-    require(f.seen.me.role == Role::Etcd, InstanceFault::WrongRole(f.seen.me.role))?;
+    require(f.ways().runs_etcd, InstanceFault::WrongRole(f.seen.me.role))?;
     let moved = f.seen.local.moved.as_ref().filter(|m| m.data.member == Some(member)).ok_or(DataFault::NoVolumeWith(member))?;
     require(record.state == State::Established, CharterFault::NotEstablished(record.number))?;
     f.needs_data_of(record, Some(&moved.data))?;

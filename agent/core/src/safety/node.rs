@@ -6,7 +6,6 @@ use crate::authority::{AuthorityHash, Pin};
 use crate::ids::{InstanceId, MemberId};
 use crate::observation::{Draining, HookRef, Membership, NodeView, ShutdownKind, Transition};
 use crate::plan::{HookResult, NodeStep};
-use crate::role::Role;
 
 use super::facts::Facts;
 use super::refusal::{HookFault, InstanceFault, MemberFault, NodeFault, Unread};
@@ -14,7 +13,7 @@ use super::verdict::{Verdict, forbid, require};
 use super::{membership, notices, time_left};
 
 pub(super) fn step(f: &Facts<'_>, step: &NodeStep) -> Verdict {
-    require(f.seen.me.role.has_node(), InstanceFault::WrongRole(f.seen.me.role))?;
+    require(f.ways().has_node, InstanceFault::WrongRole(f.seen.me.role))?;
     match step {
         NodeStep::Drain(_) if reboots(f) && f.policy.drain.at_reboot => Ok(()),
         NodeStep::Drain(_) => notices::leaves(f),
@@ -75,7 +74,7 @@ fn delete(f: &Facts<'_>, instance: &InstanceId, uid: &str) -> Verdict {
 }
 
 fn point_at(f: &Facts<'_>, server: IpAddr) -> Verdict {
-    require(f.seen.me.role == Role::ControlPlane, InstanceFault::WrongRole(f.seen.me.role))?;
+    require(f.ways().is_let_in, InstanceFault::WrongRole(f.seen.me.role))?;
     require(server != f.seen.me.address, NodeFault::NamesItself(server))?;
     // k3s promotes by itself, so that a voter may not be in the charter yet.
     let by_charter = |id: &InstanceId| f.memory.kept.record.as_ref().is_some_and(|r| r.lists(id));
@@ -94,7 +93,7 @@ fn serves_at(f: &Facts<'_>, server: IpAddr) -> bool {
 
 /// A worker goes through a server that answers where EC2 says that it is, and gives its token to none whose authority is disputed, or not read yet.
 pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr, authority: Option<AuthorityHash>) -> Verdict {
-    require(f.seen.me.role == Role::Worker, InstanceFault::WrongRole(f.seen.me.role))?;
+    require(!f.ways().has_member, InstanceFault::WrongRole(f.seen.me.role))?;
     notices::stays(f)?;
     let answers = f.seen.kubernetes.servers.iter().any(|one| one.healthy && one.server.address == server);
     require(answers, NodeFault::ServerSilent(server))?;

@@ -3,7 +3,6 @@
 use crate::charter::{Origin, Record};
 use crate::etcd_version::{EtcdVersion, VersionGap, Whose};
 use crate::ids::SnapshotKey;
-use crate::role::Role;
 
 use super::facts::Facts;
 use super::refusal::{DataFault, MemberFault, Unread};
@@ -26,7 +25,7 @@ fn is_not_older(own: EtcdVersion, other: Option<EtcdVersion>, whose: Whose) -> V
 
 /// Only Quorate's own etcd: a distribution installs its own, and says itself what goes together.
 fn is_ours(f: &Facts<'_>) -> bool {
-    f.seen.me.role == Role::Etcd
+    f.ways().runs_etcd
 }
 
 /// The etcd here, whose flags were tried.
