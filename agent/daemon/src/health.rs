@@ -1,4 +1,7 @@
-//! What a load balancer asks: plain `/readyz` and `/leader`, 200 or 503, with the reason in the body.
+//! What load balancers ask: plain `/readyz`, `/leader` and `/livez`, 200 or 503, with the reason in the body.
+//!
+//! Only `/livez` may ever decide whether an instance lives: with quorum lost `/readyz` is 503 on every member, and whoever terminated them for that would end a
+//! cluster that only waits.
 
 use axum::Router;
 use axum::extract::State;
@@ -17,6 +20,7 @@ pub fn router(cycles: LastCycle, clock: Clock) -> Router {
     let source = Source { cycles, clock };
     Router::new()
         .route("/readyz", get(async |State(source): State<Source>| source.answer(ready)))
+        .route("/livez", get(async |State(source): State<Source>| source.answer(lives)))
         .route("/leader", get(async |State(source): State<Source>| source.answer(leads)))
         .with_state(source)
 }
@@ -40,12 +44,18 @@ impl Source {
     }
 }
 
+/// The agent goes through its cycles, whatever they come to.
+fn lives(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
+    match cycle.age_if_old(now) {
+        Some(age) => Err(format!("the agent has not looked for {} s", age.as_secs())),
+        None => Ok(cycle.plan.report.to_string()),
+    }
+}
+
 /// Clients may be sent here. To an etcd or a server: it votes, it answers and knows a leader, a quorum answers. To a worker: its Node is ready. And it is
 /// not on its way out.
 fn ready(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
-    if let Some(age) = cycle.age_if_old(now) {
-        return Err(format!("the agent has not looked for {} s", age.as_secs()));
-    }
+    lives(cycle, now)?;
     let report = &cycle.plan.report;
     let serves = match cycle.seen.me.role {
         Role::Etcd | Role::ControlPlane => report.phase == Phase::Voter && member_serves(cycle),

@@ -118,6 +118,7 @@ resource "aws_autoscaling_group" "node" {
   min_size            = each.value.size
   max_size            = each.value.most
   # The load balancer decides which servers get requests, not which ones are replaced: a shared fault would have every server replaced at once.
+  # Never ELB with /readyz: with quorum lost every server is 503 there, and the group would terminate the survivors.
   health_check_type = "EC2"
   # An instance is in service when its launch hook is completed, and that is when its Node is Ready. No need to wait any longer.
   health_check_grace_period = 0

@@ -24,6 +24,8 @@ pub struct Group {
     pub hooks: Vec<HookSpec>,
     /// An abandoned terminating hook keeps the machine.
     pub retain_on_abandon: bool,
+    /// Whose health checks it believes, as the API writes them.
+    pub health_checks: Arc<str>,
     /// Its spares, if it keeps any.
     pub warm_pool: Option<WarmPool>,
     /// The warm pool is marked for deletion (`PendingDelete`).
@@ -118,6 +120,7 @@ impl Group {
             zones: zones.iter().map(|zone| Arc::from(zone.as_str())).collect(),
             hooks: spec.hooks,
             retain_on_abandon: spec.retain_on_abandon,
+            health_checks: spec.health_checks.clone(),
             warm_pool: spec.warm_pool,
             warm_pool_ends: false,
             mixed_instances: spec.mixed_instances,

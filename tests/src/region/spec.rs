@@ -88,6 +88,8 @@ pub struct GroupSpec {
     pub hooks: Vec<HookSpec>,
     /// Instance lifecycle policy: an abandoned terminating hook keeps the machine (`Terminating:Retained`).
     pub retain_on_abandon: bool,
+    /// Whose health checks it believes, as the API writes them: `EC2`, or others beside it.
+    pub health_checks: Arc<str>,
     /// Its warm pool, made along with it.
     pub warm_pool: Option<WarmPool>,
     /// A mixed instances policy whose overrides specify images, without which no root volume is replaced.
@@ -113,6 +115,7 @@ impl GroupSpec {
             zones: Vec::new(),
             hooks: Vec::new(),
             retain_on_abandon: false,
+            health_checks: "EC2".into(),
             warm_pool: None,
             mixed_instances: false,
             tags_in_metadata: true,

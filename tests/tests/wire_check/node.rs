@@ -105,6 +105,21 @@ async fn a_server_is_asked_for_its_ports_its_store_and_its_disk() {
     assert_eq!(finding(&report, "permission autoscaling:SetInstanceHealth").verdict, Verdict::Ok, "{report}");
 }
 
+#[tokio::test]
+async fn a_group_that_believes_its_load_balancer_is_warned_of() {
+    let believes = |dir: &TempDir| {
+        let mut groups = groups(dir, Role::ControlPlane);
+        groups.iter_mut().for_each(|group| group.health_checks = "EC2,ELB".into());
+        groups
+    };
+    let scene = Scene::among(settings, believes).await;
+    let report = scene.check().await;
+    let checks = finding(&report, "health checks of the group");
+    assert!(checks.verdict == Verdict::Warning && checks.remedy.as_deref().unwrap().contains("/livez"), "{report}");
+    let well = good(Role::ControlPlane).await.check().await;
+    assert_eq!(finding(&well, "health checks of the group").verdict, Verdict::Ok, "{well}");
+}
+
 /// What `packaging/aws/iam/worker.json` does not grant is not tried.
 #[tokio::test]
 async fn a_worker_is_not_asked_for_the_store_nor_for_what_it_may_not() {

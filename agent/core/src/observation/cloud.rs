@@ -71,12 +71,13 @@ impl LifecycleState {
             "Terminating" => Self::Terminating,
             "Terminating:Wait" => Self::TerminatingWait,
             "Terminating:Proceed" => Self::TerminatingProceed,
-            "Terminating:Retained" => Self::TerminatingRetained,
             "Terminated" => Self::Terminated,
             "Standby" | "EnteringStandby" => Self::Standby,
             "Detached" | "Detaching" => Self::Detached,
             "Warmed:Stopped" => Self::Warmed(Warmed::Stopped),
             "Warmed:Pending:Wait" | "Warmed:Terminating:Wait" => Self::Warmed(Warmed::Waiting),
+            // Given up, and kept: also from the warm pool.
+            other if other.ends_with(":Retained") => Self::TerminatingRetained,
             "Warmed:Hibernated" => Self::Warmed(Warmed::Hibernated),
             other if other.starts_with("Warmed:") => Self::Warmed(Warmed::Other),
             "ReplacingRootVolume:Wait" => Self::ReplacingRootVolumeWait,
@@ -241,5 +242,19 @@ impl Cloud {
             hooks: Reading::unknown(why),
             own_state: Reading::unknown(why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_that_its_group_keeps_is_retained_wherever_it_came_from() {
+        for text in ["Terminating:Retained", "Warmed:Terminating:Retained", "Warmed:Retained"] {
+            assert_eq!(LifecycleState::parse(text), LifecycleState::TerminatingRetained, "{text}");
+        }
+        assert_eq!(LifecycleState::parse("Warmed:Terminating:Wait"), LifecycleState::Warmed(Warmed::Waiting));
+        assert_eq!(LifecycleState::parse("Warmed:Running"), LifecycleState::Warmed(Warmed::Other));
     }
 }

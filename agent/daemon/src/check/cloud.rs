@@ -9,7 +9,7 @@ use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State, Me};
 use tokio::join;
 
-use crate::adapters::aws::autoscaling::{CLUSTER_TAG, OwnEntry, STORE_TAG, TagEntry};
+use crate::adapters::aws::autoscaling::{CLUSTER_TAG, GroupSettings, OwnEntry, STORE_TAG, TagEntry};
 use crate::adapters::aws::{AutoScaling, AwsError, Ec2, InstanceIdentity, Witness, sdk};
 use crate::adapters::object_store::CharterStore;
 use crate::config::Settings;
@@ -19,7 +19,7 @@ use crate::telemetry::chain;
 use super::finding::Finding;
 use super::node::{self, Node, Parts};
 use super::permissions::judge;
-use super::{Outside, clock, endpoints, hooks, identity, peers, ports, store, systemd, tags};
+use super::{Outside, clock, endpoints, health, hooks, identity, peers, ports, store, systemd, tags};
 
 /// What needs the group.
 const OF_GROUP: [&str; 5] = ["permissions on the group", "tags", "hooks", "store", "peers"];
@@ -101,20 +101,20 @@ impl<'a> Here<'a> {
     /// The role, and what every round found.
     async fn check(&self) -> (Option<Role>, Vec<Finding>) {
         let first = self.first().await;
-        let tags = match first.group() {
-            Some(group) => Some(self.autoscaling.tag_entries(group).await),
+        let settings = match first.group() {
+            Some(group) => Some(self.autoscaling.group_settings(group).await),
             None => None,
         };
-        let (role, told) = node::role(self.settings, tags.as_ref().and_then(|tags| tags.as_deref().ok()));
+        let (role, told) = node::role(self.settings, settings.as_ref().and_then(|settings| Some(&*settings.as_ref().ok()?.tags)));
         let node = role.map(|role| Node::of(role, self.settings));
         // Every role's policy permits what was asked so far.
         let parts = node.as_ref().map_or(Parts::of(Role::Etcd), |node| node.parts);
         let mut findings = first.judge(self.me(), parts, told);
-        findings.extend(tags.as_ref().map(|tags| judge(parts, "autoscaling:DescribeAutoScalingGroups", tags, false)));
+        findings.extend(settings.as_ref().map(|found| judge(parts, "autoscaling:DescribeAutoScalingGroups", found, false)));
         findings.extend(match (first.group(), &node) {
             (None, _) => skipped(&OF_GROUP, "it is not known which group this instance is in"),
             (_, None) => skipped(&OF_GROUP, NO_ROLE),
-            (Some(group), Some(node)) => self.group(node, group, tags.and_then(Result::ok), first.entry()).await,
+            (Some(group), Some(node)) => self.group(node, group, settings.and_then(Result::ok), first.entry()).await,
         });
         findings.extend(match &node {
             None => skipped(&["ports"], NO_ROLE),
@@ -150,7 +150,7 @@ impl<'a> Here<'a> {
     }
 
     /// What the group permits and has.
-    async fn group(&self, node: &Node, group: &GroupName, tags: Option<Vec<TagEntry>>, entry: Option<&OwnEntry>) -> Vec<Finding> {
+    async fn group(&self, node: &Node, group: &GroupName, settings: Option<GroupSettings>, entry: Option<&OwnEntry>) -> Vec<Finding> {
         let parts = node.parts;
         let (hooks, pool, heartbeat, completion, health) = join!(
             self.autoscaling.every_hook(group),
@@ -166,15 +166,18 @@ impl<'a> Here<'a> {
             judge(parts, "autoscaling:CompleteLifecycleAction", &completion, true),
         ];
         findings.extend(health);
-        match &tags {
-            Some(tags) => findings.extend(tags::judge(parts.charter, group, tags, &self.settings.cluster)),
+        match &settings {
+            Some(found) => {
+                findings.extend(tags::judge(parts.charter, group, &found.tags, &self.settings.cluster));
+                findings.extend(parts.charter.then(|| health::judge(group, &found.health_checks)));
+            }
             None => findings.push(Finding::skipped("tags", "Auto Scaling did not tell them")),
         }
         match &hooks {
             Ok(hooks) => findings.extend(hooks::judge(parts, hooks, self.settings)),
             Err(_) => findings.push(Finding::skipped("hooks", "Auto Scaling did not tell them")),
         }
-        findings.extend(self.cluster(node, group, &tags.unwrap_or_default()).await);
+        findings.extend(self.cluster(node, group, &settings.map(|found| found.tags).unwrap_or_default()).await);
         findings
     }
 

@@ -13,6 +13,7 @@ mod distribution;
 mod endpoints;
 mod etcd;
 mod finding;
+mod health;
 mod hooks;
 mod identity;
 mod node;

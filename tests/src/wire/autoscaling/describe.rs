@@ -50,7 +50,8 @@ fn group(xml: &mut Xml, region: &Region, view: &GroupView) {
     );
     xml.leaf("AutoScalingGroupName", &view.name).leaf("AutoScalingGroupARN", arn);
     xml.leaf("MinSize", view.sizes.min).leaf("MaxSize", view.sizes.max).leaf("DesiredCapacity", view.sizes.desired);
-    xml.leaf("DefaultCooldown", 300).leaf("HealthCheckType", "EC2").leaf("HealthCheckGracePeriod", 0);
+    let checks = region.group(&view.name).map_or("EC2", |group| &*group.health_checks);
+    xml.leaf("DefaultCooldown", 300).leaf("HealthCheckType", checks).leaf("HealthCheckGracePeriod", 0);
     xml.leaf("CreatedTime", when::millis(view.created_at)).leaf("VPCZoneIdentifier", "").leaf("NewInstancesProtectedFromScaleIn", false);
     xml.list("AvailabilityZones", "member", view.zones.iter(), |xml, zone| xml.text(zone));
     xml.list("TerminationPolicies", "member", ["Default"], |xml, policy| xml.text(policy));

@@ -15,7 +15,7 @@ use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::{Group, Hook, LifecycleState, ListedInstance};
 
 pub use hooks::FoundHook;
-pub use probe::OwnEntry;
+pub use probe::{GroupSettings, OwnEntry};
 pub use tags::{CLUSTER_TAG, GroupTags, ROLE_TAG, STORE_TAG, TagEntry};
 
 use super::answers::Whole;

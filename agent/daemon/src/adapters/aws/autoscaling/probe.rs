@@ -1,5 +1,6 @@
 //! What `quorate check` asks: more than the agent needs to know, and each of the agent's own calls in a form that changes nothing.
 
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 use quorate_core::ids::{GroupName, HookName, InstanceId};
 use quorate_core::observation::HookRef;
 use quorate_core::plan::HookResult;
@@ -22,6 +23,22 @@ pub struct OwnEntry {
     pub healthy: bool,
 }
 
+/// What a group is set to, as far as a check judges it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// Every tag.
+    pub tags: Vec<TagEntry>,
+    /// Whose health checks it believes besides EC2's own: `ELB`, `VPC_LATTICE`, `EBS`.
+    pub health_checks: Vec<String>,
+}
+
+/// The API lists the kinds of health checks in one text, separated by commas.
+fn settings(found: &AutoScalingGroup) -> GroupSettings {
+    let kinds = found.health_check_type().unwrap_or_default().split(',').map(str::trim);
+    let health_checks = kinds.filter(|kind| !kind.is_empty() && *kind != "EC2").map(str::to_owned).collect();
+    GroupSettings { tags: tags::all(found), health_checks }
+}
+
 impl AutoScaling {
     /// This instance's own entry; `None` if no group has it.
     ///
@@ -42,15 +59,15 @@ impl AutoScaling {
         Ok(Some(OwnEntry { group, state, healthy }))
     }
 
-    /// Every tag of a group.
+    /// What a group is set to.
     ///
     /// # Errors
     /// The call failed, or there is no such group.
-    pub async fn tag_entries(&self, group: &GroupName) -> Result<Vec<TagEntry>, AwsError> {
+    pub async fn group_settings(&self, group: &GroupName) -> Result<GroupSettings, AwsError> {
         let request = self.asks.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str()).include_instances(false);
         let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
         let named = answer.auto_scaling_groups().iter().find(|found| found.auto_scaling_group_name() == Some(group.as_str()));
-        named.map(tags::all).ok_or_else(|| AwsError::malformed(DESCRIBE_GROUPS, format!("without the group {group}")))
+        named.map(settings).ok_or_else(|| AwsError::malformed(DESCRIBE_GROUPS, format!("without the group {group}")))
     }
 
     /// Every hook of a group, also those of others.
