@@ -115,9 +115,10 @@ impl Membership {
         self.members.iter().find(|m| m.learner)
     }
 
-    /// Members that belong to no node of this cluster.
+    /// Members that belong to no node of this cluster. A voter that never started is one too: a node of this cluster is added as a learner, and votes only
+    /// once it has started.
     pub fn strangers(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|m| m.is_stranger())
+        self.members.iter().filter(|m| m.is_stranger() || (!m.learner && m.name.is_none()))
     }
 
     /// The entry with this id.
