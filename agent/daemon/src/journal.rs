@@ -170,7 +170,54 @@ fn minutes(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use quorate_core::ids::MemberId;
+    use quorate_core::plan::Via;
+    use quorate_core::report::RuleId;
+    use quorate_core::safety::refusal::MemberFault;
+
     use super::*;
+
+    /// Lines that are kept.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(line)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the journal is told by this.
+    fn told(tells: impl FnOnce(&mut Journal)) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || tells(&mut Journal::default()));
+        let told = lines.0.lock().unwrap().clone();
+        String::from_utf8(told).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_the_values_that_decided() {
+        let (rule, member) = (RuleId::Prune, MemberId(0xb2));
+        let report =
+            Report { phase: Phase::Voter, rule, says: "removes i-b, which has departed".into(), until: None, needs_operator: false };
+        let via = Via { member: MemberId(0xa1), url: "http://10.0.0.1:2379".into() };
+        let step = Step::RemoveMember { via, member };
+        let why = MemberFault::NoHealthyQuorum { healthy: 1, voters: 2 }.into();
+        let refusal = Refusal { step: step.kind(), why };
+        let plan = Plan { step: Some(step), report, look_again: Duration::ZERO };
+        let told = told(|journal| journal.refused(&plan, &refusal, at(0)));
+        let line = "removes i-b, which has departed, but the gate refused remove-member: only 1 of 2 voters would be healthy";
+        assert!(told.contains("ERROR") && told.contains(line) && told.contains("quorate.rule=\"prune\""), "{told}");
+    }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp(0) + Duration::from_secs(seconds)

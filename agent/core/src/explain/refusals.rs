@@ -244,7 +244,7 @@ impl Display for DataFault {
         match self {
             Self::NotEmpty(Some(generation)) => write!(f, "this disk holds data of generation {generation}"),
             Self::NotEmpty(None) => f.write_str("this disk holds data of no known generation"),
-            Self::None => f.write_str("this disk holds no data"),
+            Self::None => f.write_str("this disk is not known to hold data"),
             Self::NoLog => f.write_str("this disk's data has no write-ahead log, and etcd would begin a new cluster with it"),
             Self::NotOfRecord { record, generation, cluster } => write!(
                 f,
