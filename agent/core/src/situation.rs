@@ -12,8 +12,8 @@ use crate::charter::{ListedVoter, Record, StoreView};
 use crate::ids::{Generation, InstanceId, MemberId};
 use crate::memory::{Memory, Order};
 use crate::observation::{
-    DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership, Observation,
-    PeerAnswer, Process, Warmed,
+    Alarm, DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership,
+    Observation, PeerAnswer, Process, Warmed,
 };
 use crate::pausing::Pause;
 use crate::plan::Via;
@@ -151,6 +151,12 @@ impl<'a> Situation<'a> {
             return None;
         }
         membership.get(data.member?)
+    }
+
+    /// A member reports this alarm of its cluster.
+    #[must_use]
+    pub fn has_alarm(&self, alarm: Alarm) -> bool {
+        self.seen.etcd.statuses.values().filter_map(|status| status.fresh()).any(|status| status.alarms.contains(&alarm))
     }
 
     /// What follows from this instance's role.

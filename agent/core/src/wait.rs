@@ -101,6 +101,8 @@ reasons! {
     OtherLearner = "other-learner",
     /// A member that belongs to no node is to be removed.
     Stranger = "stranger",
+    /// etcd reports that its members' data differ.
+    Corrupt = "corrupt",
     /// A voter is to be listed at its new address.
     MovedVoter = "moved-voter",
     /// etcd refused a change a moment ago.

@@ -162,3 +162,27 @@ fn the_last_data_is_not_stopped_on_a_word_under_another_key() {
     }
     assert_eq!(why_not(&mut told(&left), gone, &step), None);
 }
+
+#[test]
+fn nobody_joins_and_no_snapshot_is_deleted_while_the_members_data_differ() {
+    let corrupt = because(MemberFault::Corrupt);
+    let mut joiner = told(&JOINING);
+    let add = planned(&mut joiner);
+    assert_eq!((add.kind(), why_not(&mut joiner, "etcd corrupt", &add)), ("add-learner", corrupt.clone()));
+    assert_eq!(why_not(&mut joiner, "etcd no-space", &add), None, "etcd itself adds members while it is out of space");
+
+    let mut leader = told(&[
+        "me i-a",
+        "hooks none",
+        "listed i-a",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1",
+        "disk generation 1 member a1",
+        "process running",
+        "etcd members i-a:a1",
+        "etcd leader a1",
+        "snapshots aged 1min, 600min, 601min, 602min, 603min, 604min, 605min, 606min, 607min, 608min, 609min, 610min",
+    ]);
+    let prune = planned(&mut leader);
+    assert_eq!((prune.kind(), why_not(&mut leader, "etcd corrupt", &prune)), ("prune-snapshots", corrupt));
+}

@@ -57,13 +57,19 @@ pub(crate) fn stranger_is_in_the_way(stranger: &Member) -> Wait {
     wait(WaitReason::Stranger, format!("waits until member {stranger} is gone from etcd's list: {}", removed_by(stranger)))
 }
 
-pub(crate) fn stranger_is_listed(doing: &Message, stranger: &Member) -> Message {
+pub(crate) fn stranger_is_listed(stranger: &Member) -> Message {
     let vote = if stranger.learner { "counts for nothing" } else { "counts as a voter that does not answer" };
-    format!("{doing}; member {stranger} belongs to no instance of this cluster, and {vote}: {}", removed_by(stranger)).into()
+    format!("member {stranger} belongs to no instance of this cluster, and {vote}: {}", removed_by(stranger)).into()
 }
 
 fn removed_by(stranger: &Member) -> String {
     format!("`etcdctl member remove {}` removes it", stranger.id)
+}
+
+pub(crate) fn data_differs() -> Wait {
+    let message =
+        "waits until etcd has no CORRUPT alarm: nobody joins a cluster whose members' data differ, because it could copy the wrong data";
+    wait(WaitReason::Corrupt, message)
 }
 
 pub(crate) fn starts_as_learner() -> Message {

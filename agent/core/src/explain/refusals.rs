@@ -307,6 +307,7 @@ impl Display for MemberFault {
             Self::HasLeader(leader) => write!(f, "this node's own member follows leader {leader}"),
             Self::Silent(member) => write!(f, "member {member} does not answer, or knows no leader"),
             Self::Answers(member) => write!(f, "member {member} answers"),
+            Self::Corrupt => f.write_str("etcd reports that its members' data differ (CORRUPT)"),
             Self::InFlight(member) => write!(f, "learner {member} is not a voter yet, and etcd takes one change at a time"),
             Self::ListedAlready(member) => write!(f, "member {member} is this instance's already"),
             Self::NotListed(member) => write!(f, "member {member} is not in the quorum's list"),

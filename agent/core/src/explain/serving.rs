@@ -124,6 +124,20 @@ pub(crate) fn serves(voters: usize, leader: Option<&InstanceId>) -> Message {
     format!("serves as one of {voters} voters; {leader} leads").into()
 }
 
+pub(crate) fn troubled(doing: &Message, trouble: &Message) -> Message {
+    format!("{doing}; {trouble}").into()
+}
+
+pub(crate) fn data_differs() -> Message {
+    "etcd reports that its members' data differ (CORRUPT): nobody joins and no snapshot is deleted before the member that differs is replaced (docs/usage/troubleshooting.md)"
+        .into()
+}
+
+pub(crate) fn is_out_of_space() -> Message {
+    "etcd is out of space (NOSPACE) and refuses writes: compact and defragment it, then disarm the alarm (docs/usage/troubleshooting.md)"
+        .into()
+}
+
 pub(crate) fn awaits_promotion() -> Wait {
     wait(WaitReason::Promotion, "is a learner; waits for the leader's agent to promote it")
 }

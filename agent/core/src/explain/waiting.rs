@@ -51,6 +51,7 @@ impl WaitReason {
             Self::DepartedVoter => "a departed voter is removed by the agent beside the leader",
             Self::OtherLearner => "another learner is promoted or removed: etcd allows one at a time",
             Self::Stranger => "a member that belongs to no instance of this cluster is removed",
+            Self::Corrupt => "etcd's alarm CORRUPT is gone: its members' data differ, and a new one could copy the wrong data",
             Self::MovedVoter => "a voter is listed at its new address",
             Self::EtcdRefused => "etcd accepts a change that it refused",
             Self::Lock => "the cluster-wide lock is free",
@@ -127,6 +128,9 @@ impl WaitReason {
                 "`quorate status` on the leader's node says what that learner lacks; `etcdctl member remove` removes one that is nobody's"
             }
             Self::Stranger => "remove the member with the command that is named",
+            Self::Corrupt => {
+                "compare `etcdctl endpoint hashkv --cluster`, terminate the instance whose hash differs, then `etcdctl alarm disarm`"
+            }
             Self::MovedVoter => "`quorate status` on the instance that has the volume says what it waits for",
             Self::EtcdRefused => "the message has etcd's own words; `etcdctl endpoint status` and `alarm list` show more",
             Self::Lock => "`quorate status` names its holder, and on that node what it is doing",

@@ -24,6 +24,7 @@ impl Policy {
             | WaitReason::NotInGroup
             | WaitReason::Order
             | WaitReason::Stranger
+            | WaitReason::Corrupt
             | WaitReason::LastVoter
             | WaitReason::Retained
             | WaitReason::Authority => Duration::ZERO,

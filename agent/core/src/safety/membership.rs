@@ -19,6 +19,7 @@ pub(super) fn add(f: &Facts<'_>, url: MemberUrl) -> Verdict {
     notices::stays(f)?;
     f.needs_an_empty_disk()?;
     version::joins(f)?;
+    f.needs_equal_data()?;
     forbid(membership.learner(), |m| MemberFault::InFlight(m.id))?;
     forbid(membership.members.iter().find(|m| f.is_mine(m)), |m| MemberFault::ListedAlready(m.id))?;
     f.needs_all_voters(membership)

@@ -2,7 +2,7 @@
 
 use crate::charter::Record;
 use crate::ids::{InstanceId, MemberId, SnapshotKey};
-use crate::observation::{DataIdentity, LocalData, Lock, Membership, Process};
+use crate::observation::{Alarm, DataIdentity, LocalData, Lock, Membership, Process};
 
 use super::facts::Facts;
 use super::refusal::{DataFault, HookFault, LockState, MemberFault, SnapshotFault, Unread};
@@ -15,6 +15,13 @@ impl Facts<'_> {
             Some(LocalData::Present(data)) => Err(DataFault::NotEmpty(data.generation).into()),
             None => Err(Unread::Disk.into()),
         }
+    }
+
+    /// A new member could copy the wrong data, and the newest snapshot may hold it.
+    pub(super) fn needs_equal_data(&self) -> Verdict {
+        let corrupt =
+            self.seen.etcd.statuses.values().filter_map(|status| status.fresh()).any(|status| status.alarms.contains(&Alarm::Corrupt));
+        require(!corrupt, MemberFault::Corrupt)
     }
 
     pub(super) fn needs_a_stopped_service(&self) -> Verdict {

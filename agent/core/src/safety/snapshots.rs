@@ -41,6 +41,7 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     let record = f.charter()?;
     // Before that, any snapshot may be wanted.
     require(record.state == State::Established, CharterFault::NotEstablished(record.number))?;
+    f.needs_equal_data()?;
     let listing = f.seen.snapshots.stored.fresh().ok_or(Unread::Snapshots)?;
     let goes = |s: &&Stored| keys.contains(&s.key);
     let (listed, named) = (listing.snapshots.iter().filter(goes).count(), keys.len());

@@ -8,7 +8,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
-use quorate_core::observation::Membership;
+use quorate_core::observation::{Alarm, Membership};
 use quorate_core::report::Phase;
 use quorate_core::sources::Source;
 use quorate_core::time::Timestamp;
@@ -79,6 +79,7 @@ fn membership(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     w.value("voters", "Voting members; absent while no quorum answers", count(|m| m.voters().count()))?;
     w.value("learners", "Members without a vote; absent while no quorum answers", count(|m| m.members.len() - m.voters().count()))?;
     w.value("voters_healthy", "Voters that answer and know a leader; absent while no quorum answers", fresh.map(|m| number(healthy(m))))?;
+    w.alarms(cycle)?;
     let strangers = "Members that belong to no node of this cluster; absent while no quorum answers";
     w.value("strangers", strangers, count(|m| m.strangers().count()))?;
     w.value("voters_wanted", "Desired capacity of the cluster's groups; absent while it is not known", wanted(cycle))?;
@@ -184,6 +185,17 @@ impl Writer<'_, '_> {
                 value.encode(described.encode_family(&[("source", source.label())])?)
             },
         )
+    }
+
+    /// One series for each alarm of etcd, which is 1 while any member reports it.
+    fn alarms(&mut self, cycle: &Cycle) -> Result<(), Error> {
+        let help = "1 while a member of etcd reports this alarm";
+        let mut described = self.encoder.encode_descriptor("etcd_alarm", help, None, MetricType::Gauge)?;
+        let situation = cycle.situation();
+        [("NOSPACE", Alarm::NoSpace), ("CORRUPT", Alarm::Corrupt)].into_iter().try_for_each(|(name, alarm)| {
+            let value = ConstGauge::new(i64::from(situation.has_alarm(alarm)));
+            value.encode(described.encode_family(&[("alarm", name)])?)
+        })
     }
 
     /// One series for what is awaited, in seconds, and one for a wait that has outlasted its patience.

@@ -60,7 +60,7 @@ fn a_refusal_names_the_step_and_the_values_that_decided() {
         ),
         (
             says("start-member", gap),
-            "the gate refused start-member: etcd here is 3.4, its data is of 3.5: an older etcd does not go on from what a newer one wrote; \
+            "the gate refused start-member: etcd here is 3.4, its data is of 3.5: an older etcd cannot read what a newer one wrote; \
              bake an image with 3.5 or 3.6",
         ),
     ] {

@@ -5,7 +5,7 @@ use crate::explain::joining as explain;
 use crate::explain::{Wait, removing};
 use crate::ids::{Generation, MemberId};
 use crate::memory::BackoffKey;
-use crate::observation::{Hook, Member, Membership, Transition};
+use crate::observation::{Alarm, Hook, Member, Membership, Transition};
 use crate::plan::{AsideReason, HookResult, LockPurpose, Start, Step, StopReason, peer_url};
 use crate::report::Phase;
 use crate::situation::Situation;
@@ -69,6 +69,9 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
 fn obstacle(s: &Situation<'_>, membership: &Membership) -> Option<Wait> {
     if let Some((member, _)) = s.departed_voter() {
         return Some(explain::departed_voter_is_listed(member));
+    }
+    if s.has_alarm(Alarm::Corrupt) {
+        return Some(explain::data_differs());
     }
     if let Some(stranger) = membership.strangers().next() {
         return Some(explain::stranger_is_in_the_way(stranger));

@@ -153,8 +153,7 @@ fn without_the_lock(s: &Situation<'_>, departure: &Departure, membership: &Membe
 
 /// A member reports the alarm under which etcd grants no lease, and no node holds the lock.
 fn is_out_of_space(s: &Situation<'_>) -> bool {
-    let alarm = s.seen.etcd.statuses.values().filter_map(|r| r.fresh()).any(|status| status.alarms.contains(&Alarm::NoSpace));
-    alarm && matches!(s.lock(), Some(Lock::Free))
+    s.has_alarm(Alarm::NoSpace) && matches!(s.lock(), Some(Lock::Free))
 }
 
 /// A distribution removes its member itself when its Node asks for that. Where no API server answers, or the request had no effect, the agent asks etcd

@@ -2,6 +2,7 @@
 
 use crate::explain::snapshots as explain;
 use crate::memory::BackoffKey;
+use crate::observation::Alarm;
 use crate::plan::Step;
 use crate::report::Phase;
 use crate::situation::Situation;
@@ -32,6 +33,10 @@ pub(in crate::planner) fn due(s: &Situation<'_>) -> Option<Decision> {
 /// Deletes snapshots that need not be kept.
 pub(in crate::planner) fn prune(s: &Situation<'_>) -> Option<Decision> {
     let record = cover::covered_record(s).filter(|_| s.leads() && !s.memory.waits(BackoffKey::PruneSnapshots, s.now))?;
+    // One from before the data differed may be the last that is good.
+    if s.has_alarm(Alarm::Corrupt) {
+        return None;
+    }
     let listing = s.seen.snapshots.stored.fresh()?;
     let mut keys = s.policy.snapshots.retention.expired(listing, record);
     let mut abandoned = retention::abandoned(listing);

@@ -7,7 +7,7 @@ use crate::charter::State;
 use crate::explain;
 use crate::ids::InstanceId;
 use crate::memory::Admission;
-use crate::observation::{DataClaim, Member, PeerAnswer};
+use crate::observation::{Alarm, DataClaim, Member, PeerAnswer};
 use crate::report::Phase;
 use crate::situation::Situation;
 
@@ -74,7 +74,7 @@ fn may_be_joined(s: &Situation<'_>) -> bool {
     let Some(membership) = s.membership() else { return false };
     let leaving = membership.voters().any(|m| s.instance_of(m).is_some_and(|i| s.is_leaving(&i)));
     let all_answer = s.departed_voter().is_none() && membership.voters().all(|m| s.is_healthy(m.id));
-    all_answer && membership.voters().count() < s.policy.max_voters + usize::from(leaving)
+    all_answer && !s.has_alarm(Alarm::Corrupt) && membership.voters().count() < s.policy.max_voters + usize::from(leaving)
 }
 
 /// Whether an admitted server still waits, or has started and its member is awaited. A silent one may still be adding its member, and so may one whose agent

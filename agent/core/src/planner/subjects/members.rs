@@ -1,8 +1,8 @@
 //! Entries of etcd's list that keep others out: members that belong to no node of this cluster, and one whose volume was moved.
 
-use crate::explain::joining;
+use crate::explain::{joining, serving};
 use crate::ids::{InstanceId, MemberId};
-use crate::observation::Membership;
+use crate::observation::{Alarm, Membership};
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -16,9 +16,13 @@ pub(in crate::planner) fn not_at_its_address(s: &Situation<'_>, membership: &Mem
     })
 }
 
-/// Adds to a decision at rest that there is a stranger, and calls an operator.
+/// Adds to a decision at rest what is wrong with the cluster and only an operator can fix: a stranger in etcd's list, and etcd's own alarms.
 pub(in crate::planner) fn noted(s: &Situation<'_>, decision: Decision) -> Decision {
-    let Some(stranger) = s.membership().and_then(|m| m.strangers().next()) else { return decision };
-    let message = joining::stranger_is_listed(&decision.message, stranger);
-    Decision { message, needs_operator: true, ..decision }
+    let stranger = s.membership().and_then(|m| m.strangers().next()).map(joining::stranger_is_listed);
+    let corrupt = s.has_alarm(Alarm::Corrupt).then(serving::data_differs);
+    let no_space = s.has_alarm(Alarm::NoSpace).then(serving::is_out_of_space);
+    stranger.into_iter().chain(corrupt).chain(no_space).fold(decision, |decision, trouble| {
+        let message = serving::troubled(&decision.message, &trouble);
+        Decision { message, needs_operator: true, ..decision }
+    })
 }

@@ -106,6 +106,8 @@ pub enum MemberFault {
     Silent(MemberId),
     /// This member answers.
     Answers(MemberId),
+    /// etcd reports that its members' data differ.
+    Corrupt,
     /// This learner was added before: etcd takes one change at a time.
     InFlight(MemberId),
     /// This member is this instance's already.

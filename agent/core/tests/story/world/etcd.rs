@@ -34,7 +34,7 @@ pub(crate) struct EtcdWorld {
     leader: Option<MemberId>,
     via: Option<MemberId>,
     no_quorum: bool,
-    no_space: bool,
+    alarm: Option<Alarm>,
     local: Option<Vec<Member>>,
     statuses: BTreeMap<MemberId, Status>,
     revisions: BTreeMap<MemberId, u64>,
@@ -65,7 +65,9 @@ impl EtcdWorld {
             "cluster" => self.cluster = Some(words.cluster_id(words.nth(1))),
             "no-quorum" => self.no_quorum = true,
             "quorum" => self.no_quorum = false,
-            "no-space" | "space" => self.no_space = words.nth(0) == "no-space",
+            "no-space" => self.alarm = Some(Alarm::NoSpace),
+            "corrupt" => self.alarm = Some(Alarm::Corrupt),
+            "no-alarm" => self.alarm = None,
             "local-list" => self.local = Some(Words::items(list()).map(|item| words.member(item, role)).collect()),
             _ => words.fail("no such word about etcd"),
         }
@@ -216,7 +218,7 @@ impl EtcdWorld {
             applied,
             revision: Some(self.revisions.get(&id).copied().unwrap_or(applied)),
             version: self.versions.get(&id).copied().unwrap_or(Some(V35)),
-            alarms: if self.no_space { vec![Alarm::NoSpace] } else { Vec::new() },
+            alarms: self.alarm.into_iter().collect(),
         };
         Reading::Fresh(status, now)
     }
