@@ -1,7 +1,7 @@
-//! What an answer of AWS must be before anything in it is believed: not longer than it can be, and whole.
+//! What an answer of AWS must be before anything in it is believed: complete, and no longer than such an answer can be.
 //!
-//! The SDK's XML reader takes a document that ends early for one that says less: a list that breaks off is a shorter list. Where the length is
-//! announced, HTTP notices; behind a proxy that passes an answer on in chunks nobody does.
+//! The SDK's XML reader accepts a document that ends early as one that says less: a truncated list is a shorter list. HTTP notices only where the length is
+//! announced; behind a proxy that passes an answer on in chunks, nothing does.
 
 use aws_sdk_ec2::error::BoxError;
 use aws_smithy_runtime_api::client::http::{
@@ -23,7 +23,7 @@ const ANSWER: usize = 16 << 20;
 /// The identity document takes half a kilobyte, and a list of scheduled events not much more.
 const METADATA: usize = 64 << 10;
 
-/// Bounds every answer, and lets none through that is no whole document.
+/// Limits the size of every answer, and rejects one that is not a complete document.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Whole;
 
@@ -49,7 +49,7 @@ impl Intercept for Whole {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // What failed already keeps its own error: a connection that broke off is tried again, and an error of ours would not be.
+        // What failed already keeps its own error: a broken connection is retried, and an error of ours would not be.
         if context.output_or_error().is_err() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ fn limited(body: SdkBody, limit: usize) -> SdkBody {
     SdkBody::from_body_1_x(Limited::new(body, limit))
 }
 
-/// The element that is opened first is closed last.
+/// Whether the element that is opened first is closed last.
 fn is_whole(document: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(document) else { return false };
     let mut opened = text.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '!']));
@@ -73,7 +73,7 @@ fn is_whole(document: &[u8]) -> bool {
     end.is_some_and(|text| text.ends_with("</"))
 }
 
-/// A client whose answers from the metadata service are bounded.
+/// A client that limits the size of the metadata service's answers.
 pub(super) fn bounded(client: SharedHttpClient) -> SharedHttpClient {
     SharedHttpClient::new(Bounded(client))
 }

@@ -1,4 +1,4 @@
-//! Auto Scaling: the cluster's groups, their instances and hooks, and the three things that an instance tells its group.
+//! Auto Scaling: the cluster's groups, their instances and hooks, and the three calls that an instance makes to its group.
 
 mod actions;
 mod groups;
@@ -30,7 +30,7 @@ const DESCRIBE_HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
 
 /// The largest page that the API gives.
 const PAGE: i32 = 100;
-/// More instances are not described in one call.
+/// The most instances that one call describes.
 const MOST_IDS: usize = 50;
 
 /// The client.
@@ -38,7 +38,7 @@ const MOST_IDS: usize = 50;
 pub struct AutoScaling {
     /// For questions.
     asks: Client,
-    /// For what changes something: never tried twice by itself.
+    /// For calls that change something: never retried automatically.
     acts: Client,
 }
 
@@ -52,7 +52,7 @@ impl AutoScaling {
         Self { asks: Client::from_conf(asks), acts: Client::from_conf(once) }
     }
 
-    /// The same with somebody who looks on.
+    /// The same with an observer.
     #[must_use]
     pub fn watched(config: &SdkConfig, witness: Witness) -> Self {
         let asks = config::Builder::from(config).interceptor(witness).interceptor(Whole).build();
@@ -69,7 +69,7 @@ impl AutoScaling {
         groups::own(instance, answer.auto_scaling_instances()).map_err(|what| AwsError::malformed(DESCRIBE_INSTANCES, what))
     }
 
-    /// Where each of these instances stands in its group; `None` if no group has it, or has it no more.
+    /// Where each of these instances stands in its group; `None` if no group has it, or no longer has it.
     ///
     /// # Errors
     /// A call failed, or an entry could not be read.
@@ -101,10 +101,10 @@ impl AutoScaling {
         tags::of(found).map_err(malformed)
     }
 
-    /// The cluster's groups, by their tags, and the instances that they list, those of their warm pools among them.
+    /// The cluster's groups, found by their tags, and the instances that they list, including those of their warm pools.
     ///
     /// # Errors
-    /// A call failed, or an entry could not be read. There is no half answer: an instance left out would look as if it were gone.
+    /// A call failed, or an entry could not be read. A partial answer is never given: an instance left out would look gone.
     pub async fn groups(&self, cluster: &ClusterName, role: Role) -> Result<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>), AwsError> {
         let filters = vec![tag_filter(CLUSTER_TAG, cluster.as_str()), tag_filter(ROLE_TAG, role.as_str())];
         let request = self.asks.describe_auto_scaling_groups().set_filters(Some(filters)).max_records(PAGE);
@@ -123,8 +123,8 @@ impl AutoScaling {
         Ok((groups, listed))
     }
 
-    /// The instances in a group's warm pool. DescribeAutoScalingGroups names none of them, and one that is switched off answers nobody: without this
-    /// call nothing tells it from an instance that may hold data.
+    /// The instances in a group's warm pool. DescribeAutoScalingGroups does not list them, and a stopped one answers nothing: without this call it looks like
+    /// an instance that may hold data.
     async fn spares(&self, group: &GroupName) -> Result<Vec<Instance>, AwsError> {
         let mut pages = self.asks.describe_warm_pool().auto_scaling_group_name(group.as_str()).into_paginator().send();
         let mut found = Vec::new();
@@ -135,7 +135,7 @@ impl AutoScaling {
         Ok(found)
     }
 
-    /// Our hooks on these groups. Those of others are left out here, so that nobody can complete them.
+    /// Our hooks on these groups. Other hooks are left out, so nothing can complete them by mistake.
     ///
     /// # Errors
     /// A call failed, or a hook of ours could not be read.

@@ -1,4 +1,4 @@
-//! EC2: what it says of instances asked by their ids, and which bear the cluster's tag.
+//! EC2: what it says of instances asked for by id, and which of them carry the cluster's tag.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,13 +17,13 @@ use crate::identity::Role;
 
 const CALL: &str = "ec2:DescribeInstances";
 
-/// EC2 advises batches of so many. With ids given it takes no `MaxResults`, and answers up to 1000 in one page.
+/// The batch size that EC2 recommends. With ids given it accepts no `MaxResults`, and answers up to 1000 in one page.
 const BATCH: usize = 100;
 
 /// The largest page that the API gives.
 const PAGE: i32 = 1000;
 
-/// Every state but `terminated`: whoever is in one of these may hold data.
+/// Every state but `terminated`: an instance in one of these may hold data.
 const NOT_ENDED: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
 /// The client.
@@ -39,7 +39,7 @@ impl Ec2 {
         Self { client: Client::from_conf(config::Builder::from(config).interceptor(Whole).build()) }
     }
 
-    /// The same with somebody who looks on.
+    /// The same with an observer.
     #[must_use]
     pub fn watched(config: &SdkConfig, witness: Witness) -> Self {
         Self { client: Client::from_conf(config::Builder::from(config).interceptor(witness).interceptor(Whole).build()) }
@@ -47,11 +47,11 @@ impl Ec2 {
 
     /// Asks for these instances by id.
     ///
-    /// EC2 refuses a whole batch for one id that it does not know (any more), so those that it may have meant are asked alone, and
-    /// the others once more together. Only what EC2 truly said of an id is in the answer: one that is missing there is unknown.
+    /// EC2 refuses a whole batch because of one id that it does not (or no longer) know. The ids that it may have meant are then asked one by one, and the
+    /// others once more together. The answer contains only what EC2 actually said of an id: one that is missing there is unknown.
     ///
     /// # Errors
-    /// Any call failed otherwise; what the others brought is dropped.
+    /// Any call failed for another reason; the other calls' answers are dropped.
     pub async fn describe(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, Ec2Answer>, AwsError> {
         let distinct = ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
         let mut batches = distinct.chunks(BATCH).map(<[InstanceId]>::to_vec).collect::<Vec<_>>();
@@ -70,12 +70,12 @@ impl Ec2 {
         Ok(answers)
     }
 
-    /// The instances that bear the cluster's tag and have not ended, whether a group lists them or not.
+    /// The instances that carry the cluster's tag and have not ended, whether a group lists them or not.
     ///
-    /// One with the tag of another role is left out; one without the tag of a role is not, because not every group hands it on.
+    /// One with the tag of another role is left out. One without a role tag is kept, because not every group propagates it.
     ///
     /// # Errors
-    /// A call failed, or an entry had no id: a list that may lack one is no list.
+    /// A call failed, or an entry had no id: an incomplete list is of no use.
     pub async fn tagged(&self, cluster: &ClusterName, role: Role) -> Result<BTreeSet<InstanceId>, AwsError> {
         let bears = Filter::builder().name(format!("tag:{CLUSTER_TAG}")).values(cluster.as_str()).build();
         let there = NOT_ENDED.iter().fold(Filter::builder().name("instance-state-name"), |filter, state| filter.values(*state)).build();
@@ -123,8 +123,8 @@ fn bad_id(error: &AwsError) -> Option<BadId> {
     }
 }
 
-/// The ids that the refusal names each alone, the others together. The text is only a hint: what is believed is the answer to an id
-/// asked alone. A text that names none, or all, costs a call for each.
+/// The ids that the refusal names, each alone, and the others together. The text is only a hint: only the answer to an id asked alone is believed. A text that
+/// names none, or all, costs one call per id.
 fn split(batch: Vec<InstanceId>, error: &AwsError) -> Vec<Vec<InstanceId>> {
     let text = error.refusal().map_or("", |words| words.message.as_str());
     let (named, others): (Vec<_>, Vec<_>) = batch.into_iter().partition(|id| text.contains(id.as_str()));
@@ -141,7 +141,7 @@ fn is_of_another_role(instance: &Instance, role: Role) -> bool {
 fn answer(instance: &Instance) -> Result<Option<(InstanceId, Ec2Answer)>, AwsError> {
     let Some(id) = instance.instance_id().map(parsed).transpose()? else { return Ok(None) };
     let state = instance.state().and_then(|state| state.name()).map_or(Ec2State::Other, |name| Ec2State::parse(name.as_str()));
-    // An instance of an IPv6-only subnet has no other address.
+    // An instance in an IPv6-only subnet has no other address.
     let address = instance.private_ip_address().or(instance.ipv6_address()).and_then(|text| text.parse::<IpAddr>().ok());
     let launched = instance.launch_time().and_then(|time| u64::try_from(time.to_millis().ok()?).ok()).map(Timestamp);
     Ok(Some((id, Ec2Answer::Known { state, address, launched })))

@@ -1,4 +1,4 @@
-//! What can become of a call to AWS, told apart by who has to do something about it.
+//! How a call to AWS can fail, sorted by who has to act on it.
 
 use std::error::Error;
 use std::fmt;
@@ -10,14 +10,14 @@ use quorate_core::text::{SENTENCE, printable};
 
 use crate::telemetry::chain;
 
-/// A refusal in the service's own words. Shown without the request's id, so that the same trouble reads the same every time.
+/// A refusal in the service's own words. Shown without the request's id, so the same failure reads the same every time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
     /// The error code, such as `ValidationError`. Auto Scaling gives that one for nearly everything, so the message counts too.
     pub code: String,
-    /// The sentence that goes with it.
+    /// The message that comes with it.
     pub message: String,
-    /// The id by which AWS finds the call again.
+    /// The id by which AWS can trace the call.
     pub request: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Words {
 /// A call that did not succeed. `call` is the service and the operation, which is also the IAM action.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// The account asks too much. All of its agents share one budget.
+    /// The account sent too many requests. All of its agents share one budget.
     #[error("{call} was throttled, {words}: it is asked again later; if this goes on, look who else in this account polls this API")]
     Throttled {
         /// The call.
@@ -62,7 +62,7 @@ pub enum AwsError {
         /// The answer.
         words: Words,
     },
-    /// No such lifecycle action is open: not yet, or it was completed, or its time is over. Auto Scaling has one sentence for the three.
+    /// No such lifecycle action is open: not yet, already completed, or timed out. Auto Scaling has one message for the three.
     #[error("{call} was refused, {words}")]
     NotOpen {
         /// The call.
@@ -86,7 +86,7 @@ pub enum AwsError {
         /// What the SDK says.
         source: BoxError,
     },
-    /// The answer lacks what it must have, so that nothing in it is believed.
+    /// The answer lacks something required, so nothing in it is believed.
     #[error("{call} gave an answer {what}")]
     Malformed {
         /// The call.
@@ -114,7 +114,7 @@ const THROTTLING: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-/// How that sentence of Auto Scaling begins; its code, `ValidationError`, stands for nearly everything.
+/// How that message of Auto Scaling begins. Its code, `ValidationError`, is used for nearly everything.
 const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
 
 const DENIED: &[&str] = &["AccessDenied", "AccessDeniedException", "OptInRequired", "UnauthorizedOperation"];
@@ -132,7 +132,7 @@ const UNAUTHENTICATED: &[&str] = &[
 ];
 
 impl AwsError {
-    /// Takes the SDK's error apart.
+    /// Converts the SDK's error.
     pub(super) fn new<E>(call: &'static str, error: SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -165,7 +165,7 @@ impl AwsError {
         Self::Malformed { call, what: printable(&what.into(), SENTENCE) }
     }
 
-    /// The service's own words, if it said no and changed nothing.
+    /// The service's own words, if it refused and changed nothing.
     #[must_use]
     pub fn refusal(&self) -> Option<&Words> {
         match self {
@@ -185,7 +185,7 @@ impl AwsError {
     }
 }
 
-/// What execution says of a step that is one call.
+/// The outcome of a step that is one call.
 pub(super) fn outcome<T>(result: Result<T, AwsError>) -> Outcome {
     match result {
         Ok(_) => Outcome::Done,

@@ -1,7 +1,7 @@
 //! IMDS: who this instance is, and where its group is taking it. IMDSv2 only; it is never asked without a token.
 //!
-//! Asked every cycle, so a question is never repeated within a cycle: what went wrong is an error, and the next cycle asks again.
-//! The one exception is a token that IMDS no longer takes.
+//! It is asked every cycle, so a question is never repeated within a cycle: a failure is an error, and the next cycle asks again. The one exception is a token
+//! that IMDS no longer accepts.
 
 mod document;
 mod notices;
@@ -34,11 +34,11 @@ const SPOT: &str = "/latest/meta-data/spot/instance-action";
 const REBALANCE: &str = "/latest/meta-data/events/recommendations/rebalance";
 const SCHEDULED: &str = "/latest/meta-data/events/maintenance/scheduled";
 
-/// A short-lived token heals by itself: the SDK judges its age by the wall clock, keeps it after a 401, and would go on with a dead
-/// one for hours after the clock was set back. It is renewed two minutes before its end.
+/// A short-lived token limits the damage: the SDK judges its age by the wall clock, keeps it after a 401, and would use a dead one for hours after the clock
+/// was set back. It is renewed two minutes before its end.
 const TOKEN_TTL: Duration = Duration::from_secs(600);
 
-/// Credentials are wanted more seldom and more urgently.
+/// Credentials are needed less often, but more urgently.
 const CREDENTIAL_ATTEMPTS: u32 = 3;
 
 /// The client. Clones of the SDK's client share one token.
@@ -49,7 +49,7 @@ pub struct Imds {
     client: Mutex<Client>,
 }
 
-/// Why IMDS said nothing that can be used.
+/// Why IMDS gave no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ImdsError {
     /// The endpoint is no URL.
@@ -87,10 +87,10 @@ pub enum ImdsError {
         endpoint: String,
         /// The question.
         path: &'static str,
-        /// The time that it had.
+        /// The time limit.
         limit: Duration,
     },
-    /// An HTTP status that is no answer.
+    /// An HTTP status other than success.
     #[error("IMDS at {endpoint} answered {path} with status {status}")]
     Status {
         /// Who was asked.
@@ -113,8 +113,8 @@ pub enum ImdsError {
 }
 
 impl Imds {
-    /// A client of the endpoint that `AWS_EC2_METADATA_SERVICE_ENDPOINT` names, by default the instance's own. `limit` bounds each
-    /// question with everything that it takes.
+    /// A client of the endpoint that `AWS_EC2_METADATA_SERVICE_ENDPOINT` names, by default the instance's own. `limit` bounds each question as a whole, token
+    /// included.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
         Self { endpoint: None, limit, client: Mutex::new(one_attempt(limit).build()) }
@@ -138,7 +138,7 @@ impl Imds {
         document::parse(&text).map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path: IDENTITY, what })
     }
 
-    /// Where the group is taking this instance. It flips before the instance's hooks open; `None` until the first transition.
+    /// Where the group is taking this instance. It changes before the instance's hooks open; `None` until the first transition.
     ///
     /// # Errors
     /// IMDS gave no answer or an empty one, which is not "none".
@@ -146,7 +146,7 @@ impl Imds {
         Ok(self.get(TARGET).await?.map(|text| LifecycleState::parse(&text)))
     }
 
-    /// The spot interruption that is announced, if one is.
+    /// The announced spot interruption, if there is one.
     ///
     /// # Errors
     /// IMDS gave no answer, or one that cannot be understood, which is not "none".
@@ -154,7 +154,7 @@ impl Imds {
         self.notice(SPOT, notices::spot).await
     }
 
-    /// When EC2 recommended to rebalance, if it did. It is never taken back.
+    /// When EC2 recommended a rebalance, if it did. It is never withdrawn.
     ///
     /// # Errors
     /// As for [`Imds::spot_notice`].
@@ -162,7 +162,7 @@ impl Imds {
         self.notice(REBALANCE, notices::rebalance).await
     }
 
-    /// The scheduled events, those that are over among them. EC2 answers `[]` where there are none, and some of its look-alikes 404.
+    /// The scheduled events, including past ones. EC2 answers `[]` where there are none, and some simulators 404.
     ///
     /// # Errors
     /// As for [`Imds::spot_notice`].
@@ -175,7 +175,7 @@ impl Imds {
         text.map(|text| read(&text)).transpose().map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path, what })
     }
 
-    /// The group's name, if the launch template lets IMDS show tags; else, and outside of a group, `None`.
+    /// The group's name, if the launch template lets IMDS show tags; otherwise, and outside a group, `None`.
     ///
     /// # Errors
     /// IMDS gave no answer or an empty one.
@@ -183,7 +183,7 @@ impl Imds {
         self.notice(GROUP, |text| GroupName::parse(text).map_err(|error| format!("that cannot be used: {error}"))).await
     }
 
-    /// The status with which it answers a question without a token: 401 where IMDSv1 is off, as it should be.
+    /// The status with which IMDS answers a question without a token: 401 where IMDSv1 is off, as it should be.
     ///
     /// # Errors
     /// It did not answer.
@@ -193,7 +193,7 @@ impl Imds {
         Ok(answer.status().as_u16())
     }
 
-    /// Who is asked, for whoever is to find out why there was no answer.
+    /// The endpoint, for error messages.
     fn asked(&self) -> String {
         let named = || std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok().filter(|url| !url.is_empty());
         self.endpoint.clone().or_else(named).unwrap_or_else(|| "http://169.254.169.254".to_owned())
@@ -204,7 +204,7 @@ impl Imds {
         self.here(attempts(CREDENTIAL_ATTEMPTS, self.limit)).build()
     }
 
-    /// The body without the space around it; `None` is 404.
+    /// The trimmed body; `None` is 404.
     async fn get(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
         let answer = tokio::time::timeout(self.limit, self.ask_with_a_valid_token(path)).await;
         let text = answer.unwrap_or_else(|_| Err(ImdsError::TimedOut { endpoint: self.asked(), path, limit: self.limit }))?;
@@ -214,7 +214,7 @@ impl Imds {
         }
     }
 
-    /// After a 401 the SDK asks again with the very token that was refused: only a new client forgets it.
+    /// Asks, and after a 401 asks again with a new client: the SDK itself would repeat the very token that was refused.
     async fn ask_with_a_valid_token(&self, path: &'static str) -> Result<Option<String>, ImdsError> {
         let answer = self.ask(path).await;
         if !matches!(answer, Err(ImdsError::Status { status: 401, .. })) {
@@ -237,7 +237,7 @@ impl Imds {
         }
     }
 
-    /// The endpoint was parsed once already, so the fallback is never taken.
+    /// The builder with this endpoint. It was parsed once already, so the fallback is never taken.
     fn here(&self, builder: Builder) -> Builder {
         on(self.endpoint.as_deref(), builder.clone()).unwrap_or(builder)
     }
@@ -247,8 +247,8 @@ fn on(endpoint: Option<&str>, builder: Builder) -> Result<Builder, BoxError> {
     endpoint.map_or(Ok(builder.clone()), |endpoint| builder.endpoint(endpoint))
 }
 
-/// The SDK tries four times by default, and four times for the token of each try, up to 30 s. Its own time-outs lie behind ours,
-/// which bounds the whole question and says so.
+/// The SDK tries four times by default, and four times for the token of each try, up to 30 s. Its own time-outs are longer than ours, which bounds the whole
+/// question and says so.
 fn one_attempt(limit: Duration) -> Builder {
     attempts(1, limit * 2)
 }
@@ -264,8 +264,8 @@ fn attempts(most: u32, each: Duration) -> Builder {
         .operation_timeout(each * most)
 }
 
-/// The SDK's own client takes `HTTP_PROXY` for IMDS too. The metadata service answers its own instance alone: a proxy would give
-/// this agent another machine's identity and credentials.
+/// A client that ignores `HTTP_PROXY`, which the SDK's own client also uses for IMDS. The metadata service answers for the machine that asks: a proxy would
+/// give this agent another machine's identity and credentials.
 fn without_proxy() -> SharedHttpClient {
     bounded(aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build_https())
 }

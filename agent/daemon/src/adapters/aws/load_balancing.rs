@@ -1,4 +1,4 @@
-//! Elastic Load Balancing: takes this instance out of a target group. One call and one attempt; whether to call again is for the next plan to say.
+//! Elastic Load Balancing: takes this instance out of a target group. One call and one attempt; the next plan decides whether to call again.
 
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
@@ -30,11 +30,10 @@ impl LoadBalancing {
         }
     }
 
-    /// Deregisters an instance: from now on it gets no new connections, and those that it has end within the group's deregistration delay.
+    /// Deregisters an instance: it gets no new connections from then on, and its existing ones end within the group's deregistration delay.
     ///
-    /// `Done` too where it is no target: the API says so of neither. That holds for a target that was registered with a port of its own as well,
-    /// which stays: the call would have to name the port
-    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html>).
+    /// `Done` also where it is not a target: the API makes no difference. The same holds for a target registered with a port of its own, which stays: the call
+    /// would have to name the port (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html>).
     pub async fn deregister(&self, group: &TargetGroupArn, instance: &InstanceId) -> Outcome {
         let target = TargetDescription::builder().id(instance.as_str()).build();
         let request = self.acts.deregister_targets().target_group_arn(group.as_str()).targets(target);
@@ -45,7 +44,7 @@ impl LoadBalancing {
     }
 }
 
-/// The group is named, because there may be several, and what to do about it.
+/// Names the group, because there may be several, and what to do about the failure.
 fn failed(group: &TargetGroupArn, error: &AwsError) -> Outcome {
     let why = chain(error);
     match error {

@@ -1,11 +1,11 @@
-//! AWS: what IMDS, EC2 and Auto Scaling say, the three things that the agent tells Auto Scaling, and the one that it tells load balancers.
+//! AWS: what IMDS, EC2 and Auto Scaling say, the agent's three calls to Auto Scaling, and its one call to load balancers.
 //!
 //! - [`Imds`] is asked every cycle: it is local and free.
-//! - [`Ec2`] and [`AutoScaling`] are asked when the core's cadence says so: a whole account shares their request budget.
-//! - [`LoadBalancing`] is told that the instance goes, where the operator has named target groups.
-//! - [`sdk::load`] makes what the clients need: region, credentials, endpoints, time-outs.
+//! - [`Ec2`] and [`AutoScaling`] are asked at the core's cadence: a whole account shares their request budget.
+//! - [`LoadBalancing`] learns that the instance is leaving, where the operator has named target groups.
+//! - [`sdk::load`] prepares what the clients need: region, credentials, endpoints, time-outs.
 //!
-//! Nothing here decides, remembers or retries beyond one call: what is not known is an error, and the next cycle asks again.
+//! Nothing here decides, remembers or retries beyond one call: a failure is an error, and the next cycle asks again.
 
 mod answers;
 pub mod autoscaling;

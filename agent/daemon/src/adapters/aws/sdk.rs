@@ -15,18 +15,17 @@ use quorate_core::ids::RegionName;
 
 use super::imds::Imds;
 
-/// Pinned, so that an update of the SDK changes no time-out and no retry behind our back.
+/// Pinned, so an update of the SDK changes no time-out or retry unnoticed.
 pub(super) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// A question may be asked three times within its time-out.
+/// A question may be tried three times within its time-out.
 const ATTEMPTS: u32 = 3;
 
 /// Loads the configuration of the SDK for this instance.
 ///
-/// `region` is the one that IMDS names; `AWS_REGION` goes before it. Credentials come from the environment or from IMDS,
-/// through `imds`.
+/// `region` is the one that IMDS names; `AWS_REGION` takes precedence. Credentials come from the environment or from IMDS, through `imds`.
 pub async fn load(region: &RegionName, imds: &Imds, call_timeout: Duration) -> SdkConfig {
     loader(region, imds, call_timeout).await.load().await
 }
@@ -48,14 +47,14 @@ async fn loader(region: &RegionName, imds: &Imds, call_timeout: Duration) -> Con
     }
 }
 
-/// The pauses (a random part of a tenth and then of a fifth of the time) fit into the time-out. With the SDK's own, of a second and
-/// more, the time-out would strike in a pause, and its error would hide that the service had said "throttled".
+/// Retries whose pauses (a random part of a tenth and then of a fifth of the time) fit into the time-out. With the SDK's own, of a second and more, the
+/// time-out would expire during a pause, and its error would hide that the service had said "throttled".
 fn retries(call_timeout: Duration) -> RetryConfig {
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
     retries.with_initial_backoff(call_timeout / 10).with_max_backoff(call_timeout / 5)
 }
 
-/// One attempt gets half the time, so that one lost answer leaves time for another.
+/// Time-outs in which one attempt gets half the time: a lost answer leaves time for another attempt.
 fn patience(call_timeout: Duration) -> TimeoutConfig {
     let attempt = call_timeout / 2;
     TimeoutConfig::builder().connect_timeout(attempt).operation_attempt_timeout(attempt).operation_timeout(call_timeout).build()
@@ -63,8 +62,8 @@ fn patience(call_timeout: Duration) -> TimeoutConfig {
 
 /// The same for calls that change something: one attempt, with all of the time.
 ///
-/// Were the SDK to try again after a lost answer, the second answer ("No active Lifecycle Action found") would hide that the first
-/// attempt had been accepted, and what happened would be told as refused.
+/// If the SDK tried again after a lost answer, the second answer ("No active Lifecycle Action found") would hide that the first attempt had been accepted, and
+/// report it as refused.
 pub(super) fn once(config: &SdkConfig) -> (RetryConfig, TimeoutConfig) {
     let patience = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
     (RetryConfig::disabled(), patience.to_builder().disable_operation_attempt_timeout().build())

@@ -1,4 +1,4 @@
-//! What a client's traffic shows beside the answers: where it goes, and what time it is over there.
+//! What a client's traffic shows besides the answers: where it goes, and the service's time.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
-/// Looks at every call of the client that it is given to, and changes none.
+/// Observes every call of a client, and changes none.
 #[derive(Clone, Debug)]
 pub struct Witness {
     seen: Arc<watch::Sender<Seen>>,
@@ -22,12 +22,12 @@ pub struct Witness {
 pub struct Seen {
     /// The URL of the last request, as the SDK resolved it from region, environment and profile.
     pub url: Option<String>,
-    /// The time in the last answer's `Date` header, and the time here when that came.
+    /// The time in the last answer's `Date` header, and the local time when it arrived.
     pub times: Option<(Timestamp, Timestamp)>,
 }
 
 impl Witness {
-    /// One that has seen nothing yet.
+    /// A witness that has seen nothing yet.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self { seen: Arc::new(watch::Sender::new(Seen::default())), clock }
@@ -39,7 +39,7 @@ impl Witness {
         self.seen.borrow().clone()
     }
 
-    /// The URL of the next request, or of one that was sent already. Wait for it within a limit: without credentials none is sent.
+    /// The URL of the next request, or of one already sent. Wait for it within a limit: without credentials none is sent.
     pub async fn url(&self) -> Option<String> {
         let mut seen = self.seen.subscribe();
         let found = seen.wait_for(|seen| seen.url.is_some()).await.ok()?;

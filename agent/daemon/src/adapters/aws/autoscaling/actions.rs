@@ -1,6 +1,6 @@
-//! What an instance tells its group. Each is one call and one attempt: whether to call again is for the next plan to say.
+//! What an instance tells its group. Each is one call and one attempt: the next plan decides whether to call again.
 //!
-//! Actions are named by hook, group and instance id. The token of the notification is not needed, and IMDS does not show it.
+//! Actions are named by hook, group and instance id. The notification's token is not needed, and IMDS does not show it.
 
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::HookRef;
@@ -29,8 +29,7 @@ impl AutoScaling {
 
     /// Completes an open action.
     ///
-    /// `NotOpen` means not yet, already completed, or timed out: the API has no other word
-    /// for the three.
+    /// `NotOpen` means not yet, already completed, or timed out: the API does not distinguish the three.
     pub async fn complete(&self, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Outcome {
         outcome(self.finish(hook, instance, result).await)
     }

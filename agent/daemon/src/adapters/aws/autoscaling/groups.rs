@@ -1,4 +1,4 @@
-//! From the API's groups and instances to the core's.
+//! Converts the API's groups and instances to the core's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +21,8 @@ pub(super) fn own(instance: &InstanceId, listed: &[AutoScalingInstanceDetails]) 
     Ok(Some((group, LifecycleState::parse(state))))
 }
 
-/// The groups that carry both tags, and what they list. The API's filter is not relied on for that: a group taken in by mistake
-/// would lend its instances to this cluster.
+/// The groups that carry both tags, and what they list. The API's filter is not trusted for this: a group included by mistake would add its instances to this
+/// cluster.
 ///
 /// # Errors
 /// An entry lacks something, or an instance is in two groups; the end of a sentence that begins with "an answer".
@@ -56,7 +56,7 @@ pub(super) fn with_pools<'a>(found: &[AutoScalingGroup], groups: &'a [Group]) ->
     names.into_iter()
 }
 
-/// Adds the instances of a group's warm pool. They were read after the group's own list, so that of an instance in both this is the newer word.
+/// Adds the instances of a group's warm pool. They were read after the group's own list, so for an instance in both they are the newer answer.
 ///
 /// # Errors
 /// An entry lacks something, or an instance is in two groups; the end of a sentence that begins with "an answer".

@@ -1,4 +1,4 @@
-//! From the API's lifecycle hooks to ours.
+//! Converts the API's lifecycle hooks to ours.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3600);
 /// No action stays open longer, whatever its heartbeats: <https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html>.
 const LONGEST: Duration = Duration::from_secs(48 * 3600);
 
-/// A hook as the group has it, whoever it belongs to.
+/// A hook as the group has it, ours or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundHook {
     /// Its name.
@@ -22,13 +22,13 @@ pub struct FoundHook {
     pub transition: Option<Transition>,
     /// How long an action may go without a heartbeat.
     pub heartbeat_timeout: Duration,
-    /// How long an action stays open at the most, whatever its heartbeats.
+    /// How long an action stays open at most, whatever its heartbeats.
     pub global_timeout: Duration,
-    /// What becomes of an action that times out: `CONTINUE` or `ABANDON`, the API's own default.
+    /// What happens to an action that times out: `CONTINUE` or `ABANDON`, the API's own default.
     pub default_result: String,
 }
 
-/// Every hook, for somebody who only looks.
+/// Every hook, for `quorate check`.
 pub(super) fn all(found: &[LifecycleHook]) -> Vec<FoundHook> {
     let read = |found: &LifecycleHook| {
         let heartbeat_timeout = seconds(found.heartbeat_timeout()).unwrap_or(HEARTBEAT_TIMEOUT);
@@ -43,7 +43,7 @@ pub(super) fn all(found: &[LifecycleHook]) -> Vec<FoundHook> {
     found.iter().map(read).collect()
 }
 
-/// The hooks whose name is ours. One that guards a transition that we do not know is left alone, with a word in the journal.
+/// The hooks whose name is ours. One that guards an unknown transition is left alone and reported in the journal.
 ///
 /// # Errors
 /// A hook has no name; the end of a sentence that begins with "an answer".

@@ -1,4 +1,4 @@
-//! What `quorate check` asks: more than the agent needs to know, and each of the agent's own calls in a form that changes nothing.
+//! What `quorate check` asks: more than the agent needs to know, and each of the agent's own calls in a form that has no effect.
 
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use quorate_core::ids::{GroupName, HookName, InstanceId};
@@ -70,7 +70,7 @@ impl AutoScaling {
         named.map(settings).ok_or_else(|| AwsError::malformed(DESCRIBE_GROUPS, format!("without the group {group}")))
     }
 
-    /// Every hook of a group, also those of others.
+    /// Every hook of a group, ours or not.
     ///
     /// # Errors
     /// The call failed.
@@ -80,7 +80,7 @@ impl AutoScaling {
         Ok(hooks::all(answer.lifecycle_hooks()))
     }
 
-    /// Asks for what is in a group's warm pool. A group without one may be refused, which is as good.
+    /// Asks for what is in a group's warm pool. A refusal for a group without one is just as good.
     ///
     /// # Errors
     /// The call failed.
@@ -88,7 +88,8 @@ impl AutoScaling {
         self.spares(group).await.map(drop)
     }
 
-    /// Sends a heartbeat for a hook that does not exist. Who may not is told so before the hook is looked for; who may is refused.
+    /// Sends a heartbeat for a hook that does not exist. Without the permission the answer is "denied", before the hook is looked up; with it the call is
+    /// refused.
     ///
     /// # Errors
     /// Always one: [`AwsError::Refused`] is the good one.
@@ -104,8 +105,8 @@ impl AutoScaling {
         self.finish(&no_hook(group), instance, HookResult::Continue).await
     }
 
-    /// Tells the group that this instance is healthy. Ask only where the group has just said the same, so that nothing changes: the call
-    /// has no dry run, and for an instance that is in no group a policy that names groups by tag would say nothing.
+    /// Tells the group that this instance is healthy. Call it only where the group has just said the same, so nothing changes: the call has no dry run, and for
+    /// an instance that is in no group a policy that names groups by tag would say nothing.
     ///
     /// # Errors
     /// The call failed.

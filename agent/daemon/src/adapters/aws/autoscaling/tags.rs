@@ -1,4 +1,4 @@
-//! The tags by which a group says whose it is.
+//! The tags that say which cluster a group belongs to.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub struct TagEntry {
     pub propagates: bool,
 }
 
-/// Every tag, for somebody who only looks.
+/// Every tag, for `quorate check`.
 pub(super) fn all(group: &AutoScalingGroup) -> Vec<TagEntry> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let entry = |tag: &TagDescription| TagEntry {

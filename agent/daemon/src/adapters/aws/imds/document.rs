@@ -27,7 +27,7 @@ pub struct InstanceIdentity {
 /// `us-west-2-lax-1a` is one of the longest.
 const LONGEST_ZONE: usize = 64;
 
-/// EC2 writes `null` for what does not apply, and adds keys; both are as good as absent.
+/// EC2 writes `null` for what does not apply, and adds keys; both count as absent.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {

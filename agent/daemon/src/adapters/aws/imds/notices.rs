@@ -1,6 +1,6 @@
 //! What IMDS says of the instance's future: spot interruption, rebalance recommendation, scheduled events.
 //!
-//! Each body is read strictly: one that cannot be understood says nothing, and certainly not that nothing is announced.
+//! Each body is read strictly: one that cannot be understood is an error, and never means that nothing is announced.
 
 use quorate_core::observation::{EventCode, EventState, ScheduledEvent, SpotAction, SpotNotice};
 use quorate_core::text::printable;
@@ -57,7 +57,7 @@ pub(super) fn rebalance(text: &str) -> Result<Timestamp, String> {
 /// Reads the scheduled events, of which there may be none.
 ///
 /// # Errors
-/// As for [`spot`]: one event that cannot be understood spoils them all, for it may be the one that matters.
+/// As for [`spot`]: one event that cannot be understood fails the whole list, because it may be the one that matters.
 pub(super) fn scheduled(text: &str) -> Result<Vec<ScheduledEvent>, String> {
     let events: Vec<Event> = json(text, "list of scheduled events")?;
     events.into_iter().map(event).collect()
