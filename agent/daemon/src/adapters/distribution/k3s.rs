@@ -25,11 +25,10 @@ use crate::config::KubernetesSettings;
 /// The API and the supervisor, through which servers and workers join, are one port.
 const PORT: u16 = 6443;
 
-/// Read after the operator's own files, in the order of their names; of a key given twice the last value counts, and `key+` adds to the
-/// others'.
+/// k3s reads it after the operator's own files, in the order of their names. If a key is given twice the last value counts, and `key+` adds to the others.
 const FILE: &str = "config.yaml.d/90-quorate.yaml";
 
-/// A token that names the authority begins so: `K10<hash>::<user>:<password>`.
+/// How a token that names the authority begins: `K10<hash>::<user>:<password>`.
 const FULL: &str = "K10";
 
 /// The authority that a token names.
@@ -65,8 +64,8 @@ impl K3s {
         if self.node.worker { "agent" } else { "server" }
     }
 
-    /// The token, as the operator's file has it; where the store names the cluster's authority, in the form that names it too. k3s takes a worker's
-    /// plain token for user `node`'s (`pkg/clientaccess/token.go`).
+    /// The token as the operator's file has it, or, where the store names the cluster's authority, in the form that includes it. k3s treats a worker's plain
+    /// token as user `node`'s (`pkg/clientaccess/token.go`).
     fn token(&self, how: &Start) -> Result<Option<(&'static str, Value)>, ServiceError> {
         let Some(file) = &self.settings.token_file else { return Ok(None) };
         let Start::Worker { authority: Some(authority), .. } = how else { return Ok(Some(("token-file", json!(file)))) };
@@ -74,7 +73,7 @@ impl K3s {
         Ok(Some(("token", json!(format!("{FULL}{authority}::node:{}", plain.trim())))))
     }
 
-    /// What it is given at every start.
+    /// What it gets at every start.
     fn standing(&self, token: Option<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
         let (settings, node) = (&self.settings, &self.node);
         let mut all = vec![("node-name", json!(node.name)), ("node-ip", json!(node.address))];
@@ -96,7 +95,7 @@ impl K3s {
         all
     }
 
-    /// Everything under which the API may be reached: a name that is not in the certificate is of no use to any client.
+    /// Every name and address at which the API may be reached: one that is not in the certificate is of no use to any client.
     fn names(&self) -> Vec<String> {
         let (settings, own) = (&self.settings, self.node.address.to_string());
         let named = settings.alias.iter().map(HostName::as_str).chain(settings.endpoint.as_ref().map(|e| e.host.as_str()));
@@ -110,23 +109,23 @@ impl K3s {
         names
     }
 
-    /// The operator's word on the zone goes before IMDS'.
+    /// The node's labels. The operator's zone takes precedence over that of IMDS.
     fn labels(&self) -> Vec<String> {
         let mut labels = self.settings.labels.clone();
         labels.entry("topology.kubernetes.io/zone".to_owned()).or_insert_with(|| self.node.zone.clone());
         labels.iter().map(|(key, value)| format!("{key}={value}")).collect()
     }
 
-    /// Nothing runs but etcd, and etcd is reached from this machine alone (<https://docs.k3s.io/installation/server-roles>; for its own reset k3s does without
-    /// the same parts, `pkg/cli/server/server.go`). Of an argument given twice etcd takes the last, which is this one: this file is read after the operator's.
+    /// Runs only etcd, reachable only from this machine (<https://docs.k3s.io/installation/server-roles>; k3s leaves out the same parts for its own reset,
+    /// `pkg/cli/server/server.go`). If an argument is given twice etcd uses the last, which is this one: this file is read after the operator's.
     fn alone(&self) -> Vec<(&'static str, Value)> {
         let off = ["disable-apiserver", "disable-controller-manager", "disable-scheduler", "disable-agent"];
         let listen = format!("listen-client-urls={}", Role::ControlPlane.client_url(self.node.founding_address));
         off.into_iter().map(|part| (part, json!(true))).chain([("etcd-arg+", json!([listen]))]).collect()
     }
 
-    /// Which cluster it starts in. A server without `server` that finds no data founds a cluster of its own (k3s-io/k3s#13623), so only a
-    /// start that means just that, or that has nobody to name, goes without.
+    /// Which cluster it starts in. A server without `server` that finds no data founds a cluster of its own (k3s-io/k3s#13623), so it is omitted only by a
+    /// start that means to found, or that has no server to name.
     fn membership(&self, how: &Start) -> Result<Vec<(&'static str, Value)>, ServiceError> {
         let loopback = || ("bind-address", json!(self.node.founding_address));
         let joins = |server: &IpAddr| ("server", json!(format!("https://{}", SocketAddr::new(*server, PORT))));
@@ -166,9 +165,9 @@ impl Distribution for K3s {
         vec![self.command().into(), "--config".into(), self.main_file().into()]
     }
 
-    /// <https://docs.k3s.io/cli/etcd-snapshot>: k3s moves away what lies there, has etcd's own library restore, starts that etcd alone and for itself, takes
-    /// the cluster's certificates out of it, for which it needs the token that they are encrypted with, and ends with 0. A file given by its path is
-    /// looked for on S3 where the operator has k3s keep its own snapshots there.
+    /// <https://docs.k3s.io/cli/etcd-snapshot>: k3s moves existing data away, restores with etcd's own library, starts that etcd alone, extracts the cluster's
+    /// certificates from it (for which it needs the token that they are encrypted with) and exits with 0. It looks for a file given by path on S3 if the
+    /// operator has k3s keep its own snapshots there.
     fn restore_arguments(&self, snapshot: &Path) -> Vec<OsString> {
         let mut path = OsString::from("--cluster-reset-restore-path=");
         path.push(snapshot);
@@ -176,8 +175,8 @@ impl Distribution for K3s {
         self.arguments().into_iter().chain(reset).collect()
     }
 
-    /// k3s hides its arguments once it runs: its title is then its program's name and `server` or `agent`, in one word
-    /// (`pkg/proctitle` in k3s). Where they are still to be seen, the configuration must be ours.
+    /// k3s hides its arguments once it runs: its title is then its program's name and `server` or `agent`, as one word (`pkg/proctitle` in k3s). Where they are
+    /// still visible, the configuration must be ours.
     fn is_command_line(&self, words: &[Vec<u8>]) -> bool {
         let words: Vec<&[u8]> = words.iter().flat_map(|word| word.split(|b| *b == b' ')).filter(|word| !word.is_empty()).collect();
         let [program, command, rest @ ..] = words.as_slice() else { return false };
@@ -197,8 +196,8 @@ impl Distribution for K3s {
         Ok(entries.fold(head, |text, (key, value)| text + &yaml::line(key, &value)))
     }
 
-    /// k3s takes `token-file` for no token here, and on a new disk there is no other: "please pass --token to complete the restoration"
-    /// (`pkg/cli/server/server.go`). In this file, which is root's alone and written anew at the next start, it is seen by nobody.
+    /// The token is written into the file itself: here k3s does not accept `token-file` as a token, and a new disk has no other: "please pass --token to
+    /// complete the restoration" (`pkg/cli/server/server.go`). Only root can read this file, and the next start writes it again without the token.
     fn restore_configuration(&self) -> Result<String, ServiceError> {
         let founds = self.configuration(&Start::Resume { loopback_only: true, server: None })?;
         let Some(path) = &self.settings.token_file else { return Ok(founds) };
@@ -221,8 +220,8 @@ impl Distribution for K3s {
         Configured { server: server.map(|at| at.ip()), loopback_only: bound.is_some_and(|address| address.is_loopback()) }
     }
 
-    /// Beside etcd's data lie the certificates and passwords that k3s makes for the cluster: with another cluster's it does not join. A flag tells of a
-    /// reset after which it has not started yet, and forbids another.
+    /// Beside etcd's data lie the certificates and passwords that k3s makes for the cluster: with another cluster's it does not join. A flag file marks a reset
+    /// after which it has not started yet, and forbids another.
     fn data(&self) -> DataPlace {
         DataPlace {
             etcd: self.below("server/db/etcd"),
@@ -240,7 +239,7 @@ impl Distribution for K3s {
         CredentialFiles { ca: file("server-ca.crt"), certificate: file("client.crt"), key: file("client.key") }
     }
 
-    /// A server's is the administrator's. A worker has but its kubelet's, which is let near its own Node and pods alone.
+    /// A server's is the administrator's. A worker has only its kubelet's, which can access only its own Node and pods.
     fn kubeconfig(&self) -> PathBuf {
         let own = || if self.node.worker { self.below("agent/kubelet.kubeconfig") } else { self.settings.config_dir.join("k3s.yaml") };
         self.settings.kubeconfig.clone().unwrap_or_else(own)
@@ -250,7 +249,7 @@ impl Distribution for K3s {
         PORT
     }
 
-    /// k3s writes the full form of its token there, on every server (<https://docs.k3s.io/cli/token>).
+    /// From the file in which k3s writes the full form of its token, on every server (<https://docs.k3s.io/cli/token>).
     fn authority(&self) -> Result<Option<AuthorityHash>, ServiceError> {
         Ok(read(&self.below("server/token"))?.and_then(|token| named_by(&token)))
     }

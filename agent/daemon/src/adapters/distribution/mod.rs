@@ -1,7 +1,7 @@
-//! A Kubernetes distribution, as a node runs it: what differs from one to another.
+//! What differs between Kubernetes distributions, as a node runs them.
 //!
-//! A server of a distribution has an etcd member in it, which the distribution itself adds, names and configures. The agent says how it
-//! starts, by a file of its own among the operator's, and does the rest with etcd's own protocol.
+//! A distribution's server contains an etcd member, which the distribution itself adds, names and configures. The agent decides how the server starts, with a
+//! file of its own among the operator's, and does the rest through etcd's own protocol.
 
 mod k3s;
 
@@ -23,14 +23,14 @@ use crate::config;
 pub use k3s::K3s;
 pub(crate) use k3s::named_by;
 
-/// What of a node stays the same from start to start.
+/// What stays the same about a node from start to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSpec {
-    /// Its name: the instance id, which no later instance has (a name that comes back meets the old one's password and etcd member).
+    /// Its name: the instance id, which no later instance has (a reused name would meet the old node's password and etcd member).
     pub name: InstanceId,
     /// This instance's private address.
     pub address: IpAddr,
-    /// It is a worker, and no server.
+    /// It is a worker, not a server.
     pub worker: bool,
     /// Its availability zone.
     pub zone: String,
@@ -43,9 +43,9 @@ pub struct NodeSpec {
 pub struct DataPlace {
     /// etcd's own directory.
     pub etcd: PathBuf,
-    /// What belongs to the same cluster, and is put aside with it.
+    /// Other data of the same cluster, which is put aside with it.
     pub beside: Vec<PathBuf>,
-    /// Where all of it goes then, on the same file system.
+    /// Where all of it is moved then, on the same file system.
     pub trash: PathBuf,
 }
 
@@ -54,13 +54,13 @@ pub struct DataPlace {
 pub struct Configured {
     /// The server that it joins, or joined, through.
     pub server: Option<IpAddr>,
-    /// Nobody but this machine reaches its API.
+    /// Its API is reachable only from this machine.
     pub loopback_only: bool,
 }
 
 /// A distribution on this node, in this node's role.
 pub trait Distribution: fmt::Debug + Send + Sync {
-    /// What it is called, in file names too.
+    /// Its name, also used in file names.
     fn name(&self) -> &'static str;
 
     /// It runs no server here.
@@ -75,10 +75,10 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// The arguments of a child.
     fn arguments(&self) -> Vec<OsString>;
 
-    /// The arguments with which it restores this snapshot into its empty data directory, and ends. Its configuration file is a founder's then.
+    /// The arguments with which it restores this snapshot into its empty data directory, and exits. Its configuration file is a founder's then.
     fn restore_arguments(&self, snapshot: &Path) -> Vec<OsString>;
 
-    /// Whether these words of a command line are it.
+    /// Whether this command line is the distribution's.
     fn is_command_line(&self, words: &[Vec<u8>]) -> bool;
 
     /// The file that the agent writes before each start.
@@ -90,21 +90,20 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// No node of this role starts like this.
     fn configuration(&self, how: &Start) -> Result<String, ServiceError>;
 
-    /// That file's text for a restore: a founder's, and what a restore needs besides.
+    /// That file's text for a restore: a founder's, plus what a restore needs.
     ///
     /// # Errors
     /// A secret that it needs cannot be read.
     fn restore_configuration(&self) -> Result<String, ServiceError>;
 
-    /// Makes sure that no file of the operator's sets what must be the agent's: a stray `server:` or `cluster-init:` decides between one
-    /// cluster and two.
+    /// Makes sure that no file of the operator's sets what belongs to the agent: a stray `server:` or `cluster-init:` decides between one cluster and two.
     ///
     /// # Errors
     /// Names the file and the key.
     fn check_others(&self) -> Result<(), ServiceError>;
 
-    /// Makes sure that the arguments with which `unit` runs it set nothing of that either, nor have it read another configuration: a flag
-    /// goes before every file.
+    /// Makes sure that the arguments with which `unit` runs it set none of that either, nor make it read another configuration: a flag takes precedence over
+    /// every file.
     ///
     /// # Errors
     /// Names the unit and the key.
@@ -116,19 +115,19 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// Where a server's data lies.
     fn data(&self) -> DataPlace;
 
-    /// The directory whose inode tells this node's data from other data.
+    /// The directory whose inode distinguishes this node's data from other data.
     fn marked_dir(&self) -> PathBuf;
 
-    /// With what etcd is reached. The files are there once a server has started here.
+    /// The credentials for etcd. The files exist once a server has started here.
     fn etcd_credentials(&self) -> CredentialFiles;
 
-    /// With what the API is reached, as far as this role may.
+    /// The kubeconfig for the API, with this role's permissions.
     fn kubeconfig(&self) -> PathBuf;
 
     /// The port of every server's API.
     fn api_port(&self) -> u16;
 
-    /// The authority of the cluster whose server this is, as it names it to those who join. None before there is one.
+    /// The cluster's authority, as this server names it to nodes that join. None before there is one.
     ///
     /// # Errors
     /// It cannot be read.
@@ -137,7 +136,7 @@ pub trait Distribution: fmt::Debug + Send + Sync {
     /// The authority that this node's own token names; none if it names none, or cannot be read.
     fn pinned(&self) -> Option<AuthorityHash>;
 
-    /// What a server answers to whoever asks, without any credentials.
+    /// A question that a server answers without any credentials.
     fn probe(&self) -> Probe;
 
     /// Writes the file for this start.
@@ -148,7 +147,7 @@ pub trait Distribution: fmt::Debug + Send + Sync {
         self.put(&self.configuration(how)?)
     }
 
-    /// Writes the file as it has to be.
+    /// Writes the file with this text.
     ///
     /// # Errors
     /// The operator's files contradict, or it cannot be written.
@@ -159,7 +158,7 @@ pub trait Distribution: fmt::Debug + Send + Sync {
         Ok(atomic::write(&file, text.as_bytes())?)
     }
 
-    /// Has the file name another server, from the next start on. What runs goes on as it is.
+    /// Makes the file name another server, from the next start on. What runs is not affected.
     ///
     /// # Errors
     /// As [`Distribution::write`].
@@ -171,16 +170,16 @@ pub trait Distribution: fmt::Debug + Send + Sync {
         })
     }
 
-    /// What the file says that was written last: before the last start, or to name another server.
+    /// What the file last written says: it was written before the last start, or to name another server.
     ///
     /// # Errors
-    /// It is there, and cannot be read.
+    /// It exists but cannot be read.
     fn configured(&self) -> Result<Configured, ServiceError> {
         Ok(crate::adapters::service_manager::read(&self.configuration_file())?.map(|text| self.read(&text)).unwrap_or_default())
     }
 }
 
-/// A question that a server which works answers to anybody.
+/// A question that a working server answers to anyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The port.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::yaml;
 use crate::adapters::service_manager::{ServiceError, read};
 
-/// What decides which cluster a server is in, and what its etcd is: a file that says otherwise would found a second cluster, or none.
+/// The keys that decide which cluster a server is in, and what its etcd is: a file that says otherwise would found a second cluster, or none.
 const OURS: [&str; 12] = [
     "advertise-address",
     "cluster-init",
@@ -23,7 +23,7 @@ const OURS: [&str; 12] = [
     "with-node-id",
 ];
 
-/// Looks through `main` and every other file of the agent's directory.
+/// Checks `main` and every other file of the agent's directory.
 pub(super) fn check(main: &Path, own: &Path) -> Result<(), ServiceError> {
     let mut files = vec![main.to_owned()];
     files.extend(neighbours(own)?);
@@ -40,7 +40,7 @@ fn is_ours(key: &str) -> bool {
     OURS.contains(&key)
 }
 
-/// Looks through the words after `k3s server` or `k3s agent`; `main` is the configuration file that has to be read.
+/// Checks the words after `k3s server` or `k3s agent`; `main` is the configuration file that has to be read.
 pub(super) fn check_arguments(unit: &str, arguments: &[String], main: &Path) -> Result<(), ServiceError> {
     for (at, word) in arguments.iter().enumerate() {
         let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else { continue };
@@ -55,7 +55,7 @@ pub(super) fn check_arguments(unit: &str, arguments: &[String], main: &Path) -> 
     Ok(())
 }
 
-/// The flags that have a short name too (k3s `pkg/cli/cmds`).
+/// The long name of a flag that also has a short one (k3s `pkg/cli/cmds`).
 fn long(name: &str) -> &str {
     match name {
         "c" => "config",
@@ -65,7 +65,7 @@ fn long(name: &str) -> &str {
     }
 }
 
-/// k3s reads `*.yaml` and `*.yml`.
+/// The other files that k3s reads: `*.yaml` and `*.yml`.
 fn neighbours(own: &Path) -> Result<Vec<PathBuf>, ServiceError> {
     let directory = own.parent().unwrap_or(own);
     let unreadable = |source| ServiceError::Io { operation: "list", path: directory.to_owned(), source };

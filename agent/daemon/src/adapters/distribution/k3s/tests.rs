@@ -26,7 +26,7 @@ fn resume(loopback_only: bool, server: Option<IpAddr>) -> Start {
     Start::Resume { loopback_only, server }
 }
 
-/// The first lines of the file, which say which cluster it is to be in.
+/// The first lines of the file, which say which cluster the server belongs to.
 fn membership(how: &Start) -> String {
     let text = k3s("", false).configuration(how).unwrap();
     let (membership, _) = text.strip_prefix(HEAD).unwrap().split_once("node-name").unwrap();

@@ -8,13 +8,13 @@ pub(super) fn line(key: &str, value: &Value) -> String {
     format!("{key}: {value}\n")
 }
 
-/// The text that such a file gives for this key.
+/// The text that such a file has for this key.
 pub(super) fn text(file: &str, key: &str) -> Option<String> {
     let value = file.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "))?;
     serde_json::from_str(value).ok()
 }
 
-/// The keys at the top of a file that anybody wrote: those that begin a line.
+/// The top-level keys of any file: those that begin a line.
 pub(super) fn keys(file: &str) -> impl Iterator<Item = &str> {
     file.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key.trim_end().trim_matches(['"', '\'']))
 }
