@@ -10,10 +10,10 @@ use super::EtcdError;
 use super::membership::instance_of_name;
 use crate::adapters::host::Stamp;
 
-/// The files with which a distribution's etcd is reached. They are made and renewed by the distribution.
+/// The files with which a distribution's etcd is reached. The distribution makes and renews them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialFiles {
-    /// Who signed the members' certificates.
+    /// The authority that signed the members' certificates.
     pub ca: PathBuf,
     /// The client's certificate.
     pub certificate: PathBuf,
@@ -36,7 +36,7 @@ impl CredentialFiles {
     }
 }
 
-/// The host that the certificate must be for. An address of IPv6 stands there without the URL's brackets.
+/// The host that the certificate must be for. An IPv6 address is written there without the URL's brackets.
 pub(super) fn host(url: &str) -> &str {
     let at = url.split_once("://").map_or(url, |(_, rest)| rest);
     match at.strip_prefix('[') {
@@ -45,8 +45,8 @@ pub(super) fn host(url: &str) -> &str {
     }
 }
 
-/// Whose member this is. A distribution names it `<node>-<8 hex digits>` (k3s `pkg/etcd`, `setName`), and the node is the instance. A name
-/// that is no instance's either way is a stranger's.
+/// Whose member this is. A distribution names it `<node>-<8 hex digits>` (k3s `pkg/etcd`, `setName`), and the node is the instance. `None` is a stranger: the
+/// name is no instance's in either form.
 pub(super) fn instance_of(name: &str) -> Option<InstanceId> {
     let random = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let node = name.rsplit_once('-').filter(|(node, suffix)| random(suffix) && node.starts_with("i-"));

@@ -12,7 +12,7 @@ use super::credentials::{self, CredentialFiles};
 use crate::adapters::host::Stamp;
 use crate::clock::Clock;
 
-/// A client that was not used for so long belongs to a member that is no more.
+/// A client that was not used for this long belongs to a member that no longer exists.
 const IDLE: Duration = Duration::from_secs(120);
 
 /// A member on the same network that has not accepted a connection by then will not.
@@ -56,8 +56,8 @@ impl Endpoints {
         Self { clock, credentials, cached: Mutex::default() }
     }
 
-    /// Calls the member at `url`, for at most `limit`. Its client is kept only if etcd answered: a connection that hangs would hang the next
-    /// call too, also when it was the caller who gave up waiting.
+    /// Calls the member at `url`, for at most `limit`. Its client is kept only if etcd answered: a connection that hangs would hang the next call too, even if
+    /// it was the caller that gave up waiting.
     pub(super) async fn call<T>(
         &self,
         url: &str,
@@ -81,7 +81,7 @@ impl Endpoints {
     async fn client(&self, url: &str, operation: &'static str) -> Result<Arc<Client>, EtcdError> {
         let now = self.clock.now();
         self.refresh()?;
-        // This does not dial yet. etcd-client sets no time limit of its own: `call` does, for each call whole.
+        // This does not dial yet. etcd-client sets no time limit of its own: `call` limits each call as a whole.
         let mut options = ConnectOptions::new().with_connect_timeout(CONNECT_LIMIT);
         let made_with = {
             let mut clients = self.lock();
@@ -104,8 +104,8 @@ impl Endpoints {
         Ok(client)
     }
 
-    /// Reads the credentials if they have changed, and drops the clients made with others. Files that have gone leave the last ones in
-    /// force: a server that leaves puts them aside with its data, and the others still know them.
+    /// Reads the credentials if they have changed, and drops the clients made with others. If the files are gone, the last credentials stay in use: a server
+    /// that leaves puts them aside with its data, and the others still accept them.
     fn refresh(&self) -> Result<(), EtcdError> {
         let Some(files) = &self.credentials else { return Ok(()) };
         let stamp = match files.stamp() {
@@ -124,7 +124,7 @@ impl Endpoints {
     }
 }
 
-/// Drops an endpoint's client unless it is dismissed: a future that is no longer awaited runs no further code but this.
+/// Drops an endpoint's client unless dismissed: this is the only code that still runs when a future is no longer awaited.
 struct Doubt<'a> {
     endpoints: &'a Endpoints,
     url: &'a str,

@@ -1,4 +1,4 @@
-//! Why a call to etcd failed. Matched by etcd's message, not by gRPC's code: the codes differ from version to version.
+//! Why a call to etcd failed. Matched by etcd's message, not by gRPC's code: the codes differ between versions.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub enum EtcdError {
         url: String,
         /// The call.
         operation: &'static str,
-        /// How long it was waited for.
+        /// The time limit.
         limit: Duration,
     },
     /// etcd answered with an error of its own.
@@ -40,7 +40,7 @@ pub enum EtcdError {
         #[source]
         source: Box<etcd_client::Error>,
     },
-    /// The distribution has not made the files yet with which its etcd is reached.
+    /// The distribution has not yet made the files with which its etcd is reached.
     #[error("its etcd cannot be reached without {}, which its server makes when it starts", path.display())]
     Credentials {
         /// The file.
@@ -89,7 +89,7 @@ impl EtcdError {
     }
 }
 
-/// Transport errors come as gRPC statuses too; etcd's own have a prefix, but for `raft: stopped` and the like.
+/// Transport errors come as gRPC statuses too; etcd's own have a prefix, except `raft: stopped` and the like.
 fn is_etcds(message: &str) -> bool {
     message.starts_with("etcdserver: ")
 }

@@ -1,7 +1,7 @@
 //! The cluster-wide lock: the key `/quorate/lock` under a lease.
 //!
-//! A courtesy between agents, which etcd's strict-reconfig-check backs. Its deadline is kept here by a clock that counts suspended time,
-//! from before the call that granted or renewed it, so that it never ends later here than in etcd.
+//! It is a courtesy between agents, backed by etcd's strict-reconfig-check. Its deadline is measured here by a clock that counts suspended time, from before
+//! the call that granted or renewed it, so it never ends later here than in etcd.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,11 +23,11 @@ const KEY: &str = "/quorate/lock";
 /// At most this many characters are shown of a value that no agent wrote.
 pub(super) const SHOWN: usize = 80;
 
-/// The lease that this process believes to hold.
+/// The lease that this process believes it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     lease: i64,
-    /// What each renewal brings.
+    /// How long each renewal lasts.
     granted: Duration,
     until: Timestamp,
 }
@@ -48,12 +48,12 @@ impl Etcd {
         self.lock_and_pause(url, me).await.map(|(lock, _)| lock)
     }
 
-    /// Reads the lock and the cluster's pause in one look, linearizably.
+    /// Reads the lock and the cluster's pause at once, linearizably.
     ///
     /// # Errors
     /// No quorum, no answer, or a learner.
     pub async fn lock_and_pause(&self, url: &str, me: &InstanceId) -> Result<(Lock, Option<Pause>), EtcdError> {
-        // The two keys are neighbours; a range ends before its end.
+        // The two keys are neighbours; a range excludes its end.
         let both = || GetOptions::new().with_range(format!("{}\0", pause::KEY));
         let response = self.endpoints.call(url, "Range", self.call_timeout, async |c| c.kv_client().get(KEY, Some(both())).await).await?;
         let entry = |key: &str| response.kvs().iter().find(|entry| entry.key() == key.as_bytes());
@@ -82,7 +82,7 @@ impl Etcd {
         Ok(Lock::Mine { remaining: held.until.since(self.clock.now()) })
     }
 
-    /// Takes over a lease that an earlier run of this agent was granted. etcd rounds its time down; -1 is a lease that has run out.
+    /// Takes over a lease granted to an earlier run of this agent. etcd rounds its time down; -1 is an expired lease.
     async fn adopt(&self, url: &str, lease: i64) -> Result<Held, EtcdError> {
         let asked = self.clock.now();
         let call = async |c: &etcd_client::Client| c.lease_client().time_to_live(lease, None).await;
@@ -95,7 +95,7 @@ impl Etcd {
     /// Takes the lock, if it is free or this instance's own from before.
     ///
     /// # Flow
-    /// A lease first, then one transaction that creates the key under it. Whoever loses gives the lease back. Refused under NOSPACE.
+    /// It gets a lease first, then creates the key under it in one transaction. If it loses, it gives the lease back. etcd refuses this under NOSPACE.
     pub async fn acquire(&self, url: &str, me: &InstanceId, purpose: LockPurpose, ttl: Duration) -> Outcome {
         let held = match self.grant(url, ttl).await {
             Ok(held) => held,
@@ -114,7 +114,7 @@ impl Etcd {
         let seconds_asked = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX).max(1);
         let call = async |c: &etcd_client::Client| c.lease_client().grant(seconds_asked, None).await;
         let granted = self.endpoints.call(url, "LeaseGrant", self.call_timeout, call).await?;
-        // etcd grants more than asked where its election time-out demands it.
+        // etcd grants more than was asked for where its election time-out requires it.
         let (lease, granted) = (granted.id(), seconds(granted.ttl()));
         Ok(Held { lease, granted, until: asked + granted })
     }
@@ -125,7 +125,7 @@ impl Etcd {
         self.endpoints.call(url, "Txn", self.call_timeout, async |c| c.kv_client().txn(txn).await).await
     }
 
-    /// The key was there already: another's, or this instance's own from before, which is moved to the new lease.
+    /// Handles a key that existed already: another's, or this instance's own from before, which is moved to the new lease.
     async fn contest(&self, url: &str, me: &InstanceId, held: Held, value: &str, found: Option<KeyValue>) -> Outcome {
         let Some(found) = found else {
             self.revoke(url, held.lease).await.ok();
@@ -160,8 +160,8 @@ impl Etcd {
         Outcome::Done
     }
 
-    /// The transaction may have happened: the lease is remembered, so that the next look knows its deadline. After a clear refusal it is
-    /// given back at once; a put that was refused for lack of space may have been applied all the same.
+    /// Handles a failed transaction. Where it may have happened, the lease is remembered, so the next look knows its deadline. After a clear refusal it is
+    /// given back at once; a put refused for lack of space may have been applied anyway.
     async fn unsure(&self, url: &str, held: Held, error: EtcdError) -> Outcome {
         if error.refusal().is_some() {
             self.revoke(url, held.lease).await.ok();
@@ -175,7 +175,7 @@ impl Etcd {
     pub async fn renew(&self, url: &str) -> Outcome {
         let Some(held) = *self.held() else { return Outcome::Refused("this agent does not hold the lock".to_owned()) };
         let asked = self.clock.now();
-        // It sends one ping and waits for the answer. A lease that has run out is an error of the client's own.
+        // It sends one ping and waits for the answer. An expired lease is an error of the client's own.
         let call = async |c: &etcd_client::Client| c.lease_client().keep_alive(held.lease).await;
         match self.endpoints.call(url, "LeaseKeepAlive", self.call_timeout, call).await {
             Ok(_) => self.holds(Held { until: asked + held.granted, ..held }),
@@ -213,7 +213,7 @@ impl Etcd {
     }
 }
 
-/// A value that is not ours is somebody's all the same: it blocks, and the report shows it.
+/// The lock's holder. A value that no agent wrote still blocks, and the report shows it.
 fn holder(entry: &KeyValue) -> Holder {
     serde_json::from_slice(entry.value()).unwrap_or_else(|_| Holder {
         instance: InstanceId::new("i-unknown"),

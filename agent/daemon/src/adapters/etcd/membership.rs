@@ -1,4 +1,4 @@
-//! The member list, with and without a quorum's word for it.
+//! The member list, confirmed by a quorum or not.
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::member_url::MemberUrl;
@@ -24,10 +24,9 @@ impl Etcd {
     /// The members and the lock, as a quorum has them.
     ///
     /// # Guarantees
-    /// etcd-client asks for a list that is not linearizable, and etcd 3.4 has no other: any member answers it from memory, however cut off
-    /// it is. So the lock is read first, linearizably, through the same member. That read returns only after a quorum has confirmed the
-    /// leader and this member has applied all that was committed by then, membership changes included. The list that it gives
-    /// afterwards is therefore at least as new as the moment of the call.
+    /// etcd-client asks for a list that is not linearizable, and etcd 3.4 has no other: any member answers it from memory, however isolated it is. So the lock
+    /// is read first, linearizably, through the same member. That read returns only after a quorum has confirmed the leader and this member has applied all
+    /// that was committed by then, membership changes included. The list that it gives afterwards is therefore at least as new as the moment of the call.
     ///
     /// # Errors
     /// No quorum, no answer, or a learner, which serves neither read.
@@ -39,7 +38,7 @@ impl Etcd {
         Ok(QuorumWord { membership: Membership { cluster, leader, via, members }, lock, pause })
     }
 
-    /// The list that this member has in memory, with or without quorum: what recovery counts voters by, and nothing else rests on.
+    /// The list that this member has in memory, with or without quorum: recovery counts voters by it, and nothing else relies on it.
     ///
     /// # Errors
     /// No answer in time, or a learner, which serves no list.
@@ -55,7 +54,7 @@ impl Etcd {
     }
 }
 
-/// etcd's entry as it is, or a stranger's: any writer to etcd chooses what it says.
+/// etcd's entry, or a stranger's: any writer to etcd chooses its content.
 fn member(entry: &etcd_client::Member, names: fn(&str) -> Option<InstanceId>) -> Member {
     let (id, learner) = (MemberId(entry.id()), entry.is_learner());
     let (name, peers, clients) = (entry.name(), entry.peer_urls(), entry.client_urls());
@@ -63,7 +62,8 @@ fn member(entry: &etcd_client::Member, names: fn(&str) -> Option<InstanceId>) ->
         .unwrap_or_else(|| Member::stranger(id, learner, format!("{name} {}", [peers, clients].concat().join(",")).trim()))
 }
 
-/// A member that never started has neither a name nor a client URL. All of its addresses are ones, though the first of each is used alone.
+/// A known member's entry. One that never started has neither a name nor a client URL. All of its URLs must be valid, although only the first of each kind is
+/// used.
 fn known(
     id: MemberId,
     learner: bool,
@@ -80,7 +80,7 @@ fn known(
     Some(Member { id, name, peer_url, client_url, learner })
 }
 
-/// The instance id that a member's name is.
+/// The instance id in a member's name.
 pub(super) fn instance_of_name(name: &str) -> Option<InstanceId> {
     InstanceId::parse(name).ok()
 }

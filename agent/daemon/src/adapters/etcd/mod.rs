@@ -1,9 +1,9 @@
 //! etcd's gRPC API, one member at a time.
 //!
-//! Every call goes to one named endpoint: etcd judges health and knows status by the member that it asks, and etcd-client's balancer
-//! over several endpoints would keep picking a dead one. Nothing is retried here; the loop looks again.
+//! Every call goes to one named endpoint: health and status are those of the member that is asked, and etcd-client's balancer over several endpoints would keep
+//! picking a dead one. Nothing is retried here: the loop looks again.
 //!
-//! Beside it, etcd's own file as it lies on the disk or in a store: [`summary`] and [`latest_revision`].
+//! It also reads etcd's own file, on the disk or in a store: [`summary`] and [`latest_revision`].
 
 mod backend;
 mod credentials;
@@ -35,10 +35,10 @@ use crate::clock::Clock;
 use endpoints::Endpoints;
 use lock::Held;
 
-/// Longest time that a member may take for its own status: one that needs longer is not one to wait for.
+/// Longest time that a member may take for its own status: a slower one is not worth waiting for.
 const STATUS_LIMIT: Duration = Duration::from_secs(1);
 
-/// A client of each member, made when it is first asked and dropped when it fails.
+/// One client per member, made when it is first asked and dropped when it fails.
 #[derive(Debug)]
 pub struct Etcd {
     endpoints: Endpoints,
@@ -49,14 +49,14 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// Quorate's own etcd, in plain HTTP. No connection yet. `call_timeout` bounds every call but a status, which is bounded by one second.
+    /// Quorate's own etcd, in plain HTTP. No connection yet. `call_timeout` bounds every call except a status, which is limited to one second.
     #[must_use]
     pub fn new(call_timeout: Duration, clock: Clock) -> Self {
         Self::reached(None, membership::instance_of_name, call_timeout, clock)
     }
 
-    /// The etcd in a distribution's servers, over TLS with these files, which are read again whenever they change. Until they are there for
-    /// the first time every call fails and says so.
+    /// The etcd in a distribution's servers, over TLS with these files, which are read again whenever they change. Until they first exist, every call fails and
+    /// says so.
     #[must_use]
     pub fn of_distribution(files: CredentialFiles, call_timeout: Duration, clock: Clock) -> Self {
         Self::reached(Some(files), credentials::instance_of, call_timeout, clock)

@@ -1,4 +1,4 @@
-//! What became of a change that was asked for.
+//! The outcome of a requested change.
 
 use quorate_core::plan::Outcome;
 
@@ -8,9 +8,9 @@ use crate::telemetry::chain;
 /// etcd's words for a failure after the change may have been proposed: it can still be committed.
 const UNCLEAR: &[&str] = &["request timed out", "leader changed", "no leader", "server stopped", "leader transfer took too long"];
 
-/// Translates an answer, matching etcd's words: its gRPC codes differ between versions, and some errors have none.
+/// Converts an answer, matching etcd's words: its gRPC codes differ between versions, and some errors have none.
 ///
-/// `done` are the words that say that the goal was reached already; `ambiguous` those that may echo an earlier, lost answer of our own.
+/// `done` are the words that say that the goal was reached already; `ambiguous` are those that may come from an earlier call of our own whose answer was lost.
 pub(super) fn of<T>(result: Result<T, EtcdError>, done: &[&str], ambiguous: &[&str]) -> Outcome {
     let Err(error) = result else { return Outcome::Done };
     if error.is_before_the_call() {

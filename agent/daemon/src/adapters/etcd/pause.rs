@@ -12,7 +12,7 @@ use super::{Etcd, outcome};
 
 pub(super) const KEY: &str = "/quorate/pause";
 
-/// What the key says. A value that no agent wrote pauses all the same: somebody wanted something there.
+/// What the key says. A value that no agent wrote pauses too: somebody put it there for a reason.
 pub(super) fn read(entry: &KeyValue) -> Pause {
     parse(entry.value())
 }
@@ -26,7 +26,7 @@ fn parse(value: &[u8]) -> Pause {
 }
 
 impl Etcd {
-    /// Writes the cluster's pause, unless there is one: that stands, and is as good.
+    /// Writes the cluster's pause, unless there is one already: that one stays, and is as good.
     pub async fn set_pause(&self, url: &str, pause: &Pause) -> Outcome {
         let value = serde_json::json!(pause).to_string();
         let put = TxnOp::put(KEY, value, None);

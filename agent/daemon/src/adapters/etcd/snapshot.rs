@@ -8,7 +8,7 @@ use quorate_core::ids::EtcdClusterId;
 use super::{Etcd, EtcdError};
 
 const SNAPSHOT: &str = "Snapshot";
-/// Longest silence within the stream. etcd reads its file meanwhile, and a slow disk may stall.
+/// Longest silence within the stream: etcd reads its file meanwhile, and a slow disk may stall.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// A member of which a snapshot is about to be read.
@@ -40,8 +40,8 @@ impl Blob {
         self.0.blob()
     }
 
-    /// How many of the database's come after them, by etcd's word. The checksum's message says 0, and so does the one before it (etcd
-    /// `maintenance.go`), so that only the stream's end is the end.
+    /// How many bytes of the database come after them, as etcd says. The checksum's message says 0, and so does the one before it (etcd `maintenance.go`), so
+    /// only the stream's end is the end.
     #[must_use]
     pub fn remaining(&self) -> u64 {
         self.0.remaining_bytes()
@@ -49,7 +49,7 @@ impl Blob {
 }
 
 impl Etcd {
-    /// Who answers at `url`, and how far its data goes.
+    /// Which member answers at `url`, and how far its data reaches.
     ///
     /// # Errors
     /// No answer in time, or none at all.
@@ -67,7 +67,7 @@ impl Etcd {
     /// # Errors
     /// No quorum, or no answer in time.
     pub async fn confirm_up_to_date(&self, url: &str) -> Result<(), EtcdError> {
-        // Linearizable, as every Get is that does not say otherwise; it asks for one key that need not be there.
+        // Linearizable, as every Get is by default; it asks for one key, which need not exist.
         let read = async |c: &etcd_client::Client| c.kv_client().get("/quorate/", None).await;
         self.endpoints.call(url, "Get", self.call_timeout, read).await.map(drop)
     }
@@ -86,7 +86,7 @@ impl SnapshotStream {
     /// The next bytes; `None` at the stream's end.
     ///
     /// # Errors
-    /// The stream broke off, or nothing came for long.
+    /// The stream broke off, or was silent for too long.
     pub async fn next(&mut self) -> Result<Option<Blob>, EtcdError> {
         let message = match tokio::time::timeout(SILENCE, self.stream.message()).await {
             Ok(message) => message.map_err(|source| EtcdError::from_client(&self.url, SNAPSHOT, source))?,

@@ -1,4 +1,4 @@
-//! What a member says of itself.
+//! A member's own status.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Etcd {
             term: response.raft_term(),
             index: response.raft_index(),
             applied: response.raft_applied_index(),
-            // Every answer's header bears it; no cluster's is below 1.
+            // Every answer's header carries it; no cluster's is below 1.
             revision: u64::try_from(header.revision()).ok().filter(|revision| *revision > 0),
             version: EtcdVersion::parse(StatusResponse::version(&response)),
             alarms: alarms(response.errors()),
@@ -48,7 +48,7 @@ fn leader(response: &StatusResponse) -> Option<MemberId> {
     Some(response.leader()).filter(|id| *id != 0).map(MemberId)
 }
 
-/// From 3.4 to 3.7 the alarms of the whole cluster stand among the status's errors as protobuf text: `memberID:123 alarm:NOSPACE `.
+/// From 3.4 to 3.7 the whole cluster's alarms appear among the status's errors as protobuf text: `memberID:123 alarm:NOSPACE `.
 fn alarms(errors: &[String]) -> Vec<Alarm> {
     let raised = |name: &str| errors.iter().any(|e| e.split_whitespace().any(|word| word.strip_prefix("alarm:") == Some(name)));
     let known = [(Alarm::NoSpace, "NOSPACE"), (Alarm::Corrupt, "CORRUPT")];

@@ -1,5 +1,5 @@
-//! The cluster's version, as a member says it at `/version` of its client URL. No call of the gRPC API tells it; 3.4 to 3.7 serve this without credentials
-//! of etcd's own.
+//! The cluster's version, as a member reports it at `/version` of its client URL. No call of the gRPC API reports it; 3.4 to 3.7 serve this without etcd
+//! credentials.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use quorate_core::etcd_version::EtcdVersion;
 use reqwest::{Client, Response};
 use serde::Deserialize;
 
-/// A member that needs longer is not one to wait for.
+/// A member that needs longer is not worth waiting for.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// etcd's answer has two short words.
@@ -35,7 +35,7 @@ pub enum VersionError {
     Timeout {
         /// Where it was asked.
         url: String,
-        /// How long it was waited for.
+        /// The time limit.
         limit: Duration,
     },
     /// No answer.
@@ -47,7 +47,7 @@ pub enum VersionError {
         #[source]
         source: reqwest::Error,
     },
-    /// It answered something else.
+    /// It gave another answer.
     #[error("{url} did not say which version its cluster runs, but {said:?}")]
     Malformed {
         /// Where it was asked.

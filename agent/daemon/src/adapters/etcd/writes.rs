@@ -7,9 +7,8 @@ use quorate_core::plan::Outcome;
 use super::{Etcd, outcome};
 
 impl Etcd {
-    /// MemberAdd as a learner. Not idempotent in etcd: its new id is a hash of the URL and the second, so a repeated call finds that the URL
-    /// exists, or within that second the id. That may be by an earlier call of ours whose answer was lost, so the outcome is unclear and the
-    /// caller looks at the list.
+    /// MemberAdd as a learner. Not idempotent in etcd: its new id is a hash of the URL and the second, so a repeated call finds that the URL exists, or within
+    /// the same second the id. An earlier call of ours whose answer was lost may have added it, so the outcome is unclear and the caller looks at the list.
     pub async fn add_learner(&self, url: &str, peer_url: &str) -> Outcome {
         let options = MemberAddOptions::new().with_is_learner();
         let call = async |c: &etcd_client::Client| c.cluster_client().member_add([peer_url.to_owned()], Some(options)).await;
@@ -17,18 +16,18 @@ impl Etcd {
         outcome::of(result, &[], &["Peer URLs already exists", "member ID already exist"])
     }
 
-    /// MemberPromote. Any voter takes it and forwards it to the leader. Already a voter is as good as done.
+    /// MemberPromote. Any voter accepts it and forwards it to the leader. A member that is already a voter counts as done.
     pub async fn promote(&self, url: &str, member: MemberId) -> Outcome {
         let call = async |c: &etcd_client::Client| c.cluster_client().member_promote(member.0).await;
         let result = self.endpoints.call(url, "MemberPromote", self.call_timeout, call).await;
         match outcome::of(result, &[], &[]) {
-            // Its longer sister, "... which is in sync with leader", is a refusal.
+            // The longer form, "... which is in sync with leader", is a refusal.
             Outcome::Refused(text) if text.ends_with("can only promote a learner member") => Outcome::Done,
             other => other,
         }
     }
 
-    /// MemberRemove. An id that is not there, or no longer, is as good as removed: ids never come back.
+    /// MemberRemove. An id that is not, or no longer, listed counts as removed: ids are never reused.
     pub async fn remove(&self, url: &str, member: MemberId) -> Outcome {
         let call = async |c: &etcd_client::Client| c.cluster_client().member_remove(member.0).await;
         let result = self.endpoints.call(url, "MemberRemove", self.call_timeout, call).await;
@@ -42,7 +41,7 @@ impl Etcd {
         outcome::of(result, &[], &[])
     }
 
-    /// MoveLeader, which only the leader itself takes: `url` must be the leader's own endpoint.
+    /// MoveLeader, which only the leader itself accepts: `url` must be the leader's own endpoint.
     pub async fn move_leader(&self, url: &str, to: MemberId) -> Outcome {
         let call = async |c: &etcd_client::Client| c.maintenance_client().move_leader(to.0).await;
         let result = self.endpoints.call(url, "MoveLeader", self.call_timeout, call).await;

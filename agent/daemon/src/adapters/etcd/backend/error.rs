@@ -16,7 +16,7 @@ pub enum BackendError {
         #[source]
         source: io::Error,
     },
-    /// A read failed: nothing is known of what is there.
+    /// A read failed: nothing is known of the content.
     #[error("cannot read {len} bytes at offset {offset} of the etcd database")]
     Read {
         /// Where, in bytes.
@@ -27,13 +27,13 @@ pub enum BackendError {
         #[source]
         source: io::Error,
     },
-    /// Neither meta page is one.
+    /// Neither meta page is valid.
     #[error("this is no etcd database: {what} (page 0), and there is no valid second meta page")]
     NoDatabase {
         /// What is wrong with the first.
         what: &'static str,
     },
-    /// The meta page is valid, and names what etcd never writes.
+    /// The meta page is valid, but has values that etcd never writes.
     #[error("this is no etcd database that can be read: its pages are of {page_size} bytes and it has {pages} of them")]
     Geometry {
         /// Bytes of a page: a power of two from 1024 to 65536.
@@ -74,7 +74,7 @@ pub enum BackendError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Flaw {
-    /// Something refers to a page that cannot be.
+    /// Something refers to a page that cannot exist.
     #[error("it is referred to, but only pages 2 to {last} can be")]
     Outside {
         /// The last page.
@@ -83,7 +83,7 @@ pub enum Flaw {
     /// Its overflow would lie behind the last page.
     #[error("it says that it goes on for {overflow} pages more, but page {last} is the last")]
     Overflow {
-        /// How many pages it says that follow it.
+        /// How many pages are said to follow it.
         overflow: u64,
         /// The last page.
         last: u64,
@@ -94,10 +94,10 @@ pub enum Flaw {
     /// The page's header has another number.
     #[error("it says that it is page {claims}")]
     Misplaced {
-        /// Its own word.
+        /// The number that it has.
         claims: u64,
     },
-    /// The page is no part of a tree.
+    /// The page is not part of a tree.
     #[error("its flags are {flags:#06x}, which is neither a branch (0x0001) nor a leaf (0x0002)")]
     Kind {
         /// Its flags.
@@ -118,7 +118,7 @@ pub enum Flaw {
         /// Which, from 0.
         index: usize,
     },
-    /// A tree deeper than any real one, as one that leads back to itself.
+    /// A tree deeper than any real one, such as one that leads back to itself.
     #[error("it is more than {limit} levels below its root")]
     Depth {
         /// How deep a tree may be.
@@ -130,7 +130,7 @@ pub enum Flaw {
         /// How many there are.
         pages: u64,
     },
-    /// What should be a bucket is none.
+    /// What should be a bucket is not one.
     #[error("its entry {index} is no bucket")]
     Bucket {
         /// Which, from 0.

@@ -15,7 +15,7 @@ const SUMMED: usize = 56;
 /// Both meta pages of a database with pages of 4 KiB, which nearly all are.
 const HEAD: u64 = 8192;
 
-/// bbolt's pages are as large as those of the machine that made the file: 4 KiB on x86, up to 64 KiB on arm64. Below 1 KiB no bbolt looks.
+/// bbolt's pages are as large as those of the machine that made the file: 4 KiB on x86, up to 64 KiB on arm64. bbolt looks for none below 1 KiB.
 const SIZES: std::ops::RangeInclusive<u64> = 1024..=65536;
 
 /// What the valid meta page with the higher transaction says.
@@ -31,7 +31,7 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    /// The newest valid one. A crash while one of the two is written leaves the other, and bbolt then uses that one too.
+    /// The newest valid one. A crash while one of the two is written leaves the other intact, which bbolt then uses too.
     pub(super) async fn newest(source: &mut impl Ranges) -> Result<Self, BackendError> {
         let head = read(source, 0, HEAD).await?;
         let newest = match Self::parse(&head) {
@@ -55,7 +55,7 @@ impl Meta {
         Ok(found.ok().filter(|meta| meta.page_size == page_size))
     }
 
-    /// Without the first meta page the page size is not known: the second is where it itself says.
+    /// Looks for the second meta page. Without the first the page size is not known: the second lies where it itself says.
     async fn search(source: &mut impl Ranges, head: &[u8]) -> Result<Option<Self>, BackendError> {
         let mut size = *SIZES.start();
         while SIZES.contains(&size) {
@@ -83,7 +83,7 @@ impl Meta {
         Ok(Self { page_size, root: number(16)?, pages: number(40)?, transaction: number(48)? })
     }
 
-    /// So that no offset of a page or in it overflows, and that there is a tree at all.
+    /// Makes sure that no offset of a page or in it overflows, and that there is a tree at all.
     fn checked(self) -> Result<Self, BackendError> {
         let Self { page_size, pages, .. } = self;
         let known = page_size.is_power_of_two() && SIZES.contains(&page_size);

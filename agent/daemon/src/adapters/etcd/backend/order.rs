@@ -1,8 +1,8 @@
-//! The order of a tree's keys, which is what lets a walk over a damaged one end.
+//! The order of a tree's keys. Checking it makes a walk over a damaged tree end.
 
 /// What the next key has to be greater than.
 ///
-/// A branch's key is no greater than the first key below it, and greater than all keys before it: bbolt's own check asks for the same
+/// A branch's key is no greater than the first key below it, and greater than all keys before it: bbolt's own check requires the same
 /// (`recursivelyCheckPageKeyOrder` in `tx_check.go`), and a search relies on it.
 #[derive(Debug, Default)]
 pub(super) struct Order {
@@ -12,12 +12,12 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Whether a branch's key comes next.
+    /// Whether a branch's key may come next.
     pub(super) fn branch(&mut self, key: &[u8]) -> bool {
         self.follows(key, false)
     }
 
-    /// Whether an entry's key comes next.
+    /// Whether an entry's key may come next.
     pub(super) fn entry(&mut self, key: &[u8]) -> bool {
         self.follows(key, true)
     }

@@ -1,4 +1,4 @@
-//! One page with those that overflow from it: a table of entries, then their keys and values.
+//! One page with its overflow pages: a table of entries, then their keys and values.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use super::meta::{HEADER, Meta};
 use super::source::{Ranges, read, u16_at, u32_at, u64_at};
 use super::{BackendError, Flaw};
 
-/// Bytes read at once of what lies behind a page's beginning: large values are read in such pieces.
+/// Bytes read at once behind a page's beginning: large values are read in pieces of this size.
 pub(super) const AHEAD: u64 = 64 * 1024;
 
 /// Bytes of an entry in the table, of a branch and of a leaf alike.
@@ -63,7 +63,7 @@ pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
     start: u64,
     len: u64,
-    /// The bytes at hand.
+    /// The bytes read last.
     window: Bytes,
     window_at: u64,
 }
@@ -95,7 +95,7 @@ impl Page {
         let Some(len) = entry.value_len.checked_sub(HEADER as u64) else { return Err(no_bucket) };
         let at = entry.value_at().saturating_add(HEADER as u64);
         let window = self.bytes(source, at, len.min(AHEAD)).await?;
-        // Its own number is not looked at: bbolt leaves 0 there.
+        // Its own number is ignored: bbolt leaves 0 there.
         let header = Header::of(&window).filter(|header| header.overflow == 0 && header.flags == 2);
         let Some(header) = header else { return Err(no_bucket) };
         Self::parse(source, self.number, header, (self.start.saturating_add(at), len), window).await
@@ -149,7 +149,7 @@ impl Page {
         self.bytes(source, entry.value_at().saturating_add(from), len).await
     }
 
-    /// The `len` bytes at `at`, read if they are not at hand, and then some more behind them.
+    /// The `len` bytes at `at`. If they must be read, some more behind them are read too.
     async fn bytes(&mut self, source: &mut impl Ranges, at: u64, len: u64) -> Result<Bytes, BackendError> {
         if let Some(bytes) = self.at_hand(at, len) {
             return Ok(bytes);

@@ -14,11 +14,11 @@ pub trait Ranges {
     /// The `len` bytes at `offset`, or fewer if it ends before that, as `pread` does. `len` is never 0.
     ///
     /// # Errors
-    /// Anything but the end. A store that refuses a range that begins behind the end may answer so, or with no bytes.
+    /// Anything but the end. A store that refuses a range beginning behind the end may answer with an error, or with no bytes.
     fn read(&mut self, offset: u64, len: u64) -> impl Future<Output = io::Result<Bytes>> + Send;
 }
 
-/// Reads what is there of the range, no more than was asked for.
+/// Reads as much of the range as exists, and never more than was asked for.
 pub(super) async fn read(source: &mut impl Ranges, offset: u64, len: u64) -> Result<Bytes, BackendError> {
     let bytes = source.read(offset, len).await.map_err(|source| BackendError::Read { offset, len, source })?;
     let wanted = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len());

@@ -1,4 +1,4 @@
-//! Refusals, and hand-made databases. Real ones are in `tests/tests/wire_etcd/backend.rs`.
+//! Tests of refusals, with hand-made databases. Real ones are in `tests/tests/wire_etcd/backend.rs`.
 
 mod build;
 
@@ -114,7 +114,7 @@ fn the_newer_of_the_valid_meta_pages_counts() {
     assert_eq!(error, "this is no etcd database: the checksum of its meta page is wrong (page 0), and there is no valid second meta page");
 }
 
-/// The error of the summary and that of the newest revision, after one change to the tree.
+/// The errors of the summary and of the newest revision, after one change to the tree.
 fn refused(change: impl FnOnce(&mut Built)) -> (String, String) {
     let (mut built, _) = tree();
     change(&mut built);
@@ -123,13 +123,13 @@ fn refused(change: impl FnOnce(&mut Built)) -> (String, String) {
     (text(summary_of(&file).map(|s| format!("{s:?}"))), text(latest_of(&file).map(|revision| revision.to_string())))
 }
 
-/// Both refuse it, with the same words.
+/// Both refuse it, with the same message.
 #[track_caller]
 fn both(expected: &str, change: impl FnOnce(&mut Built)) {
     assert_eq!(refused(change), (expected.to_owned(), expected.to_owned()));
 }
 
-/// It is not on the way to the last key.
+/// Only the summary refuses it: the damage is not on the way to the last key.
 #[track_caller]
 fn only_the_summary(expected: &str, change: impl FnOnce(&mut Built)) {
     assert_eq!(refused(change), (expected.to_owned(), "9".to_owned()));
@@ -185,7 +185,7 @@ fn a_tree_without_end_is_refused() {
     assert_eq!(latest, "page 4 of the etcd database is damaged: it is more than 32 levels below its root");
     let words = "page 4 of the etcd database is damaged: with it more pages have been referred to than the 10 that there are";
     only_the_summary(words, |built| built.set_child(4, 0, 4));
-    // Among more pages, the depth is what ends it.
+    // With more pages, the depth limit ends it.
     let (mut built, _) = tree();
     built.set_child(4, 0, 4);
     built.set_pages(100);
@@ -234,10 +234,10 @@ fn a_file_that_is_cut_short_is_refused_at_every_length() {
     }
     let error = summary_of(&file[..file.len() - 1]).unwrap_err().to_string();
     assert_eq!(error, format!("the etcd database is cut short: {} bytes of {}", file.len() - 1, file.len()));
-    // Where only ranges are read, the page that is not there is named.
+    // Where only ranges are read, the missing page is named.
     let error = latest_of(&file[..7 * PAGE + 8]).unwrap_err().to_string();
     assert_eq!(error, "page 7 of the etcd database is damaged: the file ends within it");
-    // What follows, as a snapshot's checksum, does not matter.
+    // Trailing bytes, such as a snapshot's checksum, do not matter.
     let longer = [file.clone(), vec![0xff; 32]].concat();
     assert_eq!(summary_of(&longer).unwrap(), summary_of(&file).unwrap());
 }

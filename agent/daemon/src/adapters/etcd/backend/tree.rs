@@ -6,7 +6,7 @@ use super::page::{Kind, Page};
 use super::source::{Ranges, u64_at};
 use super::{BackendError, CLUSTER, Compaction, Flaw, KEY, META, revision};
 
-/// A branch of the smallest pages has dozens of entries: even a file of many TiB has no more levels than a dozen.
+/// A branch of the smallest pages has dozens of entries: even a file of many TiB has at most a dozen levels.
 pub(super) const DEPTH: usize = 32;
 
 /// No version is longer.
@@ -103,7 +103,7 @@ impl<'a, R: Ranges> Database<'a, R> {
         revision::main(&value).ok_or(wrong)
     }
 
-    /// The leaf at the end of the way. The tree's order is checked along it.
+    /// The leaf at the end of the way. The tree's order is checked on the way.
     async fn descend(&mut self, root: Page, way: Way<'_>) -> Result<Page, BackendError> {
         let (mut page, mut order) = (root, Order::default());
         for _ in 0..DEPTH {
@@ -132,7 +132,7 @@ impl<'a, R: Ranges> Database<'a, R> {
         if order.entry(&key) { Ok(()) } else { Err(Flaw::Order { index }.at(leaf.number)) }
     }
 
-    /// The entry below which the way leads: the last whose key is not greater.
+    /// The entry through which the way leads: the last whose key is not greater.
     async fn choose(&mut self, branch: &mut Page, way: Way<'_>) -> Result<usize, BackendError> {
         let last = branch.entries.len().saturating_sub(1);
         let Way::To(name) = way else { return Ok(last) };

@@ -79,7 +79,7 @@ impl Built {
         }
     }
 
-    /// Changes the number of pages that both meta pages tell of.
+    /// Changes the number of pages in both meta pages.
     pub(super) fn set_pages(&mut self, pages: u64) {
         for number in 0..2 {
             self.page(number)[16 + 40..16 + 48].copy_from_slice(&pages.to_le_bytes());
@@ -87,12 +87,12 @@ impl Built {
         self.sum_up();
     }
 
-    /// A page, and whatever follows it.
+    /// A page, and everything behind it.
     pub(super) fn page(&mut self, number: usize) -> &mut [u8] {
         &mut self.0[number * PAGE..]
     }
 
-    /// Where an entry of a branch refers to.
+    /// Changes the page that a branch's entry refers to.
     pub(super) fn set_child(&mut self, branch: usize, index: usize, child: u64) {
         self.page(branch)[16 + 16 * index + 8..][..8].copy_from_slice(&child.to_le_bytes());
     }
@@ -120,8 +120,8 @@ pub(super) fn small(key: &[u8], notes: &[Entry]) -> Built {
     built
 }
 
-/// The root is a branch (2) above a leaf (3); the bucket `key` is a branch (4) above the leaves 5, 6 and 7, of which the last overflows
-/// into 8. An older transaction's root is page 9, which has to be made whole to be used: see `meta` of page 0.
+/// The root is a branch (2) above a leaf (3); the bucket `key` is a branch (4) above the leaves 5, 6 and 7, the last of which overflows into 8. An older
+/// transaction's root is page 9, which has to be completed to be used: see `meta` of page 0.
 pub(super) fn tree() -> (Built, Vec<Entry>) {
     let value = |length: usize| (0..length).map(|n| n as u8).collect::<Vec<u8>>();
     let entries = vec![
