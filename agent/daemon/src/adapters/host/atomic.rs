@@ -1,4 +1,4 @@
-//! Files that are either the old or the new one after a crash, never half of each.
+//! File writes that leave either the old or the new file after a crash, never half of each.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
@@ -23,8 +23,8 @@ pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     write_with(path, bytes, 0o644)
 }
 
-/// Replaces a file that belongs to the machine and not to the agent, with the mode that it has, or 0644 where there is none. A link is
-/// followed: what it points at is replaced, and it stays.
+/// Replaces a file that belongs to the machine and not to the agent, and keeps its mode (0644 for a new file). A link is followed: its target is replaced, and
+/// the link stays.
 ///
 /// # Errors
 /// As [`write()`].
@@ -36,7 +36,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
 
 fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<(), HostError> {
     let temporary = temporary_for(path);
-    // A leftover of a crash may have another mode: O_CREAT's mode counts for new files only.
+    // A leftover of a crash may have another mode: O_CREAT's mode applies to new files only.
     remove_if_there(&temporary)?;
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary).map_err(HostError::io("create", &temporary))?;
@@ -88,7 +88,7 @@ pub(crate) fn temporary_for(path: &Path) -> PathBuf {
     with_suffix(path, ".tmp")
 }
 
-/// Removes a file; that it is not there is well.
+/// Removes a file; it is fine if there is none.
 pub(crate) fn remove_if_there(path: &Path) -> Result<(), HostError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(HostError::Io { operation: "remove", path: path.to_owned(), source }),

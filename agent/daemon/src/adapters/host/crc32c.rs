@@ -1,6 +1,6 @@
 //! CRC-32C (Castagnoli), with which etcd guards each record of its write-ahead log.
 
-/// Carries `crc` on over `bytes`, as Go's `crc32.Update` does.
+/// Continues `crc` over `bytes`, as Go's `crc32.Update` does.
 pub(super) fn update(crc: u32, bytes: &[u8]) -> u32 {
     // The reversed Castagnoli polynomial. Bit by bit: a record's metadata has some twenty bytes.
     const POLYNOMIAL: u32 = 0x82f6_3b78;

@@ -39,17 +39,16 @@ impl DataDir {
         Self { mount, ..self }
     }
 
-    /// The same, with what belongs to the same cluster and is put aside with it: the certificates and passwords that a distribution makes
-    /// for it.
+    /// The same, with other data of the same cluster that is put aside with it: the certificates and passwords that a distribution makes for it.
     #[must_use]
     pub fn with(self, beside: Vec<PathBuf>) -> Self {
         Self { beside, ..self }
     }
 
-    /// Makes sure that the mount point is one: what is mounted lies on another device than the directory that holds it.
+    /// Makes sure that something is mounted at the mount point: a mounted file system is on another device than the parent directory.
     ///
     /// # Errors
-    /// Nothing is mounted there, or it cannot be looked at.
+    /// Nothing is mounted there, or it cannot be examined.
     pub fn require_mount(&self) -> Result<(), HostError> {
         let Some(mount) = &self.mount else { return Ok(()) };
         let parent = mount.parent().map_or(Ok(None), device)?;
@@ -81,7 +80,7 @@ impl DataDir {
         Ok(LocalData::Present(identity(&path, label)?))
     }
 
-    /// What another instance wrote here, where [`DataDir::inspect`] says that the data is another's.
+    /// What another instance wrote here, if [`DataDir::inspect`] says that the data is another's.
     ///
     /// # Errors
     /// It cannot be read.
@@ -91,7 +90,7 @@ impl DataDir {
         Ok(Some(MovedVolume { owner, data: identity(&self.path, Some(label))? }))
     }
 
-    /// Labels the data that `owner` wrote as this instance's; generation and token stay. Done twice, it does nothing.
+    /// Labels the data that `owner` wrote as this instance's; generation and token stay. A second call does nothing.
     ///
     /// # Errors
     /// The label names neither of the two, or cannot be read or written.
@@ -107,7 +106,7 @@ impl DataDir {
         }
     }
 
-    /// The ids in etcd's write-ahead log; `None` if etcd never got so far as to write one.
+    /// The ids in etcd's write-ahead log; `None` if etcd never wrote one.
     ///
     /// # Errors
     /// Names the segment that cannot be read.
@@ -123,10 +122,10 @@ impl DataDir {
         Label::read(&self.path)
     }
 
-    /// Labels an empty directory before etcd first starts on it, creating it if need be.
+    /// Labels an empty directory before etcd first starts on it, creating it if necessary.
     ///
     /// # Errors
-    /// A directory that holds a member already is never labelled anew: its data would pass for another generation's.
+    /// A directory that already holds a member is never labelled again: its data would pass for another generation's.
     pub fn prepare(&self, label: &Label) -> Result<(), HostError> {
         self.require_mount()?;
         if !self.holds_member()? {
@@ -139,14 +138,14 @@ impl DataDir {
         Err(HostError::Io { operation: "label", path: self.path.clone(), source: taken })
     }
 
-    /// Renames the directory into the trash, and what belongs to it. `None` if there was nothing to put aside. A move of several that was
-    /// cut short is finished by the next call, and until then the data is still there.
+    /// Renames the directory and what belongs to it into the trash. `None` if there was nothing to put aside. If a move of several directories is interrupted,
+    /// the next call finishes it, and until then the data is still there.
     ///
     /// # Errors
     /// Names both paths; the data is then still where it was.
     pub fn put_aside(&self, trash: &Trash, why: &str, now: Timestamp) -> Result<Option<PathBuf>, HostError> {
         trash.put(&self.restored(), "unused-restore", now)?;
-        // While nothing whole lies in its place it is this disk's data, and else it is older.
+        // While nothing complete lies in its place it is this disk's data; otherwise it is older.
         trash.put(&self.superseded(), "superseded", now)?;
         if self.beside.is_empty() {
             return trash.put(&self.path, why, now);
@@ -161,21 +160,21 @@ impl DataDir {
         self.beside.iter().map(PathBuf::as_path).chain([self.path.as_path()]).collect()
     }
 
-    /// Whether data from before a recovery is still kept, or the snapshot that it was made from.
+    /// Whether data from before a recovery is still kept, or the snapshot that was restored.
     ///
     /// # Errors
-    /// Names the path that could not be looked at.
+    /// Names the path that could not be examined.
     pub fn superseded_exists(&self) -> Result<bool, HostError> {
         Ok(exists(&self.superseded())? || exists(&self.fetched())?)
     }
 
-    /// Where a snapshot is put that is to be restored: on the same file system.
+    /// Where a snapshot to be restored is put: on the same file system.
     #[must_use]
     pub fn fetched(&self) -> PathBuf {
         atomic::with_suffix(&self.path, ".fetched")
     }
 
-    /// Where a snapshot is restored on trial: on the same file system.
+    /// Where a snapshot is restored for a drill: on the same file system.
     #[must_use]
     pub fn drill(&self) -> PathBuf {
         atomic::with_suffix(&self.path, ".drill")
@@ -208,7 +207,7 @@ impl DataDir {
         atomic::with_suffix(&self.path, ".restoring")
     }
 
-    /// It holds a member's data, and not the half of what a restore is to make.
+    /// Whether it holds a member's data, and not the unfinished result of a restore.
     pub(super) fn is_whole(&self) -> Result<bool, HostError> {
         Ok(self.holds_member()? && !self.is_restore_marker()?)
     }
@@ -217,7 +216,7 @@ impl DataDir {
         exists(&self.path.join("member"))
     }
 
-    /// Finishes a restore that a crash cut off between its two last renames, when the disk would look empty.
+    /// Finishes a restore that a crash interrupted between its last two renames, when the disk would look empty.
     pub(super) fn settle(&self) -> Result<(), HostError> {
         let cut_off = exists(&self.restored())? && exists(&self.superseded())? && !self.holds_member()?;
         // An empty directory that tmpfiles.d made again is replaced by the rename.
@@ -231,7 +230,7 @@ fn identity(data_dir: &Path, label: Option<Label>) -> Result<DataIdentity, HostE
     Ok(DataIdentity { cluster, member, generation: label.map(|l| l.generation), version: version_in(data_dir) })
 }
 
-/// What cannot be read here is no version: etcd reads its file itself, and says what is wrong with it.
+/// The version in a member's database. A read error counts as no version: etcd reads its file itself, and says what is wrong with it.
 fn version_in(data_dir: &Path) -> Option<EtcdVersion> {
     let text = cluster_version(&data_dir.join("member").join("snap").join("db")).ok().flatten()?;
     EtcdVersion::parse(&text)?.decided()
@@ -327,7 +326,7 @@ mod tests {
         with_member(&data);
         fs::write(data.path().join("quorate.json"), b"{").unwrap();
         assert!(matches!(data.inspect(&me()), Err(HostError::Json { .. })));
-        // A file where the directory should be is no empty directory either.
+        // A file where the directory should be does not count as an empty directory either.
         let file = DataDir::new(dir.path().join("file"));
         fs::write(file.path(), b"").unwrap();
         assert!(file.inspect(&me()).is_err());

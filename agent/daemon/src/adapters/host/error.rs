@@ -36,7 +36,7 @@ pub enum HostError {
     CrossDevice {
         /// The data.
         from: PathBuf,
-        /// Where it was to go.
+        /// Where it was to be moved.
         to: PathBuf,
     },
     /// A file of ours that does not parse.
@@ -107,12 +107,12 @@ pub enum HostError {
         /// The end of what it wrote.
         message: String,
     },
-    /// The restore tool did not end.
+    /// The restore tool did not exit.
     #[error("{} snapshot restore did not end within {limit:?} and was killed", tool.display())]
     RestoreTimeout {
         /// The tool.
         tool: PathBuf,
-        /// How long it was given.
+        /// The time limit.
         limit: Duration,
     },
 }

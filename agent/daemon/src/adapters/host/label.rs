@@ -1,5 +1,5 @@
-//! The label beside etcd's data: which generation it is of. Written before etcd first starts on it, and changed afterwards only
-//! where an operator says that a volume was moved from one instance to another.
+//! The label beside etcd's data: which generation the data belongs to. It is written before etcd first starts on the data, and changed afterwards only if an
+//! operator says that a volume was moved from one instance to another.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{HostError, atomic};
 
-/// The file's name in the data directory. etcd keeps to `member/` and leaves other names alone.
+/// The file's name in the data directory. etcd uses only `member/` and leaves other names alone.
 ///
-/// A distribution's etcd has it in its data directory too, where k3s keeps files of its own (`name`, `config`). k3s renames the whole
-/// directory when it puts data aside (`etcd-backup-<time>`, `etcd-old-<time>`): the label goes with the data that it tells of. Beside the
-/// directory it would stay, and pass for the label of whatever k3s made next.
+/// A distribution's etcd has it in its data directory too, where k3s keeps files of its own (`name`, `config`). k3s renames the whole directory when it puts
+/// data aside (`etcd-backup-<time>`, `etcd-old-<time>`): the label moves with the data that it describes. Beside the directory it would stay, and pass for the
+/// label of whatever k3s made next.
 const NAME: &str = "quorate.json";
 
 const REMEDY: &str = "do not guess its content: move the whole data directory away, and the node joins anew";
@@ -25,11 +25,11 @@ const REMEDY: &str = "do not guess its content: move the whole data directory aw
 pub struct Label {
     /// The file's format.
     pub version: u32,
-    /// The instance that made the data; a baked image brings another one's.
+    /// The instance that made the data; a baked image contains another one's.
     pub instance: InstanceId,
     /// The generation.
     pub generation: Generation,
-    /// The cluster token, where this node founded the generation.
+    /// The cluster token, if this node founded the generation.
     pub token: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl Label {
         Self { version: Self::VERSION, instance, generation, token }
     }
 
-    /// Writes it into `data_dir`, which is created if need be.
+    /// Writes it into `data_dir`, which is created if necessary.
     pub(super) fn write(&self, data_dir: &Path) -> Result<(), HostError> {
         atomic::create_private_dir(data_dir)?;
         let path = data_dir.join(NAME);

@@ -1,4 +1,4 @@
-//! The sockets of this machine that listen. Read from `/proc`, because to bind one, however briefly, could be in etcd's way.
+//! This machine's listening sockets, read from `/proc`: binding one, however briefly, could get in etcd's way.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,13 +18,13 @@ pub(crate) struct Owner {
     pub(crate) name: String,
 }
 
-/// All of them, of this network namespace.
+/// All listening sockets of this network namespace.
 pub(crate) fn all() -> Vec<Listener> {
     let tables = ["tcp", "tcp6"].iter().filter_map(|table| fs::read_to_string(Path::new("/proc/net").join(table)).ok());
     tables.flat_map(|text| text.lines().filter_map(listener).collect::<Vec<_>>()).collect()
 }
 
-/// Whether somebody at one address is in the way of the other.
+/// Whether a socket at one address gets in the way of the other.
 pub(crate) fn meets(taken: IpAddr, wanted: IpAddr) -> bool {
     taken.to_canonical() == wanted.to_canonical() || taken.is_unspecified()
 }
@@ -55,7 +55,7 @@ fn address(hex: &str) -> Option<IpAddr> {
     }
 }
 
-/// The first process that has this socket open; another user's are not ours to see.
+/// The first process that has this socket open; those of other users are not visible.
 pub(crate) fn owner(inode: u64) -> Option<Owner> {
     let wanted = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());

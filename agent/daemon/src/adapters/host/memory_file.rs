@@ -19,11 +19,11 @@ pub enum Loaded {
     Kept(Box<PersistentState>),
     /// No file: a first boot.
     New,
-    /// Another instance's memory, from a baked image or a warm pool: to be said once, and then overwritten.
+    /// Another instance's memory, from a baked image or a warm pool: reported once, and then overwritten.
     AnotherInstances(InstanceId),
 }
 
-/// Read before the rest: a newer format must not be taken for a malformed file.
+/// Read before the rest: a newer format must not be mistaken for a malformed file.
 #[derive(Deserialize)]
 struct Head {
     version: u32,
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(load(&path, &me).unwrap(), Loaded::Kept(Box::new(kept)));
     }
 
-    /// As an agent from before there were pauses wrote it.
+    /// A file written by an agent from before there were pauses.
     #[test]
     fn a_memory_without_pauses_is_read_and_one_that_is_not_paused_is_written_as_before() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! This machine's disk: the member's data directory, the trash, and the small files that must survive a crash.
 //!
-//! Nothing here deletes data: what is in the way is renamed into the [`Trash`], and only [`Trash::expire`] removes it, once it was kept for long enough.
+//! Nothing here deletes data: what is in the way is renamed into the [`Trash`], and only [`Trash::expire`] removes it, once it has been kept for long enough.
 
 pub mod atomic;
 mod crc32c;

@@ -9,7 +9,7 @@ use quorate_core::time::Timestamp;
 
 use super::{DataDir, HostError, Label, Restore, RestoreTool, Trash, atomic, data_dir};
 
-/// What the restored data is to be.
+/// What the restored data should become.
 #[derive(Clone, Debug)]
 pub struct RestoreOrder {
     /// The new generation's label. Its token makes the new etcd cluster id unique.
@@ -27,16 +27,16 @@ impl DataDir {
     ///
     /// # Flow
     /// 1. The tool reads `member/snap/db` and writes `<data_dir>.restoring`; nothing else is touched yet.
-    /// 2. Labelled and synced, that is renamed to `<data_dir>.restored`: the name says that it is whole.
-    /// 3. The old data is renamed to `<data_dir>.superseded`, an older one of that name going to the trash.
+    /// 2. Labelled and synced, that is renamed to `<data_dir>.restored`: the name says that it is complete.
+    /// 3. The old data is renamed to `<data_dir>.superseded`, and an older one of that name moves to the trash.
     /// 4. The restored data takes its place.
     ///
     /// # Guarantees
-    /// After a crash at any point the same call goes on, and [`DataDir::inspect`] never takes the disk for empty: it finishes step 4.
-    /// Done twice, it does nothing.
+    /// After a crash at any point the same call continues, and [`DataDir::inspect`] never reports the disk as empty: it finishes step 4. A second call does
+    /// nothing.
     ///
     /// # Assumptions
-    /// etcd is stopped, which has committed its last batch to `db`. The tool loses what is in the log only and not applied.
+    /// etcd is stopped, and has committed its last batch to `db`. The tool loses what is only in the log and not applied.
     ///
     /// # Errors
     /// The tool's own words, or the operation and path that failed.
@@ -59,10 +59,10 @@ impl DataDir {
     /// Restores the snapshot at `snapshot` as a new cluster of this one member, on a disk that holds no member.
     ///
     /// # Guarantees
-    /// The data appears whole and labelled, by one rename, or not at all: after a crash the same call begins anew. Done twice, it does nothing.
+    /// The data appears complete and labelled, by one rename, or not at all: after a crash the same call starts over. A second call does nothing.
     ///
     /// # Errors
-    /// The tool's own words, or the operation and path that failed; and a disk that holds a member.
+    /// The tool's own words, or the operation and path that failed; or the disk holds a member.
     pub async fn restore_snapshot(
         &self,
         tool: &RestoreTool,
@@ -99,10 +99,10 @@ impl DataDir {
         self.make(tool, order, &db, false).await
     }
 
-    /// Makes `<data_dir>.restored` of a database file.
+    /// Makes `<data_dir>.restored` from a database file.
     async fn make(&self, tool: &RestoreTool, order: &RestoreOrder, source: &Path, checksum: bool) -> Result<(), HostError> {
         let target = self.restoring();
-        // Output of a restore that a crash cut short: a copy, and the tool refuses to write over it.
+        // Output of a restore that a crash interrupted: a copy, which the tool refuses to overwrite.
         match fs::remove_dir_all(&target) {
             Err(source) if source.kind() != ErrorKind::NotFound => return Err(HostError::Io { operation: "remove", path: target, source }),
             _ => {}
@@ -111,7 +111,7 @@ impl DataDir {
         let restore = Restore { source, checksum, target: &target, name, peer_url: &order.peer_url, token: &order.token, bump: checksum };
         tool.restore(&restore, order.limit).await?;
         order.label.write(&target)?;
-        // The tool need not have synced what it wrote, and the next rename declares it whole.
+        // The tool may not have synced what it wrote, and the next rename declares it complete.
         let dir = fs::File::open(&target).map_err(HostError::io("open", &target))?;
         rustix::fs::syncfs(&dir).map_err(|e| HostError::io("sync", &target)(e.into()))?;
         atomic::rename(&target, &self.restored())
@@ -128,7 +128,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_763_682_131_000);
 
-    /// A tool that copies its input to where etcd's would put it, after `preamble`.
+    /// A tool that copies its input to where etcd's tool would put it, after `preamble`.
     fn tool(dir: &Path, preamble: &str) -> RestoreTool {
         let path = dir.join("etcdutl");
         let script = format!("#!/bin/sh\n{preamble}\n/bin/mkdir -p \"$6/member/snap\" && /bin/cp \"$3\" \"$6/member/snap/db\"\n");
@@ -188,7 +188,7 @@ mod tests {
         assert!(!data.superseded_exists().unwrap());
     }
 
-    /// Puts the disk into the state that a crash leaves after each step, and goes on from there.
+    /// Puts the disk into the state that a crash leaves after each step, and continues from there.
     #[tokio::test]
     async fn goes_on_after_a_crash_at_every_point() {
         for point in 0..5 {
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(db(data.path()), "precious");
     }
 
-    /// One that takes a snapshot, notes its arguments beside itself, and says in its help that it bumps revisions, or does not.
+    /// A tool that accepts a snapshot, writes its arguments to a file beside itself, and says in its help whether it bumps revisions.
     fn snapshot_tool(dir: &Path, help: &str) -> RestoreTool {
         let path = dir.join("etcdutl");
         let script = format!(

@@ -1,7 +1,7 @@
-//! A restore that a distribution does itself, in its own data directory: between its beginning and its proven end what lies there is nobody's data.
+//! A restore that a distribution does itself, in its own data directory: until it has provably finished, what lies there is nobody's data.
 //!
-//! k3s moves the directory away, makes a new one, starts an etcd on it and ends (`k3s server --cluster-reset`): nothing of that is one rename. So
-//! `<data_dir>.unproved` is made first and removed last, and while it is there the disk counts as empty.
+//! k3s moves the directory away, makes a new one, starts an etcd on it and exits (`k3s server --cluster-reset`), which is not one rename. So
+//! `<data_dir>.unproved` is made first and removed last, and while it exists the disk counts as empty.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,8 +14,8 @@ use super::{DataDir, HostError, Label, Trash, atomic, data_dir};
 const WHY: &str = "half-restored";
 
 impl DataDir {
-    /// Makes the directory ready for a distribution to restore into it, and moves to the trash whatever an earlier one left there half done. `false`:
-    /// it was restored already, with this very label.
+    /// Makes the directory ready for a distribution to restore into it, and moves what an earlier, unfinished one left there to the trash. `false`: it was
+    /// restored already, with this very label.
     ///
     /// # Errors
     /// The disk holds a member's data; or the operation and path that failed.
@@ -34,7 +34,7 @@ impl DataDir {
         Ok(true)
     }
 
-    /// What the distribution restored is whole: it is labelled, and counts from now on.
+    /// Labels what the distribution restored, now that it is complete: it counts from then on.
     ///
     /// # Errors
     /// No member's data lies there; or the operation and path that failed.
@@ -44,14 +44,14 @@ impl DataDir {
             return Err(HostError::NothingToRestore { db });
         }
         label.write(self.path())?;
-        // The distribution need not have synced what it wrote, and the next step declares it whole.
+        // The distribution may not have synced what it wrote, and the next step declares it complete.
         let dir = fs::File::open(self.path()).map_err(HostError::io("open", self.path()))?;
         rustix::fs::syncfs(&dir).map_err(|e| HostError::io("sync", self.path())(e.into()))?;
         self.drop_copy()?;
         self.forget_restore_marker()
     }
 
-    /// Moves what a restore left half done to the trash, so that something else may begin here.
+    /// Moves what an unfinished restore left to the trash, so something else may begin here.
     ///
     /// # Errors
     /// The operation and path that failed.
@@ -63,7 +63,7 @@ impl DataDir {
         Ok(())
     }
 
-    /// It is a copy of what the store holds, and a restore that fails is tried again and again: the last one is enough to look at.
+    /// Moves the data to the trash and keeps only the newest there: it is a copy of what the store holds, and a failing restore is retried again and again.
     fn move_away(&self, trash: &Trash, now: Timestamp) -> Result<(), HostError> {
         match trash.put_together(&self.all(), WHY, now)? {
             Some(newest) => trash.keep_only(&newest, WHY),
@@ -71,7 +71,7 @@ impl DataDir {
         }
     }
 
-    /// A restore was begun here and did not come to its end.
+    /// Whether a restore was begun here and has not finished.
     pub(super) fn is_restore_marker(&self) -> Result<bool, HostError> {
         data_dir::exists(&self.unproved())
     }
@@ -110,7 +110,7 @@ mod tests {
         (DataDir::new(dir.join("db/etcd")).with(vec![dir.join("tls")]), Trash::new(dir.join("trash")))
     }
 
-    /// What a distribution makes, as far as it got.
+    /// What a distribution has made so far.
     fn restored(dir: &Path, data: &DataDir, whole: bool) {
         fs::create_dir_all(dir.join("tls")).unwrap();
         fs::create_dir_all(data.path().join("member/snap")).unwrap();
@@ -151,7 +151,7 @@ mod tests {
         let (data, trash) = server(dir.path());
         data.begin_restore(&label(2), &trash, NOW).unwrap();
         restored(dir.path(), &data, true);
-        // Labelled, even: the mark goes last.
+        // Even labelled: the marker is removed last.
         label(2).write(data.path()).unwrap();
         assert!(data.begin_restore(&label(3), &trash, NOW).unwrap());
         assert!(!data.path().exists() && !dir.path().join("tls").exists() && trashed(dir.path()) == 1);

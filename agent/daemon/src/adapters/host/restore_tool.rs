@@ -1,4 +1,4 @@
-//! etcd's own offline tool, which makes a member's data out of a snapshot or a member's database file.
+//! etcd's own offline tool, which makes a member's data from a snapshot or a member's database file.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -21,8 +21,8 @@ impl RestoreTool {
         Self { path: path.into() }
     }
 
-    /// The tool that belongs to this etcd binary: `etcdutl` where there is one, because from 3.6 on `etcdctl` restores no more; else
-    /// `etcdctl`, because 3.4 has no `etcdutl`.
+    /// The tool that belongs to this etcd binary: `etcdutl` where there is one, because `etcdctl` no longer restores from 3.6 on; otherwise `etcdctl`, because
+    /// 3.4 has no `etcdutl`.
     ///
     /// # Errors
     /// Names the directories that were searched.
@@ -38,14 +38,14 @@ impl RestoreTool {
     }
 }
 
-/// What the tool is to make of what.
+/// What the tool should restore, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Restore<'a> {
     /// A snapshot, or a stopped member's `member/snap/db`.
     pub source: &'a Path,
     /// The source ends with etcd's checksum, as a snapshot does and a copied file does not.
     pub checksum: bool,
-    /// The directory to make; it must not be there.
+    /// The directory to make; it must not exist.
     pub target: &'a Path,
     /// The name of the one member.
     pub name: &'a str,
@@ -53,8 +53,8 @@ pub struct Restore<'a> {
     pub peer_url: &'a str,
     /// The cluster's token. It makes the new etcd cluster id unique.
     pub token: &'a str,
-    /// Have revisions go on far above the restored one, and mark the rest as compacted, if this tool can (3.4.27, 3.5.10 and 3.6 can): who watches from a
-    /// revision that is lost is told so then, and does not wait for it in silence (etcd's recovery guide).
+    /// Have revisions continue far above the restored one, and mark the rest as compacted, if this tool can (3.4.27, 3.5.10 and 3.6 can): a client that watches
+    /// from a lost revision then gets an error and does not wait in silence (etcd's recovery guide).
     pub bump: bool,
 }
 
@@ -66,7 +66,7 @@ impl RestoreTool {
     /// Restores.
     ///
     /// # Errors
-    /// The tool's own words, or that it did not end in time.
+    /// The tool's own words, or that it did not exit in time.
     pub async fn restore(&self, restore: &Restore<'_>, limit: Duration) -> Result<(), HostError> {
         let bump = restore.bump && self.can_bump().await;
         let output = tokio::time::timeout(limit, self.command(restore, bump).output()).await;
@@ -86,7 +86,7 @@ impl RestoreTool {
 
     fn bare(&self) -> Command {
         let mut command = Command::new(&self.path);
-        // No ETCDCTL_* of the agent's environment may reach the tool; 3.3 and earlier spoke version 2 unless told otherwise.
+        // No ETCDCTL_* of the agent's environment may reach the tool; 3.3 and earlier spoke version 2 by default.
         command
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -113,7 +113,7 @@ impl RestoreTool {
     }
 }
 
-/// The end of what the tool wrote: its complaint comes last.
+/// The end of what the tool wrote: the error comes last.
 fn tail(output: &Output) -> String {
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     let text = String::from_utf8_lossy(&text);

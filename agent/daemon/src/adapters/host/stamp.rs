@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What tells one state of a file from another: one that is written anew has another inode, time or length.
+/// What distinguishes one state of a file from another: a rewritten file has another inode, time or length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -19,7 +19,7 @@ impl Stamp {
     /// The state of the file as it is now.
     ///
     /// # Errors
-    /// It is not there, or cannot be looked at.
+    /// It does not exist, or cannot be examined.
     pub fn of(path: &Path) -> io::Result<Self> {
         let data = fs::metadata(path)?;
         Ok(Self { device: data.dev(), inode: data.ino(), seconds: data.mtime(), nanoseconds: data.mtime_nsec(), length: data.len() })

@@ -1,7 +1,7 @@
 //! A survivor's own data, which its distribution restores into a new generation.
 //!
-//! What the distribution makes is not one rename (see [`DataDir::begin_restore`]), but a survivor never looks like a disk without data, because the others
-//! would take it for gone. So its data is first renamed to `<data_dir>.superseded`, and while nothing whole lies in its place, that is this disk's data.
+//! What the distribution makes is not one rename (see [`DataDir::begin_restore`]), but a survivor must never look like a disk without data: the others would
+//! think its data gone. So its data is first renamed to `<data_dir>.superseded`, and while nothing complete lies in its place, that is this disk's data.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -16,19 +16,19 @@ const WHY: &str = "half-restored";
 const PIECE: usize = 1 << 20;
 
 impl DataDir {
-    /// Makes the directory ready for a distribution to restore this node's own, stopped data into it, and a snapshot of that data. `None`: it was restored
-    /// already, with this very label.
+    /// Makes the directory ready for a distribution to restore this node's own, stopped data into it, and makes a snapshot of that data. `None`: it was
+    /// restored already, with this very label.
     ///
     /// # Flow
-    /// 1. The data is renamed to `<data_dir>.superseded`, an older one of that name going to the trash. It stays there until [`DataDir::drop_superseded`].
-    /// 2. What lies in its place counts for nothing until [`DataDir::finish_restore`]; what an earlier restore left there half done goes to the trash.
-    /// 3. Its database is copied, with the checksum behind it that etcd's restore asks for.
+    /// 1. The data is renamed to `<data_dir>.superseded`, and an older one of that name moves to the trash. It stays there until [`DataDir::drop_superseded`].
+    /// 2. What lies in its place counts for nothing until [`DataDir::finish_restore`]; what an unfinished earlier restore left there moves to the trash.
+    /// 3. Its database is copied, followed by the checksum that etcd's restore requires.
     ///
     /// # Guarantees
-    /// After a crash at any point the same call goes on, and [`DataDir::inspect`] tells of the old data until the new one is whole.
+    /// After a crash at any point the same call continues, and [`DataDir::inspect`] reports the old data until the new data is complete.
     ///
     /// # Assumptions
-    /// etcd is stopped. What is in its log only and not in its database is lost, as with every restore.
+    /// etcd is stopped. What is only in its log and not in its database is lost, as with every restore.
     ///
     /// # Errors
     /// There is no database to restore from; or the operation and path that failed.
@@ -45,7 +45,7 @@ impl DataDir {
             return Err(HostError::NothingToRestore { db });
         }
         atomic::create_private_dir(&self.unproved())?;
-        // The certificates beside it stay where they are: they are the cluster's, whose data goes on.
+        // The certificates beside it stay where they are: they belong to the cluster, whose data lives on.
         if let Some(newest) = trash.put(self.path(), WHY, now)? {
             trash.keep_only(&newest, WHY)?;
         }
@@ -61,7 +61,7 @@ impl DataDir {
         atomic::rename(self.path(), &self.superseded())
     }
 
-    /// etcd's snapshot is its database with the SHA-256 of it behind, and k3s has etcd's library check that.
+    /// Copies the database as a snapshot: etcd's snapshot is its database followed by its SHA-256, which k3s has etcd's library check.
     fn copy_as_snapshot(&self, db: &Path) -> Result<PathBuf, HostError> {
         let (dir, copy) = (self.restoring(), self.restoring().join("own.db"));
         atomic::create_private_dir(&dir)?;
@@ -80,7 +80,7 @@ impl DataDir {
         Ok(copy)
     }
 
-    /// The copy of its own data that was restored has done its work.
+    /// Removes the copy of its own data that was restored: it is no longer needed.
     pub(super) fn drop_copy(&self) -> Result<(), HostError> {
         match fs::remove_dir_all(self.restoring()) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(fs::read_to_string(kept.join("member/snap/db")).unwrap(), "precious");
     }
 
-    /// Puts the disk into the state that a crash leaves after each step, and goes on from there.
+    /// Puts the disk into the state that a crash leaves after each step, and continues from there.
     #[test]
     fn goes_on_after_a_crash_at_every_point() {
         for point in 0..4 {
@@ -166,7 +166,7 @@ mod tests {
                     data.begin_own_restore(&label(2), &trash, NOW).unwrap();
                     member(&data, "half", 2);
                 }
-                // Labelled, even: the mark goes last.
+                // Even labelled: the marker is removed last.
                 _ => {
                     data.begin_own_restore(&label(2), &trash, NOW).unwrap();
                     member(&data, "half", 2);
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// What is given up for a snapshot, or ordered away, is given up whole.
+    /// Data given up for a snapshot, or by an order, is given up completely.
     #[test]
     fn put_aside_in_the_middle_it_is_gone_with_what_was_restore_marker() {
         for half in [false, true] {

@@ -1,4 +1,4 @@
-//! Where data goes that is in the way: renamed, never deleted, until it has been kept for as long as the operator wants (a week by default).
+//! Where data that is in the way is moved: renamed, and deleted only once it has been kept for as long as the operator wants (a week by default).
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,19 +15,19 @@ use super::{HostError, atomic};
 
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
-/// What the name ends in of a directory that is not whole yet.
+/// The suffix of a directory that is not complete yet.
 const PART: &str = ".part";
 
-/// What became of what was old enough.
+/// What happened to entries that were old enough.
 #[derive(Debug, Default)]
 pub struct Expired {
-    /// Gone, oldest first.
+    /// Removed, oldest first.
     pub removed: Vec<PathBuf>,
-    /// What could not be listed or removed; a part of it may be gone.
+    /// What could not be listed or removed; part of it may be gone.
     pub failed: Vec<HostError>,
 }
 
-/// The trash directory. It must be on the data directory's file system, for a rename to be all that it takes.
+/// The trash directory. It must be on the data directory's file system, so a rename is enough.
 #[derive(Clone, Debug)]
 pub struct Trash {
     dir: PathBuf,
@@ -40,7 +40,7 @@ impl Trash {
         Self { dir: dir.into() }
     }
 
-    /// Renames `what` to `<trash>/<time>-<why>`. `None` if there was nothing, so that a step that was cut short can be repeated.
+    /// Renames `what` to `<trash>/<time>-<why>`. `None` if there was nothing, so an interrupted step can be repeated.
     ///
     /// # Errors
     /// Names both paths. On another file system it is an error, never a copy.
@@ -55,11 +55,11 @@ impl Trash {
         Ok(Some(to))
     }
 
-    /// Moves all of these that are there into one directory `<trash>/<time>-<why>`, in their order. `None` if there was nothing.
+    /// Moves all of these that exist into one directory `<trash>/<time>-<why>`, in their order. `None` if there was nothing.
     ///
     /// # Guarantees
-    /// A move that was cut short is finished by the next call, in the same directory: until then its name ends in `.part`. The last of
-    /// `all` is moved last, so that whoever looks for that one sees it until everything else is out of the way.
+    /// An interrupted move is finished by the next call, in the same directory: until then its name ends in `.part`. The last of `all` is moved last, so it is
+    /// still seen in its place until everything else is out of the way.
     ///
     /// # Errors
     /// Names both paths. On another file system it is an error, never a copy.
@@ -67,7 +67,7 @@ impl Trash {
         let there = all.iter().copied().filter_map(|path| exists(path).map(|is| is.then_some(path)).transpose());
         let there = there.collect::<Result<Vec<_>, _>>()?;
         let begun = self.begun()?;
-        // One that has the last of them already lacks its name alone: what is there now is newer.
+        // If it already has the last of them, it only lacks its final name: what is there now is newer.
         let whole = begun.as_ref().zip(all.last()).map_or(Ok(false), |(part, last)| exists(&inside(part, last)))?;
         let finished = begun.as_ref().filter(|_| whole || there.is_empty()).map(|part| self.finish(part)).transpose()?;
         if there.is_empty() {
@@ -84,7 +84,7 @@ impl Trash {
         self.finish(&part).map(Some)
     }
 
-    /// Removes what was put here for this reason before `newest`: of what can be had again one is enough, and a disk is soon full of them.
+    /// Removes what was put here for this reason before `newest`: one copy of replaceable data is enough, and more would soon fill the disk.
     ///
     /// # Errors
     /// Names the path that could not be listed or removed.
@@ -97,7 +97,7 @@ impl Trash {
             .try_for_each(|path| fs::remove_dir_all(path).map_err(HostError::io("remove", path)))
     }
 
-    /// The directory of a move that was cut short.
+    /// The directory of an interrupted move.
     fn begun(&self) -> Result<Option<PathBuf>, HostError> {
         Ok(self.list()?.into_iter().find(|path| is_part(path)))
     }
@@ -117,8 +117,8 @@ impl Trash {
         entries.map(|entry| entry.map(|entry| entry.path()).map_err(HostError::io("list", &self.dir))).collect()
     }
 
-    /// Removes what was put here more than `keep` ago. Names that are not of this trash's making stay, and so does a move that was cut short: what is
-    /// still missing of it lies where it was.
+    /// Removes what was put here more than `keep` ago. Names that this trash did not make stay, and so does an interrupted move: the rest of it still lies
+    /// where it was.
     #[must_use]
     pub fn expire(&self, now: Timestamp, keep: Duration) -> Expired {
         let mut expired = Expired::default();
@@ -142,7 +142,7 @@ impl Trash {
     }
 }
 
-/// Renaming onto an empty directory would replace it, so a taken name is never used again.
+/// A free path like this one. Renaming onto an empty directory would replace it, so a taken name is never used again.
 fn free(path: PathBuf) -> Result<PathBuf, HostError> {
     let (mut found, mut number) = (path.clone(), 2);
     while exists(&found)? {
@@ -208,7 +208,7 @@ mod tests {
         assert!(nothing(&trash.expire(NOW, WEEK)), "there is no trash yet");
         let old = trash.put(&data(dir.path()), "old", NOW).unwrap().unwrap();
         let young = trash.put(&data(dir.path()), "young", NOW + Duration::from_secs(60)).unwrap().unwrap();
-        // The last one is a move that was cut short.
+        // The last one is an interrupted move.
         for foreign in ["notes", "2025-old", "20251120T232211Z", "20240101T000000Z-left.part"] {
             fs::create_dir(dir.path().join("trash").join(foreign)).unwrap();
         }
@@ -288,7 +288,7 @@ mod tests {
             return;
         };
         let (trash, [tls, cred, etcd]) = (Trash::new(dir.path().join("trash")), server(dir.path()));
-        // What lies on another file system cannot be moved: as good as a crash at that place.
+        // What lies on another file system cannot be moved, which is like a crash at that point.
         assert!(trash.put_together(&[&tls, shm.path(), &etcd], "left", NOW).is_err());
         assert!(!tls.exists() && etcd.exists());
         let kept = trash.put_together(&[&tls, &cred, &etcd], "left", NOW).unwrap().unwrap();
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn another_file_system_is_an_error_with_a_remedy() {
-        // /dev/shm is a file system of its own on every Linux; where it is not there, there is nothing to show.
+        // /dev/shm is a file system of its own on every Linux; without it there is nothing to test.
         let (Ok(shm), dir) = (tempfile::tempdir_in("/dev/shm"), tempfile::tempdir().unwrap()) else {
             println!("SKIPPED another_file_system_is_an_error_with_a_remedy: no /dev/shm");
             return;

@@ -1,4 +1,4 @@
-//! Whose data it is, read from etcd's write-ahead log without starting etcd.
+//! Which cluster and member data belongs to, read from etcd's write-ahead log without starting etcd.
 //!
 //! A segment (`member/wal/<sequence>-<index>.wal`) is a row of frames: an `int64` length word, little endian, whose low 56 bits are the
 //! record's length and whose top byte, if its high bit is set, counts padding; then a protobuf `walpb.Record`. Each segment begins with
@@ -28,7 +28,7 @@ const HEAD: u64 = 4096;
 const METADATA: u64 = 1;
 const CHECKSUM: u64 = 4;
 
-/// Reads the ids from the newest segment in `dir` that can be read; `None` if there is no segment, because etcd never got so far.
+/// Reads the ids from the newest segment in `dir` that can be read; `None` if there is no segment, because etcd never wrote one.
 pub(super) fn identity(dir: &Path) -> Result<Option<WalIdentity>, HostError> {
     let mut newest_error = None;
     for path in segments(dir)?.into_iter().rev() {
@@ -256,7 +256,7 @@ pub(super) mod tests {
                 bytes.push(state.to_le_bytes()[0]);
             }
             assert!(parse(&bytes).is_err());
-            // Garbage behind a plausible length gets further.
+            // Garbage behind a plausible length gets further in the parser.
             let framed = [(bytes.len() as u64).to_le_bytes().to_vec(), bytes].concat();
             assert!(parse(&framed).is_err());
         }

@@ -7,16 +7,16 @@ use std::path::Path;
 use super::{HostsError, Wish, foreign, with_alias};
 use crate::adapters::host::{HostError, atomic};
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The file was not so already.
+    /// The file was different before.
     pub changed: bool,
-    /// The lines, from 1, by which somebody else names the alias: an operator has to remove them.
+    /// The lines, from 1, in which somebody else names the alias: an operator has to remove them.
     pub foreign: Vec<usize>,
 }
 
-/// Makes the file at `path` as wished, and touches it only if it is not so already.
+/// Makes the file at `path` match the wish, and leaves it untouched if it already does.
 ///
 /// # Errors
 /// It cannot be read or written, or is too large.
@@ -30,10 +30,10 @@ pub fn apply(path: &Path, wish: &Wish) -> Result<Applied, HostsError> {
     Ok(applied)
 }
 
-/// The file's bytes; a machine without one has an empty one.
+/// The file's bytes; empty on a machine without one.
 ///
 /// # Errors
-/// It is there and cannot be read.
+/// It exists but cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, HostsError> {
     match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
@@ -41,13 +41,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>, HostsError> {
     }
 }
 
-/// By rename where that is possible. Container engines mount the hosts file of a container by itself, and nothing can be renamed over a mount
+/// Replaces the file, by rename where that is possible. Container engines mount a container's hosts file on its own, and nothing can be renamed over a mount
 /// point: EBUSY (rename(2)). Such a file, and one in a directory that is mounted read-only, is written in place.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match atomic::replace(&path, bytes) {
         Err(error) if is_mounted_by_itself(&error) => {
-            // On a directory that is mounted read-only there is nothing to remove, and that is no news.
+            // In a directory that is mounted read-only there is nothing to remove, so the error is ignored.
             let _ = atomic::remove_if_there(&atomic::temporary_for(&path));
             write_in_place(&path, bytes)
         }
@@ -63,7 +63,7 @@ fn is_mounted_by_itself(error: &HostError) -> bool {
     }
 }
 
-/// Shortened only once all is written: a crash in between leaves too much of the file, and never an empty one.
+/// Writes the file in place and shortens it last: a crash in between leaves too much in the file, and never an empty one.
 fn write_in_place(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     let mut file = OpenOptions::new().write(true).open(path).map_err(HostError::io("open", path))?;
     file.write_all(bytes).map_err(HostError::io("write", path))?;

@@ -1,4 +1,4 @@
-//! The line of ours in the hosts file, `ADDRESS ALIAS # quorate`: replaced and never appended, and every other line as it was (hosts(5)).
+//! Our line in the hosts file, `ADDRESS ALIAS # quorate`: it is replaced and never added twice, and every other line stays as it was (hosts(5)).
 
 mod apply;
 mod name;
@@ -12,16 +12,16 @@ pub use wish::Wish;
 
 use super::HostError;
 
-/// Where systems keep it.
+/// Its usual path.
 pub const FILE: &str = "/etc/hosts";
 
-/// The comment by which our line is known.
+/// The comment that marks our line.
 const MARK: &[u8] = b"# quorate";
 
-/// No hosts file of a machine is larger; one that is was not written for us to rewrite.
+/// No machine's hosts file is larger. A larger one is not for us to rewrite.
 const LARGEST: usize = 1 << 20;
 
-/// Why the hosts file, or what is to be in it, is refused.
+/// Why the hosts file, or its intended content, is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostsError {
@@ -33,7 +33,7 @@ pub enum HostsError {
         /// What to give instead.
         remedy: &'static str,
     },
-    /// The wish is not of our form.
+    /// The wish does not have our form.
     #[error(
         "the alias that is wished for cannot be read: {what}; the agent writes it anew every few seconds, so look who else writes there"
     )]
@@ -52,8 +52,8 @@ pub enum HostsError {
     Host(#[from] HostError),
 }
 
-/// The file with our line pointing `alias` at `address`: in the place of the first line of ours, or at the end where there is none. Further
-/// lines of ours go; all others keep every byte, but that a last one without an end gets one if ours comes after it.
+/// The file with our line pointing `alias` at `address`: in place of our first line, or at the end if there is none. Further lines of ours are removed; all
+/// others keep every byte, except that a last line without a line end gets one if ours comes after it.
 ///
 /// # Errors
 /// The file is too large to be rewritten.
@@ -78,8 +78,8 @@ pub fn with_alias(hosts: &[u8], alias: &HostName, address: IpAddr) -> Result<Vec
     Ok(text)
 }
 
-/// The numbers of the lines, from 1, by which somebody else names the alias. They are not ours to touch, but a resolver takes the first line
-/// that names it (nss_files(5)).
+/// The numbers of the lines, from 1, in which somebody else names the alias. They are not ours to touch, but a resolver uses the first line that names it
+/// (nss_files(5)).
 #[must_use]
 pub fn foreign(hosts: &[u8], alias: &HostName) -> Vec<usize> {
     let names = |line: &[u8]| fields(line).skip(1).any(|field| field.eq_ignore_ascii_case(alias.as_str().as_bytes()));
@@ -96,13 +96,13 @@ pub fn address_of(hosts: &[u8], alias: &HostName) -> Option<IpAddr> {
     address.filter(|_| fields.next() == Some(alias.as_str().as_bytes()))
 }
 
-/// It has our mark for its whole comment, and an entry before it: a mere comment is somebody's word about us.
+/// Whether the line is ours: its whole comment is our mark, and an entry precedes it. A line with only a comment was written by somebody else.
 fn is_ours(line: &[u8]) -> bool {
     let comment = line.iter().position(|byte| *byte == b'#').map(|at| line[at..].trim_ascii());
     comment == Some(MARK) && fields(line).next().is_some()
 }
 
-/// What is before a comment, word by word.
+/// The words before a comment.
 fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let entry = line.split(|byte| *byte == b'#').next().unwrap_or_default();
     entry.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())

@@ -1,4 +1,4 @@
-//! A host's name, as the alias may be.
+//! A host name that the alias may have.
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ use super::HostsError;
 pub struct HostName(String);
 
 impl HostName {
-    /// Takes a text for a name.
+    /// Parses a name.
     ///
     /// # Errors
-    /// It is none, or one that the machine needs for itself.
+    /// It is not a host name, or one that the machine itself needs.
     pub fn parse(text: &str) -> Result<Self, HostsError> {
         let refused = |remedy| Err(HostsError::Name { name: text.chars().take(300).collect(), remedy });
         if text.len() > 253 || !text.split('.').all(is_label) {
             return refused("give a host name of letters, digits, hyphens and dots, such as api.prod.internal");
         }
-        // Else 10.0.0.1 would be a name: a last label of digits alone is an address's (RFC 3696, section 2).
+        // Otherwise 10.0.0.1 would be a name: only an address has a last label of digits alone (RFC 3696, section 2).
         if text.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit())) {
             return refused("its last label must not be a number");
         }

@@ -102,7 +102,7 @@ fn a_huge_file_is_refused_and_a_large_one_is_edited() {
     assert_eq!(with_alias(&large, &alias, address).unwrap().len(), large.len() + "10.0.0.1 api.prod # quorate\n".len());
 }
 
-/// Lines of all kinds, ours among them, and bytes of no kind.
+/// Lines of all kinds, including ours, and arbitrary bytes.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[0-9.]{0,12} [a-z.]{0,9}( #[a-z ]{0,9})?".prop_map(String::into_bytes),
@@ -123,7 +123,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// All that is not ours, with the end that a last line may have been given.
+/// All lines that are not ours, with the line end that the last one may have been given.
 fn others(hosts: &[u8]) -> Vec<u8> {
     let mut others: Vec<u8> = hosts.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_ours(line)).flatten().copied().collect();
     if others.last().is_some_and(|last| *last != b'\n') {

@@ -1,4 +1,4 @@
-//! What the agent wishes the alias to be, handed to the unit that may write the hosts file.
+//! The alias that the agent wants, handed to the unit that may write the hosts file.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,10 +11,10 @@ use crate::adapters::host::{HostError, atomic};
 /// The file's name in the run directory.
 const FILE: &str = "alias";
 
-/// The longest address and the longest name, twice over.
+/// Twice the longest address and the longest name.
 const LARGEST: u64 = 640;
 
-/// One line, `ADDRESS ALIAS`. Its reader is root with a directory of the system's to write to, and so believes none of it unseen.
+/// One line, `ADDRESS ALIAS`. Its reader is root and writes to a system directory, so it checks everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// Where the alias is to point.
@@ -24,7 +24,7 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Where it is in the agent's run directory.
+    /// Its path in the agent's run directory.
     #[must_use]
     pub fn path(run_dir: &Path) -> PathBuf {
         run_dir.join(FILE)
@@ -33,7 +33,7 @@ impl Wish {
     /// Reads it.
     ///
     /// # Errors
-    /// It is not there, or not as the agent writes it.
+    /// It does not exist, or is not as the agent writes it.
     pub fn read(path: &Path) -> Result<Self, HostsError> {
         let mut text = String::new();
         let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
