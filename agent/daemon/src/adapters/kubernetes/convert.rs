@@ -1,4 +1,4 @@
-//! From the API's Pod to the drain's.
+//! Converts the API's Pod to the drain's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const MIRROR: &str = "kubernetes.io/config.mirror";
 /// What a Pod without `terminationGracePeriodSeconds` gets.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// None for an answer without name or uid, which no API server gives.
+/// The Pod; none for an answer without name or uid, which no API server gives.
 pub(super) fn pod(pod: api::Pod) -> Option<Pod> {
     let (meta, spec, status) = (pod.metadata, pod.spec.unwrap_or_default(), pod.status.unwrap_or_default());
     let text = |text: &str| Arc::<str>::from(text);

@@ -26,7 +26,7 @@ pub enum KubernetesError {
         /// Why.
         source: Box<kube::Error>,
     },
-    /// The URL of a further server is none.
+    /// The URL of a further server is not valid.
     #[error("{url:?} is no URL of an API server: give one such as https://10.0.0.1:6443")]
     Url {
         /// What was given.
@@ -42,7 +42,7 @@ pub enum KubernetesError {
         operation: &'static str,
         /// The HTTP status.
         code: u16,
-        /// The machine's word for it, such as `TooManyRequests`.
+        /// The machine-readable reason, such as `TooManyRequests`.
         reason: String,
         /// The server's own words.
         message: String,
@@ -52,7 +52,7 @@ pub enum KubernetesError {
     Away {
         /// What was asked.
         operation: &'static str,
-        /// What the last one's connection said.
+        /// The error of the last one's connection.
         source: Box<kube::Error>,
     },
     /// An API server took too long.
@@ -73,7 +73,7 @@ impl KubernetesError {
         }
     }
 
-    /// What a call has come to that ended so. A server that broke in the middle (500 and above) may have done it all the same.
+    /// The outcome of a call that failed with this error. A server that failed in the middle (500 and above) may have done it anyway.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Refused { code, .. } if *code < 500 => Outcome::Refused(chain(self)),
@@ -82,11 +82,11 @@ impl KubernetesError {
         }
     }
 
-    /// Another server may answer.
+    /// Whether the fault is the server's: another one may answer.
     pub(super) fn is_the_servers(&self) -> bool {
         match self {
             Self::Away { .. } | Self::Slow { .. } => true,
-            // 502 to 504 are a load balancer's, or a server's that is going down.
+            // 502 to 504 come from a load balancer, or from a server that is shutting down.
             Self::Refused { code, .. } => matches!(code, 502..=504),
             Self::Kubeconfig { .. } | Self::Client { .. } | Self::Url { .. } | Self::Probe(_) => false,
         }

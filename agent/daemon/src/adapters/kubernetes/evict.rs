@@ -1,5 +1,5 @@
-//! Ending pods. kube's own `evict` writes `delete_options` where the API reads `deleteOptions` (kube-core 5.0 `subresource.rs`): grace and
-//! preconditions would be dropped. So the body is written here.
+//! Ending pods. kube's own `evict` writes `delete_options` where the API reads `deleteOptions` (kube-core 5.0 `subresource.rs`): grace and preconditions would
+//! be dropped. The body is therefore written here.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use super::ApiServers;
 const OTHER_UID: [&str; 2] = ["the UID in the precondition", "UID in precondition"];
 
 impl ApiServers {
-    /// Asks for an eviction (`policy/v1`); the pod's disruption budget may refuse it. A pod that is not there any more, or whose name another
-    /// has taken, is done.
+    /// Asks for an eviction (`policy/v1`); the pod's disruption budget may refuse it. A pod that no longer exists, or whose name another has taken, counts as
+    /// done.
     pub async fn evict(&self, ending: &Ending) -> Outcome {
         let ask = |client: Client| async move {
             let path = format!("/api/v1/namespaces/{}/pods/{}/eviction", ending.pod.namespace, ending.pod.name);
@@ -57,8 +57,8 @@ fn whole_seconds(grace: Duration) -> u32 {
     u32::try_from(grace.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
-/// 404: it has gone. 409 for the uid: its name is another's. Any other conflict is tried again, such as one for the version that the server itself
-/// sets as a precondition where a pod is pending (`eviction.go`): that pod is still there.
+/// Turns errors that mean that the pod is gone into success. 404: it is gone. 409 for the uid: its name is another's. Any other conflict is retried, such as
+/// one for the version that the server itself sets as a precondition for a pending pod (`eviction.go`): that pod still exists.
 fn over(result: Result<(), kube::Error>) -> Result<(), kube::Error> {
     match result {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),

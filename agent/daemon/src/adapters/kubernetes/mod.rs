@@ -1,7 +1,7 @@
-//! The Kubernetes API as a node needs it that goes away: its own Node and its own pods.
+//! The Kubernetes API, as far as a leaving node needs it: its own Node and its own pods.
 //!
-//! kube's own retries are off: it asks up to 15 times again on 429, with pauses up to a thousand seconds (kube-client `client/retry.rs`), and an
-//! eviction that a disruption budget refuses would hang silently. Every call is bounded, and another API server is tried where one is away.
+//! kube's own retries are off: it repeats a call up to 15 times on 429, with pauses of up to a thousand seconds (kube-client `client/retry.rs`), and an
+//! eviction that a disruption budget refuses would hang silently. Every call is bounded, and another API server is tried if one is away.
 
 mod convert;
 mod error;
@@ -16,11 +16,11 @@ pub use error::KubernetesError;
 pub use probe::ServerProbe;
 pub use servers::ApiServers;
 
-/// Set on a Node, it makes the distribution's servers remove its etcd member; and what they then set (k3s `pkg/etcd/member_controller.go`).
+/// Set on a Node, it makes the distribution's servers remove its etcd member. Below is what they then set (k3s `pkg/etcd/member_controller.go`).
 const REMOVE: &str = "etcd.k3s.cattle.io/remove";
 const REMOVED: &str = "etcd.k3s.cattle.io/removed-node-name";
 
-/// The condition that tells a server's etcd member from a learner (k3s `pkg/etcd/etcd.go`).
+/// The condition that distinguishes a server's voting etcd member from a learner (k3s `pkg/etcd/etcd.go`).
 const IS_VOTER: &str = "EtcdIsVoter";
 
 /// The label of every server's Node.

@@ -22,8 +22,8 @@ impl ApiServers {
         self.read("read its Node", |client| async move { Api::<Node>::all(client).get_opt(name).await }).await
     }
 
-    /// Makes the Node unschedulable, with a mark that it was this agent. Somebody else's cordon gets no mark, also one that comes at the same moment:
-    /// the patch names the version that was read.
+    /// Makes the Node unschedulable, and marks that this agent did it. Somebody else's cordon gets no mark, even one at the same moment: the patch names the
+    /// version that was read.
     pub async fn cordon(&self, node: &str) -> Outcome {
         let found = match self.node(node).await {
             Ok(Some(found)) => found,
@@ -37,7 +37,7 @@ impl ApiServers {
         self.patch("cordon its Node", node, &json!({ "metadata": metadata, "spec": { "unschedulable": true } })).await
     }
 
-    /// Makes the Node schedulable again, if it bears that mark. What somebody else cordoned stays so.
+    /// Makes the Node schedulable again, if it has that mark. What somebody else cordoned stays cordoned.
     pub async fn uncordon(&self, node: &str) -> Outcome {
         match self.node(node).await {
             Ok(Some(found)) if found.metadata.annotations.as_ref().is_some_and(|marks| marks.contains_key(CORDONED)) => {
@@ -54,7 +54,7 @@ impl ApiServers {
         self.write(operation, ask).await
     }
 
-    /// Deletes the Node, if it still is the one with this uid. One that is not there is deleted.
+    /// Deletes the Node, if it still is the one with this uid. A Node that does not exist counts as deleted.
     pub async fn delete_node(&self, node: &str, uid: &str) -> Outcome {
         let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
         let how = DeleteParams { preconditions, ..DeleteParams::default() };

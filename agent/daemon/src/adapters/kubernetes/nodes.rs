@@ -1,4 +1,4 @@
-//! Nodes, as the agent looks at its own and at others'.
+//! What the agent reads of its own and of other Nodes.
 
 use k8s_openapi::api::core::v1::{Node, NodeCondition};
 use kube::Api;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{ApiServers, CONTROL_PLANE, CORDONED, IS_VOTER, KubernetesError, REMOVE, REMOVED};
 
-/// So many at a time, as kubectl does.
+/// How many are listed at a time, as in kubectl.
 const PAGE: u32 = 500;
 
 impl ApiServers {
@@ -21,8 +21,7 @@ impl ApiServers {
         Ok(self.node(name).await?.and_then(view))
     }
 
-    /// Asks the distribution to remove the etcd member of this Node's server. A Node that is not there has nobody to ask for: the refusal
-    /// says so.
+    /// Asks the distribution to remove the etcd member of this Node's server. If there is no such Node, the call is refused and says so.
     pub async fn annotate_removal(&self, name: &str) -> Outcome {
         let patch = json!({ "metadata": { "annotations": { REMOVE: "true" } } });
         self.patch("ask for the removal of its etcd member", name, &patch).await
@@ -48,7 +47,7 @@ impl ApiServers {
     }
 }
 
-/// None for an answer without uid, which no API server gives.
+/// The Node; none for an answer without uid, which no API server gives.
 fn view(node: Node) -> Option<NodeView> {
     let marked = |key| node.metadata.annotations.as_ref().is_some_and(|marks| marks.contains_key(key));
     let voter = condition(&node, IS_VOTER).and_then(|found| truth(&found.status));

@@ -7,11 +7,11 @@ use quorate_core::drain;
 
 use super::{ApiServers, KubernetesError, convert};
 
-/// So many at a time, as kubectl does.
+/// How many are listed at a time, as in kubectl.
 const PAGE: u32 = 500;
 
 impl ApiServers {
-    /// All pods bound to this node, of every namespace. The pages of one list come from one server.
+    /// All pods bound to this node, in every namespace. The pages of one list come from one server.
     ///
     /// # Errors
     /// No API server answered, or it refused.

@@ -1,4 +1,4 @@
-//! Whether a server answers at all, asked without any credentials: by a node that has none yet.
+//! Whether a server answers at all, asked without credentials by a node that has none yet.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use reqwest::Client;
 use super::KubernetesError;
 use crate::adapters::distribution::Probe;
 
-/// A server that needs longer is not one to join through.
+/// A server that needs longer is no good for joining.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// Asks servers.
@@ -19,13 +19,13 @@ pub struct ServerProbe {
 }
 
 impl ServerProbe {
-    /// Asks this question.
+    /// A probe that asks this question.
     ///
     /// # Errors
     /// The HTTP client could not be made.
     pub fn new(probe: Probe) -> Result<Self, KubernetesError> {
-        // The certificate is not verified: its authority is the cluster's own, which a node knows only once it has joined. The answer
-        // decides nothing but which server is tried; the join itself verifies the authority by the token.
+        // The certificate is not verified: its authority is the cluster's own, which a node knows only once it has joined. The answer only decides which server
+        // is tried; the join itself verifies the authority by the token.
         let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).danger_accept_invalid_certs(true);
         let http = builder.connect_timeout(LIMIT).pool_max_idle_per_host(0).build().map_err(KubernetesError::Probe)?;
         Ok(Self { http, probe })
@@ -37,7 +37,8 @@ impl ServerProbe {
         tokio::time::timeout(LIMIT, asked).await.unwrap_or(false)
     }
 
-    /// The stand-in of a server in the lab may speak plain HTTP. A real one answers that with an error, never with the answer.
+    /// Whether the server gives the expected answer. The lab's stand-in for a server may speak plain HTTP; a real one answers that with an error, never with
+    /// the answer.
     async fn ask(&self, scheme: &str, server: IpAddr) -> bool {
         let url = format!("{scheme}://{}{}", SocketAddr::new(server, self.probe.port), self.probe.path);
         let Ok(response) = self.http.get(url).send().await else { return false };
@@ -72,7 +73,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_no_answer() {
-        // Port 1 of this machine is nobody's.
+        // Nothing listens on port 1 of this machine.
         let probe = ServerProbe::new(Probe { port: 1, path: "/ping", answer: "pong" }).unwrap();
         assert!(!probe.answers(Ipv4Addr::LOCALHOST.into()).await);
     }

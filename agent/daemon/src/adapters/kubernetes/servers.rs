@@ -1,4 +1,4 @@
-//! Several API servers behind one set of credentials, one asked after the other where one is away.
+//! Several API servers that accept the same credentials. If one is away, the next is asked.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,11 +29,11 @@ struct Shared {
     made: Option<Made>,
 }
 
-/// A server beside the kubeconfig's own, which takes the same credentials.
+/// A server besides the kubeconfig's own, which accepts the same credentials.
 #[derive(Clone, PartialEq, Eq)]
 enum Other {
     Url(String),
-    /// Spoken to as the kubeconfig says of its own server: in TLS, or in the lab without.
+    /// Reached in the same way as the kubeconfig's own server: over TLS, or in the lab without.
     At(SocketAddr),
 }
 
@@ -45,24 +45,24 @@ struct Made {
     clients: Vec<Client>,
 }
 
-/// What asking comes to. Not an `AsyncFn`: the compiler cannot tell yet that one which borrows may go to another thread.
+/// The future of a call. Not an `AsyncFn`: the compiler cannot tell yet that one which borrows may go to another thread.
 pub(super) trait Answer<T>: Future<Output = Result<T, kube::Error>> + Send {}
 
 impl<T, F: Future<Output = Result<T, kube::Error>> + Send> Answer<T> for F {}
 
 impl ApiServers {
-    /// The server of this kubeconfig, which may not be there yet: every call reads it again if it has changed, and fails while there never
-    /// was one. No call takes longer than `limit` at one server.
+    /// The server of this kubeconfig, which may not exist yet: every call reads it again if it has changed, and fails until it first exists. No call takes
+    /// longer than `limit` at one server.
     #[must_use]
     pub fn at(kubeconfig: &Path, limit: Duration) -> Self {
         Self { kubeconfig: kubeconfig.into(), shared: Arc::default(), current: Arc::default(), limit }
     }
 
-    /// The server of a kubeconfig, and further ones that take the same credentials: on a node whose own API server goes down with it, the
-    /// others are needed to finish. No call takes longer than `limit` at one server.
+    /// The server of a kubeconfig, and further ones that accept the same credentials: on a node whose own API server stops with it, the others are needed to
+    /// finish. No call takes longer than `limit` at one server.
     ///
     /// # Errors
-    /// The file cannot be used, or a URL is none.
+    /// The file cannot be used, or a URL is not valid.
     pub async fn of_kubeconfig(path: &Path, others: &[String], limit: Duration) -> Result<Self, KubernetesError> {
         let servers = Self::at(path, limit);
         servers.shared().others = others.iter().cloned().map(Other::Url).collect();
@@ -70,7 +70,7 @@ impl ApiServers {
         Ok(servers)
     }
 
-    /// From now on these are the other servers, beside the kubeconfig's own. Servers come and go.
+    /// Replaces the list of other servers, besides the kubeconfig's own.
     pub fn set_servers(&self, addresses: &[IpAddr], port: u16) {
         self.shared().others = addresses.iter().map(|address| Other::At(SocketAddr::new(*address, port))).collect();
     }
@@ -87,7 +87,7 @@ impl ApiServers {
         }
     }
 
-    /// Asks one server once; the next call goes to another if this one is away. Whether it happened is for the next look to tell.
+    /// Asks one server once; if it is away, the next call asks another. Whether the change happened, the next look shows.
     pub(super) async fn write<T, F: Answer<T>>(&self, operation: &'static str, ask: impl Fn(Client) -> F) -> Outcome {
         let result = match self.clients().await {
             Ok(clients) => self.once(&clients, operation, &ask).await,
@@ -120,7 +120,7 @@ impl ApiServers {
         result
     }
 
-    /// The clients as the file and the list are now.
+    /// The clients for the current file and list.
     async fn clients(&self) -> Result<Vec<Client>, KubernetesError> {
         let stamp = Stamp::of(&self.kubeconfig).ok();
         let (others, known) = {
@@ -137,8 +137,8 @@ impl ApiServers {
         Ok(clients)
     }
 
-    /// The file's server. A file that has gone, or is just being written, leaves the last credentials in force: a server that leaves takes
-    /// its file along, and the others still know them.
+    /// The file's server. If the file is gone, or is just being written, the last credentials stay in use: a server that leaves puts its file aside, and the
+    /// others still accept them.
     async fn own(&self, stamp: Option<Stamp>, known: Option<(Option<Stamp>, Config)>) -> Result<Config, KubernetesError> {
         let unusable = |source| KubernetesError::Kubeconfig { path: PathBuf::from(&*self.kubeconfig), source: Box::new(source) };
         if let Some((_, own)) = known.as_ref().filter(|(before, _)| *before == stamp || stamp.is_none()) {
@@ -161,7 +161,7 @@ impl ApiServers {
             let url = match other {
                 Other::Url(url) => url.clone(),
                 Other::At(at) => {
-                    // The name that the file may give for its own server's certificate is not the others'.
+                    // The file may give a name for its own server's certificate, which does not apply to the others.
                     config.tls_server_name = None;
                     format!("{}://{at}", own.cluster_url.scheme_str().unwrap_or("https"))
                 }
