@@ -1,6 +1,6 @@
 //! The charter in the object store: one object for each record, created if absent and never changed.
 //!
-//! `<prefix>/<cluster>/charter/<number, 20 digits>.json`, so that keys sort as numbers do.
+//! `<prefix>/<cluster>/charter/<number, 20 digits>.json`, so keys sort as numbers do.
 
 mod probe;
 
@@ -21,7 +21,7 @@ use super::home::Home;
 use crate::telemetry::chain;
 pub use probe::{Creation, Probe};
 
-/// A reader that remembers nothing gets the last so many records: enough to judge the highest by.
+/// How many of the last records a reader that remembers nothing gets: enough to judge the highest.
 const TAIL: usize = 100;
 
 /// A record lists at most a few voters.
@@ -39,14 +39,14 @@ pub struct CharterStore(Option<Store>);
 #[derive(Debug)]
 struct Store {
     home: Home,
-    /// Records read before, each with the entry of the list that it was read by: as long as that is the same, so is the record.
+    /// Records read before, each with its entry in the list at that time: while the entry is unchanged, so is the record.
     read: Mutex<BTreeMap<u64, (ObjectMeta, Record)>>,
 }
 
 impl CharterStore {
     /// Opens the store at `url` for the cluster of `me`; without a URL none is configured. Nothing is read yet, and nothing is created.
     ///
-    /// `settings` are object_store's own, and go before the environment's `AWS_*`; `limit` bounds each look and each write.
+    /// `settings` are object_store's own, and take precedence over the environment's `AWS_*`; `limit` bounds each look and each write.
     ///
     /// # Errors
     /// A URL that names no store, or settings that do not fit together.
@@ -55,19 +55,18 @@ impl CharterStore {
         Ok(Self(Some(Store { home: Home::open(url, settings, me, limit)?, read: Mutex::default() })))
     }
 
-    /// Reads the charter from the record that the caller remembers, that one included, up to the highest. Where nothing has changed,
-    /// that is one list call and no more.
+    /// Reads the charter from the record that the caller remembers, inclusive, to the highest. If nothing has changed, this takes only one list call.
     ///
     /// # Errors
-    /// A store that did not answer, refused, or holds a record that does not parse. A long charter may need several calls: what was read
-    /// is kept for the next.
+    /// A store that did not answer, refused, or holds a record that does not parse. A long charter may need several calls: each keeps what it read for the
+    /// next.
     pub async fn read(&self, remembered: Option<&Record>) -> Result<StoreView, StoreError> {
         let Some(store) = &self.0 else { return Ok(StoreView::NotConfigured) };
         store.home.within(store.view(remembered.map(|r| r.number))).await
     }
 
-    /// Creates this record, if its number is free. Done if the store holds this very record already, be it by an earlier call of ours
-    /// whose answer was lost.
+    /// Creates this record, if its number is free. It is also done if the store holds this very record already, for example from an earlier call of ours whose
+    /// answer was lost.
     pub async fn create(&self, record: &Record) -> Outcome {
         let Some(store) = &self.0 else { return Outcome::Refused("no store is configured".to_owned()) };
         match store.home.within(store.put(record)).await {
@@ -84,7 +83,7 @@ impl Store {
         if let Some(number) = remembered {
             found = self.list_after(number.saturating_sub(1)).await?;
         }
-        // The remembered record vanished with all above it, or none is remembered: look at everything.
+        // The remembered record vanished with all above it, or none is remembered: read everything.
         if found.is_empty() {
             let (records, other) = self.list_all().await?;
             let Some(example) = other.filter(|_| records.is_empty()) else { return self.charter(records, remembered).await };
@@ -108,8 +107,8 @@ impl Store {
         Ok(StoreView::Charter(Log { records }))
     }
 
-    /// A page that is no list at all, a captive portal's for instance, reads as an empty one: object_store takes any XML for a list. So
-    /// "nothing" must be said key by key too: of one that nobody ever writes, of the first record, and of the one that is remembered.
+    /// Confirms that the store is empty. A page that is not a list, such as a captive portal's, reads as an empty one: object_store accepts any XML as a list.
+    /// So the store must also say "not found" for single keys: one that is never written, the first record, and the remembered one.
     async fn prove_empty(&self, remembered: Option<u64>) -> Result<StoreView, StoreError> {
         for key in [0, 1].into_iter().chain(remembered).map(|number| self.key(number)) {
             match self.home.place.store.get(&key).await {
@@ -129,7 +128,8 @@ impl Store {
         Ok(metas.into_iter().filter_map(|meta| Some((self.number(&meta.location)?, meta))).collect())
     }
 
-    /// All records, and one object of the cluster that is none: a snapshot, or whatever else an operator has to know of, before the list of servers.
+    /// All records, and one object of the cluster that is not a record. A snapshot, or anything else that an operator has to know about, is preferred to the
+    /// list of servers.
     async fn list_all(&self) -> Result<(BTreeMap<u64, ObjectMeta>, Option<String>), StoreError> {
         let listed = self.home.place.store.list(Some(&self.home.path));
         let (mut records, mut other, published) = (BTreeMap::new(), None, self.home.key(PLACE));
@@ -144,7 +144,7 @@ impl Store {
         Ok((records, other.or(is_published)))
     }
 
-    /// A record as read before, or now.
+    /// A record, from an earlier read or from the store.
     async fn record(&self, number: u64, meta: ObjectMeta) -> Result<Record, StoreError> {
         if let Some((_, record)) = self.cache().get(&number).filter(|(seen, _)| *seen == meta) {
             return Ok(record.clone());
@@ -181,7 +181,7 @@ impl Store {
         }
     }
 
-    /// S3 also says "exists" of a number for which another create is under way (409), so the object itself decides.
+    /// Decides by the object itself: S3 also says "exists" while another create of that number is under way (409).
     async fn taken(&self, record: &Record, key: &Key) -> Result<Outcome, StoreError> {
         let existing = self.get(record.number, key).await?;
         Ok(if existing == *record {

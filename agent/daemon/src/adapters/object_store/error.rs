@@ -11,7 +11,7 @@ impl StoreError {
     }
 }
 
-/// A store that cannot be opened or read. None of these is ever taken for an empty store.
+/// A store that cannot be opened or read. None of these ever counts as an empty store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -32,7 +32,7 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The directory that is the store is not there.
+    /// The store's directory does not exist.
     #[error("the store {url} is not there: mount its file system, or, for a new store, create the directory once")]
     Absent {
         /// As configured.
@@ -59,10 +59,10 @@ pub enum StoreError {
     Timeout {
         /// As configured.
         url: String,
-        /// How long it was waited for.
+        /// The time limit.
         limit: Duration,
     },
-    /// Something that is no object store answers in its place, or it contradicts itself.
+    /// Something that is not an object store answers in its place, or the store contradicts itself.
     #[error("the store {url} lists no objects and yet answers for {key}: something else may be answering in its place; check its endpoint")]
     Impostor {
         /// As configured.

@@ -11,7 +11,7 @@ use quorate_core::observation::Me;
 use super::StoreError;
 use super::place::{self, Options, Place};
 
-/// More objects than a cluster leaves in years.
+/// More objects than a cluster creates in years.
 const LISTED: usize = 100_000;
 
 /// See the module.
@@ -20,7 +20,7 @@ pub(super) struct Home {
     pub(super) place: Place,
     /// `<prefix>/<cluster>`.
     pub(super) path: Key,
-    /// Longest time of one piece of work.
+    /// The longest time that one operation may take.
     pub(super) limit: Duration,
 }
 
@@ -33,9 +33,8 @@ impl std::fmt::Debug for Home {
 impl Home {
     /// Opens the store at `url` for the cluster of `me`. Nothing is read yet, and nothing is created.
     ///
-    /// For S3 the standard environment counts (`AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, ...), then `settings` by object_store's names
-    /// (`endpoint`, `access_key_id`, ...); without credentials the instance's role is used. `limit` bounds each request, and each piece of work
-    /// that is done [`Home::within`] it.
+    /// For S3 the standard environment applies (`AWS_ENDPOINT_URL_S3`, `AWS_ACCESS_KEY_ID`, ...), then `settings` by object_store's names (`endpoint`,
+    /// `access_key_id`, ...); without credentials the instance's role is used. `limit` bounds each request, and each operation run with [`Home::within`].
     ///
     /// # Errors
     /// A URL that names no store, or settings that do not fit together.
@@ -51,7 +50,7 @@ impl Home {
         result.unwrap_or_else(|_| Err(StoreError::Timeout { url: self.url.clone(), limit: self.limit }))
     }
 
-    /// A directory that is not there is a mount that is missing, and not an empty store: nobody but the operator makes it.
+    /// Makes sure that the directory exists. A missing one is a missing mount and not an empty store: only the operator creates it.
     pub(super) async fn check_mounted(&self) -> Result<(), StoreError> {
         let Some(root) = &self.place.root else { return Ok(()) };
         let refuse = |source| StoreError::Absent { url: self.url.clone(), source };
@@ -62,7 +61,7 @@ impl Home {
         }
     }
 
-    /// An object that is no longer than `limit`, whatever the list said of it; none if there is none.
+    /// An object of at most `limit` bytes, whatever the list said of it; none if there is none.
     pub(super) async fn read(&self, key: &Key, limit: u64, what: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
         let found = match self.place.store.get(key).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -78,13 +77,13 @@ impl Home {
         Ok(Some(bytes))
     }
 
-    /// An object that was listed a moment ago.
+    /// The error for an object that was listed a moment ago and is now missing.
     pub(super) fn gone(&self, key: &Key) -> StoreError {
         let source = "it was listed a moment ago".into();
         self.failed("read", key, object_store::Error::NotFound { path: key.to_string(), source })
     }
 
-    /// All that a list has, up to a limit.
+    /// All entries of a list, up to a limit.
     pub(super) async fn listed(
         &self,
         folder: &Key,
@@ -102,13 +101,13 @@ impl Home {
         relative.split('/').fold(self.path.clone(), |key, part| key.join(part))
     }
 
-    /// Where `key` lies below the cluster's prefix; none for a key outside of it.
+    /// Where `key` lies below the cluster's prefix; none for a key outside it.
     pub(super) fn relative(&self, key: &Key) -> Option<String> {
         let parts: Vec<String> = key.prefix_match(&self.path)?.map(|part| part.as_ref().to_owned()).collect();
         Some(parts.join("/"))
     }
 
-    /// A key as it is told: below the directory that is the store, for an operator knows that one by the URL.
+    /// A key for messages: relative to the store's directory, which an operator knows by the URL.
     pub(super) fn told(&self, key: &Key) -> String {
         let below = self.place.root.as_ref().and_then(|_| key.prefix_match(&self.place.prefix));
         below.map_or_else(|| key.to_string(), |parts| parts.collect::<Key>().to_string())

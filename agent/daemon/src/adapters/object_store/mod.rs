@@ -1,4 +1,4 @@
-//! The object store: S3, or a directory that all members share. The charter and the snapshots lie in it side by side.
+//! The object store: S3, or a directory that all members share. It holds the charter and the snapshots.
 
 mod charter;
 mod error;

@@ -14,10 +14,10 @@ use quorate_core::ids::RegionName;
 
 use super::StoreError;
 
-/// What opening needs to know besides the URL.
+/// What opening needs besides the URL.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
-    /// Options by object_store's own names; they win over the environment.
+    /// Options by object_store's own names; they take precedence over the environment.
     pub(super) settings: &'a BTreeMap<String, String>,
     /// The environment, for the standard `AWS_*` variables.
     pub(super) environment: &'a [(String, String)],
@@ -31,7 +31,7 @@ pub(super) struct Place {
     pub(super) store: Arc<dyn ObjectStore>,
     /// The URL's own prefix.
     pub(super) prefix: Key,
-    /// The directory, for a store of files. While it is not there (not mounted), the store is unreadable and not empty.
+    /// The directory, for a store of files. While it does not exist (is not mounted), the store is unreadable and not empty.
     pub(super) root: Option<PathBuf>,
     /// The URL that requests go to, for a store that is reached over the network.
     pub(super) endpoint: Option<String>,
@@ -53,9 +53,9 @@ pub(super) fn open(url: &str, options: Options<'_>) -> Result<Place, StoreError>
 }
 
 fn files(url: &str, root: &Path) -> Result<Place, StoreError> {
-    // Not `new_with_prefix`, which asks for the directory now: a mount may come later, and nobody but the operator makes it.
+    // Not `new_with_prefix`, which requires the directory now: a mount may come later, and only the operator creates it.
     let prefix = Key::from_absolute_path(root).map_err(|source| StoreError::Open { url: url.to_owned(), source: source.into() })?;
-    // Without it a record could be lost with the power although its number counts as taken.
+    // Without it a power failure could lose a record although its number counts as taken.
     let store = LocalFileSystem::new().with_fsync(true);
     Ok(Place { store: Arc::new(store), prefix, root: Some(root.to_owned()), endpoint: None })
 }
@@ -70,14 +70,14 @@ fn s3(url: &str, rest: &str, options: Options<'_>) -> Result<Place, StoreError> 
     Ok(Place { store: Arc::new(store), prefix: Key::from(prefix), root: None, endpoint: Some(endpoint) })
 }
 
-/// As object_store makes it up where none is set.
+/// The endpoint that object_store uses where none is set.
 fn endpoint(builder: &AmazonS3Builder) -> String {
     let said = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint].iter().find_map(|key| builder.get_config_value(key));
     let region = builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_default();
     said.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"))
 }
 
-/// The environment first, as `AmazonS3Builder::from_env` reads it, then the settings, then what neither of them said.
+/// The environment first, as `AmazonS3Builder::from_env` reads it, then the settings, then the defaults.
 fn builder(bucket: &str, options: Options<'_>) -> Result<AmazonS3Builder, object_store::Error> {
     let mut keys =
         Keys { builder: AmazonS3Builder::new(), client: ClientOptions::new().with_connect_timeout(CONNECT_LIMIT), http_said: false };
@@ -91,13 +91,13 @@ fn builder(bucket: &str, options: Options<'_>) -> Result<AmazonS3Builder, object
         keys.set(name.to_ascii_lowercase().parse()?, value);
     }
     keys.default_to(AmazonS3ConfigKey::Region, Some(options.region.as_str()));
-    // A bucket with Object Lock takes no write without one. The digest is the one that the request is signed with.
+    // A bucket with Object Lock refuses a write without one. The request is signed with the same digest.
     keys.default_to(AmazonS3ConfigKey::Checksum, Some("sha256"));
     // The SDKs' name for what object_store calls AWS_METADATA_ENDPOINT.
     let metadata = options.environment.iter().find(|(name, _)| name == "AWS_EC2_METADATA_SERVICE_ENDPOINT");
     keys.default_to(AmazonS3ConfigKey::MetadataEndpoint, metadata.map(|(_, url)| url.as_str()));
     let client = keys.client_for(options.limit);
-    // The bucket last, for AWS_BUCKET is a setting of object_store's too.
+    // The bucket last, because AWS_BUCKET is a setting of object_store's too.
     Ok(keys.builder.with_retry(retry(options.limit)).with_client_options(client).with_bucket_name(bucket))
 }
 
@@ -105,7 +105,7 @@ fn builder(bucket: &str, options: Options<'_>) -> Result<AmazonS3Builder, object
 struct Keys {
     builder: AmazonS3Builder,
     client: ClientOptions,
-    /// Whether plain HTTP was allowed or forbidden in so many words.
+    /// Whether plain HTTP was explicitly allowed or forbidden.
     http_said: bool,
 }
 
@@ -126,7 +126,7 @@ impl Keys {
         }
     }
 
-    /// Plain HTTP is allowed for an endpoint that says so itself, and for nothing else.
+    /// The client's options. Plain HTTP is allowed only for an endpoint that names it itself.
     fn client_for(&self, limit: Duration) -> ClientOptions {
         let client = self.client.clone().with_timeout(limit);
         let endpoint =
@@ -138,7 +138,7 @@ impl Keys {
     }
 }
 
-/// The loop looks again by itself; a retry only rides out a hiccup. The library's own default would go on for three minutes.
+/// Retries only for a brief failure: the loop looks again anyway. The library's own default would retry for three minutes.
 fn retry(limit: Duration) -> RetryConfig {
     let backoff = BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(1), base: 2.0 };
     RetryConfig { backoff, max_retries: 2, retry_timeout: limit }

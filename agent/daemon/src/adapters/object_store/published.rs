@@ -1,4 +1,4 @@
-//! What the store publishes of a cluster: one small object, which workers may read, and nothing else of the store.
+//! What the store publishes about a cluster: one small object, the only one in the store that workers may read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct PublishedStore {
 }
 
 impl PublishedStore {
-    /// Opens the store at `url` for the cluster of `me`; `limit` bounds each piece of work. See `CharterStore::open`.
+    /// Opens the store at `url` for the cluster of `me`; `limit` bounds each operation. See `CharterStore::open`.
     ///
     /// # Errors
     /// A URL that names no store, or settings that do not fit together.
@@ -30,10 +30,10 @@ impl PublishedStore {
         Ok(Self { home: Home::open(url, settings, me, limit)?, me: me.clone() })
     }
 
-    /// What is published; none if nothing is. S3 says "denied" instead to who may not list, as a worker.
+    /// What is published; none if nothing is. To a caller that may not list, such as a worker, S3 says "denied" instead.
     ///
     /// # Errors
-    /// The store did not answer or refused, or what lies there is not of this cluster, or of no format that is known.
+    /// The store did not answer or refused, or the object is another cluster's, or in an unknown format.
     pub async fn read(&self) -> Result<Option<Published>, StoreError> {
         self.home.within(self.get()).await
     }
@@ -53,7 +53,7 @@ impl PublishedStore {
         Ok(Some(published))
     }
 
-    /// Publishes this in place of what was there.
+    /// Publishes this, replacing what was there.
     ///
     /// # Errors
     /// The store did not answer or refused.

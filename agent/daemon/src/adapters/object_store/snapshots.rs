@@ -29,7 +29,7 @@ const MANIFEST_LIMIT: u64 = 64 << 10;
 const AT_ONCE: usize = 8;
 const MANIFEST: &str = "manifest of a snapshot";
 
-/// Manifests read before, or why they count for nothing, each with the entry of the list that it was read by.
+/// Manifests read before, or why they do not count, each with its entry in the list at that time.
 type Manifests = BTreeMap<SnapshotKey, (ObjectMeta, Result<Manifest, StrayKind>)>;
 
 /// The snapshots of one cluster.
@@ -51,10 +51,10 @@ impl SnapshotStore {
         Ok(Self { home: Home::open(url, settings, me, REQUEST_LIMIT)?, me: me.clone(), look, read: Mutex::default() })
     }
 
-    /// What the store holds. Where nothing has changed, that is one list call for each thousand objects and no more.
+    /// What the store holds. If nothing has changed, this takes only one list call for each thousand objects.
     ///
     /// # Errors
-    /// The store did not answer or refused. What was read by then is kept for the next call.
+    /// The store did not answer or refused. What was read until then is kept for the next call.
     pub async fn list(&self) -> Result<Listing, StoreError> {
         let result = tokio::time::timeout(self.look, self.look()).await;
         result.unwrap_or_else(|_| Err(StoreError::Timeout { url: self.home.url.clone(), limit: self.look }))
@@ -85,7 +85,7 @@ impl SnapshotStore {
         Ok(listing.sorted())
     }
 
-    /// A manifest is believed only beside data of the size that it names.
+    /// Accepts a manifest only beside data of the size that it names.
     fn whole(&self, manifest: Result<Manifest, StrayKind>, data: Option<&ObjectMeta>) -> Result<Manifest, StrayKind> {
         let manifest = manifest?;
         match data {
@@ -113,7 +113,7 @@ impl SnapshotStore {
         Ok(manifest)
     }
 
-    /// Another cluster's snapshots may have got here with a copied prefix: they are named, and neither used nor deleted.
+    /// Parses a manifest. A copied prefix may contain another cluster's snapshots: they are reported, and neither used nor deleted.
     fn judge(&self, bytes: &[u8]) -> Result<Manifest, StrayKind> {
         let foreign = |why: String| Err(StrayKind::Foreign(why.into()));
         let manifest: Manifest = match serde_json::from_slice(bytes) {
@@ -139,10 +139,10 @@ impl SnapshotStore {
         Upload::begin(&self.home, self.home.key(&data_key(key)), part_size).await
     }
 
-    /// Writes the manifest, which makes the snapshot exist: only once its data is there and has its size.
+    /// Writes the manifest, which makes the snapshot exist: only once its data is complete.
     ///
     /// # Errors
-    /// The store did not answer or refused, or the data is not there whole.
+    /// The store did not answer or refused, or the data is not complete.
     pub async fn finish(&self, key: &SnapshotKey, manifest: &Manifest) -> Result<(), StoreError> {
         let at = self.home.key(&data_key(key));
         let meta = self.home.place.store.head(&at).await.map_err(|e| self.home.failed("look at", &at, e))?;
@@ -157,7 +157,7 @@ impl SnapshotStore {
         put.map(drop).map_err(|e| self.home.failed("create", &at, e))
     }
 
-    /// Some bytes of a snapshot's data; fewer where it ends before.
+    /// Some bytes of a snapshot's data; fewer if it ends before that.
     ///
     /// # Errors
     /// The store did not answer or refused.
@@ -180,7 +180,7 @@ impl SnapshotStore {
         Err(self.home.malformed(&at, "whole snapshot", why.into()))
     }
 
-    /// Deletes a snapshot: first the manifest, so that no half of one is ever taken for a snapshot. What is gone already is as good as deleted.
+    /// Deletes a snapshot: first the manifest, so a part of one is never mistaken for a snapshot. What is gone already counts as deleted.
     ///
     /// # Errors
     /// The store did not answer or refused.
@@ -242,5 +242,5 @@ fn stored_at(meta: &ObjectMeta) -> Timestamp {
     Timestamp(u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or_default())
 }
 
-/// A store that several pieces of work share.
+/// A store that several tasks share.
 pub type SharedSnapshots = Arc<SnapshotStore>;

@@ -1,14 +1,14 @@
-//! What `quorate check` asks of the store: each operation of the agent's, so that nothing changes.
+//! What `quorate check` asks of the store: each of the agent's operations, in a form that changes nothing.
 
 use object_store::path::Path as Key;
 use object_store::{PutMode, PutOptions, PutPayload};
 
 use super::{CharterStore, RECORD, RECORD_LIMIT, Store, StoreError};
 
-/// What became of each operation.
+/// The result of each operation.
 #[derive(Debug)]
 pub struct Probe {
-    /// How many charter records there are, and an object that is none.
+    /// How many charter records there are, and an object that is not one.
     pub list: Result<(usize, Option<String>), StoreError>,
     /// Reading the highest record, or finding that there is none.
     pub read: Result<(), StoreError>,
@@ -16,12 +16,12 @@ pub struct Probe {
     pub create: Creation,
 }
 
-/// What became of creating a record that exists already.
+/// The result of creating a record that exists already.
 #[derive(Debug)]
 pub enum Creation {
     /// It was refused because it exists, as it must be.
     Exists,
-    /// It was accepted: the store does not keep `If-None-Match`. The bytes were the record's own, so that nothing changed.
+    /// It was accepted: the store does not honour `If-None-Match`. The bytes were the record's own, so nothing changed.
     Overwritten,
     /// It was not tried, for this reason.
     NotTried(&'static str),
@@ -50,7 +50,7 @@ impl Store {
         });
         let list = listed.await;
         let highest = list.as_ref().ok().and_then(|(records, _)| records.keys().next_back().copied());
-        // S3 says 404 of an object that is missing only to those who may list, and 403 to all others.
+        // S3 answers 404 for a missing object only to a caller that may list, and 403 to all others.
         let read = self.home.within(self.bytes(self.key(highest.unwrap_or_default()))).await;
         let create = match (&self.home.place.root, highest, &read) {
             (Some(_), ..) => Creation::NotTried("it is a directory"),
@@ -64,7 +64,7 @@ impl Store {
         self.home.read(&key, RECORD_LIMIT, RECORD).await
     }
 
-    /// With the bytes that are there: a record never changes, so that even a store which ignores the condition holds the same afterwards.
+    /// Creates the record again with its own bytes: a record never changes, so even a store that ignores the condition holds the same afterwards.
     async fn create_again(&self, key: Key, bytes: &[u8]) -> Creation {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let put = async {

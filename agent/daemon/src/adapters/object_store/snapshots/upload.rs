@@ -1,4 +1,4 @@
-//! An upload in parts, of which a few are on their way at a time.
+//! An upload in parts, a few of which are sent at a time.
 
 use std::collections::VecDeque;
 
@@ -10,21 +10,21 @@ use tokio::task::JoinSet;
 use crate::adapters::object_store::StoreError;
 use crate::adapters::object_store::home::Home;
 
-/// S3 takes no smaller part but the last (UploadPart, "Amazon S3 multipart upload limits").
+/// S3 accepts no smaller part except the last (UploadPart, "Amazon S3 multipart upload limits").
 const LEAST_PART: u64 = 5 << 20;
-/// S3 takes at most ten thousand parts; some are kept back, for a database may grow while it is measured.
+/// S3 accepts at most ten thousand parts; some are held in reserve, because a database may grow while it is measured.
 const MOST_PARTS: u64 = 9_000;
-/// So many parts are on their way at a time: with the one that is being filled they are all that is held in memory.
+/// How many parts are sent at a time: with the one being filled they are all that is held in memory.
 const AT_ONCE: usize = 3;
 
-/// How large the parts of so many bytes are to be.
+/// The size of the parts for this many bytes.
 #[must_use]
 pub fn part_size(bytes: u64) -> usize {
     let least = bytes.div_ceil(MOST_PARTS).next_multiple_of(1 << 20);
     usize::try_from(least.max(LEAST_PART)).unwrap_or(usize::MAX)
 }
 
-/// See the module. Dropped without [`Upload::complete`], nothing comes of it.
+/// See the module. Dropped without [`Upload::complete`], it leaves no object.
 #[derive(Debug)]
 pub struct Upload<'a> {
     home: &'a Home,
@@ -33,8 +33,8 @@ pub struct Upload<'a> {
     under_way: JoinSet<Result<(), object_store::Error>>,
     part_size: usize,
     filling: BytesMut,
-    /// The parts that were sent last, to be filled again once nobody else has them. Memory that is given back and asked for anew with each part is
-    /// scattered by what is asked for in between: measured with a database of 1.3 GiB, that made 34 MiB of what should be 20.
+    /// The parts sent last, whose memory is reused once nothing else holds them. Freeing and allocating it again for each part fragments memory: measured with
+    /// a database of 1.3 GiB, that took 34 MiB instead of 20.
     lent: VecDeque<Bytes>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Upload<'a> {
         })
     }
 
-    /// Takes the next bytes; waits while as many parts are on their way as may be.
+    /// Takes the next bytes; waits while the maximum number of parts is being sent.
     ///
     /// # Errors
     /// A part was refused or lost.
@@ -79,10 +79,10 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    /// Room for a part, that of one that has arrived if there is one.
+    /// Room for a part, reused from one that has arrived if there is one.
     fn empty(&mut self) -> BytesMut {
         let back = self.lent.iter().position(Bytes::is_unique).and_then(|at| self.lent.remove(at));
-        // A store that holds on to what it was given (the one in memory does) must not be held on to in turn.
+        // If a store keeps the buffers that it was given (the one in memory does), they must not be kept here as well.
         self.lent.drain(..self.lent.len().saturating_sub(AT_ONCE));
         let Some(mut room) = back.and_then(|part| part.try_into_mut().ok()) else { return BytesMut::with_capacity(self.part_size) };
         room.clear();
@@ -97,10 +97,10 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Sends the rest, and has the store put it all together.
+    /// Sends the rest, and has the store assemble the object.
     ///
     /// # Errors
-    /// A part was refused or lost, or the whole.
+    /// A part, or the final request, was refused or lost.
     pub async fn complete(mut self) -> Result<(), StoreError> {
         let rest = std::mem::take(&mut self.filling);
         if !rest.is_empty() {
@@ -112,7 +112,7 @@ impl<'a> Upload<'a> {
         self.parts.complete().await.map(drop).map_err(|e| self.home.failed("put together", &self.key, e))
     }
 
-    /// Has the store forget what was written. Best effort: a bucket's own rule (AbortIncompleteMultipartUpload) cleans up after a node that died.
+    /// Has the store discard what was written. Best effort: a bucket's own rule (AbortIncompleteMultipartUpload) cleans up after a node that died.
     pub async fn abort(mut self) {
         self.under_way.shutdown().await;
         if let Err(error) = self.parts.abort().await {
