@@ -1,4 +1,4 @@
-//! Who asks: a new server names itself when it asks the others, who may not know it yet.
+//! Who asks: a new server names itself when it asks the others, which may not know it yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quorate_core::ids::InstanceId;
 
-/// The header in which a server's agent gives its instance id. It proves nothing: it only lets AWS be asked earlier.
+/// The header in which a server's agent gives its instance id. It proves nothing: it only makes the agent ask AWS earlier.
 pub(super) const HEADER: &str = "quorate-instance";
 
 /// At most this many addresses are noted between two looks.
 const ADDRESSES: usize = 64;
 
-/// At most this many names are noted of each address. A server has one name; several servers of a lab may share an address.
+/// At most this many names are noted per address. A server has one name; several servers of a lab may share an address.
 const NAMES: usize = 4;
 
-/// EC2's ids are `i-` and 17 hexadecimal digits, of old 8: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>.
+/// EC2's ids are `i-` and 17 hexadecimal digits, formerly 8: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>.
 const LONGEST: usize = 2 + 17;
 
 /// The names given since they were last taken, by the address that gave them. Clones share them.
@@ -23,7 +23,7 @@ const LONGEST: usize = 2 + 17;
 pub struct Callers(Arc<Mutex<BTreeMap<IpAddr, BTreeSet<InstanceId>>>>);
 
 impl Callers {
-    /// The names given since the last call, which are forgotten.
+    /// Takes the names given since the last call.
     #[must_use]
     pub fn take(&self) -> BTreeSet<InstanceId> {
         let names = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// An answer is about a kilobyte, most of it the charter record.
 const BODY_LIMIT: usize = 64 << 10;
 
-/// PersistentState for the next cycle or two, and no longer: a peer that has gone leaves nothing behind.
+/// Connections are kept for the next cycle or two, and no longer: a peer that is gone leaves nothing behind.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
 /// Asks peers, over connections that it keeps.
@@ -27,7 +27,7 @@ pub struct PeerClient {
     names: Option<InstanceId>,
 }
 
-/// Whom and where; what each error names.
+/// Which peer, and where: each error names both.
 struct Asked<'a> {
     instance: &'a InstanceId,
     at: SocketAddr,
@@ -42,27 +42,27 @@ impl PeerClient {
         Self::with_limit(LIMIT)
     }
 
-    /// With another time limit than one second.
+    /// A client with a time limit other than one second.
     ///
     /// # Errors
     /// The HTTP client could not be made.
     pub fn with_limit(limit: Duration) -> Result<Self, PeerError> {
-        // Neither a proxy nor a redirect may put somebody else's answer in a peer's place.
+        // Neither a proxy nor a redirect may replace a peer's answer with somebody else's.
         let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let builder = builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(1).connect_timeout(limit);
         builder.build().map(|http| Self { http, limit, names: None }).map_err(PeerError::Client)
     }
 
-    /// The same client, giving this id with each question: a server's own, of which those who have joined may not know yet.
+    /// The same client, sending this id with each question: a server's own, which the members may not know yet.
     #[must_use]
     pub fn naming(self, instance: InstanceId) -> Self {
         Self { names: Some(instance), ..self }
     }
 
-    /// Asks the agent at `address`, which is to be `expect`'s, as EC2 says.
+    /// Asks the agent at `address`, which should be `expect`'s, according to EC2.
     ///
     /// # Errors
-    /// No answer, another instance's, or something that is no answer.
+    /// No answer, another instance's, or an invalid one.
     pub async fn ask(&self, address: IpAddr, port: u16, expect: &InstanceId) -> Result<PeerAnswer, PeerError> {
         let asked = Asked { instance: expect, at: SocketAddr::new(address, port) };
         let answer = tokio::time::timeout(self.limit, self.fetch(&asked)).await;
@@ -112,7 +112,7 @@ impl Asked<'_> {
     }
 
     fn unreachable(&self, source: reqwest::Error) -> PeerError {
-        // The error names the URL again, which is said already.
+        // The error would name the URL a second time.
         PeerError::Unreachable { instance: self.instance.clone(), at: self.at, source: source.without_url() }
     }
 }

@@ -23,14 +23,14 @@ pub enum PeerError {
         #[source]
         source: reqwest::Error,
     },
-    /// The whole answer was not there in time.
+    /// The answer was not complete in time.
     #[error("{instance} at {at} did not answer within {limit:?}")]
     Timeout {
         /// Who was asked.
         instance: InstanceId,
         /// Where.
         at: SocketAddr,
-        /// How long it was waited for.
+        /// The time limit.
         limit: Duration,
     },
     /// Another HTTP status than 200. An agent that has not looked at its own disk yet answers 503.
@@ -43,7 +43,7 @@ pub enum PeerError {
         /// The status.
         status: u16,
     },
-    /// More than an answer has.
+    /// The answer is too long.
     #[error("{instance} at {at} answered with more than {limit} bytes: what listens there is no quorate")]
     TooLong {
         /// Who was asked.

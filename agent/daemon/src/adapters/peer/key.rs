@@ -1,5 +1,5 @@
-//! The key that this instance's agent signs its answers with. It lies beside the memory, where no other user of the machine can read it, and so outlives the
-//! agent: whoever takes its port while it restarts has another key, or none.
+//! The key that this instance's agent signs its answers with. It lies beside the memory file, where no other user of the machine can read it, and so survives a
+//! restart: a process that takes the agent's port meanwhile has another key, or none.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,10 +18,10 @@ use crate::adapters::host::{HostError, atomic};
 /// The file's name in the state directory.
 const FILE: &str = "agent-key.json";
 
-/// What is signed begins with this, so that a signature is good for nothing else.
+/// What is signed begins with this, so a signature is valid for nothing else.
 const PURPOSE: &[u8] = b"quorate peer answer 1\0";
 
-/// A question's nonce is of 32 hexadecimal digits; a longer one is not signed.
+/// A question's nonce has 32 hexadecimal digits; a longer one is not signed.
 const NONCE: usize = 32;
 
 /// Why there is no key to sign with.
@@ -33,12 +33,12 @@ pub enum KeyError {
     /// It could not be stored.
     #[error("cannot store the key that answers to peers are signed with")]
     Store(#[from] HostError),
-    /// It was just made, and is none.
+    /// The key just made is not valid.
     #[error("the key that was made is none")]
     Rejected(#[source] KeyRejected),
 }
 
-/// The file. Another instance's, from a baked image, is not this one's.
+/// The file's content. Another instance's key, from a baked image, is not used.
 #[derive(Serialize, Deserialize)]
 struct PersistentState {
     version: u32,
@@ -51,7 +51,7 @@ struct PersistentState {
 pub struct SigningKey(Ed25519KeyPair);
 
 impl SigningKey {
-    /// The one in `state_dir`; a new one where there is none that can be used.
+    /// The key in `state_dir`; a new one if there is no usable one.
     ///
     /// # Errors
     /// A new one could not be made or stored.
@@ -71,7 +71,7 @@ impl SigningKey {
         Ok(Self(pair))
     }
 
-    /// The public key, as headers have it; and the signature over this body, in answer to a question with this nonce. None for what is no nonce.
+    /// The public key, as headers have it, and the signature over this body, in answer to a question with this nonce. None if the nonce is not valid.
     pub(super) fn sign(&self, nonce: &str, body: &[u8]) -> Option<(String, String)> {
         let is_nonce = nonce.len() == NONCE && nonce.bytes().all(|digit| digit.is_ascii_hexdigit());
         let key = AgentKey::new(self.0.public_key().as_ref().try_into().ok()?);
@@ -99,7 +99,7 @@ fn store(path: &Path, kept: &PersistentState) -> Result<(), HostError> {
     atomic::write(path, &bytes)
 }
 
-/// A nonce that nobody can foresee.
+/// An unpredictable nonce.
 pub(super) fn nonce() -> Result<String, Unspecified> {
     let mut bytes = [0; NONCE / 2];
     rand::fill(&mut bytes)?;

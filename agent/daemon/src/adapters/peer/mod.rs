@@ -1,11 +1,11 @@
 //! What agents tell each other on port 2378: `GET /v1/peer`, answered with the core's `PeerAnswer` as JSON.
 //!
-//! A server of a control plane gives its own instance id with the question, in the header `quorate-instance`: whoever has joined learns of it so.
+//! A server of a control plane sends its own instance id with the question, in the header `quorate-instance`, so members learn of it.
 //!
-//! A question bears a nonce, and the answer is signed with its agent's own key, of which the asker remembers the first that it met: another process at the same port
-//! is not that agent. Who was asked is known by the address that EC2 gives; the signature tells only that it is the same as before.
+//! A question carries a nonce, and the answer is signed with the agent's own key. The asker remembers the first key that it met, so it notices another process
+//! at the same port. The address that EC2 gives says which instance was asked; the signature says only that it is the same agent as before.
 //!
-//! Plain HTTP until TLS comes; what an answer may permit without it is the planner's to know.
+//! It is plain HTTP until TLS comes; the planner knows what an answer may permit without it.
 
 mod callers;
 pub mod client;
@@ -21,9 +21,9 @@ pub use server::PORT;
 
 const PATH: &str = "/v1/peer";
 
-/// What a question bears to be signed with its answer.
+/// The header with the nonce that is signed with the answer.
 const NONCE: &str = "quorate-nonce";
 
-/// The key that an answer is signed with, and the signature, in hex.
+/// The headers with the key that an answer is signed with, and the signature, in hex.
 const KEY: &str = "quorate-key";
 const SIGNATURE: &str = "quorate-signature";

@@ -18,7 +18,7 @@ use crate::listener::{CallerAddress, Listener};
 /// The port of the peer API.
 pub const PORT: u16 = 2378;
 
-/// Answers there with the newest of `answers`, in a task of its own.
+/// Answers on `listener` with the newest of `answers`, in a task of its own.
 ///
 /// A caller that names itself is noted in `callers`. One that gives a nonce gets the answer signed with `key`.
 ///
