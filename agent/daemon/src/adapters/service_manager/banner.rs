@@ -1,4 +1,4 @@
-//! What a program says of itself when it is asked for its version.
+//! What a program says when asked for its version.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,18 +9,18 @@ use tokio::process::Command;
 
 use super::{ServiceError, clean_environment};
 
-/// A program that hangs must not hang whoever asks.
+/// A program that hangs must not block its caller.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What `program --version` writes, in its own words. It is run as it is, without a shell.
+/// What `program --version` writes. It is run without a shell.
 ///
 /// # Errors
-/// It cannot be run, or has not ended in time.
+/// It cannot be run, or did not exit in time.
 pub async fn ask(program: &Path) -> Result<String, ServiceError> {
     ask_with(program, &[]).await.map(|said| said.stdout)
 }
 
-/// What a program said, and how it ended.
+/// What a program said, and how it exited.
 #[derive(Clone, Debug)]
 pub(super) struct Said {
     /// None if a signal ended it.
@@ -30,14 +30,14 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Enough of it to see what it is.
+    /// Enough of the output to recognise it.
     pub(super) fn beginning(&self) -> String {
         let text = if self.stdout.trim().is_empty() { &self.stderr } else { &self.stdout };
         text.chars().take(200).collect()
     }
 }
 
-/// The same after these arguments.
+/// The same with these arguments before it.
 pub(super) async fn ask_with(program: &Path, arguments: &[OsString]) -> Result<Said, ServiceError> {
     let mut command = Command::new(program);
     clean_environment(&mut command).args(arguments).arg("--version").stdin(Stdio::null()).kill_on_drop(true);

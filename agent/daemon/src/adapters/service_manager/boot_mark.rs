@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ServiceError;
 use crate::adapters::host::{HostError, atomic};
 
-/// Of which boot, and of which data.
+/// The boot and the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BootMark {
     /// The kernel's name for this boot: process ids and start times mean nothing in another.
@@ -24,14 +24,14 @@ pub(super) struct BootMark {
 const NAME: &str = "ran.json";
 
 impl BootMark {
-    /// The mark of this boot and of the data that lies there now.
+    /// The mark for this boot and for the data that lies there now.
     pub(super) fn of(data_dir: &Path) -> Result<Self, ServiceError> {
         let data_inode = fs::metadata(data_dir).map_err(|source| io("look at", data_dir, source))?.ino();
         let boot = this_boot().ok_or_else(|| io("read", Path::new(BOOT_ID), ErrorKind::InvalidData.into()))?;
         Ok(Self { boot, data_dir: data_dir.to_owned(), data_inode })
     }
 
-    /// Reads the mark that is kept by itself. One that does not parse is as good as none: it only asks for more proof before a start.
+    /// Reads the mark from its own file. One that does not parse counts as none: a start then only needs more proof.
     pub(super) fn read(run_dir: &Path) -> Result<Option<Self>, ServiceError> {
         read_json(&run_dir.join(NAME))
     }
@@ -44,14 +44,14 @@ impl BootMark {
         this_boot().as_ref() == Some(&self.boot)
     }
 
-    /// Of this boot, and of the data that lies there now.
+    /// Whether it is from this boot, and about the data that lies there now.
     pub(super) fn holds_for(&self, data_dir: &Path) -> bool {
         let same = self.data_dir == data_dir && fs::metadata(data_dir).is_ok_and(|m| m.ino() == self.data_inode);
         same && self.is_of_this_boot()
     }
 }
 
-/// A file that does not parse is as good as none.
+/// Reads a JSON file. One that does not parse counts as none.
 pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, ServiceError> {
     match fs::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),

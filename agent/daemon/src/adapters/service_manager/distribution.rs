@@ -1,4 +1,4 @@
-//! A Kubernetes distribution's server or agent: configured by one file of the agent's among the operator's own.
+//! A Kubernetes distribution's server or agent, configured by one file of the agent's among the operator's own.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,13 +23,13 @@ pub struct DistributionServer {
     environment: BTreeMap<String, String>,
 }
 
-/// Only while this file is there the distribution's unit starts: its `ConditionPathExists=` names it.
+/// The file without which the distribution's unit does not start: its `ConditionPathExists=` names it.
 #[must_use]
 pub fn permit(distribution: &dyn Distribution, run_dir: &Path) -> PathBuf {
     run_dir.join(format!("{}.permit", distribution.name()))
 }
 
-/// The process of this distribution that runs now, whoever started it.
+/// The running process of this distribution, whoever started it.
 ///
 /// # Errors
 /// `/proc` cannot be read.
@@ -42,7 +42,7 @@ fn is_process(distribution: &dyn Distribution, pid: i32) -> bool {
 }
 
 impl DistributionServer {
-    /// This distribution, with further environment for a child; its unit may start while `<name>.permit` is in `run_dir`.
+    /// This distribution, with further environment for a child; its unit may start only while `<name>.permit` is in `run_dir`.
     #[must_use]
     pub fn new(distribution: Arc<dyn Distribution>, run_dir: &Path, environment: BTreeMap<String, String>) -> Self {
         let (marked_dir, permit) = (distribution.marked_dir(), permit(&*distribution, run_dir));
@@ -83,7 +83,7 @@ impl Program for DistributionServer {
         Ok(atomic::write(&self.permit, b"The agent has started this unit. It removes this file before it stops it.\n")?)
     }
 
-    /// The file says what a founder's says: no other server, and loopback only.
+    /// The file is a founder's: no other server, and loopback only.
     async fn for_restore(&self, snapshot: &Path) -> Result<Vec<OsString>, ServiceError> {
         self.distribution.put(&self.distribution.restore_configuration()?)?;
         Ok(self.distribution.restore_arguments(snapshot))
@@ -97,7 +97,7 @@ impl Program for DistributionServer {
         is_process(&*self.distribution, pid)
     }
 
-    /// The file keeps what the process read: it is written before a start, and to name another server, which leaves this as it is.
+    /// The file still says what the process read: it is written only before a start, and to name another server, which does not change this.
     fn child_is_on_loopback(&self, _pid: i32) -> Result<bool, ServiceError> {
         Ok(self.distribution.configured()?.loopback_only)
     }

@@ -1,8 +1,8 @@
-//! Why an etcd ended, from its own last words: only what another start would meet again is told apart.
+//! Why an etcd exited, from its last log lines. Only reasons that another start would meet again are distinguished.
 
 use quorate_core::etcd_version::StartRefusal;
 
-/// What etcd 3.4 to 3.7 say when a cluster or the data is not of a version that goes with theirs (`cluster_util.go`, `membership/downgrade.go`, `storage/schema`).
+/// What etcd 3.4 to 3.7 say when the version of the cluster or the data does not fit theirs (`cluster_util.go`, `membership/downgrade.go`, `storage/schema`).
 const VERSION: &[&str] = &[
     "incompatible with current running cluster",
     "invalid downgrade; server version is lower than determined cluster version",
@@ -12,10 +12,10 @@ const VERSION: &[&str] = &[
 
 const PORT: &str = "bind: address already in use";
 
-/// The lines at a log's end in which an end is told.
+/// How many lines at the end of a log are searched for the reason.
 const LINES: usize = 8;
 
-/// Why it ended, by the end of its log.
+/// Why it exited, by the end of its log.
 pub(super) fn cause(log: &str) -> Option<StartRefusal> {
     let last = || log.lines().rev().filter(|line| !line.trim().is_empty()).take(LINES);
     if last().any(|line| line.contains(PORT)) {

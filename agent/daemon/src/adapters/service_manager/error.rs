@@ -36,7 +36,7 @@ pub enum ServiceError {
     Unfit {
         /// The program.
         program: &'static str,
-        /// How it was to start.
+        /// How it should have started.
         how: String,
     },
     /// The operator's own configuration sets what the agent sets.
@@ -47,7 +47,7 @@ pub enum ServiceError {
         /// The key.
         key: String,
     },
-    /// The binary did not tell its version.
+    /// The binary did not report its version.
     #[error("{} --version gave no version within {limit:?}, but {said:?}: is it the right program?", binary.display())]
     NoVersion {
         /// The binary.
@@ -81,15 +81,15 @@ pub enum ServiceError {
         /// systemd's `LoadState`.
         load: String,
     },
-    /// The unit was told to start and has no process.
+    /// The unit was asked to start and has no process.
     #[error("{unit} did not start: {why}")]
     NotStarted {
         /// The unit.
         unit: String,
-        /// systemd's account of it.
+        /// What systemd says about it.
         why: String,
     },
-    /// The program restores snapshots itself, and failed to.
+    /// The program itself failed to restore a snapshot.
     #[error("{program} did not restore {}: {why}", snapshot.display())]
     NotRestored {
         /// The program.

@@ -1,5 +1,4 @@
-//! The member's process, or a worker's: is it there, start it, stop it. Only the agent starts it, and nothing restarts it behind the
-//! agent's back.
+//! The member's process, or a worker's: finds, starts and stops it. Only the agent starts it, and nothing restarts it behind the agent's back.
 
 pub mod banner;
 mod boot_mark;
@@ -37,16 +36,16 @@ pub struct ProcessState {
     pub process: Process,
     /// Whether etcd has run on this very data since the machine booted.
     pub ran_this_boot: bool,
-    /// Why the last one ended, where its own last words tell of something that another start would meet again.
+    /// Why the last one exited, if its last log lines name something that another start would meet again.
     pub ended: Option<StartRefusal>,
 }
 
-/// What the program said when it was asked, without starting anything.
+/// What the program said when asked, without starting anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preflight {
     /// Its minor release.
     pub version: EtcdVersion,
-    /// It refuses the flags that it would be given: its own words.
+    /// Its own words, if it refuses the flags that it would get.
     pub flag_refused: Option<String>,
 }
 
@@ -56,31 +55,31 @@ pub trait ServiceManager: Send + Sync {
     /// Whether the process runs.
     async fn state(&self) -> Result<ProcessState, ServiceError>;
 
-    /// Which etcd would be started, and whether it takes its flags. The binary is asked again whenever it is another file. `None` where a distribution
+    /// Which etcd would be started, and whether it accepts its flags. The binary is asked again whenever the file has changed. `None` where a distribution
     /// brings its own.
     async fn preflight(&self, now: Timestamp) -> Option<Result<Preflight, ServiceError>>;
 
-    /// The ports that a start needs and that somebody has, while it does not run.
+    /// The ports that a start needs and another process has, while it does not run.
     fn taken_ports(&self) -> Vec<TakenPort>;
 
-    /// Starts it. Running already is as good as started.
+    /// Starts it. A process that already runs counts as started.
     ///
-    /// The data directory has been labelled ([`super::host::DataDir::prepare`]) where `how` is on an empty one.
+    /// The data directory has been labelled ([`super::host::DataDir::prepare`]) if `how` starts on an empty one.
     async fn start(&self, how: &Start) -> Result<(), ServiceError>;
 
-    /// Has the program itself restore this snapshot into its own, empty data directory, and end, within `limit`. Nothing of it runs any more when this
-    /// returns, whatever came of it. What an earlier, cut off one left running is ended by [`ServiceManager::stop`].
+    /// Has the program itself restore this snapshot into its own, empty data directory, and exit, within `limit`. None of it still runs when this returns,
+    /// whatever the result. [`ServiceManager::stop`] ends what an earlier, interrupted one left running.
     async fn restore(&self, snapshot: &Path, limit: Duration) -> Result<(), ServiceError>;
 
-    /// Sees to it that nobody but this agent starts it again, whatever becomes of the machine. Undone by the next start.
+    /// Makes sure that only this agent starts it again, even after a reboot. The next start undoes this.
     async fn keep_down(&self) -> Result<(), ServiceError>;
 
-    /// Asks it to end, which makes etcd hand over leadership, and ends it by force after `grace`. It is gone when this returns.
+    /// Asks it to exit, which makes etcd hand over leadership, and kills it after `grace`. It is gone when this returns.
     async fn stop(&self, grace: Duration) -> Result<(), ServiceError>;
 }
 
-/// What a child may see of the agent's environment. `NOTIFY_SOCKET` would let etcd report the agent ready, and any `ETCD_*` would
-/// change its settings behind the flags.
+/// What a child may see of the agent's environment. `NOTIFY_SOCKET` would let etcd report the agent ready, and any `ETCD_*` would change its settings past the
+/// flags.
 const KEPT_ENVIRONMENT: &[&str] = &["PATH", "HOME", "TZ", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG"];
 
 fn clean_environment(command: &mut Command) -> &mut Command {
@@ -91,7 +90,7 @@ fn clean_environment(command: &mut Command) -> &mut Command {
 /// etcd 3.4 refuses to run on arm64 without it; later ones do not care.
 const UNSUPPORTED_ARCH: &[(&str, &str)] = if cfg!(target_arch = "aarch64") { &[("ETCD_UNSUPPORTED_ARCH", "arm64")] } else { &[] };
 
-/// A file's text; none if it is not there.
+/// A file's text; none if it does not exist.
 pub(in crate::adapters) fn read(path: &Path) -> Result<Option<String>, ServiceError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -100,7 +99,7 @@ pub(in crate::adapters) fn read(path: &Path) -> Result<Option<String>, ServiceEr
     }
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 fn remove(path: &Path) -> Result<(), ServiceError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

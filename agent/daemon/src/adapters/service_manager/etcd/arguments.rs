@@ -1,4 +1,4 @@
-//! etcd's command line for each way to start it. Flags alone: a configuration file would make etcd ignore every flag.
+//! etcd's command line for each way to start it. Only flags: a configuration file would make etcd ignore every flag.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +10,7 @@ use quorate_core::etcd_version::EtcdVersion;
 use super::MemberSpec;
 use crate::adapters::service_manager::ServiceError;
 
-/// The URL on which a founder serves clients, and nobody else reaches it.
+/// The URL on which a founder serves clients, reachable only from this machine.
 pub(super) fn founding_url(address: IpAddr) -> String {
     format!("http://{}", SocketAddr::new(address, 2379))
 }
@@ -18,7 +18,7 @@ pub(super) fn founding_url(address: IpAddr) -> String {
 /// The whole command line after the binary's name. `token` is the cluster token in the data's label.
 ///
 /// # Errors
-/// It is no start of an etcd.
+/// An etcd cannot start like this.
 pub(super) fn arguments(spec: &MemberSpec, how: &Start, version: EtcdVersion, token: Option<&str>) -> Result<Vec<OsString>, ServiceError> {
     let cluster = cluster(spec, how, token)?;
     let mut data_dir = OsString::from("--data-dir=");
@@ -42,10 +42,10 @@ fn urls(spec: &MemberSpec, how: &Start) -> Vec<String> {
     ]
 }
 
-/// What etcd ignores once its write-ahead log exists.
+/// The flags that etcd ignores once its write-ahead log exists.
 ///
-/// So a resumed founder that died before it wrote one founds the same cluster again, the ids depending on token and URL alone. Any other
-/// resumed member is told `existing`: without a log it then fails, and never founds a cluster of its own.
+/// A resumed founder that died before it wrote one therefore founds the same cluster again: the ids depend only on token and URL. Any other resumed member gets
+/// `existing`: without a log it then fails, and never founds a cluster of its own.
 fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Result<Vec<String>, ServiceError> {
     let alone = || format!("{}={}", spec.name, peer_url(spec.address));
     let (state, members, token) = match how {
@@ -63,7 +63,7 @@ fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Result<Vec<St
     Ok(all)
 }
 
-/// The flags that the agent gives in each start, whoever the member is.
+/// The flags that the agent gives at each start, whatever the member.
 pub(super) fn habits(version: EtcdVersion) -> Vec<String> {
     let mut all = vec!["--strict-reconfig-check=true", "--logger=zap", "--log-level=warn", "--log-outputs=stderr"];
     // Refuses to start on data that differs from the peers'. 3.6 made it a feature gate, and 3.7 dropped the old name.

@@ -8,7 +8,7 @@ fn variable(flag: &str) -> String {
     format!("ETCD_{}", flag.trim_start_matches('-').replace('-', "_").to_ascii_uppercase())
 }
 
-/// The file's text. Of a flag given twice the last one holds, as on a command line; a flag without value is a switch.
+/// The file's text. If a flag is given twice the last one holds, as on a command line; a flag without a value is a switch.
 pub(super) fn render(flags: &[OsString], further: &BTreeMap<String, String>, fixed: &[(&str, &str)]) -> String {
     let mut all = further.clone();
     all.extend(fixed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -22,7 +22,7 @@ pub(super) fn render(flags: &[OsString], further: &BTreeMap<String, String>, fix
     })
 }
 
-/// What etcd refuses to start with: a variable of a flag that it is given as well (etcd `pkg/flags.SetFlagsFromEnv`). It tells so only when it starts.
+/// A variable with which etcd refuses to start, because its flag is given as well (etcd `pkg/flags.SetFlagsFromEnv`). It says so only when it starts.
 pub(super) fn shadowed(flags: &[OsString], further: &BTreeMap<String, String>) -> Option<String> {
     flags.iter().find_map(|flag| {
         let flag = flag.to_string_lossy();
@@ -32,14 +32,14 @@ pub(super) fn shadowed(flags: &[OsString], further: &BTreeMap<String, String>) -
     })
 }
 
-/// Whether the file tells etcd to serve clients at this URL alone.
+/// Whether the file makes etcd serve clients only at this URL.
 pub(super) fn listens_for_clients_on(text: &str, url: &str) -> bool {
     let line = format!("{}={}", variable("listen-client-urls"), quoted(url));
     text.lines().any(|l| l == line)
 }
 
-/// Plain where it can be, because docker's `--env-file`, which Flatcar's unit uses, takes quotes for a part of the value. In double quotes
-/// a backslash protects these four.
+/// The value, unquoted if possible, because docker's `--env-file`, which Flatcar's unit uses, treats quotes as part of the value. In double quotes a backslash
+/// protects these four.
 fn quoted(value: &str) -> String {
     if value.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,@%+[]".contains(c)) {
         return value.to_owned();

@@ -1,4 +1,4 @@
-//! etcd by itself: configured by flags alone. A configuration file would make etcd ignore flags and environment alike (etcd
+//! etcd without a distribution, configured only by flags. A configuration file would make etcd ignore flags and environment alike (etcd
 //! `embed.ConfigFromFile`).
 
 mod arguments;
@@ -25,7 +25,7 @@ use super::{Given, Preflight, Program, ServiceError, read};
 use crate::adapters::host::{DataDir, atomic};
 pub use process::{CommandLine, started};
 
-/// What of a member stays the same from start to start.
+/// What stays the same about a member from start to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberSpec {
     /// Its name: the instance id.
@@ -36,9 +36,9 @@ pub struct MemberSpec {
     pub data_dir: PathBuf,
     /// The loopback address on which a founder serves clients until the charter says `established`.
     pub founding_address: IpAddr,
-    /// The operator's own etcd flags, such as `--quota-backend-bytes=8589934592`. They come last, and with etcd the last one wins.
+    /// The operator's own etcd flags, such as `--quota-backend-bytes=8589934592`. They come last, and in etcd the last one wins.
     pub flags: Vec<String>,
-    /// Further environment of the operator's. Nothing else of the agent's own reaches etcd but a few harmless names.
+    /// Further environment of the operator's. Of the agent's own, only a few harmless names reach etcd.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -49,7 +49,7 @@ pub struct EtcdServer {
     /// `EnvironmentFile=` of its unit.
     environment_file: PathBuf,
     spec: MemberSpec,
-    /// What the binary said when it was asked last.
+    /// What the binary last said.
     asked: Mutex<Option<version::Asked>>,
 }
 
@@ -60,7 +60,7 @@ impl EtcdServer {
         Self { binary, environment_file: run_dir.join("etcd.env"), spec, asked: Mutex::default() }
     }
 
-    /// The flags for a start, tried just before it: the binary may have been replaced since it was asked last.
+    /// The flags for a start, tried just before it: the binary may have been replaced since it was last asked.
     async fn flags(&self, how: &Start, given: Given) -> Result<Vec<OsString>, ServiceError> {
         let version = version::ask(&self.binary).await?;
         atomic::create_private_dir(&self.spec.data_dir)?;
@@ -101,7 +101,7 @@ async fn refusal(
 /// Tries the operator's own flags and environment, as `quorate check` does: the version of `binary`, and what it refuses.
 ///
 /// # Errors
-/// The binary is not there, or is no etcd.
+/// The binary does not exist, or is not etcd.
 pub async fn try_settings(
     binary: &Path,
     flags: &[String],
@@ -160,7 +160,7 @@ impl Program for EtcdServer {
         Err(ServiceError::Unfit { program: "etcd", how: format!("to restore {}", snapshot.display()) })
     }
 
-    /// Its unit is enabled by nobody: it has no `[Install]`.
+    /// Nothing to do: its unit has no `[Install]`, so it cannot be enabled.
     fn forbid_unit(&self) -> Result<(), ServiceError> {
         Ok(())
     }

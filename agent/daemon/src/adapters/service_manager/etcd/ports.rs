@@ -1,4 +1,4 @@
-//! The ports that a member needs and somebody else has. Read, and never tried: to bind one, however briefly, could be in etcd's way.
+//! The ports that a member needs and another process has. They are read and never tried: binding one, however briefly, could get in etcd's way.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::adapters::host::listening::{self, Listener};
 const PEERS: u16 = 2380;
 const CLIENTS: u16 = 2379;
 
-/// The ports of a member that does not run, where somebody listens.
+/// The ports of a member that does not run on which another process listens.
 pub(super) fn taken(spec: &MemberSpec) -> Vec<TakenPort> {
     let all = listening::all();
     let found = needed(spec).into_iter().filter_map(|(at, listens)| Some((at, listens, holder(&all, at)?)));

@@ -1,4 +1,4 @@
-//! An etcd server among the processes, by its name and its data directory.
+//! Finds an etcd server among the processes, by its name and its data directory.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,7 +15,7 @@ pub struct CommandLine {
     pub pid: i32,
     /// Program and arguments.
     pub arguments: Vec<String>,
-    /// Its environment, `NAME=value`; `None` where it is not ours to read.
+    /// Its environment, `NAME=value`; `None` if it cannot be read.
     pub environment: Option<Vec<String>>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn runs_on(pid: i32, data_dir: &Path) -> bool {
     words(pid, "cmdline").and_then(|line| data_dir_of(pid, &line)).is_some_and(|found| is_same(&found, data_dir))
 }
 
-/// Whether it is an etcd server by its name. The tools beside etcd take a `--data-dir` too.
+/// Whether it is an etcd server by its name. etcd's tools accept `--data-dir` too.
 pub(super) fn is_server(pid: i32, binary: &Path) -> bool {
     let Some(program) = words(pid, "cmdline").and_then(|line| line.into_iter().next()) else { return false };
     let name = Path::new(OsStr::from_bytes(&program)).file_name().unwrap_or_default();
@@ -51,7 +51,7 @@ pub(super) fn serves_only(pid: i32, url: &str) -> bool {
     words(pid, "cmdline").and_then(|line| flag(&line, "listen-client-urls")) == Some(url.as_bytes().to_vec())
 }
 
-/// A flag wins over the environment, which only its owner and root can read.
+/// The data directory of this process. A flag takes precedence over the environment, which only the process's owner and root can read.
 fn data_dir_of(pid: i32, arguments: &[Vec<u8>]) -> Option<PathBuf> {
     let from_environment = || words(pid, "environ")?.iter().find_map(|w| w.strip_prefix(b"ETCD_DATA_DIR=").map(<[u8]>::to_vec));
     let bytes = flag(arguments, "data-dir").or_else(from_environment)?;

@@ -1,4 +1,4 @@
-//! Which etcd it is, and whether it takes its flags: asked of the binary itself, which starts nothing for that.
+//! Which etcd it is, and whether it accepts its flags. The binary itself is asked, which starts nothing.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::adapters::host::Stamp;
 use crate::adapters::service_manager::banner::{self, Said};
 use crate::adapters::service_manager::{Preflight, ServiceError};
 
-/// A wrapper script stays the same file while what it runs is another: so old an answer is asked for again.
+/// An older answer is asked for again: a wrapper script stays the same file while it runs another program.
 const GOOD_FOR: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// The status of a Go program whose flags cannot be parsed (etcd `etcdmain/config.go`).
@@ -19,29 +19,29 @@ const FLAGS_REFUSED: i32 = 2;
 /// Asks the binary for its version.
 ///
 /// # Errors
-/// It is not there, or says no version.
+/// It does not exist, or reports no version.
 pub(super) async fn ask(etcd: &Path) -> Result<EtcdVersion, ServiceError> {
     let said = banner::ask_with(etcd, &[]).await?;
     parse(&said.stdout).ok_or_else(|| banner::no_version(etcd, said.beginning()))
 }
 
-/// Tries these flags: `etcd FLAGS --version` parses them all, says its version and starts nothing (3.4 to 3.7).
+/// Tries these flags: `etcd FLAGS --version` parses them all, prints its version and starts nothing (3.4 to 3.7).
 ///
 /// # Errors
-/// It cannot be run, or says neither a version nor what is wrong with the flags.
+/// It cannot be run, or reports neither a version nor what is wrong with the flags.
 pub(super) async fn try_flags(etcd: &Path, flags: &[OsString]) -> Result<Tried, ServiceError> {
     let said = banner::ask_with(etcd, flags).await?;
     judge(&said).ok_or_else(|| banner::no_version(etcd, said.beginning()))
 }
 
-/// What came of trying the flags.
+/// The result of trying the flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
-    /// It takes them, and is of this version.
+    /// It accepts them, and has this version.
     Takes(EtcdVersion),
-    /// It knows no such flag: in the environment it passes over it.
+    /// It knows no such flag, and would ignore it in the environment.
     Unknown(String),
-    /// It knows the flag, and not that value.
+    /// It knows the flag, but not that value.
     Invalid(String),
 }
 
@@ -55,12 +55,12 @@ fn judge(said: &Said) -> Option<Tried> {
     Some(if line.starts_with("flag provided but not defined") { Tried::Unknown(words) } else { Tried::Invalid(words) })
 }
 
-/// Reads it from what `etcd --version` writes: `etcd Version: 3.5.16`.
+/// Reads the version from what `etcd --version` writes: `etcd Version: 3.5.16`.
 fn parse(output: &str) -> Option<EtcdVersion> {
     EtcdVersion::parse(output.lines().find_map(|line| line.strip_prefix("etcd Version:"))?)
 }
 
-/// What the file said when it was asked last.
+/// What the file last said.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     stamp: Option<Stamp>,
@@ -73,13 +73,13 @@ impl Asked {
         Self { stamp, at, answer }
     }
 
-    /// The file is still the same, and it was asked not long ago.
+    /// Whether the file is still the same and was asked recently.
     pub(super) fn is_good(&self, stamp: Option<Stamp>, now: Timestamp) -> bool {
         self.stamp.is_some() && self.stamp == stamp && now.since(self.at) < GOOD_FOR
     }
 }
 
-/// What tells this binary from another; none where it cannot be found. A bare name is looked up in `PATH`, as for a start.
+/// What distinguishes this binary from another; none if it cannot be found. A bare name is looked up in `PATH`, as for a start.
 pub(super) fn stamp(binary: &Path) -> Option<Stamp> {
     if binary.components().count() > 1 {
         return Stamp::of(binary).ok();

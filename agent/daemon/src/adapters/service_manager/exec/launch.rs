@@ -19,10 +19,10 @@ use super::{Exec, Known, Running};
 use crate::adapters::host::{HostError, atomic};
 use crate::adapters::service_manager::{ServiceError, clean_environment, ended};
 
-/// At a start, a longer log is put away as `<log>.old`: nothing else trims it.
+/// At a start, a longer log is renamed to `<log>.old`: nothing else trims it.
 const LOG_LIMIT: u64 = 16 << 20;
 
-/// Held while a process is searched for and started. The child does not inherit it.
+/// The lock that is held while a process is searched for and started. The child does not inherit it.
 pub(super) fn lock(run_dir: &Path, name: &str) -> Result<File, ServiceError> {
     atomic::create_private_dir(run_dir)?;
     let path = run_dir.join(format!("{name}.lock"));
@@ -32,12 +32,12 @@ pub(super) fn lock(run_dir: &Path, name: &str) -> Result<File, ServiceError> {
     Ok(file)
 }
 
-/// Starts the program, records it, and watches for its end.
+/// Starts the program, records it, and waits for its exit.
 pub(super) fn spawn(exec: &Exec, how: &Start, arguments: &[OsString]) -> Result<(), ServiceError> {
     register(exec, how, child(exec, arguments, false)?)
 }
 
-/// Runs the program until it ends by itself, or is ended at the limit; why it came to nothing.
+/// Runs the program until it exits, or kills it at the limit; the error is why it failed.
 pub(super) async fn run_to_end(exec: &Exec, arguments: &[OsString], limit: Duration) -> Result<Result<(), String>, ServiceError> {
     let mut child = child(exec, arguments, true)?;
     let Ok(ended) = tokio::time::timeout(limit, child.wait()).await else {
@@ -59,7 +59,7 @@ fn child(exec: &Exec, arguments: &[OsString], dies_with_us: bool) -> Result<Chil
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(|source| io("share", &exec.paths.log_file, source))?)
         .stderr(log)
-        // Its own group: neither a Ctrl-C in the agent's terminal nor the agent's end reaches it.
+        // Its own group: neither Ctrl-C in the agent's terminal nor the agent's exit reaches it.
         .process_group(0)
         .kill_on_drop(dies_with_us);
     command.spawn().map_err(|source| io("start", binary, source))
@@ -79,7 +79,7 @@ fn register(exec: &Exec, how: &Start, child: Child) -> Result<(), ServiceError> 
     Record::new(id, exec.program.data_dir())?.write(&exec.record())
 }
 
-/// Reaps the child when it ends, and keeps how it ended.
+/// Reaps the child when it exits, and remembers how it exited.
 fn watch(exec: &Exec, mut child: Child) {
     let (known, clock, log): (Arc<Mutex<Known>>, _, _) = (exec.known.clone(), exec.clock, exec.paths.log_file.clone());
     tokio::spawn(async move {
@@ -106,7 +106,7 @@ fn open_log(path: &Path) -> Result<File, ServiceError> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|source| io("open", path, source))
 }
 
-/// What it said last is most often why it ended.
+/// The last line of its log, which is usually why it exited.
 fn last_line(path: &Path) -> String {
     last_line_of(&tail(path))
 }

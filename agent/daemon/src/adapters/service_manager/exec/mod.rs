@@ -1,4 +1,4 @@
-//! The program as a child that outlives the agent: an agent that is restarted finds the same process and adopts it.
+//! The program as a child that outlives the agent: a restarted agent finds the same process and adopts it.
 //!
 //! Under systemd this needs `KillMode=process` in the agent's unit, because the child stays in its control group.
 
@@ -22,10 +22,10 @@ use crate::clock::Clock;
 use proc::ProcessId;
 use record::Record;
 
-/// Where things are.
+/// The paths that it uses.
 #[derive(Clone, Debug)]
 pub struct ExecPaths {
-    /// For the record of the process and the lock of a start; emptied by a reboot or not, both are fine.
+    /// For the record of the process and the lock of a start; a reboot may empty it or not.
     pub run_dir: PathBuf,
     /// What the program writes is appended here.
     pub log_file: PathBuf,
@@ -43,11 +43,11 @@ pub struct Exec {
 /// What this agent knows of the process.
 #[derive(Debug, Default)]
 struct Known {
-    /// The record was read and the processes were searched once.
+    /// Whether the record has been read and the processes searched once.
     searched: bool,
     running: Option<Running>,
     last_exit: Option<String>,
-    /// What of it another start would meet again.
+    /// The reason for its exit, if another start would meet it again.
     ended: Option<StartRefusal>,
 }
 
@@ -58,7 +58,7 @@ struct Running {
     loopback_only: bool,
 }
 
-/// How often a process that was told to end is looked at.
+/// How often a process that was told to exit is checked.
 const POLL: Duration = Duration::from_millis(20);
 
 /// After SIGKILL only the kernel can still be busy with it.
@@ -71,12 +71,12 @@ impl Exec {
         Self { paths, program, clock, known: Arc::default() }
     }
 
-    /// The live process, as it was started or adopted; a dead one is forgotten.
+    /// The live process, started or adopted; a dead one is forgotten.
     fn running(&self) -> Result<Option<Running>, ServiceError> {
         if !self.known().searched {
             let found = self.search()?;
             let mut known = self.known();
-            // What was known may have ended meanwhile, and another have been started on the same data.
+            // The known process may have exited meanwhile, and another been started on the same data.
             let new = found.filter(|f| known.running.as_ref().is_none_or(|r| r.id != f.id));
             known.running = new.or(known.running.take());
             known.searched = true;
@@ -92,7 +92,7 @@ impl Exec {
         Ok(None)
     }
 
-    /// The process that the record names, if it is still that one; else any that runs on this data.
+    /// The process that the record names, if it is still that one; otherwise any that runs on this data.
     fn search(&self) -> Result<Option<Running>, ServiceError> {
         let recorded = Record::read(&self.record())?.filter(|r| r.mark.is_of_this_boot()).map(|r| r.process);
         let adopted = recorded.filter(|id| id.is_alive().unwrap_or(false) && self.program.is_process(id.pid));
@@ -119,7 +119,7 @@ impl Exec {
         tokio::time::timeout(limit, gone).await.map_or(Ok(false), |result: Result<(), ServiceError>| result.map(|()| true))
     }
 
-    /// The record of the process that was started last.
+    /// The path of the record of the process that was started last.
     fn record(&self) -> PathBuf {
         self.paths.run_dir.join(format!("{}.json", self.program.name()))
     }
@@ -149,8 +149,7 @@ impl ServiceManager for Exec {
         self.program.taken_ports()
     }
 
-    /// Guarantees: never a second process on the same data. Under a lock on `run_dir`, all processes are searched for one first, and one
-    /// that is found is adopted instead.
+    /// Never starts a second process on the same data. Under a lock on `run_dir`, it first searches all processes for one, and adopts it if found.
     async fn start(&self, how: &Start) -> Result<(), ServiceError> {
         let _lock = launch::lock(&self.paths.run_dir, self.program.name())?;
         self.known().searched = false;
@@ -168,7 +167,7 @@ impl ServiceManager for Exec {
         launch::run_to_end(self, &arguments, limit).await?.map_err(failed)
     }
 
-    /// Nothing but the agent starts it.
+    /// Nothing to do: only the agent starts it.
     async fn keep_down(&self) -> Result<(), ServiceError> {
         Ok(())
     }
@@ -176,7 +175,7 @@ impl ServiceManager for Exec {
     async fn stop(&self, grace: Duration) -> Result<(), ServiceError> {
         let Some(Running { id, .. }) = self.running()? else { return Ok(()) };
         id.signal(Signal::TERM)?;
-        // A frozen process takes no SIGTERM, but SIGKILL ends it all the same.
+        // A frozen process does not react to SIGTERM, but SIGKILL still ends it.
         if !self.wait_until_gone(id, grace).await? {
             id.signal(Signal::KILL)?;
             if !self.wait_until_gone(id, AFTER_KILL).await? {

@@ -10,23 +10,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::service_manager::ServiceError;
 
-/// A process that no later one can be mistaken for: its number and when it started, in clock ticks since boot.
+/// A process, identified so that no later one can be mistaken for it: its number and its start time in clock ticks since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::adapters::service_manager) struct ProcessId {
     pub(in crate::adapters::service_manager) pid: i32,
     pub(super) started: u64,
 }
 
-/// What `/proc` counts times in. `USER_HZ` has been 100 on x86-64 and arm64 for ever; programs rely on it.
+/// The unit of times in `/proc`. `USER_HZ` has always been 100 on x86-64 and arm64; programs rely on it.
 const TICKS_PER_SECOND: u64 = 100;
 
 impl ProcessId {
-    /// The process with this number, if there is one that has not ended.
+    /// The process with this number, if there is one that has not exited.
     pub(super) fn of(pid: i32) -> Result<Option<Self>, ServiceError> {
         Ok(stat(pid)?.map(|started| Self { pid, started }))
     }
 
-    /// Whether it runs, be it frozen. A zombie has ended.
+    /// Whether it runs, even if frozen. A zombie has exited.
     pub(super) fn is_alive(self) -> Result<bool, ServiceError> {
         Ok(stat(self.pid)? == Some(self.started))
     }
@@ -53,7 +53,7 @@ impl ProcessId {
     }
 }
 
-/// The first process that is the one looked for.
+/// The first process for which `is_it` holds.
 pub(in crate::adapters::service_manager) fn find(is_it: impl Fn(i32) -> bool) -> Result<Option<ProcessId>, ServiceError> {
     let proc = Path::new("/proc");
     for entry in fs::read_dir(proc).map_err(|source| io(proc, source))? {
@@ -80,7 +80,7 @@ fn stat(pid: i32) -> Result<Option<u64>, ServiceError> {
     let path = process_dir(pid).join("stat");
     match fs::read_to_string(&path) {
         Ok(text) => Ok(parse_stat(&text)),
-        // ESRCH: it ended between open and read.
+        // ESRCH: it exited between open and read.
         Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {
             Ok(None)
         }

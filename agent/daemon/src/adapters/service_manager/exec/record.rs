@@ -8,7 +8,7 @@ use super::proc::ProcessId;
 use crate::adapters::service_manager::ServiceError;
 use crate::adapters::service_manager::boot_mark::{BootMark, read_json, write_json};
 
-/// PersistentState after the process has ended: it tells that the program ran on this data since the machine booted.
+/// Kept after the process has ended: it shows that the program has run on this data since the machine booted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The process.
@@ -23,7 +23,7 @@ impl Record {
         Ok(Self { process, mark: BootMark::of(data_dir)? })
     }
 
-    /// Reads it; without one all processes are searched in any case.
+    /// Reads the record; without one all processes are searched anyway.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, ServiceError> {
         read_json(path)
     }

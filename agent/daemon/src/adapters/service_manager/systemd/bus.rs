@@ -19,7 +19,7 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    /// A main process is there. While etcd waits for its quorum the unit is `activating`, and runs all the same.
+    /// Whether there is a main process. While etcd waits for its quorum the unit is `activating`, but still runs.
     pub(super) fn runs(&self) -> bool {
         self.main_pid != 0
     }
@@ -28,7 +28,7 @@ impl Unit {
         self.active == "failed"
     }
 
-    /// How the last process ended; nothing if none was started since the boot.
+    /// How the last process ended; none if none was started since boot.
     pub(super) fn last_exit(&self) -> Option<String> {
         self.started?;
         Some(match (self.result.as_str(), self.exit_status) {
@@ -65,7 +65,7 @@ impl Units {
         })
     }
 
-    /// Queues the start. A unit that failed too often of late would be refused, so its count is cleared first.
+    /// Queues the start. systemd would refuse a unit that failed too often recently, so its count is cleared first.
     pub(super) async fn start(&self) -> Result<(), ServiceError> {
         let started = self
             .bus
@@ -78,8 +78,8 @@ impl Units {
         started.map(drop).map_err(|source| self.error(source))
     }
 
-    /// While the machine shuts down, a stop job of this unit waits for the agent's own end (it is ordered after it), and a new one would
-    /// be merged into that: then only a signal stops it.
+    /// Stops the unit. While the machine shuts down, a stop job of this unit already waits for the agent's own exit (it is ordered after it), and a new one
+    /// would be merged into it: then only a signal stops the unit.
     pub(super) async fn stop(&self) -> Result<(), ServiceError> {
         let stopping = self.bus.call("read systemd's state", async |c| ManagerProxy::new(c).await?.system_state().await).await;
         if stopping.is_ok_and(|state| state == "stopping") {

@@ -1,7 +1,7 @@
-//! The program as a unit of systemd: systemd runs it, and the agent alone says when.
+//! The program as a unit of systemd: systemd runs it, but only the agent decides when.
 //!
-//! What the unit reads is written anew before each start. A member that has left is kept down by a file that the unit's
-//! `ConditionPathExists=!` names, and not by masking, which would be left behind when the package is removed.
+//! What the unit reads is written again before each start. A member that has left is kept down by a file that the unit's `ConditionPathExists=!` names, and not
+//! by masking, which would remain when the package is removed.
 
 mod bus;
 mod restore;
@@ -23,12 +23,12 @@ use crate::clock::Clock;
 use crate::systemd::Bus;
 use bus::{Unit, Units};
 
-/// Where things are.
+/// The unit and the paths that it uses.
 #[derive(Clone, Debug)]
 pub struct SystemdPaths {
     /// The unit, such as `quorate-etcd.service`.
     pub unit: String,
-    /// For the note that it ran since the machine booted.
+    /// For the note that it has run since the machine booted.
     pub run_dir: PathBuf,
     /// The unit's `ConditionPathExists=!` names `left` in here.
     pub state_dir: PathBuf,
@@ -47,13 +47,13 @@ pub struct Systemd {
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// systemd takes so long at most to run the start job's first process; what it waits for is the program's own readiness, later.
+/// The longest that systemd may take to run the start job's first process; the program's own readiness comes later.
 const START_LIMIT: Duration = Duration::from_secs(15);
 
 /// After SIGKILL only the kernel can still be busy with it.
 const AFTER_KILL: Duration = Duration::from_secs(10);
 
-/// While this file is there the member's unit does not start: its `ConditionPathExists=!` names it.
+/// The file with which the member's unit does not start: its `ConditionPathExists=!` names it.
 #[must_use]
 pub fn left(state_dir: &Path) -> PathBuf {
     state_dir.join("left")
@@ -76,7 +76,7 @@ impl Systemd {
         Ok(Process::Running { since, loopback_only: self.program.unit_is_on_loopback()? })
     }
 
-    /// Polls the unit until `done` or the limit; the last look.
+    /// Polls the unit until `done` or the limit, and returns its last state.
     async fn wait_until(&self, limit: Duration, done: impl Fn(&Unit) -> bool) -> Result<Unit, ServiceError> {
         let mut waited = Duration::ZERO;
         loop {
@@ -95,7 +95,7 @@ impl ServiceManager for Systemd {
     async fn state(&self) -> Result<ProcessState, ServiceError> {
         let unit = self.units.look().await?;
         let ran_this_boot = BootMark::read(&self.paths.run_dir)?.is_some_and(|mark| mark.holds_for(self.program.data_dir()));
-        // Its words are in the journal, which the agent does not read: flags, ports and versions are looked at before each start.
+        // Its output is in the journal, which the agent does not read: flags, ports and versions are checked before each start.
         Ok(ProcessState { process: self.process(&unit)?, ran_this_boot, ended: None })
     }
 
@@ -107,7 +107,7 @@ impl ServiceManager for Systemd {
         self.program.taken_ports()
     }
 
-    /// Guarantees: never a second process on the same data, because a unit runs once.
+    /// Never starts a second process on the same data, because a unit runs only once.
     async fn start(&self, how: &Start) -> Result<(), ServiceError> {
         if self.units.look().await?.runs() {
             return Ok(());
@@ -124,7 +124,7 @@ impl ServiceManager for Systemd {
         Err(ServiceError::NotStarted { unit: self.paths.unit.clone(), why })
     }
 
-    /// As its own unit: the agent's may write nowhere and do nothing that the program needs.
+    /// Runs the restore as a unit of its own: the agent's unit lacks the rights that the program needs.
     async fn restore(&self, snapshot: &Path, limit: Duration) -> Result<(), ServiceError> {
         let arguments = self.program.for_restore(snapshot).await?;
         let file = self.paths.run_dir.join(format!("{}-restore.env", self.program.name()));

@@ -1,4 +1,4 @@
-//! A program that restores a snapshot itself does it as a unit of its own, such as `quorate-k3s-restore.service`: with its output in the journal.
+//! A program that restores a snapshot itself does so as a unit of its own, such as `quorate-k3s-restore.service`, with its output in the journal.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use super::bus::{Unit, Units};
 use crate::adapters::service_manager::ServiceError;
 
 const POLL: Duration = Duration::from_millis(200);
-/// What the unit's stop may take: SIGTERM, and SIGKILL after `TimeoutStopSec=`.
+/// How long the unit's stop may take: SIGTERM, and SIGKILL after `TimeoutStopSec=`.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// The unit of a program with this name.
@@ -18,7 +18,7 @@ pub(super) fn unit(program: &str) -> String {
     format!("quorate-{program}-restore.service")
 }
 
-/// What the unit's `EnvironmentFile=` says: `BINARY`, and `ARGUMENTS`, which systemd splits at blanks outside of quotes (systemd.service(5)).
+/// What the unit's `EnvironmentFile=` says: `BINARY`, and `ARGUMENTS`, which systemd splits at blanks outside quotes (systemd.service(5)).
 ///
 /// # Errors
 /// A path that cannot be quoted.
@@ -37,7 +37,7 @@ fn plain(word: &std::ffi::OsStr) -> Result<&str, ServiceError> {
     text.ok_or_else(|| ServiceError::Unfit { program: "a restore", how: how() })
 }
 
-/// Runs the unit to its end; why it came to nothing.
+/// Runs the unit until it exits; the inner error is why it failed.
 pub(super) async fn run(units: &Units, limit: Duration) -> Result<Result<(), String>, ServiceError> {
     let before = units.look().await?.started;
     units.start().await?;
@@ -56,7 +56,7 @@ pub(super) async fn run(units: &Units, limit: Duration) -> Result<Result<(), Str
     }
 }
 
-/// How a unit of type `oneshot` ended that last started at `before`.
+/// How a unit of type `oneshot` ended; none while it has not. `before` is the start of its previous run.
 fn ended(unit: &Unit, before: Option<Duration>) -> Option<Result<(), String>> {
     let why = || unit.last_exit().unwrap_or_else(|| "systemd did not start it".to_owned());
     match unit.active.as_str() {
@@ -68,7 +68,7 @@ fn ended(unit: &Unit, before: Option<Duration>) -> Option<Result<(), String>> {
     }
 }
 
-/// Ends what a restore left running whose agent has ended. Where there is no such unit there is nothing to end.
+/// Stops what a restore left running after its agent exited. If there is no such unit there is nothing to stop.
 pub(super) async fn end(units: &Units) -> Result<(), ServiceError> {
     let runs = async || match units.look().await {
         Err(ServiceError::NoUnit { .. }) => Ok(None),
