@@ -1,4 +1,4 @@
-//! The alias of the API: one line in the hosts file, and who may write it.
+//! The alias of the API: one line in the hosts file, and which unit may write it.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::sandbox::Sandbox;
 const NAME: &str = "alias";
 const UNIT: &str = crate::alias::UNIT;
 
-/// Nothing where no alias is set, or for a role that has none.
+/// Nothing if no alias is set, or for a role that has none.
 pub(super) async fn check(node: &Node, settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {
     let (Some(alias), Some(_)) = (&settings.kubernetes.alias, &node.distribution) else { return Vec::new() };
     let file = &settings.kubernetes.hosts_file;
@@ -27,7 +27,7 @@ pub(super) async fn check(node: &Node, settings: &Settings, bus: Option<&Bus>) -
             Err(error) => Some(Finding::skipped(NAME, chain(&error))),
             Ok(unit) => by_unit(&unit.text("LoadState"), &Sandbox::of(UNIT, &unit), file),
         },
-        // That systemd does not run is said of the unit that it is to run.
+        // That systemd does not run is reported for the unit that it should run.
         (ServiceSettings::Systemd { .. }, None) => None,
     };
     vec![writer.unwrap_or_else(|| in_file(alias, file))]
@@ -47,7 +47,7 @@ fn by_unit(state: &str, sandbox: &Sandbox, file: &Path) -> Option<Finding> {
     sandbox.forbids(atomic::parent(file)).map(|(found, remedy)| Finding::problem(NAME, found, remedy))
 }
 
-/// Somebody else's line goes before ours if it comes first.
+/// What the file says of the alias. Somebody else's line takes precedence over ours if it comes first.
 fn in_file(alias: &HostName, file: &Path) -> Finding {
     let bytes = match hosts::read(file) {
         Ok(bytes) => bytes,

@@ -1,4 +1,4 @@
-//! The wall clock, against the one by which AWS dates its answers.
+//! The wall clock, compared with the one that dates the answers of AWS.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::finding::Finding;
 
 /// A header is dated in whole seconds, and an answer takes a moment.
 const NOTICEABLE: Duration = Duration::from_secs(5);
-/// Beyond that AWS takes no signature: <https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html>.
+/// Beyond that AWS accepts no signature: <https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html>.
 const TOLERATED: Duration = Duration::from_secs(300);
 
 const NAME: &str = "clock";
 const REMEDY: &str = "run chrony or systemd-timesyncd; Amazon's own time server is at 169.254.169.123";
 
-/// The time there and the time here when it came; the service that gave it.
+/// Judges the service's time against the local time of its answer; `times` also names the service.
 pub(super) fn judge(times: Option<(&str, (Timestamp, Timestamp))>) -> Finding {
     let Some((service, (there, here))) = times else {
         return Finding::skipped(NAME, "AWS has not answered, so that there is none to compare with");
@@ -30,7 +30,7 @@ pub(super) fn judge(times: Option<(&str, (Timestamp, Timestamp))>) -> Finding {
     }
 }
 
-/// Whether something keeps it right, as the kernel was told.
+/// Whether something keeps the clock right, according to the kernel.
 pub(super) async fn synchronised(bus: &Bus) -> Finding {
     let name = "clock synchronisation";
     let asked = bus.call("ask for the clock's state", async |c| TimeDateProxy::new(c).await?.ntp_synchronized().await).await;

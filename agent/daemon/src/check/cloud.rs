@@ -1,5 +1,5 @@
-//! Everything that is asked of AWS and of the network, in rounds: who this is, what its group's tags say, what the group permits and has, who
-//! else is there. What a round asks, it asks side by side.
+//! All questions to AWS and the network, in rounds: who this instance is, what its group's tags say, what the group permits and has, which other instances
+//! there are. The questions of one round are asked side by side.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,14 +21,14 @@ use super::node::{self, Node, Parts};
 use super::permissions::judge;
 use super::{Outside, clock, endpoints, health, hooks, identity, peers, ports, store, systemd, tags};
 
-/// What needs the group.
+/// The findings that need the group.
 const OF_GROUP: [&str; 5] = ["permissions on the group", "tags", "hooks", "store", "peers"];
 
 const NO_ROLE: &str = "the role of this instance is not known";
 
 const HEALTH: &str = "autoscaling:SetInstanceHealth";
 
-/// All findings that need the instance's identity, and that itself; and the role, as far as it is known.
+/// The role, if it is known, and all findings about the instance's identity or that need it.
 pub(super) async fn check(settings: &Settings, outside: &Outside) -> (Option<Role>, Vec<Finding>) {
     let (found, status) = join!(outside.imds.identity(), outside.imds.status_without_token());
     let mut findings = vec![identity::metadata(&found)];
@@ -49,7 +49,7 @@ fn skipped(subjects: &[&str], why: &str) -> Vec<Finding> {
     subjects.iter().map(|subject| Finding::skipped(*subject, why)).collect()
 }
 
-/// What the first round brought.
+/// What the first round returned.
 struct First {
     entry: Result<Option<OwnEntry>, AwsError>,
     tag: Option<GroupName>,
@@ -75,7 +75,7 @@ impl First {
     }
 }
 
-/// This instance, and whom it asks.
+/// This instance and its clients.
 struct Here<'a> {
     settings: &'a Settings,
     outside: &'a Outside,
@@ -98,7 +98,7 @@ impl<'a> Here<'a> {
         &self.identity.instance
     }
 
-    /// The role, and what every round found.
+    /// Runs all rounds, and returns the role and all findings.
     async fn check(&self) -> (Option<Role>, Vec<Finding>) {
         let first = self.first().await;
         let settings = match first.group() {
@@ -107,7 +107,7 @@ impl<'a> Here<'a> {
         };
         let (role, told) = node::role(self.settings, settings.as_ref().and_then(|settings| Some(&*settings.as_ref().ok()?.tags)));
         let node = role.map(|role| Node::of(role, self.settings));
-        // Every role's policy permits what was asked so far.
+        // Every role's policy permits the calls made so far.
         let parts = node.as_ref().map_or(Parts::of(Role::Etcd), |node| node.parts);
         let mut findings = first.judge(self.me(), parts, told);
         findings.extend(settings.as_ref().map(|found| judge(parts, "autoscaling:DescribeAutoScalingGroups", found, false)));
@@ -181,7 +181,8 @@ impl<'a> Here<'a> {
         findings
     }
 
-    /// Tells the group what it has just said itself, so that nothing changes; else it is not tried. A role that never says so is not asked.
+    /// Reports to the group the health that it has just reported itself, so nothing changes; otherwise it is not tried. A role that never reports health is not
+    /// checked.
     async fn health(&self, parts: &Parts, entry: Option<&OwnEntry>) -> Option<Finding> {
         let finding = match entry {
             _ if !parts.reports_health => return None,
@@ -195,7 +196,7 @@ impl<'a> Here<'a> {
         Some(finding)
     }
 
-    /// Who else is there.
+    /// Which other instances there are.
     async fn cluster(&self, node: &Node, group: &GroupName, tags: &[TagEntry]) -> Vec<Finding> {
         let tagged = tags::value(tags, CLUSTER_TAG).and_then(|text| cluster_name(text).ok());
         let Some(cluster) = self.settings.cluster.name.clone().or(tagged) else {
@@ -206,7 +207,7 @@ impl<'a> Here<'a> {
         [charter, peers].concat()
     }
 
-    /// What founding a cluster rests on, for a role that may.
+    /// What founding a cluster relies on, for a role that may found one.
     async fn charter(&self, parts: &Parts, group: &GroupName, cluster: &ClusterName, tags: &[TagEntry]) -> Vec<Finding> {
         if !parts.charter {
             return Vec::new();
@@ -248,7 +249,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// The others of the cluster in this role that EC2 says are running.
+    /// The cluster's other instances in this role that run, according to EC2.
     async fn addresses(&self, role: Role, cluster: &ClusterName) -> Result<Vec<(InstanceId, IpAddr)>, AwsError> {
         let (_, listed) = self.autoscaling.groups(cluster, role).await?;
         let others: Vec<_> = listed.into_keys().filter(|id| id != self.me()).collect();

@@ -1,5 +1,5 @@
-//! The disk: where the agent's state and etcd's data are to be, how much room there is, and how fast it is. A distribution's own directories
-//! are in `distribution/data.rs`.
+//! The disk: where the agent's state and etcd's data belong, how much room there is, and how fast it is. A distribution's own directories are in
+//! `distribution/data.rs`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ use super::finding::Finding;
 use super::node::Node;
 use super::sandbox::Sandbox;
 
-/// A disk that hangs must not hang the rest.
+/// A disk that hangs must not block the rest.
 const LIMIT: Duration = Duration::from_secs(10);
 /// etcd's own default quota.
 const QUOTA: u64 = 2 << 30;
@@ -29,10 +29,10 @@ const LEAST: u64 = 512 << 20;
 /// etcd wants 99 of 100 syncs of its log within this: <https://etcd.io/docs/v3.5/op-guide/hardware/>.
 const SYNC: Duration = Duration::from_millis(10);
 const SYNCS: usize = 10;
-/// etcd's log entries are about so long (the same page's benchmark).
+/// etcd's log entries are about this long (the same page's benchmark).
 const ENTRY: [u8; 2300] = [0; 2300];
 
-/// Looks at it, in a thread of its own, because a file system that hangs blocks whoever asks.
+/// Checks the disk, in a thread of its own, because a file system that hangs blocks its caller.
 pub(super) async fn check(node: &Node, settings: &Settings, sandbox: &Sandbox, clock: Clock) -> Vec<Finding> {
     let (sender, looked) = oneshot::channel();
     let (node, settings, sandbox) = (node.clone(), settings.clone(), sandbox.clone());
@@ -112,7 +112,7 @@ fn room(dir: &Path, quota: u64) -> Finding {
     }
 }
 
-/// A recovery or a member put aside keeps the old data beside the new.
+/// Judges the free space. A recovery, or a member put aside, keeps the old data beside the new.
 fn judge_room(free: u64, quota: u64) -> Finding {
     let name = "disk space";
     let mib = |bytes: u64| bytes >> 20;
@@ -125,7 +125,7 @@ fn judge_room(free: u64, quota: u64) -> Finding {
     }
 }
 
-/// A file without a name leaves nothing behind, whatever happens.
+/// Measures the speed on a file without a name, which leaves nothing behind whatever happens.
 fn speed(dir: &Path, clock: Clock) -> Finding {
     let there = existing(dir);
     match syncs(&there, clock) {
@@ -145,7 +145,7 @@ fn syncs(dir: &Path, clock: Clock) -> rustix::io::Result<Vec<Duration>> {
     (0..SYNCS).map(one).collect()
 }
 
-/// The slowest but one, so that a single hiccup is not the disk's name.
+/// Judges by the second slowest sync, so a single outlier does not count.
 fn judge_speed(mut times: Vec<Duration>) -> Finding {
     times.sort();
     let name = "disk latency";
@@ -158,12 +158,12 @@ fn judge_speed(mut times: Vec<Duration>) -> Finding {
     Finding::warning(name, format!("{found}; etcd wants {} ms", SYNC.as_millis()), remedy)
 }
 
-/// The file system that it lies on, if it is there.
+/// The file system on which the path lies, if it exists.
 pub(super) fn device(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().map(|data| data.dev())
 }
 
-/// The path, or the nearest directory above it that is there.
+/// The path, or the nearest directory above it that exists.
 pub(super) fn existing(path: &Path) -> PathBuf {
     path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned()
 }

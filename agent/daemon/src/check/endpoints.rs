@@ -43,7 +43,7 @@ fn remedy(service: &str, reach: &Reach) -> String {
     }
 }
 
-/// As the SDK's client reads them.
+/// The proxy, from the same variables as the SDK's client.
 fn proxy() -> Option<String> {
     let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
     names.iter().find_map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()))

@@ -1,4 +1,4 @@
-//! etcd itself: its binary, its release, the tool that a recovery needs, and how it is started.
+//! etcd itself: its binary, its release, the tool that a recovery needs, and how it starts.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::finding::Finding;
 use super::releases::{self, Release};
 use super::start::{self, Start};
 
-/// Everything about etcd. `bus` is there where systemd is.
+/// Everything about etcd. There is a `bus` if systemd runs.
 pub(super) async fn check(settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {
     let mut findings = binary(&settings.etcd.binary).await;
     findings.extend(flags(settings).await);
@@ -42,7 +42,7 @@ async fn binary(etcd: &Path) -> Vec<Finding> {
     }
 }
 
-/// The operator's flags, tried without starting anything. A binary that is no etcd was told of already.
+/// Tries the operator's flags without starting anything. A binary that is not etcd is reported elsewhere.
 async fn flags(settings: &Settings) -> Option<Finding> {
     let name = "etcd's own flags";
     let etcd = &settings.etcd;
@@ -70,7 +70,7 @@ fn restore_tool(settings: &Settings) -> Finding {
     }
 }
 
-/// The flags of the etcd that runs now. The settings cannot turn the check off: they refuse the flag, here and in the environment.
+/// Checks the flags of the running etcd. The settings cannot turn strict-reconfig-check off: they refuse the flag, and its variable in the environment.
 fn running(settings: &Settings) -> Finding {
     let name = "etcd's flags";
     match service_manager::started(&settings.paths.data_dir, &settings.etcd.binary) {
@@ -104,17 +104,17 @@ async fn etcds_unit(bus: &Bus, unit: &str, file: &Path) -> Vec<Finding> {
     let mut findings = vec![reads(unit, properties.get("EnvironmentFiles"), file)];
     let commands: ExecStart = properties.get("ExecStart").unwrap_or_default();
     let arguments = commands.into_iter().next().map(|command| command.1).unwrap_or_default();
-    // What quorate writes into the file goes before Environment= (systemd.exec(5)), and the check is in it.
+    // What quorate writes into the file takes precedence over Environment= (systemd.exec(5)), and strict-reconfig-check is in it.
     let ours = "ETCD_STRICT_RECONFIG_CHECK=true".to_owned();
     let environment = properties.get::<Vec<String>>("Environment").unwrap_or_default();
     let judged = start::judge(unit, &Start::new(arguments, environment.into_iter().chain([ours])));
-    // One that is well says no more than what the running etcd said already.
+    // A good result adds nothing to what the running etcd showed.
     findings.extend(Some(judged).filter(|finding| finding.remedy.is_some()));
     findings.extend(user(unit, &properties.text("User"), properties.get("DynamicUser").unwrap_or_default()));
     findings
 }
 
-/// Where the bus does not tell, nothing is known against it.
+/// Whether the unit reads the file. If the bus does not say, there is nothing to report.
 fn reads(unit: &str, files: Option<EnvironmentFiles>, file: &Path) -> Finding {
     let name = "etcd's unit";
     if files.is_none_or(|files| files.iter().any(|(path, _)| Path::new(path) == file)) {

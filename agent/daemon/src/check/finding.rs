@@ -10,20 +10,20 @@ use serde::Serialize;
 pub enum Verdict {
     /// As it should be.
     Ok,
-    /// Not looked at; what was found says why.
+    /// Not checked; what was found says why.
     Skipped,
     /// It works, but not as well or as safely as it could.
     Warning,
-    /// The agent cannot do its work with this, or not all of it.
+    /// The agent cannot do its work, or part of it, like this.
     Problem,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at, such as `tag quorate:cluster`.
+    /// What was checked, such as `tag quorate:cluster`.
     pub name: String,
-    /// How it is.
+    /// The verdict.
     pub verdict: Verdict,
     /// What was found, with the value.
     pub found: String,
@@ -53,7 +53,7 @@ impl Finding {
 /// Everything that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The worst of all verdicts; something skipped is not bad in itself.
+    /// The worst of all verdicts; a skipped check is not bad in itself.
     pub verdict: Verdict,
     /// In the order of their subjects.
     pub findings: Vec<Finding>,
@@ -65,7 +65,7 @@ impl Report {
         Self { verdict: bad.max().unwrap_or(Verdict::Ok), findings }
     }
 
-    /// Whether nothing is in the way. Where one is `strict`, a warning is.
+    /// Whether there is no problem and, if `strict`, no warning either.
     #[must_use]
     pub fn passes(&self, strict: bool) -> bool {
         self.verdict < if strict { Verdict::Warning } else { Verdict::Problem }
@@ -87,7 +87,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Aligned lines; what to do stands indented below its finding.
+/// Aligned lines; the remedy is indented below its finding.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.findings.iter().map(|finding| finding.name.chars().count()).max().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The lifecycle hooks, and whether their timeouts leave time for what they guard.
+//! The lifecycle hooks, and whether their timeouts leave enough time for what they guard.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::config::Settings;
 use super::finding::Finding;
 use super::node::Parts;
 
-/// What the agent keeps of a leave for the leave itself, in `leave_margin`s (`planner::leave`).
+/// How many `leave_margin`s the agent reserves for the leave itself (`planner::leave`).
 const MARGINS: u32 = 3;
 
-/// What a hook is measured by.
+/// What a hook is compared with.
 #[derive(Clone, Copy, Debug)]
 struct Needs {
-    /// Heartbeats go out after a third of the timeout, so that two may be lost; each takes a cycle and a call at the most.
+    /// Heartbeats go out after a third of the timeout, so two may be lost; each takes at most a cycle and a call.
     heartbeat: Duration,
     join: Duration,
     leave: Duration,
-    /// What the leave is made of.
+    /// What the leave consists of.
     leaving: &'static str,
 }
 
 impl Needs {
-    /// A Node is drained while the replacement is waited for: both begin with the leave.
+    /// The needs of this role. A Node is drained while the leave waits for the replacement: both begin with the leave.
     fn of(parts: &Parts, policy: &Policy, call: Duration) -> Self {
         let waits = if parts.awaits_replacement { policy.replacement_patience } else { Duration::ZERO };
         let drains = if parts.role.has_node() { policy.drain.budget } else { Duration::ZERO };
@@ -43,7 +43,7 @@ fn leaving(parts: &Parts) -> &'static str {
     }
 }
 
-/// What the hooks of this instance's group are good for.
+/// Judges the hooks of this instance's group.
 pub(super) fn judge(parts: &Parts, found: &[FoundHook], settings: &Settings) -> Vec<Finding> {
     let needs = Needs::of(parts, &settings.policy, settings.aws.call_timeout);
     let (ours, others): (Vec<_>, Vec<_>) = found.iter().partition(|hook| settings.aws.hook_pattern.matches(&hook.name));
@@ -101,7 +101,7 @@ fn too_quick(hook: &FoundHook, needs: Needs) -> Option<Finding> {
     })
 }
 
-/// Heartbeats keep an action open up to its cap, and no longer.
+/// Judges a hook's cap: heartbeats keep an action open only up to it.
 fn capped(hook: &FoundHook, needed: Duration, what: &str) -> Finding {
     let FoundHook { heartbeat_timeout, global_timeout, default_result, .. } = hook;
     if *global_timeout >= needed {

@@ -11,7 +11,7 @@ use crate::telemetry::chain;
 
 use super::finding::Finding;
 
-/// What the settings are made of. They were read already: a refused one ends the program before any check.
+/// Which files the settings come from. They were read already: a refused one ends the program before any check.
 pub(super) fn configuration(file: Option<&Path>) -> Finding {
     let found =
         file.map_or_else(|| fragments::find(&fragments::DIRECTORIES.map(Path::new)).unwrap_or_default(), |file| vec![file.to_owned()]);
@@ -43,7 +43,7 @@ pub(super) fn without_token(status: Option<u16>) -> Option<Finding> {
     }
 }
 
-/// The group: Auto Scaling's word, and the instance's own tag where IMDS shows it.
+/// The group, according to Auto Scaling and to the instance's own tag where IMDS shows it.
 pub(super) fn group(me: &InstanceId, entry: &Result<Option<OwnEntry>, AwsError>, tag: Option<&GroupName>) -> Finding {
     let name = "group";
     match (entry, tag) {

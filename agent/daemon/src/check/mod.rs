@@ -1,9 +1,9 @@
-//! `quorate check`: what is missing on this instance, before the first boot of a cluster or at any time, and how to mend it.
+//! `quorate check`: what is missing on this instance, before a cluster's first boot or at any time, and how to fix it.
 //!
-//! [`run`] asks side by side whatever the agent would ask and reach later, each within a limit of its own, and changes nothing: the calls
-//! that act are made so that AWS refuses them for another reason than a missing permission, or so that they repeat what it has just said.
-//! One file for each subject; what is found is judged by functions that ask nothing. What is looked at depends on the instance's role,
-//! which stands in its group's tags: so AWS is asked first, and `node.rs` has the table.
+//! [`run`] asks side by side everything that the agent would ask and reach later, each within its own limit, and changes nothing: calls that would act are made
+//! such that AWS refuses them for a reason other than a missing permission, or such that they repeat what it has just said. There is one file per subject; the
+//! functions that judge ask nothing. What is checked depends on the instance's role, which is in its group's tags: AWS is therefore asked first, and `node.rs`
+//! has the table.
 
 mod alias;
 mod clock;
@@ -40,26 +40,26 @@ use crate::systemd::Bus;
 use node::Node;
 use sandbox::Sandbox;
 
-/// Where the outside is.
+/// How the outside is reached.
 #[derive(Debug)]
 pub struct Outside {
     /// The instance's metadata service.
     pub imds: Imds,
     /// One endpoint for every service, such as a simulated region; by default what the SDK resolves.
     pub endpoint: Option<String>,
-    /// The clock that is compared with that of AWS.
+    /// The clock to compare with that of AWS.
     pub clock: Clock,
 }
 
 impl Outside {
-    /// As the environment says.
+    /// The outside, according to the environment.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
         Self { imds: Imds::new(settings.aws.imds_timeout), endpoint: None, clock: Clock::start() }
     }
 }
 
-/// Looks at everything. `file` is the one configuration file, where one was named.
+/// Checks everything. `file` is the one configuration file, if one was named.
 pub async fn run(settings: &Settings, file: Option<&Path>, outside: &Outside) -> Report {
     let (role, cloud) = cloud::check(settings, outside).await;
     let machine = match role {

@@ -1,4 +1,4 @@
-//! What is looked at, by the role of this instance: one table, so that no subject asks for the role itself.
+//! What is checked, by the role of this instance: one table, so no subject asks for the role itself.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::identity::Role;
 use super::finding::Finding;
 use super::tags;
 
-/// A port by what is served there.
+/// A port, named by what is served there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Port {
     /// The agents, among themselves.
@@ -26,7 +26,7 @@ pub(super) enum Port {
     Members,
 }
 
-/// What a role has, and so what is looked at.
+/// What a role has, and therefore what is checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Parts {
     pub(super) role: Role,
@@ -34,11 +34,11 @@ pub(super) struct Parts {
     pub(super) serves: &'static [Port],
     /// What has to be reached on its peers.
     pub(super) reaches: &'static [Port],
-    /// Whose security group has to let whose in.
+    /// Which security group has to let which other one in.
     pub(super) whose: [&'static str; 2],
-    /// It has an etcd member: data that needs room and a quick disk, and ports that another etcd would take.
+    /// It has an etcd member: data that needs room and a fast disk, and ports that another etcd would take.
     pub(super) member: bool,
-    /// It may found a cluster: it has a charter in a store, and EC2 is asked by tag who else may hold data.
+    /// It may found a cluster: it has a charter in a store, and asks EC2 by tag which other instances may hold data.
     pub(super) charter: bool,
     /// It tells its group that it is broken.
     pub(super) reports_health: bool,
@@ -46,7 +46,7 @@ pub(super) struct Parts {
     pub(super) awaits_replacement: bool,
     /// Its policy, below [`super::permissions::POLICIES`].
     pub(super) policy: &'static str,
-    /// What a group needs for its instances to act there.
+    /// What its group must have so that its instances may act on it.
     pub(super) acts_on: &'static str,
 }
 
@@ -94,7 +94,7 @@ impl Parts {
     }
 }
 
-/// This node, by its role.
+/// This node, with its role.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) parts: &'static Parts,
@@ -112,7 +112,7 @@ impl Node {
         Self { parts: Parts::of(role), distribution: this, other_unit: other.map(|other| other.unit()) }
     }
 
-    /// The number of a port; none where this role knows no such port.
+    /// The number of a port; none if this role has no such port.
     pub(super) fn number(&self, port: Port, settings: &Settings) -> Option<u16> {
         match port {
             Port::Agents => Some(settings.peer_port),
@@ -122,12 +122,12 @@ impl Node {
         }
     }
 
-    /// What runs here, as a unit is called; the settings may name another.
+    /// The program that runs here, named like its unit; the settings may name another.
     pub(super) fn program(&self) -> &'static str {
         self.distribution.as_ref().map_or("etcd", |distribution| distribution.name())
     }
 
-    /// The unit that runs it, if one of systemd does.
+    /// The systemd unit that runs it, if one does.
     pub(super) fn unit<'a>(&self, service: &'a ServiceSettings) -> Option<&'a str>
     where
         'static: 'a,
@@ -136,7 +136,7 @@ impl Node {
     }
 }
 
-/// Units, files and rules do not depend on which instance it is, and nothing is written from this.
+/// A spec without an instance: units, files and rules do not depend on it, and nothing is written from this.
 fn nobody(worker: bool, settings: &Settings) -> NodeSpec {
     NodeSpec {
         name: InstanceId::new("i-unknown"),
@@ -147,8 +147,8 @@ fn nobody(worker: bool, settings: &Settings) -> NodeSpec {
     }
 }
 
-/// The role, with where it was found. The configuration goes before the tag, as it does for the agent; where neither tells it, a
-/// `kubernetes.token_file` is what only the roles of Kubernetes need, and which of them it is stays open.
+/// The role, and where it was found. The configuration takes precedence over the tag, as it does for the agent. If neither names it, a `kubernetes.token_file`
+/// shows that it is one of the Kubernetes roles, but not which.
 pub(super) fn role(settings: &Settings, tags: Option<&[TagEntry]>) -> (Option<Role>, Finding) {
     let tagged = || Role::parse(tags::value(tags?, ROLE_TAG)?).ok();
     let told = |role: Role, by: &str| (Some(role), Finding::ok("role", format!("{}, {by}", role.as_str())));

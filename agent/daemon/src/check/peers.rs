@@ -12,7 +12,7 @@ use super::reach::{self, Reach};
 /// Within a region a connection takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Connects to each of these ports of each peer, side by side. `whose` security group has to be let into whose is for the remedy.
+/// Connects to each of these ports of each peer, side by side. `whose` names the two security groups for the remedy.
 pub(super) async fn check(peers: &[(InstanceId, IpAddr)], ports: &[u16], whose: [&str; 2]) -> Vec<Finding> {
     join_all(ports.iter().map(|port| async move {
         let port = *port;
@@ -22,7 +22,7 @@ pub(super) async fn check(peers: &[(InstanceId, IpAddr)], ports: &[u16], whose: 
     .await
 }
 
-/// A refusal has come through: only nothing listens there yet.
+/// Judges what was found. A refused connection did get through: it is only that nothing listens there yet.
 fn judge(port: u16, found: &[(&InstanceId, Reach)], [from, to]: [&str; 2]) -> Finding {
     let name = format!("peers on port {port}");
     if found.is_empty() {

@@ -1,4 +1,4 @@
-//! The permissions of the instance's role: each call was made, so that nothing changed.
+//! The permissions of the instance's role: each call was made, in a form that changes nothing.
 
 use crate::adapters::aws::AwsError;
 use crate::telemetry::chain;
@@ -9,7 +9,7 @@ use super::node::Parts;
 /// Where the package puts the policies; in the sources it is `packaging/aws/iam`.
 pub(super) const POLICIES: &str = "/usr/share/doc/quorate/examples/aws/iam";
 
-/// What a call says of the permission for it. `action` is the IAM action. A call that is meant to be `refused` was permitted if it was.
+/// What a call's result says about its permission. `action` is the IAM action. A call that is meant to be `refused` is permitted if it was refused.
 pub(super) fn judge<T>(parts: &Parts, action: &str, result: &Result<T, AwsError>, refused: bool) -> Finding {
     let name = format!("permission {action}");
     let error = match result {
@@ -36,7 +36,7 @@ pub(super) fn judge<T>(parts: &Parts, action: &str, result: &Result<T, AwsError>
     }
 }
 
-/// Who denied it stands in the message: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
+/// The remedy for a denied call. The message says which policy denied it: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
 pub(super) fn denied(parts: &Parts, action: &str, message: &str) -> String {
     let place = [
         ("VPC endpoint policy", "the policy of the VPC endpoint for this service"),

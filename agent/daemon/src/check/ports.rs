@@ -1,4 +1,4 @@
-//! This machine's ports: free, or taken by our own. Read from `/proc`, because to bind one, however briefly, could be in etcd's way.
+//! This machine's ports: free, or taken by our own. They are read from `/proc`: binding one, however briefly, could get in etcd's way.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -11,10 +11,10 @@ use super::finding::Finding;
 use super::node::{Node, Port};
 use super::systemd::SOCKET;
 
-/// It keeps the listeners of socket units.
+/// The process that holds the listeners of socket units.
 const SYSTEMD: i32 = 1;
 
-/// Everything about this instance's own address and ports; systemd has some of them for the agent.
+/// Everything about this instance's own address and ports; systemd holds some of them for the agent.
 pub(super) fn check(address: IpAddr, node: &Node, settings: &Settings, held: &[SocketAddr]) -> Vec<Finding> {
     let listeners = listening::all();
     let program = process(node, settings);
@@ -34,14 +34,14 @@ pub(super) fn check(address: IpAddr, node: &Node, settings: &Settings, held: &[S
     findings
 }
 
-/// The agent binds its own port where systemd's is another, and systemd's keeps nobody out.
+/// Whether systemd holds another port than the agent's: the agent then binds its own, which systemd does not protect.
 fn other_port(held: &[SocketAddr], port: u16) -> Option<Finding> {
     let other = held.first().filter(|_| held.iter().all(|at| at.port() != port))?;
     let remedy = format!("give {SOCKET} a drop-in with an empty ListenStream= and ListenStream={port}, and restart it");
     Some(Finding::warning(SOCKET, format!("it listens at {other}, but peer.port is {port}"), remedy))
 }
 
-/// The process that runs here, if it does.
+/// The running process of the member or the distribution, if there is one.
 fn process(node: &Node, settings: &Settings) -> Option<i32> {
     match &node.distribution {
         None => service_manager::started(&settings.paths.data_dir, &settings.etcd.binary).ok()?.map(|found| found.pid),
@@ -49,7 +49,7 @@ fn process(node: &Node, settings: &Settings) -> Option<i32> {
     }
 }
 
-/// A founder is on a loopback address first; a distribution's etcd always is there too.
+/// The addresses of a port. A founder starts on a loopback address; a distribution's etcd always listens there too.
 fn addresses(port: Port, node: &Node, own: IpAddr, settings: &Settings) -> Vec<IpAddr> {
     match port {
         Port::Agents => vec![own],
@@ -58,7 +58,7 @@ fn addresses(port: Port, node: &Node, own: IpAddr, settings: &Settings) -> Vec<I
     }
 }
 
-/// Whether a process is this one or was started by it: a distribution may run its etcd as a child.
+/// Whether a process is the other one or descends from it: a distribution may run its etcd as a child.
 fn descends(pid: i32, from: i32) -> bool {
     let parent = |pid: &i32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -67,7 +67,7 @@ fn descends(pid: i32, from: i32) -> bool {
     std::iter::successors(Some(pid), parent).any(|pid| pid == from)
 }
 
-/// A datagram socket on a port of the kernel's choice disturbs nobody.
+/// Whether this machine has its own address. A datagram socket on a port of the kernel's choice disturbs nothing.
 fn own_address(address: IpAddr) -> Finding {
     match UdpSocket::bind((address, 0)) {
         Ok(_) => Finding::ok("address", address.to_string()),

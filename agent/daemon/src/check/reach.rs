@@ -1,4 +1,4 @@
-//! Whether a TCP connection comes about, and if not, why: a refusal is an answer of the machine, silence is one of the network.
+//! Whether a TCP connection can be made, and if not, why: a refusal comes from the machine, silence from the network.
 
 use std::fmt;
 use std::io::{Error, ErrorKind};
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 
-/// What became of a connection.
+/// The result of a connection attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// It was accepted there.
+    /// It was accepted at this address.
     Connected(SocketAddr),
     /// The machine answered that nothing listens.
     Refused,
     /// Nothing answered.
     Silent(Duration),
-    /// The name has no address, or none was told in time.
+    /// The name has no address, or was not resolved in time.
     NoAddress(String),
     /// Something else.
     Failed(String),
@@ -34,7 +34,7 @@ impl fmt::Display for Reach {
     }
 }
 
-/// Connects to a name, and hangs up.
+/// Connects to a name, and disconnects.
 pub(super) async fn host(host: &str, port: u16, limit: Duration) -> Reach {
     let found = match tokio::time::timeout(limit, lookup_host((host, port))).await {
         Err(_) => return Reach::NoAddress(format!("the name server did not answer within {limit:?}")),
@@ -47,7 +47,7 @@ pub(super) async fn host(host: &str, port: u16, limit: Duration) -> Reach {
     }
 }
 
-/// Connects to an address, and hangs up.
+/// Connects to an address, and disconnects.
 pub(super) async fn address(at: SocketAddr, limit: Duration) -> Reach {
     match tokio::time::timeout(limit, TcpStream::connect(at)).await {
         Err(_) => Reach::Silent(limit),

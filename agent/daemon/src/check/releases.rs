@@ -1,4 +1,4 @@
-//! Releases of etcd with faults that cost data or membership, and what mends them.
+//! Releases of etcd with faults that cost data or membership, and what fixes them.
 //!
 //! From etcd's changelogs (CHANGELOG-3.4.md to CHANGELOG-3.7.md) and the issues named.
 
@@ -9,7 +9,7 @@ use super::finding::Finding;
 pub(super) struct Release(pub(super) u32, pub(super) u32, pub(super) u32);
 
 impl Release {
-    /// Reads it from what `etcd --version` writes; a release candidate counts as what it is a candidate for.
+    /// Reads the release from what `etcd --version` writes; a release candidate counts as its release.
     pub(super) fn parse(banner: &str) -> Option<Self> {
         let text = banner.lines().find_map(|line| line.strip_prefix("etcd Version:"))?;
         let mut parts = text.trim().split(['.', '-', '+']);
@@ -24,12 +24,12 @@ impl std::fmt::Display for Release {
     }
 }
 
-/// From the first release with the fault up to the one that mends it.
+/// The releases from the first one with the fault up to the one that fixes it.
 struct Band {
     from: Release,
     mended: Release,
     fault: &'static str,
-    /// It loses acknowledged writes of a cluster that is run as quorate runs it.
+    /// It loses acknowledged writes in a cluster run as quorate runs it.
     loses_data: bool,
 }
 
@@ -68,9 +68,9 @@ const UPDATE: &str = "changing a learner's URL by hand promotes it (pull request
 
 /// The oldest that has learners.
 const OLDEST: Release = Release(3, 4, 0);
-/// What comes after the newest minor release that quorate knows.
+/// The first release after the newest minor one that quorate knows.
 const UNKNOWN: Release = Release(3, 8, 0);
-/// Since when nothing of 3.4 is mended any more.
+/// Since when 3.4 gets no more fixes.
 const ENDED: &str = "3.4 is mended no more since 2026-06-01";
 
 /// What is known of a release.

@@ -37,7 +37,7 @@ fn template(file: &RenderSettings) -> Option<Finding> {
 }
 
 fn directory(file: &RenderSettings, sandbox: &Sandbox) -> Option<Finding> {
-    // A link is followed, and what it points at replaced.
+    // A link is followed, and its target replaced.
     let path = std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
     let directory = atomic::parent(&path);
     if !directory.is_dir() {

@@ -1,4 +1,4 @@
-//! Where a unit of systemd's may write, as far as its own settings tell: `ProtectSystem=` and what is let out of it (systemd.exec(5)).
+//! Where a systemd unit may write, as far as its own settings say: `ProtectSystem=` and its exceptions (systemd.exec(5)).
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::systemd::{Bus, Properties};
 
 use super::systemd::AGENT;
 
-/// `StateDirectory=` and its like, each with the directory that it lies below.
+/// `StateDirectory=` and similar settings, each with its parent directory.
 const DIRECTORIES: [(&str, &str); 5] = [
     ("RuntimeDirectory", "/run"),
     ("StateDirectory", "/var/lib"),
@@ -19,13 +19,13 @@ const DIRECTORIES: [(&str, &str); 5] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sandbox {
     unit: String,
-    /// `ProtectSystem=strict`: nothing but what is named. Where the bus does not tell, nothing is known against any path.
+    /// `ProtectSystem=strict`: only what is named. If the bus does not say, no path is objected to.
     strict: bool,
     writable: Vec<PathBuf>,
 }
 
 impl Sandbox {
-    /// The agent's own.
+    /// The sandbox of the agent's own unit.
     pub(super) async fn of_agent(bus: Option<&Bus>) -> Self {
         let properties = match bus {
             Some(bus) => Properties::of(bus, AGENT).await.unwrap_or_default(),
@@ -38,12 +38,12 @@ impl Sandbox {
     pub(super) fn of(unit: &str, properties: &Properties) -> Self {
         let names = |name| properties.get::<Vec<String>>(name).unwrap_or_default();
         let own = DIRECTORIES.iter().flat_map(|(name, below)| names(name).into_iter().map(|name| Path::new(below).join(name)));
-        // A path that may be missing bears a hyphen, one below another root a plus.
+        // A path that may be missing has a hyphen in front, one below another root a plus.
         let named = names("ReadWritePaths").into_iter().map(|path| PathBuf::from(path.trim_start_matches(['-', '+'])));
         Self { unit: unit.to_owned(), strict: properties.text("ProtectSystem") == "strict", writable: own.chain(named).collect() }
     }
 
-    /// Why it may not write below `path`, and what to do about it.
+    /// Why the unit may not write below `path`, and what to do about it; none if it may.
     pub(super) fn forbids(&self, path: &Path) -> Option<(String, String)> {
         let allowed = !self.strict || self.writable.iter().any(|writable| path.starts_with(writable));
         (!allowed).then(|| {
@@ -53,7 +53,7 @@ impl Sandbox {
         })
     }
 
-    /// Whether it may make a directory that is not there: not even one that it may write to, whose parent is read-only for it.
+    /// Whether the unit may create a missing directory. It may not if the parent is read-only for it, even if it may write to the directory itself.
     pub(super) fn may_make(&self, path: &Path) -> bool {
         path.parent().is_some_and(|parent| self.forbids(parent).is_none())
     }

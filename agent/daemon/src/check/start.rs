@@ -1,4 +1,4 @@
-//! How etcd is started: by flags and environment that nobody else has a hand in.
+//! How etcd is started: with flags and environment that nothing else changes.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::finding::Finding;
 
 const NAME: &str = "etcd's flags";
 
-/// What a command line and an environment tell etcd. A flag goes before the environment, and a configuration file before both: with
+/// The settings that etcd gets from a command line and an environment. A flag takes precedence over the environment, and a configuration file over both: with
 /// one etcd reads neither (etcd `embed.ConfigFromFile`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Start {
@@ -20,7 +20,7 @@ impl Start {
         Self { arguments, environment: environment.into_iter().filter_map(split).collect() }
     }
 
-    /// The value that holds, in any of Go's four spellings; a switch without one is `true`.
+    /// The effective value, in any of Go's four spellings; a switch without one is `true`.
     fn value(&self, flag: &str) -> Option<String> {
         let mut found = None;
         for (index, argument) in self.arguments.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The charter's store: reachable, readable, and keeping the one promise that everything rests on.
+//! The charter's store: whether it is reachable, readable, and keeps the one promise that everything relies on.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use super::permissions::denied;
 
 const NAME: &str = "store";
 
-/// A store of files that is not there.
+/// A problem if the directory of a store of files is missing.
 pub(super) fn missing_directory(url: &str) -> Option<Finding> {
     let directory = Path::new(url.strip_prefix("file://")?);
     let remedy = "mount the file system that all members share; for a new store create the directory in it once. Until then nothing is founded or joined";
     (!directory.is_dir()).then(|| Finding::problem(NAME, format!("there is no directory {}", directory.display()), remedy))
 }
 
-/// Tries what the agent does with it.
+/// Tries everything that the agent does with the store.
 pub(super) async fn check(parts: &Parts, url: &str, store: &CharterStore) -> Vec<Finding> {
     match store.probe().await {
         None => Vec::new(),
@@ -38,7 +38,7 @@ fn directory(url: &str, probe: &Probe) -> Finding {
     }
 }
 
-/// A cluster's folder that holds other things is not an absent charter, and the agent halts there.
+/// Judges the list. A cluster's folder that holds only other objects does not count as an absent charter: the agent halts.
 fn listed(url: &str, records: usize, foreign: Option<&str>) -> Finding {
     match (records, foreign) {
         (0, Some(example)) => {
@@ -57,7 +57,7 @@ fn bucket(parts: &Parts, url: &str, probe: &Probe) -> Vec<Finding> {
     };
     let read = match (&probe.read, &probe.list) {
         (Ok(()), _) => permitted("s3:GetObject"),
-        // Of an object that is not there S3 says 403 to those who may not list, whatever else they may.
+        // For a missing object S3 says 403 to a caller that may not list, whatever else it may do.
         (Err(error), Err(_)) if is_denied(error) => Finding::skipped(name("s3:GetObject"), "cannot be told while s3:ListBucket fails"),
         (Err(error), _) => failed(parts, "s3:GetObject", error),
     };
@@ -85,7 +85,7 @@ fn created(parts: &Parts, creation: &Creation) -> Finding {
     }
 }
 
-/// object_store 0.14 sorts the errors of reads and writes, but leaves that of a list as it came: "non-2xx status code: 403 Forbidden".
+/// object_store 0.14 sorts the errors of reads and writes, but passes that of a list on unchanged: "non-2xx status code: 403 Forbidden".
 fn is_denied(error: &StoreError) -> bool {
     let StoreError::Call { source, .. } = error else { return false };
     let sorted = matches!(**source, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. });

@@ -17,10 +17,10 @@ use super::node::Node;
 pub(super) const AGENT: &str = "quorate.service";
 pub(super) const SOCKET: &str = "quorate.socket";
 
-/// What distributions call their own etcd. Debian's starts a cluster of its own, on the same ports, as soon as it is installed.
+/// The names that distributions give to their own etcd units. Debian's starts a cluster of its own, on the same ports, as soon as it is installed.
 const OTHERS: [&str; 2] = ["etcd.service", "etcd-member.service"];
 
-/// Since when logind says to what end the machine shuts down.
+/// The first version in which logind says what kind of shutdown it is.
 const WITH_METADATA: u32 = 255;
 
 /// The system bus, if this system was booted by systemd (sd_booted(3)).
@@ -28,20 +28,20 @@ pub(super) fn bus() -> Option<Bus> {
     Path::new("/run/systemd/system").is_dir().then(Bus::default)
 }
 
-/// Where systemd listens for the agent; nowhere, if that cannot be asked or the socket is not active.
+/// Where systemd listens for the agent; nowhere if it cannot be asked or the socket is not active.
 pub(super) async fn held(bus: Option<&Bus>) -> Vec<SocketAddr> {
     let Some(bus) = bus else { return Vec::new() };
     Properties::of(bus, SOCKET).await.map_or_else(|_| Vec::new(), |unit| listens(&unit))
 }
 
-/// As systemd shows it: kinds and addresses, `Stream` and `[::]:2378`.
+/// The addresses, which systemd shows as kind and address: `Stream` and `[::]:2378`.
 fn listens(unit: &Properties) -> Vec<SocketAddr> {
     let active = unit.text("ActiveState") == "active";
     let all = unit.get::<Vec<(String, String)>>("Listen").filter(|_| active).unwrap_or_default();
     all.into_iter().filter(|(kind, _)| kind == "Stream").filter_map(|(_, at)| at.parse().ok()).collect()
 }
 
-/// Everything about the two; nothing can be asked without the bus.
+/// Checks systemd and logind; without the bus nothing can be asked.
 pub(super) async fn check(bus: Option<&Bus>, node: &Node, settings: &Settings) -> Vec<Finding> {
     let Some(bus) = bus else { return vec![Finding::skipped("systemd", "systemd does not run here")] };
     let (version, delay, unit, clock) =
@@ -56,7 +56,7 @@ pub(super) async fn check(bus: Option<&Bus>, node: &Node, settings: &Settings) -
     findings
 }
 
-/// An etcd of somebody else's where there is to be one of ours, and the distribution in its other role.
+/// Looks for units that are in the way: somebody else's etcd, and the distribution in its other role.
 async fn others(bus: &Bus, node: &Node, settings: &Settings) -> Vec<Finding> {
     let etcds = OTHERS.into_iter().filter(|_| node.parts.member);
     let mut found = Vec::new();
@@ -68,7 +68,7 @@ async fn others(bus: &Bus, node: &Node, settings: &Settings) -> Vec<Finding> {
     found
 }
 
-/// An enabled one does nothing at boot if it `waits` for the agent's permit.
+/// Judges such a unit. An enabled one does nothing at boot if it `waits` for the agent's permit.
 fn other(name: &str, file: &str, active: &str, waits: bool, program: &str) -> Option<Finding> {
     let in_the_way = (file.starts_with("enabled") && !waits) || matches!(active, "active" | "activating" | "reloading");
     let remedy = format!("systemctl mask --now {name}: quorate alone starts {program}, and two would meet at the same ports and data");

@@ -10,7 +10,7 @@ use crate::identity::{Role, cluster_name, store_url};
 
 use super::finding::Finding;
 
-/// What the group's tags and the settings say together. Store and propagation count for who may found a cluster, by its `charter`.
+/// What the group's tags and the settings say together. Store and propagation matter to a role that may found a cluster, which has a `charter`.
 pub(super) fn judge(charter: bool, group: &GroupName, tags: &[TagEntry], settings: &ClusterSettings) -> Vec<Finding> {
     let mut findings = vec![cluster(group, tags, settings), role(group, tags, settings)];
     if charter {
@@ -19,7 +19,7 @@ pub(super) fn judge(charter: bool, group: &GroupName, tags: &[TagEntry], setting
     findings
 }
 
-/// The cluster's name and the role are searched for as tags whatever the settings say: they only name what is searched.
+/// Judges the cluster's tag. The agent searches for groups by their tags even if the settings name cluster and role: the settings only say what to search for.
 fn cluster(group: &GroupName, tags: &[TagEntry], settings: &ClusterSettings) -> Finding {
     let set = settings.name.as_ref().map(|name| name.as_str().to_owned());
     searched(group, tags, CLUSTER_TAG, "the cluster's name, such as prod", set.as_deref(), |text| cluster_name(text).map(drop))
@@ -80,7 +80,7 @@ fn propagation(group: &GroupName, tags: &[TagEntry]) -> Finding {
     }
 }
 
-/// Whether EC2 lists this instance under the cluster's tag: a list that lacks the asker is no list, and nothing is founded on it.
+/// Whether EC2 lists this instance under the cluster's tag: a list without the instance that asks is not trusted, and nothing is founded on it.
 pub(super) fn listed(me: &InstanceId, cluster: &str, found: &BTreeSet<InstanceId>) -> Finding {
     let name = "tag on this instance";
     if found.contains(me) {

@@ -1,4 +1,4 @@
-//! The distribution's program: there, executable, and which release.
+//! The distribution's program: whether it exists and is executable, and which release it is.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::telemetry::chain;
 
 use super::releases::{self, Release};
 
-/// Looks at it, and asks it. Known faults of releases are those of servers.
+/// Checks the file, and asks it for its release. Known faults of releases concern servers only.
 pub(super) async fn check(distribution: &dyn Distribution, parts: &Parts) -> Vec<Finding> {
     let (name, program, path) = (format!("{} binary", distribution.name()), distribution.name(), distribution.binary());
     if let Some((found, remedy)) = unusable(path) {

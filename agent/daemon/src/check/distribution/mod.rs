@@ -17,7 +17,7 @@ use crate::telemetry::chain;
 use super::finding::Finding;
 use super::node::Parts;
 
-/// Everything about the distribution but its directories. `bus` is there where systemd is.
+/// Everything about the distribution except its directories. There is a `bus` if systemd runs.
 pub(super) async fn check(distribution: &dyn Distribution, parts: &Parts, settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {
     let mut findings = binary::check(distribution, parts).await;
     findings.extend(token::check(&settings.kubernetes, parts));
@@ -28,7 +28,7 @@ pub(super) async fn check(distribution: &dyn Distribution, parts: &Parts, settin
     findings
 }
 
-/// The distribution's own refusal, by which the agent does not start it.
+/// The reason why the distribution's adapter would refuse to start it, if any.
 fn configuration(distribution: &dyn Distribution) -> Finding {
     let name = format!("{} configuration", distribution.name());
     match distribution.check_others() {

@@ -30,7 +30,7 @@ fn data(distribution: &dyn Distribution, settings: &Settings, sandbox: &Sandbox)
     apart.unwrap_or_else(|| directory(name, dir, "kubernetes.data_dir", sandbox))
 }
 
-/// A server's data is put aside by renaming it, which no file system's border lets through.
+/// Whether a server's directories lie on different file systems: its data is put aside by renaming, which cannot cross one.
 fn apart(name: &str, distribution: &dyn Distribution) -> Option<Finding> {
     let place = distribution.data();
     let trash = device(&existing(&place.trash));
@@ -53,7 +53,7 @@ fn directory(name: &str, dir: &Path, key: &str, sandbox: &Sandbox) -> Finding {
     }
 }
 
-/// systemd lets a unit write only to what is there when it starts.
+/// Judges a missing directory: systemd lets a unit write only to what exists when it starts.
 fn absent(name: &str, dir: &Path, sandbox: &Sandbox) -> Finding {
     let found = format!("{} is not there", dir.display());
     if !sandbox.may_make(dir) {

@@ -1,25 +1,25 @@
-//! Releases of a distribution with a fault that costs membership, and what mends it.
+//! Releases of a distribution with a fault that costs membership, and what fixes it.
 //!
 //! k3s: <https://github.com/k3s-io/k3s/issues/13623> and its backports (13626 to 13629). A first server that was removed from etcd crashed when it was started
-//! again; in the last releases of January 2026, which end in `-k3s3`, it founds an empty cluster of its own. Mended in February 2026 for 1.32
-//! to 1.35, in the Kubernetes releases of that month.
+//! again; in the last releases of January 2026, which end in `-k3s3`, it founds an empty cluster of its own. Fixed in February 2026 for 1.32 to 1.35, in the
+//! Kubernetes releases of that month.
 
 use std::fmt;
 
 use crate::check::finding::Finding;
 
-/// A release: Kubernetes' own, and the distribution's count of it, the 3 of `v1.35.0+k3s3`.
+/// A release: that of Kubernetes, and the distribution's count, the 3 of `v1.35.0+k3s3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Release {
     major: u32,
     minor: u32,
     patch: u32,
-    /// Of a release candidate the same as of what it is a candidate for.
+    /// A release candidate has the count of its release.
     count: u32,
 }
 
 impl Release {
-    /// Reads it from what `k3s --version` writes: `k3s version v1.33.5+k3s1 (5ab06565)`.
+    /// Reads the release from what `k3s --version` writes: `k3s version v1.33.5+k3s1 (5ab06565)`.
     pub(super) fn parse(program: &str, banner: &str) -> Option<Self> {
         let rest = banner.lines().find_map(|line| line.strip_prefix(program)?.trim_start().strip_prefix("version "))?;
         let (kubernetes, own) = rest.split_whitespace().next()?.strip_prefix('v')?.split_once('+')?;
@@ -35,7 +35,7 @@ impl fmt::Display for Release {
     }
 }
 
-/// The first patch of each minor version of 1 in which it is mended.
+/// The first fixed patch of each minor version of 1.
 const MENDED: [(u32, u32); 4] = [(32, 12), (33, 8), (34, 4), (35, 1)];
 
 const ISSUE: &str = "k3s issue 13623";

@@ -1,4 +1,4 @@
-//! The secrets that nodes join with: there, and root's alone.
+//! The secrets that nodes join with: whether they exist, and only root can read them.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -14,7 +14,7 @@ use crate::config::KubernetesSettings;
 
 const ROOT: u32 = 0;
 
-/// The token of this role; servers may have the workers' beside theirs.
+/// Checks this role's token; servers may have the workers' too.
 pub(super) fn check(settings: &KubernetesSettings, parts: &Parts) -> Vec<Finding> {
     let mut findings = vec![match &settings.token_file {
         None => {
@@ -29,7 +29,7 @@ pub(super) fn check(settings: &KubernetesSettings, parts: &Parts) -> Vec<Finding
     findings
 }
 
-/// A worker gives its token to anything that answers at a server's address, unless something names the authority that the answer has to be signed by.
+/// Whether a token names the cluster's authority. Without it, a worker gives its token to anything that answers at a server's address.
 fn pin(token: &str) -> Option<Finding> {
     const NAME: &str = "authority";
     match named_by(token) {
@@ -43,7 +43,7 @@ fn pin(token: &str) -> Option<Finding> {
     }
 }
 
-/// What a file is like.
+/// What was found out about a file.
 #[derive(Clone, Copy, Debug)]
 struct Secret {
     is_file: bool,
@@ -58,7 +58,7 @@ fn look(path: &Path) -> io::Result<Secret> {
     Ok(Secret { is_file: data.is_file(), mode: data.mode() & 0o7777, owner: data.uid(), is_empty })
 }
 
-/// `key` is the setting that names the file. Whoever runs this may own it too, where that is not root.
+/// `key` is the setting that names the file. The user that runs this may own it too, if that is not root.
 fn judge(name: &str, file: &Path, key: &str, found: &io::Result<Secret>) -> Finding {
     let path = file.display();
     let problem = |what: String, remedy: String| Finding::problem(name, what, remedy);

@@ -1,4 +1,4 @@
-//! The distribution's unit: there, with the drop-in by which nobody but the agent starts it, and running what the settings say.
+//! The distribution's unit: whether it exists, has the drop-in that lets only the agent start it, and runs what the settings say.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::telemetry::chain;
 
 use super::refused;
 
-/// What is to stand in the drop-in.
+/// What the drop-in should contain.
 #[derive(Clone, Debug)]
 struct Wanted {
     permit: PathBuf,
@@ -42,7 +42,7 @@ pub(super) async fn check(name: &str, distribution: &dyn Distribution, settings:
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::check) struct Conditions(Vec<(bool, PathBuf)>);
 
-/// As the bus has one: its kind, whether it is one of several of which one is enough, whether it is negated, its value, and its last result.
+/// A condition as the bus has it: its kind, whether it is one of several of which one is enough, whether it is negated, its value, and its last result.
 type Condition = (String, bool, bool, String, i32);
 
 impl Conditions {
@@ -53,12 +53,12 @@ impl Conditions {
         Self(all.into_iter().filter_map(path).collect())
     }
 
-    /// The unit starts only while this file is there.
+    /// Whether the unit starts only while this file exists.
     pub(in crate::check) fn name(&self, file: &Path) -> bool {
         self.0.iter().any(|(negated, path)| !negated && path == file)
     }
 
-    /// The unit starts only while this file is not there.
+    /// Whether the unit starts only while this file does not exist.
     fn exclude(&self, file: &Path) -> bool {
         self.0.iter().any(|(negated, path)| *negated && path == file)
     }
@@ -95,7 +95,7 @@ impl Unit {
         }
     }
 
-    /// What the drop-in should have said and does not.
+    /// What the drop-in lacks.
     fn lacks(&self, wanted: &Wanted) -> Vec<String> {
         let lacks = [
             (!self.conditions.name(&wanted.permit), format!("ConditionPathExists={}", wanted.permit.display())),
@@ -138,10 +138,10 @@ fn drop_in(name: &str, unit: &Unit) -> String {
     }
 }
 
-/// What it runs, against what the settings say: a flag goes before every file.
+/// Compares what the unit runs with the settings: a flag takes precedence over every file.
 fn runs(name: &str, command: &[String], distribution: &dyn Distribution) -> Option<Finding> {
     let what = format!("{name} command");
-    // Where the bus does not tell, nothing is known against it.
+    // If the bus does not say, there is nothing to report.
     let (program, rest) = command.split_first()?;
     let wanted = distribution.arguments();
     let role = wanted.first()?.to_string_lossy();
