@@ -1,7 +1,7 @@
-//! The settings: TOML fragments, or one file, read once at start. An empty file, or none, is a good one.
+//! The settings: TOML fragments, or one file, read once at start. An empty file, or none, is valid.
 //!
-//! Four stages: the fragments are merged ([`fragments`]); the text becomes `file::File`, in which every key is optional and an unknown
-//! one is refused; its values are checked, each against its own limits; then the rules between them. What comes out is a [`Settings`] that needs no further check.
+//! There are four stages: the fragments are merged ([`fragments`]); the text becomes a `file::File`, in which every key is optional and an unknown one is
+//! refused; each value is checked against its own limits; then the rules between values are checked. The result is a [`Settings`] that needs no further check.
 
 mod check;
 mod etcd;
@@ -35,7 +35,7 @@ use crate::adapters::host::atomic;
 use crate::identity::Role;
 use crate::telemetry::LogLevel;
 
-/// What the group's tags say may be overridden here.
+/// Settings that override the group's tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterSettings {
     /// In place of the tag `quorate:cluster`.
@@ -44,27 +44,27 @@ pub struct ClusterSettings {
     pub role: Option<Role>,
     /// In place of the tag `quorate:store`; `store.url`.
     pub store_url: Option<String>,
-    /// Options of the object store, by the names that its library gives them (`endpoint`, `allow_http`).
+    /// Options of the object store, by its library's names (`endpoint`, `allow_http`).
     pub store_options: BTreeMap<String, String>,
 }
 
-/// Where the agent keeps what.
+/// The agent's directories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The agent's own memory; survives a reboot.
+    /// For the agent's own memory; survives a reboot.
     pub state_dir: PathBuf,
-    /// The control socket; gone after a reboot.
+    /// For the control socket; gone after a reboot.
     pub run_dir: PathBuf,
     /// The data of Quorate's own etcd. Renamed as a whole when it is put aside.
     pub data_dir: PathBuf,
-    /// The mount point that etcd's data lies below. Until something is mounted there nothing is known of the data.
+    /// The mount point below which etcd's data lies. Until something is mounted there nothing is known about the data.
     pub data_mount: Option<PathBuf>,
-    /// For so long data that was put aside is kept; for ever where there is none.
+    /// How long data that was put aside is kept; for ever if there is no limit.
     pub trash_keep: Option<Duration>,
 }
 
 impl Paths {
-    /// Where data that is put aside goes: beside it, because a rename never leaves its file system.
+    /// Where data is put aside: beside its old place, because a rename cannot leave the file system.
     #[must_use]
     pub fn trash(&self) -> PathBuf {
         atomic::with_suffix(&self.data_dir, ".trash")
@@ -78,7 +78,7 @@ pub struct AwsSettings {
     pub hook_pattern: HookPattern,
     /// Longest time of one call to EC2 or Auto Scaling, with its retries.
     pub call_timeout: Duration,
-    /// Longest time of one question to IMDS, with the token that it may need first.
+    /// Longest time of one question to IMDS, including the token that it may need first.
     pub imds_timeout: Duration,
 }
 
@@ -114,7 +114,7 @@ pub struct Settings {
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The command line named a file that is not there.
+    /// The command line named a file that does not exist.
     #[error("the configuration file {} does not exist: create it, or leave --config out to do without one", path.display())]
     Absent {
         /// The file.
@@ -136,7 +136,7 @@ pub enum ConfigError {
         /// Why.
         source: Refusal,
     },
-    /// Each fragment is well, but not all of them together.
+    /// Each fragment is valid, but not all of them together.
     #[error("the configuration is refused; it is made of {}", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
     Together {
         /// The fragments, in the order in which they were read.
@@ -149,7 +149,7 @@ pub enum ConfigError {
 /// What is wrong with a file's content.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It is no TOML, or a key is unknown or of the wrong type; the source says which, where, and what is known.
+    /// It is not TOML, or a key is unknown or has the wrong type; the source says which, where, and what is known.
     #[error("it is not a configuration of quorate")]
     Syntax(#[from] Box<toml::de::Error>),
     /// One value cannot be used.
@@ -157,7 +157,7 @@ pub enum Refusal {
     Value {
         /// The key with its section.
         key: String,
-        /// The value as it was given, or as it is by default.
+        /// The given or default value.
         value: String,
         /// What to write instead.
         remedy: String,

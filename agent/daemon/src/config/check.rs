@@ -1,4 +1,4 @@
-//! From the file to the settings: defaults filled in, every value checked.
+//! Makes the settings from the file: fills in defaults and checks every value.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -63,7 +63,7 @@ fn cluster(raw: Cluster, store: Store) -> Result<ClusterSettings, Refusal> {
     })
 }
 
-/// A text that some parser has to take, and says what to write instead if it does not.
+/// A text that `parse` must accept; its error says what to write instead.
 fn text<T>(key: &str, value: Option<String>, parse: impl Fn(&str) -> Result<T, &'static str>) -> Result<Option<T>, Refusal> {
     value.map(|value| parse(&value).map_err(|remedy| Refusal::value(key, format!("{value:?}"), remedy))).transpose()
 }
@@ -71,7 +71,7 @@ fn text<T>(key: &str, value: Option<String>, parse: impl Fn(&str) -> Result<T, &
 /// A whole number within its limits.
 ///
 /// # Errors
-/// It is outside of them.
+/// It is outside them.
 pub(super) fn whole(key: &str, value: Option<i64>, limits: RangeInclusive<u64>) -> Result<Option<u64>, Refusal> {
     let Some(value) = value else { return Ok(None) };
     let (least, most) = (limits.start(), limits.end());
@@ -79,7 +79,7 @@ pub(super) fn whole(key: &str, value: Option<i64>, limits: RangeInclusive<u64>) 
     inside.map(Some).ok_or_else(|| Refusal::value(key, value, format!("give a whole number from {least} to {most}")))
 }
 
-/// etcd advises seven voters at most: each further one slows every write down.
+/// Checks `[limits]`. etcd recommends at most seven voters: each further one slows every write down.
 fn limits(raw: &Limits, policy: &mut Policy) -> Result<(), Refusal> {
     let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
     if let Some(voters) = whole("limits.max_voters", raw.max_voters, 1..=7)? {
@@ -143,7 +143,7 @@ fn paths(raw: RawPaths, kubernetes: &KubernetesSettings) -> Result<Paths, Refusa
         trash_keep: trash_keep(raw.trash_keep_hours)?,
     };
     let (own, theirs) = (("paths.data_dir", &paths.data_dir), ("kubernetes.data_dir", &kubernetes.data_dir));
-    // etcd's directory is renamed as a whole; a distribution's data is put aside within its directory, which so may be the mount point itself.
+    // etcd's directory is renamed as a whole; a distribution's data is put aside within its directory, which may therefore be the mount point itself.
     let below = |mount: &Path| (own.1.starts_with(mount) && own.1 != mount) || theirs.1.starts_with(mount);
     if let Some(mount) = paths.data_mount.as_ref().filter(|mount| !below(mount)) {
         let remedy = "give the mount point that paths.data_dir lies below, and make that a folder in it; or the one that kubernetes.data_dir is or lies below";
@@ -158,7 +158,7 @@ fn paths(raw: RawPaths, kubernetes: &KubernetesSettings) -> Result<Paths, Refusa
     Ok(paths)
 }
 
-/// A week unless said otherwise; 0 is for ever.
+/// How long put-aside data is kept: a week by default; 0 is for ever.
 fn trash_keep(hours: Option<i64>) -> Result<Option<Duration>, Refusal> {
     let hours = whole("paths.trash_keep_hours", hours, 0..=24 * 3650)?.unwrap_or(24 * 7);
     Ok((hours > 0).then(|| Duration::from_secs(hours * 3600)))
@@ -167,7 +167,7 @@ fn trash_keep(hours: Option<i64>) -> Result<Option<Duration>, Refusal> {
 /// An absolute path.
 ///
 /// # Errors
-/// It is relative, the root, or goes up.
+/// It is relative, the root, or contains `..`.
 pub(super) fn absolute(key: &str, value: Option<String>, default: &str) -> Result<PathBuf, Refusal> {
     let path = PathBuf::from(value.as_deref().unwrap_or(default));
     let plain = path.is_absolute() && path.parent().is_some() && !path.components().any(|part| part.as_os_str() == "..");

@@ -13,7 +13,7 @@ use super::{Refusal, check::whole};
 pub struct EtcdSettings {
     /// The server: a path, or a name to look up in `PATH`.
     pub binary: PathBuf,
-    /// `etcdutl`, or `etcdctl` before etcd 3.5; looked for beside the server by default.
+    /// `etcdutl`, or `etcdctl` before etcd 3.5; searched for beside the server by default.
     pub restore_tool: Option<PathBuf>,
     /// The loopback address on which a founder serves clients until its charter record says `established`.
     pub founding_address: IpAddr,
@@ -41,7 +41,7 @@ impl EtcdSettings {
     }
 }
 
-/// Flags that say who the member is, where it listens and what it may lose: the agent sets them from its observation and the charter.
+/// Flags that decide who the member is, where it listens and what it may lose: the agent sets them from its observation and the charter.
 const RESERVED: &[&str] = &[
     "advertise-client-urls",
     "config-file",
@@ -73,7 +73,7 @@ const KEYED: &[(&str, &str)] = &[
     ("quota-backend-bytes", "etcd.quota_backend_mib"),
 ];
 
-/// etcd's own defaults, which hold where only one of the two is given.
+/// etcd's own defaults, which apply if only one of the two is given.
 const HEARTBEAT: Duration = Duration::from_millis(100);
 const ELECTION: Duration = Duration::from_millis(1000);
 
@@ -99,7 +99,7 @@ pub(super) fn settings(raw: Etcd) -> Result<EtcdSettings, Refusal> {
     Ok(settings)
 }
 
-/// systemd and `exec` look a bare name up in `PATH`; anything relative would depend on where the agent was started.
+/// A program's path, or a bare name, which systemd and `exec` look up in `PATH`; anything relative would depend on where the agent was started.
 fn program(key: &str, value: Option<String>) -> Result<Option<PathBuf>, Refusal> {
     let usable = |text: &str| !text.is_empty() && (!text.contains('/') || Path::new(text).is_absolute());
     match value {
@@ -123,7 +123,7 @@ fn extra_arg(arg: &str) -> Result<(), Refusal> {
     free("etcd.extra_args", arg, name)
 }
 
-/// etcd reads every flag from the environment too: `ETCD_DATA_DIR` is `--data-dir`.
+/// Checks a variable. etcd reads every flag from the environment too: `ETCD_DATA_DIR` is `--data-dir`.
 fn variable(name: &str) -> Result<(), Refusal> {
     match name.strip_prefix("ETCD_") {
         Some(flag) => free("etcd.env", name, &flag.to_ascii_lowercase().replace('_', "-")),
@@ -141,7 +141,7 @@ fn free(key: &str, given: &str, flag: &str) -> Result<(), Refusal> {
     }
 }
 
-/// etcd refuses to start otherwise (`embed.Config.Validate`), and then it would do so on every node at once.
+/// Checks heartbeat and election timeout as etcd does. It would otherwise refuse to start (`embed.Config.Validate`), on every node at once.
 fn beats(settings: &EtcdSettings) -> Result<(), Refusal> {
     let heartbeat = settings.heartbeat_interval.unwrap_or(HEARTBEAT);
     let election = settings.election_timeout.unwrap_or(ELECTION);

@@ -1,5 +1,5 @@
-//! The file as it is written: every key optional, an unknown one refused. Numbers are as wide as TOML has them, so that a wrong one is
-//! refused with its name and its remedy and not as a number that does not fit.
+//! The file as it is written: every key optional, an unknown one refused. Numbers are as wide as in TOML, so a wrong one is refused with its name and remedy
+//! and not as a number that does not fit.
 
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ pub(super) struct Limits {
     pub(super) broken_restarts: Option<i64>,
 }
 
-/// `[policy]`: what the agent may do by itself.
+/// `[policy]`: what the agent may do on its own.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Choices {
@@ -151,7 +151,7 @@ pub(super) struct Etcd {
     pub(super) env: BTreeMap<String, String>,
 }
 
-/// `[paths]`: where the agent keeps what.
+/// `[paths]`: the agent's directories.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Paths {

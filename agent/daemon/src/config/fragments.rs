@@ -1,6 +1,6 @@
-//! Configuration in fragments, by systemd's own rules (sysctl.d(5) and others): `*.toml` in three directories, read in the order of their
-//! names; of two with the same name the one in the later directory counts alone; of a key given twice the last value counts. Sections of
-//! which there may be any number (`[[render]]`) add up.
+//! Configuration in fragments, by systemd's own rules (sysctl.d(5) and others): `*.toml` in three directories, read in the order of their names. If two have
+//! the same name, only the one in the later directory counts. If a key is given twice, the last value counts. Sections that may be repeated (`[[render]]`) add
+//! up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,13 +12,13 @@ use toml::{Table, Value};
 use super::file::File;
 use super::{ConfigError, Refusal};
 
-/// The vendor's, the machine's, and what this boot generated. A later one goes before an earlier one.
+/// The vendor's, the machine's, and what this boot generated. A later one takes precedence over an earlier one.
 pub const DIRECTORIES: [&str; 3] = ["/usr/lib/quorate/config.d", "/etc/quorate/config.d", "/run/quorate/config.d"];
 
 /// The fragments that count, in the order in which they are read.
 ///
 /// # Errors
-/// A directory that is there cannot be listed.
+/// A directory exists but cannot be listed.
 pub fn find(directories: &[&Path]) -> Result<Vec<PathBuf>, ConfigError> {
     let mut by_name = BTreeMap::new();
     for directory in directories {
@@ -37,10 +37,10 @@ pub fn find(directories: &[&Path]) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(by_name.into_values().collect())
 }
 
-/// The fragments as one file. Each is checked by itself first, so that a wrong key is told with the file that has it.
+/// The fragments as one file. Each is first checked on its own, so an error about a key names its file.
 ///
 /// # Errors
-/// A fragment cannot be read, or is no configuration.
+/// A fragment cannot be read, or is not a configuration.
 pub(super) fn merge(paths: &[PathBuf]) -> Result<Table, ConfigError> {
     paths.iter().try_fold(Table::new(), |merged, path| {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;

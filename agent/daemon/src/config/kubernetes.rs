@@ -24,30 +24,30 @@ pub enum Distribution {
 /// The stable endpoint of the API, such as a load balancer's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `https://` host, and port if one was given.
+    /// `https://`, host, and port if one was given.
     pub url: String,
     /// Its host alone, without brackets; a name or an address.
     pub host: String,
 }
 
-/// The distribution and what its Nodes are given.
+/// The distribution and the settings of its Nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubernetesSettings {
     /// Which.
     pub distribution: Distribution,
-    /// What a child of the agent runs; a unit runs what it names itself.
+    /// The program that a child of the agent runs; a unit names its own.
     pub binary: PathBuf,
     /// The distribution's own configuration; the agent adds one file to it.
     pub config_dir: PathBuf,
     /// The distribution's data.
     pub data_dir: PathBuf,
-    /// Holds the secret that servers and workers join with. The roles control-plane and worker need it.
+    /// Holds the secret with which servers and workers join. The roles control-plane and worker need it.
     pub token_file: Option<PathBuf>,
-    /// Holds a secret that workers alone may join with.
+    /// Holds a secret with which only workers can join.
     pub agent_token_file: Option<PathBuf>,
     /// The host name under which every node reaches a healthy server.
     pub alias: Option<HostName>,
-    /// The file that tells this machine the alias.
+    /// The file from which this machine learns the alias.
     pub hosts_file: PathBuf,
     /// The stable endpoint from outside.
     pub endpoint: Option<Endpoint>,
@@ -57,7 +57,7 @@ pub struct KubernetesSettings {
     pub labels: BTreeMap<String, String>,
     /// The Nodes' taints, `key=value:Effect`.
     pub taints: Vec<String>,
-    /// The credentials with which the agent asks the API, in place of the distribution's own.
+    /// The credentials that the agent uses with the API, in place of the distribution's own.
     pub kubeconfig: Option<PathBuf>,
     /// Further environment of a child. A unit has its own.
     pub env: BTreeMap<String, String>,

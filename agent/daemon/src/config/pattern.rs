@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A pattern for hook names; `*` stands for any text, also none. It never matches everything: foreign hooks must not be completed.
+/// A pattern for hook names; `*` stands for any text, even none. A pattern never matches everything: foreign hooks must not be completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookPattern(String);
 
@@ -22,7 +22,7 @@ impl HookPattern {
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether the hook of this name is ours.
+    /// Whether the hook with this name is ours.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');

@@ -1,4 +1,4 @@
-//! `[[render]]`: files that are written anew when the cluster changes.
+//! `[[render]]`: files that are rewritten when the cluster changes.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub struct RenderSettings {
     pub template: PathBuf,
     /// What is written from it.
     pub path: PathBuf,
-    /// The unit that is told of a change.
+    /// The unit that is reloaded after a change.
     pub reload_unit: Option<String>,
 }
 

@@ -10,13 +10,13 @@ pub enum ServiceSettings {
     Exec,
     /// A unit of systemd.
     Systemd {
-        /// Its name, where it is another than the role's own.
+        /// Its name, if it is not the role's own.
         unit: Option<String>,
     },
 }
 
 impl ServiceSettings {
-    /// The unit, if it is one of systemd; `own` is the role's own.
+    /// The unit, if systemd runs it; `own` is the role's default.
     #[must_use]
     pub fn unit<'a>(&'a self, own: &'a str) -> Option<&'a str> {
         match self {
@@ -39,7 +39,7 @@ pub(super) fn settings(raw: Service) -> Result<ServiceSettings, Refusal> {
         (Some("exec"), Some(unit)) => {
             Err(Refusal::value("service.unit", format!("{unit:?}"), "leave it out, or set service.manager = \"systemd\""))
         }
-        // Who names a unit means systemd.
+        // Naming a unit implies systemd.
         (None | Some("systemd"), unit) => {
             Ok(ServiceSettings::Systemd { unit: unit.map(|unit| service_name("service.unit", unit)).transpose()? })
         }
@@ -50,7 +50,7 @@ pub(super) fn settings(raw: Service) -> Result<ServiceSettings, Refusal> {
 /// The full name of a service.
 ///
 /// # Errors
-/// It is another unit's, or none.
+/// It is not a service's name.
 pub(super) fn service_name(key: &str, unit: String) -> Result<String, Refusal> {
     let stem = unit.strip_suffix(".service").unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);

@@ -11,7 +11,7 @@ const REMEDY: &str = "give the ARN of a target group, arn:aws:elasticloadbalanci
 /// Checks all of them, in the operator's order.
 ///
 /// # Errors
-/// The first that is no target group's ARN, or is there twice.
+/// The first that is not a target group's ARN, or is listed twice.
 pub(super) fn parse(raw: &[String]) -> Result<Vec<TargetGroupArn>, Refusal> {
     let mut groups: Vec<TargetGroupArn> = Vec::new();
     for arn in raw {
@@ -26,7 +26,7 @@ pub(super) fn parse(raw: &[String]) -> Result<Vec<TargetGroupArn>, Refusal> {
     Ok(groups)
 }
 
-/// The partition is `aws`, `aws-cn`, `aws-us-gov` or one that is still to come.
+/// The partition is `aws`, `aws-cn`, `aws-us-gov` or a future one.
 fn is_target_group(arn: &str) -> bool {
     let parts: Vec<&str> = arn.split(':').collect();
     let [prefix, partition, service, region, account, resource] = parts.as_slice() else { return false };

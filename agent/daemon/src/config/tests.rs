@@ -10,7 +10,7 @@ use quorate_core::snapshot::retention::Retention;
 use super::*;
 use crate::adapters::host::hosts::HostName;
 
-/// Every key, at a value that is not its default and may stand alone beside the other defaults.
+/// Every key, with a value that is not its default and is valid with all other keys at their defaults.
 const EVERY_KEY: &str = r#"
 [cluster]
 name = "prod"
@@ -136,7 +136,7 @@ path = "/etc/x.conf"
 reload_unit = "x.service"
 "#;
 
-/// The one key that knows one value only.
+/// The one key that has only one valid value.
 const ONLY_ITS_DEFAULT: &str = "kubernetes.distribution";
 
 fn refusal(text: &str) -> String {
@@ -167,7 +167,7 @@ fn single_keys() -> Vec<(String, String, String)> {
     found
 }
 
-/// The keys of a section that the parser knows, from its own complaint about one that it does not.
+/// The keys of a section that the parser knows, from its own error about an unknown one.
 fn known_keys(section: &str) -> BTreeSet<String> {
     let header = if section == "render" { "[[render]]".to_owned() } else { format!("[{section}]") };
     expected_in(&format!("{header}\nzzz = 1\n"))
@@ -219,7 +219,7 @@ fn every_choice_of_the_policy_has_a_key() {
     let keys = single_keys().into_iter().map(|(_, key, _)| key).collect::<BTreeSet<_>>();
     for field in policy_fields() {
         let named = [format!("{field}_s"), format!("{field}_ms"), field.clone()].iter().any(|key| keys.contains(key));
-        // Those of a drain are keys of [kubernetes], and told apart in a test of their own; those of snapshots have a section.
+        // Those of a drain are keys of [kubernetes], and compared in a test of their own; those of snapshots have a section.
         assert!(named || ["network_trusted", "drain", "snapshots"].contains(&field.as_str()), "no key sets Policy::{field}");
     }
 }
@@ -243,7 +243,7 @@ fn every_value_arrives_where_it_belongs() {
     let settings = Settings::parse(EVERY_KEY).unwrap();
     let (secs, ms) = (Duration::from_secs, Duration::from_millis);
     let policy = Policy {
-        // Told apart below.
+        // Compared below.
         drain: settings.policy.drain,
         cycle: ms(1500),
         stale_after: secs(7),

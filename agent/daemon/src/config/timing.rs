@@ -14,10 +14,10 @@ const WEEK: f64 = 7.0 * DAY;
 /// One key of `[timing]`: its name, its value, its limits in its own unit, and its place in the policy.
 type Key = (&'static str, Option<f64>, RangeInclusive<f64>, fn(&mut Policy) -> &mut Duration);
 
-/// Takes the durations into the policy.
+/// Copies the durations into the policy.
 ///
 /// # Errors
-/// The first that is outside its limits. [`check`] looks at the rules between them.
+/// The first that is outside its limits. [`check`] checks the rules between them.
 pub(super) fn apply(timing: &Timing, policy: &mut Policy) -> Result<(), Refusal> {
     for (key, value, limits, place) in keys(timing) {
         if let Some(value) = value {
@@ -57,7 +57,7 @@ fn keys(t: &Timing) -> [Key; 22] {
 /// A number in the unit that its key ends in, as a duration.
 ///
 /// # Errors
-/// It is outside its limits, or not a number at all (TOML knows `nan`).
+/// It is outside its limits, or not a number at all (TOML has `nan`).
 pub(super) fn duration(key: &str, value: f64, limits: RangeInclusive<f64>) -> Result<Duration, Refusal> {
     let (unit, factor) = if key.ends_with("_ms") { ("milliseconds", 0.001) } else { ("seconds", 1.0) };
     let (least, most) = (limits.start(), limits.end());
@@ -68,7 +68,7 @@ pub(super) fn duration(key: &str, value: f64, limits: RangeInclusive<f64>) -> Re
     Duration::try_from_secs_f64(value * factor).map_err(|_| refusal())
 }
 
-/// Refuses durations that defeat each other.
+/// Refuses durations that contradict each other.
 ///
 /// # Errors
 /// The first rule that does not hold.

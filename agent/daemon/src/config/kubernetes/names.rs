@@ -1,5 +1,5 @@
-//! What labels, taints, host names and endpoints may look like. Every node gets the same file, so what a kubelet or an API server would
-//! refuse at its start is refused here: it would keep all of them from starting at once.
+//! What labels, taints, host names and endpoints may look like. What a kubelet or an API server would refuse at its start is refused here: every node gets the
+//! same file, so none of them would start.
 
 use std::net::IpAddr;
 
@@ -37,13 +37,13 @@ pub(super) fn taint(taint: &str) -> Result<(), Refusal> {
     if known && is_key(key) && (value.is_empty() || is_name(value)) { Ok(()) } else { Err(refused()) }
 }
 
-/// A host name that a line of the hosts file gives to one address after another.
+/// The host name of the alias.
 pub(super) fn alias(name: &str) -> Result<HostName, Refusal> {
     let refused = |remedy| Refusal::value("kubernetes.alias", format!("{name:?}"), remedy);
     match HostName::parse(name) {
         Err(HostsError::Name { remedy, .. }) => Err(refused(remedy)),
         Ok(host) if is_host(name) => Ok(host),
-        // The API's certificate bears it too, and distributions write names there in lower case.
+        // The API's certificate contains it too, and distributions write names there in lower case.
         Ok(_) | Err(_) => Err(refused("give a host name in lower case, such as api.prod.internal")),
     }
 }

@@ -1,11 +1,11 @@
-//! The reference of the settings that the package brings, `packaging/config.d/README`: every key is there, and at its default.
+//! Tests the settings reference in the package, `packaging/config.d/README`: it has every key, with its default.
 
 use super::*;
 
 const REFERENCE: &str = include_str!("../../../../../packaging/config.d/README");
-/// The fragment that the package brings with it.
+/// The fragment that the package installs with it.
 const SHIPPED: &str = include_str!("../../../../../packaging/config.d/10-systemd.toml");
-/// What the reference says of a value that shows a form and is no default.
+/// How the reference marks a value that is an example and not a default.
 const EXAMPLE: &str = "# an example";
 
 /// The keys without a default.
@@ -29,20 +29,20 @@ const WITHOUT_DEFAULT: [&str; 17] = [
     "store.url",
 ];
 
-/// The reference with every key in force. The text of a comment is set off by a space, a key is not.
+/// The reference with every key uncommented. A comment's text follows a space, a key does not.
 fn uncommented(also: impl Fn(&str) -> bool) -> String {
     let is_setting = |line: &&str| line.starts_with(|first: char| first == '[' || first.is_ascii_lowercase());
     let settings = REFERENCE.lines().filter_map(|line| line.strip_prefix('#')).filter(is_setting);
     settings.filter(|line| also(line)).map(|line| format!("{line}\n")).collect()
 }
 
-/// All that is not an example.
+/// Everything that is not an example.
 fn defaults() -> String {
     uncommented(|line| !line.ends_with(EXAMPLE))
 }
 
-/// What is left to etcd is told with etcd's own default: `TickMs` and `ElectionMs` of `NewConfig` in its `embed/config.go`, and
-/// `DefaultQuotaBytes` in its `quota.go`.
+/// The settings with etcd's own defaults for what is left to etcd: `TickMs` and `ElectionMs` of `NewConfig` in its `embed/config.go`, and `DefaultQuotaBytes`
+/// in its `quota.go`.
 fn with_etcds_own(mut settings: Settings) -> Settings {
     settings.etcd.heartbeat_interval.get_or_insert(Duration::from_millis(100));
     settings.etcd.election_timeout.get_or_insert(Duration::from_millis(1000));
