@@ -43,12 +43,12 @@ use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
 use crate::telemetry::chain;
 
-/// Runs the agent until SIGTERM or SIGINT, which only end it: the member runs on, and nothing is left or changed.
+/// Runs the agent until SIGTERM or SIGINT, which end only the agent: the member keeps running, and nothing is left or changed.
 ///
 /// # Errors
-/// What it needs to run at all is missing: its state directory, its socket, its peer port, or its memory cannot be read.
+/// Something essential is missing: its state directory, its socket or its peer port; or its memory cannot be read.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    // Before anything is started that would inherit them too.
+    // Taken before anything is started that would inherit them too.
     let inherited = Inherited::from_environment();
     let mut stop = Stop::new()?;
     let clock = Clock::start();
@@ -93,7 +93,7 @@ struct Agent {
     executor: Executor,
     answer: watch::Sender<PeerAnswer>,
     asks: mpsc::Receiver<Ask>,
-    /// The last cycle: what every question is answered from.
+    /// The last cycle, from which every question is answered.
     cycles: watch::Sender<Option<Arc<Cycle>>>,
     journal: Journal,
     metrics: Arc<Metrics>,
@@ -103,7 +103,7 @@ struct Agent {
     watch: Option<ShutdownWatch>,
     /// The machine shuts down.
     shutdown: Option<Shutdown>,
-    /// The agent itself was told to end with it.
+    /// The agent itself was told to stop too.
     ending: bool,
     notices: NoticeLog,
 }
@@ -187,7 +187,8 @@ impl Agent {
         }
     }
 
-    /// Told to stop: whether there is something to do before, because the machine stops too. The second time there is not.
+    /// Whether the agent goes on after it was told to stop: there may be something to do first, because the machine stops too. The second time it stops at
+    /// once.
     async fn goes_on(&mut self) -> bool {
         let Some(watch) = self.watch.as_ref().filter(|_| !self.ending) else { return false };
         let Some(kind) = watch.queued().await else { return false };
@@ -200,7 +201,7 @@ impl Agent {
     fn take_notice(&mut self, notice: Notice) {
         match notice {
             Notice::Begins(Some(kind)) => self.begin_shutdown(kind),
-            // systemd before 255: nobody knows to what end until the jobs are queued, for which logind must be let go.
+            // systemd before 255: the kind of shutdown is not known until the jobs are queued, for which logind must be released.
             Notice::Begins(None) => self.watch.iter().for_each(ShutdownWatch::let_go),
             Notice::Cancelled if self.ending => {}
             Notice::Cancelled => self.shutdown = None,
@@ -226,11 +227,11 @@ impl Agent {
         }
     }
 
-    /// Whether all is done that can be done before the machine stops, if it does; then logind is held up no longer.
+    /// Whether everything is done that must be done before the machine stops, if it does; logind is then released.
     fn is_ready_for_shutdown(&self) -> bool {
         let Some(shutdown) = self.shutdown else { return true };
         let (phase, memory) = (self.engine.phase(), self.engine.memory());
-        // While paused nothing is done before: the member stops with the machine.
+        // While paused nothing is done first: the member stops with the machine.
         let done = memory.kept.pausing.in_force().is_some()
             || match shutdown.kind {
                 ShutdownKind::PowerOff => {
@@ -245,7 +246,7 @@ impl Agent {
         ready
     }
 
-    /// One cycle; how long to sleep after it.
+    /// Runs one cycle, and returns how long to sleep after it.
     async fn cycle(&mut self) -> Duration {
         while let Ok(ask) = self.asks.try_recv() {
             self.take(ask);
@@ -315,7 +316,7 @@ impl Agent {
         self.journal.snapshots(cycle);
     }
 
-    /// Writes what has to outlive this process.
+    /// Writes what has to survive a restart.
     fn persist(&mut self, kept: Option<PersistentState>) -> Result<(), String> {
         let Some(kept) = kept else { return Ok(()) };
         memory_file::store(&self.memory_path, &kept).map_err(|error| chain(&error))?;
@@ -323,7 +324,7 @@ impl Agent {
         Ok(())
     }
 
-    /// Goes on from what an operator has changed, once that is written.
+    /// Continues with what an operator has changed, once that is written.
     fn adopt(&mut self, kept: PersistentState) -> Result<(), String> {
         memory_file::store(&self.memory_path, &kept).map_err(|error| chain(&error))?;
         self.engine.adopt(kept);
@@ -365,7 +366,7 @@ impl Agent {
         OrderAnswer { taken: true, message }
     }
 
-    /// Why an order to recover is not taken. The planner and the gate ask for the same again at each step.
+    /// Why an order to recover is not accepted. The planner and the gate check the same again at each step.
     fn why_not(&self, order: &Order, request: &OrderRequest) -> Option<String> {
         let cluster = &self.observer.me().cluster;
         if request.cluster.as_deref() != Some(cluster.as_str()) {
@@ -375,7 +376,7 @@ impl Agent {
         recovery::refusal(order, &cycle.seen, &cycle.memory, &cycle.policy, cycle.at)
     }
 
-    /// What is done first, or awaited, now that the order is taken.
+    /// What is done first, or awaited, now that the order is accepted.
     fn first_of(&self, order: &Order) -> String {
         let first = self.cycles.borrow().as_ref().map(|c| recovery::under(order.clone(), &c.seen, &c.memory, &c.policy, c.at));
         format!("taken, and remembered until it is carried out or `quorate join` takes it back: {}", first.unwrap_or_default())
@@ -390,7 +391,7 @@ impl Agent {
         }
     }
 
-    /// A notice that was taken back is over: another one drains the node anew.
+    /// Forgets the drain if the node stays, because its notice was withdrawn: another notice drains it again.
     fn note_that_it_stays(&self) {
         if let Some(kubernetes) = self.kubernetes.as_ref().filter(|_| self.engine.memory().leaving.is_none() && self.shutdown.is_none()) {
             kubernetes.stays();
@@ -402,8 +403,8 @@ fn not_stored(problem: &str) -> OrderAnswer {
     OrderAnswer { taken: false, message: format!("not taken, because it cannot be stored: {problem}") }
 }
 
-/// What goes on at its own pace: the removal of what is left over; and, after the last cycle, what the store
-/// tells of the servers, the rendered files and the alias of the API.
+/// Starts what runs at its own pace: the removal of leftovers and, from the last cycle, the published list of servers, the rendered files and the alias of the
+/// API.
 fn beside_the_loop(settings: &Settings, clients: &Clients, cycles: &LastCycle, clock: Clock) {
     Cleanup { drill: Arc::clone(&clients.drill), trash: Arc::clone(&clients.trash), keep: settings.paths.trash_keep, clock }.start();
     if let Some(store) = clients.published.clone().filter(|_| clients.me.role != Role::Worker) {
@@ -417,7 +418,7 @@ fn beside_the_loop(settings: &Settings, clients: &Clients, cycles: &LastCycle, c
     Alias::new(name, settings.kubernetes.hosts_file.clone(), settings.paths.run_dir.clone(), writer).start(cycles.clone());
 }
 
-/// Serves until the process ends: the socket, and what the operator gave addresses for.
+/// Serves until the process ends: the socket, and everything that the operator gave an address for.
 fn listen(listeners: &mut Listeners, settings: &Settings, sources: &Sources) -> anyhow::Result<()> {
     let refused = |key, at| move || format!("cannot listen at {key} = {at}: give an address of this machine and a free port");
     if let Some(at) = settings.metrics_listen {

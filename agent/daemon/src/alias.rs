@@ -17,7 +17,7 @@ use crate::telemetry::chain;
 /// The unit that may write the hosts file; this agent's may not.
 pub(crate) const UNIT: &str = "quorate-alias.service";
 
-/// The servers that stay, each with whether its API answers: the loop asks them every cycle, and two failures in a row make one silent, so that the
+/// The servers that stay, each with whether its API answers. The loop asks them every cycle, and after two failures in a row a server counts as silent, so the
 /// alias moves within three cycles.
 #[must_use]
 pub fn candidates(cycle: &Cycle) -> Vec<(Server, bool)> {
@@ -25,10 +25,10 @@ pub fn candidates(cycle: &Cycle) -> Vec<(Server, bool)> {
     servers.map(|seen| (seen.server.clone(), seen.healthy)).collect()
 }
 
-/// Who writes the hosts file.
+/// What writes the hosts file.
 #[derive(Clone, Debug)]
 pub enum Writer {
-    /// This process: where nothing keeps it from writing, and in the lab.
+    /// This process, where it may write the file, and in the lab.
     Itself,
     /// A unit of systemd's, started over this bus.
     Unit(Bus),
@@ -48,7 +48,7 @@ enum AliasError {
 pub struct Alias {
     alias: HostName,
     hosts_file: PathBuf,
-    /// Where the wish is left for [`Writer::Unit`].
+    /// Where the wish is written for [`Writer::Unit`].
     run_dir: PathBuf,
     writer: Writer,
     choice: Choice,
@@ -56,7 +56,7 @@ pub struct Alias {
 }
 
 impl Alias {
-    /// The alias in `hosts_file`; what that says already is where it begins.
+    /// The alias in `hosts_file`, starting from what the file says already.
     #[must_use]
     pub fn new(alias: HostName, hosts_file: PathBuf, run_dir: PathBuf, writer: Writer) -> Self {
         let present = hosts::read(&hosts_file).ok().and_then(|hosts| hosts::address_of(&hosts, &alias));
@@ -64,7 +64,7 @@ impl Alias {
         Self { alias, hosts_file, run_dir, writer, choice, told: BTreeMap::new() }
     }
 
-    /// Keeps it beside the agent's loop, which writing never holds up, until the agent ends.
+    /// Keeps the alias current until the agent ends, beside the loop, which never waits for the write.
     pub fn start(mut self, mut cycles: LastCycle) {
         tokio::spawn(async move {
             while cycles.changed().await.is_ok() {
@@ -76,14 +76,14 @@ impl Alias {
         });
     }
 
-    /// Chooses among these servers, of which it is known whether they are healthy, and has the hosts file follow.
+    /// Chooses one of these servers, each with whether it is healthy, and has the hosts file follow.
     pub async fn follow(&mut self, me: &InstanceId, servers: &[(Server, bool)]) {
         let Some(address) = self.choice.look(me, servers) else { return };
         let outcome = self.point_at(address).await;
         self.tell("write", outcome.err().map(|error| format!("the alias {} does not point at {address}: {}", self.alias, chain(&error))));
     }
 
-    /// The file is read each time: others write it too, such as cloud-init at a boot.
+    /// Points the alias at this address. The file is read each time: others write it too, such as cloud-init at boot.
     async fn point_at(&mut self, address: IpAddr) -> Result<(), AliasError> {
         let wish = Wish { address, alias: self.alias.clone() };
         let hosts = hosts::read(&self.hosts_file)?;
@@ -113,7 +113,7 @@ impl Alias {
         self.tell("foreign", (!lines.is_empty()).then_some(problem));
     }
 
-    /// Warns of what is new.
+    /// Warns of a new problem.
     fn tell(&mut self, of: &'static str, problem: Option<String>) {
         let Some(problem) = problem else { return drop(self.told.remove(of)) };
         if self.told.get(of) != Some(&problem) {

@@ -1,4 +1,4 @@
-//! What is left over on this disk is removed beside the loop: when the agent starts, and every hour.
+//! Removes leftovers on this disk beside the loop: when the agent starts, and every hour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +15,18 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// See the module.
 #[derive(Debug)]
 pub struct Cleanup {
-    /// What an agent left over that was killed in a drill.
+    /// What an agent left behind that was killed during a drill.
     pub drill: Arc<DrillPlace>,
-    /// What was put aside. It is never a member's data of now, whatever is decided meanwhile.
+    /// What was put aside. It is never a member's current data, whatever is decided meanwhile.
     pub trash: Arc<Trash>,
-    /// For so long; for ever where there is none.
+    /// How long it is kept; for ever if there is no limit.
     pub keep: Option<Duration>,
     /// The agent's.
     pub clock: Clock,
 }
 
 impl Cleanup {
-    /// Goes on until the process ends.
+    /// Starts the removal, which continues until the process ends.
     pub fn start(self) {
         let work = async move {
             let mut told = Vec::new();
@@ -38,7 +38,7 @@ impl Cleanup {
         tokio::spawn(work.in_current_span());
     }
 
-    /// What failed; it is told unless it was before.
+    /// Removes leftovers, and returns what failed. A failure is reported unless it was before.
     async fn clean_up(&self, told: &[String]) -> Vec<String> {
         let mut failed = Vec::new();
         if let Err(error) = self.drill.clear_leftovers().await {
@@ -49,7 +49,7 @@ impl Cleanup {
         failed
     }
 
-    /// To free some gigabytes takes a disk seconds: not on the loop's thread.
+    /// Removes expired data, but not on the loop's thread: freeing gigabytes takes a disk seconds.
     async fn expire(&self) -> Vec<String> {
         let Some(keep) = self.keep else { return Vec::new() };
         let (trash, now) = (Arc::clone(&self.trash), self.clock.now());

@@ -1,4 +1,4 @@
-//! Everything outside that the agent reaches, opened once at start: adapters by their plain names.
+//! Everything outside that the agent reaches, opened once at start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,17 +42,17 @@ pub struct Clients {
     pub load_balancing: Option<Arc<LoadBalancing>>,
     /// The charter's store.
     pub store: Arc<CharterStore>,
-    /// A store is configured; without one the records live in the nodes' memories alone.
+    /// A store is configured; without one only the nodes' memories hold the records.
     pub has_store: bool,
-    /// The snapshots; none without a store, on a worker, or where they are switched off.
+    /// The snapshots; none without a store, on a worker, or if they are switched off.
     pub snapshots: Option<Arc<Snapshots>>,
-    /// What the store tells of the cluster; none without a store.
+    /// What the store publishes about the cluster; none without a store.
     pub published: Option<Arc<PublishedStore>>,
-    /// Where snapshots are restored on trial.
+    /// Where restore drills are made.
     pub drill: Arc<DrillPlace>,
     /// etcd.
     pub etcd: Arc<Etcd>,
-    /// What etcd's members say of their cluster's version; none where a distribution brings them.
+    /// Asks etcd's members for their cluster's version; none if a distribution runs them.
     pub etcd_versions: Option<VersionClient>,
     /// The other agents.
     pub peers: Arc<PeerClient>,
@@ -64,15 +64,15 @@ pub struct Clients {
     pub kubernetes: Option<Arc<Kubernetes>>,
     /// Where data is put aside.
     pub trash: Arc<Trash>,
-    /// systemd's bus; not touched where nothing needs it.
+    /// systemd's bus; not opened unless something needs it.
     pub bus: Bus,
 }
 
 impl Clients {
-    /// Finds out who this instance is, asking until it is told, and opens everything else.
+    /// Finds out who this instance is, asking until there is an answer, and opens everything else.
     ///
     /// # Errors
-    /// What no waiting would mend: a store URL that cannot be opened, a service manager that cannot work.
+    /// What waiting would not fix: a store URL that cannot be opened, a service manager that cannot work.
     pub async fn enter(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
         let call_timeout = settings.aws.call_timeout;
         let imds = Arc::new(Imds::new(settings.aws.imds_timeout));
@@ -83,7 +83,7 @@ impl Clients {
         let bus = Bus::default();
         let distribution = distribution::of(settings, &resolved.me, &resolved.zone);
         let published = published(settings, resolved.store_url.as_deref(), &resolved.me)?;
-        // A worker founds nothing and recovers nothing: it has no business with the charter, and no right to read it.
+        // A worker founds nothing and recovers nothing: it does not need the charter, and may not read it.
         let store_url = resolved.store_url.filter(|_| resolved.me.role != Role::Worker);
         let store = CharterStore::open(store_url.as_deref(), &settings.cluster.store_options, &resolved.me, settings.policy.call_timeout)?;
         match &store_url {
@@ -140,10 +140,10 @@ fn snapshots(
 }
 
 impl Clients {
-    /// Where this node's etcd serves clients while it serves this node alone.
+    /// The URL at which this node's etcd serves clients while it serves only this node.
     #[must_use]
     pub fn founding_url(&self, settings: &Settings) -> Arc<str> {
-        // k3s' etcd listens there always, and on the node's own address as well but at its cluster's end.
+        // k3s' etcd always listens there; it also listens on the node's own address, except when its cluster ends.
         self.me.role.client_url(settings.etcd.founding_address).to_string().into()
     }
 
@@ -162,7 +162,7 @@ fn data_dir(distribution: Option<&dyn Distribution>, settings: &Settings) -> Dat
     data.below(settings.paths.data_mount.clone())
 }
 
-/// Asks until there is an answer; a failure is told when it is a new one. Nothing else can be done without knowing who this is.
+/// Asks until there is an answer, and reports each new failure. Without knowing who this is, nothing else can be done.
 async fn patiently<T, E, F>(mut ask: impl FnMut() -> F) -> T
 where
     E: std::error::Error,
@@ -185,7 +185,7 @@ where
     }
 }
 
-/// A server that has not joined has no other way to make itself known to those who have.
+/// The client for peers, which sends this server's id: a server that has not joined has no other way to make itself known to the members.
 fn peers(me: &Me) -> Result<PeerClient, PeerError> {
     let client = PeerClient::new()?;
     Ok(if me.role == Role::ControlPlane { client.naming(me.instance.clone()) } else { client })

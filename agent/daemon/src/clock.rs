@@ -1,17 +1,16 @@
-//! The one place that reads a clock. Everything else is told what time it is.
+//! The one place that reads a clock. Everything else gets the time from here.
 
 use std::time::Duration;
 
 use quorate_core::time::Timestamp;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// For tests: by so many seconds this node's wall clock is off, as if it had been set wrong.
+/// For tests: the number of seconds by which this node's wall clock is off, as if it had been set wrong.
 const VARIABLE: &str = "QUORATE_CLOCK_OFF_S";
 
-/// The wall clock as it was at the start, carried on by `CLOCK_BOOTTIME`.
+/// The wall clock as it was at the start, advanced by `CLOCK_BOOTTIME`.
 ///
-/// It never steps back or jumps when the wall clock is set, and it counts the time that a machine was suspended: leases and
-/// deadlines run on while the machine sleeps.
+/// It never steps back or jumps when the wall clock is set, and it counts suspended time: leases and deadlines keep running while the machine sleeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     wall_at_start: Duration,
@@ -19,7 +18,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Anchors the clock. Call it once; two clocks of one process may differ by what the wall clock was set in between.
+    /// Anchors the clock. Call it once: two clocks of one process differ if the wall clock was set in between.
     #[must_use]
     pub fn start() -> Self {
         let off = std::env::var(VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
@@ -32,7 +31,7 @@ impl Clock {
         self.at(read(ClockId::Boottime))
     }
 
-    /// The time at which `CLOCK_MONOTONIC` stood there, by which systemd dates what it does.
+    /// The time at which `CLOCK_MONOTONIC` had this value; systemd dates its actions by that clock.
     #[must_use]
     pub fn at_monotonic(&self, then: Duration) -> Timestamp {
         self.now() - read(ClockId::Monotonic).saturating_sub(then)
@@ -48,7 +47,7 @@ fn moved(time: Duration, by_seconds: i64) -> Duration {
     if by_seconds < 0 { time.saturating_sub(by) } else { time + by }
 }
 
-/// Negative parts exist only for a wall clock before 1970, which is as good as 1970.
+/// Reads a clock. A time before 1970, which would be negative, counts as 1970.
 fn read(clock: ClockId) -> Duration {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
     Duration::new(u64::try_from(tv_sec).unwrap_or_default(), u32::try_from(tv_nsec).unwrap_or_default())
