@@ -25,7 +25,7 @@ pub enum ControlError {
         /// What went wrong.
         source: reqwest::Error,
     },
-    /// What came back is no answer of an agent.
+    /// The answer is not an agent's.
     #[error("the agent on {} gave an answer that cannot be read", path.display())]
     Unreadable {
         /// The socket.
@@ -35,7 +35,7 @@ pub enum ControlError {
     },
 }
 
-/// The state as the last cycle left it; before the first one has finished, that is awaited.
+/// The state as the last cycle left it; waits for the first cycle if none has finished.
 ///
 /// # Errors
 /// The agent cannot be reached, or answered nonsense.
@@ -44,7 +44,7 @@ pub async fn status(socket: &Path) -> Result<Status, ControlError> {
     answer(socket, request).await
 }
 
-/// What is known for a recovery, and what each way would do.
+/// What is known for a recovery, and what each way would keep and lose.
 ///
 /// # Errors
 /// The agent cannot be reached, or answered nonsense.
@@ -53,17 +53,17 @@ pub async fn recovery(socket: &Path) -> Result<Recovery, ControlError> {
     answer(socket, request).await
 }
 
-/// Returns once this node votes, serves as a worker, or waits as a spare of a full cluster. However long the agent is away or busy meanwhile.
+/// Returns once this node votes, serves as a worker, or waits as a spare of a full cluster. It waits for as long as the agent is away or busy.
 pub async fn until_joined(socket: &Path) {
     while !status(socket).await.is_ok_and(|status| matches!(status.phase, Phase::Voter | Phase::Worker | Phase::Spare)) {
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Between two looks at a node that has not joined yet.
+/// The pause between two looks at a node that has not joined yet.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Gives an order.
+/// Sends an order.
 ///
 /// # Errors
 /// The agent cannot be reached, or answered nonsense.

@@ -14,11 +14,11 @@ pub const SOCKET: &str = "quorate.sock";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct OrderRequest {
-    /// The order; absent takes the present one back.
+    /// The order; if absent, the current one is withdrawn.
     pub order: Option<Order>,
-    /// The cluster's name as the operator typed it, where the order demands that.
+    /// The cluster's name as the operator typed it, if the order requires it.
     pub cluster: Option<String>,
-    /// To pause or to resume, in place of an order.
+    /// A pause or its end, in place of an order.
     #[serde(default)]
     pub pause: Option<PauseRequest>,
 }
@@ -27,18 +27,18 @@ pub struct OrderRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
-    /// To resume, not to pause.
+    /// Resume, not pause.
     pub resume: bool,
-    /// The whole cluster, not this node alone.
+    /// The whole cluster, not only this node.
     pub cluster: bool,
-    /// Who orders it.
+    /// The user who orders it.
     pub by: String,
 }
 
-/// What became of an order.
+/// The result of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderAnswer {
-    /// It was taken and is remembered.
+    /// It was accepted and is remembered.
     pub taken: bool,
     /// What was done, or why not.
     pub message: String,

@@ -1,4 +1,4 @@
-//! `quorate pause` and `quorate resume` as they reach the loop: what is remembered, and what the operator is told.
+//! `quorate pause` and `quorate resume` as they reach the loop: what is remembered, and the answer to the operator.
 
 use quorate_core::memory::PersistentState;
 use quorate_core::pausing::Pause;
@@ -6,7 +6,7 @@ use quorate_core::time::Timestamp;
 
 use super::PauseRequest;
 
-/// Takes an order into what is kept, which the caller has to store. Says what comes of it.
+/// Adds an order to the persistent state, which the caller has to store, and returns the answer.
 pub fn take(kept: &mut PersistentState, request: &PauseRequest, now: Timestamp) -> String {
     let pausing = &mut kept.pausing;
     if request.resume {

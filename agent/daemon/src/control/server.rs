@@ -17,7 +17,7 @@ use crate::listener::Listener;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::status::Status;
 
-/// An order for the loop to remember, with the way back.
+/// An order for the loop to remember, with a channel for the answer.
 pub struct Ask(pub OrderRequest, pub oneshot::Sender<OrderAnswer>);
 
 /// What the socket's answers are made from.
@@ -29,7 +29,7 @@ pub struct Sources {
     pub cycles: LastCycle,
     /// The clock.
     pub clock: Clock,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
 }
 
