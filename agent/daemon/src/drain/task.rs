@@ -1,4 +1,4 @@
-//! This node's drain as a task of its own: it takes minutes, and the loop goes on meanwhile.
+//! This node's drain as a task of its own: it takes minutes, and the loop continues meanwhile.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::clock::Clock;
 /// Pause between two looks that changed nothing.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Drains this node when it is told to, once.
+/// Drains this node on request, once.
 #[derive(Debug)]
 pub struct DrainTask {
     node: String,
@@ -38,13 +38,13 @@ impl DrainTask {
         Self { node: node.to_owned(), clock, state: Arc::default(), running: Mutex::default() }
     }
 
-    /// How it gets on.
+    /// Its progress.
     #[must_use]
     pub fn state(&self) -> Draining {
         lock(&self.state).clone()
     }
 
-    /// Begins, or goes on within these limits.
+    /// Begins, or continues within these limits.
     pub fn drain(&self, servers: Arc<ApiServers>, limits: Limits) {
         let mut running = lock(&self.running);
         if let Some(running) = running.as_ref().filter(|running| !running.task.is_finished()) {
@@ -59,7 +59,7 @@ impl DrainTask {
         *running = Some(Running { limits: sender, task });
     }
 
-    /// Forgets it: the node stays after all, and another notice begins anew.
+    /// Forgets the drain: the node stays after all, and another notice starts over.
     pub fn forget(&self) {
         lock(&self.running).take().iter().for_each(|running| running.task.abort());
         *lock(&self.state) = Draining::NotBegun;
