@@ -1,4 +1,4 @@
-//! What became of connections, for `/metrics`.
+//! What happened to connections, for `/metrics`.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -29,21 +29,21 @@ struct Why {
     reason: &'static str,
 }
 
-/// Why a newcomer was not let in.
+/// Why a newcomer was not accepted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Refused {
     /// All connections are being answered.
     Full,
-    /// It came by an address that is not served.
+    /// It came to an address that is not served.
     Elsewhere,
 }
 
 /// Why a connection was closed from this side.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Closed {
-    /// For a newcomer.
+    /// To make room for a newcomer.
     Crowded,
-    /// The head of a request did not come to its end.
+    /// The head of a request was not complete in time.
     Slow,
     /// The answer was not ready in time.
     Late,
@@ -52,7 +52,7 @@ pub(super) enum Closed {
 }
 
 impl Counts {
-    /// The same, told with everything else that is measured.
+    /// The same counters, registered with all other metrics.
     #[must_use]
     pub fn registered(registry: &mut Registry) -> Self {
         let counts = Self::default();

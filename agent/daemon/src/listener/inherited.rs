@@ -1,4 +1,4 @@
-//! Listeners that systemd holds for the agent (sd_listen_fds(3)): nobody else can have their ports while no agent runs.
+//! Listeners that systemd holds for the agent (sd_listen_fds(3)): no other process can take their ports while no agent runs.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
@@ -6,12 +6,12 @@ use listenfd::ListenFd;
 use rustix::net::sockopt::ipv6_v6only;
 use tracing::warn;
 
-/// Those that nobody has taken yet.
+/// Those that are not taken yet.
 #[derive(Debug, Default)]
 pub struct Inherited(Vec<TcpListener>);
 
 impl Inherited {
-    /// What was handed over to this process, once and before it starts others: from then on they do not get it too.
+    /// What systemd handed over to this process. Call it once, before other processes are started, so they do not inherit it.
     #[must_use]
     pub fn from_environment() -> Self {
         let mut handed = ListenFd::from_env();
@@ -25,13 +25,13 @@ impl Inherited {
         Self(taken.collect())
     }
 
-    /// These.
+    /// Inherits these listeners.
     #[must_use]
     pub fn of(listeners: Vec<TcpListener>) -> Self {
         Self(listeners)
     }
 
-    /// The listener that a caller of this address reaches. Names tell nothing: all listeners of one unit have the same.
+    /// The listener that a caller of this address reaches. Names do not help: all listeners of one unit have the same.
     pub(super) fn take(&mut self, at: SocketAddr) -> Option<TcpListener> {
         let index = self.0.iter().position(|held| serves(held, at))?;
         Some(self.0.swap_remove(index))

@@ -1,4 +1,4 @@
-//! How much strangers may have of an agent.
+//! How much of an agent's resources strangers may use.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use rustix::process::{Resource, getrlimit};
 
 use super::Kind;
 
-/// What one address may have of one listener: a load balancer's checkers, and what a peer's agent leaves behind when it is restarted, take a few.
+/// Connections of one listener that one address may have: a load balancer's checkers, and what a restarted peer's agent leaves behind, take a few.
 const OF_ONE: usize = 16;
-/// A listener that the process' limit of descriptors leaves less than this to is of no use.
+/// A listener accepts at least this many connections, whatever the process's limit on descriptors: with fewer it would be of no use.
 const FEWEST: usize = 3;
-/// What is under a limit of unlimited, and what systemd gives a service that says nothing.
+/// Assumed if the limit is unlimited; also systemd's default for a service.
 const USUAL: u64 = 1024;
 
 /// The head of a request; `hyper` takes no smaller buffer. An agent's question has about 200 bytes.
@@ -22,14 +22,14 @@ pub(super) const BODY_BYTES: usize = 16 << 10;
 /// Connections that the kernel keeps until they are accepted. `quorate.socket` has the same in `Backlog=`.
 pub(super) const BACKLOG: u32 = 128;
 
-/// How long a connection may be at the same thing.
+/// How long a connection may stay in each state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// Until the whole head of a request is there.
+    /// Until the head of a request is complete.
     pub(super) head: Duration,
-    /// Until a request is answered, its body read included. An order waits for the end of a cycle.
+    /// Until a request is answered, including reading its body. An order waits for the end of a cycle.
     pub(super) answer: Duration,
-    /// Without another request, or with an answer that is not taken off. Longer than an agent keeps one that it does not use (30 s).
+    /// Without another request, or with an answer that the client does not read. Longer than an agent keeps an unused one (30 s).
     pub(super) idle: Duration,
 }
 
@@ -48,8 +48,8 @@ impl Patience {
 }
 
 impl Limits {
-    /// All listeners together take at most half of the descriptors that the process may have: the rest is for the loop, which needs them to read
-    /// the disk and to ask etcd and AWS.
+    /// The limits of a listener. All listeners together take at most half of the process's descriptors: the rest is for the loop, which needs them to read the
+    /// disk and to ask etcd and AWS.
     pub(super) fn of(kind: Kind, descriptors: usize) -> Self {
         let all: usize = Kind::ALL.into_iter().map(wanted).sum();
         let share = (descriptors / 2).saturating_mul(wanted(kind)) / all;
@@ -57,8 +57,8 @@ impl Limits {
     }
 }
 
-/// How many a listener takes where descriptors are plenty. Every agent of a cluster keeps one open to every server; metrics are scraped by a few. Each takes
-/// about 20 KiB, and all together are to take no more than 8 MiB (`make bench-idle`).
+/// How many connections a listener accepts if there are plenty of descriptors. Every agent of a cluster keeps one open to every server; metrics are scraped by
+/// a few. Each takes about 20 KiB, and all together should take at most 8 MiB (`make bench-idle`).
 const fn wanted(kind: Kind) -> usize {
     match kind {
         Kind::Peers => 256,

@@ -1,10 +1,10 @@
-//! The agent's listeners: one server for all of them, within limits that no stranger can make it exceed.
+//! The agent's listeners: one server for all of them, within limits that no stranger can exceed.
 //!
-//! An agent has one thread and so many descriptors. What it answers strangers (peers before TLS, load balancers, Prometheus) must take neither from the
-//! loop: connections are capped, in all and for each address, and only so long at the same thing (`limits`); a full listener lets a newcomer in for the
-//! connection that has been idle longest (`table`).
+//! An agent has one thread and a limited number of descriptors. Answering strangers (peers before TLS, load balancers, Prometheus) must take neither from the
+//! loop: connections are capped in total and per address, and limited in how long they stay in one state (`limits`); a full listener accepts a newcomer in
+//! place of the connection that has been idle longest (`table`).
 //!
-//! A listener is bound here, or taken over from systemd, which keeps it while no agent runs (`inherited`).
+//! A listener is bound here, or taken over from systemd, which holds it while no agent runs (`inherited`).
 
 mod counts;
 mod inherited;
@@ -48,7 +48,7 @@ pub enum Kind {
 impl Kind {
     const ALL: [Self; 4] = [Self::Peers, Self::Health, Self::Metrics, Self::Control];
 
-    /// In metrics and in the journal.
+    /// Its name in metrics and in the journal.
     const fn name(self) -> &'static str {
         match self {
             Self::Peers => "peers",
@@ -79,13 +79,13 @@ pub struct Listener {
 }
 
 impl Listeners {
-    /// None yet; what was `inherited` is taken where it fits.
+    /// No listeners yet; those `inherited` are used where they fit.
     #[must_use]
     pub fn new(inherited: Inherited, counts: Counts, clock: Clock) -> Self {
         Self { inherited, descriptors: limits::descriptors(), counts, clock }
     }
 
-    /// At an address of this machine: systemd's listener, if it has handed one over for it, or a new one.
+    /// A listener at an address of this machine: systemd's, if it handed one over, or a new one.
     ///
     /// # Errors
     /// The address is not this machine's, or the port is taken.
@@ -97,7 +97,7 @@ impl Listeners {
         Ok(self.listener(kind, socket))
     }
 
-    /// At a path, replacing a stale one, for its owner alone.
+    /// A listener at a path, replacing a stale one, accessible only to its owner.
     ///
     /// # Errors
     /// The socket cannot be made there.
@@ -109,7 +109,7 @@ impl Listeners {
         Listener { kind, socket, limits: Limits::of(kind, self.descriptors), counts: self.counts.clone(), clock: self.clock }
     }
 
-    /// What systemd has handed over and nothing listens at.
+    /// What systemd handed over and nothing uses.
     #[must_use]
     pub fn left(&self) -> Vec<SocketAddr> {
         self.inherited.addresses()
@@ -117,7 +117,7 @@ impl Listeners {
 }
 
 impl Listener {
-    /// Answers with `router`, in a task of its own, until `end`; what is under way then is still answered.
+    /// Answers with `router`, in a task of its own, until `end`; requests under way are still answered.
     pub fn serve(self, router: Router, end: impl Future<Output = ()> + Send + 'static) {
         Server::new(self, router).start(end);
     }

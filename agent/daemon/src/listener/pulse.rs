@@ -1,4 +1,4 @@
-//! What one connection is at, which decides how long it may stay so, and whether it makes room for another.
+//! The state of one connection, which decides how long it may last and whether it makes room for another.
 
 use std::io;
 use std::pin::Pin;
@@ -12,18 +12,18 @@ use tokio::sync::watch;
 
 use super::limits::Patience;
 
-/// What a connection is at.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// The head of a request is awaited, of which something has come; or nothing has, since the connection was opened.
+    /// Part of a request's head has arrived; or nothing has, since the connection was opened.
     Asking,
     /// A request is being answered; its body is read meanwhile, if it has one.
     Answering,
-    /// The last request has been answered. A client that does not take the answer off is here too.
+    /// The last request has been answered. A client that does not read the answer is in this state too.
     Idle,
 }
 
-/// Counts what happens on all connections of a listener: who has been idle longest is told without a clock.
+/// Counts what happens on all connections of a listener, so the one that has been idle longest is known without a clock.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns(Arc<AtomicU64>);
 
@@ -64,7 +64,7 @@ impl Pulse {
         self.state.send_replace((State::Idle, self.turns.next()));
     }
 
-    /// Something came. Its turn stays: a head that trickles in wins no time.
+    /// Something arrived. Its turn stays: a head that trickles in gains no time.
     fn reads(&self) {
         self.state.send_if_modified(|(state, _)| {
             let first = *state == State::Idle;
@@ -77,19 +77,19 @@ impl Pulse {
 }
 
 impl Heartbeat {
-    /// Since which turn nothing has been answered here; none while something is.
+    /// The turn since which nothing has been answered here; none while something is.
     pub(super) fn idle_since(&self) -> Option<u64> {
         let (state, turn) = *self.0.borrow();
         (state != State::Answering).then_some(turn)
     }
 
-    /// Returns when the connection has been at the same thing for too long, with what it was.
+    /// Returns once the connection has been in one state for too long, with that state.
     pub(super) async fn stops(&mut self, patience: &Patience) -> State {
         loop {
             let state = self.0.borrow_and_update().0;
             match tokio::time::timeout(limit(state, patience), self.0.changed()).await {
                 Ok(Ok(())) => {}
-                // The connection is gone, and nobody waits for this any more.
+                // The connection is gone, and nothing waits for this any more.
                 Ok(Err(_)) => std::future::pending().await,
                 Err(_) => return state,
             }
@@ -105,7 +105,7 @@ fn limit(state: State, patience: &Patience) -> Duration {
     }
 }
 
-/// A stream that tells when something comes in.
+/// A stream that reports when something comes in.
 #[derive(Debug)]
 pub(super) struct Felt<S> {
     stream: S,

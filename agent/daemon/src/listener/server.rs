@@ -26,10 +26,9 @@ use super::table::{Room, Table};
 use super::{CallerAddress, Counts, Kind, Listener};
 use crate::clock::Clock;
 
-/// While a listener is full it accepts no quicker than this: the loop has the same thread, and whoever was let in has time to ask before others take
-/// its place.
+/// While a listener is full it accepts no faster than this: the loop has the same thread, and a newcomer gets time to ask before others take its place.
 const BRAKE: Duration = Duration::from_millis(1);
-/// The journal hears of the same trouble once in as long.
+/// The same problem is logged at most once in this time.
 const HUSH: Duration = Duration::from_secs(600);
 
 /// One listener at work.
@@ -57,7 +56,7 @@ impl Server {
     /// Runs in a task of its own.
     pub(super) fn start(mut self, end: impl Future<Output = ()> + Send + 'static) {
         let serving = async move {
-            // Its end tells every connection.
+            // Dropping it signals every connection.
             let (_open, ends) = watch::channel(());
             tokio::select! {
                 () = end => {}
@@ -77,7 +76,7 @@ impl Server {
                         tokio::time::sleep(BRAKE).await;
                     }
                 }
-                // The caller in the queue has left.
+                // The caller left while in the queue.
                 Err(error) if is_of_one(&error) => {}
                 Err(error) => {
                     self.counts.failed(self.kind);
@@ -88,7 +87,7 @@ impl Server {
         }
     }
 
-    /// Whether there was room.
+    /// Accepts a newcomer, and returns whether there was room.
     fn admit(&mut self, newcomer: Newcomer, ends: &watch::Receiver<()>) -> bool {
         if newcomer.elsewhere {
             self.counts.refused(self.kind, Refused::Elsewhere);
@@ -141,7 +140,7 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// That it is there; dropped with the connection.
+/// Keeps the connection in the table; dropped with it.
 struct Stay {
     number: u64,
     kind: Kind,
@@ -166,7 +165,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers until the other side leaves, the server ends, or patience does. What fails is the connection's own.
+    /// Answers until the other side leaves, the server stops, or a time limit is over. Errors concern only this connection.
     async fn answer(mut self, stream: Box<dyn Stream>, from: Option<IpAddr>, router: Router) {
         let stream = TokioIo::new(Felt::new(stream, self.pulse.clone()));
         let (answers, pulse) = (TowerToHyperService::new(router), self.pulse.clone());
@@ -183,7 +182,7 @@ impl Connection {
             }
         });
         let mut builder = http1::Builder::new();
-        // The time limits are our own: hyper's knows no difference between a head that trickles in and a connection that is kept.
+        // The time limits are our own: hyper's does not distinguish a head that trickles in from a connection that is kept.
         builder.header_read_timeout(None).max_buf_size(HEAD_BYTES).max_headers(FIELDS);
         let mut connection = pin!(builder.serve_connection(stream, service));
         let mut heartbeat: Heartbeat = self.pulse.heartbeat();
@@ -210,13 +209,13 @@ fn reason(state: State) -> Closed {
     }
 }
 
-/// An error of the connection that would have been accepted (accept(2)), and not of this process.
+/// Whether the error concerns only the connection that would have been accepted (accept(2)), and not this process.
 fn is_of_one(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Between tries while nothing can be accepted: descriptors or memory have run out, and to ask again at once would take the loop's time too.
+/// The pause between tries while nothing can be accepted: descriptors or memory have run out, and trying again at once would take the loop's time too.
 #[derive(Debug, Default)]
 struct Backoff(Duration);
 

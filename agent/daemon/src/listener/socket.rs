@@ -15,7 +15,7 @@ use super::limits::BACKLOG;
 pub(super) enum Socket {
     Tcp {
         listener: TcpListener,
-        /// It listens everywhere, and only who comes by this address is to be answered.
+        /// It listens everywhere, but only callers of this address are answered.
         only: Option<IpAddr>,
     },
     Unix(UnixListener),
@@ -26,25 +26,25 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Somebody at the door.
+/// A connection that was just accepted.
 pub(super) struct Newcomer {
     pub(super) stream: Box<dyn Stream>,
-    /// Where from; unknown of a local process.
+    /// Where it came from; none for a local process.
     pub(super) from: Option<IpAddr>,
-    /// It came by an address that is not served.
+    /// It came to an address that is not served.
     pub(super) elsewhere: bool,
 }
 
 impl Socket {
     pub(super) fn bind(at: SocketAddr) -> io::Result<Self> {
         let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // As tokio's own bind does: a connection of the last agent that still closes is not in the way.
+        // As tokio's own bind does: a closing connection of the previous agent is not in the way.
         socket.set_reuseaddr(true)?;
         socket.bind(at)?;
         Ok(Self::Tcp { listener: socket.listen(BACKLOG)?, only: None })
     }
 
-    /// What systemd listens at is as wide as its unit says; what is answered is what the agent was told.
+    /// Takes over systemd's listener. It listens as widely as its unit says, but only the agent's configured address is answered.
     pub(super) fn taken_over(held: std::net::TcpListener, at: SocketAddr) -> io::Result<Self> {
         held.set_nonblocking(true)?;
         let everywhere = held.local_addr()?.ip().to_canonical().is_unspecified();
@@ -67,10 +67,10 @@ impl Socket {
         match self {
             Self::Tcp { listener, only } => {
                 let (stream, from) = listener.accept().await?;
-                // One that has hung up already has no address: it is let in, and ends by itself.
+                // One that has disconnected already has no address: it is accepted, and ends on its own.
                 let by = stream.local_addr().map(|by| by.ip().to_canonical());
                 let elsewhere = only.is_some_and(|only| by.is_ok_and(|by| by != only));
-                // An IPv4 address is the same by way of a socket for both families.
+                // An IPv4 address stays the same on a socket for both families.
                 Ok(Newcomer { stream: Box::new(stream), from: Some(from.ip().to_canonical()), elsewhere })
             }
             Self::Unix(listener) => {

@@ -1,4 +1,4 @@
-//! Who is connected, and who has to make room for a newcomer.
+//! The connections, and which of them has to make room for a newcomer.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use tokio::task::AbortHandle;
 
 use super::pulse::Heartbeat;
 
-/// The connections of one listener, by the number under which each was let in.
+/// The connections of one listener, by the number that each got when accepted.
 #[derive(Debug)]
 pub(super) struct Table {
     most: usize,
@@ -23,14 +23,14 @@ struct Guest {
     task: Option<AbortHandle>,
 }
 
-/// What is to be done with a newcomer.
+/// Whether there is room for a newcomer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     /// There is room.
     Free,
-    /// There is once this one is gone.
+    /// There is room once this one is closed.
     InPlaceOf(u64),
-    /// All are being answered just now.
+    /// All connections are being answered just now.
     None,
 }
 
@@ -44,10 +44,11 @@ impl Table {
         self.guests.len()
     }
 
-    /// Whether a newcomer from there finds room. At the most that one address may have, the address makes room itself; else anybody does.
+    /// Whether there is room for a newcomer from there. If its address has the most that one may have, one of its own connections makes room; otherwise any
+    /// does.
     ///
-    /// The newcomer comes first, because an agent that asks sends its question at once and is answered at once, so that what has waited longest is what
-    /// nobody waits for. Refusing newcomers would instead let whoever came first, and says nothing, keep everybody out.
+    /// The newcomer takes precedence: an agent sends its question and is answered at once, so the connection that has been idle longest is the one that nothing
+    /// waits for. Refusing newcomers would let silent early callers keep everybody out.
     pub(super) fn room_for(&self, from: Option<IpAddr>) -> Room {
         let neighbours = || self.guests.iter().filter(|(_, guest)| from.is_some() && guest.from == from);
         if neighbours().count() >= self.most_of_one {
@@ -59,7 +60,7 @@ impl Table {
         Room::Free
     }
 
-    /// Lets one in, and returns its number.
+    /// Adds a connection, and returns its number.
     pub(super) fn enter(&mut self, from: Option<IpAddr>, pulse: Heartbeat) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -67,14 +68,14 @@ impl Table {
         number
     }
 
-    /// Its task can be ended from now on.
+    /// Notes its task, which can be aborted from now on.
     pub(super) fn runs(&mut self, number: u64, task: AbortHandle) {
         if let Some(guest) = self.guests.get_mut(&number) {
             guest.task = Some(task);
         }
     }
 
-    /// It is gone, or is sent away.
+    /// Removes it: it is gone, or is closed.
     pub(super) fn leave(&mut self, number: u64) {
         if let Some(Guest { task: Some(task), .. }) = self.guests.remove(&number) {
             task.abort();

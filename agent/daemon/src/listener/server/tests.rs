@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 const PATIENT: Patience = Patience { head: LONG, answer: LONG, idle: LONG };
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
-/// More than the kernel takes in for a client that reads nothing.
+/// More than the kernel buffers for a client that reads nothing.
 const LARGE: usize = 64 << 20;
 
 fn router() -> Router {
@@ -28,7 +28,7 @@ fn router() -> Router {
         .route("/order", post(async |Json(_): Json<serde_json::Value>| "taken"))
 }
 
-/// A listener on a port of its own at 127.0.0.1, with these limits in all and of one address.
+/// A listener on a port of its own at 127.0.0.1, with these limits in total and per address.
 struct Scene {
     at: SocketAddr,
     table: Arc<Mutex<Table>>,
@@ -140,7 +140,7 @@ async fn where_all_are_being_answered_a_newcomer_is_closed_at_once() {
     timeout(LIMIT, busy).await.unwrap();
     closed(&mut scene.open().await).await;
     assert_eq!(scene.there(), 2);
-    // They go, and there is room again.
+    // They leave, and there is room again.
     drop(asking);
     timeout(LIMIT, async { while ask(&mut scene.open().await, ASK).await != hello() {} }).await.unwrap();
 }
@@ -203,7 +203,7 @@ async fn an_answer_that_is_never_ready_ends_the_connection() {
     let scene = Scene::new(8, 8, Patience { answer: SHORT, ..PATIENT });
     let mut stream = scene.open().await;
     assert_eq!(ask(&mut stream, b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await, None);
-    // Neither does a body that never comes.
+    // Neither does a body that never arrives.
     let mut stream = scene.open().await;
     let head = b"POST /order HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     assert_eq!(ask(&mut stream, head).await, None);
@@ -250,7 +250,7 @@ async fn the_end_of_the_server_is_the_end_of_every_connection_but_answers_are_fi
 async fn systemds_listener_is_taken_over_and_answers_at_the_agents_address_alone() {
     let held = std::net::TcpListener::bind("[::]:0").unwrap();
     let port = held.local_addr().unwrap().port();
-    // What systemd keeps. A caller that comes before the agent waits in its queue.
+    // What systemd holds. A caller that comes before the agent waits in its queue.
     let systemds = held.try_clone().unwrap();
     let early = TcpStream::connect((IpAddr::from([127, 0, 0, 1]), port)).await.unwrap();
     let mut listeners = super::super::Listeners::new(Inherited::of(vec![held]), Counts::default(), Clock::start());
@@ -262,7 +262,7 @@ async fn systemds_listener_is_taken_over_and_answers_at_the_agents_address_alone
     }
     let mut elsewhere = TcpStream::connect((IpAddr::from([127, 0, 0, 9]), port)).await.unwrap();
     assert_eq!(ask(&mut elsewhere, ASK).await, None, "it came by another address");
-    // Nobody else can have the port, with the agent or without.
+    // No other process can take the port, with the agent or without.
     assert_eq!(std::net::TcpListener::bind(("127.0.0.1", port)).unwrap_err().kind(), ErrorKind::AddrInUse);
     drop(systemds);
 }
