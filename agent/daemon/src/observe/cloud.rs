@@ -1,4 +1,4 @@
-//! The AWS control plane, asked when the core's cadence says so.
+//! The AWS control plane, asked at the core's cadence.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::{Discriminant, discriminant};
@@ -27,8 +27,7 @@ use crate::telemetry::chain;
 /// The hooks can be asked for once the groups are known: a second round saves a booting node a pause.
 const ROUNDS: usize = 2;
 
-/// Longer than AWS takes in good times. An answer that takes longer is taken in by a later cycle: while AWS is slow or away, membership is
-/// kept as before, and the watchdog is fed.
+/// Longer than AWS normally takes. A slower answer is left to a later cycle: while AWS is slow or away, membership stays as before, and the watchdog is fed.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 const NOT_ASKED: &str = "AWS was not asked yet";
@@ -42,14 +41,14 @@ pub(super) struct CloudObserver {
     places: BTreeMap<InstanceId, (Option<LifecycleState>, Timestamp)>,
     hooks: Last<Vec<Hook>>,
     own_state: Last<LifecycleState>,
-    /// What is being asked, one question of each kind at most.
+    /// The open questions, at most one of each kind.
     asking: JoinSet<(Timestamp, Answer)>,
     open: HashMap<task::Id, Discriminant<Query>>,
-    /// What was asked about the own state before this was overtaken by a step.
+    /// Answers about this instance's own state that were asked for before this time are outdated, because of a step.
     own_state_from: Timestamp,
-    /// So that a throttled minute is one line.
+    /// Limits the journal: a throttled minute is one line.
     troubles: Repeats,
-    /// What came of the questions since the last look.
+    /// The results of the questions since the last look.
     came: Vec<(&'static str, Result<(), Trouble>, Timestamp)>,
 }
 
@@ -57,7 +56,7 @@ type Asked<T> = Result<T, Trouble>;
 
 struct Trouble {
     message: String,
-    /// None while AWS only wants to be asked less.
+    /// None while AWS only throttles.
     failure: Option<Failure>,
 }
 
@@ -76,7 +75,7 @@ enum Answer {
     Instances(Asked<BTreeMap<InstanceId, Ec2Answer>>),
     Places(Asked<BTreeMap<InstanceId, Option<LifecycleState>>>),
     Hooks(Asked<Vec<Hook>>),
-    /// None where no group lists this instance: it is detached, or not listed yet.
+    /// None if no group lists this instance: it is detached, or not listed yet.
     OwnState(Asked<Option<LifecycleState>>),
 }
 
@@ -102,7 +101,7 @@ impl CloudObserver {
     /// Asks what is due, side by side, and puts the answers into `seen`.
     pub(super) async fn look(&mut self, seen: &mut Observation, engine: &mut Engine, policy: &Policy, now: Timestamp) {
         let until = Instant::now() + AT_ONCE;
-        // Of the dead: one that is too old to act on is good for nothing.
+        // Drops old entries: one that is too old to act on is of no use.
         self.places.retain(|_, (_, at)| now.since(*at) <= policy.cloud_fresh);
         for _ in 0..ROUNDS {
             let due = engine.due(seen, now);
@@ -122,7 +121,7 @@ impl CloudObserver {
         }
     }
 
-    /// A step may have changed the own state: what was asked before it is not believed.
+    /// A step may have changed this instance's own state: earlier answers are not believed.
     pub(super) fn own_state_may_have_changed(&mut self, now: Timestamp) {
         self.own_state_from = now;
     }
@@ -135,7 +134,7 @@ impl CloudObserver {
         self.open.insert(task.id(), kind);
     }
 
-    /// The groups whose hooks matter here. A worker sees to its own alone, and the groups that it knows are the servers'.
+    /// The groups whose hooks matter here. A worker needs only those of its own group; the groups that it knows are the servers'.
     fn groups_with_hooks(&self) -> Vec<GroupName> {
         match self.clients.me.role {
             Role::Worker => vec![self.clients.me.group.clone()],
@@ -173,7 +172,7 @@ impl CloudObserver {
                 self.places.extend(places.into_iter().map(|(id, place)| (id, (place, at))));
                 None
             }
-            // Of an instance that no group lists the last state stands, and ages.
+            // If no group lists the instance, its last state stays, and ages.
             Answer::OwnState(Ok(None)) => None,
             Answer::OwnState(Ok(Some(_))) if at < self.own_state_from => None,
             Answer::OwnState(Ok(Some(state))) => keep(&mut self.own_state, Ok(state), at),
@@ -237,7 +236,7 @@ async fn ask(clients: Clients, query: Query, groups: Vec<GroupName>, hooks: Hook
     }
 }
 
-/// What went wrong, if something did.
+/// Keeps a result, and returns the error if there was one.
 fn keep<T: Clone>(last: &mut Last<T>, result: Asked<T>, at: Timestamp) -> Option<Trouble> {
     match result {
         Ok(value) => {

@@ -1,4 +1,4 @@
-//! The etcd cluster: this node's own member first, the others where it cannot speak for a quorum.
+//! The etcd cluster: this node's own member first, then the others if it cannot speak for a quorum.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::clients::Clients;
 use crate::config::Settings;
 use crate::telemetry::chain;
 
-/// A quorum's word takes three calls, each bounded by a second for a healthy member.
+/// Reading through a quorum takes three calls, each bounded by a second for a healthy member.
 const ANSWER: Duration = Duration::from_secs(2);
 
 pub(super) struct EtcdObserver {
@@ -96,7 +96,7 @@ impl EtcdObserver {
         }
     }
 
-    /// Where voters may be reached: the addresses of instances that the charter lists.
+    /// Learns where voters may be reached: the addresses of instances that the charter lists.
     fn learn_urls(&mut self, memory: &Memory) {
         let record = memory.kept.record.as_ref().filter(|r| r.state == State::Established);
         let listed = record.into_iter().flat_map(|r| &r.voters);
@@ -108,9 +108,9 @@ impl EtcdObserver {
         self.known_urls.remove(&self.own_url);
     }
 
-    /// A quorum's word: through the own member if it is a voter with a leader, else through whichever other answers first. A member that
-    /// goes asks the others first, because it is they who must do without it. The word of the charter's etcd cluster, where that is known,
-    /// is preferred to another's: two may answer after a recovery.
+    /// Reads through a quorum: through this node's own member if it is a voter with a leader, otherwise through whichever other answers first. A leaving member
+    /// asks the others first, because they must manage without it. The answer of the charter's etcd cluster, if known, is preferred to another's: two may
+    /// answer after a recovery.
     async fn find_quorum(
         &self,
         own: Option<&Arc<str>>,
@@ -135,7 +135,7 @@ impl EtcdObserver {
         }
     }
 
-    /// The first word of the wanted cluster, else the first of any.
+    /// The first answer of the wanted cluster, otherwise the first of any.
     async fn ask_others(&self, wanted: Option<EtcdClusterId>) -> Result<QuorumWord, String> {
         let mut asks: FuturesUnordered<_> = self.known_urls.iter().map(|url| ask_one(&self.clients, url)).collect();
         let mut best = Err("no voter is known".to_owned());
@@ -149,7 +149,7 @@ impl EtcdObserver {
         best
     }
 
-    /// The cluster's version, of the member through which the quorum's word came. A distribution says itself which of its releases go together.
+    /// The cluster's version, from the member through which the quorum answered. A distribution itself says which of its releases are compatible.
     async fn ask_version(&self, own: Option<&Arc<str>>) -> Result<EtcdVersion, String> {
         let client = self.clients.etcd_versions.as_ref().ok_or("a distribution brings its own etcd")?;
         let membership = self.membership.fresh().ok_or("no quorum answers")?;
@@ -203,7 +203,8 @@ impl EtcdObserver {
     }
 }
 
-/// An etcd that has just been started accepts connections and serves none until it is ready: it is asked briefly and soon again.
+/// The time limit for this node's own member. An etcd that was just started accepts connections but does not answer until it is ready, so it is asked briefly
+/// and soon again.
 fn own_limit(local: &Local, now: Timestamp) -> Duration {
     match local.process.fresh() {
         Some(Process::Running { since, .. }) if now.since(*since) < STARTING => STARTING_ANSWER,

@@ -12,8 +12,8 @@ use super::last::Last;
 use crate::clients::Clients;
 use crate::telemetry::chain;
 
-/// What is announced with minutes is asked in every cycle; what is announced with hours, or without haste, once in so many. Each question
-/// costs the agent a third of a millisecond, and it runs beside a database.
+/// What is announced minutes ahead is asked in every cycle; what is announced hours ahead, or is not urgent, once in this many. Each question costs the agent a
+/// third of a millisecond, and it runs beside a database.
 const CYCLES_WITHOUT_HASTE: u32 = 5;
 
 const NOT_ASKED: &str = "IMDS was not asked yet";
@@ -27,7 +27,7 @@ pub(super) struct ImdsObserver {
 }
 
 impl ImdsObserver {
-    /// Asks what is due, side by side, even while steps follow each other quickly no more than once a cycle.
+    /// Asks what is due, side by side, and at most once a cycle, even while steps follow each other quickly.
     pub(super) async fn look(&mut self, clients: &Clients, policy: &Policy, now: Timestamp) {
         let imds = &clients.imds;
         let leisure = policy.cycle * CYCLES_WITHOUT_HASTE;
@@ -39,7 +39,7 @@ impl ImdsObserver {
         );
     }
 
-    /// What came of the questions of this look.
+    /// Reports the results of this look's questions.
     pub(super) fn tell(&self, sources: &mut Sources, now: Timestamp) {
         let tried = [
             ("target", self.target.tried(now)),

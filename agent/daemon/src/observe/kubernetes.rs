@@ -1,4 +1,4 @@
-//! Kubernetes: the servers, this instance's Node, and for the agent beside the leader everybody's.
+//! Kubernetes: the servers, this instance's Node and, for the agent beside the leader, all Nodes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -20,9 +20,9 @@ use super::server_directory::{Need, ServerDirectory};
 use crate::kubernetes::Kubernetes;
 use crate::telemetry::chain;
 
-/// A Node that is ready and stays is looked at once in so many cycles; so are, by a worker, the servers that it does not use.
+/// A Node that is ready and stays is read once in this many cycles; so are, on a worker, the servers that it does not use.
 const CYCLES_AT_REST: u32 = 5;
-/// The list of all Nodes is read once in so many cycles: it is long, and only tells of the dead.
+/// The list of all Nodes is read once in this many cycles: it is long, and only shows the dead.
 const CYCLES_FOR_ALL: u32 = 15;
 
 const NOT_ASKED: &str = "no API server was asked yet";
@@ -81,8 +81,8 @@ impl KubernetesObserver {
         self.servers.keys().map(seen).collect()
     }
 
-    /// Voters, by a quorum's word where it can be read, else by what peers say; where nobody says anything, whoever the groups listed,
-    /// and whom the store tells of.
+    /// Learns the servers: the voters that a quorum lists, or otherwise those that peers name. If there is neither, those that the groups listed and that the
+    /// store names.
     fn learn_servers(&mut self, seen: &Observation, memory: &Memory) {
         let address = |id: &InstanceId| match *id == self.me {
             true => Some(seen.me.address),
@@ -96,7 +96,7 @@ impl KubernetesObserver {
             let told = seen.peers.values().filter_map(|peer| peer.fresh()).flat_map(|peer| peer.control_plane.servers.clone());
             servers = told.collect();
         }
-        // What peers tell of others than AWS does is no reason to turn away from those that AWS has told of.
+        // If peers name servers other than AWS does, the ones from AWS are still kept.
         if !servers.iter().any(|server| address(&server.instance) == Some(server.address)) {
             servers.extend(memory.kept.seen.keys().filter_map(known));
             servers.extend(self.directory.servers());
@@ -110,7 +110,7 @@ impl KubernetesObserver {
         }
     }
 
-    /// A server looks after all of them; of a fleet of workers each asks the one that it uses, and the others only when it needs another.
+    /// Asks servers whether they answer. A server asks all of them; a worker asks the one that it uses, and the others only when it needs another.
     async fn probe(&mut self, kubernetes: &Kubernetes, role: Role, uses: Option<IpAddr>, policy: &Policy, now: Timestamp) {
         let used_is_well = uses.is_some_and(|address| self.probes.is_healthy(address));
         let rests = |server: &Server| role == Role::Worker && used_is_well && Some(server.address) != uses;
@@ -124,7 +124,7 @@ impl KubernetesObserver {
         }
     }
 
-    /// Within one call's time, however many servers there are to turn to: the membership does not wait for the API.
+    /// Reads this instance's Node within one call's time, however many servers there are to try: membership does not wait for the API.
     async fn ask_for_own(&self, kubernetes: &Kubernetes, policy: &Policy) -> Result<Option<NodeView>, String> {
         if !self.servers.keys().any(|server| self.probes.is_healthy(server.address)) {
             return Err(NO_SERVER.to_owned());
@@ -151,10 +151,10 @@ impl KubernetesObserver {
     }
 }
 
-/// Said in place of what every one of them would take its time to not say.
+/// The error given at once if no server answers, so each one's time-out is not waited for.
 const NO_SERVER: &str = "no API server answers";
 
-/// This node's own member leads, by a quorum's word.
+/// Whether this node's own member leads, confirmed by a quorum.
 fn leads(seen: &Observation) -> bool {
     let membership = seen.etcd.membership.fresh();
     let leader = membership.and_then(|m| m.get(m.leader?));

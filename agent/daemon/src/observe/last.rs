@@ -37,7 +37,7 @@ impl<T: Clone> Last<T> {
         }
     }
 
-    /// What came of the try of just now, if there was one.
+    /// The result of the read just now, if there was one.
     pub(super) fn tried(&self, now: Timestamp) -> Option<Result<(), Failure>> {
         (self.tried == Some(now)).then(|| self.trouble.as_deref().map_or(Ok(()), |why| Err(Failure::of(why))))
     }

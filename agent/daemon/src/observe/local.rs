@@ -14,7 +14,7 @@ pub(super) struct LocalObserver {
     clients: Clients,
     me: InstanceId,
     data_dir: DataDir,
-    /// The data of a running member keeps its identity: once known it is not read again until etcd stops.
+    /// The data of a running member keeps its identity: once known, it is not read again until etcd stops.
     settled: Option<LocalData>,
 }
 
@@ -48,7 +48,7 @@ impl LocalObserver {
 }
 
 impl LocalObserver {
-    /// The etcd that would be started, which is asked again only when it is another file. Its ports are looked at while nothing of ours has them.
+    /// The etcd that would be started, which is asked again only if the file has changed. Its ports are checked while our own process does not have them.
     async fn installed(&self, stopped: bool, now: Timestamp) -> Installed {
         let service = &self.clients.service;
         let Some(answer) = service.preflight(now).await else { return Installed::unknown("a distribution brings its own etcd") };

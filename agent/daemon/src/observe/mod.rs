@@ -1,4 +1,4 @@
-//! Building one observation: everything is asked side by side, each thing with its own age. It reports; it never decides.
+//! Builds one observation: everything is asked side by side, and each fact has its own age. It reports; it never decides.
 
 mod cloud;
 mod etcd;
@@ -39,12 +39,12 @@ use peers::PeersObserver;
 use server_directory::ServerDirectory;
 use snapshots::SnapshotsObserver;
 
-/// The store is read so often while nothing changes: one LIST a minute costs little and shows a vanished record soon enough.
+/// The pause between reads of the store while nothing changes: one LIST a minute costs little and shows a vanished record soon enough.
 const STORE_PAUSE_STEADY: Duration = Duration::from_secs(60);
 /// And so often otherwise.
 const STORE_PAUSE: Duration = Duration::from_millis(900);
 
-/// Looks at the world, and keeps what was seen last.
+/// Looks at everything, and keeps what was last seen.
 pub struct Observer {
     me: Me,
     policy: Policy,
@@ -64,7 +64,7 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// An observer that has seen nothing yet. The peer server notes in `callers` who asks.
+    /// An observer that has seen nothing yet. The peer server notes in `callers` which instances ask.
     #[must_use]
     pub fn new(settings: &Settings, clients: &Clients, callers: Callers) -> Self {
         Self {
@@ -90,8 +90,8 @@ impl Observer {
         &self.me
     }
 
-    /// Looks at everything that is due. The engine tells what is known of others and what AWS is to be asked, and takes in which questions were asked;
-    /// `shutdown` is the machine's own, which comes by signals and is not asked for.
+    /// Looks at everything that is due. The engine says what is known of others and what to ask AWS, and notes which questions were asked. `shutdown` is the
+    /// machine's own, which comes by signals and is not asked for.
     pub async fn observe(&mut self, engine: &mut Engine, shutdown: Option<Shutdown>, clock: Clock) -> Observation {
         let now = clock.now();
         let memory = engine.memory();
@@ -112,14 +112,14 @@ impl Observer {
         seen
     }
 
-    /// Tells which of the sources that were just asked could be read. AWS is asked later.
+    /// Reports which of the sources just asked could be read. AWS is asked later.
     fn tell(&self, sources: &mut Sources, local: &Local, now: Timestamp) {
         self.imds.tell(sources, now);
         self.snapshots.tell(sources, now);
         let store = self.store.tried(now).filter(|_| self.store.value() != Some(&StoreView::NotConfigured));
         store.into_iter().for_each(|result| sources.note(Source::Store, "charter", result, now));
         if self.me.role == Role::Worker {
-            // What runs here is a kubelet, and no etcd.
+            // Here runs a kubelet and no etcd.
             return;
         }
         if matches!(local.process.fresh(), Some(Process::Running { .. })) {
@@ -140,7 +140,7 @@ impl Observer {
         }
     }
 
-    /// What a step may have changed is read anew.
+    /// Makes the next look read again what a step may have changed.
     pub fn after(&mut self, step: &Step, now: Timestamp) {
         match step {
             Step::CreateRecord(_) => self.store.expire(),
@@ -190,7 +190,7 @@ async fn look_at_store(
     }
 }
 
-/// A reading that is good for this cycle only: what failed just now is stale, however young its last value.
+/// A reading that is valid for this cycle only: after a failure it is stale, however young its last value.
 fn of_this_cycle<T: Clone>(result: Result<T, String>, before: Option<&(T, Timestamp)>, now: Timestamp) -> Reading<T> {
     match (result, before) {
         (Ok(value), _) => Reading::Fresh(value, now),

@@ -16,7 +16,7 @@ use crate::clients::Clients;
 use crate::config::Settings;
 use crate::telemetry::chain;
 
-/// While steps follow each other quickly, peers are asked this often at most.
+/// The shortest pause between two rounds, while steps follow each other quickly.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 pub(super) struct PeersObserver {
@@ -45,7 +45,7 @@ impl PeersObserver {
         }
     }
 
-    /// Whose agents have asked this one since the last look.
+    /// The instances whose agents have asked this one since the last look.
     pub(super) fn callers(&self) -> BTreeSet<InstanceId> {
         self.callers.take()
     }

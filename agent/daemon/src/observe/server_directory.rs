@@ -1,5 +1,5 @@
-//! What the store tells a worker: before it starts, which authority its servers' certificates are signed by; and whom it may turn to, where no server that it
-//! knows answers and AWS does not help it either.
+//! What a worker reads from the store: before it starts, which authority signs its servers' certificates; and other servers, if none that it knows answers and
+//! AWS does not help either.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,20 +18,20 @@ use crate::adapters::object_store::{PublishedStore, StoreError};
 use crate::clients::Clients;
 use crate::telemetry::chain;
 
-/// A fleet of workers asks the store at most so often.
+/// The shortest pause between two questions, because a whole fleet of workers asks.
 const PAUSE: Duration = Duration::from_secs(60);
-/// AWS, the peers and the servers themselves are asked for so many cycles before.
+/// For this many cycles only AWS, the peers and the servers themselves are asked.
 const CYCLES_BEFORE: u32 = 5;
 
-/// How long the store's word on the authority is good: a start takes no longer.
+/// How long the store's answer on the authority is valid: a start takes no longer.
 const GOOD: Duration = Duration::from_secs(120);
-/// A worker that is about to start asks again so soon where the store did not answer.
+/// How soon a worker that is about to start asks again if the store did not answer.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// What a worker asks the store for.
 #[derive(Clone, Copy)]
 pub(super) struct Need {
-    /// None that it knows answers.
+    /// No server that it knows answers.
     pub(super) server: bool,
     /// It is about to start.
     pub(super) authority: bool,
@@ -40,7 +40,7 @@ pub(super) struct Need {
 /// See the module.
 #[derive(Default)]
 pub(super) struct ServerDirectory {
-    /// None where nobody is to ask.
+    /// None on a node that does not ask.
     store: Option<Arc<PublishedStore>>,
     lacking: Option<Timestamp>,
     asked: Option<Timestamp>,
@@ -52,18 +52,18 @@ pub(super) struct ServerDirectory {
 }
 
 impl ServerDirectory {
-    /// Servers know each other by etcd.
+    /// For this node: servers never ask, because they know each other from etcd.
     pub(super) fn of(clients: &Clients) -> Self {
         Self { store: clients.published.clone().filter(|_| clients.me.role == Role::Worker), ..Self::default() }
     }
 
-    /// The servers that the store told of, the last time that it was asked.
+    /// The servers that the store named when it was last asked.
     pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
         self.published.iter().flat_map(Published::servers)
     }
 
-    /// By what the servers are known: a token of its own that names an authority, or the store. Who may read nothing there, or finds nothing, is told of none;
-    /// but a store that does not answer may name one.
+    /// How the servers are recognised: by a token of its own that names an authority, or by the store. If the store denies access or has nothing, there is no
+    /// authority. If it does not answer, it may still name one.
     pub(super) fn authority(&self, token: Option<AuthorityHash>, now: Timestamp) -> Reading<Pin> {
         let answered = self.answered.is_some_and(|at| now.since(at) < GOOD);
         let store = self.published.as_ref().filter(|_| answered).and_then(|published| published.authority);
@@ -74,13 +74,13 @@ impl ServerDirectory {
         }
     }
 
-    /// Asks beside the cycle if that is due, and takes in what has come.
+    /// Asks beside the cycle if that is due, and collects answers.
     pub(super) async fn look(&mut self, need: Need, policy: &Policy, now: Timestamp) {
         let Some(store) = self.store.clone() else { return };
         if self.asking.as_ref().is_some_and(JoinHandle::is_finished) {
             let answer = match self.asking.take() {
                 Some(asking) => match asking.await {
-                    // S3 says so to who may not list, where there is nothing.
+                    // S3 says so to a caller that may not list, if there is no object.
                     Ok(Err(error)) if error.is_denied() => {
                         warn!("the store's list of servers may not be read here, or is not there: {}", chain(&error));
                         Ok(None)

@@ -1,4 +1,4 @@
-//! Snapshots: what the store holds, and what is at work here.
+//! Snapshots: what the store holds, and what is being done here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::last::Last;
 use crate::snapshot::Snapshots;
 use crate::telemetry::chain;
 
-/// The list is read so often while nothing changes: a LIST a minute costs little, and only the leader's agent acts on it.
+/// The pause between reads of the list while nothing changes: a LIST a minute costs little, and only the leader's agent acts on it.
 const PAUSE_STEADY: Duration = Duration::from_secs(60);
 /// And so often otherwise.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct SnapshotsObserver {
     snapshots: Option<Arc<Snapshots>>,
     stored: Last<SharedListing>,
-    /// When the last one ended that was taken here: the list is read anew after it.
+    /// When the last one taken here ended: the list is read again after it.
     ended: Option<Timestamp>,
 }
 
@@ -43,7 +43,7 @@ impl SnapshotsObserver {
         }
     }
 
-    /// What came of the list of this look.
+    /// Reports the result of this look's list.
     pub(super) fn tell(&self, sources: &mut Sources, now: Timestamp) {
         self.stored.tried(now).into_iter().for_each(|result| sources.note(Source::Store, "snapshots", result, now));
     }
@@ -55,7 +55,7 @@ impl SnapshotsObserver {
 
     pub(super) fn view(&self, steady: bool, now: Timestamp) -> SnapshotsView {
         let Some(snapshots) = &self.snapshots else { return SnapshotsView::none("snapshots are switched off, or no store is configured") };
-        // Which one a lost cluster comes back from is not decided on an old list.
+        // An old list must not decide which snapshot a lost cluster is restored from.
         let limit = if steady { PAUSE_STEADY } else { PAUSE * 2 } * 3 / 2;
         let stored = self.stored.reading(now, limit, "the snapshots were not listed yet");
         let (fetched, fetch_failed) = snapshots.fetched();
