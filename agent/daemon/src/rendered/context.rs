@@ -1,4 +1,4 @@
-//! What a template may say: the living peers, in an order that changes only when they do.
+//! What a template may use: the living peers, in an order that changes only when they do.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cycle::Cycle;
 
-/// The names that a template may use. What is not known is absent, and a template that uses it waits until it is.
+/// The names that a template may use. What is not known is absent, and a template that uses it waits until it is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Context {
     /// The cluster's name.
@@ -20,7 +20,7 @@ pub struct Context {
     pub instance: InstanceId,
     /// What its group is for: `etcd`, `control-plane` or `worker`.
     pub role: &'static str,
-    /// The cluster's generation: one more for each recovery.
+    /// The cluster's generation, which each recovery raises by one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// The servers of the control plane that stay, by instance; never empty.
@@ -41,9 +41,9 @@ pub struct Peer {
     pub instance: InstanceId,
     /// Its address.
     pub address: IpAddr,
-    /// Its address as it stands in a URL: an IPv6 one is in brackets.
+    /// Its address as written in a URL: an IPv6 one is in brackets.
     pub host: String,
-    /// Where its etcd serves clients; servers have none, because that is no matter of theirs.
+    /// Where its etcd serves clients; none for servers, where it does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_url: Option<MemberUrl>,
 }
@@ -66,7 +66,7 @@ impl Context {
         }
     }
 
-    /// The first of these names that is ours and of which nothing is known now.
+    /// The first of these names that is ours and currently unknown.
     #[must_use]
     pub fn lacks(&self, used: &HashSet<String>) -> Option<&'static str> {
         let known = [
@@ -88,8 +88,8 @@ impl Peer {
     }
 }
 
-/// The servers of the control plane that stay, by instance: by the own etcd's list where that can be read, else as the peers tell. A group of
-/// etcd members has none.
+/// The servers of the control plane that stay, by instance: from this node's own etcd list if it can be read, otherwise from the peers. A group of etcd members
+/// has none.
 #[must_use]
 pub fn servers(cycle: &Cycle) -> Vec<Server> {
     let own = || cycle.staying_voters().map(|voters| voters.into_iter().filter_map(server).collect::<Vec<_>>());

@@ -1,7 +1,7 @@
 //! Files rendered from the living peers: endpoints for an API server, a proxy, an application.
 //!
-//! A file is written only when its text changes, and its unit is reloaded only then. Whatever is not known changes nothing: no list that is empty
-//! for want of knowledge ever takes the place of a full one.
+//! A file is written only when its text changes, and its unit is reloaded only then. Unknown facts change nothing: a list that is empty only because nothing is
+//! known never replaces a full one.
 
 mod context;
 mod due;
@@ -26,7 +26,7 @@ use crate::systemd::{Bus, units};
 use crate::telemetry::chain;
 use due::Due;
 
-/// Reloads, or restarts, a unit that runs; one that does not run stays as it is. Otherwise it says why not, and is asked again with the next cycle.
+/// Reloads or restarts a running unit; one that does not run stays as it is. On failure it says why, and the next cycle asks again.
 pub type Reload = Arc<dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// Reloads by systemd.
@@ -38,7 +38,7 @@ pub fn by_systemd(bus: Bus) -> Reload {
     })
 }
 
-/// For `service.manager = "exec"`: without systemd no unit is reloaded, and whoever reads a file watches it.
+/// For `service.manager = "exec"`: without systemd no unit is reloaded, and a program that uses a file has to watch it.
 #[must_use]
 pub fn by_nobody() -> Reload {
     Arc::new(|_| async { Ok(()) }.boxed())
@@ -49,18 +49,18 @@ pub struct Rendered {
     files: Vec<File>,
     due: Due,
     reload: Reload,
-    /// What the journal was told last of a file or of a unit.
+    /// What was last reported about a file or a unit.
     told: BTreeMap<String, String>,
 }
 
 impl Rendered {
-    /// These files. What is still to be reloaded is noted in `run_dir`.
+    /// Renders these files. Pending reloads are noted in `run_dir`.
     #[must_use]
     pub fn new(files: Vec<File>, run_dir: &Path, reload: Reload) -> Self {
         Self { files, due: Due::in_dir(run_dir), reload, told: BTreeMap::new() }
     }
 
-    /// Keeps them current beside the agent's loop, which a slow reload never holds up, until the agent ends.
+    /// Keeps the files current until the agent ends, beside the loop, which never waits for a slow reload.
     pub fn start(mut self, mut cycles: LastCycle) {
         if self.files.is_empty() {
             return;
@@ -75,7 +75,7 @@ impl Rendered {
         });
     }
 
-    /// Renders each file anew, writes those whose text has changed, then reloads the units of these once each.
+    /// Renders each file, writes those whose text has changed, then reloads each of their units once.
     pub async fn keep(&mut self, context: &Context) {
         for file in self.files.clone() {
             let outcome = self.keep_one(&file, context);
@@ -113,7 +113,7 @@ impl Rendered {
         }
     }
 
-    /// Tells the journal what is new.
+    /// Reports news in the journal.
     fn tell(&mut self, file: &File, outcome: Result<PersistentState, RenderError>) {
         let path = file.path.display().to_string();
         match outcome {
@@ -141,20 +141,20 @@ impl Rendered {
     }
 }
 
-/// What became of a file.
+/// What happened to a file.
 enum PersistentState {
     Current,
     Written,
     Waits(&'static str),
 }
 
-/// Only a file of the same length is read.
+/// Whether the file holds this text. It is only read if its length is the same.
 fn holds(path: &Path, text: &str) -> bool {
     let length = fs::metadata(path).map(|metadata| metadata.len());
     length.is_ok_and(|length| length == text.len() as u64) && fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
 }
 
-/// `quorate.service` may write below its own directories alone (`ProtectSystem=strict`): systemd has mounted the others read-only for it.
+/// `quorate.service` may write only below its own directories (`ProtectSystem=strict`): systemd has mounted the others read-only for it.
 fn write(path: &Path, text: &str) -> Result<(), RenderError> {
     atomic::replace(path, text.as_bytes()).map_err(|source| match &source {
         HostError::Io { source: io, .. } if io.kind() == ErrorKind::ReadOnlyFilesystem => {

@@ -1,4 +1,4 @@
-//! One template: its text, and what becomes of it.
+//! One template, and the text rendered from it.
 
 use std::fs::File;
 use std::io::Read;
@@ -24,10 +24,10 @@ const FUEL: u64 = 200_000;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// The template cannot be read, or the file not be written.
+    /// The template cannot be read, or the file cannot be written.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// The file cannot be written where systemd has given this unit nothing to write to.
+    /// The file lies where systemd does not let this unit write.
     #[error("{} is not written: its directory is read-only for quorate.service; give it ReadWritePaths={} in a drop-in", path.display(), dir.display())]
     ReadOnly {
         /// The file.
@@ -61,12 +61,12 @@ pub enum RenderError {
     },
 }
 
-/// What became of a template.
+/// The result of rendering a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rendering {
     /// The file's text.
     Text(String),
-    /// It uses something of which nothing is known now: the file stays as it is.
+    /// It uses something that is currently unknown: the file stays as it is.
     Waits(&'static str),
 }
 
@@ -90,7 +90,7 @@ pub fn render(path: &Path, context: &Context) -> Result<Rendering, RenderError> 
     Ok(Rendering::Text(text))
 }
 
-/// Makes sure that the template at `path` can be read and is not broken, as far as that shows without anything to render.
+/// Makes sure that the template at `path` can be read and is not broken, as far as parsing shows.
 ///
 /// # Errors
 /// It cannot be read, or is broken.
@@ -101,8 +101,8 @@ pub fn parse(path: &Path) -> Result<(), RenderError> {
     environment.template_from_named_str(&path.to_string_lossy(), &source).map(drop).map_err(broken)
 }
 
-/// Strict, and without anything outside the template: includes are not even compiled in. White space is as it was written, and nothing is
-/// escaped, whatever the file's name ends in.
+/// A strict environment without access to anything outside the template: includes are not even compiled in. White space is kept, and nothing is escaped,
+/// whatever the file's extension.
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,4 +1,4 @@
-//! Templates, those that the package brings included.
+//! Tests of templates, including those in the package.
 
 use std::net::IpAddr;
 
