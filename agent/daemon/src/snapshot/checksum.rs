@@ -2,12 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-/// etcd appends the SHA-256 of the database to it, and a database is made of pages, so that only a file with the checksum has 32 bytes above a
-/// multiple of 512 (etcdutl `snapshot/v3_snapshot.go`, `hasChecksum`).
+/// etcd appends the SHA-256 of the database to it, and a database is made of pages, so only a file with the checksum has 32 bytes above a multiple of 512
+/// (etcdutl `snapshot/v3_snapshot.go`, `hasChecksum`).
 const TRAILER: usize = 32;
 const BLOCK: u64 = 512;
 
-/// What went through.
+/// The size and sum of the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sum {
     /// Bytes, the checksum included.
@@ -16,10 +16,10 @@ pub struct Sum {
     pub sha256: String,
 }
 
-/// Takes a snapshot's bytes in order.
+/// Consumes a snapshot's bytes in order.
 #[derive(Clone, Debug, Default)]
 pub struct Checksum {
-    /// Of all but the last bytes, which may be the checksum.
+    /// The hash of all bytes except the last ones, which may be the checksum.
     database: Sha256,
     last: Vec<u8>,
     size: u64,
@@ -37,7 +37,7 @@ impl Checksum {
         self.last.extend_from_slice(last);
     }
 
-    /// So many bytes have come.
+    /// How many bytes it has consumed.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size

@@ -22,13 +22,13 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::output;
 
-/// Who this is must be known: IMDS and the group's tags are asked for so long.
+/// The instance's identity must be known: IMDS and the group's tags are asked for at most this long.
 const IDENTITY: Duration = Duration::from_secs(20);
 
-/// Does what was typed.
+/// Runs a command.
 ///
 /// # Errors
-/// What stands in the way, in words.
+/// What prevents it, in words.
 pub async fn run(command: SnapshotCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
     let clients = tokio::time::timeout(IDENTITY, Clients::enter(settings, clock)).await;
@@ -145,7 +145,7 @@ async fn prove(snapshots: &Snapshots, pick: &SnapshotPick, settings: &Settings) 
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// With what to restore, and where, if that was asked for.
+/// The tool for a trial restore, and its directory, if one was requested.
 fn trial(pick: &SnapshotPick, settings: &Settings) -> anyhow::Result<Option<(RestoreTool, PathBuf)>> {
     if !pick.restore {
         return Ok(None);
@@ -180,7 +180,7 @@ async fn prune(clients: &Clients, snapshots: &Snapshots, settings: &Settings, dr
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows how it gets on, on a terminal, until the teller is dropped.
+/// Shows the progress on a terminal until the sender is dropped.
 fn show(what: &'static str, mut told: watch::Receiver<Progress>) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut err = std::io::stderr();
@@ -190,7 +190,7 @@ fn show(what: &'static str, mut told: watch::Receiver<Progress>) -> tokio::task:
         while told.changed().await.is_ok() {
             let Progress { bytes, of } = *told.borrow_and_update();
             let of = of.map_or_else(String::new, |of| format!(" of {}", size(of)));
-            // A terminal that is gone is no reason to stop.
+            // A closed terminal is no reason to stop.
             let _ = write!(err, "\r\x1b[K{what}: {}{of}", size(bytes));
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

@@ -18,8 +18,8 @@ pub use place::DrillPlace;
 use place::Passed;
 
 impl Snapshots {
-    /// Begins to restore one on trial; how it gets on is seen by [`Snapshots::drills`]. That it begins is on the disk before it does: one that takes its
-    /// agent with it (memory, a disk that hangs) must not be begun again by each next agent.
+    /// Begins a restore drill; [`Snapshots::drills`] shows its progress. Its beginning is recorded on the disk first: a drill that takes its agent down
+    /// (memory, a disk that hangs) must not be repeated by each next agent.
     pub fn begin_drill(self: &Arc<Self>, key: &SnapshotKey, tool: Result<RestoreTool, HostError>) -> Outcome {
         let since = self.clock.now();
         let begun = self.change_drills(|drills| drills.running.is_none().then(|| drills.running = Some((key.clone(), since))).is_some());
@@ -66,26 +66,26 @@ impl Snapshots {
         }
     }
 
-    /// Changes what is known of the drills, here and on the disk.
+    /// Changes what is known about drills, here and on the disk.
     fn change_drills<T>(&self, change: impl FnOnce(&mut Drills) -> T) -> Result<T, HostError> {
         let mut work = self.lock();
         let changed = change(&mut work.drills);
         self.places.drill.remember(&work.drills).map(|()| changed)
     }
 
-    /// What was restored on trial here.
+    /// The drills made here.
     #[must_use]
     pub fn drills(&self) -> Drills {
         self.lock().drills.clone()
     }
 }
 
-/// A drill that goes on, from its beginning to its end, or to the agent's.
+/// A drill under way, until it or the agent ends.
 struct Underway(Arc<Snapshots>);
 
 impl Drop for Underway {
-    /// An agent that is told to end lets it go: the next one begins anew, and nothing has failed. After a panic it stays begun, so that this agent begins
-    /// no other and the next one counts it as failed.
+    /// An agent that is told to stop abandons it: the next one starts over, and nothing has failed. After a panic it stays recorded as begun, so this agent
+    /// begins no other and the next one counts it as failed.
     fn drop(&mut self) {
         if self.0.drills().running.is_none() || std::thread::panicking() {
             return;

@@ -1,4 +1,4 @@
-//! Why there is no snapshot, or why one is not to be trusted.
+//! Why there is no snapshot, or why one cannot be trusted.
 
 use std::path::PathBuf;
 
@@ -18,17 +18,17 @@ pub enum SnapshotError {
     /// The store failed.
     #[error("the store failed the snapshot")]
     Store(#[from] StoreError),
-    /// Another cluster answers than was meant.
+    /// Another cluster answered.
     #[error("etcd at {url} is of cluster {answered}, and the charter says {expected}: no snapshot is taken of it")]
     AnotherCluster {
         /// The endpoint.
         url: String,
-        /// Whose answer came.
+        /// The cluster that answered.
         answered: EtcdClusterId,
-        /// Whose was wanted.
+        /// The cluster that was expected.
         expected: EtcdClusterId,
     },
-    /// What came from etcd is not what it sent.
+    /// What arrived from etcd is not what it sent.
     #[error("the snapshot from etcd at {url} is not whole: {why}; it is not kept")]
     Broken {
         /// The endpoint.
@@ -36,7 +36,7 @@ pub enum SnapshotError {
         /// What is wrong.
         why: String,
     },
-    /// The list does not have it any more.
+    /// It is no longer in the list.
     #[error("the store does not list snapshot {key} any more")]
     Gone {
         /// Which.
@@ -51,7 +51,7 @@ pub enum SnapshotError {
         #[source]
         source: BackendError,
     },
-    /// The disk failed a drill, or etcd's tool did.
+    /// The disk or etcd's tool failed a drill.
     #[error("snapshot {key} could not be put on this disk")]
     Trial {
         /// Which.
@@ -69,7 +69,7 @@ pub enum SnapshotError {
         path: PathBuf,
         /// What there is.
         free: u64,
-        /// What it takes: the snapshot and what is restored from it.
+        /// What is needed: for the snapshot and what is restored from it.
         needed: u64,
     },
     /// What is in the store is not what was written.

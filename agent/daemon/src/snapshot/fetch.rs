@@ -1,4 +1,4 @@
-//! A snapshot on its way from the store onto this disk, proved as it comes.
+//! Fetches a snapshot from the store to this disk, and verifies it on the way.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::adapters::host::{HostError, atomic};
 use crate::adapters::object_store::SnapshotStore;
 use crate::telemetry::chain;
 
-/// The snapshot itself, what is restored from it, and some room for etcd to go on.
+/// In units of the snapshot's size: the snapshot itself and what is restored from it. Beside them etcd needs some room.
 const ROOM: u64 = 2;
 const ROOM_BESIDE: u64 = 64 << 20;
 
@@ -22,7 +22,7 @@ pub(super) fn place(dir: &Path, key: &SnapshotKey) -> PathBuf {
     dir.join(format!("{}.db", key.as_str().replace('/', "_")))
 }
 
-/// The snapshot that lies in the directory whole, if any: it got its name only once it was proved.
+/// The complete snapshot in the directory, if any: it gets its name only once it is verified.
 #[must_use]
 pub(super) fn found(dir: &Path) -> Option<SnapshotKey> {
     let names = std::fs::read_dir(dir).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -31,7 +31,7 @@ pub(super) fn found(dir: &Path) -> Option<SnapshotKey> {
     keys.pop().and_then(|key| SnapshotKey::parse(&key).ok())
 }
 
-/// Reads the snapshot into the directory, and gives it its name once every byte is proved.
+/// Reads the snapshot into the directory, and gives it its name once every byte is verified.
 ///
 /// # Errors
 /// The store or the disk failed, there is too little room, or it is not what its manifest says.
@@ -49,7 +49,7 @@ pub(super) async fn fetch(
     clear(dir, key).map_err(failed)?;
     room(dir, key, manifest.size * ROOM + ROOM_BESIDE)?;
     match read(store, key, manifest, dir, tell).await {
-        // One bad read must not decide which snapshot a whole cluster comes back from.
+        // One bad read must not decide which snapshot a whole cluster is restored from.
         Err(SnapshotError::Corrupt { .. }) => read(store, key, manifest, dir, tell).await,
         result => result,
     }
@@ -69,7 +69,7 @@ async fn read(
     atomic::rename(&part, &whole).map_err(|source| SnapshotError::Trial { key: key.clone(), source })
 }
 
-/// Takes back the room of copies that broke off or turned out to be bad, and of other snapshots'.
+/// Removes incomplete and bad copies, and those of other snapshots.
 fn clear(dir: &Path, key: &SnapshotKey) -> Result<(), HostError> {
     let failed = |operation, path: &Path| {
         let path = path.to_owned();
@@ -84,10 +84,10 @@ fn clear(dir: &Path, key: &SnapshotKey) -> Result<(), HostError> {
     Ok(())
 }
 
-/// Refuses to fill a disk.
+/// Makes sure that the disk has enough room.
 ///
 /// # Errors
-/// There is too little room, or that cannot be read.
+/// There is too little room, or it is not known how much.
 pub(super) fn room(dir: &Path, key: &SnapshotKey, needed: u64) -> Result<(), SnapshotError> {
     let looked =
         rustix::fs::statvfs(dir).map_err(|error| HostError::Io { operation: "look at", path: dir.to_owned(), source: error.into() });
@@ -99,7 +99,7 @@ pub(super) fn room(dir: &Path, key: &SnapshotKey, needed: u64) -> Result<(), Sna
     Err(SnapshotError::NoRoom { key: key.clone(), path: dir.to_owned(), free, needed })
 }
 
-/// Whether it may come another time.
+/// Whether another attempt may succeed.
 #[must_use]
 pub(super) fn failure(error: &SnapshotError) -> FetchFailure {
     match error {

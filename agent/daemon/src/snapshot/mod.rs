@@ -1,4 +1,4 @@
-//! Snapshots at work: taking one from a member into the store, beside the loop, and proving one that is there.
+//! Takes snapshots from a member into the store, beside the loop, and verifies those in the store.
 
 mod checksum;
 mod command;

@@ -1,4 +1,4 @@
-//! Taking a snapshot: from a member's stream into the store, hashed on the way, never whole in memory nor on the disk.
+//! Takes a snapshot: from a member's stream into the store, hashed on the way, and never complete in memory or on the disk.
 
 use std::io;
 
@@ -14,12 +14,12 @@ use crate::adapters::etcd::{Etcd, Ranges, SnapshotStream, Source, current_revisi
 use crate::adapters::object_store::{SnapshotStore, Upload, part_size};
 use crate::telemetry::chain;
 
-/// How far one has got.
+/// The progress of a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes so far.
     pub bytes: u64,
-    /// Of how many, once that is known.
+    /// The total, once it is known.
     pub of: Option<u64>,
 }
 
@@ -30,25 +30,25 @@ pub struct Saved {
     pub key: SnapshotKey,
     /// Its manifest.
     pub manifest: Manifest,
-    /// Why no quorum confirmed that it has every acknowledged write. Of those that an agent takes by itself only the last voter's can lack that, where
-    /// the quorum went with the others.
+    /// Why no quorum confirmed that it has every acknowledged write. Of those that an agent takes automatically only the last voter's can lack that
+    /// confirmation, if the quorum was lost with the others.
     pub doubt: Option<String>,
 }
 
-/// Takes the snapshot that `order` tells of.
+/// Takes the snapshot that `order` describes.
 ///
 /// # Flow
-/// 1. A quorum confirms that the member lags behind in nothing that was acknowledged; the member says whose it is and how far its data goes.
-/// 2. Its database is read to the stream's end and sent in parts, of which at most three are on their way.
-/// 3. etcd's own checksum at the end is compared, and the store puts the parts together.
-/// 4. A few pages are read back, which tell the exact revision; etcd itself says only one from before.
+/// 1. A quorum confirms that the member lacks nothing that was acknowledged; the member says which cluster it belongs to and how far its data reaches.
+/// 2. Its database is read to the stream's end and sent in parts, at most three at a time.
+/// 3. etcd's own checksum at the end is compared, and the store assembles the parts.
+/// 4. A few pages are read back for the exact revision; etcd itself only reports an earlier one.
 /// 5. The manifest is written: from then on the snapshot exists.
 ///
 /// # Guarantees
-/// Memory does not grow with the database. Whatever fails, no manifest is left, and so no snapshot.
+/// Memory does not grow with the database. After any failure there is no manifest, and so no snapshot.
 ///
 /// # Errors
-/// Which side failed, or that what came is not whole.
+/// Names the side that failed, or says that the data is not complete.
 pub async fn save(
     (etcd, store): (&Etcd, &SnapshotStore),
     order: &SnapshotOrder,
@@ -59,7 +59,7 @@ pub async fn save(
     let url = &*order.via.url;
     let doubt = match etcd.confirm_up_to_date(url).await {
         Ok(()) => None,
-        // What an operator can get may be all that is left, and what the last voter has is.
+        // What an operator can get may be all that is left, and what the last voter has certainly is.
         Err(error) if order.trigger == Trigger::Operator || order.unconfirmed => Some(chain(&error)),
         Err(error) => return Err(error.into()),
     };

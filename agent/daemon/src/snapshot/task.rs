@@ -25,7 +25,7 @@ pub struct Snapshots {
     etcd: Arc<Etcd>,
     me: Me,
     pub(super) clock: Clock,
-    /// Where they are put on this disk.
+    /// Where snapshots are put on this disk.
     pub(super) places: Places,
     work: Mutex<Work>,
 }
@@ -33,9 +33,9 @@ pub struct Snapshots {
 /// Where snapshots are put on this disk.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// Those that are to be restored.
+    /// For those to be restored.
     pub fetched: PathBuf,
-    /// Those that are restored on trial.
+    /// For those restored in drills.
     pub drill: Arc<DrillPlace>,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Work {
 }
 
 impl Snapshots {
-    /// Nothing at work yet.
+    /// Nothing is under way yet.
     #[must_use]
     pub fn new(store: SharedSnapshots, etcd: Arc<Etcd>, me: Me, clock: Clock, places: Places) -> Self {
         let work = Work { fetched: fetch::found(&places.fetched), drills: places.drill.recall(), ..Work::default() };
@@ -63,7 +63,7 @@ impl Snapshots {
         &self.store
     }
 
-    /// Begins to take one; how it gets on is seen by [`Snapshots::taking`], and what came of it by [`Snapshots::taken`].
+    /// Begins to take one; [`Snapshots::taking`] shows its progress, and [`Snapshots::taken`] its result.
     pub fn begin(self: &Arc<Self>, order: &SnapshotOrder) -> Outcome {
         let (tell, told) = watch::channel(Progress::default());
         {
@@ -83,7 +83,7 @@ impl Snapshots {
         Outcome::Done
     }
 
-    /// The last voter's is all that will be left of its cluster, so that it is read again, every byte of it, before it counts.
+    /// Takes one. The last voter's is all that will be left of its cluster, so every byte of it is read again before it counts.
     async fn take(&self, order: &SnapshotOrder, tell: &watch::Sender<Progress>) -> Result<Saved, SnapshotError> {
         let saved = save((&self.etcd, &self.store), order, &self.me, self.clock.now(), tell).await?;
         if order.trigger == Trigger::Final {
@@ -92,7 +92,7 @@ impl Snapshots {
         Ok(saved)
     }
 
-    /// Begins to fetch one; how it gets on is seen by [`Snapshots::fetching`].
+    /// Begins to fetch one; [`Snapshots::fetching`] shows its progress.
     pub fn begin_fetch(self: &Arc<Self>, key: &SnapshotKey) -> Outcome {
         let (tell, told) = watch::channel(Progress::default());
         {
@@ -126,7 +126,7 @@ impl Snapshots {
         }
     }
 
-    /// Where the snapshot lies that was fetched.
+    /// Where the fetched snapshot lies.
     #[must_use]
     pub fn place(&self, key: &SnapshotKey) -> PathBuf {
         fetch::place(&self.places.fetched, key)
@@ -141,7 +141,7 @@ impl Snapshots {
         Some(Fetching { key: key.clone(), bytes, of: of.unwrap_or_default() })
     }
 
-    /// The one that lies on this disk, proved; and what came of the last fetch, if it failed.
+    /// The verified one on this disk, and the error of the last fetch, if it failed.
     #[must_use]
     pub fn fetched(&self) -> (Option<SnapshotKey>, Option<(SnapshotKey, Timestamp, FetchFailure)>) {
         let work = self.lock();
@@ -157,7 +157,7 @@ impl Snapshots {
         Some(Taking { bytes, of, ..*taking })
     }
 
-    /// What came of the last one.
+    /// The result of the last one.
     #[must_use]
     pub fn taken(&self) -> Option<Taken> {
         self.lock().taken.clone()

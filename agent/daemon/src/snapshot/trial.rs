@@ -1,4 +1,4 @@
-//! The restore drill: a snapshot is restored on trial into a scratch directory with etcd's own tool, and what came of it is compared.
+//! The restore drill: restores a snapshot into a scratch directory with etcd's own tool, and compares the result.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::adapters::object_store::SnapshotStore;
 
 /// How long etcd's tool may take: it copies the whole database.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// The snapshot, and what is restored from it with its log beside.
+/// In units of the snapshot's size: the snapshot, and what is restored from it with its log.
 const ROOM: u64 = 2;
 const ROOM_BESIDE: u64 = 64 << 20;
 
-/// What a trial showed.
+/// The result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
     /// The last revision in the restored data.
@@ -27,8 +27,8 @@ pub struct Trial {
     pub entries: u64,
 }
 
-/// Reads the snapshot from the store into a directory of its own in `scratch`, restores it there with etcd's own tool, and compares revision and hash
-/// of all keys before and after. The directory is removed again, whatever comes of it.
+/// Reads the snapshot from the store into a directory of its own in `scratch`, restores it there with etcd's own tool, and compares revision and hash of all
+/// keys before and after. The directory is removed again, whatever the result.
 ///
 /// # Errors
 /// The store, the disk or the tool failed, or the restored data is not what the snapshot holds.
@@ -42,7 +42,7 @@ pub async fn restore_on_trial(
     let failed = |source| SnapshotError::Trial { key: stored.key.clone(), source };
     let place = Place::make(scratch, &stored.key).map_err(failed)?;
     let result = restore(store, stored, tool, &place.0, progress).await;
-    // To free some gigabytes takes a disk seconds, and an agent's loop does not wait for them.
+    // Freeing gigabytes takes a disk seconds, and an agent's loop must not wait for that.
     let _ = tokio::task::spawn_blocking(move || drop(place)).await;
     result
 }
@@ -72,7 +72,7 @@ async fn restore(
     Ok(Trial { revision: manifest.revision, entries: after.keys })
 }
 
-/// The same part of both: 3.4's tool goes on with a compaction that the snapshot caught at work.
+/// Compares the same part of both: 3.4's tool continues a compaction that was under way in the snapshot.
 async fn compared(snapshot: PathBuf, restored: PathBuf) -> Result<(Summary, Summary), BackendError> {
     let work = move || {
         let begun = compaction(&snapshot)?;
@@ -82,7 +82,7 @@ async fn compared(snapshot: PathBuf, restored: PathBuf) -> Result<(Summary, Summ
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(BackendError::Waiting))
 }
 
-/// A directory of our own, removed when it is let go.
+/// A directory of our own, removed on drop.
 struct Place(PathBuf);
 
 impl Place {

@@ -1,4 +1,4 @@
-//! Proving a snapshot that is in the store: every byte is read again.
+//! Verifies a snapshot in the store: every byte is read again.
 
 use quorate_core::ids::SnapshotKey;
 use quorate_core::snapshot::Manifest;
@@ -7,17 +7,17 @@ use tokio::sync::watch;
 use super::{Checksum, Copy, Progress, SnapshotError};
 use crate::adapters::object_store::SnapshotStore;
 
-/// Read at a time: each read is a request of its own, bounded in time, and a download of any size needs no more memory.
+/// The bytes read at a time: each read is a request of its own with a time limit, and a download of any size needs no more memory.
 const PIECE: u64 = 4 << 20;
 
-/// A snapshot whose bytes are those that were written.
+/// A snapshot whose bytes are as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified(pub SnapshotKey);
 
 /// Reads the snapshot, into `copy` if there is one, and compares size, SHA-256 and etcd's own checksum with what its manifest says.
 ///
 /// # Errors
-/// The store or the disk failed, or the bytes are others than were written.
+/// The store or the disk failed, or the bytes are not those that were written.
 pub async fn verify(
     store: &SnapshotStore,
     key: &SnapshotKey,

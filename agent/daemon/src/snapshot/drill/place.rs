@@ -1,4 +1,4 @@
-//! Where drills are made, and where what came of them is remembered.
+//! Where drills are made, and where their results are remembered.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::adapters::object_store::SnapshotStore;
 use crate::snapshot::{Progress, SnapshotError, Trial, fetch, restore_on_trial};
 use crate::telemetry::chain;
 
-/// The copy of the snapshot, what is restored from it, and as much again for etcd's own data, which lies on the same disk and grows meanwhile.
+/// In units of the snapshot's size: its copy, what is restored from it, and as much again for etcd's own data, which lies on the same disk and grows meanwhile.
 const ROOM: u64 = 3;
 const ROOM_BESIDE: u64 = 64 << 20;
 
@@ -24,11 +24,11 @@ pub struct DrillPlace {
     scratch: PathBuf,
     memory: PathBuf,
     me: InstanceId,
-    /// Held by whoever makes or removes the scratch directory.
+    /// Held while the scratch directory is made, used or removed.
     busy: Mutex<()>,
 }
 
-/// The file: a baked image may bring another instance's.
+/// The file's content: a baked image may contain another instance's.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
     instance: InstanceId,
@@ -37,7 +37,7 @@ struct Remembered {
 
 const REMEDY: &str = "remove it: then the next trial is made at once";
 
-/// What a drill showed: the snapshot's revision, and what the trial did.
+/// The result of a drill: the snapshot's revision, and the trial's result.
 pub(super) type Passed = (u64, Trial);
 
 impl DrillPlace {
@@ -47,7 +47,7 @@ impl DrillPlace {
         Self { scratch, memory, me, busy: Mutex::default() }
     }
 
-    /// Restores the snapshot on trial.
+    /// Makes a restore drill with the snapshot.
     ///
     /// # Errors
     /// The store, the disk or the tool failed, there is too little room, or it is not what its manifest says.
@@ -73,7 +73,7 @@ impl DrillPlace {
         Ok((stored.manifest.revision, trial))
     }
 
-    /// Removes what an agent that was killed in a drill has left, unless one goes on.
+    /// Removes what an agent that was killed during a drill left behind, unless one is under way.
     ///
     /// # Errors
     /// Names the path that cannot be removed.
@@ -84,7 +84,7 @@ impl DrillPlace {
         }
     }
 
-    /// What is remembered; nothing where that cannot be read, so that a drill is made once too often and not once too seldom.
+    /// What is remembered; nothing if it cannot be read, so a drill is rather made once too often than not at all.
     pub(in crate::snapshot) fn recall(&self) -> Drills {
         let told = |why: String| {
             warn!("what is known of earlier trials cannot be read from {}: {why}", self.memory.display());
@@ -102,7 +102,7 @@ impl DrillPlace {
         }
     }
 
-    /// Has what is known outlive the agent.
+    /// Stores what is known, to survive a restart.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -115,7 +115,7 @@ impl DrillPlace {
     }
 }
 
-/// The scratch directory of a drill, which goes even where the drill is let go in the middle, because its agent ends.
+/// The scratch directory of a drill. It is removed even if the drill is abandoned in the middle because its agent stops.
 struct Scratch<'a>(&'a Path);
 
 impl Drop for Scratch<'_> {
@@ -126,7 +126,7 @@ impl Drop for Scratch<'_> {
     }
 }
 
-/// To free some gigabytes takes a disk seconds: not on the loop's thread.
+/// Removes the scratch directory, but not on the loop's thread: freeing gigabytes takes a disk seconds.
 async fn clear(scratch: &Path) -> Result<(), HostError> {
     let (path, what) = (scratch.to_owned(), scratch.to_owned());
     let done = tokio::task::spawn_blocking(move || remove(&path)).await;
