@@ -15,10 +15,10 @@ pub struct Bus {
     connection: Arc<Mutex<Option<Connection>>>,
 }
 
-/// A call over the bus that was not answered as wished.
+/// A call over the bus that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    /// The bus, or whoever was called, refused.
+    /// The bus, or the service that was called, refused.
     #[error("cannot {operation} over D-Bus")]
     Refused {
         /// What was tried, as an infinitive.

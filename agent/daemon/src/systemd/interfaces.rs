@@ -51,7 +51,7 @@ pub trait Logind {
     fn preparing_for_shutdown(&self) -> zbus::Result<bool>;
     #[zbus(signal)]
     fn prepare_for_shutdown(&self, start: bool) -> zbus::Result<()>;
-    /// From systemd 255 on, and before the other one: `type` is `poweroff`, `reboot`, `halt`, `kexec` or `soft-reboot`.
+    /// From systemd 255 on, sent before the other one: `type` is `poweroff`, `reboot`, `halt`, `kexec` or `soft-reboot`.
     #[zbus(signal)]
     fn prepare_for_shutdown_with_metadata(&self, start: bool, metadata: HashMap<String, OwnedVariant>) -> zbus::Result<()>;
 }

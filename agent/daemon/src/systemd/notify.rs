@@ -1,4 +1,4 @@
-//! What systemd is told of this service (sd_notify(3)): nothing at all where no manager asked for it.
+//! Notifies systemd of this service's state (sd_notify(3)), if a manager asked for it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tracing::warn;
 /// Longest status that is sent.
 const STATUS: usize = 1000;
 
-/// The start goes on: systemd waits another minute for `READY`.
+/// The start continues: systemd waits another minute for `READY`.
 pub fn waiting_to_start(message: &str) {
     send(&[NotifyState::Status(&printable(message, STATUS)), NotifyState::ExtendTimeoutUsec(micros(Duration::from_secs(60)))]);
 }
@@ -24,7 +24,7 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// As the environment says.
+    /// The notifier, from the environment.
     #[must_use]
     pub fn from_environment() -> Self {
         Self { watchdog: sd_notify::watchdog_enabled(), ready: false, status: String::new(), stopping: false }
@@ -43,7 +43,7 @@ impl Notifier {
 
     /// The report, for `systemctl status`; sent when it changed.
     pub fn status(&mut self, message: &str) {
-        // One line, whatever the sentence quotes: systemd reads each further line as a field of its own.
+        // One line, whatever the sentence quotes: systemd would read each further line as a field of its own.
         let message = printable(message, STATUS);
         if self.status != message {
             send(&[NotifyState::Status(&message)]);
@@ -51,7 +51,7 @@ impl Notifier {
         }
     }
 
-    /// A step begins that may take so long: the watchdog waits for it too, and no longer.
+    /// A step begins that may take this long: the watchdog waits for it too, and no longer.
     pub fn may_take(&self, step: Duration) {
         if let Some(watchdog) = self.watchdog {
             set_watchdog(watchdog.max(step + watchdog / 2));
@@ -63,7 +63,7 @@ impl Notifier {
         self.watchdog.iter().for_each(|watchdog| set_watchdog(*watchdog));
     }
 
-    /// The service stops, and takes so long from now on at most: `TimeoutStopSec=` is extended each time that this is said.
+    /// The service stops, and takes at most this long from now on: each call extends `TimeoutStopSec=`.
     pub fn stopping(&mut self, within: Duration) {
         if !self.stopping {
             self.stopping = true;

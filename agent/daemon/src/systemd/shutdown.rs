@@ -1,8 +1,8 @@
 //! The operating system's shutdown: a delay inhibitor of logind's, its signals, and systemd's queue of jobs.
 //!
-//! SIGTERM looks the same on a restart of the agent, a reboot and a power-off. From systemd 255 on logind says which it is before anything
-//! is stopped; before, nobody knows until the jobs are queued, which is when SIGTERM comes. The units' order then keeps network and etcd
-//! up until the agent has ended.
+//! SIGTERM looks the same on a restart of the agent, a reboot and a power-off. From systemd 255 on logind says which it is before anything is stopped; with
+//! earlier versions it is not known until the jobs are queued, which is when SIGTERM comes. The units' order then keeps network and etcd up until the agent has
+//! stopped.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,9 +19,9 @@ use crate::telemetry::chain;
 /// What logind said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The machine is about to shut down; to what end, if logind says so.
+    /// The machine is about to shut down, with the kind if logind names it.
     Begins(Option<ShutdownKind>),
-    /// It is not, after all.
+    /// The shutdown was cancelled.
     Cancelled,
 }
 
@@ -33,14 +33,14 @@ pub struct ShutdownWatch {
     inhibitor: Inhibitor,
 }
 
-/// While it is held, logind waits, for `InhibitDelayMaxSec=` at most.
+/// While it is held, logind waits, for at most `InhibitDelayMaxSec=`.
 type Inhibitor = Arc<Mutex<Option<OwnedFd>>>;
 
-/// Pause before logind is asked again, should it be away.
+/// Pause before logind is asked again if it is away.
 const RETRY: Duration = Duration::from_secs(30);
 
 impl ShutdownWatch {
-    /// Begins to watch.
+    /// Starts the watch.
     #[must_use]
     pub fn start(bus: Bus) -> Self {
         let (sender, notices) = mpsc::channel(8);
@@ -57,12 +57,12 @@ impl ShutdownWatch {
         }
     }
 
-    /// Holds logind up no longer.
+    /// Releases logind.
     pub fn let_go(&self) {
         self.inhibitor.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// What systemd's queue says: nothing queued is no shutdown.
+    /// The kind of shutdown in systemd's queue; none if none is queued.
     pub async fn queued(&self) -> Option<ShutdownKind> {
         let jobs = self.bus.call("list the jobs", async |connection| ManagerProxy::new(connection).await?.list_jobs().await).await;
         match jobs {

@@ -8,12 +8,12 @@ use zbus::names::InterfaceName;
 
 use super::{Bus, BusError, ManagerProxy};
 
-/// The properties of a service or a socket, those that every unit has included. No name is in both interfaces with two meanings.
+/// The properties of a service or a socket, including those that every unit has. No name is in both interfaces with two meanings.
 #[derive(Debug, Default)]
 pub struct Properties(HashMap<String, OwnedVariant>);
 
 impl Properties {
-    /// Reads them. A unit that is not there has some too, with `LoadState` `not-found`.
+    /// Reads them. A missing unit has some too, with `LoadState` `not-found`.
     ///
     /// # Errors
     /// The bus cannot be reached, or the manager refused.
@@ -30,13 +30,13 @@ impl Properties {
         read.await
     }
 
-    /// A text; empty if it is not there.
+    /// A text; empty if there is none.
     #[must_use]
     pub fn text(&self, name: &str) -> String {
         self.0.get(name).and_then(|value| value.downcast_ref::<&str>().ok()).unwrap_or_default().to_owned()
     }
 
-    /// Anything else; `None` if it is not there or of another type.
+    /// Any other value; `None` if there is none or it has another type.
     #[must_use]
     pub fn get<T: TryFrom<OwnedVariant>>(&self, name: &str) -> Option<T> {
         self.0.get(name)?.try_clone().ok()?.try_into().ok()
@@ -45,7 +45,7 @@ impl Properties {
 
 #[cfg(test)]
 impl Properties {
-    /// A unit of which only this is told.
+    /// A unit with only this property.
     pub(crate) fn only(name: &str, value: zbus::Variant<'_>) -> Self {
         Self::default().with(name, value)
     }

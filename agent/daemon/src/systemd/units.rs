@@ -1,8 +1,8 @@
-//! Orders for units that are not etcd's: each is queued, and what came of the job is in the unit's own journal.
+//! Jobs for units other than etcd's: each is queued, and its result is in the unit's own journal.
 
 use super::{Bus, BusError, ManagerProxy};
 
-/// Reloads a unit that runs, or restarts it if it knows no reload; one that does not run stays as it is (`systemctl try-reload-or-restart`).
+/// Reloads a unit that runs, or restarts it if it cannot reload; one that does not run stays as it is (`systemctl try-reload-or-restart`).
 ///
 /// # Errors
 /// The bus cannot be reached, or systemd knows no such unit.
