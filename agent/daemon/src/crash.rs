@@ -12,7 +12,7 @@ pub struct CrashPoint {
 }
 
 impl CrashPoint {
-    /// The point that the environment names, if it does.
+    /// The point that the environment names, if it names one.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         Self::parse(&std::env::var(VARIABLE).ok()?)

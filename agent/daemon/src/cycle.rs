@@ -1,4 +1,4 @@
-//! One cycle of the loop, with what came of it: whatever is asked about this node is answered from the last one, at once, however long the next takes.
+//! One cycle of the loop, with its result: all questions about this node are answered from the last one, at once, however long the next takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use quorate_core::situation::Situation;
 use quorate_core::time::Timestamp;
 use tokio::sync::watch;
 
-/// A cycle beside silent peers takes some seconds; the watchdog of `quorate.service` waits for a minute.
+/// A cycle with silent peers takes some seconds; the watchdog of `quorate.service` waits for a minute.
 const OLD: Duration = Duration::from_secs(15);
 
-/// What was seen, what was decided, and what that rests on.
+/// What was seen, what was decided, and the basis for it.
 #[derive(Clone, Debug)]
 pub struct Cycle {
     /// What was seen.
@@ -37,13 +37,13 @@ pub struct Cycle {
 }
 
 impl Cycle {
-    /// The facts that were derived from it.
+    /// The facts derived from it.
     #[must_use]
     pub fn situation(&self) -> Situation<'_> {
         Situation::new(&self.seen, &self.memory, &self.policy, self.at)
     }
 
-    /// This node's member is the leader, by a quorum's word.
+    /// Whether this node's member is the leader, confirmed by a quorum.
     #[must_use]
     pub fn leads(&self) -> bool {
         let membership = self.seen.etcd.membership.fresh();
@@ -51,7 +51,7 @@ impl Cycle {
         leader.is_some_and(|member| member.name.as_ref() == Some(&self.seen.me.instance))
     }
 
-    /// The voters that serve clients and do not say that they leave, on a quorum's word, once the cluster is established.
+    /// The voters, confirmed by a quorum, that serve clients and do not say that they are leaving; none until the cluster is established.
     #[must_use]
     pub fn staying_voters(&self) -> Option<Vec<&Member>> {
         self.memory.kept.record.as_ref().filter(|record| record.state == State::Established)?;
@@ -60,13 +60,13 @@ impl Cycle {
         Some(self.seen.etcd.membership.fresh()?.voters().filter(stays).collect())
     }
 
-    /// It is this instance, or AWS or the charter has told of it: whoever may write to etcd may list a member under any name.
+    /// Whether it is this instance, or is known from AWS or the charter: any client that may write to etcd may list a member under any name.
     fn knows(&self, instance: &InstanceId) -> bool {
         let listed = self.memory.kept.record.as_ref().is_some_and(|record| record.lists(instance));
         *instance == self.seen.me.instance || listed || self.memory.kept.seen.contains_key(instance)
     }
 
-    /// It does not say that it leaves.
+    /// Whether it does not say that it is leaving.
     #[must_use]
     pub fn stays(&self, instance: &InstanceId) -> bool {
         if *instance == self.seen.me.instance {
@@ -75,14 +75,14 @@ impl Cycle {
         !self.seen.peers.get(instance).and_then(|peer| peer.fresh()).is_some_and(|peer| peer.leaving)
     }
 
-    /// How long ago it was decided, if that is longer than any cycle takes beside silent peers: then nothing vouches for it any more.
+    /// How long ago it was decided, if that is longer than any cycle takes with silent peers: it is then no longer reliable.
     #[must_use]
     pub fn age_if_old(&self, now: Timestamp) -> Option<Duration> {
         let age = now.since(self.at);
         (age > OLD.max(self.policy.cycle * 4)).then_some(age)
     }
 
-    /// The member answered for itself just now, and knows a leader.
+    /// Whether the member itself answered just now, and knows a leader.
     #[must_use]
     pub fn is_healthy(&self, member: MemberId) -> bool {
         self.seen.etcd.statuses.get(&member).and_then(|s| s.fresh()).is_some_and(|s| s.leader.is_some())
@@ -92,7 +92,7 @@ impl Cycle {
 /// The last cycle; none before the first one has finished.
 pub type LastCycle = watch::Receiver<Option<Arc<Cycle>>>;
 
-/// The last cycle, awaited where none has finished yet; none if the agent ends before.
+/// The last cycle; waits if none has finished yet. None if the agent stops first.
 pub async fn last(cycles: &mut LastCycle) -> Option<Arc<Cycle>> {
     cycles.wait_for(Option::is_some).await.ok()?.clone()
 }

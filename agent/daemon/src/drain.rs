@@ -1,5 +1,4 @@
-//! A drain at work: looks at the API server, asks the core, does its step, and takes in what came of it. The decisions are the core's
-//! ([`quorate_core::drain`]).
+//! Runs a drain: looks at the API server, asks the core, does its step, and notes the result. The decisions are the core's ([`quorate_core::drain`]).
 
 mod task;
 
@@ -17,14 +16,14 @@ use crate::adapters::kubernetes::{ApiServers, KubernetesError};
 use crate::clock::Clock;
 use crate::telemetry::chain;
 
-/// The last look gets so long, also when the time is over: it tells a finished drain from one that is given up.
+/// Time for the last look, even when the drain's time is over: it distinguishes a finished drain from one that is given up.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// The drain of one node.
 #[derive(Debug)]
 pub struct Drain {
     node: String,
-    /// They may change while it runs: sooner notices shorten it, and what was tried stays known.
+    /// They may change while it runs: a more urgent notice shortens the drain, and what was tried is not forgotten.
     limits: watch::Receiver<Limits>,
     progress: Progress,
     clock: Clock,
@@ -32,23 +31,23 @@ pub struct Drain {
     not_cordoned: Option<String>,
 }
 
-/// What one turn came to.
+/// The result of one turn.
 #[derive(Clone, Debug)]
 pub struct Turn {
-    /// Decided on what was seen in this turn. Its sentence is the report.
+    /// The decision on what was seen in this turn. Its sentence is the report.
     pub verdict: Verdict,
-    /// A step was taken, and the world has changed by it: look again at once.
+    /// A step was taken and changed something: look again at once.
     pub moved: bool,
 }
 
 impl Drain {
-    /// A drain that begins now.
+    /// Begins a drain.
     #[must_use]
     pub fn new(node: &str, limits: watch::Receiver<Limits>, clock: Clock) -> Self {
         Self { node: node.to_owned(), limits, progress: Progress::new(clock.now()), clock, not_cordoned: None }
     }
 
-    /// What it remembers; whether this agent cordoned the node is in there.
+    /// What it remembers, including whether this agent cordoned the node.
     #[must_use]
     pub fn progress(&self) -> &Progress {
         &self.progress
@@ -58,7 +57,7 @@ impl Drain {
         *self.limits.borrow()
     }
 
-    /// One turn: a look, a decision, and its step. It takes no longer than the drain's time, or one last look.
+    /// Runs one turn: a look, a decision, and its step. It takes no longer than the drain's time, or one last look.
     pub async fn turn(&mut self, servers: &ApiServers) -> Turn {
         let view = self.look(servers).await;
         self.progress.absorb(&view);
@@ -76,7 +75,7 @@ impl Drain {
         Turn { verdict, moved }
     }
 
-    /// Turn after turn until it is done or given up, with a pause after each that changed nothing. `says` gets each sentence when it changes.
+    /// Runs turns until it is done or given up, with a pause after each that changed nothing. `message` gets each sentence when it changes.
     pub async fn run(&mut self, servers: &ApiServers, pause: Duration, mut message: impl FnMut(&str)) -> Verdict {
         let mut said = String::new();
         loop {
@@ -95,7 +94,7 @@ impl Drain {
         }
     }
 
-    /// At least `least`, so that nothing spins when the time is over.
+    /// The time left, at least `least`, so nothing spins when the time is over.
     fn time_left(&self, least: Duration) -> Duration {
         self.limits().end.since(self.clock.now()).max(least)
     }
@@ -113,7 +112,7 @@ impl Drain {
         }
     }
 
-    /// Does a step, no longer than the drain's time; true if all of it was accepted.
+    /// Does a step within the drain's time; true if all of it was accepted.
     async fn execute(&mut self, servers: &ApiServers, step: &Step) -> bool {
         match step {
             Step::Cordon => self.cordon(servers).await,
@@ -140,7 +139,7 @@ impl Drain {
         cordoned
     }
 
-    /// True if all were accepted.
+    /// Notes the outcomes; true if all were accepted.
     fn note(&mut self, endings: &[Ending], outcomes: &[Outcome]) -> bool {
         let now = self.clock.now();
         for (ending, outcome) in endings.iter().zip(outcomes) {

@@ -12,7 +12,7 @@ use crate::telemetry::chain;
 /// The file's name in the run directory.
 pub const FILE: &str = "endpoints.env";
 
-/// Keeps the file current. What is not known changes nothing: the last endpoints stay until others are known.
+/// Keeps the file current. Unknown facts change nothing: the last endpoints stay until others are known.
 #[derive(Debug)]
 pub struct EndpointsFile {
     path: PathBuf,
@@ -27,7 +27,7 @@ impl EndpointsFile {
         Self { path: run_dir.join(FILE), written: None, troubles: Repeats::default() }
     }
 
-    /// Writes the file if the endpoints have changed; a failure is logged and tried again with the next cycle.
+    /// Writes the file if the endpoints have changed; a failure is logged, and the next cycle tries again.
     pub fn keep(&mut self, cycle: &Cycle) {
         let Some(text) = of(cycle).filter(|text| self.written.as_ref() != Some(text)) else { return };
         match atomic::write_for_all(&self.path, text.as_bytes()) {
@@ -42,7 +42,7 @@ impl EndpointsFile {
     }
 }
 
-/// The client endpoints of all voters that stay. The own one is first.
+/// The client endpoints of all voters that stay, this node's own first.
 fn of(cycle: &Cycle) -> Option<String> {
     let me = &cycle.seen.me.instance;
     let voters = cycle.staying_voters()?;
@@ -54,7 +54,7 @@ fn of(cycle: &Cycle) -> Option<String> {
 }
 
 fn text(cycle: &Cycle, urls: &str) -> String {
-    // A shell may read the comment too: it ends with its line.
+    // A shell may read the comment too, so it must not continue on a second line.
     let cluster: String = cycle.seen.me.cluster.as_str().chars().filter(|c| !c.is_control()).collect();
     let urls = quoted(urls);
     format!(
@@ -62,8 +62,8 @@ fn text(cycle: &Cycle, urls: &str) -> String {
     )
 }
 
-/// A value that systemd's `EnvironmentFile=` and a shell read alike: in double quotes, with a backslash before the four characters that mean something there
-/// (systemd.exec(5); POSIX 2.2.3). Control characters have no place in a value.
+/// A value that systemd's `EnvironmentFile=` and a shell read alike: in double quotes, with a backslash before the four characters that are special there
+/// (systemd.exec(5); POSIX 2.2.3). Control characters are dropped.
 fn quoted(value: &str) -> String {
     let escaped = |c: char| match c {
         '"' | '\\' | '`' | '$' => vec!['\\', c],

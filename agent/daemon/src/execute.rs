@@ -1,4 +1,4 @@
-//! Doing the one step that was decided. Nothing here looks at the cluster's state to choose: each step says all that it needs.
+//! Executes the one step that was decided. Nothing here chooses by the cluster's state: each step contains all that it needs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::telemetry::chain;
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long the restore tool may take; it copies the whole database.
 const RESTORE_LIMIT: Duration = Duration::from_secs(600);
-/// The same of a distribution that restores itself: before and after it there are other things to do.
+/// The same for a distribution that restores itself: there are other things to do before and after it.
 const DISTRIBUTION_LIMIT: Duration = Duration::from_secs(540);
 
 /// How long deletions may take: the watchdog of `quorate.service` waits for a minute.
@@ -35,7 +35,7 @@ pub struct Executor {
     restore_tool: Option<std::path::PathBuf>,
     binary: std::path::PathBuf,
     data_dir: DataDir,
-    /// Where this node's etcd serves while it serves nobody else.
+    /// Where this node's etcd serves clients while it serves only this node.
     founding_url: Arc<str>,
     crash: Option<CrashPoint>,
 }
@@ -59,7 +59,7 @@ impl Executor {
     /// Executes one step, once.
     ///
     /// # Guarantees
-    /// Bounded in time. Idempotent: after a crash, or an answer that was lost, the next look at the world tells whether it happened.
+    /// It is bounded in time and idempotent: after a crash or a lost answer, the next look shows whether it happened.
     pub async fn execute(&self, step: &Step) -> Outcome {
         self.crash.iter().for_each(|point| point.before(step));
         let outcome = self.act(step).await;
@@ -79,7 +79,7 @@ impl Executor {
         match step {
             Step::Heartbeat { hook } => clients.autoscaling.heartbeat(hook, me).await,
             Step::CompleteHook { hook, instance, result } => clients.autoscaling.complete(hook, instance, *result).await,
-            // Without a store the memory, which takes in every record that was accepted, is the log.
+            // Without a store the memory, which keeps every accepted record, is the log.
             Step::CreateRecord(_) if !clients.has_store => Outcome::Done,
             Step::CreateRecord(record) => clients.store.create(record).await,
             Step::StartMember(start) => self.start(start).await,
@@ -91,7 +91,7 @@ impl Executor {
             }
             Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
             Step::FetchSnapshot { key } => match &clients.snapshots {
-                // Who could not restore it afterwards does not begin. A distribution restores with its own binary.
+                // A node that could not restore it afterwards does not begin. A distribution restores with its own binary.
                 Some(snapshots) => match self.tool() {
                     Err(error) if clients.distribution.is_none() => Outcome::Refused(chain(&error)),
                     _ => snapshots.begin_fetch(key),
@@ -146,7 +146,7 @@ impl Executor {
         }
     }
 
-    /// Data is labelled with its generation before etcd first touches it.
+    /// Starts the member. Data is labelled with its generation before etcd first touches it.
     async fn start(&self, start: &Start) -> Outcome {
         let label = match start {
             Start::Found { generation, token } => Some(self.label(*generation, Some(token.clone()))),
@@ -161,13 +161,13 @@ impl Executor {
             return Outcome::Refused(chain(&error));
         }
         match self.clients.service.start(start).await {
-            // It was started, and ended at once: the next look finds it stopped.
+            // It was started, and exited at once: the next look finds it stopped.
             Err(error @ ServiceError::NotStarted { .. }) => Outcome::Unclear(chain(&error)),
             started => of(started),
         }
     }
 
-    /// etcd ends by itself once it learns that its member was removed, and then nobody had to stop it: it is kept down here too.
+    /// Puts the data aside. etcd exits on its own once it learns that its member was removed, and no step stopped it then: so it is kept down here too.
     async fn put_aside(&self, why: &str) -> Outcome {
         match self.clients.service.keep_down().await {
             Ok(()) => of(self.data_dir.put_aside(&self.clients.trash, why, self.clock.now())),
@@ -191,16 +191,16 @@ impl Executor {
         let (tool, order) = (self.tool()?, self.restore_order(generation, token));
         let restored = self.data_dir.restore_snapshot(&tool, &order, snapshot, &self.clients.trash, self.clock.now()).await;
         if let Err(HostError::RestoreFailed { .. }) = &restored {
-            // It was proved when it came, perhaps by another run of the agent: the next one proves it anew.
+            // It was verified on arrival, perhaps by another run of the agent: the next one verifies it again.
             let _ = std::fs::remove_file(snapshot);
         }
         restored
     }
 
-    /// The distribution restores the snapshot itself. Done twice, it does nothing; cut short, it is done anew.
+    /// Has the distribution itself restore the snapshot. A second call does nothing; an interrupted restore starts over.
     async fn have_restored(&self, snapshot: &Path, generation: Generation, token: &str) -> Outcome {
         let label = self.label(generation, Some(token.to_owned()));
-        // An agent that ended in the middle may have left one at work.
+        // An agent that exited in the middle may have left one running.
         if let Err(error) = self.clients.service.stop(STOP_GRACE).await {
             return Outcome::Refused(chain(&error));
         }
@@ -210,7 +210,7 @@ impl Executor {
         }
     }
 
-    /// The same of this node's own data, which stays beside what is made of it.
+    /// The same for this node's own data, which stays beside what is made from it.
     async fn have_own_restored(&self, generation: Generation, token: &str) -> Outcome {
         let label = self.label(generation, Some(token.to_owned()));
         if let Err(error) = self.clients.service.stop(STOP_GRACE).await {
@@ -229,7 +229,7 @@ impl Executor {
     async fn have_made(&self, snapshot: &Path, label: &Label) -> Outcome {
         match self.clients.service.restore(snapshot, DISTRIBUTION_LIMIT).await {
             Ok(()) => of(self.data_dir.finish_restore(label)),
-            // What lies there stays marked as half done, and counts for nothing.
+            // What lies there stays marked as unfinished, and does not count.
             Err(error) => Outcome::Refused(chain(&error)),
         }
     }

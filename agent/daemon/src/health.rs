@@ -52,8 +52,8 @@ fn lives(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
     }
 }
 
-/// Clients may be sent here. To an etcd or a server: it votes, it answers and knows a leader, a quorum answers. To a worker: its Node is ready. And it is
-/// not on its way out.
+/// Whether clients may be sent here. An etcd or a server must vote, answer and know a leader, and a quorum must answer. A worker's Node must be ready. None of
+/// them may be on its way out.
 fn ready(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
     lives(cycle, now)?;
     let report = &cycle.plan.report;
@@ -67,7 +67,7 @@ fn ready(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
     Ok(report.to_string())
 }
 
-/// Ready, and its member leads.
+/// Whether it is ready and its member leads.
 fn leads(cycle: &Cycle, now: Timestamp) -> Result<String, String> {
     ready(cycle, now).and_then(|message| if cycle.leads() { Ok(message) } else { Err(message) })
 }

@@ -1,6 +1,6 @@
 //! Who this instance is, and which cluster it belongs to: from IMDS, its group's tags, and what the configuration overrides.
 //!
-//! Read once at start, and again by the caller until it succeeds: a group's tags and its list of instances lag behind a launch.
+//! It is read once at start, and the caller repeats it until it succeeds: a group's tags and its list of instances lag behind a launch.
 
 mod values;
 
@@ -24,7 +24,7 @@ pub struct Resolved {
     pub zone: String,
 }
 
-/// Why it is not known who this instance is.
+/// Why this instance's identity is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// IMDS did not say.
@@ -49,7 +49,7 @@ pub enum IdentityError {
         /// The setting that takes its place.
         setting: &'static str,
     },
-    /// The group has a tag that cannot be used.
+    /// The group has an unusable tag.
     #[error("the group {group} has the tag {key} = {value:?}: {remedy}")]
     BadTag {
         /// The group.
@@ -72,7 +72,7 @@ pub enum IdentityError {
 /// Finds out who this instance is.
 ///
 /// # Errors
-/// See [`IdentityError`]. Ask again a little later: most of them pass.
+/// See [`IdentityError`]. Most of them are temporary: ask again a little later.
 pub async fn resolve(imds: &Imds, autoscaling: &AutoScaling, settings: &Settings) -> Result<Resolved, IdentityError> {
     let identity = imds.identity().await?;
     let group = group_of(&identity.instance, imds, autoscaling).await?;
@@ -91,7 +91,7 @@ pub async fn resolve(imds: &Imds, autoscaling: &AutoScaling, settings: &Settings
     Ok(Resolved { me, store_url, zone: identity.zone })
 }
 
-/// The tag in IMDS costs no call to AWS, but the launch template has to enable it.
+/// The instance's group. The tag in IMDS costs no call to AWS, but the launch template has to enable it.
 async fn group_of(instance: &InstanceId, imds: &Imds, autoscaling: &AutoScaling) -> Result<GroupName, IdentityError> {
     if let Some(group) = imds.group_name_tag().await? {
         return Ok(group);
@@ -111,7 +111,7 @@ struct Chosen {
     store_url: Option<String>,
 }
 
-/// The configuration goes before the tags; a tag that it overrides may be missing or wrong.
+/// Combines tags and configuration. The configuration takes precedence; a tag that it overrides may be missing or wrong.
 fn choose(group: &GroupName, tags: GroupTags, settings: &Settings) -> Result<Chosen, IdentityError> {
     let (token, settings) = (&settings.kubernetes.token_file, &settings.cluster);
     let missing = |key, setting| IdentityError::NoTag { group: group.clone(), key, setting };

@@ -1,4 +1,4 @@
-//! What the journal is told: each decision at the change and not at every tick, in the words of its report.
+//! Writes the journal: each decision when it changes and not at every tick, in the words of its report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,34 +15,34 @@ use crate::cycle::Cycle;
 use crate::messages;
 use crate::repeats::Repeats;
 
-/// What is tried again and again is told again after this.
+/// What is tried again and again is reported again after this.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// A step that is done once more is told once more, unless it changes nothing and so is repeated without end.
+/// A step that is done again is reported again, unless it changes nothing and is therefore repeated endlessly.
 const DONE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// What was told, and when.
+/// What was reported, and when.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// The phase that was announced last.
+    /// The phase announced last.
     phase: Option<Phase>,
-    /// The wait that was told last: it is no news until another was told.
+    /// The wait reported last: it is not news until another was reported.
     wait: String,
     told: BTreeMap<String, Timestamp>,
     /// What is tried and fails again and again.
     troubles: Repeats,
-    /// It was told that the newest snapshot is too old.
+    /// It was reported that the newest snapshot is too old.
     snapshot_overdue: bool,
 }
 
 impl Journal {
-    /// A decision without a step: what is awaited, or that all is well.
+    /// Reports a decision without a step: what is awaited, or that all is well.
     pub fn waits(&mut self, seen: &Observation, report: &Report, now: Timestamp) {
         let wait = report.to_string();
         if wait == self.wait || !self.is_news(wait.clone(), TELL_AGAIN_AFTER, now) {
             return;
         }
         self.wait = wait;
-        // A founder votes before anybody has elected it.
+        // A founder votes before any quorum has confirmed it.
         let votes_alone = report.phase == Phase::Voter && seen.etcd.membership.fresh().is_none();
         let before = if votes_alone { Some(Phase::Voter) } else { self.phase.replace(report.phase) };
         let message_id = messages::of_report(report, before);
@@ -63,7 +63,7 @@ impl Journal {
         }
     }
 
-    /// How old the newest snapshot is, if that is too old: told once, by the agent beside the leader, which should take them.
+    /// Reports once that the newest snapshot is too old, on the agent beside the leader, which should take them.
     pub fn snapshots(&mut self, cycle: &Cycle) {
         if !cycle.leads() {
             return;
@@ -81,14 +81,14 @@ impl Journal {
         self.snapshot_overdue = overdue.is_some();
     }
 
-    /// What must be remembered cannot be stored.
+    /// Reports that persistent state cannot be stored.
     pub fn forgets(&mut self, what: &str, problem: &str, now: Timestamp) {
         if let Some(again) = self.troubles.news("memory", problem, now) {
             error!("cannot store {what}: {problem}{again}");
         }
     }
 
-    /// Sources that have become unreadable, or can be read again.
+    /// Reports sources that have become unreadable, or can be read again.
     pub fn sources(&mut self, changes: &[Change], now: Timestamp) {
         for change in changes {
             match change {
@@ -105,14 +105,14 @@ impl Journal {
         }
     }
 
-    /// A step that the gate refused.
+    /// Reports a step that the gate refused.
     pub fn refused(&mut self, plan: &Plan, refusal: &Refusal, now: Timestamp) {
         if let Some(again) = self.troubles.news("gate", &refusal.to_string(), now) {
             error!(message_id = messages::REFUSED, quorate.rule = plan.report.rule.name(), "{}, but {refusal}{again}", plan.report.message);
         }
     }
 
-    /// A step and what came of it.
+    /// Reports a step and its outcome.
     pub fn stepped(&mut self, step: &Step, plan: &Plan, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Outcome::Done => self.done(step, plan, now),
@@ -120,7 +120,7 @@ impl Journal {
         }
     }
 
-    /// AWS knows of no such lifecycle action: not yet, or somebody else has ended it.
+    /// Reports that AWS knows no such lifecycle action: not yet, or somebody else has ended it.
     pub fn is_early(&self, step: &Step, plan: &Plan) {
         debug!(quorate.step = step.kind(), quorate.rule = plan.report.rule.name(), "{}: not open, is tried again", plan.report.message);
     }
@@ -128,7 +128,7 @@ impl Journal {
     fn done(&mut self, step: &Step, plan: &Plan, now: Timestamp) {
         let (message, rule) = (&plan.report.message, plan.report.rule.name());
         let again_after = match step {
-            // The lock is taken, renewed and given back for a step that is told itself.
+            // The lock is taken, renewed and given back for a step that is itself reported.
             Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => {
                 debug!(quorate.step = step.kind(), quorate.rule = rule, "{message}");
                 return;
@@ -144,7 +144,7 @@ impl Journal {
     fn failed(&mut self, step: &Step, plan: &Plan, why: &str, now: Timestamp) {
         let Some(again) = self.troubles.news(step.kind(), why, now) else { return };
         let (message, rule) = (&plan.report.message, plan.report.rule.name());
-        // One that is refused leaves time for two more: no reason to alarm anybody.
+        // A refused one leaves time for two more: no reason for alarm.
         if matches!(step, Step::Heartbeat { .. }) {
             info!(quorate.step = step.kind(), quorate.rule = rule, "{message}, and will again: {why}{again}");
         } else {
@@ -152,7 +152,7 @@ impl Journal {
         }
     }
 
-    /// Whether this line was not told within the last `again_after`: what is tried again and again is one line, not a hundred.
+    /// Whether this line was not written within the last `again_after`: repeated attempts make one line, not a hundred.
     fn is_news(&mut self, line: String, again_after: Duration, now: Timestamp) -> bool {
         self.told.retain(|_, at| now.since(*at) < TELL_AGAIN_AFTER);
         let before = self.told.get(&line).copied();

@@ -1,4 +1,4 @@
-//! `quorate kubeconfig`: the administrator's kubeconfig of this server, for use elsewhere: with the stable endpoint, and under the cluster's name.
+//! `quorate kubeconfig`: the administrator's kubeconfig of this server, for use elsewhere, with the stable endpoint and the cluster's name.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ const PORT: u16 = 6443;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KubeconfigError {
-    /// It is on servers alone.
+    /// It exists only on servers.
     #[error("{} is not there: run this on a server of the control plane, once it has started; kubernetes.config_dir says where it looks", path.display())]
     Absent {
         /// The administrator's kubeconfig.
         path: PathBuf,
     },
-    /// It is root's.
+    /// Only root can read it.
     #[error("{} cannot be read: run this as root", path.display())]
     Unreadable {
         /// The administrator's kubeconfig.
@@ -27,7 +27,7 @@ pub enum KubeconfigError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// It is no kubeconfig.
+    /// It is not a kubeconfig.
     #[error("{} is no kubeconfig", path.display())]
     Unusable {
         /// The administrator's kubeconfig.
@@ -43,7 +43,7 @@ pub enum KubeconfigError {
         /// What is missing.
         what: &'static str,
     },
-    /// The server is none.
+    /// The server's URL is not valid.
     #[error("{url:?} is no URL of an API server: give one such as https://api.prod.example:6443")]
     Server {
         /// What was given.
@@ -54,10 +54,10 @@ pub enum KubeconfigError {
     Yaml(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The URL of the API server, the most stable that is known: as told, the configured endpoint, the alias. `None`: only this node's own.
+/// The most stable known URL of the API server: the given one, the configured endpoint, or the alias. `None`: only this node's own.
 ///
 /// # Errors
-/// What was told or configured is no such URL.
+/// The given or configured URL is not valid.
 pub fn stable_server(told: Option<&str>, endpoint: Option<&str>, alias: Option<&str>) -> Result<Option<String>, KubeconfigError> {
     let by_alias = || alias.map(|alias| format!("https://{alias}:{PORT}"));
     told.or(endpoint).map(str::to_owned).or_else(by_alias).map(|url| checked(&url)).transpose()
@@ -69,7 +69,7 @@ pub fn own_server(address: IpAddr) -> String {
     format!("https://{}", SocketAddr::new(address, PORT))
 }
 
-/// Only the scheme, the host and the port: what follows would be a load balancer's own path.
+/// The URL, if it has only scheme, host and port: anything more would be a load balancer's own path.
 fn checked(url: &str) -> Result<String, KubeconfigError> {
     let parsed: Option<Uri> = url.parse().ok();
     let good = |uri: &Uri| uri.scheme_str() == Some("https") && uri.path() == "/" && uri.query().is_none() && uri.host().is_some();
@@ -79,11 +79,11 @@ fn checked(url: &str) -> Result<String, KubeconfigError> {
     }
 }
 
-/// Reads the administrator's kubeconfig at `path` and gives the text of one with this `server`, whose cluster, user and context are `name`.
-/// Certificates and key are as they were: the text is a secret.
+/// Reads the administrator's kubeconfig at `path` and returns the text of one with this `server`, and with `name` for cluster, user and context. Certificates
+/// and key are unchanged: the text is a secret.
 ///
 /// # Errors
-/// It is not there, not readable, or not complete.
+/// It does not exist, or is not readable or not complete.
 pub fn of_admin(path: &Path, name: &str, server: &str) -> Result<String, KubeconfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => KubeconfigError::Absent { path: path.to_owned() },
@@ -92,12 +92,12 @@ pub fn of_admin(path: &Path, name: &str, server: &str) -> Result<String, Kubecon
     let unusable = |source| KubeconfigError::Unusable { path: path.to_owned(), source: Box::new(source) };
     let admin = Kubeconfig::from_yaml(&text).map_err(unusable)?;
     let named = renamed(admin, name, server).map_err(|what| KubeconfigError::Incomplete { path: path.to_owned(), what })?;
-    // One line for each certificate, as kubectl writes it, and no block scalars.
+    // One line per certificate, as kubectl writes it, and no block scalars.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     serde_saphyr::to_string_with_options(&named, options).map_err(|error| KubeconfigError::Yaml(Box::new(error)))
 }
 
-/// The current context's cluster and user alone; what is missing is an error.
+/// Only the current context's cluster and user; a missing part is an error.
 fn renamed(admin: Kubeconfig, name: &str, server: &str) -> Result<Kubeconfig, &'static str> {
     let current = admin.current_context.as_deref();
     let context = admin.contexts.iter().find(|context| Some(&*context.name) == current).and_then(|context| context.context.clone());

@@ -35,7 +35,7 @@ impl Kubernetes {
         Ok(Self { distribution, api, probe, drain: DrainTask::new(node.as_str(), clock), node: node.to_string() })
     }
 
-    /// Whether the API of the server at this address answers within a second, asked without credentials.
+    /// Whether the API of the server at this address answers within a second, without credentials.
     pub async fn answers(&self, server: IpAddr) -> bool {
         self.probe.answers(server).await
     }
@@ -46,18 +46,18 @@ impl Kubernetes {
         &self.api
     }
 
-    /// How the drain gets on.
+    /// The drain's progress.
     #[must_use]
     pub fn draining(&self) -> Draining {
         self.drain.state()
     }
 
-    /// The node stays: another notice drains it anew.
+    /// Forgets the drain, because the node stays: another notice drains it again.
     pub fn stays(&self) {
         self.drain.forget();
     }
 
-    /// The server that the configuration names which the distribution was started with; none if it cannot be read, too.
+    /// The server in the configuration with which the distribution was started; also none if it cannot be read.
     #[must_use]
     pub fn points_at(&self) -> Option<IpAddr> {
         self.distribution.configured().ok()?.server
@@ -69,12 +69,12 @@ impl Kubernetes {
         self.distribution.pinned()
     }
 
-    /// From now on these servers are asked, in this order.
+    /// Sets the servers that are asked from now on, in this order.
     pub fn turn_to(&self, servers: impl Iterator<Item = IpAddr>) {
         self.api.set_servers(&servers.collect::<Vec<_>>(), self.distribution.api_port());
     }
 
-    /// Does what was decided about a node.
+    /// Executes a step that concerns a Node.
     pub async fn act(&self, step: &NodeStep) -> Outcome {
         match step {
             NodeStep::Drain(limits) => {

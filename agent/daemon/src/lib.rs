@@ -1,8 +1,8 @@
 //! The Quorate agent: observes, asks the core what to do, and does it.
 //!
-//! The loop is in [`agent`]; [`observe`] builds what it sees, [`execute`] does what it decided, [`adapters`] touch the world.
+//! The loop is in [`agent`]; [`observe`] builds what it sees, [`execute`] does what was decided, [`adapters`] touch the outside world.
 
-// They panic where nobody reads: see `output`.
+// They panic if the reader is gone: see `output`.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod adapters;

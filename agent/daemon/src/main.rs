@@ -1,6 +1,6 @@
-//! The `quorate` binary: reads the command line, and runs the agent or talks to the one that runs.
+//! The `quorate` binary: reads the command line, and runs the agent or talks to a running one.
 
-// They panic where nobody reads: see `output`.
+// They panic if the reader is gone: see `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::io::IsTerminal;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(start());
-    // A trial may read a database of many gigabytes just now: whoever was told to end does not wait for that.
+    // A drill may be reading a database of many gigabytes: an agent that was told to stop does not wait for it.
     runtime.shutdown_background();
     code
 }
@@ -166,7 +166,7 @@ fn confirmed(cluster: &ClusterName) -> anyhow::Result<bool> {
     Ok(line.trim() == "yes")
 }
 
-/// The name is for people: whoever reaches the socket is root.
+/// The name is only for people to read: any user that reaches the socket is root.
 fn pause(resume: bool, cluster: bool) -> OrderRequest {
     let by = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
     let by = by.unwrap_or_else(|| "root".to_owned());

@@ -1,4 +1,4 @@
-//! The journal's message ids of what matters. The catalog explains each, with its remedy (`journalctl -x`); an id never changes its meaning.
+//! The journal's message ids of important events. The catalog explains each, with its remedy (`journalctl -x`); an id never changes its meaning.
 
 use quorate_core::plan::Step;
 use quorate_core::report::{Phase, Report, RuleId};
@@ -17,7 +17,7 @@ pub const LEFT: &str = "aa20aba361604ee285cdac82caee9095";
 pub const HOOK_COMPLETED: &str = "e5f3a34af5574c8db2645cf5f6276056";
 /// The gate refused a step.
 pub const REFUSED: &str = "86b4c6e3720e4c558281e05fb0d73bbd";
-/// Nothing more is done before an operator has acted.
+/// Nothing more is done until an operator has acted.
 pub const HALTED: &str = "668067cef7c841b7b9f162f39695257f";
 /// Quorum is lost for good.
 pub const QUORUM_LOST: &str = "82cdc1bd3e9c413c9dd87cb2973f0ea4";
@@ -31,7 +31,7 @@ pub const NOTICE_RECEIVED: &str = "736b5d33a2c2447ea8bfd2425bc9c6f9";
 /// EC2 takes this spot instance back.
 pub const SPOT_NOTICE: &str = "c59c7ae0718f444089675b79bd654a48";
 
-/// A source of what is known stays unreadable.
+/// A source of observations stays unreadable.
 pub const SOURCE_UNREADABLE: &str = "0c2b6a0f5e8d4b0c9a4f8f1f3a6be7d1";
 
 /// It can be read again.
@@ -49,13 +49,13 @@ pub const SNAPSHOT_FAILED: &str = "f08db22fd293456ab170fab23d90fbac";
 /// The newest snapshot is older than twice its interval.
 pub const SNAPSHOT_OVERDUE: &str = "f3faa8e879ea47238ad5cfbc1d74bd1c";
 
-/// A snapshot was restored on trial.
+/// A restore drill succeeded.
 pub const SNAPSHOT_DRILLED: &str = "d5ffafd8c069496eb80c5f58c12c7614";
 
-/// A snapshot could not be restored on trial.
+/// A restore drill failed.
 pub const SNAPSHOT_DRILL_FAILED: &str = "9e36f80ffb71485b99efe9af2c0d62a1";
 
-/// What a report announces that is told after one of `before`'s phase; nothing for most.
+/// The message id of a report whose predecessor was in the phase `before`; none for most.
 #[must_use]
 pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str> {
     let enters = |phase| report.phase == phase && before != Some(phase);
@@ -72,7 +72,7 @@ pub fn of_report(report: &Report, before: Option<Phase>) -> Option<&'static str>
     }
 }
 
-/// Not a voter yet, or no more: an agent that was restarted, or came back from a reboot, has not joined anew.
+/// Whether the node is not a voter yet, or no longer: an agent that was restarted, or came back from a reboot, has not joined again.
 fn is_outside(phase: Phase) -> bool {
     match phase {
         Phase::Warm
@@ -87,7 +87,7 @@ fn is_outside(phase: Phase) -> bool {
     }
 }
 
-/// What a step that was done announces.
+/// The message id of a completed step.
 #[must_use]
 pub fn of_step(step: &Step) -> Option<&'static str> {
     match step {

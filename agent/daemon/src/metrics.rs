@@ -1,4 +1,4 @@
-//! Prometheus metrics: counters of what the loop did, and gauges read off the last cycle when somebody asks.
+//! Prometheus metrics: counters of what the loop did, and gauges read from the last cycle on request.
 //!
 //! The names are listed, with alert rules and a dashboard, in `packaging/prometheus`.
 
@@ -20,10 +20,10 @@ use gauges::Gauges;
 /// The content type of what [`Metrics::text`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds, in seconds, of the time that one look at the world takes: 5 ms on a quiet machine, seconds beside silent peers.
+/// Upper bounds, in seconds, of the time that one look takes: 5 ms on a quiet machine, seconds with silent peers.
 const LOOK_BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0];
 
-/// All that is measured of one agent.
+/// All metrics of one agent.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -40,7 +40,7 @@ struct StepLabels {
 }
 
 impl Metrics {
-    /// Nothing counted yet; gauges will be read off `cycles`.
+    /// Nothing counted yet; gauges will be read from `cycles`.
     #[must_use]
     pub fn new(cycles: LastCycle) -> Self {
         let mut registry = Registry::with_prefix("quorate");
@@ -68,7 +68,7 @@ impl Metrics {
         self.refused.inc();
     }
 
-    /// One look at the world took so long.
+    /// One look took this long.
     pub fn looked(&self, took: Duration) {
         self.looks.observe(took.as_secs_f64());
     }

@@ -1,4 +1,4 @@
-//! Tells the journal what EC2 announces, once each: what the agent makes of it is told by its reports.
+//! Reports EC2's announcements in the journal, once each. What the agent does about them is in its reports.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use tracing::{info, warn};
 
 use crate::messages;
 
-/// What was told already, each notice with its message id.
+/// What was reported already, each notice with its message id.
 #[derive(Default)]
 pub struct NoticeLog {
     told: BTreeMap<String, &'static str>,
 }
 
 impl NoticeLog {
-    /// Tells what is new, and what is over. What could not be read is neither.
+    /// Reports what is new, and what is over. What could not be read is neither.
     pub fn tell(&mut self, seen: &Observation) {
         let now = standing(seen);
         for (notice, message_id) in now.iter().filter(|(notice, _)| !self.told.contains_key(*notice)) {

@@ -1,7 +1,7 @@
-//! What the command line prints. A reader that went away (`quorate status | head`) is no trouble: the rest is not printed, and the exit status is
-//! the usual one. Anything else that keeps a line from being written is an error.
+//! What the command line prints. If the reader is gone (`quorate status | head`), the rest is not printed and the exit status is the usual one. Anything else
+//! that prevents a line from being written is an error.
 //!
-//! `println!` and its kin panic there, so that clippy refuses them in this crate.
+//! `println!` and the like would panic there, so clippy refuses them in this crate.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -11,12 +11,12 @@ use anyhow::Context;
 /// Prints a line to standard output.
 ///
 /// # Errors
-/// It cannot be written, other than because nobody reads any more.
+/// It cannot be written, for a reason other than that the reader is gone.
 pub fn line(text: impl Display) -> anyhow::Result<()> {
     print(format_args!("{text}\n"))
 }
 
-/// The same without an end of the line.
+/// The same without a line end.
 ///
 /// # Errors
 /// As [`line()`].
@@ -24,7 +24,7 @@ pub fn print(text: impl Display) -> anyhow::Result<()> {
     written(write(&mut io::stdout().lock(), &text)).context("cannot write to standard output")
 }
 
-/// Prints a line to standard error. Where that cannot be, there is nobody left to tell.
+/// Prints a line to standard error. A failure is ignored: there is nowhere left to report it.
 pub fn complain(text: impl Display) {
     let _ = write(&mut io::stderr().lock(), &format_args!("{text}\n"));
 }
@@ -44,7 +44,7 @@ fn written(result: io::Result<()>) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Writes nothing, for this reason.
+    /// A writer that fails with this error.
     struct Refuses(ErrorKind);
 
     impl Write for Refuses {

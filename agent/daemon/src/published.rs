@@ -1,4 +1,4 @@
-//! Has the store tell where the cluster is served: the agent beside the leader writes `published/endpoints.json` beside the loop, when that has changed.
+//! Publishes the cluster's servers in the store: the agent beside the leader writes `published/endpoints.json` beside the loop, when they have changed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,33 +19,33 @@ use crate::telemetry::chain;
 
 /// The list may change several times a minute while a group is replaced: it is written once.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Another agent, beside a leader of before, may have written over it since.
+/// How soon it is read again: another agent, beside an earlier leader, may have overwritten it.
 const AGAIN: Duration = Duration::from_secs(600);
 
 /// See the module.
 #[derive(Debug)]
 pub struct Publisher {
     store: Arc<PublishedStore>,
-    /// What runs the servers; none for the role etcd.
+    /// The distribution that runs the servers; none for the role etcd.
     distribution: Option<Arc<dyn Distribution>>,
     /// The authority of its certificates, once it could be read.
     authority: Option<AuthorityHash>,
-    /// What stands in the store, to this agent's knowledge, and since when it knows.
+    /// What is in the store, as far as this agent knows, and since when it has known.
     known: Option<(Published, Timestamp)>,
     tried: Option<Timestamp>,
-    /// The trouble that was told.
+    /// The problem reported last.
     told: Option<String>,
     troubles: Repeats,
 }
 
 impl Publisher {
-    /// Into this store.
+    /// A publisher for this store.
     #[must_use]
     pub fn new(store: Arc<PublishedStore>, distribution: Option<Arc<dyn Distribution>>) -> Self {
         Self { store, distribution, authority: None, known: None, tried: None, told: None, troubles: Repeats::default() }
     }
 
-    /// Goes on beside the loop, which a slow store never holds up, until the agent ends.
+    /// Starts publishing until the agent ends, beside the loop, which never waits for a slow store.
     pub fn start(mut self, mut cycles: LastCycle) {
         let work = async move {
             while cycles.changed().await.is_ok() {
@@ -56,7 +56,7 @@ impl Publisher {
                         let authority = self.authority();
                         self.keep(Published { authority, ..wanted }).await;
                     }
-                    // Whoever leads meanwhile writes what it knows.
+                    // Another leader's agent writes meanwhile what it knows.
                     None => self.known = None,
                 }
             }
@@ -64,7 +64,8 @@ impl Publisher {
         tokio::spawn(work.in_current_span());
     }
 
-    /// It changes with the cluster's certificates, which a server is started again for: read until it is known, and anew when the list is due.
+    /// The authority, which changes only with the cluster's certificates, and these need a restart of the server. It is read until it is known, and again when
+    /// the list is due.
     fn authority(&mut self) -> Option<AuthorityHash> {
         let due = self.authority.is_none() || self.known.is_none();
         let read = self.distribution.as_ref().filter(|_| due).map(|distribution| distribution.authority());
@@ -103,7 +104,7 @@ impl Publisher {
                     stands.written_by, stands.record, stands.generation
                 ));
             }
-            // What nobody can read is written over.
+            // An unreadable object is overwritten.
             Ok(_) | Err(StoreError::Malformed { .. }) => {}
             Err(error) => return Err(chain(&error)),
         }
@@ -117,7 +118,7 @@ fn instances(published: &Published) -> String {
     published.servers.iter().map(|server| server.instance.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// What is to be told, by the agent beside the leader and on a quorum's word; nothing by any other, and never an empty list.
+/// What to publish, if this agent is beside the leader and a quorum confirms the members; nothing on any other, and never an empty list.
 fn wanted(cycle: &Cycle, api_port: Option<u16>) -> Option<Published> {
     let me = &cycle.seen.me;
     let (record, membership) = (cycle.memory.kept.record.as_ref()?, cycle.seen.etcd.membership.fresh()?);
@@ -176,7 +177,7 @@ mod tests {
         Publisher::new(Arc::new(store), None)
     }
 
-    /// So many servers, told at this second.
+    /// A list of this many servers, written at this second.
     fn told(servers: u8, second: u64) -> Published {
         let Me { account, region, cluster, instance: written_by, .. } = me();
         let server = |n: u8| PublishedServer {
@@ -202,7 +203,7 @@ mod tests {
             assert_eq!(stands(&publisher).await, expected, "after {second} s");
         }
         assert_eq!(publisher.store.read().await.unwrap().unwrap(), told(3, 60), "what is the same is not written again");
-        // Another wrote over it, which is seen after ten minutes.
+        // Another agent overwrote it, which is noticed after ten minutes.
         publisher.store.write(&told(2, 300)).await.unwrap();
         publisher.keep(told(3, 600)).await;
         assert_eq!(stands(&publisher).await, 2);

@@ -1,4 +1,5 @@
-//! The same trouble in each cycle: told at the change, and then at growing intervals with a count. Hours of it are some lines, and never none.
+//! Limits reports of the same problem in each cycle: it is reported at the change, and then at growing intervals with a count. Hours of it make a few lines,
+//! but never none.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,17 +7,17 @@ use std::time::Duration;
 
 use quorate_core::time::Timestamp;
 
-/// It is told again after this, and then after four times as long each time.
+/// It is reported again after this, and then after four times as long each time.
 const FIRST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What has not come again for that long is over: told once more, it is news.
+/// What has not occurred for this long is over: if it comes back, it is news.
 const OVER: Duration = Duration::from_secs(2 * 3600);
 
-/// Troubles kept at a time.
+/// The most problems remembered at a time.
 const MOST: usize = 64;
 
-/// What was told, by what it was about.
+/// What was reported, by subject.
 #[derive(Debug, Default)]
 pub struct Repeats(BTreeMap<String, Trouble>);
 
@@ -30,7 +31,7 @@ struct Trouble {
     times: u32,
 }
 
-/// What a line says of those before it: nothing at the first.
+/// What a line says about earlier ones: nothing the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Again(Option<(u32, Duration)>);
 
@@ -45,7 +46,7 @@ impl fmt::Display for Again {
 }
 
 impl Repeats {
-    /// Whether a trouble `of` something is to be told now. Numbers in what it says may differ: how long something has lasted is no news.
+    /// Whether a problem `of` a subject should be reported now. Numbers in its message may differ: how long something has lasted is not news.
     pub fn news(&mut self, of: &str, message: &str, now: Timestamp) -> Option<Again> {
         self.0.retain(|_, trouble| now.since(trouble.last) < OVER);
         let message = without_numbers(message);

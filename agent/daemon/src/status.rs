@@ -1,4 +1,4 @@
-//! What an operator is told at 3 a.m.: who is here, who leads, what is awaited, since when and until when, and what would happen next.
+//! What an operator needs to see at 3 a.m.: the members, the leader, what is awaited, since when and until when, and what would happen next.
 
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ use crate::cycle::Cycle;
 pub enum Health {
     /// It answers and knows a leader.
     Healthy,
-    /// It answers, and knows no leader.
+    /// It answers, but knows no leader.
     NoLeader,
     /// It does not answer.
     NoAnswer,
@@ -50,7 +50,7 @@ pub struct MemberLine {
     pub kind: String,
     /// How its own member answers.
     pub health: Health,
-    /// It leads, by the word of a quorum.
+    /// It leads, confirmed by a quorum.
     pub leads: bool,
 }
 
@@ -97,12 +97,12 @@ pub struct Status {
     pub message: String,
     /// For how long it has been so, in milliseconds.
     pub for_ms: u64,
-    /// In how many milliseconds the wait ends by itself, if it does.
+    /// In how many milliseconds the wait ends on its own, if it does.
     pub until_ms: Option<u64>,
-    /// The name of what is awaited, where nothing is done and it does not simply rest.
+    /// The name of what is awaited, if nothing is done and the node does not simply rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits: Option<String>,
-    /// For how long a wait that has outlasted its patience has lasted, in milliseconds.
+    /// For how long a wait that takes too long has lasted, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_ms: Option<u64>,
     /// An operator must act.
@@ -120,11 +120,11 @@ pub struct Status {
     pub voters: Vec<InstanceId>,
     /// All members.
     pub members: Vec<MemberLine>,
-    /// How old the list of members is, in milliseconds; absent where none was ever read.
+    /// How old the list of members is, in milliseconds; absent if none was ever read.
     pub members_age_ms: Option<u64>,
     /// Who holds the cluster-wide lock.
     pub lock: Option<String>,
-    /// This instance's Kubernetes Node, in words; absent where there is none to be asked for.
+    /// This instance's Kubernetes Node, in words; absent if there can be none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// The servers of the control plane that are known here.
@@ -132,7 +132,7 @@ pub struct Status {
     pub servers: Vec<ServerLine>,
     /// The charter.
     pub record: Option<RecordLine>,
-    /// The newest snapshot of the current generation, and one that is being taken, in words; absent where none are taken.
+    /// The newest snapshot of the current generation, and one that is being taken, in words; absent if none are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
     /// What stays unreadable, since when and why, in words.
@@ -144,7 +144,7 @@ pub struct Status {
     pub if_terminated: String,
     /// How long ago all this was seen and decided, in milliseconds.
     pub age_ms: u64,
-    /// That is longer than any cycle should take.
+    /// Whether that is longer than any cycle should take.
     pub is_old: bool,
 }
 
@@ -195,7 +195,7 @@ fn paused(memory: &Memory) -> Option<String> {
     pausing.in_force().map(|pause| format!("{what}, {pause}"))
 }
 
-/// The members by the last list; who leads is not said of an old one.
+/// The members from the last list; an old list does not say which one leads.
 fn members(seen: &Observation) -> Vec<MemberLine> {
     let Some(membership) = seen.etcd.membership.last() else { return Vec::new() };
     let leader = seen.etcd.membership.fresh().and_then(|m| m.leader);
@@ -285,7 +285,7 @@ fn snapshot(cycle: &Cycle, now: Timestamp) -> Option<String> {
     Some(message)
 }
 
-/// What is known here of restores on trial.
+/// What is known here about restore drills.
 fn drills(cycle: &Cycle, now: Timestamp) -> String {
     let (drills, mut message) = (&cycle.seen.snapshots.drills, String::new());
     if let Some(proved) = &drills.proved {
@@ -310,7 +310,7 @@ fn seconds(duration: Duration) -> String {
     }
 }
 
-/// The same planner on the altered observation. Target groups are left first and hold up nothing: what matters comes after them.
+/// Runs the same planner on the altered observation, without target groups: leaving them comes first and delays nothing, and what matters comes after it.
 fn if_terminated(cycle: &Cycle) -> String {
     let mut seen = cycle.seen.clone();
     seen.target = Reading::Fresh(Some(LifecycleState::Terminated), cycle.at);
@@ -320,7 +320,7 @@ fn if_terminated(cycle: &Cycle) -> String {
     planner::plan(&seen, &memory, &policy, cycle.at).report.to_string()
 }
 
-/// A list of members that is older is said to be old.
+/// An older list of members is reported as old.
 const OLD_MS: u64 = 10_000;
 
 impl fmt::Display for Status {

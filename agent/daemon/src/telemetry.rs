@@ -1,4 +1,4 @@
-//! Where the agent's lines go, and which of them: the journal under systemd, readable lines on standard error otherwise.
+//! Where the agent's log lines go, and which are written: to the journal under systemd, otherwise as readable lines to standard error.
 
 use std::io::IsTerminal;
 
@@ -13,25 +13,25 @@ use tracing_subscriber::{Layer, fmt};
 /// Overrides `log.level` for one start.
 pub const VARIABLE: &str = "QUORATE_LOG";
 
-/// What a line is worth at least to be written.
+/// The lowest level that is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Something failed that the agent cannot mend.
+    /// Something failed that the agent cannot fix.
     Error,
     /// Something is not as it should be.
     Warn,
     /// What the agent does and awaits.
     #[default]
     Info,
-    /// Also what passes by itself.
+    /// Also what passes on its own.
     Debug,
 }
 
 impl LogLevel {
-    /// By its name in the configuration.
+    /// The level with this name in the configuration.
     ///
     /// # Errors
-    /// There is no such level; the text says which there are.
+    /// There is no such level; the error lists those that exist.
     pub fn parse(name: &str) -> Result<Self, &'static str> {
         match name {
             "error" => Ok(Self::Error),
@@ -42,10 +42,10 @@ impl LogLevel {
         }
     }
 
-    /// What the environment says for this start; none where it says nothing.
+    /// The level in the environment, for this start; none if it is not set.
     ///
     /// # Errors
-    /// It names no level.
+    /// It does not name a level.
     pub fn from_environment() -> Result<Option<Self>, String> {
         let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
         let level = Self::parse(&value.to_string_lossy());
@@ -62,24 +62,24 @@ impl LogLevel {
     }
 }
 
-/// Starts logging, once. `JOURNAL_STREAM` is set by systemd when standard error is the journal's (systemd.exec(5)). What libraries say is worth no
-/// less than INFO, whatever the level: theirs are not the lines that an operator asks for.
+/// Starts logging, once. `JOURNAL_STREAM` is set by systemd when standard error is the journal's (systemd.exec(5)). Lines of libraries need at least INFO,
+/// whatever the level: they are not what an operator asks for.
 pub fn start(level: LogLevel) {
     let journal =
         std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok()).map(|layer| layer.with_field_prefix(None));
     let lines = || fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
     let lines = journal.is_none().then(|| lines().fmt_fields(fmt::format::debug_fn(readable).delimited(" ")));
-    // The span that names cluster and instance is for the journal's fields: on a terminal it would fill every line.
+    // The span with cluster and instance is for the journal's fields: on a terminal it would clutter every line.
     let own_lines_only = tracing_subscriber::filter::filter_fn(|meta| meta.is_event() && meta.target().starts_with("quorate"));
     let is_ours_or_matters =
         tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("quorate") || *meta.level() <= tracing::Level::INFO);
     let journal = journal.with_filter(is_ours_or_matters);
     let both = tracing_subscriber::registry().with(journal).with(lines.with_filter(own_lines_only)).with(level.filter());
-    // A second call, as in tests, finds the subscriber set: the first one stands.
+    // A second call, as in tests, keeps the first subscriber.
     let _ = both.try_init();
 }
 
-/// A field as a person reads it. In the journal `quorate.step` is `QUORATE_STEP`, and `message_id` is `MESSAGE_ID`.
+/// Writes a field for people. In the journal `quorate.step` is `QUORATE_STEP`, and `message_id` is `MESSAGE_ID`.
 fn readable(writer: &mut fmt::format::Writer<'_>, field: &Field, value: &dyn std::fmt::Debug) -> std::fmt::Result {
     match field.name() {
         "message" => write!(writer, "{value:?}"),
@@ -89,10 +89,10 @@ fn readable(writer: &mut fmt::format::Writer<'_>, field: &Field, value: &dyn std
     }
 }
 
-/// An error may hold what another side sent: at most this many characters of it are told.
+/// An error may hold what another side sent: at most this many characters of it are shown.
 const LONGEST: usize = 2000;
 
-/// An error with all its causes, for one line of the log, in which nothing steers a terminal. Some libraries repeat a cause in their own text: it is not said twice.
+/// An error with all its causes as one log line without terminal control characters. Some libraries repeat a cause in their own text: it is not written twice.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
     let text = causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") });

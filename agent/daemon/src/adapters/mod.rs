@@ -1,4 +1,4 @@
-//! Everything that touches the outside world, one folder for each neighbour. Adapters fetch and execute; they never decide.
+//! Everything that touches the outside world, one folder per neighbour. Adapters fetch and execute; they never decide.
 pub mod aws;
 pub mod distribution;
 pub mod etcd;

@@ -1,4 +1,4 @@
-//! What a name, a role and a store may look like, wherever they come from: a group's tags or the configuration file.
+//! The valid names, roles and stores, whether they come from a group's tags or the configuration file.
 //!
 //! Each parser's error is the remedy: what to write instead.
 
@@ -10,7 +10,7 @@ const STORE_URL: &str = "use s3://BUCKET/PREFIX or file:///DIRECTORY";
 const STORE_BUCKET: &str = "a bucket's name has 3 to 63 lower-case letters, digits, dots or hyphens: use s3://BUCKET/PREFIX";
 const STORE_PATH: &str = "leave out empty parts, `.`, `..`, spaces, `?` and `#` from the path: use s3://BUCKET/PREFIX or file:///DIRECTORY";
 
-/// Parses a cluster's name. It becomes a part of the store's paths, so nothing that a path could trip over is let through.
+/// Parses a cluster's name. It becomes part of the store's paths, so it may contain nothing that is special in a path.
 ///
 /// # Errors
 /// What to write instead.
@@ -18,7 +18,7 @@ pub fn cluster_name(text: &str) -> Result<ClusterName, &'static str> {
     ClusterName::parse(text).map_err(|_| CLUSTER_NAME)
 }
 
-/// Checks a store's URL and takes one slash off its end, so that one store has one spelling.
+/// Checks a store's URL and removes one slash from its end, so each store has one spelling.
 ///
 /// # Errors
 /// What to write instead.
@@ -42,7 +42,7 @@ fn s3(rest: &str) -> Result<(), &'static str> {
     prefix.map_or(Ok(()), path)
 }
 
-/// A `..` would leave the prefix, and an S3 key with an empty part is another key than the one without it.
+/// Checks the path. A `..` would leave the prefix, and an S3 key with an empty part is not the same as the one without it.
 fn path(path: &str) -> Result<(), &'static str> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#');
     let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(odd);

@@ -15,7 +15,7 @@ use quorate_core::time::Timestamp;
 
 use crate::cycle::{Cycle, LastCycle};
 
-/// Reads the last cycle whenever it is asked; before the first one has finished there is nothing to say.
+/// Reads the last cycle on request; before the first one has finished there are no values.
 #[derive(Debug)]
 pub(super) struct Gauges {
     cycles: LastCycle,
@@ -156,7 +156,7 @@ impl Writer<'_, '_> {
         metric.encode(self.encoder.encode_descriptor(name, help, None, metric.metric_type())?)
     }
 
-    /// A description alone where there is no value: absent is not zero.
+    /// Writes one gauge. Without a value it has only a description: absent is not zero.
     fn value(&mut self, name: &str, help: &str, value: Option<f64>) -> Result<(), Error> {
         let described = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         value.map_or(Ok(()), |value| ConstGauge::new(value).encode(described))
@@ -198,7 +198,7 @@ impl Writer<'_, '_> {
         })
     }
 
-    /// One series for what is awaited, in seconds, and one for a wait that has outlasted its patience.
+    /// One series for what is awaited, in seconds, and one for a wait that has taken too long.
     fn waits(&mut self, cycle: &Cycle) -> Result<(), Error> {
         let help = "For how many seconds this node has waited, by what it waits for; absent while it waits for nothing";
         let mut described = self.encoder.encode_descriptor("wait_seconds", help, None, MetricType::Gauge)?;
@@ -215,7 +215,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// One series for each phase, of which one is 1: a phase that ends does not linger.
+    /// One series for each phase, one of which is 1: a phase that has ended does not linger.
     fn phases(&mut self, now: Phase) -> Result<(), Error> {
         let mut described = self.encoder.encode_descriptor("phase", "1 for the phase that this node is in", None, MetricType::Gauge)?;
         Phase::ALL.into_iter().try_for_each(|phase| {
