@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use quorate_core::ids::BadName;
 use quorate_core::memory::Order;
 
-/// Keeps the etcd cluster of an EC2 Auto Scaling group whole, from every instance of it.
+/// Keeps the etcd cluster of an EC2 Auto Scaling group healthy, from each of its instances.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version)]
 pub struct Cli {
@@ -24,49 +24,49 @@ pub struct Cli {
 pub enum Command {
     /// Run the agent on this instance.
     Run,
-    /// Say who is here, who leads, and what is awaited.
+    /// Show the members, the leader, and what is awaited.
     Status(StatusArgs),
-    /// Say what the agent would do next, and change nothing.
+    /// Show what the agent would do next, and change nothing.
     Plan,
-    /// Say what is missing on this instance, and how to mend it.
+    /// Show what is missing on this instance, and how to fix it.
     ///
-    /// Looks at tags, permissions, hooks, endpoints, the store, ports, peers, clock, disk, systemd, etcd or the distribution of Kubernetes, the
-    /// alias and the rendered files, each as the instance's role needs it; changes nothing, and works before the first boot as well as beside
-    /// the agent. Run it as root. The exit status is 1 if there is a problem.
+    /// Checks tags, permissions, hooks, endpoints, the store, ports, peers, clock, disk, systemd, etcd or the Kubernetes distribution, the alias and the
+    /// rendered files, as far as the instance's role needs them. It changes nothing, and works before the first boot as well as beside the agent. Run it as
+    /// root. The exit status is 1 if there is a problem.
     Check(CheckArgs),
-    /// Wait until this node has joined, for units that are to start after it.
+    /// Wait until this node has joined, for units that should start after it.
     Wait,
     /// Leave the cluster and stay away until `quorate join`; lifecycle hooks are completed as usual.
     Leave,
-    /// Take `quorate leave` back.
+    /// Undo `quorate leave`.
     Join,
-    /// Take no step on this node until `quorate resume` or `quorate leave`; what is seen is still said, and lifecycle hooks are kept open.
+    /// Take no step on this node until `quorate resume` or `quorate leave`; it still reports what it sees, and keeps lifecycle hooks open.
     Pause(PauseArgs),
     /// End a pause.
     Resume(PauseArgs),
     /// Found the cluster on this node, where no store is configured, or recover it from this survivor's data.
     Bootstrap,
-    /// Print an administrator's kubeconfig with a stable endpoint to standard output, and into no file.
+    /// Print an administrator's kubeconfig with a stable endpoint to standard output.
     ///
-    /// On a server of a control plane, as root. The API server in it is the first that is known of: `--server`, the setting
-    /// kubernetes.endpoint, the alias (kubernetes.alias), this node's own address. Cluster, user and context bear the cluster's name;
-    /// certificates and key are those of the distribution's own kubeconfig. What is printed is a secret.
+    /// Run it on a server of a control plane, as root. Its API server is the first known one of: `--server`, the setting kubernetes.endpoint, the alias
+    /// (kubernetes.alias), this node's own address. Cluster, user and context have the cluster's name; certificates and key are those of the distribution's own
+    /// kubeconfig. The output is a secret.
     Kubeconfig(KubeconfigArgs),
-    /// Point the alias of the API where the agent wishes it to, in the hosts file; for quorate-alias.service.
+    /// Point the API's alias in the hosts file where the agent wants it; for quorate-alias.service.
     #[command(hide = true, subcommand)]
     Alias(AliasCommand),
     /// Write man pages or shell completions into a directory, for packages.
     #[command(hide = true)]
     Generate(GenerateArgs),
-    /// Take, show, prove and delete snapshots of etcd in the cluster's store; without the agent's help, as root.
+    /// Take, list, verify and delete snapshots of etcd in the cluster's store; as root, without the agent.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Show what is known of a cluster that cannot come back by itself, and what each way to bring it back would keep and lose; or order one.
+    /// Show what is known of a cluster that cannot recover on its own, and what each way to bring it back would keep and lose; or order one.
     ///
-    /// Nothing is done without --survivor, --snapshot or --fresh, which must name the cluster. Never beside a quorum that is alive, and never while
-    /// an instance is silent that EC2 does not call terminated: such an order waits, and says for whom. An order is remembered until it is carried
-    /// out, a quorum is seen, or `quorate join` takes it back. Exit status: 0 if the order was taken, or, where none is given, if no operator is
-    /// needed; 1 if it was refused or the agent does not answer; 3 if no order is given and one is needed; 64 for a configuration that cannot be read.
+    /// Nothing is done without --survivor, --snapshot, --moved-volume or --fresh, each with the cluster's name. An order is never carried out beside a living
+    /// quorum, nor while an instance is silent that EC2 does not call terminated: it then waits, and says for which one. An order is remembered until it is
+    /// carried out, a quorum is seen, or `quorate join` withdraws it. Exit status: 0 if the order was accepted or, without an order, if no operator is needed;
+    /// 1 if it was refused or the agent does not answer; 3 if no order is given and one is needed; 64 if the configuration cannot be read.
     Recover(RecoverArgs),
 }
 
@@ -81,7 +81,7 @@ pub struct StatusArgs {
 /// `quorate pause` and `quorate resume`.
 #[derive(Debug, Args)]
 pub struct PauseArgs {
-    /// On every node of the cluster, told through etcd. Each remembers it while etcd has no quorum.
+    /// On every node of the cluster, through etcd. Each node remembers it while etcd has no quorum.
     #[arg(long)]
     pub cluster: bool,
 }
@@ -103,7 +103,7 @@ pub struct KubeconfigArgs {
     /// The API server to put into it, such as https://api.prod.example:6443.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
-    /// The cluster's name, in place of the configuration's or the agent's word.
+    /// The cluster's name, in place of the one from the configuration or the agent.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// The kubeconfig to take certificates and key from, in place of the distribution's.
@@ -121,13 +121,13 @@ pub enum AliasCommand {
 /// `quorate snapshot`.
 #[derive(Debug, Subcommand)]
 pub enum SnapshotCommand {
-    /// Take one of this node's member now.
+    /// Take a snapshot of this node's member now.
     Save,
-    /// Show what the store holds, and what in it is no snapshot.
+    /// List the snapshots in the store, and what else is there.
     List(SnapshotList),
-    /// Read one again, to the last byte, and compare it with its manifest and with etcd's own checksum. The newest, unless another is named.
+    /// Read a snapshot again, to the last byte, and compare it with its manifest and with etcd's own checksum. The newest, unless another is named.
     Verify(SnapshotPick),
-    /// Delete those that need not be kept, by the settings of `[snapshot]`; the agent beside the leader does it by itself.
+    /// Delete snapshots that need not be kept, by the settings of `[snapshot]`; the agent beside the leader does so automatically.
     Prune(SnapshotPrune),
 }
 
@@ -147,7 +147,7 @@ pub struct SnapshotPick {
     /// All of them.
     #[arg(long, conflicts_with = "key")]
     pub all: bool,
-    /// Restore it on trial too, with etcd's own tool, and compare revision and hash of all keys. What was restored is removed again.
+    /// Also restore it for a test, with etcd's own tool, and compare revision and hash of all keys. What was restored is removed again.
     #[arg(long)]
     pub restore: bool,
     /// Where to restore it, with room for twice its size; `trial` in the agent's state directory, unless another is named.
@@ -158,7 +158,7 @@ pub struct SnapshotPick {
 /// `quorate snapshot prune`.
 #[derive(Debug, Args)]
 pub struct SnapshotPrune {
-    /// Say which, and delete none.
+    /// Show which, and delete none.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -166,22 +166,23 @@ pub struct SnapshotPrune {
 /// `quorate recover`.
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
-    /// Go on from this node's own data as a new generation, although policy forbids it.
+    /// Continue from this node's own data as a new generation, although policy forbids it.
     #[arg(long, requires = "cluster", group = "way")]
     pub survivor: bool,
-    /// With --survivor: although etcd's list of voters here differs from the charter's.
+    /// With --survivor: even though etcd's list of voters here differs from the charter's.
     #[arg(long, requires = "survivor")]
     pub although_voters_differ: bool,
-    /// Restore this snapshot here, or the newest that verifies; what members still hold without quorum is given up, and kept in the trash.
+    /// Restore this snapshot here, or the newest that verifies; data that members still hold without quorum is given up, and kept in the trash.
     #[arg(long, value_name = "KEY|newest", requires = "cluster", group = "way")]
     pub snapshot: Option<String>,
-    /// Go on from the data of the cluster's only voter, whose volume was moved to this instance: the same member, and nothing lost if it is the newest copy.
+    /// Continue from the data of the cluster's only voter, whose volume was moved to this instance: the same member, with nothing lost if it is the newest
+    /// copy.
     #[arg(long, requires = "cluster", group = "way")]
     pub moved_volume: bool,
     /// Found an EMPTY cluster in place of the lost one.
     #[arg(long, requires = "cluster", group = "way")]
     pub fresh: bool,
-    /// The cluster's name, typed out, so that no other is meant.
+    /// The cluster's name, typed out, so no other cluster is meant.
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
     /// Do not ask on a terminal.
@@ -199,7 +200,7 @@ impl RecoverArgs {
     /// What is ordered, if anything.
     ///
     /// # Errors
-    /// The key can be no snapshot's.
+    /// The key cannot be a snapshot's.
     pub fn order(&self) -> Result<Option<Order>, BadName> {
         let key = self.snapshot.as_deref();
         Ok(match (self.survivor, key, self.fresh) {
