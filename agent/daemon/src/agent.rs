@@ -356,7 +356,7 @@ impl Agent {
                 "founds the cluster here as soon as every other instance consents, or recovers it from its data here".to_owned()
             }
             Some(Order::RecoverFresh) => {
-                "founds an EMPTY cluster here as soon as no quorum answers and every other instance was heard".to_owned()
+                "founds an EMPTY cluster here as soon as no quorum answers and every other instance has answered".to_owned()
             }
             Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverMovedVolume)) => {
                 self.first_of(order)
@@ -379,7 +379,7 @@ impl Agent {
     /// What is done first, or awaited, now that the order is accepted.
     fn first_of(&self, order: &Order) -> String {
         let first = self.cycles.borrow().as_ref().map(|c| recovery::under(order.clone(), &c.seen, &c.memory, &c.policy, c.at));
-        format!("taken, and remembered until it is carried out or `quorate join` takes it back: {}", first.unwrap_or_default())
+        format!("accepted, and remembered until it is carried out or `quorate join` withdraws it: {}", first.unwrap_or_default())
     }
 
     fn pause(&mut self, request: &PauseRequest) -> OrderAnswer {
@@ -400,7 +400,7 @@ impl Agent {
 }
 
 fn not_stored(problem: &str) -> OrderAnswer {
-    OrderAnswer { taken: false, message: format!("not taken, because it cannot be stored: {problem}") }
+    OrderAnswer { taken: false, message: format!("not accepted, because it cannot be stored: {problem}") }
 }
 
 /// Starts what runs at its own pace: the removal of leftovers and, from the last cycle, the published list of servers, the rendered files and the alias of the

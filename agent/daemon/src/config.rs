@@ -115,7 +115,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The command line named a file that does not exist.
-    #[error("the configuration file {} does not exist: create it, or leave --config out to do without one", path.display())]
+    #[error("the configuration file {} does not exist: create it, or leave --config out", path.display())]
     Absent {
         /// The file.
         path: PathBuf,

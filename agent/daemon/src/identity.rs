@@ -62,7 +62,7 @@ pub enum IdentityError {
         remedy: &'static str,
     },
     /// The role needs a secret to join with.
-    #[error("the role {} needs kubernetes.token_file: name the file that holds the secret which every node of the cluster joins with", role.as_str())]
+    #[error("the role {} needs kubernetes.token_file: name the file that holds the secret with which every node of the cluster joins", role.as_str())]
     NoToken {
         /// The role.
         role: Role,

@@ -14,7 +14,7 @@ const PORT: u16 = 6443;
 #[non_exhaustive]
 pub enum KubeconfigError {
     /// It exists only on servers.
-    #[error("{} is not there: run this on a server of the control plane, once it has started; kubernetes.config_dir says where it looks", path.display())]
+    #[error("{} does not exist: run this on a server of the control plane, once it has started; kubernetes.config_dir says where to look", path.display())]
     Absent {
         /// The administrator's kubeconfig.
         path: PathBuf,
@@ -28,7 +28,7 @@ pub enum KubeconfigError {
         source: std::io::Error,
     },
     /// It is not a kubeconfig.
-    #[error("{} is no kubeconfig", path.display())]
+    #[error("{} is not a kubeconfig", path.display())]
     Unusable {
         /// The administrator's kubeconfig.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum KubeconfigError {
         what: &'static str,
     },
     /// The server's URL is not valid.
-    #[error("{url:?} is no URL of an API server: give one such as https://api.prod.example:6443")]
+    #[error("{url:?} is not the URL of an API server: give one such as https://api.prod.example:6443")]
     Server {
         /// What was given.
         url: String,

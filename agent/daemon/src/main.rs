@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::complain(format_args!("quorate: the process has not what a runtime needs: {error}"));
+            output::complain(format_args!("quorate: the process lacks what a runtime needs: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -160,7 +160,7 @@ async fn recover(socket: &Path, args: RecoverArgs) -> anyhow::Result<ExitCode> {
 const NEEDS_OPERATOR: u8 = 3;
 
 fn confirmed(cluster: &ClusterName) -> anyhow::Result<bool> {
-    output::print(format_args!("cluster {cluster}: what is lost by this way is lost for good. Type `yes` to order it: "))?;
+    output::print(format_args!("cluster {cluster}: what this way loses is lost for good. Type `yes` to order it: "))?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == "yes")

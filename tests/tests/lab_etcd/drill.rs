@@ -146,11 +146,11 @@ async fn without_room_no_drill_is_made_and_nothing_is_harmed() -> anyhow::Result
     ended(&group, &alone, FAILED, 1).await?;
     let log = group.lab.log(&alone);
     let line = log.lines().find(|line| line.contains(FAILED)).unwrap_or_default();
-    assert!(line.contains("bytes free, and to restore") && line.contains("etcd.drill"), "{line}");
+    assert!(line.contains("bytes free, but restoring") && line.contains("etcd.drill"), "{line}");
     assert_metrics(&group, &alone, &["quorate_snapshot_drill_failed 1.0"]).await?;
     // The result outlives the agent, and the trial is not repeated before its time.
     anew(&group, &alone, Signal::TERM).await?;
-    until_status(&group, &alone, "bytes free, and to restore").await?;
+    until_status(&group, &alone, "bytes free, but restoring").await?;
     ended(&group, &alone, FAILED, 1).await?;
     group.until_written(&writer, 50).await?;
     let written = writer.stop().await;

@@ -74,7 +74,7 @@ async fn snapshots_are_taken_and_can_be_proved_and_restored() -> anyhow::Result<
     std::fs::write(&path, &good[..good.len() - 512])?;
     assert_eq!(listed(&group).await?.len(), snapshots.len() - 1);
     let (_, message) = typed(&group, &first, &["list"]).await?;
-    assert!(message.contains("no snapshot:") && message.contains("bytes, not"), "{message}");
+    assert!(message.contains("not a snapshot:") && message.contains("bytes, not"), "{message}");
     group.settled(3, None).await
 }
 

@@ -16,6 +16,6 @@ async fn a_server_prints_an_administrators_kubeconfig() -> anyhow::Result<()> {
     assert!(told.succeeded && told.out.contains("server: https://api.prod.example:6443"), "{told:?}");
     assert!(told.out.contains("current-context: other"), "{told:?}");
     let wrong = plane.lab.type_in(&server, "kubeconfig", &["--server", "http://api.prod.example"]).await?;
-    assert!(!wrong.succeeded && wrong.out.is_empty() && wrong.err.contains("is no URL of an API server"), "{wrong:?}");
+    assert!(!wrong.succeeded && wrong.out.is_empty() && wrong.err.contains("is not the URL of an API server"), "{wrong:?}");
     plane.settled(1, 0, None).await
 }

@@ -21,9 +21,11 @@ pub(super) fn judge<T>(parts: &Parts, action: &str, result: &Result<T, AwsError>
             Finding::ok(name, "permitted: the trial was refused")
         }
         AwsError::Denied { words, .. } => Finding::problem(name, format!("denied, {words}"), denied(parts, action, &words.message)),
-        AwsError::Unauthenticated { words, .. } => {
-            Finding::problem(name, format!("not authenticated, {words}"), "see that the instance has a role and that its clock is right")
-        }
+        AwsError::Unauthenticated { words, .. } => Finding::problem(
+            name,
+            format!("not authenticated, {words}"),
+            "make sure that the instance has a role and that its clock is right",
+        ),
         AwsError::Throttled { words, .. } => {
             let remedy = "try again; if it goes on, look who else in this account polls this API: all share one budget";
             Finding::warning(name, format!("not known: throttled, {words}"), remedy)

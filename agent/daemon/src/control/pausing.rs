@@ -19,19 +19,19 @@ pub fn take(kept: &mut PersistentState, request: &PauseRequest, now: Timestamp) 
     match (request.cluster, pausing.in_force()) {
         (false, Some(pause)) => format!("this node is paused {pause}: it takes no step until `quorate resume`"),
         (true, Some(_)) if pausing.wish.is_none() => "the cluster is paused already, until `quorate resume --cluster`".to_owned(),
-        _ => "this node takes no step from now on, and the others as soon as a quorum of etcd can tell them, until `quorate resume --cluster`"
+        _ => "this node takes no step from now on, nor do the others once they learn of it through a quorum of etcd, until `quorate resume --cluster`"
             .to_owned(),
     }
 }
 
 fn resumed(kept: &PersistentState, cluster: bool, own: bool) -> String {
     if cluster {
-        return "this node goes on at once, and the others as soon as a quorum of etcd can tell them; without quorum order it on each"
+        return "this node continues at once, and the others once they learn of it through a quorum of etcd; without quorum order it on each"
             .to_owned();
     }
     match (kept.pausing.in_force(), own) {
         (Some(pause), _) => format!("the cluster is still paused {pause}: `quorate resume --cluster` ends that"),
         (None, true) => "goes on".to_owned(),
-        (None, false) => "it was not paused, and goes on".to_owned(),
+        (None, false) => "it was not paused, and continues".to_owned(),
     }
 }

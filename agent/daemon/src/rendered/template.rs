@@ -44,7 +44,7 @@ pub enum RenderError {
         path: PathBuf,
     },
     /// What it renders is too large.
-    #[error("the template {} renders {size} bytes, and none over {LARGEST_TEXT} are written", path.display())]
+    #[error("the template {} renders {size} bytes, but at most {LARGEST_TEXT} are written", path.display())]
     LargeText {
         /// The template.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum RenderError {
         size: usize,
     },
     /// The template is broken.
-    #[error("the template {} is broken: mend it, quorate need not be restarted", path.display())]
+    #[error("the template {} is broken: fix it, quorate need not be restarted", path.display())]
     Broken {
         /// The template.
         path: PathBuf,

@@ -32,7 +32,7 @@ const IDENTITY: Duration = Duration::from_secs(20);
 pub async fn run(command: SnapshotCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
     let clients = tokio::time::timeout(IDENTITY, Clients::enter(settings, clock)).await;
-    let clients = clients.context("IMDS and the group's tags did not say who this instance is: `quorate check` tells more")??;
+    let clients = clients.context("IMDS and the group's tags did not say which instance this is: `quorate check` shows more")??;
     let Some(snapshots) = clients.snapshots.clone() else {
         bail!("there are no snapshots here: no store is configured (the tag quorate:store), they are switched off, or this is a worker");
     };
@@ -71,7 +71,7 @@ async fn take(clients: &Clients, snapshots: &Snapshots, clock: Clock) -> anyhow:
     let saved = saved?;
     if let Some(doubt) = &saved.doubt {
         output::complain(format_args!(
-            "no quorum confirmed that this member has every acknowledged write, so that some may be missing: {doubt}"
+            "no quorum confirmed that this member has every acknowledged write, so some may be missing: {doubt}"
         ));
     }
     output::line(format_args!("{} (revision {}, {})", saved.key, saved.manifest.revision, size(saved.manifest.size)))?;
@@ -101,10 +101,10 @@ fn list(listing: &Listing, json: bool) -> anyhow::Result<ExitCode> {
     }
     for stray in &listing.strays {
         let why = match &stray.why {
-            StrayKind::Unfinished => "an upload that goes on, or that broke off".to_owned(),
+            StrayKind::Unfinished => "an upload that is under way, or that broke off".to_owned(),
             StrayKind::Broken(why) | StrayKind::Foreign(why) => why.to_string(),
         };
-        output::line(format_args!("no snapshot: {}: {why}", printable(&stray.at, SENTENCE)))?;
+        output::line(format_args!("not a snapshot: {}: {why}", printable(&stray.at, SENTENCE)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -133,7 +133,7 @@ async fn prove(snapshots: &Snapshots, pick: &SnapshotPick, settings: &Settings) 
         match result {
             Ok(trial) => {
                 let restored = trial.map_or_else(String::new, |trial| format!("; restored on trial with {} entries", trial.entries));
-                output::line(format_args!("{key}: whole, revision {}, {}{restored}", manifest.revision, size(manifest.size)))?;
+                output::line(format_args!("{key}: complete, revision {}, {}{restored}", manifest.revision, size(manifest.size)))?;
             }
             Err(error @ SnapshotError::Corrupt { .. }) => {
                 bad += 1;
@@ -160,7 +160,7 @@ fn trial(pick: &SnapshotPick, settings: &Settings) -> anyhow::Result<Option<(Res
 async fn prune(clients: &Clients, snapshots: &Snapshots, settings: &Settings, dry_run: bool) -> anyhow::Result<ExitCode> {
     let record = charter(clients).await?;
     if record.state != State::Established {
-        bail!("the cluster is not established ({record}): any snapshot may be wanted");
+        bail!("the cluster is not established ({record}): any snapshot may be needed");
     }
     let listing = snapshots.store().list().await?;
     let (old, broken) = (settings.policy.snapshots.retention.expired(&listing, &record), retention::abandoned(&listing));

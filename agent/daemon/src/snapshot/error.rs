@@ -19,7 +19,7 @@ pub enum SnapshotError {
     #[error("the store failed the snapshot")]
     Store(#[from] StoreError),
     /// Another cluster answered.
-    #[error("etcd at {url} is of cluster {answered}, and the charter says {expected}: no snapshot is taken of it")]
+    #[error("etcd at {url} belongs to cluster {answered}, but the charter says {expected}: no snapshot is taken of it")]
     AnotherCluster {
         /// The endpoint.
         url: String,
@@ -29,7 +29,7 @@ pub enum SnapshotError {
         expected: EtcdClusterId,
     },
     /// What arrived from etcd is not what it sent.
-    #[error("the snapshot from etcd at {url} is not whole: {why}; it is not kept")]
+    #[error("the snapshot from etcd at {url} is not complete: {why}; it is not kept")]
     Broken {
         /// The endpoint.
         url: String,
@@ -37,7 +37,7 @@ pub enum SnapshotError {
         why: String,
     },
     /// It is no longer in the list.
-    #[error("the store does not list snapshot {key} any more")]
+    #[error("the store no longer lists snapshot {key}")]
     Gone {
         /// Which.
         key: SnapshotKey,
@@ -61,7 +61,7 @@ pub enum SnapshotError {
         source: HostError,
     },
     /// There is too little room for a trial.
-    #[error("{} has {free} bytes free, and to restore snapshot {key} takes {needed}: make room, or give another directory", path.display())]
+    #[error("{} has {free} bytes free, but restoring snapshot {key} takes {needed}: make room, or give another directory", path.display())]
     NoRoom {
         /// Which.
         key: SnapshotKey,
@@ -73,7 +73,7 @@ pub enum SnapshotError {
         needed: u64,
     },
     /// What is in the store is not what was written.
-    #[error("snapshot {key} is not to be trusted: {why}")]
+    #[error("snapshot {key} cannot be trusted: {why}")]
     Corrupt {
         /// Which.
         key: SnapshotKey,

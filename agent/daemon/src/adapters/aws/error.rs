@@ -31,7 +31,7 @@ impl fmt::Display for Words {
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// The account sent too many requests. All of its agents share one budget.
-    #[error("{call} was throttled, {words}: it is asked again later; if this goes on, look who else in this account polls this API")]
+    #[error("{call} was throttled, {words}: it is asked again later; if this continues, find out what else in this account polls this API")]
     Throttled {
         /// The call.
         call: &'static str,
@@ -47,7 +47,7 @@ pub enum AwsError {
         words: Words,
     },
     /// The signature was not accepted.
-    #[error("{call} was not authenticated, {words}: see that the instance has a role and that its clock is right")]
+    #[error("{call} was not authenticated, {words}: make sure that the instance has a role and that its clock is right")]
     Unauthenticated {
         /// The call.
         call: &'static str,
@@ -79,7 +79,7 @@ pub enum AwsError {
         words: Words,
     },
     /// No answer, or none that could be read; whether something changed is not known.
-    #[error("{call} got no answer: see that this instance reaches the endpoint of that service and has a role")]
+    #[error("{call} got no answer: make sure that this instance can reach the endpoint of that service and has a role")]
     NoAnswer {
         /// The call.
         call: &'static str,

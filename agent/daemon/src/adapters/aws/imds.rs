@@ -53,7 +53,7 @@ pub struct Imds {
 #[derive(Debug, thiserror::Error)]
 pub enum ImdsError {
     /// The endpoint is no URL.
-    #[error("the IMDS endpoint {endpoint:?} is no URL: use one such as http://169.254.169.254")]
+    #[error("the IMDS endpoint {endpoint:?} is not a URL: use one such as http://169.254.169.254")]
     Endpoint {
         /// As given.
         endpoint: String,

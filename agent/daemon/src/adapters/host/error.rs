@@ -51,7 +51,7 @@ pub enum HostError {
         source: serde_json::Error,
     },
     /// A file of ours in a format that this version does not know.
-    #[error("{} has format {found}, and this quorate knows {known}: install the quorate that wrote it; {remedy}", path.display())]
+    #[error("{} has format {found}, but this quorate knows {known}: install the quorate that wrote it; {remedy}", path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -63,7 +63,7 @@ pub enum HostError {
         remedy: &'static str,
     },
     /// etcd's write-ahead log cannot be read.
-    #[error("{} is no readable etcd write-ahead log: {what}; if the disk is damaged, move the data directory away by hand", path.display())]
+    #[error("{} is not a readable etcd write-ahead log: {what}; if the disk is damaged, move the data directory away by hand", path.display())]
     Wal {
         /// The segment.
         path: PathBuf,
@@ -86,13 +86,13 @@ pub enum HostError {
         me: InstanceId,
     },
     /// There is nothing to restore from.
-    #[error("{} is not there: there is no data to restore", db.display())]
+    #[error("{} does not exist: there is no data to restore", db.display())]
     NothingToRestore {
         /// The database that a restore starts from.
         db: PathBuf,
     },
     /// Neither restore tool was found.
-    #[error("found neither etcdutl nor etcdctl in {searched}: install the one that belongs to this etcd")]
+    #[error("found neither etcdutl nor etcdctl in {searched}: install the one that comes with this etcd")]
     NoRestoreTool {
         /// The directories that were searched.
         searched: String,

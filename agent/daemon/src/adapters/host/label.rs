@@ -17,7 +17,7 @@ use super::{HostError, atomic};
 /// label of whatever k3s made next.
 const NAME: &str = "quorate.json";
 
-const REMEDY: &str = "do not guess its content: move the whole data directory away, and the node joins anew";
+const REMEDY: &str = "do not guess its content: move the whole data directory away, and the node joins again";
 
 /// What the label says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{HostError, atomic};
 
-const REMEDY: &str = "restore it from a backup, or, if this node holds no member data, move it away and the node starts anew";
+const REMEDY: &str = "restore it from a backup, or, if this node holds no member data, move it away and the node starts afresh";
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

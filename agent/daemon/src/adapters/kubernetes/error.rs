@@ -11,7 +11,7 @@ use crate::telemetry::chain;
 #[derive(Debug, thiserror::Error)]
 pub enum KubernetesError {
     /// The credentials cannot be used.
-    #[error("the kubeconfig {} cannot be used: is it there, readable, and of this cluster?", path.display())]
+    #[error("the kubeconfig {} cannot be used: does it exist, is it readable, and is it this cluster's?", path.display())]
     Kubeconfig {
         /// The file.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum KubernetesError {
         source: Box<kube::Error>,
     },
     /// The URL of a further server is not valid.
-    #[error("{url:?} is no URL of an API server: give one such as https://10.0.0.1:6443")]
+    #[error("{url:?} is not the URL of an API server: give one such as https://10.0.0.1:6443")]
     Url {
         /// What was given.
         url: String,

@@ -33,7 +33,7 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store's directory does not exist.
-    #[error("the store {url} is not there: mount its file system, or, for a new store, create the directory once")]
+    #[error("the store {url} does not exist: mount its file system, or, for a new store, create the directory once")]
     Absent {
         /// As configured.
         url: String,
@@ -71,7 +71,9 @@ pub enum StoreError {
         key: String,
     },
     /// A list without end.
-    #[error("the store {url} lists more than {limit} objects below {key}: move what is not Quorate's elsewhere, or check its endpoint")]
+    #[error(
+        "the store {url} lists more than {limit} objects below {key}: move what is not Quorate's to another place, or check its endpoint"
+    )]
     TooMany {
         /// As configured.
         url: String,
@@ -81,7 +83,7 @@ pub enum StoreError {
         limit: usize,
     },
     /// An object that does not parse.
-    #[error("{key} in the store {url} is no {what}; restore the object from a backup or an older version, and do not delete it")]
+    #[error("{key} in the store {url} is not a {what}; restore the object from a backup or an older version, and do not delete it")]
     Malformed {
         /// As configured.
         url: String,

@@ -44,7 +44,7 @@ pub enum PeerError {
         status: u16,
     },
     /// The answer is too long.
-    #[error("{instance} at {at} answered with more than {limit} bytes: what listens there is no quorate")]
+    #[error("{instance} at {at} answered with more than {limit} bytes: what listens there is not quorate")]
     TooLong {
         /// Who was asked.
         instance: InstanceId,
@@ -67,7 +67,7 @@ pub enum PeerError {
         source: serde_json::Error,
     },
     /// Somebody else has that address.
-    #[error("{at} was to be {instance} and says that it is {found}")]
+    #[error("{at} should be {instance}, but says that it is {found}")]
     WrongInstance {
         /// Who was asked.
         instance: InstanceId,

@@ -28,13 +28,13 @@ const NONCE: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// It could not be made.
-    #[error("cannot make a key to sign answers to peers with")]
+    #[error("cannot make a key for signing answers to peers")]
     Make(#[source] Unspecified),
     /// It could not be stored.
-    #[error("cannot store the key that answers to peers are signed with")]
+    #[error("cannot store the key for signing answers to peers")]
     Store(#[from] HostError),
     /// The key just made is not valid.
-    #[error("the key that was made is none")]
+    #[error("the key that was made is not valid")]
     Rejected(#[source] KeyRejected),
 }
 

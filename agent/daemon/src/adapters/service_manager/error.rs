@@ -40,7 +40,7 @@ pub enum ServiceError {
         how: String,
     },
     /// The operator's own configuration sets what the agent sets.
-    #[error("{} sets {key}, which quorate sets itself: take it out", path.display())]
+    #[error("{} sets {key}, which quorate sets itself: remove it", path.display())]
     Conflict {
         /// The file.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum ServiceError {
         key: String,
     },
     /// The binary did not report its version.
-    #[error("{} --version gave no version within {limit:?}, but {said:?}: is it the right program?", binary.display())]
+    #[error("{} --version reported no version within {limit:?}, but {said:?}: is it the right program?", binary.display())]
     NoVersion {
         /// The binary.
         binary: PathBuf,
@@ -58,7 +58,7 @@ pub enum ServiceError {
         said: String,
     },
     /// etcd would not start with these flags.
-    #[error("{} refuses its flags: {message}; take it out of etcd.extra_args and etcd.env, or install the etcd that knows it", binary.display())]
+    #[error("{} refuses its flags: {message}; remove it from etcd.extra_args and etcd.env, or install an etcd that knows it", binary.display())]
     FlagRefused {
         /// The binary.
         binary: PathBuf,
@@ -100,7 +100,7 @@ pub enum ServiceError {
         why: String,
     },
     /// Not even SIGKILL ended it: it hangs in the kernel, most likely on a dead disk.
-    #[error("process {pid} is still there {waited:?} after SIGKILL: its disk hangs; terminate the instance")]
+    #[error("process {pid} still exists {waited:?} after SIGKILL: its disk hangs; terminate the instance")]
     Unkillable {
         /// Its process id.
         pid: i32,

@@ -19,7 +19,7 @@ pub(super) fn check(settings: &KubernetesSettings, parts: &Parts) -> Vec<Finding
     let mut findings = vec![match &settings.token_file {
         None => {
             let found = "kubernetes.token_file is not set: the agent does not start without it";
-            Finding::problem("token", found, "name the file that holds the secret which every node of the cluster joins with")
+            Finding::problem("token", found, "name the file that holds the secret with which every node of the cluster joins")
         }
         Some(file) => judge("token", file, "kubernetes.token_file", &look(file)),
     }];

@@ -197,7 +197,7 @@ fn a_stray_word_on_the_cluster_in_the_units_arguments_is_refused_by_name() {
         ("--config=/etc/other.yaml", "--config"),
         ("-c /etc/other.yaml", "--config"),
     ] {
-        assert_eq!(refused(line).unwrap(), format!("k3s.service sets {key}, which quorate sets itself: take it out"), "{line}");
+        assert_eq!(refused(line).unwrap(), format!("k3s.service sets {key}, which quorate sets itself: remove it"), "{line}");
     }
 }
 

@@ -28,13 +28,13 @@ pub enum BackendError {
         source: io::Error,
     },
     /// Neither meta page is valid.
-    #[error("this is no etcd database: {what} (page 0), and there is no valid second meta page")]
+    #[error("this is not an etcd database: {what} (page 0), and there is no valid second meta page")]
     NoDatabase {
         /// What is wrong with the first.
         what: &'static str,
     },
     /// The meta page is valid, but has values that etcd never writes.
-    #[error("this is no etcd database that can be read: its pages are of {page_size} bytes and it has {pages} of them")]
+    #[error("this is not a readable etcd database: its pages have {page_size} bytes and it has {pages} of them")]
     Geometry {
         /// Bytes of a page: a power of two from 1024 to 65536.
         page_size: u64,
@@ -75,13 +75,13 @@ pub enum BackendError {
 #[non_exhaustive]
 pub enum Flaw {
     /// Something refers to a page that cannot exist.
-    #[error("it is referred to, but only pages 2 to {last} can be")]
+    #[error("something refers to it, but only pages 2 to {last} exist")]
     Outside {
         /// The last page.
         last: u64,
     },
     /// Its overflow would lie behind the last page.
-    #[error("it says that it goes on for {overflow} pages more, but page {last} is the last")]
+    #[error("it claims {overflow} more pages, but page {last} is the last")]
     Overflow {
         /// How many pages are said to follow it.
         overflow: u64,
@@ -125,19 +125,19 @@ pub enum Flaw {
         limit: usize,
     },
     /// More pages are referred to than there are.
-    #[error("with it more pages have been referred to than the {pages} that there are")]
+    #[error("with it there are references to more than the {pages} pages that exist")]
     Again {
         /// How many there are.
         pages: u64,
     },
     /// What should be a bucket is not one.
-    #[error("its entry {index} is no bucket")]
+    #[error("its entry {index} is not a bucket")]
     Bucket {
         /// Which, from 0.
         index: usize,
     },
     /// A key that etcd would not have written.
-    #[error("the key of its entry {index} is no revision")]
+    #[error("the key of its entry {index} is not a revision")]
     Revision {
         /// Which, from 0.
         index: usize,

@@ -111,7 +111,10 @@ fn the_newer_of_the_valid_meta_pages_counts() {
     assert_eq!(latest_of(&built.bytes()).unwrap(), 0);
     break_meta(&mut built, 0);
     let error = latest_of(&built.bytes()).unwrap_err().to_string();
-    assert_eq!(error, "this is no etcd database: the checksum of its meta page is wrong (page 0), and there is no valid second meta page");
+    assert_eq!(
+        error,
+        "this is not an etcd database: the checksum of its meta page is wrong (page 0), and there is no valid second meta page"
+    );
 }
 
 /// The errors of the summary and of the newest revision, after one change to the tree.
@@ -139,14 +142,14 @@ fn only_the_summary(expected: &str, change: impl FnOnce(&mut Built)) {
 fn a_page_that_cannot_be_is_refused() {
     let to = |page: u64| move |built: &mut Built| built.set_child(4, 2, page);
     for page in [0, 1, 10, u64::MAX] {
-        let words = format!("page {page} of the etcd database is damaged: it is referred to, but only pages 2 to 9 can be");
+        let words = format!("page {page} of the etcd database is damaged: something refers to it, but only pages 2 to 9 exist");
         both(&words, to(page));
     }
     both("page 7 of the etcd database is damaged: it says that it is page 6", |built| built.page(7)[0] = 6);
     both("page 7 of the etcd database is damaged: its flags are 0x0010, which is neither a branch (0x0001) nor a leaf (0x0002)", |built| {
         built.page(7)[8] = 0x10;
     });
-    let outside = "page 7 of the etcd database is damaged: it says that it goes on for 3 pages more, but page 9 is the last";
+    let outside = "page 7 of the etcd database is damaged: it claims 3 more pages, but page 9 is the last";
     both(outside, |built| built.page(7)[12] = 3);
     both("page 7 of the etcd database is damaged: it has no entries", |built| built.page(7)[10] = 0);
     both("page 4 of the etcd database is damaged: it has no entries", |built| built.page(4)[10] = 0);
@@ -160,10 +163,14 @@ fn an_entry_that_cannot_be_is_refused() {
     both(&damaged(7, 1), |built| built.page(7)[16 + 16 + 14] = 0x10);
     both(&damaged(7, 1), |built| built.page(7)[16 + 16 + 4] = 0);
     both(&damaged(7, 0), |built| built.page(7)[16 + 8] = 0);
-    only_the_summary("page 6 of the etcd database is damaged: the key of its entry 0 is no revision", |built| built.entry(6, 0)[8] = b'-');
-    both("page 7 of the etcd database is damaged: the key of its entry 1 is no revision", |built| built.entry(7, 1)[17] = b'u');
-    only_the_summary("page 6 of the etcd database is damaged: the key of its entry 1 is no revision", |built| built.entry(6, 1)[9] = 0x80);
-    both("page 3 of the etcd database is damaged: its entry 1 is no bucket", |built| built.page(3)[32] = 0);
+    only_the_summary("page 6 of the etcd database is damaged: the key of its entry 0 is not a revision", |built| {
+        built.entry(6, 0)[8] = b'-'
+    });
+    both("page 7 of the etcd database is damaged: the key of its entry 1 is not a revision", |built| built.entry(7, 1)[17] = b'u');
+    only_the_summary("page 6 of the etcd database is damaged: the key of its entry 1 is not a revision", |built| {
+        built.entry(6, 1)[9] = 0x80
+    });
+    both("page 3 of the etcd database is damaged: its entry 1 is not a bucket", |built| built.page(3)[32] = 0);
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn a_tree_without_end_is_refused() {
     let (summary, latest) = refused(|built| built.set_child(4, 2, 4));
     assert!(summary.contains("page 4") && summary.contains("is not greater than the one before it"), "{summary}");
     assert_eq!(latest, "page 4 of the etcd database is damaged: it is more than 32 levels below its root");
-    let words = "page 4 of the etcd database is damaged: with it more pages have been referred to than the 10 that there are";
+    let words = "page 4 of the etcd database is damaged: with it there are references to more than the 10 pages that exist";
     only_the_summary(words, |built| built.set_child(4, 0, 4));
     // With more pages, the depth limit ends it.
     let (mut built, _) = tree();
@@ -196,7 +203,7 @@ fn a_tree_without_end_is_refused() {
 
 #[test]
 fn pages_that_overlap_are_refused() {
-    let words = "page 7 of the etcd database is damaged: with it more pages have been referred to than the 10 that there are";
+    let words = "page 7 of the etcd database is damaged: with it there are references to more than the 10 pages that exist";
     only_the_summary(words, |built| {
         built.page(5)[12] = 4;
         built.page(6)[12] = 3;
@@ -220,7 +227,7 @@ fn another_programs_database_is_refused() {
 fn a_geometry_that_cannot_be_is_refused() {
     for pages in [0, 3, u64::MAX, 1 << 54] {
         let (summary, latest) = refused(|built| built.set_pages(pages));
-        assert!(summary.contains(&format!("pages are of 1024 bytes and it has {pages} of them")), "{summary}");
+        assert!(summary.contains(&format!("pages have 1024 bytes and it has {pages} of them")), "{summary}");
         assert_eq!(summary, latest);
     }
 }

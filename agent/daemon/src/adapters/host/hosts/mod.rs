@@ -34,15 +34,13 @@ pub enum HostsError {
         remedy: &'static str,
     },
     /// The wish does not have our form.
-    #[error(
-        "the alias that is wished for cannot be read: {what}; the agent writes it anew every few seconds, so look who else writes there"
-    )]
+    #[error("the wanted alias cannot be read: {what}; the agent rewrites it every few seconds, so find out what else writes there")]
     Wish {
         /// What is wrong with it.
         what: String,
     },
     /// The file is too large.
-    #[error("the hosts file has {size} bytes, and none over {LARGEST} is rewritten: put its entries into a name server")]
+    #[error("the hosts file has {size} bytes, and one larger than {LARGEST} is not rewritten: put its entries into a name server")]
     TooLarge {
         /// Its size in bytes.
         size: usize,
