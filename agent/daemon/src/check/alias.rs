@@ -34,14 +34,14 @@ pub(super) async fn check(node: &Node, settings: &Settings, bus: Option<&Bus>) -
 }
 
 fn itself(file: &Path) -> Option<Finding> {
-    let remedy = "run quorate as a user that may write it (root), or take kubernetes.alias out";
+    let remedy = "run quorate as a user that may write it (root), or remove kubernetes.alias";
     let is_writable = access(atomic::parent(file), Access::WRITE_OK).is_ok();
     (!is_writable).then(|| Finding::problem(NAME, format!("{} cannot be written", file.display()), remedy))
 }
 
 fn by_unit(state: &str, sandbox: &Sandbox, file: &Path) -> Option<Finding> {
     if state != "loaded" {
-        let remedy = "install the package, which brings it, or unmask it: the agent itself may not write there";
+        let remedy = "install the package, which contains it, or unmask it: the agent itself may not write there";
         return Some(Finding::problem(NAME, format!("{UNIT}, which writes {}, is {state}", file.display()), remedy));
     }
     sandbox.forbids(atomic::parent(file)).map(|(found, remedy)| Finding::problem(NAME, found, remedy))
@@ -54,8 +54,8 @@ fn in_file(alias: &HostName, file: &Path) -> Finding {
         Err(error) => return Finding::problem(NAME, chain(&error), "make it readable, or correct kubernetes.hosts_file"),
     };
     if let Some(line) = hosts::foreign(&bytes, alias).first() {
-        let found = format!("line {line} of {} names {alias} too, and goes before quorate's if it comes first", file.display());
-        return Finding::warning(NAME, found, "take the name out of that line");
+        let found = format!("line {line} of {} names {alias} too, and takes precedence over quorate's if it comes first", file.display());
+        return Finding::warning(NAME, found, "remove the name from that line");
     }
     match hosts::address_of(&bytes, alias) {
         Some(address) => Finding::ok(NAME, format!("{alias} is at {address} in {}", file.display())),

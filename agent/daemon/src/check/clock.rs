@@ -19,7 +19,7 @@ const REMEDY: &str = "run chrony or systemd-timesyncd; Amazon's own time server 
 /// Judges the service's time against the local time of its answer; `times` also names the service.
 pub(super) fn judge(times: Option<(&str, (Timestamp, Timestamp))>) -> Finding {
     let Some((service, (there, here))) = times else {
-        return Finding::skipped(NAME, "AWS has not answered, so that there is none to compare with");
+        return Finding::skipped(NAME, "AWS has not answered, so there is nothing to compare with");
     };
     let (off, which) = if here >= there { (here.since(there), "ahead of") } else { (there.since(here), "behind") };
     let found = format!("{:.1} s {which} the clock of {service}", off.as_secs_f64());

@@ -189,7 +189,7 @@ impl<'a> Here<'a> {
             Some(entry) if entry.healthy => judge(parts, HEALTH, &self.autoscaling.confirm_healthy(self.me()).await, false),
             Some(_) => Finding::skipped(
                 format!("permission {HEALTH}"),
-                "not tried: the group takes this instance for unhealthy, and that would change",
+                "not tried: the group considers this instance unhealthy, and the call would change that",
             ),
             None => Finding::skipped(format!("permission {HEALTH}"), "not tried: no group has this instance"),
         };

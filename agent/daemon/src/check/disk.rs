@@ -42,7 +42,7 @@ pub(super) async fn check(node: &Node, settings: &Settings, sandbox: &Sandbox, c
         _ => vec![Finding::problem(
             "disk",
             format!("it did not answer within {LIMIT:?}"),
-            "see to the volumes of the data directory and of paths.state_dir",
+            "check the volumes of the data directory and of paths.state_dir",
         )],
     }
 }
@@ -116,7 +116,7 @@ fn room(dir: &Path, quota: u64) -> Finding {
 fn judge_room(free: u64, quota: u64) -> Finding {
     let name = "disk space";
     let mib = |bytes: u64| bytes >> 20;
-    let found = format!("{} MiB free for data of {} MiB at the most", mib(free), mib(quota));
+    let found = format!("{} MiB free for data of at most {} MiB", mib(free), mib(quota));
     let remedy = "use a larger volume: after a recovery the old data stays beside the new for a week";
     match free {
         free if free < LEAST => Finding::problem(name, found, remedy),

@@ -14,7 +14,11 @@ pub(super) async fn check(service: &str, url: Option<&str>) -> Finding {
         return Finding::skipped(name(service), "no request was sent, because there are no credentials: see the permissions");
     };
     let Some((host, port)) = authority(url) else {
-        return Finding::problem(name(service), format!("{url:?} names no host"), "correct AWS_ENDPOINT_URL or its form for this service");
+        return Finding::problem(
+            name(service),
+            format!("{url:?} does not name a host"),
+            "correct AWS_ENDPOINT_URL or its form for this service",
+        );
     };
     judge(service, &host, port, &reach::host(&host, port, LIMIT).await, proxy().as_deref())
 }
@@ -35,7 +39,7 @@ fn judge(service: &str, host: &str, port: u16, reach: &Reach, proxy: Option<&str
 
 fn remedy(service: &str, reach: &Reach) -> String {
     match reach {
-        Reach::NoAddress(_) => "see that the VPC has DNS resolution and DNS hostnames on".to_owned(),
+        Reach::NoAddress(_) => "make sure that the VPC has DNS resolution and DNS hostnames enabled".to_owned(),
         _ if service == "s3" => "no route: a subnet without NAT needs a gateway endpoint for s3 in its route table".to_owned(),
         _ => format!(
             "no route: a subnet without NAT needs a VPC interface endpoint for {service}, with private DNS and a security group that lets 443 in"

@@ -48,10 +48,10 @@ async fn flags(settings: &Settings) -> Option<Finding> {
     let etcd = &settings.etcd;
     let (version, refused) = service_manager::try_settings(&etcd.binary, &etcd.flags(), &etcd.env).await.ok()?;
     Some(match refused {
-        None => Finding::ok(name, format!("etcd {version} takes all that it would be given")),
+        None => Finding::ok(name, format!("etcd {version} accepts all that it would get")),
         Some(message) => {
             let remedy =
-                "take it out of etcd.extra_args and etcd.env, or install the etcd that knows it: quorate does not start etcd with it";
+                "remove it from etcd.extra_args and etcd.env, or install an etcd that knows it: quorate does not start etcd with it";
             Finding::problem(name, format!("etcd {version} refuses them: {message}"), remedy)
         }
     })
@@ -79,7 +79,7 @@ fn running(settings: &Settings) -> Finding {
             Finding::ok(name, "etcd does not run yet; quorate starts it with strict-reconfig-check and without a configuration file")
         }
         Ok(Some(found)) => match found.environment {
-            None => Finding::skipped(name, format!("the environment of process {} is not ours to read: run this as root", found.pid)),
+            None => Finding::skipped(name, format!("the environment of process {} cannot be read: run this as root", found.pid)),
             Some(environment) => start::judge("the etcd that runs", &Start::new(found.arguments, environment)),
         },
     }
@@ -131,7 +131,7 @@ fn user(unit: &str, user: &str, dynamic: bool) -> Option<Finding> {
     }
     let known = dynamic || user.parse::<u32>().is_ok() || is_known(user);
     let remedy = "run systemd-sysusers, or add the user: without it systemd cannot start the unit";
-    (!known).then(|| Finding::problem(name, format!("{unit} runs etcd as {user}, who is not in /etc/passwd"), remedy))
+    (!known).then(|| Finding::problem(name, format!("{unit} runs etcd as {user}, which is not in /etc/passwd"), remedy))
 }
 
 fn is_known(user: &str) -> bool {

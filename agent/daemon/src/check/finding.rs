@@ -98,7 +98,7 @@ impl fmt::Display for Report {
             }
         }
         let [problems, warnings, skipped] = [Verdict::Problem, Verdict::Warning, Verdict::Skipped].map(|verdict| self.count(verdict));
-        write!(f, "{} looked at: problems {problems}, warnings {warnings}, skipped {skipped}", self.findings.len())
+        write!(f, "{} checked: problems {problems}, warnings {warnings}, skipped {skipped}", self.findings.len())
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn judge(parts: &Parts, found: &[FoundHook], settings: &Settings) -> 
     findings.extend(of(Transition::Terminating).map(|hook| terminating(hook, needs)));
     findings.extend(of(Transition::Terminating).next().is_none().then(|| no_termination_hook(&settings.policy)));
     findings.extend(ours.iter().filter(|hook| hook.transition.is_none()).map(|hook| {
-        Finding::warning(name(hook), "guards a transition that quorate does not know", "leave it to whoever made it, under another name")
+        Finding::warning(name(hook), "guards a transition that quorate does not know", "if it is not quorate's, give it another name")
     }));
     if !others.is_empty() {
         let names: Vec<_> = others.iter().map(|hook| hook.name.as_str()).collect();
@@ -74,7 +74,7 @@ fn no_launch_hook() -> Finding {
 
 fn no_termination_hook(policy: &Policy) -> Finding {
     let remedy = "add quorate-terminate for autoscaling:EC2_INSTANCE_TERMINATING, heartbeat timeout 300 s, default CONTINUE, to the group's own definition";
-    let found = format!("none: an instance that its group terminates has {:?} to leave at the most", policy.unhooked_leave);
+    let found = format!("none: an instance that its group terminates has at most {:?} to leave", policy.unhooked_leave);
     Finding::problem("termination hook", found, remedy)
 }
 
@@ -83,7 +83,7 @@ fn launching(hook: &FoundHook, needs: Needs) -> Finding {
         return finding;
     }
     if hook.default_result != "ABANDON" {
-        let remedy = "make its default result ABANDON: with CONTINUE a node that could not join goes into service all the same";
+        let remedy = "make its default result ABANDON: with CONTINUE a node that could not join still goes into service";
         return Finding::warning(name(hook), format!("its default result is {}", hook.default_result), remedy);
     }
     capped(hook, needs.join, "a join may take")
@@ -97,7 +97,7 @@ fn too_quick(hook: &FoundHook, needs: Needs) -> Option<Finding> {
     let short = hook.heartbeat_timeout < needs.heartbeat;
     short.then(|| {
         let found = format!("heartbeat timeout {:?}: one slow call, and the action has timed out", hook.heartbeat_timeout);
-        Finding::problem(name(hook), found, format!("give it {:?} at least; 300 s is good", needs.heartbeat))
+        Finding::problem(name(hook), found, format!("give it at least {:?}; 300 s is good", needs.heartbeat))
     })
 }
 
@@ -105,13 +105,12 @@ fn too_quick(hook: &FoundHook, needs: Needs) -> Option<Finding> {
 fn capped(hook: &FoundHook, needed: Duration, what: &str) -> Finding {
     let FoundHook { heartbeat_timeout, global_timeout, default_result, .. } = hook;
     if *global_timeout >= needed {
-        let found =
-            format!("heartbeat timeout {heartbeat_timeout:?}, kept open for {global_timeout:?} at the most, default {default_result}");
+        let found = format!("heartbeat timeout {heartbeat_timeout:?}, kept open for at most {global_timeout:?}, default {default_result}");
         return Finding::ok(name(hook), found);
     }
     let remedy =
-        format!("give it a heartbeat timeout of {} s at least: the cap is a hundred of them", needed.as_secs().div_ceil(100).max(30));
-    Finding::warning(name(hook), format!("kept open for {global_timeout:?} at the most, but {what} {needed:?}"), remedy)
+        format!("give it a heartbeat timeout of at least {} s: the cap is a hundred of them", needed.as_secs().div_ceil(100).max(30));
+    Finding::warning(name(hook), format!("kept open for at most {global_timeout:?}, but {what} {needed:?}"), remedy)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn metadata(identity: &Result<InstanceIdentity, ImdsError>) -> Findin
 /// The agent itself never asks without a token.
 pub(super) fn without_token(status: Option<u16>) -> Option<Finding> {
     let remedy =
-        "set HttpTokens=required in the launch template: IMDSv1 gives the role's credentials to whoever makes this instance fetch a URL";
+        "set HttpTokens=required in the launch template: IMDSv1 gives the role's credentials to anyone who makes this instance fetch a URL";
     match status? {
         401 => Some(Finding::ok("IMDSv2", "required")),
         200 => Some(Finding::warning("IMDSv2", "not required", remedy)),
@@ -51,7 +51,7 @@ pub(super) fn group(me: &InstanceId, entry: &Result<Option<OwnEntry>, AwsError>,
             Finding::ok(name, format!("{}, {}, {}", entry.group, entry.state, if entry.healthy { "healthy" } else { "unhealthy" }))
         }
         (Ok(None), Some(group)) => {
-            let remedy = "wait a moment after a launch; an instance that was detached is in no group any more";
+            let remedy = "wait a moment after a launch; an instance that was detached is no longer in a group";
             Finding::warning(name, format!("the instance's tag says {group}, but Auto Scaling has {me} in no group"), remedy)
         }
         (Ok(None), None) => {

@@ -157,10 +157,10 @@ pub(super) fn role(settings: &Settings, tags: Option<&[TagEntry]>) -> (Option<Ro
         (None, Some(role)) => told(role, "by the group's tag"),
         (None, None) if settings.kubernetes.token_file.is_none() => (
             Some(Role::Etcd),
-            Finding::skipped("role", "neither tag nor configuration tells it; looked at as etcd, without kubernetes.token_file"),
+            Finding::skipped("role", "neither tag nor configuration names it; checked as etcd, because there is no kubernetes.token_file"),
         ),
         (None, None) => {
-            let why = "neither tag nor configuration tells whether it is control-plane or worker; set cluster.role to look at all of it";
+            let why = "neither tag nor configuration says whether it is control-plane or worker; set cluster.role to check everything";
             (None, Finding::skipped("role", why))
         }
     }

@@ -36,7 +36,7 @@ fn judge(port: u16, found: &[(&InstanceId, Reach)], [from, to]: [&str; 2]) -> Fi
     };
     let names: Vec<_> = away.iter().map(|(id, _)| id.as_str()).collect();
     let what = format!("{} of {} cannot be reached ({}): {why}", away.len(), found.len(), names.join(", "));
-    let remedy = format!("let {from} security group into {to} on port {port}, in and out, and see to network ACLs");
+    let remedy = format!("let {from} security group into {to} on port {port}, in and out, and check network ACLs");
     if away.len() == found.len() { Finding::problem(name, what, remedy) } else { Finding::warning(name, what, remedy) }
 }
 

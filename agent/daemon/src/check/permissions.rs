@@ -27,13 +27,13 @@ pub(super) fn judge<T>(parts: &Parts, action: &str, result: &Result<T, AwsError>
             "make sure that the instance has a role and that its clock is right",
         ),
         AwsError::Throttled { words, .. } => {
-            let remedy = "try again; if it goes on, look who else in this account polls this API: all share one budget";
+            let remedy = "try again; if it continues, find out what else in this account polls this API: all share one budget";
             Finding::warning(name, format!("not known: throttled, {words}"), remedy)
         }
-        AwsError::NoAnswer { .. } => Finding::problem(name, format!("not known: {}", chain(error)), "mend the endpoint or the role first"),
+        AwsError::NoAnswer { .. } => Finding::problem(name, format!("not known: {}", chain(error)), "fix the endpoint or the role first"),
         AwsError::Faulty { .. } => Finding::warning(name, format!("not known: {}", chain(error)), "try again: AWS had a fault of its own"),
         AwsError::Refused { .. } | AwsError::NotOpen { .. } | AwsError::Malformed { .. } => {
-            Finding::problem(name, chain(error), "see what answers in place of AWS: the call was well-formed")
+            Finding::problem(name, chain(error), "find out what answers in place of AWS: the call was well-formed")
         }
     }
 }
@@ -51,7 +51,7 @@ pub(super) fn denied(parts: &Parts, action: &str, message: &str) -> String {
     match place.iter().find(|(words, _)| message.contains(words)) {
         Some((_, place)) => format!("allow {action} in {place}"),
         None => format!(
-            "allow {action} in the policy of the instance's role, as {POLICIES}/{} does; what acts is allowed there for groups with {} only",
+            "allow {action} in the policy of the instance's role, as {POLICIES}/{} does; calls that act are allowed there only for groups with {}",
             parts.policy, parts.acts_on
         ),
     }

@@ -88,7 +88,7 @@ fn judge(port: u16, taken: Option<(SocketAddr, Option<Owner>)>, program: &str, o
             let remedy = remedy(owner.name.as_str(), program);
             Finding::problem(name, format!("{at} is taken by {}, process {}", owner.name, owner.pid), remedy)
         }
-        Some((at, None)) => Finding::warning(name, format!("{at} is taken, by whom cannot be seen"), "run this as root"),
+        Some((at, None)) => Finding::warning(name, format!("{at} is taken, but not visibly by which process"), "run this as root"),
     }
 }
 

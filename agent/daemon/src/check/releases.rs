@@ -57,7 +57,7 @@ const BANDS: &[Band] = &[
     band(
         Release(3, 6, 0),
         Release(3, 6, 6),
-        "with etcd's own authentication on, a follower cannot pass a promotion on (pull request 20874)",
+        "with etcd's own authentication on, a follower cannot forward a promotion (pull request 20874)",
     ),
     band(Release(3, 5, 0), Release(3, 5, 31), UPDATE),
     band(Release(3, 6, 0), Release(3, 6, 12), UPDATE),
@@ -71,7 +71,7 @@ const OLDEST: Release = Release(3, 4, 0);
 /// The first release after the newest minor one that quorate knows.
 const UNKNOWN: Release = Release(3, 8, 0);
 /// Since when 3.4 gets no more fixes.
-const ENDED: &str = "3.4 is mended no more since 2026-06-01";
+const ENDED: &str = "3.4 has had no more fixes since 2026-06-01";
 
 /// What is known of a release.
 pub(super) fn judge(release: Release) -> Finding {
@@ -80,7 +80,7 @@ pub(super) fn judge(release: Release) -> Finding {
         return Finding::problem(name, format!("{release} has no learners"), "install etcd 3.5 or later");
     }
     if release >= UNKNOWN {
-        return Finding::warning(name, format!("{release} is newer than all that quorate was tried with"), "use 3.4 to 3.7");
+        return Finding::warning(name, format!("{release} is newer than any that quorate was tested with"), "use 3.4 to 3.7");
     }
     let here: Vec<_> = BANDS.iter().filter(|band| (band.from..band.mended).contains(&release)).collect();
     let mut faults: Vec<_> = here.iter().map(|band| band.fault).collect();
@@ -94,7 +94,7 @@ pub(super) fn judge(release: Release) -> Finding {
 
 fn remedy(release: Release, mended: Option<Release>) -> Option<String> {
     if release < Release(3, 5, 0) {
-        return Some("upgrade to the newest 3.5, by which all that is mended is mended, one member at a time".to_owned());
+        return Some("upgrade to the newest 3.5, which has every fix there is, one member at a time".to_owned());
     }
     Some(format!("upgrade to {} or later of {}.{}, one member at a time", mended?, release.0, release.1))
 }

@@ -33,7 +33,7 @@ fn name(file: &RenderSettings) -> String {
 
 fn template(file: &RenderSettings) -> Option<Finding> {
     let error = rendered::parse(&file.template).err()?;
-    Some(Finding::problem(name(file), chain(&error), "mend the template, or correct render.template"))
+    Some(Finding::problem(name(file), chain(&error), "fix the template, or correct render.template"))
 }
 
 fn directory(file: &RenderSettings, sandbox: &Sandbox) -> Option<Finding> {
@@ -42,7 +42,7 @@ fn directory(file: &RenderSettings, sandbox: &Sandbox) -> Option<Finding> {
     let directory = atomic::parent(&path);
     if !directory.is_dir() {
         let found = format!("there is no directory {}", directory.display());
-        return Some(Finding::problem(name(file), found, "make the directory: quorate makes none of others"));
+        return Some(Finding::problem(name(file), found, "create the directory: quorate creates only its own"));
     }
     if let Some((found, remedy)) = sandbox.forbids(directory) {
         return Some(Finding::problem(name(file), found, remedy));
@@ -60,7 +60,11 @@ async fn reload(file: &RenderSettings, service: &ServiceSettings, bus: Option<&B
     let unit = file.reload_unit.as_deref()?;
     if *service == ServiceSettings::Exec {
         let found = format!("{unit} is not reloaded while service.manager = \"exec\"");
-        return Some(Finding::warning(name(file), found, "set service.manager = \"systemd\", or have its reader watch the file"));
+        return Some(Finding::warning(
+            name(file),
+            found,
+            "set service.manager = \"systemd\", or have the program that uses it watch the file",
+        ));
     }
     let state = match Properties::of(bus?, unit).await {
         Err(error) => return Some(Finding::skipped(name(file), chain(&error))),
@@ -71,7 +75,7 @@ async fn reload(file: &RenderSettings, service: &ServiceSettings, bus: Option<&B
 
 fn unit_to_reload(file: &RenderSettings, unit: &str, state: &str) -> Option<Finding> {
     let remedy = format!("install {unit}, unmask it, or correct render.reload_unit");
-    (state != "loaded").then(|| Finding::problem(name(file), format!("{unit}, which is to be reloaded, is {state}"), remedy))
+    (state != "loaded").then(|| Finding::problem(name(file), format!("{unit}, which should be reloaded, is {state}"), remedy))
 }
 
 #[cfg(test)]

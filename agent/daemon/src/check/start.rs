@@ -45,12 +45,12 @@ pub(super) fn judge(whose: &str, start: &Start) -> Finding {
     if let Some(value) =
         start.value("strict-reconfig-check").filter(|value| !["true", "1", "t", "T", "TRUE", "True"].contains(&value.as_str()))
     {
-        let remedy = "leave --strict-reconfig-check on, its default: it is what keeps two changes at a time from losing quorum";
+        let remedy = "leave --strict-reconfig-check on, its default: it keeps two changes at a time from losing quorum";
         return Finding::problem(NAME, format!("{whose} has strict-reconfig-check = {value}"), remedy);
     }
     for flag in ["force-new-cluster", "unsafe-no-fsync"] {
         if let Some(value) = start.value(flag).filter(|value| value != "false") {
-            return Finding::problem(NAME, format!("{whose} has {flag} = {value}"), format!("take --{flag} out: it loses data"));
+            return Finding::problem(NAME, format!("{whose} has {flag} = {value}"), format!("remove --{flag}: it loses data"));
         }
     }
     Finding::ok(NAME, format!("{whose} has strict-reconfig-check on and no configuration file"))

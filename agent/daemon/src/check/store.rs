@@ -14,7 +14,7 @@ const NAME: &str = "store";
 /// A problem if the directory of a store of files is missing.
 pub(super) fn missing_directory(url: &str) -> Option<Finding> {
     let directory = Path::new(url.strip_prefix("file://")?);
-    let remedy = "mount the file system that all members share; for a new store create the directory in it once. Until then nothing is founded or joined";
+    let remedy = "mount the file system that all members share; for a new store, create the directory in it once. Until then nothing is founded or joined";
     (!directory.is_dir()).then(|| Finding::problem(NAME, format!("there is no directory {}", directory.display()), remedy))
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn check(parts: &Parts, url: &str, store: &CharterStore) -> Vec
 fn directory(url: &str, probe: &Probe) -> Finding {
     let path = Path::new(url.trim_start_matches("file://"));
     match &probe.list {
-        Err(error) => Finding::problem(NAME, chain(error), "make the directory readable to the user that runs quorate"),
+        Err(error) => Finding::problem(NAME, chain(error), "make the directory readable for the user that runs quorate"),
         Ok(_) if rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() => {
             Finding::problem(NAME, format!("{} cannot be written", path.display()), "make it writable to the user that runs quorate")
         }
@@ -42,10 +42,11 @@ fn directory(url: &str, probe: &Probe) -> Finding {
 fn listed(url: &str, records: usize, foreign: Option<&str>) -> Finding {
     match (records, foreign) {
         (0, Some(example)) => {
-            let remedy = "move what is there away, or give quorate:store another prefix: quorate founds nothing over what it does not know";
-            Finding::problem(NAME, format!("{url} holds {example}, which is no charter record"), remedy)
+            let remedy =
+                "move what is there away, or give quorate:store another prefix: quorate founds nothing beside what it does not know";
+            Finding::problem(NAME, format!("{url} holds {example}, which is not a charter record"), remedy)
         }
-        (0, None) => Finding::ok(NAME, format!("{url} is empty: nothing was founded yet")),
+        (0, None) => Finding::ok(NAME, format!("{url} is empty: nothing has been founded yet")),
         (records, _) => Finding::ok(NAME, format!("{url} holds a charter, {records} records long")),
     }
 }
@@ -58,7 +59,7 @@ fn bucket(parts: &Parts, url: &str, probe: &Probe) -> Vec<Finding> {
     let read = match (&probe.read, &probe.list) {
         (Ok(()), _) => permitted("s3:GetObject"),
         // For a missing object S3 says 403 to a caller that may not list, whatever else it may do.
-        (Err(error), Err(_)) if is_denied(error) => Finding::skipped(name("s3:GetObject"), "cannot be told while s3:ListBucket fails"),
+        (Err(error), Err(_)) if is_denied(error) => Finding::skipped(name("s3:GetObject"), "not known while s3:ListBucket fails"),
         (Err(error), _) => failed(parts, "s3:GetObject", error),
     };
     list.into_iter().chain([read, created(parts, &probe.create)]).collect()
@@ -79,8 +80,8 @@ fn created(parts: &Parts, creation: &Creation) -> Finding {
         Creation::NotTried(why) => Finding::skipped(name(action), format!("not tried: {why}")),
         Creation::Failed(error) => failed(parts, action, error),
         Creation::Overwritten => {
-            let remedy = "use a store that keeps If-None-Match, as S3 does: with this one two nodes can both found a cluster";
-            Finding::problem(name(action), "the store ignores If-None-Match: it replaced a record, by the same bytes", remedy)
+            let remedy = "use a store that honours If-None-Match, as S3 does: with this one two nodes can both found a cluster";
+            Finding::problem(name(action), "the store ignores If-None-Match: it replaced a record, with the same bytes", remedy)
         }
     }
 }
@@ -95,12 +96,12 @@ fn is_denied(error: &StoreError) -> bool {
 fn failed(parts: &Parts, action: &str, error: &StoreError) -> Finding {
     let text = chain(error);
     let StoreError::Call { source, .. } = error else {
-        return Finding::problem(name(action), text, "see that this instance reaches the bucket's endpoint");
+        return Finding::problem(name(action), text, "make sure that this instance can reach the bucket's endpoint");
     };
     let remedy = match &**source {
         _ if is_denied(error) => denied(parts, action, &text),
         object_store::Error::NotFound { .. } => "create the bucket, or correct quorate:store".to_owned(),
-        _ => "see that the bucket exists, in this region or the one set by store.options, and can be reached".to_owned(),
+        _ => "make sure that the bucket exists, in this region or the one set by store.options, and can be reached".to_owned(),
     };
     Finding::problem(name(action), text, remedy)
 }

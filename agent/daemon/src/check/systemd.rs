@@ -71,7 +71,7 @@ async fn others(bus: &Bus, node: &Node, settings: &Settings) -> Vec<Finding> {
 /// Judges such a unit. An enabled one does nothing at boot if it `waits` for the agent's permit.
 fn other(name: &str, file: &str, active: &str, waits: bool, program: &str) -> Option<Finding> {
     let in_the_way = (file.starts_with("enabled") && !waits) || matches!(active, "active" | "activating" | "reloading");
-    let remedy = format!("systemctl mask --now {name}: quorate alone starts {program}, and two would meet at the same ports and data");
+    let remedy = format!("systemctl mask --now {name}: only quorate starts {program}, and two would meet at the same ports and data");
     in_the_way.then(|| Finding::problem(name, format!("it is {file} and {active}, beside the {program} that quorate runs"), remedy))
 }
 
@@ -87,11 +87,11 @@ fn judge_version(text: &str) -> Finding {
     let digits: String = text.trim_start_matches('v').chars().take_while(char::is_ascii_digit).collect();
     match digits.parse::<u32>() {
         Ok(number) if number < WITH_METADATA => {
-            let how = "a power-off is told from a reboot by the queue of jobs, when the agent is stopped, and not before";
+            let how = "a power-off is distinguished from a reboot by the queue of jobs, when the agent is stopped, and not before";
             Finding::ok("systemd", format!("{number}: before {WITH_METADATA} {how}"))
         }
         Ok(number) => Finding::ok("systemd", number.to_string()),
-        Err(_) => Finding::skipped("systemd", format!("{text:?} is no version")),
+        Err(_) => Finding::skipped("systemd", format!("{text:?} is not a version")),
     }
 }
 
@@ -103,17 +103,17 @@ async fn delay(bus: &Bus, settings: &Settings) -> Finding {
 }
 
 fn judge_delay(delay: Duration, budget: Duration) -> Finding {
-    let found = format!("holds a shutdown up for {delay:?} at the most");
+    let found = format!("delays a shutdown by at most {delay:?}");
     if delay >= budget {
         return Finding::ok("logind", found);
     }
-    let remedy = "install zz-quorate.conf into /usr/lib/systemd/logind.conf.d, see that none sorts after it, and run systemctl kill -s HUP systemd-logind";
+    let remedy = "install zz-quorate.conf into /usr/lib/systemd/logind.conf.d, check that none sorts after it, and run systemctl kill -s HUP systemd-logind";
     Finding::warning("logind", format!("{found}, but leaving may take timing.shutdown_budget_s, {budget:?}"), remedy)
 }
 
 fn agent(unit: &Properties, program: &str, settings: &Settings) -> Finding {
     if unit.text("LoadState") != "loaded" {
-        return Finding::warning(AGENT, format!("it is {}", unit.text("LoadState")), "install the package, which brings it");
+        return Finding::warning(AGENT, format!("it is {}", unit.text("LoadState")), "install the package, which contains it");
     }
     let stop = unit.get::<u64>("TimeoutStopUSec").map(Duration::from_micros);
     if let Some(stop) = stop.filter(|stop| *stop < settings.policy.shutdown_budget) {

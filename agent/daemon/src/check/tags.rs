@@ -61,7 +61,7 @@ fn store(group: &GroupName, tags: &[TagEntry], settings: &ClusterSettings) -> Fi
         (Some((tag, Err(remedy))), None) => Finding::problem(name, format!("{tag:?}"), remedy),
         (None, None) => {
             let remedy =
-                "give it s3://BUCKET/PREFIX; without a store nothing is founded by itself, and `quorate bootstrap` on one node does it";
+                "give it s3://BUCKET/PREFIX; without a store nothing is founded automatically, and `quorate bootstrap` on one node does it";
             Finding::warning(name, format!("the group {group} has none"), remedy)
         }
     }
@@ -73,9 +73,8 @@ fn propagation(group: &GroupName, tags: &[TagEntry]) -> Finding {
         None => Finding::skipped(name, format!("there is no tag {CLUSTER_TAG}")),
         Some(tag) if tag.propagates => Finding::ok(name, format!("instances get {CLUSTER_TAG} at launch")),
         Some(_) => {
-            let remedy =
-                "set PropagateAtLaunch for it: before a first cluster is founded, EC2 is asked by this tag who may hold data already";
-            Finding::problem(name, format!("the group {group} does not hand {CLUSTER_TAG} on to its instances"), remedy)
+            let remedy = "set PropagateAtLaunch for it: before a first cluster is founded, EC2 is asked by this tag which instances may hold data already";
+            Finding::problem(name, format!("the group {group} does not propagate {CLUSTER_TAG} to its instances"), remedy)
         }
     }
 }

@@ -40,8 +40,7 @@ fn configuration(distribution: &dyn Distribution) -> Finding {
 fn refused(name: String, error: &ServiceError) -> Finding {
     match error {
         ServiceError::Conflict { path, key } => {
-            let remedy =
-                "take it out: quorate sets it itself, because it decides between one cluster and two, and starts nothing until then";
+            let remedy = "remove it: quorate sets it itself, because it decides between one cluster and two, and starts nothing until then";
             Finding::problem(name, format!("{} sets {key}", path.display()), remedy)
         }
         error => Finding::problem(name, chain(error), "make it readable to the user that runs quorate"),

@@ -42,7 +42,7 @@ fn apart(name: &str, distribution: &dyn Distribution) -> Option<Finding> {
 fn directory(name: &str, dir: &Path, key: &str, sandbox: &Sandbox) -> Finding {
     let forbidden = || sandbox.forbids(dir).map(|(found, remedy)| Finding::problem(name, found, remedy));
     match fs::metadata(dir) {
-        Ok(data) if !data.is_dir() => Finding::problem(name, format!("{} is no directory", dir.display()), format!("correct {key}")),
+        Ok(data) if !data.is_dir() => Finding::problem(name, format!("{} is not a directory", dir.display()), format!("correct {key}")),
         Ok(_) if access(dir, Access::WRITE_OK).is_err() => {
             let remedy = "make it writable to the user that runs quorate, or run this as that user (root)";
             Finding::problem(name, format!("{} cannot be written", dir.display()), remedy)
@@ -58,11 +58,11 @@ fn absent(name: &str, dir: &Path, sandbox: &Sandbox) -> Finding {
     let found = format!("{} is not there", dir.display());
     if !sandbox.may_make(dir) {
         let remedy =
-            "make it, or run systemd-tmpfiles --create for the default one, before quorate.service starts: the agent may not make it";
+            "create it, or run systemd-tmpfiles --create for the default one, before quorate.service starts: the agent may not create it";
         return Finding::problem(name, found, remedy);
     }
     if access(existing(dir).as_path(), Access::WRITE_OK).is_err() {
-        return Finding::problem(name, found, "make it, writable to the user that runs quorate, or run this as that user (root)");
+        return Finding::problem(name, found, "create it, writable to the user that runs quorate, or run this as that user (root)");
     }
     Finding::ok(name, format!("{found} yet: the agent creates it"))
 }

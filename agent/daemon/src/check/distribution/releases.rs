@@ -50,17 +50,17 @@ pub(super) fn judge(program: &str, release: Release) -> Finding {
         _ if (major, minor) > (1, newest) => {}
         None if (major, minor) < (1, oldest) => {
             let found =
-                format!("{release}: a removed first server crashes when it is started ({ISSUE}), and that is not mended in 1.{minor}");
-            return Finding::warning(name, found, format!("take a release that Kubernetes still maintains, 1.{newest} or later"));
+                format!("{release}: a removed first server crashes when it is started ({ISSUE}), and that is not fixed in 1.{minor}");
+            return Finding::warning(name, found, format!("use a release that Kubernetes still maintains, 1.{newest} or later"));
         }
         Some(mended) if patch + 1 == mended && count >= 3 => {
             let found =
                 format!("{release}: a first server that was removed founds an empty cluster of its own when it is started ({ISSUE})");
-            return Finding::problem(name, found, format!("take 1.{minor}.{mended} or later"));
+            return Finding::problem(name, found, format!("use 1.{minor}.{mended} or later"));
         }
         Some(mended) if patch < mended => {
             let found = format!("{release}: a first server that was removed crashes when it is started ({ISSUE})");
-            return Finding::warning(name, found, format!("take 1.{minor}.{mended} or later"));
+            return Finding::warning(name, found, format!("use 1.{minor}.{mended} or later"));
         }
         _ => {}
     }

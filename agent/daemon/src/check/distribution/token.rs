@@ -37,8 +37,8 @@ fn pin(token: &str) -> Option<Finding> {
         Some(hash) => Some(Finding::ok(NAME, format!("the token names the cluster's: {hash}"))),
         None => Some(Finding::ok(
             NAME,
-            "the token names none, as K10HASH::... does; a join names the one that the store publishes, and where this node may not read \
-             published/endpoints.json it believes whoever answers at a server's address",
+            "the token names none, as K10HASH::... does; a join names the one that the store publishes, and if this node may not read \
+             published/endpoints.json it believes anything that answers at a server's address",
         )),
     }
 }
@@ -67,9 +67,9 @@ fn judge(name: &str, file: &Path, key: &str, found: &io::Result<Secret>) -> Find
             problem(format!("{path} is not there"), format!("write the token into it, mode 0600, before quorate starts, or correct {key}"))
         }
         Err(error) => problem(format!("{path}: {error}"), "run this as root".to_owned()),
-        Ok(secret) if !secret.is_file => problem(format!("{path} is no file"), format!("correct {key}")),
+        Ok(secret) if !secret.is_file => problem(format!("{path} is not a file"), format!("correct {key}")),
         Ok(secret) if secret.is_empty => {
-            problem(format!("{path} is empty"), "write the token into it: what should have read it failed".into())
+            problem(format!("{path} is empty"), "write the token into it: what should have fetched it failed".into())
         }
         Ok(Secret { mode, .. }) if mode & 0o077 != 0 => {
             problem(format!("{path} can be read or written by others, mode {mode:04o}"), format!("chmod 600 {path}, and rotate the token"))

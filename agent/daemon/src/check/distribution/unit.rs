@@ -114,7 +114,7 @@ fn judge(name: &str, unit: &Unit, wanted: &Wanted) -> Finding {
     let lacks = unit.lacks(wanted);
     if !lacks.is_empty() {
         let found = format!(
-            "it lacks {}: somebody else than quorate may start it, with another server's or no server's address",
+            "it lacks {}: something other than quorate may start it, with another server's or no server's address",
             lacks.join(" and ")
         );
         return Finding::problem(name, found, drop_in(name, unit));
@@ -123,7 +123,7 @@ fn judge(name: &str, unit: &Unit, wanted: &Wanted) -> Finding {
         let found = format!("it is {}, and quorate did not start it: {} is not there", unit.active, wanted.permit.display());
         return Finding::problem(name, found, format!("systemctl stop {name}; quorate starts it as its charter says"));
     }
-    let harmless = "; it starts only while quorate permits it, so that to be enabled changes nothing";
+    let harmless = "; it starts only while quorate permits it, so being enabled changes nothing";
     let note = if unit.file.starts_with("enabled") { harmless } else { "" };
     Finding::ok(name, format!("{}, {}{note}", unit.file, unit.active))
 }
@@ -133,7 +133,9 @@ fn drop_in(name: &str, unit: &Unit) -> String {
         true => "systemctl daemon-reload: its files have changed since systemd read them".to_owned(),
         false => {
             let path = format!("/usr/lib/systemd/system/{name}.d/10-quorate.conf");
-            format!("install the package's drop-in {path}, see that none in /etc or /run takes its place, and run systemctl daemon-reload")
+            format!(
+                "install the package's drop-in {path}, make sure that none in /etc or /run replaces it, and run systemctl daemon-reload"
+            )
         }
     }
 }
@@ -146,7 +148,7 @@ fn runs(name: &str, command: &[String], distribution: &dyn Distribution) -> Opti
     let wanted = distribution.arguments();
     let role = wanted.first()?.to_string_lossy();
     let Some((_, arguments)) = rest.split_first().filter(|(first, _)| **first == *role) else {
-        let remedy = format!("install the unit anew for this role: it has to run `{} {role}`", distribution.name());
+        let remedy = format!("install the unit again for this role: it has to run `{} {role}`", distribution.name());
         return Some(Finding::problem(what, format!("it runs {}", command.join(" ")), remedy));
     };
     if let Err(error) = distribution.check_arguments(name, arguments) {
@@ -155,7 +157,7 @@ fn runs(name: &str, command: &[String], distribution: &dyn Distribution) -> Opti
     let another = Path::new(program) != distribution.binary();
     another.then(|| {
         let found = format!("it runs {program}, but kubernetes.binary is {}", distribution.binary().display());
-        Finding::warning(what, found, "make both the same: the release that is told here is that of kubernetes.binary")
+        Finding::warning(what, found, "make both the same: the release shown here is that of kubernetes.binary")
     })
 }
 
@@ -191,7 +193,7 @@ mod tests {
     fn a_unit_with_our_drop_in_is_well_and_may_be_enabled() {
         assert_eq!(of(&good()), Fine);
         let enabled = judge("k3s.service", &Unit { file: "enabled".into(), ..good() }, &wanted(true));
-        assert!(enabled.verdict == Fine && enabled.found.contains("to be enabled changes nothing"), "{enabled:?}");
+        assert!(enabled.verdict == Fine && enabled.found.contains("being enabled changes nothing"), "{enabled:?}");
         assert_eq!(of(&Unit { load: "not-found".into(), ..good() }), Problem);
         assert_eq!(of(&Unit { load: "masked".into(), ..good() }), Problem);
     }
