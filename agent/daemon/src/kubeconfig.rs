@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((&*after.clusters[0].name, new.server.as_deref()), ("prod", Some("https://api.prod:6443")));
         assert_eq!(new.certificate_authority_data, old.certificate_authority_data);
         let (old, new) = (before.auth_infos[1].auth_info.as_ref().unwrap(), after.auth_infos[0].auth_info.as_ref().unwrap());
-        assert_eq!((after.auth_infos.len(), after.contexts.len()), (1, 1), "nobody else's credential is told");
+        assert_eq!((after.auth_infos.len(), after.contexts.len()), (1, 1), "no other user's credentials are printed");
         assert_eq!(new.client_certificate_data, old.client_certificate_data);
         let key = admin().lines().last().unwrap().trim().to_owned();
         assert!(text.contains(&key), "the key is on one line, as kubectl itself writes it: {text}");

@@ -202,7 +202,7 @@ mod tests {
             publisher.keep(told(servers, second)).await;
             assert_eq!(stands(&publisher).await, expected, "after {second} s");
         }
-        assert_eq!(publisher.store.read().await.unwrap().unwrap(), told(3, 60), "what is the same is not written again");
+        assert_eq!(publisher.store.read().await.unwrap().unwrap(), told(3, 60), "an unchanged list is not written again");
         // Another agent overwrote it, which is noticed after ten minutes.
         publisher.store.write(&told(2, 300)).await.unwrap();
         publisher.keep(told(3, 600)).await;
@@ -235,10 +235,10 @@ mod tests {
         let root = dir.path().join("mount");
         let mut publisher = publisher(&root);
         publisher.keep(told(1, 0)).await;
-        assert!(publisher.told.is_some() && !root.exists(), "nobody but the operator makes it");
+        assert!(publisher.told.is_some() && !root.exists(), "only the operator creates it");
         fs::create_dir(&root).unwrap();
         publisher.keep(told(1, 30)).await;
-        assert!(publisher.told.is_some(), "it rests for a minute");
+        assert!(publisher.told.is_some(), "it waits for a minute");
         publisher.keep(told(1, 60)).await;
         assert!(publisher.told.is_none() && stands(&publisher).await == 1);
     }

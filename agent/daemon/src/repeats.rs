@@ -111,7 +111,7 @@ mod tests {
         let mut repeats = Repeats::default();
         assert!(repeats.news("imds", "no route", at(0)).is_some() && repeats.news("imds", "no route", at(1)).is_none());
         assert_eq!(repeats.news("imds", "refused", at(2)), Some(Again(None)));
-        assert_eq!(repeats.news("ec2", "refused", at(2)), Some(Again(None)), "that is another source's");
+        assert_eq!(repeats.news("ec2", "refused", at(2)), Some(Again(None)), "another source has its own count");
         repeats.over("imds");
         assert_eq!(repeats.news("imds", "refused", at(3)), Some(Again(None)));
         assert_eq!(repeats.news("imds", "refused", at(8000)), Some(Again(None)), "hours lie between");

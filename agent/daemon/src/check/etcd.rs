@@ -150,7 +150,7 @@ mod tests {
         let file = |path: &str| (path.to_owned(), true);
         assert_eq!(verdict(Some(vec![file("/etc/default/etcd"), file("/run/quorate/etcd.env")])), Fine);
         assert_eq!(verdict(Some(vec![file("/etc/default/etcd")])), Problem);
-        assert_eq!(verdict(None), Fine, "not told is not missing");
+        assert_eq!(verdict(None), Fine, "unknown is not missing");
     }
 
     #[test]

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn the_shipped_hooks_are_well() {
         assert_eq!(verdicts(&pair(300)), [Fine, Fine]);
-        assert_eq!(verdicts(&pair(30)), [Fine, Fine], "AWS takes no shorter one");
+        assert_eq!(verdicts(&pair(30)), [Fine, Fine], "AWS accepts no shorter one");
     }
 
     #[test]

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn strict_reconfig_check_is_on_unless_somebody_turned_it_off() {
         assert_eq!(verdict(&["etcd", "--name", "x"], &["PATH=/bin"]), Fine);
-        assert_eq!(verdict(&["etcd", "--strict-reconfig-check"], &["ETCD_STRICT_RECONFIG_CHECK=false"]), Fine, "the flag goes first");
+        assert_eq!(verdict(&["etcd", "--strict-reconfig-check"], &["ETCD_STRICT_RECONFIG_CHECK=false"]), Fine, "the flag takes precedence");
         for arguments in [["etcd", "--strict-reconfig-check=false"], ["etcd", "-strict-reconfig-check=0"]] {
             assert_eq!(verdict(&arguments, &["ETCD_STRICT_RECONFIG_CHECK=true"]), Problem);
         }

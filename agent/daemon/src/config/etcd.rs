@@ -41,7 +41,7 @@ impl EtcdSettings {
     }
 }
 
-/// Flags that decide who the member is, where it listens and what it may lose: the agent sets them from its observation and the charter.
+/// Flags that decide who the member is, where it listens and what data it may lose: the agent sets them from its observation and the charter.
 const RESERVED: &[&str] = &[
     "advertise-client-urls",
     "config-file",

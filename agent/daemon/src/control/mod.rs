@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The socket's name in the run directory.
 pub const SOCKET: &str = "quorate.sock";
 
-/// An operator's order as it goes over the socket.
+/// An operator's order as sent over the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct OrderRequest {
@@ -23,7 +23,7 @@ pub struct OrderRequest {
     pub pause: Option<PauseRequest>,
 }
 
-/// `quorate pause` or `quorate resume` as it goes over the socket.
+/// `quorate pause` or `quorate resume` as sent over the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {

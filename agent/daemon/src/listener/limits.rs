@@ -85,7 +85,7 @@ mod tests {
         for descriptors in [64, 128, 256, 1024, 2048, 1 << 20] {
             assert!(all(descriptors) <= descriptors / 2, "{} of {descriptors}", all(descriptors));
         }
-        assert_eq!(all(1024), all(1 << 20), "the usual limit is enough for all that is wanted");
+        assert_eq!(all(1024), all(1 << 20), "the usual limit is enough for all wanted connections");
     }
 
     #[test]

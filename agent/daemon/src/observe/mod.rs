@@ -41,7 +41,7 @@ use snapshots::SnapshotsObserver;
 
 /// The pause between reads of the store while nothing changes: one LIST a minute costs little and shows a vanished record soon enough.
 const STORE_PAUSE_STEADY: Duration = Duration::from_secs(60);
-/// And so often otherwise.
+/// The pause otherwise.
 const STORE_PAUSE: Duration = Duration::from_millis(900);
 
 /// Looks at everything, and keeps what was last seen.

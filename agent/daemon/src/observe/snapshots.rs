@@ -14,7 +14,7 @@ use crate::telemetry::chain;
 
 /// The pause between reads of the list while nothing changes: a LIST a minute costs little, and only the leader's agent acts on it.
 const PAUSE_STEADY: Duration = Duration::from_secs(60);
-/// And so often otherwise.
+/// The pause otherwise.
 const PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct SnapshotsObserver {

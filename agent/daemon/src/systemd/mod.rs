@@ -1,4 +1,4 @@
-//! systemd and logind, as far as the agent talks to them: the system bus and the notification socket.
+//! The parts of systemd and logind that the agent talks to: the system bus and the notification socket.
 
 mod bus;
 mod interfaces;

@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn an_entry_without_an_id_says_nothing() {
         assert_eq!(answer(&Instance::builder().build()).unwrap(), None);
-        assert!(answer(&Instance::builder().instance_id("i-a\n").build()).is_err(), "what is no id is not left out of a list");
+        assert!(answer(&Instance::builder().instance_id("i-a\n").build()).is_err(), "an entry without a valid id fails the list");
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub enum AwsError {
 /// Longer than any code or id of AWS.
 const ID: usize = 100;
 
-/// As the SDK has them, in a crate that is no dependency of ours (`aws_runtime::retries::classifiers`).
+/// As the SDK has them, in a crate that we do not depend on (`aws_runtime::retries::classifiers`).
 const THROTTLING: &[&str] = &[
     "EC2ThrottledException",
     "LimitExceededException",
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn an_action_that_is_not_open_is_told_apart_from_every_other_refusal() {
         let words = "No active Lifecycle Action found with instance ID i-1";
-        let Outcome::NotOpen(text) = outcome::<()>(Err(sorted(400, "ValidationError", words))) else { panic!("not told apart") };
+        let Outcome::NotOpen(text) = outcome::<()>(Err(sorted(400, "ValidationError", words))) else { panic!("not distinguished") };
         assert_eq!(text, format!("ValidationError: {words}"));
         assert!(sorted(400, "ValidationError", words).refusal().is_some(), "nothing changed");
         assert!(matches!(outcome::<()>(Err(sorted(400, "ValidationError", "No Lifecycle Hook found"))), Outcome::Refused(_)));

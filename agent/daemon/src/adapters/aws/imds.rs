@@ -52,7 +52,7 @@ pub struct Imds {
 /// Why IMDS gave no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ImdsError {
-    /// The endpoint is no URL.
+    /// The endpoint is not a URL.
     #[error("the IMDS endpoint {endpoint:?} is not a URL: use one such as http://169.254.169.254")]
     Endpoint {
         /// As given.
@@ -123,7 +123,7 @@ impl Imds {
     /// A client of this endpoint.
     ///
     /// # Errors
-    /// It is no URL.
+    /// It is not a URL.
     pub fn at(endpoint: &str, limit: Duration) -> Result<Self, ImdsError> {
         let client = on(Some(endpoint), one_attempt(limit)).map_err(|source| ImdsError::Endpoint { endpoint: endpoint.into(), source })?;
         Ok(Self { endpoint: Some(endpoint.to_owned()), limit, client: Mutex::new(client.build()) })

@@ -403,7 +403,7 @@ mod tests {
         let restored = DataDir::new(data.restored());
         restored.prepare(&label(2)).unwrap();
         with_member(&restored);
-        assert_eq!(data.inspect(&me()).unwrap(), LocalData::Empty, "an unused restore alone is no data");
+        assert_eq!(data.inspect(&me()).unwrap(), LocalData::Empty, "an unused restore alone does not count as data");
         fs::create_dir(data.superseded()).unwrap();
         fs::create_dir(data.path()).unwrap();
         let LocalData::Present(found) = data.inspect(&me()).unwrap() else { panic!("the disk looks empty") };

@@ -95,7 +95,7 @@ mod tests {
         store(&path, &kept).unwrap();
         assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::Kept(kept));
         fs::write(&path, before.replace("}}", "},\"pausing\":{\"whose\":1}}")).unwrap();
-        assert!(load(&path, &"i-1".into()).is_err(), "an unknown field must not be lost in silence");
+        assert!(load(&path, &"i-1".into()).is_err(), "an unknown field must not be dropped silently");
     }
 
     #[test]

@@ -263,7 +263,7 @@ mod tests {
         assert_eq!((db(data.path()), data.label().unwrap()), ("saved".into(), Some(order(2).label)));
         fs::write(data.path().join("member/snap/db"), "written since").unwrap();
         restored(dir.path(), &data, "--data-dir", 2).await.unwrap();
-        assert_eq!(db(data.path()), "written since", "done twice, it does nothing");
+        assert_eq!(db(data.path()), "written since", "a second call does nothing");
         let error = restored(dir.path(), &data, "--data-dir", 3).await.unwrap_err();
         assert!(error.to_string().contains("restore into"), "{error}");
         assert_eq!(db(data.path()), "written since");

@@ -135,7 +135,7 @@ mod tests {
         let (data, trash) = server(dir.path());
         assert!(data.begin_restore(&label(2), &trash, NOW).unwrap());
         restored(dir.path(), &data, true);
-        assert!(is_empty(&data), "it is not whole yet");
+        assert!(is_empty(&data), "it is not complete yet");
         data.finish_restore(&label(2)).unwrap();
         assert!(!is_empty(&data));
         assert_eq!(data.label().unwrap(), Some(label(2)));
@@ -174,7 +174,7 @@ mod tests {
         assert!(!data.path().exists() && trashed(dir.path()) == 1);
         data.prepare(&label(3)).unwrap();
         restored(dir.path(), &data, true);
-        assert!(!is_empty(&data), "its mark is gone");
+        assert!(!is_empty(&data), "its marker is gone");
     }
 
     #[test]

@@ -142,13 +142,13 @@ mod tests {
         assert_eq!((db, sum), (&b"precious"[..], &Sha256::digest("precious")[..]));
         assert_eq!(data.inspect(&"i-1".into()).unwrap(), old);
         member(&data, "restored", 2);
-        assert_eq!(data.inspect(&"i-1".into()).unwrap(), old, "it is not whole yet");
+        assert_eq!(data.inspect(&"i-1".into()).unwrap(), old, "it is not complete yet");
         data.finish_restore(&label(2)).unwrap();
         let ids = (Some(EtcdClusterId(2)), Some(MemberId(2)));
         let new = DataIdentity { cluster: ids.0, member: ids.1, generation: Some(Generation(2)), version: None };
         assert_eq!(data.inspect(&"i-1".into()).unwrap(), LocalData::Present(new));
         assert!(!copy.exists() && data.superseded_exists().unwrap() && dir.path().join("tls").is_dir());
-        assert_eq!(data.begin_own_restore(&label(2), &trash, NOW).unwrap(), None, "done twice, it does nothing");
+        assert_eq!(data.begin_own_restore(&label(2), &trash, NOW).unwrap(), None, "a second call does nothing");
         let kept = data.drop_superseded(&trash, NOW).unwrap().unwrap();
         assert_eq!(fs::read_to_string(kept.join("member/snap/db")).unwrap(), "precious");
     }

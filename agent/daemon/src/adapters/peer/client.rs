@@ -10,7 +10,7 @@ use reqwest::{Client, Response};
 use super::callers::HEADER;
 use super::{KEY, NONCE, PATH, PeerError, SIGNATURE, key};
 
-/// A peer that needs longer is as good as silent, and a cycle asks many.
+/// A peer that needs longer counts as silent, and a cycle asks many.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// An answer is about a kilobyte, most of it the charter record.

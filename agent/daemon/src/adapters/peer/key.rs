@@ -131,9 +131,9 @@ mod tests {
         assert_eq!(key("i-0a1"), first);
         assert_eq!(fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
         let of_image = key("i-0b2");
-        assert_ne!(of_image, first, "the key of a baked image is nobody's");
+        assert_ne!(of_image, first, "the key of a baked image is not used");
         fs::write(dir.path().join(FILE), "{}").unwrap();
-        assert_ne!(key("i-0b2"), of_image, "what cannot be read is made anew");
+        assert_ne!(key("i-0b2"), of_image, "an unreadable key is replaced");
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
         let (key, signature) = signer.sign(&asked, b"body").unwrap();
         assert_eq!(verified(&key, &signature, &asked, b"body").unwrap().to_string(), key);
         assert_eq!(verified(&key, &signature, &asked, b"another body"), None);
-        assert_eq!(verified(&key, &signature, &nonce().unwrap(), b"body"), None, "an answer to another's question is no answer");
+        assert_eq!(verified(&key, &signature, &nonce().unwrap(), b"body"), None, "an answer to another question does not count");
         assert_eq!(verified(&"00".repeat(32), &signature, &asked, b"body"), None);
         assert_eq!(verified(&key, "zz", &asked, b"body"), None);
         assert_eq!((signer.sign("", b"body"), signer.sign(&"0".repeat(33), b"body")), (None, None));

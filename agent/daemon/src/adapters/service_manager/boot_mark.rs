@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(read, mark);
         assert!(read.holds_for(&data));
         assert!(!BootMark { boot: "another".into(), ..read.clone() }.holds_for(&data));
-        // The old directory is kept, so that its inode is not given to the new one.
+        // The old directory is kept, so its inode is not reused for the new one.
         fs::rename(&data, dir.path().join("aside")).unwrap();
         fs::create_dir(&data).unwrap();
         assert!(!read.holds_for(&data));

@@ -41,6 +41,6 @@ mod tests {
             assert_eq!(cause(other), None, "{other}");
         }
         let long_ago = format!("{port}\n{}", "something else\n".repeat(LINES));
-        assert_eq!(cause(&long_ago), None, "of a start before");
+        assert_eq!(cause(&long_ago), None, "from an earlier start");
     }
 }

@@ -51,7 +51,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("k3s");
         assert!(unusable(&path).unwrap().0.ends_with("k3s is not there"));
-        assert!(unusable(dir.path()).is_some(), "a directory is no program");
+        assert!(unusable(dir.path()).is_some(), "a directory is not a program");
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(unusable(&path).unwrap().0.ends_with("cannot be executed"));

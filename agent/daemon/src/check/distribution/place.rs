@@ -89,7 +89,7 @@ mod tests {
         );
         assert_eq!(verdict(&here, &Sandbox::strict(&["/var/lib/rancher/k3s"])), Problem);
         fs::write(&absent, "").unwrap();
-        assert_eq!(verdict(&absent, &Sandbox::default()), Problem, "a file is no directory");
+        assert_eq!(verdict(&absent, &Sandbox::default()), Problem, "a file is not a directory");
         assert!(!dir.path().join("absent/x").exists());
     }
 

@@ -125,7 +125,7 @@ mod tests {
         let found = |token: &str| pin(token).map(|finding| finding.found);
         assert!(found(&format!("K10{hash}::node:secret\n")).unwrap().ends_with(&hash));
         assert!(found("secret").unwrap().starts_with("the token names none"));
-        assert_eq!(found(" \n"), None, "that it is empty is said already");
+        assert_eq!(found(" \n"), None, "it is reported as empty already");
     }
 
     #[test]

@@ -251,7 +251,7 @@ mod tests {
         };
         assert_eq!(verdict(Role::ControlPlane, "/usr/local/bin/k3s server"), None);
         assert_eq!(verdict(Role::Worker, "/usr/local/bin/k3s agent --config /etc/rancher/k3s/config.yaml"), None);
-        assert_eq!(verdict(Role::Worker, ""), None, "not told is not wrong");
+        assert_eq!(verdict(Role::Worker, ""), None, "unknown is not wrong");
         assert_eq!(verdict(Role::Worker, "/usr/local/bin/k3s server"), Some(Problem));
         assert_eq!(verdict(Role::ControlPlane, "/usr/local/bin/k3s"), Some(Problem));
         assert_eq!(verdict(Role::ControlPlane, "/usr/local/bin/k3s server --cluster-init"), Some(Problem));

@@ -111,7 +111,7 @@ async fn a_genuine_caller_is_answered_while_idle_strangers_fill_the_listener() {
     assert!(scene.there() <= 8, "{} connections", scene.there());
     let before = scene.there();
     closed(&mut strangers[0]).await;
-    assert!(before > 1 && ask(strangers.last_mut().unwrap(), ASK).await == hello(), "the last one that came is still there");
+    assert!(before > 1 && ask(strangers.last_mut().unwrap(), ASK).await == hello(), "the newest one is still there");
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn an_answer_that_is_not_taken_off_holds_nothing_for_long() {
     {
         read += more;
     }
-    assert!(read < LARGE, "all of it came");
+    assert!(read < LARGE, "all of it arrived");
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn systemds_listener_is_taken_over_and_answers_at_the_agents_address_alone
         assert_eq!(ask(&mut stream, ASK).await, hello());
     }
     let mut elsewhere = TcpStream::connect((IpAddr::from([127, 0, 0, 9]), port)).await.unwrap();
-    assert_eq!(ask(&mut elsewhere, ASK).await, None, "it came by another address");
+    assert_eq!(ask(&mut elsewhere, ASK).await, None, "it came to another address");
     // No other process can take the port, with the agent or without.
     assert_eq!(std::net::TcpListener::bind(("127.0.0.1", port)).unwrap_err().kind(), ErrorKind::AddrInUse);
     drop(systemds);

@@ -196,6 +196,6 @@ mod tests {
         place.clear_leftovers().await.unwrap();
         assert!(!place.scratch.exists());
         std::fs::write(&place.scratch, "").unwrap();
-        assert!(place.clear_leftovers().await.unwrap_err().to_string().contains("etcd.drill"), "what is no directory is not ours");
+        assert!(place.clear_leftovers().await.unwrap_err().to_string().contains("etcd.drill"), "what is not a directory is not ours");
     }
 }

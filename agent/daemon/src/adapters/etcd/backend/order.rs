@@ -2,8 +2,8 @@
 
 /// What the next key has to be greater than.
 ///
-/// A branch's key is no greater than the first key below it, and greater than all keys before it: bbolt's own check requires the same
-/// (`recursivelyCheckPageKeyOrder` in `tx_check.go`), and a search relies on it.
+/// A branch's key is at most the first key below it, and greater than all keys before it: bbolt's own check requires the same (`recursivelyCheckPageKeyOrder`
+/// in `tx_check.go`), and a search relies on it.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     last: Vec<u8>,

@@ -1,6 +1,6 @@
 //! The keys of the bucket `key`.
 
-/// The `main` part of a revision: eight bytes big endian, `_`, eight bytes of `sub`, and for a deletion `t`. `None` if it is no revision.
+/// The `main` part of a revision: eight bytes big endian, `_`, eight bytes of `sub`, and for a deletion `t`. `None` if it is not a revision.
 ///
 /// Both parts are Go's `int64` and never negative (`BytesToBucketKey` in etcd's `mvcc/revision.go`).
 pub(super) fn main(key: &[u8]) -> Option<u64> {

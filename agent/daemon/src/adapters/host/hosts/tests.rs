@@ -78,7 +78,7 @@ fn a_wish_is_read_as_it_was_written_and_applied_once() {
     let inode = |path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
     let before = inode(&hosts);
     assert_eq!(apply(&hosts, &wish).unwrap(), Applied { changed: false, foreign: vec![1] });
-    assert_eq!(inode(&hosts), before, "a file that is right is left alone");
+    assert_eq!(inode(&hosts), before, "a correct file is left alone");
 }
 
 #[test]

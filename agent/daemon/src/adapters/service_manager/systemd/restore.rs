@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_run_has_ended_only_if_it_began() {
         let before = Some(Duration::from_micros(5));
-        assert_eq!(ended(&seen("inactive", "success", 0, Some(5)), before), None, "that is the one before");
+        assert_eq!(ended(&seen("inactive", "success", 0, Some(5)), before), None, "that is the previous one");
         assert_eq!(ended(&seen("activating", "success", 0, Some(9)), before), None);
         assert_eq!(ended(&seen("inactive", "success", 0, Some(9)), before), Some(Ok(())));
         assert_eq!(ended(&seen("inactive", "success", 0, None), None), None);
