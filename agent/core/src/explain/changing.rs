@@ -1,4 +1,4 @@
-//! Changes of the membership, and of the charter that tells of it.
+//! Changes of the membership, and of the charter that records it.
 
 use crate::charter::Record;
 use crate::wait::WaitReason;

@@ -5,12 +5,12 @@ use crate::wait::WaitReason;
 
 use super::{Message, Wait, wait};
 
-/// It cannot be trusted, for this reason.
+/// The charter cannot be trusted, for this reason.
 pub(crate) fn is_broken(why: &str) -> Wait {
     wait(WaitReason::BrokenCharter, why.to_owned())
 }
 
-/// The store is another's, for this reason.
+/// The store belongs to another cluster, for this reason.
 pub(crate) fn is_foreign(why: &str) -> Wait {
     wait(WaitReason::ForeignStore, why.to_owned())
 }
@@ -38,7 +38,7 @@ pub(crate) fn vanished(record: &Record) -> Wait {
     wait(WaitReason::VanishedRecord, format!("{record} vanished from the store; waits for a quorum read before it rewrites it"))
 }
 
-/// Why a charter cannot be trusted, or a store is another's.
+/// Why a charter cannot be trusted, or a store belongs to another cluster.
 pub(crate) mod flaw {
     use crate::charter::Record;
 
@@ -71,8 +71,8 @@ pub(crate) mod flaw {
         )
     }
 
-    /// An order to found afresh would be refused there too. Snapshots outlive a charter that a lifecycle rule expired; moved away as foreign objects, they would
-    /// leave a store that looks empty.
+    /// A store with snapshots but no charter, where even an order to found afresh would be refused. Snapshots outlive a charter that a lifecycle rule expired;
+    /// if they were moved away as foreign objects, the store would look empty.
     pub(crate) fn snapshots_without_charter(example: &str) -> String {
         format!(
             "the store holds {example} under this cluster's prefix but no charter: somebody deleted it, or a lifecycle rule expired it. Restore the objects of `charter/` (a versioned bucket still has them) and leave the snapshots where they are, or correct `quorate:store`. To start EMPTY, first move the snapshots and `published/` away: until then `quorate recover --fresh` is refused too"

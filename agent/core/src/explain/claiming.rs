@@ -8,7 +8,7 @@ use crate::wait::WaitReason;
 
 use super::{Message, Wait, list, wait};
 
-/// Where only an operator may found or recover.
+/// The reason why only an operator may found or recover.
 const WITHOUT_A_STORE: &str = "no store is configured, so nothing is founded automatically";
 
 pub(crate) fn may_not_start_yet(generation: Generation, objection: &dyn Display) -> Wait {
@@ -63,7 +63,7 @@ pub(crate) fn claims(generation: Generation) -> Message {
     format!("claims the founding of generation {generation}").into()
 }
 
-/// `given_up`: the instances that hold data still.
+/// `given_up`: the instances that still hold data.
 pub(crate) fn claims_to_restore(generation: Generation, key: &SnapshotKey, given_up: &[InstanceId]) -> Message {
     let verb = if given_up.len() == 1 { "holds" } else { "hold" };
     let given_up = match given_up {

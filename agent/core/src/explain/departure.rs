@@ -1,4 +1,4 @@
-//! Why a node is to leave, and what is known of its future and changes nothing.
+//! Why a node has to leave, and announcements about its future that change nothing.
 
 use std::fmt;
 use std::time::Duration;

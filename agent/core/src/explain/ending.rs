@@ -1,4 +1,4 @@
-//! The end of a cluster: its last voter saves all that it holds, says so in the charter, and goes.
+//! The end of a cluster: its last voter saves all that it holds, records that in the charter, and leaves.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use crate::wait::WaitReason;
 
 use super::{Message, Wait, mebibytes, wait, wait_at};
 
-/// What makes this node the last voter that leaves.
+/// Why this node leaves as the last voter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Last {
     /// No replacement comes.

@@ -27,14 +27,14 @@ pub(crate) fn launch_of_a_ready_node(hook: &HookRef) -> Message {
     format!("completes launch hook {hook}: its node is ready").into()
 }
 
-/// In which state a node completes its hook on the way out.
+/// The state in which a node completes its hook on the way out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Standing {
     /// Nothing of it is left.
     HasLeft,
-    /// It could not leave in time; the others go on.
+    /// It could not leave in time; the others continue.
     OutOfTime,
-    /// It could not hand over in time, and goes on where its group keeps it.
+    /// It could not hand over in time, and continues where its group keeps it.
     HoldsAllThatIsLeft,
     /// The last voter, which ends without saving.
     Last(Last),
@@ -57,7 +57,7 @@ impl Display for Standing {
     }
 }
 
-/// No hook is open: its instance goes without one.
+/// No hook is open: its instance ends without one.
 pub(crate) fn nothing_is_open(standing: Standing, why: &dyn Display) -> Message {
     format!("{standing} ({why})").into()
 }

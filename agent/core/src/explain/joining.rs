@@ -1,4 +1,4 @@
-//! Joining an established cluster, and giving a join up.
+//! Joining an established cluster, and giving up a join.
 
 use std::fmt::Display;
 

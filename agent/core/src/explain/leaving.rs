@@ -135,7 +135,7 @@ pub(crate) fn last_voter_stays(why: &dyn Display) -> Message {
     format!("stays although {why}: it is the last voter").into()
 }
 
-/// `by_order`: an operator ordered it, and can take that back.
+/// `by_order`: an operator ordered it, and can withdraw the order.
 pub(crate) fn last_voter_serves_on(why: &dyn Display, by_order: bool) -> Wait {
     let back = if by_order { ", or run `quorate join`" } else { "" };
     let message = format!(

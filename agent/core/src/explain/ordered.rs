@@ -115,7 +115,7 @@ pub(crate) fn does_not_go_on(why: &dyn Display) -> Wait {
     wait(WaitReason::Order, format!("cannot carry out the order to continue from its own data: {why}"))
 }
 
-/// `applied`: up to which index, where its etcd can say it.
+/// `applied`: the applied index, if its etcd can report it.
 pub(crate) fn claims_recovery(generation: Generation, applied: Option<u64>) -> Message {
     let far = match applied {
         Some(index) => format!("applied up to index {index}"),

@@ -10,7 +10,7 @@ use crate::wait::WaitReason;
 
 use super::{Message, Wait, list, wait};
 
-/// What every halt of a recovery ends with.
+/// The end of every report of a halted recovery.
 const REMEDY: &str =
     "`quorate recover` shows what each way would keep and lose: `recover --survivor`, `recover --snapshot newest`, `recover --fresh`";
 
@@ -82,7 +82,7 @@ pub(crate) fn another_recovers(founder: &InstanceId, generation: Generation) -> 
     lost(WaitReason::Founder, format!("waits for {founder}, which has claimed the recovery as generation {generation}"))
 }
 
-/// Why a member of a lost quorum cannot go on from its own data.
+/// Why a member of a lost quorum cannot continue from its own data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mute {
     /// etcd serves nothing after a restart without quorum.
@@ -118,7 +118,7 @@ pub(crate) fn store_refused_claim() -> Wait {
     wait(WaitReason::StoreRefused, "the store refused the recovery's claim a moment ago")
 }
 
-/// What may be missing when a survivor's own data goes on.
+/// What may be missing when a cluster continues from a survivor's own data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Missing {
     /// The survivors meet every quorum.

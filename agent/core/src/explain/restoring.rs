@@ -1,4 +1,4 @@
-//! A snapshot that is to take the place of lost data: why not, and how it gets here.
+//! A snapshot that should replace lost data: why it cannot, and how it gets here.
 
 use crate::ids::{Generation, SnapshotKey};
 use crate::observation::Fetching;

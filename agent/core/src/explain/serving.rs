@@ -1,4 +1,4 @@
-//! Having a member: keeping it running, mending it, and the quiet state.
+//! Having a member: keeping it running, repairing it, and the quiet state.
 
 use crate::charter::Record;
 use crate::ids::{Generation, InstanceId};
@@ -19,7 +19,7 @@ pub(crate) fn process_is_unknown(why: &str) -> Wait {
     wait(WaitReason::LocalFacts, format!("does not know whether its etcd runs: {why}"))
 }
 
-/// Data without Quorate's label: nothing is known of its age, so nothing is decided about it.
+/// Data without Quorate's label: its age is not known, so nothing is decided about it.
 pub(crate) fn data_is_not_ours() -> Wait {
     let message = "the data directory holds an etcd member that Quorate did not create: move it away, or take this node out of the group";
     wait(WaitReason::UnknownData, message)
@@ -45,7 +45,7 @@ pub(crate) fn puts_dead_data_aside(why: AsideReason) -> Message {
     format!("moves its data to the trash: a quorum proves it dead ({why})").into()
 }
 
-/// Why etcd is not started on the data that is there.
+/// Why etcd is not started on the existing data.
 pub(crate) fn does_not_start(why: &str) -> Wait {
     wait(WaitReason::Charter, format!("does not start etcd: {why}"))
 }
@@ -84,7 +84,7 @@ pub(crate) fn starts_on_its_data(generation: Generation) -> Message {
     format!("starts etcd on its data of generation {generation}").into()
 }
 
-/// `exit`: how it ended last, as its manager says.
+/// `exit`: how it last exited, according to its manager.
 pub(crate) fn does_not_stay_up(doing: &Message, starts: usize, exit: Option<&str>) -> Message {
     let last = exit.map_or_else(String::new, |why| format!(" ({why})"));
     format!("{doing}; etcd has not stayed up in {starts} starts{last}: see its log").into()
@@ -94,7 +94,7 @@ pub(crate) fn restarts_frozen() -> Message {
     "restarts its etcd, which runs but does not answer".into()
 }
 
-/// Why there is no quorum's word: the end of a sentence such as "no quorum answers: i-b, i-c are silent".
+/// Why no quorum answers: the end of a sentence such as "no quorum answers: i-b, i-c are silent".
 pub(crate) mod no_quorum {
     use crate::explain::list;
 

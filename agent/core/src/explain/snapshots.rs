@@ -1,4 +1,4 @@
-//! Snapshots: one each interval, one before each change of the membership, trials, and the end of those that need not be kept.
+//! Snapshots: one each interval, one before each change of the membership, restore drills, and the deletion of those that need not be kept.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) fn goes_without(change: &Message, why: &dyn Display) -> Message {
     format!("{change}, without a snapshot first: {why}").into()
 }
 
-/// Why a change of the membership goes on without a snapshot from just before it.
+/// Why a change of the membership continues without a snapshot from just before it.
 pub(crate) mod missing {
     use std::time::Duration;
 

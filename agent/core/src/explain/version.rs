@@ -1,4 +1,4 @@
-//! An etcd that may not be started here: its version, its flags, its ports.
+//! Why etcd may not be started here: its version, its flags, its ports.
 
 use std::fmt;
 

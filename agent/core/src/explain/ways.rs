@@ -24,7 +24,7 @@ pub(crate) fn only_remembered(record: &Record) -> String {
     format!("{record}, as this node remembers it: the store does not show it")
 }
 
-/// Why an order to recover is not taken.
+/// Why an order to recover is not accepted.
 pub(crate) mod refusal {
     use crate::explain::list;
     use crate::ids::{MemberId, SnapshotKey};
@@ -83,7 +83,7 @@ pub(crate) fn keeps_snapshot(key: &SnapshotKey, revision: u64) -> String {
     format!("snapshot {key}, up to revision {revision}")
 }
 
-/// `further`: who holds how many revisions more; `mute`: who may.
+/// `further`: instances that hold more revisions, and how many; `mute`: instances that may hold more.
 pub(crate) fn loses_by_snapshot(revision: u64, further: &[(InstanceId, u64)], mute: &[InstanceId]) -> String {
     let further = further.iter().map(|(id, more)| format!("{more} revisions that {id} still holds"));
     let mute = mute.iter().map(|id| format!("whatever else {id} holds, which is unknown"));
