@@ -16,7 +16,7 @@ const TOLERATED: Duration = Duration::from_secs(300);
 const NAME: &str = "clock";
 const REMEDY: &str = "run chrony or systemd-timesyncd; Amazon's own time server is at 169.254.169.123";
 
-/// Judges the service's time against the local time of its answer; `times` also names the service.
+/// Judges the local clock. `times`: a service, and its time and the local time when it answered.
 pub(super) fn judge(times: Option<(&str, (Timestamp, Timestamp))>) -> Finding {
     let Some((service, (there, here))) = times else {
         return Finding::skipped(NAME, "AWS has not answered, so there is nothing to compare with");

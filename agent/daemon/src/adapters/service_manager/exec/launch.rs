@@ -37,7 +37,7 @@ pub(super) fn spawn(exec: &Exec, how: &Start, arguments: &[OsString]) -> Result<
     register(exec, how, child(exec, arguments, false)?)
 }
 
-/// Runs the program until it exits, or kills it at the limit; the error is why it failed.
+/// Runs the program until it exits, or kills it at the limit; the inner error is why it failed.
 pub(super) async fn run_to_end(exec: &Exec, arguments: &[OsString], limit: Duration) -> Result<Result<(), String>, ServiceError> {
     let mut child = child(exec, arguments, true)?;
     let Ok(ended) = tokio::time::timeout(limit, child.wait()).await else {
