@@ -12,14 +12,14 @@ export ETCD
 LOCKED := $(if $(CI),--locked)
 STAGE  := scripts/stage
 CARGO  := scripts/with-tools cargo
-# One profile for everything, so that the AWS SDKs compile once.
+# One profile for everything but what is shipped, so that the AWS SDKs compile once.
 BUILD  := $(CARGO) build --profile lab --workspace --bins $(LOCKED)
 LAB    := scripts/with-tools target/lab/quorate-lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-build setup-etcd setup-lint binaries demo disasters test lint simulate bench bench-snapshot bench-idle golden etcd-3.5 \
-	test-etcd-3.5 test-machine test-kube package check-packaging clean
+	test-etcd-3.5 test-machine test-kube package release-binary check-packaging clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -74,9 +74,13 @@ test-machine: setup-build ## Boots machines with the package and looks how it be
 test-kube: setup-build ## The tests of the Kubernetes adapter and the drain on a real cluster, one node of which is drained (QUORATE_TEST_KUBECONFIG=file)
 	@$(STAGE) 'a real cluster' scripts/test-kube
 
-package: binaries ## deb, rpm and systemd-sysext image into target/package (ETCD_DIR=dir puts etcd into the last)
-	@scripts/package all --binary target/lab/quorate $(if $(ETCD_DIR),--etcd $(ETCD_DIR))
+package: release-binary ## deb, rpm and systemd-sysext image into target/package (ETCD_DIR=dir puts etcd into the last)
+	@scripts/package all --binary target/release/quorate $(if $(ETCD_DIR),--etcd $(ETCD_DIR))
 
+release-binary: setup-build ## The agent as it is shipped, into target/release
+	@$(STAGE) 'release build' $(CARGO) build --release -p quorate $(LOCKED)
+
+# The packages are made of the binary of the tests, so that nobody who only checks them builds the SDKs a second time.
 check-packaging: ## Units, catalog, Ignition, cloud-init, policies, and the packages if there is a binary
 	@$(STAGE) packaging scripts/check-packaging
 
