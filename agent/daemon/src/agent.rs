@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures::StreamExt;
 use quorate_core::engine::{Engine, Next, Ready};
 use quorate_core::memory::{Order, PersistentState};
 use quorate_core::observation::{PeerAnswer, Shutdown, ShutdownKind};
@@ -13,7 +14,8 @@ use quorate_core::plan::{Plan, Step};
 use quorate_core::recovery;
 use quorate_core::report::Phase;
 use quorate_core::role::Role;
-use tokio::signal::unix::{SignalKind, signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
 use tokio::sync::{mpsc, watch};
 use tracing::{Instrument, info, info_span, warn};
 
@@ -67,21 +69,16 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 }
 
 /// SIGTERM and SIGINT.
-struct Stop {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
+struct Stop(Signals);
 
 impl Stop {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Signals::new([SIGTERM, SIGINT]).map(Self)
     }
 
+    /// Until one of them comes, or has come since the last time. The stream never ends by itself.
     async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+        self.0.next().await;
     }
 }
 
@@ -440,5 +437,24 @@ async fn next_notice(watch: &mut Option<ShutdownWatch>) -> Notice {
     match watch {
         Some(watch) => watch.next().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use signal_hook::low_level::raise;
+
+    use super::*;
+
+    /// Without a handler either signal would end the test program.
+    #[tokio::test]
+    async fn either_signal_ends_the_wait_once_and_is_kept_until_somebody_waits() {
+        let mut stop = Stop::new().unwrap();
+        for signal in [SIGTERM, SIGINT] {
+            raise(signal).unwrap();
+            tokio::time::timeout(Duration::from_secs(5), stop.wait()).await.unwrap();
+            assert!(stop.wait().now_or_never().is_none(), "a signal counts twice");
+        }
     }
 }
