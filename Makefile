@@ -3,6 +3,7 @@
 SIZE  ?= 3
 ROLE  ?= etcd
 SEEDS ?= 200
+CASES ?= 40000
 MIB   ?= 1024
 ROUNDS ?= 5
 STORE ?= file
@@ -12,13 +13,17 @@ export ETCD
 LOCKED := $(if $(CI),--locked)
 STAGE  := scripts/stage
 CARGO  := scripts/with-tools cargo
+# The features of the whole workspace, so that no crate is built twice.
+FAST   := --profile lab -p quorate-core -p quorate --features quorate-core/invented --lib --tests
+# Whether the random worlds are good ones: half a minute, which no rule of the product changes.
+SURVEYS := --skip every_kind_of_step_passes_the_gate --skip walks_come_past
 # One profile for everything but what is shipped, so that the AWS SDKs compile once.
 BUILD  := $(CARGO) build --profile lab --workspace --bins $(LOCKED)
 LAB    := scripts/with-tools target/lab/quorate-lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-build setup-etcd setup-lint binaries demo disasters test lint simulate bench bench-snapshot bench-idle golden etcd-3.5 \
+.PHONY: help setup setup-build setup-etcd setup-lint binaries demo disasters test test-fast soak lint simulate bench bench-snapshot bench-idle golden etcd-3.5 \
 	test-etcd-3.5 test-machine test-kube package release-binary check-packaging clean
 
 help: ## This list
@@ -32,6 +37,17 @@ disasters: setup-etcd binaries ## The seven disasters with real agents and real 
 
 test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
 	@$(STAGE) tests scripts/run-tests $(LOCKED)
+
+test-fast: setup-build ## While you edit: the core, the agent's units and SEEDS schedules, in a minute
+	@$(STAGE) 'fast tests' $(CARGO) test --quiet $(FAST) $(LOCKED) -- $(SURVEYS)
+	@$(STAGE) 'build of the simulator' $(CARGO) build --quiet --profile lab --workspace --bin quorate-lab $(LOCKED)
+	@$(STAGE) simulation $(LAB) simulate --seeds $(SEEDS)
+
+soak: SEEDS := 20000
+soak: setup-build ## Before a release: many more worlds and schedules than a test run affords (SEEDS=20000, CASES=40000)
+	@PROPTEST_CASES=$(CASES) $(STAGE) 'properties of $(CASES) cases' $(CARGO) test $(FAST) $(LOCKED)
+	@$(STAGE) 'build of the simulator' $(CARGO) build --profile lab --workspace --bin quorate-lab $(LOCKED)
+	@$(STAGE) simulation $(LAB) simulate --seeds $(SEEDS)
 
 lint: setup-build setup-lint ## Format, lints and the links in rustdoc alone
 	@$(STAGE) format $(CARGO) fmt --all --check
