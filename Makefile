@@ -23,7 +23,7 @@ LAB    := scripts/with-tools target/lab/quorate-lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-build setup-etcd setup-lint binaries demo disasters test test-fast soak lint simulate bench bench-snapshot bench-idle golden etcd-3.5 \
+.PHONY: help setup setup-build setup-etcd setup-lint setup-deny binaries demo disasters test test-fast soak lint simulate bench bench-snapshot bench-idle golden etcd-3.5 \
 	test-etcd-3.5 test-machine test-kube package release-binary check-packaging clean
 
 help: ## This list
@@ -52,6 +52,7 @@ soak: setup-build ## Before a release: many more worlds and schedules than a tes
 lint: setup-build setup-lint ## Format, lints and the links in rustdoc alone
 	@$(STAGE) format $(CARGO) fmt --all --check
 	@$(STAGE) scripts scripts/check-scripts
+	@$(STAGE) dependencies scripts/check-dependencies $(LOCKED)
 	@$(STAGE) clippy $(CARGO) clippy --profile lab --workspace --all-targets $(LOCKED) -- -D warnings
 	@RUSTDOCFLAGS='-D rustdoc::broken_intra_doc_links' $(STAGE) 'links in rustdoc' $(CARGO) doc --quiet --profile lab --no-deps -p quorate-core -p quorate $(LOCKED)
 
@@ -102,7 +103,7 @@ check-packaging: ## Units, catalog, Ignition, cloud-init, policies, and the pack
 
 setup: setup-build setup-lint setup-etcd ## Fetch and check what the build and the tests need, and no more
 
-setup-build setup-lint setup-etcd: setup-%:
+setup-build setup-lint setup-deny setup-etcd: setup-%:
 	@scripts/setup $*
 
 binaries: setup-build
