@@ -4,6 +4,7 @@ pub mod bench;
 pub mod cli;
 pub mod demo;
 pub mod disasters;
+pub mod faults;
 pub mod k3s;
 pub mod kubernetes;
 pub mod lab;

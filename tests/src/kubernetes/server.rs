@@ -119,7 +119,7 @@ async fn serve(State(front): State<Front>, request: HttpRequest) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let (method, path) = (parts.method.as_str(), parts.uri.path());
-    let strike = front.faults.strike(Subject::Kubernetes { method, path }, front.cluster.now());
+    let strike = front.faults.strike(front.cluster.now(), |scope| scope.matches(Subject::Kubernetes { method, path }));
     tokio::time::sleep(strike.delay).await;
     if front.alive.strong_count() == 0 {
         return hang_up();

@@ -12,12 +12,13 @@ use axum::response::{IntoResponse, Response};
 use super::ask::Ask;
 use super::digest;
 use super::disk;
-use super::faults::{Fault, Strike};
+use super::faults::Fault;
 use super::model::{Object, Part};
 use super::range::Wanted;
 use super::receive::{Received, receive};
 use super::shelf::Shelf;
 use super::{Access, Faults, Log, Operation, S3Error, answers, spoil, xml};
+use crate::faults::Strike;
 use crate::wire::broken;
 
 /// What every request needs.
@@ -57,7 +58,7 @@ impl Endpoint {
             ask.further = xml::delete(&received.bytes()).map(xml::Delete::keys).unwrap_or_default();
         }
         let line = self.log.begin(&ask);
-        let Strike { delay, fault } = self.faults.strike(&ask, self.shelf.clock.now());
+        let Strike { delay, fault } = self.faults.strike(self.shelf.clock.now(), |scope| scope.matches(&ask));
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }

@@ -1,12 +1,16 @@
-//! Faults by rule: which fault, for which requests, how often or until when.
+//! What can go wrong with a request to the store.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use quorate_core::time::Timestamp;
 
 use super::Operation;
 use super::ask::Ask;
+use crate::faults;
+
+/// A fault, and the requests that meet it.
+pub type Rule = faults::Rule<Scope, Fault>;
+
+/// The rules in force.
+pub type Faults = faults::Faults<Scope, Fault>;
 
 /// The fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,12 @@ pub enum Fault {
     Corrupt,
     /// Something else answers in the store's place: a captive portal's page with status 200.
     Impostor,
+}
+
+impl faults::Fault for Fault {
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(delay) = self { Some(*delay) } else { None }
+    }
 }
 
 /// Which requests a rule is about. What is not named matches everything.
@@ -86,7 +96,7 @@ impl Scope {
         Self { caller: Some(caller.to_owned()), ..self }
     }
 
-    fn matches(&self, ask: &Ask) -> bool {
+    pub(super) fn matches(&self, ask: &Ask) -> bool {
         let keys = |admits: &dyn Fn(&str) -> bool| ask.keys().any(admits);
         (self.operations.is_empty() || self.operations.contains(&ask.operation))
             && self.prefix.as_deref().is_none_or(|prefix| keys(&|key| key.starts_with(prefix)))
@@ -99,108 +109,5 @@ impl Scope {
 impl From<Operation> for Scope {
     fn from(operation: Operation) -> Self {
         Self::of([operation])
-    }
-}
-
-/// A fault and the requests that it affects.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    scope: Scope,
-    fault: Fault,
-    times: Option<u32>,
-    until: Option<Timestamp>,
-}
-
-impl Rule {
-    /// A fault in force until it is removed.
-    #[must_use]
-    pub fn new(scope: impl Into<Scope>, fault: Fault) -> Self {
-        Self { scope: scope.into(), fault, times: None, until: None }
-    }
-
-    /// The same, at most this number of times.
-    #[must_use]
-    pub fn times(self, times: u32) -> Self {
-        Self { times: Some(times), ..self }
-    }
-
-    /// The same, until then, by [`S3Server::now`](super::S3Server::now).
-    #[must_use]
-    pub fn until(self, until: Timestamp) -> Self {
-        Self { until: Some(until), ..self }
-    }
-}
-
-/// Names a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleId(usize);
-
-/// The rules in force; clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Vec<Entry>>>);
-
-#[derive(Debug)]
-struct Entry {
-    rule: Rule,
-    struck: u32,
-    removed: bool,
-}
-
-/// The faults of one request.
-#[derive(Debug, Default)]
-pub(super) struct Strike {
-    pub(super) delay: Duration,
-    pub(super) fault: Option<Fault>,
-}
-
-impl Faults {
-    /// Puts a rule in force. Among several that match, the oldest applies; delays add up.
-    pub fn add(&self, rule: Rule) -> RuleId {
-        let mut rules = self.lock();
-        rules.push(Entry { rule, struck: 0, removed: false });
-        RuleId(rules.len() - 1)
-    }
-
-    /// Takes a rule out of force.
-    pub fn remove(&self, id: RuleId) {
-        if let Some(entry) = self.lock().get_mut(id.0) {
-            entry.removed = true;
-        }
-    }
-
-    /// Takes every rule out of force.
-    pub fn clear(&self) {
-        self.lock().iter_mut().for_each(|entry| entry.removed = true);
-    }
-
-    /// The number of times that a rule was applied.
-    #[must_use]
-    pub fn struck(&self, id: RuleId) -> u32 {
-        self.lock().get(id.0).map_or(0, |entry| entry.struck)
-    }
-
-    pub(super) fn strike(&self, ask: &Ask, now: Timestamp) -> Strike {
-        let mut strike = Strike::default();
-        for entry in self.lock().iter_mut().filter(|entry| entry.in_force(now) && entry.rule.scope.matches(ask)) {
-            match &entry.rule.fault {
-                Fault::Delay(delay) => strike.delay += *delay,
-                _ if strike.fault.is_some() => continue,
-                fault => strike.fault = Some(fault.clone()),
-            }
-            entry.struck += 1;
-        }
-        strike
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entry {
-    fn in_force(&self, now: Timestamp) -> bool {
-        let spent = self.rule.times.is_some_and(|times| self.struck >= times);
-        let past = self.rule.until.is_some_and(|until| now >= until);
-        !self.removed && !spent && !past
     }
 }

@@ -31,9 +31,10 @@ mod shelf;
 mod spoil;
 mod xml;
 
+pub use crate::faults::RuleId;
 pub use access::{Access, Denial, Grant};
 pub use error::S3Error;
-pub use faults::{Fault, Faults, Rule, RuleId, Scope};
+pub use faults::{Fault, Faults, Rule, Scope};
 pub use log::{Line, Log};
 pub use model::content::Blob;
 pub use model::{Condition, Listing, Model, Object, Page, Part, Upload};

@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_core::ids::InstanceId;
 
-use super::faults::{Fault, Strike, Subject};
+use super::faults::{Fault, Subject};
 use super::query::Query;
 use super::session::Session;
 use super::xml::Xml;
 use super::{Asked, Faults, RegionHandle, autoscaling, broken, ec2, load_balancing};
+use crate::faults::Strike;
 use crate::region::{ApiError, Caller, Service};
 
 /// What every request needs.
@@ -47,7 +48,7 @@ impl Endpoint {
         let action = query.text("Action").unwrap_or_default();
         self.asked.note(&caller, service, action);
         let subject = Subject::Api { service, action, caller: &caller };
-        let Strike { delay, fault } = self.faults.strike(subject, self.region.now());
+        let Strike { delay, fault } = self.faults.strike(self.region.now(), |scope| scope.matches(subject));
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }

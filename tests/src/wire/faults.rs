@@ -1,12 +1,17 @@
-//! Faults by rule: which fault, for which calls, how often or until when.
+//! What can go wrong with a call to AWS, to a metadata service or to a Kubernetes API server.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quorate_core::ids::InstanceId;
-use quorate_core::time::Timestamp;
 
+use crate::faults;
 use crate::region::{ApiError, Caller, Service};
+
+/// A fault, and the calls that meet it.
+pub type Rule = faults::Rule<Scope, Fault>;
+
+/// The rules in force.
+pub type Faults = faults::Faults<Scope, Fault>;
 
 /// The fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,12 @@ pub enum Fault {
     TruncatedBody,
     /// The same, with no sign that there should be more: the answer ends regularly, after a closed element.
     ShortBody,
+}
+
+impl faults::Fault for Fault {
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(delay) = self { Some(*delay) } else { None }
+    }
 }
 
 /// Which calls a rule is about.
@@ -87,58 +98,6 @@ impl Scope {
     }
 }
 
-/// A fault and the calls that it affects.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// Which calls.
-    pub scope: Scope,
-    /// The fault.
-    pub fault: Fault,
-    /// How often at most.
-    pub times: Option<u32>,
-    /// Until when.
-    pub until: Option<Timestamp>,
-}
-
-impl Rule {
-    /// A fault in force until it is removed.
-    #[must_use]
-    pub fn new(scope: Scope, fault: Fault) -> Self {
-        Self { scope, fault, times: None, until: None }
-    }
-
-    /// The same, at most this number of times.
-    #[must_use]
-    pub fn times(mut self, times: u32) -> Self {
-        self.times = Some(times);
-        self
-    }
-
-    /// The same, until then.
-    #[must_use]
-    pub fn until(mut self, until: Timestamp) -> Self {
-        self.until = Some(until);
-        self
-    }
-}
-
-/// Names a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleId(usize);
-
-/// The rules in force; clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct Faults {
-    rules: Arc<Mutex<Vec<Entry>>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    rule: Rule,
-    struck: u32,
-    removed: bool,
-}
-
 /// A call that a rule may be about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject<'a> {
@@ -147,67 +106,8 @@ pub(crate) enum Subject<'a> {
     Kubernetes { method: &'a str, path: &'a str },
 }
 
-/// The faults of one call.
-#[derive(Debug, Default)]
-pub(crate) struct Strike {
-    pub(crate) delay: Duration,
-    pub(crate) fault: Option<Fault>,
-}
-
-impl Faults {
-    /// Puts a rule in force. Among several that match, the oldest applies; delays add up.
-    pub fn add(&self, rule: Rule) -> RuleId {
-        let mut rules = self.lock();
-        rules.push(Entry { rule, struck: 0, removed: false });
-        RuleId(rules.len() - 1)
-    }
-
-    /// Takes a rule out of force.
-    pub fn remove(&self, id: RuleId) {
-        if let Some(entry) = self.lock().get_mut(id.0) {
-            entry.removed = true;
-        }
-    }
-
-    /// Takes every rule out of force.
-    pub fn clear(&self) {
-        self.lock().iter_mut().for_each(|entry| entry.removed = true);
-    }
-
-    /// The number of times that a rule was applied.
-    #[must_use]
-    pub fn struck(&self, id: RuleId) -> u32 {
-        self.lock().get(id.0).map_or(0, |entry| entry.struck)
-    }
-
-    pub(crate) fn strike(&self, subject: Subject<'_>, now: Timestamp) -> Strike {
-        let mut strike = Strike::default();
-        for entry in self.lock().iter_mut().filter(|entry| entry.in_force(now) && entry.rule.scope.matches(subject)) {
-            match &entry.rule.fault {
-                Fault::Delay(delay) => strike.delay += *delay,
-                _ if strike.fault.is_some() => continue,
-                fault => strike.fault = Some(fault.clone()),
-            }
-            entry.struck += 1;
-        }
-        strike
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entry {
-    fn in_force(&self, now: Timestamp) -> bool {
-        let spent = self.rule.times.is_some_and(|times| self.struck >= times);
-        let past = self.rule.until.is_some_and(|until| now >= until);
-        !self.removed && !spent && !past
-    }
-}
-
 impl Scope {
-    fn matches(&self, subject: Subject<'_>) -> bool {
+    pub(crate) fn matches(&self, subject: Subject<'_>) -> bool {
         match (self, subject) {
             (Self::Api { service, action, caller }, Subject::Api { service: of, action: named, caller: by }) => {
                 admits(service.as_ref(), &of) && action.as_deref().is_none_or(|action| action == named) && admits(caller.as_ref(), by)

@@ -12,9 +12,10 @@ use axum::response::{IntoResponse, Response};
 use quorate_core::ids::InstanceId;
 use quorate_core::time::Timestamp;
 
-use super::faults::{Fault, Strike, Subject};
+use super::faults::{Fault, Subject};
 use super::server::{Running, listen};
 use super::{Faults, RegionHandle, broken, notices};
+use crate::faults::Strike;
 
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -91,7 +92,7 @@ async fn answer(State(service): State<Service>, ConnectInfo(peer): ConnectInfo<S
 impl Imds {
     async fn answer(&self, method: &Method, version: &str, path: &str, headers: &HeaderMap) -> Response {
         let subject = Subject::Imds { path, instance: &self.instance };
-        let Strike { delay, fault } = self.faults.strike(subject, self.region.now());
+        let Strike { delay, fault } = self.faults.strike(self.region.now(), |scope| scope.matches(subject));
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }

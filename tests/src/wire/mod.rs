@@ -32,10 +32,11 @@ mod session;
 pub(crate) mod when;
 pub(crate) mod xml;
 
+pub use crate::faults::RuleId;
 pub use asked::Asked;
 pub use clock::Clock;
 pub(crate) use faults::Subject;
-pub use faults::{Fault, Faults, Rule, RuleId, Scope};
+pub use faults::{Fault, Faults, Rule, Scope};
 pub use handle::RegionHandle;
 pub use imds::ImdsServer;
 pub use server::RegionServer;
