@@ -82,10 +82,6 @@ proptest! {
             prop_assert!(verdict.is_err(), "the gate lets {:?} through on nothing\n{}", step, w);
         }
     }
-}
-
-proptest! {
-    #![proptest_config(cases(4000))]
 
     /// etcd mistakes a directory without a write-ahead log for a new cluster's, and begins one.
     #[test]
@@ -98,10 +94,6 @@ proptest! {
             prop_assert!(w.check(&step).is_err(), "the gate lets {:?} through\n{}", step, w);
         }
     }
-}
-
-proptest! {
-    #![proptest_config(cases(4000))]
 
     /// A pause holds no matter who ordered it and where, and whatever else there is to be done.
     #[test]
