@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use lab::{Lab, PATIENCE};
 use quorate::adapters::aws::GroupTags;
-use quorate::config::HookPattern;
-use quorate::identity::Role;
+use quorate::adapters::aws::HookPattern;
 use quorate_core::ids::{ClusterName, GroupName, HookName, InstanceId};
 use quorate_core::observation::{HookRef, LifecycleState, Transition, Warmed};
 use quorate_core::plan::{HookResult, Outcome};
+use quorate_core::role::Role;
 use quorate_lab::region::{self, ApiError, Call, Delays, GroupSpec, HookSpec, PoolState, Region, WarmPool};
 use quorate_lab::wire::Fault;
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use lab::{Lab, PATIENCE};
 use quorate::adapters::aws::AwsError;
-use quorate::identity::Role;
 use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
+use quorate_core::role::Role;
 use quorate_lab::region::{ApiError, Call, Caller, GroupSpec};
 use quorate_lab::wire::Fault;
 

@@ -9,8 +9,9 @@ use std::error::Error;
 
 use lab::Lab;
 use quorate::config::Settings;
-use quorate::identity::{self, IdentityError, Resolved, Role};
+use quorate::identity::{self, IdentityError, Resolved};
 use quorate_core::ids::{ClusterName, GroupName};
+use quorate_core::role::Role;
 use quorate_lab::region::{Call, GroupSpec};
 use quorate_lab::wire::Fault;
 

@@ -35,4 +35,5 @@ pub mod sources;
 pub mod text;
 pub mod time;
 pub mod tracker;
+pub mod via;
 pub mod wait;

@@ -4,7 +4,6 @@ mod node;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authority::AuthorityHash;
@@ -17,24 +16,8 @@ use crate::report::Report;
 use crate::role::Role;
 use crate::snapshot::SnapshotOrder;
 
+pub use crate::via::Via;
 pub use node::NodeStep;
-
-/// The member whose client endpoint a call is sent to. Membership calls are per member: etcd judges health from the member that receives them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Via {
-    /// The member.
-    pub member: MemberId,
-    /// Its client URL.
-    pub url: Arc<str>,
-}
-
-impl Via {
-    /// Through this member, at its client URL.
-    #[must_use]
-    pub fn new(member: MemberId, url: MemberUrl) -> Self {
-        Self { member, url: url.to_string().into() }
-    }
-}
 
 /// The answer that a lifecycle hook gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -90,3 +90,22 @@ impl Role {
         MemberUrl::new(if self.has_node() { Scheme::Https } else { Scheme::Http }, address, port)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_reads_back_as_it_is_written() {
+        for role in [Role::Etcd, Role::ControlPlane, Role::Worker] {
+            assert_eq!(Role::parse(role.as_str()), Ok(role));
+        }
+    }
+
+    #[test]
+    fn an_unknown_role_is_refused_with_the_known_ones() {
+        for text in ["", "Etcd", "etcd ", "controlplane", "server"] {
+            assert!(Role::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -8,14 +8,14 @@ use quorate_core::role::Role;
 use tracing::{info, warn};
 
 use crate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, sdk};
-use crate::adapters::distribution::{self, Distribution};
+use crate::adapters::distribution::{self, Distribution, DistributionServer};
 use crate::adapters::etcd::{Etcd, VersionClient};
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
 use crate::adapters::object_store::{CharterStore, PublishedStore, SnapshotStore, StoreError};
 use crate::adapters::peer::{PeerClient, PeerError};
 use crate::adapters::service_manager::exec::ExecPaths;
-use crate::adapters::service_manager::{DistributionServer, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
+use crate::adapters::service_manager::{EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
 use crate::clock::Clock;
 use crate::config::{Settings, UNIT};
 use crate::identity;

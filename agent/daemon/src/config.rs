@@ -8,12 +8,12 @@ mod etcd;
 mod file;
 pub mod fragments;
 mod kubernetes;
-mod pattern;
 mod render;
 mod service;
 mod snapshot;
 mod target_groups;
 mod timing;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,13 +27,14 @@ use quorate_core::policy::Policy;
 
 pub use etcd::EtcdSettings;
 pub use kubernetes::{Distribution, Endpoint, KubernetesSettings};
-pub use pattern::HookPattern;
 pub use render::RenderSettings;
 pub use service::{ServiceSettings, UNIT};
+pub use values::{cluster_name, store_url};
 
+use crate::adapters::aws::HookPattern;
 use crate::adapters::host::atomic;
-use crate::identity::Role;
 use crate::telemetry::LogLevel;
+use quorate_core::role::Role;
 
 /// Settings that override the group's tags.
 #[derive(Clone, Debug, PartialEq, Eq)]

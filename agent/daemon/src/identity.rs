@@ -2,16 +2,13 @@
 //!
 //! It is read once at start, and the caller repeats it until it succeeds: a group's tags and its list of instances lag behind a launch.
 
-mod values;
-
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::Me;
-
-pub use values::{Role, cluster_name, store_url};
+use quorate_core::role::Role;
 
 use crate::adapters::aws::autoscaling::{CLUSTER_TAG, ROLE_TAG, STORE_TAG};
 use crate::adapters::aws::{AutoScaling, AwsError, GroupTags, Imds, ImdsError};
-use crate::config::{ClusterSettings, Settings};
+use crate::config::{ClusterSettings, Settings, cluster_name, store_url};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -35,6 +35,7 @@ pub mod published;
 pub mod rendered;
 pub mod repeats;
 pub mod snapshot;
+pub mod snapshots_by_hand;
 pub mod status;
 pub mod systemd;
 pub mod telemetry;

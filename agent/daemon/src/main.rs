@@ -95,7 +95,7 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
         Command::Pause(args) => give(&client::order(&socket, &pause(false, args.cluster)).await?),
         Command::Resume(args) => give(&client::order(&socket, &pause(true, args.cluster)).await?),
         Command::Bootstrap => give(&client::order(&socket, &order(Some(Order::Bootstrap), None)).await?),
-        Command::Snapshot(command) => quorate::snapshot::run(command, &settings).await,
+        Command::Snapshot(command) => quorate::snapshots_by_hand::run(command, &settings).await,
         Command::Recover(args) => recover(&socket, args).await,
     }
 }

@@ -5,48 +5,26 @@ mod etcd;
 mod installed;
 mod kubernetes;
 mod local;
+mod me;
 mod notice;
 mod peer;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
 pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership, PeerUrl};
 pub use installed::{Installed, Listens, TakenPort};
 pub use kubernetes::{Draining, KubernetesView, ListedNode, NodeView, ServerSeen};
 pub use local::{DataIdentity, Local, LocalData, MovedVolume, Process, Shutdown, ShutdownKind};
+pub use me::Me;
 pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 pub use peer::{ControlPlane, DataClaim, PeerAnswer, Server};
 pub use snapshots::{Drilled, Drills, FetchFailure, Fetching, Saved, SnapshotsView, Taken, Taking};
 
 use crate::charter::StoreView;
-use crate::ids::{AccountId, ClusterName, GroupName, InstanceId, RegionName};
+use crate::ids::InstanceId;
 use crate::reading::Reading;
-use crate::role::Role;
-use crate::time::Timestamp;
-
-/// Who this instance is; read once at start from IMDS and the group's tags.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Me {
-    /// This instance's id, which is also its member's name.
-    pub instance: InstanceId,
-    /// Its private address; peers and clients reach its member there.
-    pub address: IpAddr,
-    /// Its Auto Scaling group.
-    pub group: GroupName,
-    /// The AWS account.
-    pub account: AccountId,
-    /// The AWS region.
-    pub region: RegionName,
-    /// The cluster it belongs to, from the tag `quorate:cluster`.
-    pub cluster: ClusterName,
-    /// What its group is for, from the tag `quorate:role`.
-    pub role: Role,
-    /// When EC2 launched it; candidates for a bootstrap are ordered by it.
-    pub launched: Timestamp,
-}
 
 /// One look at the world.
 #[derive(Clone, Debug)]

@@ -7,3 +7,4 @@ pub mod kubernetes;
 pub mod object_store;
 pub mod peer;
 pub mod service_manager;
+pub mod stamp;

@@ -67,7 +67,7 @@ fn in_file(alias: &HostName, file: &Path) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Verdict::{Ok as Fine, Problem, Warning};
-    use crate::identity::Role;
+    use quorate_core::role::Role;
 
     #[test]
     fn the_unit_has_to_be_there_and_may_write_the_file() {

@@ -13,8 +13,9 @@ use crate::adapters::aws::autoscaling::{CLUSTER_TAG, GroupSettings, OwnEntry, ST
 use crate::adapters::aws::{AutoScaling, AwsError, Ec2, InstanceIdentity, Witness, sdk};
 use crate::adapters::object_store::CharterStore;
 use crate::config::Settings;
-use crate::identity::{Role, cluster_name, store_url};
+use crate::config::{cluster_name, store_url};
 use crate::telemetry::chain;
+use quorate_core::role::Role;
 
 use super::finding::Finding;
 use super::node::{self, Node, Parts};

@@ -117,7 +117,7 @@ fn capped(hook: &FoundHook, needed: Duration, what: &str) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Verdict::{Ok as Fine, Problem, Warning};
-    use crate::identity::Role;
+    use quorate_core::role::Role;
 
     fn hook(name: &str, transition: Transition, heartbeat: u64) -> FoundHook {
         let heartbeat_timeout = Duration::from_secs(heartbeat);

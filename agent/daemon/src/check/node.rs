@@ -8,7 +8,7 @@ use quorate_core::ids::InstanceId;
 use crate::adapters::aws::autoscaling::{ROLE_TAG, TagEntry};
 use crate::adapters::distribution::{self, Distribution, NodeSpec};
 use crate::config::{ServiceSettings, Settings, UNIT};
-use crate::identity::Role;
+use quorate_core::role::Role;
 
 use super::finding::Finding;
 use super::tags;

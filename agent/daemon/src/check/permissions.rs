@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::adapters::aws::Words;
     use crate::check::finding::Verdict;
-    use crate::identity::Role;
+    use quorate_core::role::Role;
 
     const CALL: &str = "autoscaling:SetInstanceHealth";
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use crate::adapters::host::listening::{self, Owner, meets, owner};
-use crate::adapters::service_manager;
+use crate::adapters::{distribution, service_manager};
 use crate::config::Settings;
 
 use super::finding::Finding;
@@ -45,7 +45,7 @@ fn other_port(held: &[SocketAddr], port: u16) -> Option<Finding> {
 fn process(node: &Node, settings: &Settings) -> Option<i32> {
     match &node.distribution {
         None => service_manager::started(&settings.paths.data_dir, &settings.etcd.binary).ok()?.map(|found| found.pid),
-        Some(distribution) => service_manager::running(&**distribution).ok()?,
+        Some(distribution) => distribution::running(&**distribution).ok()?,
     }
 }
 

@@ -110,7 +110,7 @@ fn failed(parts: &Parts, action: &str, error: &StoreError) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Verdict::{Ok as Fine, Problem, Skipped};
-    use crate::identity::Role;
+    use quorate_core::role::Role;
 
     #[test]
     fn a_directory_that_is_not_there_is_told_and_not_made() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::adapters::service_manager::permit;
+use crate::adapters::distribution::permit;
 use crate::config::{ServiceSettings, Settings};
 use crate::systemd::{Bus, LogindProxy, ManagerProxy, Properties};
 use crate::telemetry::chain;

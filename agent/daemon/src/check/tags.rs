@@ -6,7 +6,8 @@ use quorate_core::ids::{GroupName, InstanceId};
 
 use crate::adapters::aws::autoscaling::{CLUSTER_TAG, ROLE_TAG, STORE_TAG, TagEntry};
 use crate::config::ClusterSettings;
-use crate::identity::{Role, cluster_name, store_url};
+use crate::config::{cluster_name, store_url};
+use quorate_core::role::Role;
 
 use super::finding::Finding;
 

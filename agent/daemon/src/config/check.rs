@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery};
+use quorate_core::role::Role;
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer, Store};
 use super::{
-    AwsSettings, ClusterSettings, HookPattern, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, snapshot,
-    target_groups, timing,
+    AwsSettings, ClusterSettings, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, snapshot, target_groups,
+    timing, values,
 };
-use crate::identity::{self, Role};
+use crate::adapters::aws::HookPattern;
 use crate::telemetry::LogLevel;
 
 /// Checks the whole file.
@@ -56,9 +57,9 @@ fn listener(key: &str, raw: &Listener) -> Result<Option<SocketAddr>, Refusal> {
 fn cluster(raw: Cluster, store: Store) -> Result<ClusterSettings, Refusal> {
     let Cluster { name, role } = raw;
     Ok(ClusterSettings {
-        name: text("cluster.name", name, identity::cluster_name)?,
+        name: text("cluster.name", name, values::cluster_name)?,
         role: text("cluster.role", role, Role::parse)?,
-        store_url: text("store.url", store.url, identity::store_url)?,
+        store_url: text("store.url", store.url, values::store_url)?,
         store_options: store.options,
     })
 }

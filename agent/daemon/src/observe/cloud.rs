@@ -18,9 +18,9 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::last::Last;
-use crate::adapters::aws::AwsError;
+use crate::adapters::aws::{AwsError, HookPattern};
 use crate::clients::Clients;
-use crate::config::{HookPattern, Settings};
+use crate::config::Settings;
 use crate::repeats::Repeats;
 use crate::telemetry::chain;
 

@@ -1,7 +1,6 @@
 //! Takes snapshots from a member into the store, beside the loop, and verifies those in the store.
 
 mod checksum;
-mod command;
 mod copy;
 mod drill;
 mod error;
@@ -12,7 +11,6 @@ mod trial;
 mod verify;
 
 pub use checksum::{Checksum, Sum};
-pub use command::run;
 pub use copy::Copy;
 pub use drill::DrillPlace;
 pub use error::SnapshotError;

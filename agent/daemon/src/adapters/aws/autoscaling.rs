@@ -3,6 +3,7 @@
 mod actions;
 mod groups;
 mod hooks;
+mod pattern;
 mod probe;
 mod tags;
 
@@ -13,15 +14,15 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter, Instance};
 use aws_sdk_autoscaling::{Client, config};
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::{Group, Hook, LifecycleState, ListedInstance};
+use quorate_core::role::Role;
 
 pub use hooks::FoundHook;
+pub use pattern::HookPattern;
 pub use probe::{GroupSettings, OwnEntry};
 pub use tags::{CLUSTER_TAG, GroupTags, ROLE_TAG, STORE_TAG, TagEntry};
 
 use super::answers::Whole;
 use super::{AwsError, Witness, sdk};
-use crate::config::HookPattern;
-use crate::identity::Role;
 
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 const DESCRIBE_INSTANCES: &str = "autoscaling:DescribeAutoScalingInstances";

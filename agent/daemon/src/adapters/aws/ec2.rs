@@ -13,7 +13,7 @@ use quorate_core::time::Timestamp;
 use super::answers::Whole;
 use super::autoscaling::{CLUSTER_TAG, ROLE_TAG};
 use super::{AwsError, Witness};
-use crate::identity::Role;
+use quorate_core::role::Role;
 
 const CALL: &str = "ec2:DescribeInstances";
 

@@ -22,7 +22,7 @@ use quorate_core::observation::{LifecycleState, ScheduledEvent, SpotNotice};
 use quorate_core::time::Timestamp;
 
 use super::answers::bounded;
-use super::sdk;
+use super::behavior::behavior;
 
 pub use document::InstanceIdentity;
 
@@ -255,7 +255,7 @@ fn one_attempt(limit: Duration) -> Builder {
 
 fn attempts(most: u32, each: Duration) -> Builder {
     Client::builder()
-        .configure(&ProviderConfig::default().with_behavior_version(Some(sdk::behavior())).with_http_client(without_proxy()))
+        .configure(&ProviderConfig::default().with_behavior_version(Some(behavior())).with_http_client(without_proxy()))
         .token_ttl(TOKEN_TTL)
         .max_attempts(most)
         .connect_timeout(each)

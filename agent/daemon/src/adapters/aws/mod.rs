@@ -9,6 +9,7 @@
 
 mod answers;
 pub mod autoscaling;
+mod behavior;
 pub mod ec2;
 mod error;
 pub mod imds;
@@ -16,7 +17,7 @@ mod load_balancing;
 pub mod sdk;
 mod witness;
 
-pub use autoscaling::{AutoScaling, GroupTags};
+pub use autoscaling::{AutoScaling, GroupTags, HookPattern};
 pub use ec2::Ec2;
 pub use error::{AwsError, Words};
 pub use imds::{Imds, ImdsError, InstanceIdentity};

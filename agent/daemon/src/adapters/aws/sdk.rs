@@ -10,9 +10,10 @@ use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{AppName, ConfigLoader, Region, SdkConfig};
 use quorate_core::ids::RegionName;
 
+use super::behavior::behavior;
 use super::imds::Imds;
 
 /// Pinned, so an update of the SDK changes no time-out or retry unnoticed.
@@ -20,7 +21,7 @@ pub(super) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// A question may be tried three times within its time-out.
+/// A question may be asked three times within its time-out.
 const ATTEMPTS: u32 = 3;
 
 /// Loads the configuration of the SDK for this instance.

@@ -4,6 +4,7 @@
 //! file of its own among the operator's, and does the rest through etcd's own protocol.
 
 mod k3s;
+mod server;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::adapters::service_manager::ServiceError;
 use crate::config;
 pub use k3s::K3s;
 pub(crate) use k3s::named_by;
+pub use server::{DistributionServer, permit, running};
 
 /// What stays the same about a node from start to start.
 #[derive(Clone, Debug, PartialEq, Eq)]

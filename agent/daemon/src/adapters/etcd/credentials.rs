@@ -8,7 +8,7 @@ use quorate_core::ids::InstanceId;
 
 use super::EtcdError;
 use super::membership::instance_of_name;
-use crate::adapters::host::Stamp;
+use crate::adapters::stamp::Stamp;
 
 /// The files with which a distribution's etcd is reached. The distribution makes and renews them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use quorate_core::time::Timestamp;
 
 use super::EtcdError;
 use super::credentials::{self, CredentialFiles};
-use crate::adapters::host::Stamp;
+use crate::adapters::stamp::Stamp;
 use crate::clock::Clock;
 
 /// A client that was not used for this long belongs to a member that no longer exists.

@@ -11,7 +11,7 @@ use kube::{Client, Config};
 use quorate_core::plan::Outcome;
 
 use super::KubernetesError;
-use crate::adapters::host::Stamp;
+use crate::adapters::stamp::Stamp;
 
 /// The API servers that this node may ask, with the credentials of one kubeconfig. Clones share everything.
 #[derive(Clone)]

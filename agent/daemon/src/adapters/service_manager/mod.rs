@@ -2,7 +2,6 @@
 
 pub mod banner;
 mod boot_mark;
-mod distribution;
 mod ended;
 mod error;
 mod etcd;
@@ -22,7 +21,6 @@ use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
 use tokio::process::Command;
 
-pub use distribution::{DistributionServer, permit, running};
 pub use error::ServiceError;
 pub use etcd::{CommandLine, EtcdServer, MemberSpec, started, try_settings};
 pub use exec::Exec;
@@ -100,7 +98,7 @@ pub(in crate::adapters) fn read(path: &Path) -> Result<Option<String>, ServiceEr
 }
 
 /// Removes a file, if it exists.
-fn remove(path: &Path) -> Result<(), ServiceError> {
+pub(in crate::adapters) fn remove(path: &Path) -> Result<(), ServiceError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(ServiceError::Io { operation: "remove", path: path.to_owned(), source: error })

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::check::finding::Verdict::{Ok as Fine, Problem};
     use crate::check::node::Node;
-    use crate::identity::Role;
+    use quorate_core::role::Role;
 
     #[test]
     fn a_directory_is_there_or_may_be_made() {

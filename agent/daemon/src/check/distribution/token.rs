@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::check::finding::Verdict::{self, Ok as Fine, Problem};
     use crate::config::Settings;
-    use crate::identity::Role;
+    use quorate_core::role::Role;
 
     fn of(found: io::Result<Secret>) -> Verdict {
         judge("token", Path::new("/etc/quorate/token"), "kubernetes.token_file", &found).verdict

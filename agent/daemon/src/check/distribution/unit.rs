@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::adapters::distribution::Distribution;
-use crate::adapters::service_manager::{left, permit};
+use crate::adapters::distribution::permit;
+use crate::adapters::service_manager::left;
 use crate::check::etcd::ExecStart;
 use crate::check::finding::Finding;
 use crate::config::Settings;
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
     use crate::check::finding::Verdict::{self, Ok as Fine, Problem, Warning};
     use crate::check::node::Node;
-    use crate::identity::Role;
+    use quorate_core::role::Role;
 
     fn wanted(is_permitted: bool) -> Wanted {
         Wanted { permit: "/run/quorate/k3s.permit".into(), left: "/var/lib/quorate/left".into(), is_permitted }

@@ -7,7 +7,7 @@ use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::{Group, LifecycleState, ListedInstance};
 
 use super::tags;
-use crate::identity::Role;
+use quorate_core::role::Role;
 
 /// This instance's entry, by its id.
 ///

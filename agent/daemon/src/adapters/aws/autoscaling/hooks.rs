@@ -6,7 +6,7 @@ use aws_sdk_autoscaling::types::LifecycleHook;
 use quorate_core::ids::{GroupName, HookName};
 use quorate_core::observation::{Hook, HookRef, Transition};
 
-use crate::config::HookPattern;
+use super::HookPattern;
 
 /// The API's own default.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::time::Timestamp;
 
-use crate::adapters::host::Stamp;
 use crate::adapters::service_manager::banner::{self, Said};
 use crate::adapters::service_manager::{Preflight, ServiceError};
+use crate::adapters::stamp::Stamp;
 
 /// An older answer is asked for again: a wrapper script stays the same file while it runs another program.
 const GOOD_FOR: std::time::Duration = std::time::Duration::from_secs(300);

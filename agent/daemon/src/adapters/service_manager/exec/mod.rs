@@ -3,7 +3,7 @@
 //! Under systemd this needs `KillMode=process` in the agent's unit, because the child stays in its control group.
 
 mod launch;
-pub(super) mod proc;
+pub(in crate::adapters) mod proc;
 mod record;
 
 use std::path::{Path, PathBuf};

@@ -12,8 +12,8 @@ use crate::adapters::service_manager::ServiceError;
 
 /// A process, identified so that no later one can be mistaken for it: its number and its start time in clock ticks since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::adapters::service_manager) struct ProcessId {
-    pub(in crate::adapters::service_manager) pid: i32,
+pub(in crate::adapters) struct ProcessId {
+    pub(in crate::adapters) pid: i32,
     pub(super) started: u64,
 }
 
@@ -54,7 +54,7 @@ impl ProcessId {
 }
 
 /// The first process for which `is_it` holds.
-pub(in crate::adapters::service_manager) fn find(is_it: impl Fn(i32) -> bool) -> Result<Option<ProcessId>, ServiceError> {
+pub(in crate::adapters) fn find(is_it: impl Fn(i32) -> bool) -> Result<Option<ProcessId>, ServiceError> {
     let proc = Path::new("/proc");
     for entry in fs::read_dir(proc).map_err(|source| io(proc, source))? {
         let name = entry.map_err(|source| io(proc, source))?.file_name();
@@ -69,7 +69,7 @@ pub(in crate::adapters::service_manager) fn find(is_it: impl Fn(i32) -> bool) ->
 }
 
 /// The words of a NUL-separated file of a process; `None` if the process is gone or is another user's.
-pub(in crate::adapters::service_manager) fn words(pid: i32, file: &str) -> Option<Vec<Vec<u8>>> {
+pub(in crate::adapters) fn words(pid: i32, file: &str) -> Option<Vec<Vec<u8>>> {
     let bytes = fs::read(process_dir(pid).join(file)).ok()?;
     let words: Vec<_> = bytes.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
     Some(words)
@@ -97,7 +97,7 @@ fn parse_stat(text: &str) -> Option<u64> {
     fields.nth(18)?.parse().ok().filter(|_| !ended)
 }
 
-pub(in crate::adapters::service_manager) fn process_dir(pid: i32) -> PathBuf {
+pub(in crate::adapters) fn process_dir(pid: i32) -> PathBuf {
     Path::new("/proc").join(pid.to_string())
 }
 

@@ -1,9 +1,8 @@
-//! The valid names, roles and stores, whether they come from a group's tags or the configuration file.
+//! What a name and a store may look like, wherever they come from: a group's tags or the configuration file.
 //!
 //! Each parser's error is the remedy: what to write instead.
 
 use quorate_core::ids::ClusterName;
-pub use quorate_core::role::Role;
 
 const CLUSTER_NAME: &str = "use 1 to 64 letters, digits, dots, underscores or hyphens, the first one a letter or a digit";
 const STORE_URL: &str = "use s3://BUCKET/PREFIX or file:///DIRECTORY";
@@ -52,20 +51,6 @@ fn path(path: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_role_reads_back_as_it_is_written() {
-        for role in [Role::Etcd, Role::ControlPlane, Role::Worker] {
-            assert_eq!(Role::parse(role.as_str()), Ok(role));
-        }
-    }
-
-    #[test]
-    fn an_unknown_role_is_refused_with_the_known_ones() {
-        for text in ["", "Etcd", "etcd ", "controlplane", "server"] {
-            assert!(Role::parse(text).is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn plain_cluster_names_are_taken() {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use quorate_core::plan::Start;
 
-use super::exec::proc;
-use super::{Program, ServiceError, remove};
-use crate::adapters::distribution::Distribution;
+use super::Distribution;
 use crate::adapters::host::atomic;
+use crate::adapters::service_manager::exec::proc;
+use crate::adapters::service_manager::{Program, ServiceError, remove};
 
 /// A distribution on this node.
 #[derive(Debug)]

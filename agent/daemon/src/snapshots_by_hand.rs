@@ -14,13 +14,13 @@ use quorate_core::text::{SENTENCE, printable};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Progress, SnapshotError, Snapshots, restore_on_trial, save, verify};
 use crate::adapters::host::RestoreTool;
 use crate::cli::{SnapshotCommand, SnapshotPick};
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::output;
+use crate::snapshot::{Progress, SnapshotError, Snapshots, restore_on_trial, save, verify};
 
 /// The instance's identity must be known: IMDS and the group's tags are asked for at most this long.
 const IDENTITY: Duration = Duration::from_secs(20);
