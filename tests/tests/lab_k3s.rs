@@ -6,6 +6,8 @@
 mod away;
 #[path = "lab_k3s/check.rs"]
 mod check;
+#[path = "lab_k3s/endpoint_directory.rs"]
+mod endpoint_directory;
 #[path = "lab_k3s/kubeconfig.rs"]
 mod kubeconfig;
 #[allow(dead_code, reason = "shared with the disasters, which use the rest")]
@@ -13,8 +15,6 @@ mod kubeconfig;
 mod loss;
 #[path = "lab_k3s/plane.rs"]
 mod plane;
-#[path = "lab_k3s/published.rs"]
-mod published;
 #[path = "lab_k3s/recover.rs"]
 mod recover;
 #[path = "lab_k3s/restore.rs"]

@@ -49,15 +49,15 @@ pub enum Order {
         /// Although this member's own list of voters differs from the charter's: the operator has seen both.
         although_voters_differ: bool,
     },
-    /// `quorate recover --moved-volume --cluster NAME`: continue from the data of the only voter, whose volume was moved to this instance.
-    RecoverMovedVolume,
+    /// `quorate recover --reattached-volume --cluster NAME`: continue from the data of the only voter, whose volume was moved to this instance.
+    RecoverReattachedVolume,
 }
 
 impl Order {
     /// It brings the cluster back by giving something up, so it is void where a quorum is alive.
     #[must_use]
     pub fn recovers(&self) -> bool {
-        matches!(self, Self::RecoverFresh | Self::RecoverSnapshot { .. } | Self::RecoverSurvivor { .. } | Self::RecoverMovedVolume)
+        matches!(self, Self::RecoverFresh | Self::RecoverSnapshot { .. } | Self::RecoverSurvivor { .. } | Self::RecoverReattachedVolume)
     }
 }
 

@@ -244,7 +244,7 @@ pub enum Step {
         /// Why, for the name in the trash and for the journal.
         why: AsideReason,
     },
-    /// Label the data of a moved volume as this instance's, and change nothing else in it.
+    /// Label the data of a reattached volume as this instance's, and change nothing else in it.
     AdoptData {
         /// The instance that the label names.
         owner: InstanceId,

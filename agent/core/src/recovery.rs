@@ -10,7 +10,7 @@ use crate::charter::Record;
 use crate::explain::ways::{self as explain, refusal};
 use crate::ids::{ClusterName, InstanceId, MemberId, SnapshotKey};
 use crate::memory::{Memory, Order};
-use crate::observation::{DataClaim, MovedVolume, Observation};
+use crate::observation::{DataClaim, Observation, ReattachedVolume};
 use crate::plan::Step;
 use crate::planner;
 use crate::policy::Policy;
@@ -143,8 +143,8 @@ pub fn refusal(order: &Order, seen: &Observation, memory: &Memory, policy: &Poli
         return Some(refusal::quorum_lives());
     }
     match order {
-        Order::RecoverMovedVolume if !seen.me.role.ways().runs_etcd => Some(refusal::distribution_moves_no_volume()),
-        Order::RecoverMovedVolume if seen.local.moved.is_none() => Some(refusal::no_moved_volume()),
+        Order::RecoverReattachedVolume if !seen.me.role.ways().runs_etcd => Some(refusal::distribution_moves_no_volume()),
+        Order::RecoverReattachedVolume if seen.local.reattached.is_none() => Some(refusal::no_reattached_volume()),
         Order::RecoverSurvivor { although_voters_differ: false } => {
             known.voters_differ.map(|(own, charter)| refusal::voters_differ(&own, &charter))
         }
@@ -202,7 +202,7 @@ fn snapshots(s: &Situation<'_>, record: &Record) -> Vec<KeptSnapshot> {
 }
 
 fn ways(s: &Situation<'_>, record: Option<&Record>, holders: &[Holder], snapshots: &[KeptSnapshot]) -> Vec<Way> {
-    let moved = s.seen.local.moved.as_ref().filter(|_| s.ways().runs_etcd).map(|moved| moved_volume(s, moved));
+    let moved = s.seen.local.reattached.as_ref().filter(|_| s.ways().runs_etcd).map(|moved| reattached_volume(s, moved));
     let survivor = record.filter(|_| s.data().is_some()).map(|r| survivor(s, r, holders));
     moved.into_iter().chain(survivor).chain(snapshot(s, holders, snapshots)).chain([fresh(s)]).collect()
 }
@@ -217,9 +217,9 @@ fn way(s: &Situation<'_>, order: Order, keeps: String, loses: String) -> Way {
     Way { command, keeps, loses, possible, then: plan.report.message.into_owned() }
 }
 
-fn moved_volume(s: &Situation<'_>, moved: &MovedVolume) -> Way {
+fn reattached_volume(s: &Situation<'_>, moved: &ReattachedVolume) -> Way {
     let owner = &moved.owner;
-    way(s, Order::RecoverMovedVolume, explain::keeps_moved_volume(owner), explain::loses_by_moved_volume(owner))
+    way(s, Order::RecoverReattachedVolume, explain::keeps_reattached_volume(owner), explain::loses_by_reattached_volume(owner))
 }
 
 fn survivor(s: &Situation<'_>, record: &Record, holders: &[Holder]) -> Way {

@@ -108,7 +108,7 @@ pub enum RuleId {
     /// Joins nothing in the warm pool.
     Warm,
     /// Adopts the volume of another instance, as ordered.
-    MovedVolume,
+    ReattachedVolume,
     /// Waits for its disk and process to be known.
     UnprovenDisk,
     /// Halts on a charter that cannot be trusted.
@@ -179,7 +179,7 @@ impl RuleId {
         Self::Leave,
         Self::Reboot,
         Self::Warm,
-        Self::MovedVolume,
+        Self::ReattachedVolume,
         Self::UnprovenDisk,
         Self::BrokenCharter,
         Self::VanishedRecord,
@@ -221,7 +221,7 @@ impl RuleId {
             Self::Leave => "leave",
             Self::Reboot => "reboot",
             Self::Warm => "warm",
-            Self::MovedVolume => "moved-volume",
+            Self::ReattachedVolume => "reattached-volume",
             Self::UnprovenDisk => "unproven-disk",
             Self::BrokenCharter => "broken-charter",
             Self::VanishedRecord => "vanished-record",

@@ -29,6 +29,7 @@ use crate::config::{ServiceSettings, Settings};
 use crate::control::server::{self, Ask, Sources};
 use crate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, pausing};
 use crate::cycle::{Cycle, LastCycle};
+use crate::endpoint_directory::Publisher;
 use crate::endpoints::EndpointsFile;
 use crate::execute::Executor;
 use crate::health;
@@ -39,7 +40,6 @@ use crate::messages;
 use crate::metrics::Metrics;
 use crate::notices::NoticeLog;
 use crate::observe::Observer;
-use crate::published::Publisher;
 use crate::rendered::{self, Rendered};
 use crate::systemd::notify::Notifier;
 use crate::systemd::shutdown::{Notice, ShutdownWatch};
@@ -355,7 +355,7 @@ impl Agent {
             Some(Order::RecoverFresh) => {
                 "founds an EMPTY cluster here as soon as no quorum answers and every other instance has answered".to_owned()
             }
-            Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverMovedVolume)) => {
+            Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverReattachedVolume)) => {
                 self.first_of(order)
             }
             None => "joins, if it is not a member already".to_owned(),

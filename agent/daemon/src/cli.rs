@@ -63,7 +63,7 @@ pub enum Command {
     Snapshot(SnapshotCommand),
     /// Show what is known of a cluster that cannot recover on its own, and what each way to bring it back would keep and lose; or order one.
     ///
-    /// Nothing is done without --survivor, --snapshot, --moved-volume or --fresh, each with the cluster's name. An order is never carried out beside a living
+    /// Nothing is done without --survivor, --snapshot, --reattached-volume or --fresh, each with the cluster's name. An order is never carried out beside a living
     /// quorum, nor while an instance is silent that EC2 does not call terminated: it then waits, and says for which one. An order is remembered until it is
     /// carried out, a quorum is seen, or `quorate join` withdraws it. Exit status: 0 if the order was accepted or, without an order, if no operator is needed;
     /// 1 if it was refused or the agent does not answer; 3 if no order is given and one is needed; 64 if the configuration cannot be read.
@@ -178,7 +178,7 @@ pub struct RecoverArgs {
     /// Continue from the data of the cluster's only voter, whose volume was moved to this instance: the same member, with nothing lost if it is the newest
     /// copy.
     #[arg(long, requires = "cluster", group = "way")]
-    pub moved_volume: bool,
+    pub reattached_volume: bool,
     /// Found an EMPTY cluster in place of the lost one.
     #[arg(long, requires = "cluster", group = "way")]
     pub fresh: bool,
@@ -205,7 +205,7 @@ impl RecoverArgs {
         let key = self.snapshot.as_deref();
         Ok(match (self.survivor, key, self.fresh) {
             _ if self.dry_run => None,
-            _ if self.moved_volume => Some(Order::RecoverMovedVolume),
+            _ if self.reattached_volume => Some(Order::RecoverReattachedVolume),
             (true, ..) => Some(Order::RecoverSurvivor { although_voters_differ: self.although_voters_differ }),
             (_, Some("newest"), _) => Some(Order::RecoverSnapshot { key: None }),
             (_, Some(key), _) => Some(Order::RecoverSnapshot { key: Some(key.parse()?) }),

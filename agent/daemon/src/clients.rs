@@ -12,7 +12,7 @@ use crate::adapters::distribution::{self, Distribution, DistributionServer};
 use crate::adapters::etcd::{Etcd, VersionClient};
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
-use crate::adapters::object_store::{CharterStore, PublishedStore, SnapshotStore, StoreError};
+use crate::adapters::object_store::{CharterStore, EndpointDirectoryStore, SnapshotStore, StoreError};
 use crate::adapters::peer::{PeerClient, PeerError};
 use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
@@ -47,7 +47,7 @@ pub struct Clients {
     /// The snapshots; none without a store, on a worker, or if they are switched off.
     pub snapshots: Option<Arc<Snapshots>>,
     /// What the store publishes about the cluster; none without a store.
-    pub published: Option<Arc<PublishedStore>>,
+    pub published: Option<Arc<EndpointDirectoryStore>>,
     /// Where restore drills are made.
     pub drill: Arc<DrillPlace>,
     /// etcd.
@@ -121,9 +121,9 @@ impl Clients {
     }
 }
 
-fn published(settings: &Settings, store_url: Option<&str>, me: &Me) -> Result<Option<Arc<PublishedStore>>, StoreError> {
+fn published(settings: &Settings, store_url: Option<&str>, me: &Me) -> Result<Option<Arc<EndpointDirectoryStore>>, StoreError> {
     let Some(url) = store_url else { return Ok(None) };
-    Ok(Some(Arc::new(PublishedStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?)))
+    Ok(Some(Arc::new(EndpointDirectoryStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?)))
 }
 
 fn snapshots(

@@ -207,8 +207,15 @@ mod tests {
     #[test]
     fn a_refusal_is_told_with_the_values_that_decided() {
         let (rule, member) = (RuleId::Prune, MemberId(0xb2));
-        let report =
-            Report { phase: Phase::Voter, rule, says: "removes i-b, which has departed".into(), until: None, needs_operator: false };
+        let report = Report {
+            phase: Phase::Voter,
+            rule,
+            message: "removes i-b, which has departed".into(),
+            awaits: None,
+            overdue: None,
+            until: None,
+            needs_operator: false,
+        };
         let via = Via { member: MemberId(0xa1), url: "http://10.0.0.1:2379".into() };
         let step = Step::RemoveMember { via, member };
         let why = MemberFault::NoHealthyQuorum { healthy: 1, voters: 2 }.into();

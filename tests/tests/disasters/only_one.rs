@@ -93,10 +93,10 @@ async fn the_volume_of_one_of_one_comes_back_on_another_machine() -> anyhow::Res
     let next = stage.lab().until(LIMIT, "the replacement to be launched", launched).await?;
     std::fs::create_dir_all(stage.lab().disk(&next))?;
     std::fs::rename(&volume, stage.lab().disk(&next).join("data"))?;
-    stage.until_all_say(&["holds the member data of", only.as_str(), "recover --moved-volume"]).await?;
+    stage.until_all_say(&["holds the member data of", only.as_str(), "recover --reattached-volume"]).await?;
     stage.nothing_starts().await?;
     let since = Instant::now();
-    let printed = stage.lab().type_in(&next, "recover", &["--moved-volume", "--cluster", CLUSTER, "--yes"]).await?;
+    let printed = stage.lab().type_in(&next, "recover", &["--reattached-volume", "--cluster", CLUSTER, "--yes"]).await?;
     ensure!(printed.succeeded, "{printed:?}");
     let after = member(&stage).await?;
     let settled = since.elapsed();
@@ -109,7 +109,7 @@ async fn the_volume_of_one_of_one_comes_back_on_another_machine() -> anyhow::Res
     Row::new(
         "D1c: one of one, its volume on another machine",
         "the machine; the volume with its data is attached to the replacement",
-        "nothing older was restored over it; by `quorate recover --moved-volume` it went on as the same member, at its new address",
+        "nothing older was restored over it; by `quorate recover --reattached-volume` it went on as the same member, at its new address",
     )
     .settled_after(settled)
     .lost(0, written.acked())

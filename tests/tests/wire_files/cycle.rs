@@ -108,7 +108,7 @@ fn seen(role: Role) -> Observation {
         callers: [].into(),
         local: Local {
             data: unknown(),
-            moved: None,
+            reattached: None,
             ran_this_boot: true,
             superseded: false,
             process: unknown(),

@@ -132,7 +132,7 @@ pub(crate) fn does_not_adopt(owner: &InstanceId, why: &str) -> Wait {
 }
 
 pub(crate) fn could_not_label() -> Wait {
-    wait(WaitReason::LocalFacts, "could not label the moved volume a moment ago")
+    wait(WaitReason::LocalFacts, "could not label the reattached volume a moment ago")
 }
 
 pub(crate) fn adopts(owner: &InstanceId, member: MemberId) -> Message {
@@ -140,7 +140,7 @@ pub(crate) fn adopts(owner: &InstanceId, member: MemberId) -> Message {
 }
 
 pub(crate) fn store_refused_move() -> Wait {
-    wait(WaitReason::StoreRefused, "the store refused the record of the moved volume a moment ago")
+    wait(WaitReason::StoreRefused, "the store refused the record of the reattached volume a moment ago")
 }
 
 pub(crate) fn lists_member_here(member: MemberId, owner: &InstanceId, next: &Record) -> Message {

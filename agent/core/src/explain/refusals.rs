@@ -75,7 +75,7 @@ impl Display for NotOrdered {
             Self::Fresh => "only an operator's `recover --fresh` founds an empty cluster again",
             Self::Recovery => "the policy does not let a survivor go on by itself",
             Self::Restore => "the policy does not let a node restore a snapshot by itself",
-            Self::MovedVolume => "no operator has said that the volume here is the newest copy",
+            Self::ReattachedVolume => "no operator has said that the volume here is the newest copy",
             Self::Drill => "no drill is configured",
         })
     }

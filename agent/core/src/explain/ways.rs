@@ -16,7 +16,7 @@ pub(crate) fn command(order: &Order) -> String {
         Order::RecoverSnapshot { key: Some(key) } => format!("recover --snapshot {key}"),
         Order::RecoverSurvivor { although_voters_differ: false } => "recover --survivor".to_owned(),
         Order::RecoverSurvivor { although_voters_differ: true } => "recover --survivor --although-voters-differ".to_owned(),
-        Order::RecoverMovedVolume => "recover --moved-volume".to_owned(),
+        Order::RecoverReattachedVolume => "recover --reattached-volume".to_owned(),
     }
 }
 
@@ -34,10 +34,10 @@ pub(crate) mod refusal {
     }
 
     pub(crate) fn distribution_moves_no_volume() -> String {
-        "a Kubernetes distribution manages its own etcd, and cannot adopt a moved volume: docs/usage/k3s.md".to_owned()
+        "a Kubernetes distribution manages its own etcd, and cannot adopt a reattached volume: docs/usage/k3s.md".to_owned()
     }
 
-    pub(crate) fn no_moved_volume() -> String {
+    pub(crate) fn no_reattached_volume() -> String {
         "the data directory holds no other instance's data: `quorate status` says what it holds".to_owned()
     }
 
@@ -54,11 +54,11 @@ pub(crate) mod refusal {
     }
 }
 
-pub(crate) fn keeps_moved_volume(owner: &InstanceId) -> String {
+pub(crate) fn keeps_reattached_volume(owner: &InstanceId) -> String {
     format!("everything on the volume, which {owner} wrote; how much that is shows once etcd runs on it")
 }
 
-pub(crate) fn loses_by_moved_volume(owner: &InstanceId) -> String {
+pub(crate) fn loses_by_reattached_volume(owner: &InstanceId) -> String {
     format!("nothing, if the volume is as {owner} left it; if it is an older copy, every write since")
 }
 

@@ -22,7 +22,7 @@ pub struct DataIdentity {
 
 /// Data that another instance wrote: its volume was moved here, or it came with a disk image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MovedVolume {
+pub struct ReattachedVolume {
     /// The instance that the label beside the data names.
     pub owner: InstanceId,
     /// Whose data it is.
@@ -79,7 +79,7 @@ pub struct Local {
     /// The data directory; unknown until its mount is proven and it could be read.
     pub data: Reading<LocalData>,
     /// Another instance's data in the directory, which is then unknown. It counts as no member's until an operator says that it is now this instance's.
-    pub moved: Option<MovedVolume>,
+    pub reattached: Option<ReattachedVolume>,
     /// etcd has run on this data since the machine booted. After a stop the remembered record is not enough to permit a start.
     pub ran_this_boot: bool,
     /// Data of an older generation kept until the new one is established.
@@ -98,7 +98,7 @@ impl Local {
     pub fn unknown(why: &'static str) -> Self {
         Self {
             data: Reading::unknown(why),
-            moved: None,
+            reattached: None,
             ran_this_boot: false,
             superseded: false,
             process: Reading::unknown(why),

@@ -79,12 +79,12 @@ fn meanwhile(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
 fn go_on_founding(s: &Situation<'_>, _: &Departure) -> Option<Decision> {
     s.data()?;
     let founding = found::found_what_i_claimed(s).or_else(|| found::open_to_clients(s))?;
-    let goes_on = founding.step.is_some() && !departing::rests(s);
+    let goes_on = founding.step.is_some() && !departing::has_stopped_as_last_voter(s);
     goes_on.then_some(Decision { phase: Phase::Leaving, ..founding })
 }
 
 fn keep_alive(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
-    if departing::rests(s) || departing::ends_here(s, departure) {
+    if departing::has_stopped_as_last_voter(s) || departing::ends_here(s, departure) {
         return None;
     }
     // A start that fails must not block the rest.
@@ -96,7 +96,7 @@ fn keep_alive(s: &Situation<'_>, departure: &Departure) -> Option<Decision> {
 fn mark_if_lost(s: &Situation<'_>, decision: Decision) -> Decision {
     let lost = LOST.iter().find_map(|rule| rule(s));
     // A last voter that has stopped its etcd no longer waits for a quorum.
-    let awaiting = AWAITING.iter().filter(|_| !departing::rests(s));
+    let awaiting = AWAITING.iter().filter(|_| !departing::has_stopped_as_last_voter(s));
     let awaiting = || awaiting.filter_map(|rule| rule(s)).map(|d| version::guard(s, d)).find(|d| d.needs_operator);
     match lost.or_else(awaiting) {
         Some(also) => {

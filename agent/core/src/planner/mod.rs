@@ -21,7 +21,9 @@ use crate::situation::Situation;
 use crate::time::Timestamp;
 
 use decision::Decision;
-use rules::{admission, hooks, join, join_server, learner, moved_volume, node, pause, prune, reboot, serve, snapshots, targets, worker};
+use rules::{
+    admission, hooks, join, join_server, learner, node, pause, prune, reattached_volume, reboot, serve, snapshots, targets, worker,
+};
 use subjects::{charter, cover, disk, version};
 
 pub(crate) use rules::found::{awaits_tagged, may_claim};
@@ -49,7 +51,7 @@ const ETCD_RULES: &[Rule] = &[
     Rule { id: RuleId::Leave, decide: leaving::of_member },
     Rule { id: RuleId::Reboot, decide: reboot::decide },
     Rule { id: RuleId::Warm, decide: serve::warm },
-    Rule { id: RuleId::MovedVolume, decide: moved_volume::adopt },
+    Rule { id: RuleId::ReattachedVolume, decide: reattached_volume::adopt },
     Rule { id: RuleId::UnprovenDisk, decide: serve::unproven_disk },
     Rule { id: RuleId::BrokenCharter, decide: charter::broken },
     Rule { id: RuleId::VanishedRecord, decide: charter::rewrite_vanished },
@@ -59,7 +61,7 @@ const ETCD_RULES: &[Rule] = &[
     Rule { id: RuleId::Superseded, decide: disk::superseded },
     Rule { id: RuleId::Resume, decide: serve::resume },
     Rule { id: RuleId::BrokenMember, decide: serve::mend },
-    Rule { id: RuleId::NewAddress, decide: moved_volume::update_peer_url },
+    Rule { id: RuleId::NewAddress, decide: reattached_volume::update_peer_url },
     Rule { id: RuleId::LaunchHook, decide: hooks::complete_launch },
     Rule { id: RuleId::Snapshot, decide: snapshots::due },
     Rule { id: RuleId::GiveUpJoin, decide: join::give_up },
@@ -83,7 +85,7 @@ const SERVER_RULES: &[Rule] = &[
     Rule { id: RuleId::Leave, decide: leaving::of_server },
     Rule { id: RuleId::Reboot, decide: reboot::decide },
     Rule { id: RuleId::Warm, decide: serve::warm },
-    Rule { id: RuleId::MovedVolume, decide: moved_volume::adopt },
+    Rule { id: RuleId::ReattachedVolume, decide: reattached_volume::adopt },
     Rule { id: RuleId::UnprovenDisk, decide: serve::unproven_disk },
     Rule { id: RuleId::BrokenCharter, decide: charter::broken },
     Rule { id: RuleId::VanishedRecord, decide: charter::rewrite_vanished },

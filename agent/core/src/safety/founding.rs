@@ -17,7 +17,7 @@ use super::refusal::{
     VotersFault,
 };
 use super::verdict::{Verdict, forbid, require};
-use super::{consent, last_voter, moved, notices, snapshots, version};
+use super::{consent, last_voter, notices, reattached, snapshots, version};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), RecordFault::OfAnotherCluster(Home::of(record)))?;
@@ -41,7 +41,7 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
             require(founder == f.me(), RecordFault::ClaimsFor(founder.clone()))?;
             claim(f, record, highest)
         }
-        (State::Established, Some(before)) if before.state == State::Established && f.seen.local.moved.is_some() => {
+        (State::Established, Some(before)) if before.state == State::Established && f.seen.local.reattached.is_some() => {
             moved(f, record, before)
         }
         (State::Established, Some(before)) if before.generation == record.generation => established(f, record, before),
@@ -61,7 +61,7 @@ fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
         Some(Order::Bootstrap) => true,
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh,
         Some(Order::RecoverSurvivor { .. }) => matches!(record.origin, Origin::Survivor { .. }),
-        Some(Order::RecoverSnapshot { .. } | Order::RecoverMovedVolume | Order::Leave) | None => false,
+        Some(Order::RecoverSnapshot { .. } | Order::RecoverReattachedVolume | Order::Leave) | None => false,
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
             let done = f.highest()?.is_some_and(|r| r.origin == Origin::Fresh && f.data().and_then(|d| d.generation) == Some(r.generation));
             if done || seen_by_others { Ok(()) } else { f.membership().map(|_| ()) }
         }
-        Some(Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverMovedVolume) => {
+        Some(Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverReattachedVolume) => {
             if seen_by_others {
                 Ok(())
             } else {
@@ -275,7 +275,7 @@ fn moved(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
     let (number, previous, voters) = (record.number, record.previous.clone(), record.voters.clone());
     require(*record == Record { number, previous, voters, ..before.clone() }, RecordFault::ChangesMoreThanVoters)?;
     require(voter.instance == *f.me(), VotersFault::MovedElsewhere(voter.instance.clone()))?;
-    moved::moved_here(f, before, voter.member)
+    reattached::reattached_here(f, before, voter.member)
 }
 
 fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {

@@ -11,7 +11,7 @@ use super::giving_up::gives_up_data;
 use super::membership::without_me;
 use super::refusal::{CharterFault, ClaimFault, DataFault, InstanceFault, MemberFault, SnapshotFault, Unread, VoterList};
 use super::verdict::{Verdict, forbid, require};
-use super::{consent, last_voter, moved, node, notices, version};
+use super::{consent, last_voter, node, notices, reattached, version};
 
 pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
     f.needs_a_stopped_service()?;
@@ -160,8 +160,8 @@ fn is_a_server_without_member(f: &Facts<'_>) -> bool {
 /// The charter lists the member here already, so that nobody else claims to bring it back.
 pub(super) fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Verdict {
     let record = f.charter()?;
-    moved::moved_here(f, record, member)?;
-    require(f.seen.local.moved.as_ref().is_some_and(|m| m.owner == *owner), DataFault::NoVolumeOf(owner.clone()))?;
+    reattached::reattached_here(f, record, member)?;
+    require(f.seen.local.reattached.as_ref().is_some_and(|m| m.owner == *owner), DataFault::NoVolumeOf(owner.clone()))?;
     require(record.lists(f.me()), CharterFault::NotListed { record: record.number, instance: f.me().clone() })
 }
 

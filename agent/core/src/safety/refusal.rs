@@ -149,7 +149,7 @@ pub enum NotOrdered {
     /// The policy forbids to restore a snapshot without an order.
     Restore,
     /// Nobody has said that the volume here is the newest copy.
-    MovedVolume,
+    ReattachedVolume,
     /// No drill is configured.
     Drill,
 }

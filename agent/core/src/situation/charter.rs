@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use crate::charter::{Log, Origin, Record, StoreView};
+use crate::endpoint_directory::PLACE;
 use crate::explain::charter::flaw;
 use crate::memory::Memory;
 use crate::observation::Observation;
-use crate::published::PLACE;
 use crate::snapshot::FOLDER;
 
 /// How the store and this node's memory of it fit together.

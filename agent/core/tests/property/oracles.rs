@@ -87,16 +87,16 @@ pub(crate) fn must(holds: bool, otherwise: &'static str) -> Judgement {
 fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Judgement {
     let record = volume(f, member)?;
     must(record.voters[0].instance == f.w.seen.me.instance, "the charter lists it elsewhere")?;
-    must(f.w.seen.local.moved.as_ref().is_some_and(|m| m.owner == *owner), "it is not here")
+    must(f.w.seen.local.reattached.as_ref().is_some_and(|m| m.owner == *owner), "it is not here")
 }
 
 /// The record that stands, if its only voter is gone for good and this is the data that it wrote.
 pub(crate) fn volume<'a>(f: &Facts<'a>, member: MemberId) -> Result<&'a Record, &'static str> {
-    must(f.w.memory.kept.order == Some(Order::RecoverMovedVolume), "no operator has ordered it")?;
+    must(f.w.memory.kept.order == Some(Order::RecoverReattachedVolume), "no operator has ordered it")?;
     must(f.is_stopped() && !f.is_leaving(), "etcd may run, or it leaves")?;
     must(f.cluster().is_none(), "there is a quorum")?;
     must(f.w.seen.peers.values().filter_map(|p| p.fresh()).all(|p| p.quorum.is_none()), "an instance sees a quorum")?;
-    let moved = f.w.seen.local.moved.as_ref().ok_or("it is not here")?;
+    let moved = f.w.seen.local.reattached.as_ref().ok_or("it is not here")?;
     let record = f.stored().filter(|r| f.can_trust() && f.is_established(r)).ok_or("nothing established can be trusted")?;
     must(record.voters.len() == 1 && record.voters[0].member == member, "others voted, or another")?;
     let listed = &record.voters[0].instance;

@@ -146,7 +146,7 @@ pub(crate) fn bytes(seed: u64) -> Vec<u8> {
 /// The kind of a step that passed, more specific where the world says more of it than the step does.
 fn kind_in(step: &Step, w: &super::world::World) -> String {
     match step {
-        Step::CreateRecord(record) if w.seen.local.moved.is_some() && record.state == State::Established => "record moved".to_owned(),
+        Step::CreateRecord(record) if w.seen.local.reattached.is_some() && record.state == State::Established => "record moved".to_owned(),
         _ => kind(step),
     }
 }

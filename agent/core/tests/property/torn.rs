@@ -2,9 +2,9 @@
 
 mod cloud;
 mod etcd;
-mod moved;
 mod notices;
 mod past;
+mod reattached;
 mod records;
 mod snapshots;
 mod versions;
@@ -61,7 +61,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     notices::notices(&mut w, &plot, dice);
     remember(&mut w, &plot, dice);
     snapshots::snapshots(&mut w, dice);
-    moved::moved(&mut w, &plot, dice);
+    reattached::reattached(&mut w, &plot, dice);
     etcd::out_of_space(&mut w, dice);
     versions::versions(&mut w, &plot, dice);
     past::past(&mut w, &plot);

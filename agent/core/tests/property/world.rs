@@ -133,7 +133,7 @@ fn nothing(me: Me) -> Observation {
         callers: [].into(),
         local: Local {
             data: unknown(),
-            moved: None,
+            reattached: None,
             ran_this_boot: true,
             superseded: true,
             process: unknown(),

@@ -256,7 +256,7 @@ fn order(words: &Words<'_>) -> Option<Order> {
         "bootstrap" => Some(Order::Bootstrap),
         "recover-fresh" => Some(Order::RecoverFresh),
         "recover-snapshot" => Some(Order::RecoverSnapshot { key: Some(words.nth(1)).filter(|key| *key != "newest").map(named) }),
-        "recover-moved-volume" => Some(Order::RecoverMovedVolume),
+        "recover-reattached-volume" => Some(Order::RecoverReattachedVolume),
         "recover-survivor" => Some(Order::RecoverSurvivor { although_voters_differ: words.has("although-voters-differ") }),
         "none" => None,
         _ => words.fail("no such order"),

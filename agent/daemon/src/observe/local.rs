@@ -37,7 +37,7 @@ impl LocalObserver {
         let stopped = matches!(process, Ok(Process::Stopped { .. }));
         Local {
             etcd: Installed { ended, ..self.installed(stopped, now).await },
-            moved: data.as_ref().err().and_then(|_| self.data_dir.moved(&self.me).ok().flatten()),
+            reattached: data.as_ref().err().and_then(|_| self.data_dir.moved(&self.me).ok().flatten()),
             data: reading(data, now),
             ran_this_boot,
             superseded: self.data_dir.superseded_exists().unwrap_or(true),

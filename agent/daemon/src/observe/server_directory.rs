@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::authority::{AuthorityHash, Pin};
+use quorate_core::endpoint_directory::EndpointDirectory;
 use quorate_core::observation::Server;
 use quorate_core::policy::Policy;
-use quorate_core::published::Published;
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::adapters::object_store::{PublishedStore, StoreError};
+use crate::adapters::object_store::{EndpointDirectoryStore, StoreError};
 use crate::clients::Clients;
 use crate::telemetry::chain;
 
@@ -41,11 +41,11 @@ pub(super) struct Need {
 #[derive(Default)]
 pub(super) struct ServerDirectory {
     /// None on a node that does not ask.
-    store: Option<Arc<PublishedStore>>,
+    store: Option<Arc<EndpointDirectoryStore>>,
     lacking: Option<Timestamp>,
     asked: Option<Timestamp>,
-    asking: Option<JoinHandle<Result<Option<Published>, StoreError>>>,
-    published: Option<Published>,
+    asking: Option<JoinHandle<Result<Option<EndpointDirectory>, StoreError>>>,
+    published: Option<EndpointDirectory>,
     /// When the store last answered, whether or not anything is published there.
     answered: Option<Timestamp>,
     trouble: Option<String>,
@@ -59,7 +59,7 @@ impl ServerDirectory {
 
     /// The servers that the store named when it was last asked.
     pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
-        self.published.iter().flat_map(Published::servers)
+        self.published.iter().flat_map(EndpointDirectory::servers)
     }
 
     /// How the servers are recognised: by a token of its own that names an authority, or by the store. If the store denies access or has nothing, there is no
@@ -103,7 +103,7 @@ impl ServerDirectory {
         }
     }
 
-    fn take(&mut self, answer: Result<Option<Published>, String>, now: Timestamp) {
+    fn take(&mut self, answer: Result<Option<EndpointDirectory>, String>, now: Timestamp) {
         if answer.is_ok() {
             self.answered = Some(now);
         }

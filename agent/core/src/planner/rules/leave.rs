@@ -275,7 +275,7 @@ fn last_but_running_on(s: &Situation<'_>, departure: &Departure) -> Decision {
 
 /// No quorum answers: wait, unless this is the last voter and already stopped, or the deadline ends the wait.
 fn without_quorum(s: &Situation<'_>, departure: &Departure) -> Decision {
-    if s.is_stopped() && departing::rests(s) {
+    if s.is_stopped() && departing::has_stopped_as_last_voter(s) {
         return completion::complete(s, departure, HookResult::Continue, Standing::WasLast);
     }
     if departing::ends_here(s, departure) {

@@ -12,7 +12,7 @@ use crate::planner::decision::Decision;
 use crate::planner::subjects::hooks;
 
 /// It stopped its etcd as the last voter, and its instance is leaving. One that is retained after all serves again: nothing takes its data away.
-pub(in crate::planner) fn rests(s: &Situation<'_>) -> bool {
+pub(in crate::planner) fn has_stopped_as_last_voter(s: &Situation<'_>) -> bool {
     s.memory.ending.is_stopped() && s.departure().is_some_and(|d| d.instance_goes && !is_overdue(s, &d))
 }
 

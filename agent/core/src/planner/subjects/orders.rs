@@ -20,7 +20,7 @@ pub(in crate::planner) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh && s.data_generation() == Some(record.generation),
         // A generation of the same origin may be the one that was lost: only a quorum's word can tell.
         Some(Order::RecoverSnapshot { .. }) => matches!(record.origin, Origin::Snapshot { .. }) && is_founder_of_living(s, record),
-        Some(Order::RecoverMovedVolume) => is_founder_of_living(s, record),
+        Some(Order::RecoverReattachedVolume) => is_founder_of_living(s, record),
         Some(Order::RecoverSurvivor { .. }) => {
             record.origin == (Origin::Survivor { instance: s.me().clone() }) && is_founder_of_living(s, record)
         }

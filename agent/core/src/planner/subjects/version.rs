@@ -105,7 +105,7 @@ fn use_of<'a>(s: &Situation<'_>, step: &'a Step) -> Option<Use<'a>> {
             Origin::Survivor { .. } => Use::RestoreOwn,
             Origin::Snapshot { key } => Use::Restore(key),
         },
-        Step::CreateRecord(record) if record.state == State::Established && s.seen.local.moved.is_some() => Use::Adopt,
+        Step::CreateRecord(record) if record.state == State::Established && s.seen.local.reattached.is_some() => Use::Adopt,
         Step::AdoptData { .. } => Use::Adopt,
         Step::RestoreOwnData { .. } => Use::RestoreOwn,
         Step::FetchSnapshot { key } | Step::RestoreSnapshot { key, .. } => Use::Restore(key),
@@ -130,7 +130,7 @@ fn try_it(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
         Use::Found => Ok(()),
         Use::Resume(_) | Use::Restart => fits_cluster_of_data(s, own).and_then(|()| fits_data(s, own)),
         Use::RestoreOwn => not_below(own, s.data().and_then(|d| d.version), &Whose::Data),
-        Use::Adopt => not_below(own, s.seen.local.moved.as_ref().and_then(|m| m.data.version), &Whose::Data),
+        Use::Adopt => not_below(own, s.seen.local.reattached.as_ref().and_then(|m| m.data.version), &Whose::Data),
         Use::Restore(key) => not_below(own, version_of(s, key), &Whose::Snapshot),
     }?;
     ports_are_free(s, what)

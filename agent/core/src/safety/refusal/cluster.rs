@@ -49,7 +49,7 @@ pub enum DataFault {
     NoVolumeWith(MemberId),
     /// No volume of this instance was moved here.
     NoVolumeOf(InstanceId),
-    /// The moved volume is not of the only voter; this many are listed.
+    /// The reattached volume is not of the only voter; this many are listed.
     NotTheOnlyVoters {
         /// The member on the volume.
         member: MemberId,

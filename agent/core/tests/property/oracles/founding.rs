@@ -27,7 +27,7 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Judgement {
             must(*founder == f.w.seen.me.instance, "another is the founder")?;
             claim(f, record)
         }
-        State::Established if f.w.seen.local.moved.is_some() => moved(f, record),
+        State::Established if f.w.seen.local.reattached.is_some() => moved(f, record),
         State::Established => established(f, record),
         State::Retired { key, revision } => retired(f, record, key, *revision),
     }

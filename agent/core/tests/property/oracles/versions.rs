@@ -49,7 +49,7 @@ pub(super) fn judge(step: &Step, f: &Facts<'_>) -> Judgement {
         Step::RestoreOwnData { .. } => restore_own(f),
         Step::FetchSnapshot { key } | Step::RestoreSnapshot { key, .. } => restore(f, key),
         Step::AdoptData { .. } => moved(f),
-        Step::CreateRecord(record) if record.state == State::Established && f.w.seen.local.moved.is_some() => moved(f),
+        Step::CreateRecord(record) if record.state == State::Established && f.w.seen.local.reattached.is_some() => moved(f),
         _ => Ok(()),
     }
 }
@@ -73,7 +73,7 @@ fn restore_own(f: &Facts<'_>) -> Judgement {
 
 fn moved(f: &Facts<'_>) -> Judgement {
     let own = installed(f)?;
-    let data = f.w.seen.local.moved.as_ref().and_then(|m| m.data.version);
+    let data = f.w.seen.local.reattached.as_ref().and_then(|m| m.data.version);
     must(data.is_none_or(|v| number(v) <= own), "a newer etcd wrote what is on the volume")
 }
 

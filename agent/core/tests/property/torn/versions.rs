@@ -51,7 +51,7 @@ fn write(w: &mut World, of: impl Fn(usize) -> Option<EtcdVersion>) {
     if let Reading::Fresh(LocalData::Present(identity), _) | Reading::Stale(LocalData::Present(identity), _) = &mut w.seen.local.data {
         identity.version = of(2);
     }
-    if let Some(moved) = &mut w.seen.local.moved {
+    if let Some(moved) = &mut w.seen.local.reattached {
         moved.data.version = of(1);
     }
     if let Reading::Fresh(listing, _) | Reading::Stale(listing, _) = &mut w.seen.snapshots.stored {

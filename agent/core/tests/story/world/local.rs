@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
 use quorate_core::observation::{
-    DataIdentity, Installed, Listens, Local, LocalData, MovedVolume, Process, Shutdown, ShutdownKind, TakenPort,
+    DataIdentity, Installed, Listens, Local, LocalData, Process, ReattachedVolume, Shutdown, ShutdownKind, TakenPort,
 };
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -29,7 +29,7 @@ pub(crate) struct Machine {
     data: Option<LocalData>,
     etcd: Etcd,
     ran_this_boot: bool,
-    moved: Option<MovedVolume>,
+    reattached: Option<ReattachedVolume>,
     superseded: bool,
     since: Option<Timestamp>,
     shutdown: Option<Shutdown>,
@@ -46,7 +46,7 @@ impl Default for Machine {
             data: Some(LocalData::Empty),
             etcd: Etcd::Stopped,
             ran_this_boot: false,
-            moved: None,
+            reattached: None,
             superseded: false,
             since: None,
             shutdown: None,
@@ -61,7 +61,7 @@ impl Default for Machine {
 impl Machine {
     pub(crate) fn set(&mut self, verb: &str, words: &Words<'_>) {
         match verb {
-            "disk" => (self.data, self.moved) = disk(words),
+            "disk" => (self.data, self.reattached) = disk(words),
             "binary" => self.set_binary(words),
             "superseded" => self.superseded = words.nth(0) == "kept",
             "reboot" => (self.etcd, self.ran_this_boot, self.shutdown) = (Etcd::Stopped, false, None),
@@ -143,7 +143,7 @@ impl Machine {
 
     /// Data that another instance wrote is now this one's.
     pub(crate) fn adopt(&mut self) {
-        self.data = self.moved.take().map(|moved| LocalData::Present(moved.data));
+        self.data = self.reattached.take().map(|moved| LocalData::Present(moved.data));
     }
 
     pub(crate) fn keep_superseded(&mut self, kept: bool) {
@@ -167,7 +167,7 @@ impl Machine {
         let data = self.data.clone();
         Local {
             data: data.map_or_else(|| Reading::unknown("/var/lib/etcd is not mounted"), |data| Reading::Fresh(data, now)),
-            moved: self.moved.clone(),
+            reattached: self.reattached.clone(),
             ran_this_boot: self.ran_this_boot,
             superseded: self.superseded,
             shutdown: self.shutdown,
@@ -188,9 +188,9 @@ impl Machine {
 }
 
 /// `from i-c generation 1 member c1` is another instance's data; everything else is this one's.
-fn disk(words: &Words<'_>) -> (Option<LocalData>, Option<MovedVolume>) {
+fn disk(words: &Words<'_>) -> (Option<LocalData>, Option<ReattachedVolume>) {
     match (words.after("from"), data(words)) {
-        (Some(owner), Some(LocalData::Present(data))) => (None, Some(MovedVolume { owner: named(owner), data })),
+        (Some(owner), Some(LocalData::Present(data))) => (None, Some(ReattachedVolume { owner: named(owner), data })),
         (_, data) => (data, None),
     }
 }

@@ -2,7 +2,7 @@
 
 use aws_config::BehaviorVersion;
 
-/// Pinned, so that an update of the SDK changes no time-out and no retry behind our back.
+/// Pinned, so an update of the SDK changes no time-out or retry unnoticed.
 pub(super) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }

@@ -16,11 +16,6 @@ use quorate_core::ids::RegionName;
 use super::behavior::behavior;
 use super::imds::Imds;
 
-/// Pinned, so an update of the SDK changes no time-out or retry unnoticed.
-pub(super) fn behavior() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
-}
-
 /// A question may be asked three times within its time-out.
 const ATTEMPTS: u32 = 3;
 

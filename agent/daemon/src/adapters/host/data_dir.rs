@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::ids::InstanceId;
-use quorate_core::observation::{DataIdentity, LocalData, MovedVolume};
+use quorate_core::observation::{DataIdentity, LocalData, ReattachedVolume};
 use quorate_core::time::Timestamp;
 
 use crate::adapters::etcd::cluster_version;
@@ -84,10 +84,10 @@ impl DataDir {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn moved(&self, me: &InstanceId) -> Result<Option<MovedVolume>, HostError> {
+    pub fn moved(&self, me: &InstanceId) -> Result<Option<ReattachedVolume>, HostError> {
         let Some(label) = self.label()?.filter(|label| label.instance != *me) else { return Ok(None) };
         let owner = label.instance.clone();
-        Ok(Some(MovedVolume { owner, data: identity(&self.path, Some(label))? }))
+        Ok(Some(ReattachedVolume { owner, data: identity(&self.path, Some(label))? }))
     }
 
     /// Labels the data that `owner` wrote as this instance's; generation and token stay. A second call does nothing.
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_volume_is_adopted_as_it_is() {
+    fn a_reattached_volume_is_adopted_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::new(dir.path().join("etcd"));
         let theirs = Label::new("i-0".into(), Generation(4), Some("token".into()));
@@ -351,7 +351,7 @@ mod tests {
         with_member(&data);
         let known =
             DataIdentity { cluster: Some(EtcdClusterId(8)), member: Some(MemberId(7)), generation: Some(Generation(4)), version: None };
-        assert_eq!(data.moved(&me()).unwrap(), Some(MovedVolume { owner: "i-0".into(), data: known.clone() }));
+        assert_eq!(data.moved(&me()).unwrap(), Some(ReattachedVolume { owner: "i-0".into(), data: known.clone() }));
         assert!(crate::telemetry::chain(&data.adopt(&"i-2".into(), &me()).unwrap_err()).contains("no label of i-2"));
         assert_eq!(data.label().unwrap(), Some(theirs));
         for _ in 0..2 {

@@ -72,8 +72,8 @@ pub enum HostError {
     },
     /// The data directory was made by another instance.
     #[error(
-        "{} holds the member data of {owner}, and this is {me}: it came with a disk image or a moved volume. If that was the \
-         cluster's only voter and this is its volume as it left it, `quorate recover --moved-volume` goes on from it; else move it away, and make images \
+        "{} holds the member data of {owner}, and this is {me}: it came with a disk image or a reattached volume. If that was the \
+         cluster's only voter and this is its volume as it left it, `quorate recover --reattached-volume` goes on from it; else move it away, and make images \
          from a machine that never joined",
         data_dir.display()
     )]

@@ -104,7 +104,7 @@ mod tests {
         let path = dir.path().join("memory.json");
         let orders = [
             (Order::RecoverFresh, r#""recover_fresh""#),
-            (Order::RecoverMovedVolume, r#""recover_moved_volume""#),
+            (Order::RecoverReattachedVolume, r#""recover_reattached_volume""#),
             (Order::RecoverSnapshot { key: None }, r#"{"recover_snapshot":{"key":null}}"#),
             (Order::RecoverSnapshot { key: Some("snapshots/1/a".into()) }, r#"{"recover_snapshot":{"key":"snapshots/1/a"}}"#),
             (Order::RecoverSurvivor { although_voters_differ: true }, r#"{"recover_survivor":{"although_voters_differ":true}}"#),

@@ -12,9 +12,9 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use quorate_core::charter::{Log, Record, StoreView};
+use quorate_core::endpoint_directory::PLACE;
 use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
-use quorate_core::published::PLACE;
 
 use super::StoreError;
 use super::home::Home;

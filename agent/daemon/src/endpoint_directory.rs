@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::authority::AuthorityHash;
-use quorate_core::published::{PLACE, Published, PublishedServer};
+use quorate_core::endpoint_directory::{DirectoryServer, EndpointDirectory, PLACE};
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
 use tracing::{Instrument, debug, info, warn};
 
 use crate::adapters::distribution::Distribution;
-use crate::adapters::object_store::{PublishedStore, StoreError};
+use crate::adapters::object_store::{EndpointDirectoryStore, StoreError};
 use crate::cycle::{Cycle, LastCycle};
 use crate::rendered::Context;
 use crate::repeats::Repeats;
@@ -25,13 +25,13 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// See the module.
 #[derive(Debug)]
 pub struct Publisher {
-    store: Arc<PublishedStore>,
+    store: Arc<EndpointDirectoryStore>,
     /// The distribution that runs the servers; none for the role etcd.
     distribution: Option<Arc<dyn Distribution>>,
     /// The authority of its certificates, once it could be read.
     authority: Option<AuthorityHash>,
     /// What is in the store, as far as this agent knows, and since when it has known.
-    known: Option<(Published, Timestamp)>,
+    known: Option<(EndpointDirectory, Timestamp)>,
     tried: Option<Timestamp>,
     /// The problem reported last.
     told: Option<String>,
@@ -41,7 +41,7 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher for this store.
     #[must_use]
-    pub fn new(store: Arc<PublishedStore>, distribution: Option<Arc<dyn Distribution>>) -> Self {
+    pub fn new(store: Arc<EndpointDirectoryStore>, distribution: Option<Arc<dyn Distribution>>) -> Self {
         Self { store, distribution, authority: None, known: None, tried: None, told: None, troubles: Repeats::default() }
     }
 
@@ -54,7 +54,7 @@ impl Publisher {
                 match cycle.as_ref().and_then(|cycle| wanted(cycle, api_port)) {
                     Some(wanted) => {
                         let authority = self.authority();
-                        self.keep(Published { authority, ..wanted }).await;
+                        self.keep(EndpointDirectory { authority, ..wanted }).await;
                     }
                     // Another leader's agent writes meanwhile what it knows.
                     None => self.known = None,
@@ -77,7 +77,7 @@ impl Publisher {
         self.authority
     }
 
-    async fn keep(&mut self, wanted: Published) {
+    async fn keep(&mut self, wanted: EndpointDirectory) {
         let now = wanted.written_at;
         let known = self.known.as_ref().is_some_and(|(known, at)| known.says_the_same(&wanted) && now.since(*at) < AGAIN);
         if known || self.tried.is_some_and(|at| now.since(at) < PAUSE) {
@@ -95,7 +95,7 @@ impl Publisher {
         }
     }
 
-    async fn publish(&self, wanted: &Published) -> Result<(), String> {
+    async fn publish(&self, wanted: &EndpointDirectory) -> Result<(), String> {
         match self.store.read().await {
             Ok(Some(stands)) if stands.says_the_same(wanted) => return Ok(()),
             Ok(Some(stands)) if stands.is_newer_than(wanted) => {
@@ -114,12 +114,12 @@ impl Publisher {
     }
 }
 
-fn instances(published: &Published) -> String {
+fn instances(published: &EndpointDirectory) -> String {
     published.servers.iter().map(|server| server.instance.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// What to publish, if this agent is beside the leader and a quorum confirms the members; nothing on any other, and never an empty list.
-fn wanted(cycle: &Cycle, api_port: Option<u16>) -> Option<Published> {
+fn wanted(cycle: &Cycle, api_port: Option<u16>) -> Option<EndpointDirectory> {
     let me = &cycle.seen.me;
     let (record, membership) = (cycle.memory.kept.record.as_ref()?, cycle.seen.etcd.membership.fresh()?);
     if !cycle.leads() || record.etcd_cluster != Some(membership.cluster) {
@@ -132,10 +132,10 @@ fn wanted(cycle: &Cycle, api_port: Option<u16>) -> Option<Published> {
             (Role::ControlPlane, Some(port)) => format!("https://{}", SocketAddr::new(member.address, port)),
             _ => member.client_url?.to_string(),
         };
-        Some(PublishedServer { instance: member.instance, address: member.address, url })
+        Some(DirectoryServer { instance: member.instance, address: member.address, url })
     });
-    Some(Published {
-        version: Published::VERSION,
+    Some(EndpointDirectory {
+        version: EndpointDirectory::VERSION,
         account: me.account.clone(),
         region: me.region.clone(),
         cluster: me.cluster.clone(),
@@ -173,21 +173,21 @@ mod tests {
 
     fn publisher(dir: &Path) -> Publisher {
         let url = format!("file://{}", dir.display());
-        let store = PublishedStore::open(&url, &Default::default(), &me(), Duration::from_secs(5)).unwrap();
+        let store = EndpointDirectoryStore::open(&url, &Default::default(), &me(), Duration::from_secs(5)).unwrap();
         Publisher::new(Arc::new(store), None)
     }
 
     /// A list of this many servers, written at this second.
-    fn told(servers: u8, second: u64) -> Published {
+    fn told(servers: u8, second: u64) -> EndpointDirectory {
         let Me { account, region, cluster, instance: written_by, .. } = me();
-        let server = |n: u8| PublishedServer {
+        let server = |n: u8| DirectoryServer {
             instance: format!("i-{n}").parse().unwrap(),
             address: [10, 0, 0, n].into(),
             url: format!("http://10.0.0.{n}:2379"),
         };
-        let (version, generation, written_at) = (Published::VERSION, Generation(2), Timestamp(0) + Duration::from_secs(second));
+        let (version, generation, written_at) = (EndpointDirectory::VERSION, Generation(2), Timestamp(0) + Duration::from_secs(second));
         let servers = (1..=servers).map(server).collect();
-        Published { version, account, region, cluster, generation, record: 7, servers, authority: None, written_at, written_by }
+        EndpointDirectory { version, account, region, cluster, generation, record: 7, servers, authority: None, written_at, written_by }
     }
 
     async fn stands(publisher: &Publisher) -> usize {
@@ -215,7 +215,7 @@ mod tests {
     async fn what_is_newer_or_anothers_is_told_and_what_nobody_can_read_goes() {
         let dir = tempfile::tempdir().unwrap();
         let mut publisher = publisher(dir.path());
-        publisher.store.write(&Published { record: 8, ..told(5, 0) }).await.unwrap();
+        publisher.store.write(&EndpointDirectory { record: 8, ..told(5, 0) }).await.unwrap();
         publisher.keep(told(3, 10)).await;
         assert!(stands(&publisher).await == 5 && publisher.told.as_ref().unwrap().contains("record 8"), "{publisher:?}");
         let path = dir.path().join("prod/published/endpoints.json");
@@ -225,7 +225,7 @@ mod tests {
         }
         publisher.keep(told(3, 80)).await;
         assert!(stands(&publisher).await == 3 && publisher.told.is_none());
-        publisher.store.write(&Published { cluster: "other".into(), ..told(1, 90) }).await.unwrap();
+        publisher.store.write(&EndpointDirectory { cluster: "other".into(), ..told(1, 90) }).await.unwrap();
         assert!(publisher.store.read().await.unwrap_err().to_string().contains("list of servers"));
     }
 

@@ -14,7 +14,7 @@ pub const PLACE: &str = "published/endpoints.json";
 
 /// See the module. Written to the store as JSON, over what was there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Published {
+pub struct EndpointDirectory {
     /// The format.
     pub version: u32,
     /// The account that the cluster belongs to.
@@ -28,7 +28,7 @@ pub struct Published {
     /// The number of the charter's highest record at that time.
     pub record: u64,
     /// The servers of the control plane, or etcd's members where there is no control plane: those that vote and stay, by instance; never empty.
-    pub servers: Vec<PublishedServer>,
+    pub servers: Vec<DirectoryServer>,
     /// The authority that the API's certificates are signed by; absent where there is no API, and from an agent that did not know this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<AuthorityHash>,
@@ -40,7 +40,7 @@ pub struct Published {
 
 /// A server or member that serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedServer {
+pub struct DirectoryServer {
     /// Its instance.
     pub instance: InstanceId,
     /// Its address.
@@ -49,7 +49,7 @@ pub struct PublishedServer {
     pub url: String,
 }
 
-impl Published {
+impl EndpointDirectory {
     /// The format that this code reads and writes.
     pub const VERSION: u32 = 1;
 

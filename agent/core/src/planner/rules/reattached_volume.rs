@@ -5,7 +5,7 @@ use crate::charter::{ListedVoter, Record, State};
 use crate::explain::ordered::{self, obstacle};
 use crate::ids::{InstanceId, MemberId};
 use crate::memory::{BackoffKey, Order};
-use crate::observation::MovedVolume;
+use crate::observation::ReattachedVolume;
 use crate::plan::{LockPurpose, Step};
 use crate::report::Phase;
 use crate::situation::{Charter, Situation};
@@ -15,7 +15,7 @@ use crate::planner::subjects::{change, orders};
 
 /// Adopts the volume as this instance's own, by an operator's order.
 pub(in crate::planner) fn adopt(s: &Situation<'_>) -> Option<Decision> {
-    let moved = s.seen.local.moved.as_ref().filter(|_| s.order() == Some(Order::RecoverMovedVolume))?;
+    let moved = s.seen.local.reattached.as_ref().filter(|_| s.order() == Some(Order::RecoverReattachedVolume))?;
     if s.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some()) {
         return orders::forget_order(s);
     }
@@ -48,8 +48,8 @@ fn list_here(s: &Situation<'_>, record: &Record, owner: &InstanceId, member: Mem
 }
 
 /// The record that stands and its only voter, if this is that voter's data and no other instance can bring it back.
-fn may_adopt<'a>(s: &Situation<'a>, moved: &MovedVolume) -> Result<(&'a Record, MemberId), String> {
-    let MovedVolume { owner, data } = moved;
+fn may_adopt<'a>(s: &Situation<'a>, moved: &ReattachedVolume) -> Result<(&'a Record, MemberId), String> {
+    let ReattachedVolume { owner, data } = moved;
     if !s.ways().runs_etcd {
         return Err(obstacle::distribution_keeps_its_etcd());
     }

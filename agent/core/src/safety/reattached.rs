@@ -10,12 +10,12 @@ use super::verdict::{Verdict, forbid, require};
 use super::{notices, version};
 
 /// An operator has said that what another instance wrote is the newest copy of the only voter's data; and whoever wrote it or was listed with it has ended.
-pub(super) fn moved_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Verdict {
+pub(super) fn reattached_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Verdict {
     f.needs_a_stopped_service()?;
-    require(f.memory.kept.order == Some(Order::RecoverMovedVolume), NotOrdered::MovedVolume)?;
+    require(f.memory.kept.order == Some(Order::RecoverReattachedVolume), NotOrdered::ReattachedVolume)?;
     notices::stays(f)?;
     require(f.ways().runs_etcd, InstanceFault::WrongRole(f.seen.me.role))?;
-    let moved = f.seen.local.moved.as_ref().filter(|m| m.data.member == Some(member)).ok_or(DataFault::NoVolumeWith(member))?;
+    let moved = f.seen.local.reattached.as_ref().filter(|m| m.data.member == Some(member)).ok_or(DataFault::NoVolumeWith(member))?;
     require(record.state == State::Established, CharterFault::NotEstablished(record.number))?;
     f.needs_data_of(record, Some(&moved.data))?;
     version::resumes_moved(f, moved.data.version)?;

@@ -2,7 +2,7 @@
 
 use quorate_core::charter::Record;
 use quorate_core::memory::Order;
-use quorate_core::observation::{DataIdentity, MovedVolume, PeerUrl, Process};
+use quorate_core::observation::{DataIdentity, PeerUrl, Process, ReattachedVolume};
 use quorate_core::plan::peer_url;
 use quorate_core::reading::Reading;
 
@@ -10,7 +10,7 @@ use super::super::dice::Dice;
 use super::super::world::{NOW, World, address, cluster, instance, member};
 use super::Plot;
 
-pub(super) fn moved(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
+pub(super) fn reattached(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     if dice.one_in(4) {
         here(w, plot, dice);
     } else if dice.one_in(4) {
@@ -30,13 +30,13 @@ fn here(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         version: None,
     };
     let owner = if dice.one_in(3) { instance(1 + dice.below(plot.size.max(2) - 1)) } else { voter.instance.clone() };
-    w.seen.local.moved = Some(MovedVolume { owner, data });
+    w.seen.local.reattached = Some(ReattachedVolume { owner, data });
     w.seen.local.data = Reading::unknown("another's volume");
     if !dice.one_in(plot.calm) {
         w.seen.local.process = Reading::Fresh(Process::Stopped { last_exit: None }, NOW);
     }
     if !dice.one_in(3) {
-        w.memory.kept.order = Some(Order::RecoverMovedVolume);
+        w.memory.kept.order = Some(Order::RecoverReattachedVolume);
     }
     if dice.flip() {
         w.memory.leaving = None;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use object_store::{ObjectStoreExt, PutPayload};
+use quorate_core::endpoint_directory::{EndpointDirectory, PLACE};
 use quorate_core::observation::Me;
-use quorate_core::published::{PLACE, Published};
 
 use super::StoreError;
 use super::home::Home;
@@ -16,12 +16,12 @@ const WHAT: &str = "list of servers";
 
 /// See the module.
 #[derive(Debug)]
-pub struct PublishedStore {
+pub struct EndpointDirectoryStore {
     home: Home,
     me: Me,
 }
 
-impl PublishedStore {
+impl EndpointDirectoryStore {
     /// Opens the store at `url` for the cluster of `me`; `limit` bounds each operation. See `CharterStore::open`.
     ///
     /// # Errors
@@ -34,20 +34,20 @@ impl PublishedStore {
     ///
     /// # Errors
     /// The store did not answer or refused, or the object is another cluster's, or in an unknown format.
-    pub async fn read(&self) -> Result<Option<Published>, StoreError> {
+    pub async fn read(&self) -> Result<Option<EndpointDirectory>, StoreError> {
         self.home.within(self.get()).await
     }
 
-    async fn get(&self) -> Result<Option<Published>, StoreError> {
+    async fn get(&self) -> Result<Option<EndpointDirectory>, StoreError> {
         let key = self.home.key(PLACE);
         let malformed = |why: String| self.home.malformed(&key, WHAT, why.into());
         let Some(bytes) = self.home.read(&key, LIMIT, WHAT).await? else { return Ok(None) };
-        let published: Published = serde_json::from_slice(&bytes).map_err(|e| self.home.malformed(&key, WHAT, e.into()))?;
-        if published.version != Published::VERSION {
-            return Err(malformed(format!("it has format {}, and this version knows {}", published.version, Published::VERSION)));
+        let published: EndpointDirectory = serde_json::from_slice(&bytes).map_err(|e| self.home.malformed(&key, WHAT, e.into()))?;
+        if published.version != EndpointDirectory::VERSION {
+            return Err(malformed(format!("it has format {}, and this version knows {}", published.version, EndpointDirectory::VERSION)));
         }
         if !published.belongs_to(&self.me) {
-            let Published { cluster, account, region, .. } = &published;
+            let EndpointDirectory { cluster, account, region, .. } = &published;
             return Err(malformed(format!("it is of cluster {cluster} of account {account} in {region}")));
         }
         Ok(Some(published))
@@ -57,11 +57,11 @@ impl PublishedStore {
     ///
     /// # Errors
     /// The store did not answer or refused.
-    pub async fn write(&self, published: &Published) -> Result<(), StoreError> {
+    pub async fn write(&self, published: &EndpointDirectory) -> Result<(), StoreError> {
         self.home.within(self.put(published)).await
     }
 
-    async fn put(&self, published: &Published) -> Result<(), StoreError> {
+    async fn put(&self, published: &EndpointDirectory) -> Result<(), StoreError> {
         self.home.check_mounted().await?;
         let key = self.home.key(PLACE);
         let bytes = serde_json::to_vec_pretty(published).map_err(|e| self.home.malformed(&key, WHAT, e.into()))?;
