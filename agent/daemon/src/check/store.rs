@@ -99,6 +99,7 @@ fn failed(parts: &Parts, action: &str, error: &StoreError) -> Finding {
         return Finding::problem(name(action), text, "make sure that this instance can reach the bucket's endpoint");
     };
     let remedy = match &**source {
+        _ if error.refusal().is_some() => error.refusal().map_or_else(String::new, |refusal| refusal.remedy().to_owned()),
         _ if is_denied(error) => denied(parts, action, &text),
         object_store::Error::NotFound { .. } => "create the bucket, or correct quorate:store".to_owned(),
         _ => "make sure that the bucket exists, in this region or the one set by store.options, and can be reached".to_owned(),

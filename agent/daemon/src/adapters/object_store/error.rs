@@ -2,7 +2,65 @@
 
 use std::time::Duration;
 
+use crate::telemetry::chain;
+
+/// What S3 means by refusing a call, by the code in its answer. The status is 403 for all but one, and only one of them is about a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// This machine's clock is more than 15 minutes off.
+    Clock,
+    /// The object is in an archive storage class.
+    Archived,
+    /// The bucket is in another region.
+    Region,
+    /// The role's credentials have ended or are not known.
+    Credentials,
+}
+
+/// The codes (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
+const CODES: [(&str, Refusal); 7] = [
+    ("RequestTimeTooSkewed", Refusal::Clock),
+    ("InvalidObjectState", Refusal::Archived),
+    ("PermanentRedirect", Refusal::Region),
+    ("AuthorizationHeaderMalformed", Refusal::Region),
+    ("IllegalLocationConstraintException", Refusal::Region),
+    ("ExpiredToken", Refusal::Credentials),
+    ("InvalidAccessKeyId", Refusal::Credentials),
+];
+
+impl Refusal {
+    /// What can be done about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Clock => "set this machine's clock: S3 refuses a request that is signed more than 15 minutes off",
+            Self::Archived => {
+                "the object is in an archive storage class: restore it (aws s3api restore-object), and exempt the cluster's prefix from archiving"
+            }
+            Self::Region => "the bucket is in another region: set it in store.options (aws_region)",
+            Self::Credentials => "the role's credentials have ended or are not known: check the instance profile and this machine's clock",
+        }
+    }
+
+    /// By the code in the answer, as object_store quotes it.
+    fn of(source: &object_store::Error) -> Option<Self> {
+        let text = chain(source);
+        CODES.into_iter().find(|(code, _)| text.contains(&format!("<Code>{code}</Code>"))).map(|(_, refusal)| refusal)
+    }
+}
+
+/// The end of an error's sentence.
+fn and_remedy(source: &object_store::Error) -> String {
+    Refusal::of(source).map_or_else(String::new, |refusal| format!("; {}", refusal.remedy()))
+}
+
 impl StoreError {
+    /// What S3 means by it, where that is no permission.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        if let Self::Call { source, .. } = self { Refusal::of(source) } else { None }
+    }
+
     /// Access was denied.
     #[must_use]
     pub fn is_denied(&self) -> bool {
@@ -42,7 +100,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// A list or read was refused or failed.
-    #[error("cannot {operation} {key} in the store {url}")]
+    #[error("cannot {operation} {key} in the store {url}{}", and_remedy(source))]
     Call {
         /// As configured.
         url: String,
@@ -95,4 +153,30 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(body: &str) -> StoreError {
+        let source =
+            std::io::Error::other(format!("Server returned non-2xx status code: 403 Forbidden: <Error><Code>{body}</Code></Error>"));
+        let source = object_store::Error::Generic { store: "S3", source: Box::new(source) };
+        StoreError::Call { url: "s3://b/p".to_owned(), operation: "read", key: "k".to_owned(), source: Box::new(source) }
+    }
+
+    #[test]
+    fn a_refusal_is_taken_for_what_its_code_means() {
+        for (code, refusal, word) in [
+            ("RequestTimeTooSkewed", Some(Refusal::Clock), "clock"),
+            ("InvalidObjectState", Some(Refusal::Archived), "restore-object"),
+            ("PermanentRedirect", Some(Refusal::Region), "aws_region"),
+            ("ExpiredToken", Some(Refusal::Credentials), "instance profile"),
+            ("AccessDenied", None, "cannot read k in the store s3://b/p"),
+        ] {
+            let error = call(code);
+            assert!(error.refusal() == refusal && error.to_string().contains(word), "{error}");
+        }
+    }
 }

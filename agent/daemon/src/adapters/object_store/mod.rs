@@ -9,5 +9,5 @@ mod snapshots;
 
 pub use charter::{CharterStore, Creation, Probe};
 pub use endpoint_directory::EndpointDirectoryStore;
-pub use error::StoreError;
+pub use error::{Refusal, StoreError};
 pub use snapshots::{SharedSnapshots, SnapshotStore, Upload, part_size};
