@@ -10,8 +10,6 @@ mod drain;
 mod drained;
 #[path = "kubernetes_wire/evict.rs"]
 mod evict;
-#[path = "kubernetes_wire/http.rs"]
-mod http;
 #[path = "kubernetes_wire/lab.rs"]
 mod lab;
 #[path = "kubernetes_wire/node.rs"]

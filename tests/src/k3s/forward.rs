@@ -1,4 +1,4 @@
-//! Forwards a request and returns its answer, watches included.
+//! Forwards a request and returns its answer.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;

@@ -16,10 +16,10 @@ impl Cluster {
         let allowed = match (resource, target.subresource.as_str(), verb) {
             (Resource::Pods, "eviction", Verb::Create) | (Resource::Pods, "", Verb::Create | Verb::Delete) => Ok(()),
             (Resource::Pods, "", Verb::Get) => self.is_related(node, target),
-            (Resource::Pods, "", Verb::List | Verb::Watch) if target.scope.selector.is_of_node(node) => Ok(()),
-            (Resource::Pods, "", Verb::List | Verb::Watch) => Err("can only list/watch pods with spec.nodeName field selector".to_owned()),
+            (Resource::Pods, "", Verb::List) if target.scope.selector.is_of_node(node) => Ok(()),
+            (Resource::Pods, "", Verb::List) => Err("can only list/watch pods with spec.nodeName field selector".to_owned()),
             (Resource::Nodes, "", Verb::Create | Verb::Patch) | (Resource::Nodes, "status", Verb::Patch) => Ok(()),
-            (Resource::Nodes, "", Verb::Get | Verb::List | Verb::Watch) => own_node(node, target),
+            (Resource::Nodes, "", Verb::Get | Verb::List) => own_node(node, target),
             _ => Err(String::new()),
         };
         allowed.map_err(|why| denied(node, verb, target, &why))

@@ -142,16 +142,10 @@ impl Cluster {
         self.all(Resource::Pods).filter(|pod| super::object::node_of(pod) == node).map(name).collect()
     }
 
-    /// Forgets the past: older versions can be neither listed nor watched from.
-    pub fn compact(&mut self) {
-        self.store.compact();
-    }
-
-    /// etcd was restored: everything is as it was at that version of the objects, and each kubelet has a grace to report again. Returns whether the version
-    /// is still known.
-    pub fn go_back(&mut self, version: u64, now: Timestamp) -> bool {
+    /// etcd was restored: everything is as it was at that version of the objects, and each kubelet has a grace to report again.
+    pub fn go_back(&mut self, version: u64, now: Timestamp) {
         self.advance(now);
-        let known = self.store.go_back(version);
+        self.store.go_back(version);
         for (node, last) in self.heartbeats.clone() {
             self.after(self.node_grace, Due::Silent(node, last));
         }
@@ -161,7 +155,6 @@ impl Cluster {
             self.pod_created(&Key::new(Resource::Pods, text(&pod, "/metadata/namespace"), super::object::name(&pod)), &pod);
         }
         self.reconcile_soon();
-        known
     }
 
     pub(super) fn after(&mut self, delay: Duration, due: Due) {

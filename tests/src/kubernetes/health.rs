@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Due};
 use super::kubelet::running;
-use super::object::{UNREADY, annotation, is_being_deleted, is_finished, node_of, text};
+use super::object::{is_being_deleted, is_finished, node_of, text};
 use super::resource::{Key, Resource};
 
 impl Cluster {
@@ -48,7 +48,7 @@ impl Cluster {
         let pods: Vec<Value> = self.all(Resource::Pods).filter(runs).cloned().collect();
         for mut pod in pods {
             let key = Key::new(Resource::Pods, text(&pod, "/metadata/namespace"), super::object::name(&pod));
-            pod["status"] = running(ready && annotation(&pod, UNREADY).is_none());
+            pod["status"] = running(ready);
             self.update(&key, pod);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Due};
-use super::object::{STOPS_AFTER, UNREADY, annotation, has_finalizers, is_being_deleted, node_of, text, uid};
+use super::object::{STOPS_AFTER, annotation, has_finalizers, is_being_deleted, node_of, text, uid};
 use super::resource::Key;
 
 impl Cluster {
@@ -21,7 +21,7 @@ impl Cluster {
         if self.is_silent(node_of(&pod)) {
             return self.after(self.node_grace, Due::Started(key.clone(), of.to_owned()));
         }
-        pod["status"] = running(annotation(&pod, UNREADY).is_none());
+        pod["status"] = running(true);
         self.store.put(key, pod);
     }
 

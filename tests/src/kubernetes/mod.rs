@@ -11,7 +11,7 @@
 //!
 //! # Not here
 //!
-//! Secrets, leases (a kubelet is heard by its patches of `nodes/status`), protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own
+//! Watches, Secrets, leases (a kubelet is heard by its patches of `nodes/status`), protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own
 //! rights, tolerations, a StatefulSet's ordering.
 
 mod access;
@@ -40,9 +40,8 @@ pub(crate) use access::may_be_kubelets;
 pub use cluster::{Cluster, Delays};
 pub use identity::User;
 pub use kubeconfig::{kubeconfig, kubeconfig_trusting};
-pub use request::{Answer, Request, Watch};
+pub use request::Request;
 pub use resource::{Key, Resource};
 pub use server::{ApiServer, ClusterHandle};
 pub use spec::{PodSpec, budget, node, workload};
 pub use status::Status;
-pub use store::{Change, Event};

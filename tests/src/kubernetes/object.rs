@@ -6,8 +6,6 @@ use serde_json::Value;
 
 /// A pod that needs less than its grace to end says so to the stand-in for the kubelet, in milliseconds.
 pub(super) const STOPS_AFTER: &str = "quorate-lab/stops-after-ms";
-/// A pod that never becomes ready.
-pub(super) const UNREADY: &str = "quorate-lab/unready";
 
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()

@@ -30,34 +30,10 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// The result of a request that is not refused.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// A status and an object.
-    Object(u16, Value),
-    /// A watch begins; [`Cluster::watched`] continues it.
-    Watch(Watch),
-}
-
-/// A watch that has begun.
-#[derive(Clone, Debug)]
-pub struct Watch {
-    scope: Scope,
-    /// The version that it has reported; none before the beginning.
-    told: Option<u64>,
-}
-
-impl PartialEq for Watch {
-    fn eq(&self, other: &Self) -> bool {
-        self.told == other.told && self.scope.resource == other.scope.resource && self.scope.selector == other.scope.selector
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
     List,
-    Watch,
     Create,
     Patch,
     Delete,
@@ -68,7 +44,6 @@ impl Verb {
         match self {
             Self::Get => "get",
             Self::List => "list",
-            Self::Watch => "watch",
             Self::Create => "create",
             Self::Patch => "patch",
             Self::Delete => "delete",
@@ -96,11 +71,6 @@ impl Request<'_> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
-    /// How long a watch lasts.
-    pub(super) fn timeout(&self) -> Option<std::time::Duration> {
-        self.query("timeoutSeconds").parse().ok().map(std::time::Duration::from_secs)
-    }
-
     pub(super) fn target(&self) -> Result<Target, Status> {
         let parts: Vec<&str> = self.path.split('/').filter(|part| !part.is_empty()).collect();
         let (group, rest) = match parts.as_slice() {
@@ -124,10 +94,11 @@ impl Request<'_> {
     }
 
     pub(super) fn verb(&self, target: &Target) -> Result<Verb, Status> {
-        let watches = matches!(self.query("watch"), "1" | "true");
+        if matches!(self.query("watch"), "1" | "true") {
+            return Err(Status::new(405, "MethodNotAllowed", "watches are not modelled"));
+        }
         match (self.method, target.name.is_some(), target.subresource.as_str()) {
             ("GET", true, "") => Ok(Verb::Get),
-            ("GET", false, "") if watches => Ok(Verb::Watch),
             ("GET", false, "") => Ok(Verb::List),
             ("POST", false, "") => Ok(Verb::Create),
             ("POST", true, "eviction") if target.scope.resource == Resource::Pods => Ok(Verb::Create),
@@ -152,18 +123,18 @@ impl DeleteOptions {
 }
 
 impl Cluster {
-    /// Answers a request: authorization, admission, then what was asked for.
+    /// Answers a request with a status and an object: authorization, admission, then what was asked for.
     ///
     /// # Errors
     /// The refusal, as the real server words it.
-    pub fn answer(&mut self, request: &Request<'_>, now: Timestamp) -> Result<Answer, Status> {
+    pub fn answer(&mut self, request: &Request<'_>, now: Timestamp) -> Result<(u16, Value), Status> {
         self.advance(now);
         let target = request.target()?;
         let verb = request.verb(&target)?;
         if let User::Node(node) = request.user {
             self.authorize(node, verb, &target)?;
         }
-        let Some(key) = target.key() else { return self.answer_collection(request, verb, target) };
+        let Some(key) = target.key() else { return self.answer_collection(request, verb, &target) };
         let object = match verb {
             Verb::Create => return self.answer_eviction(request, &key),
             Verb::Patch => self.answer_patch(request, &key, target.subresource == "status")?,
@@ -173,17 +144,13 @@ impl Cluster {
                 self.store.get(&key).cloned().ok_or_else(|| Status::not_found(&key))?
             }
         };
-        Ok(Answer::Object(200, object))
+        Ok((200, object))
     }
 
-    fn answer_collection(&mut self, request: &Request<'_>, verb: Verb, target: Target) -> Result<Answer, Status> {
+    fn answer_collection(&mut self, request: &Request<'_>, verb: Verb, target: &Target) -> Result<(u16, Value), Status> {
         match verb {
-            Verb::Watch => {
-                let since = request.query("resourceVersion");
-                Ok(Answer::Watch(Watch { scope: target.scope, told: since.parse().ok().filter(|since| *since > 0) }))
-            }
-            Verb::Create => Ok(Answer::Object(201, self.answer_create(request, &target)?)),
-            _ => Ok(Answer::Object(200, self.list(&target.scope, request.query("limit").parse().ok(), request.query("continue"))?)),
+            Verb::Create => Ok((201, self.answer_create(request, target)?)),
+            _ => Ok((200, self.list(&target.scope, request.query("limit").parse().ok(), request.query("continue"))?)),
         }
     }
 
@@ -202,12 +169,12 @@ impl Cluster {
         self.insert(object)
     }
 
-    fn answer_eviction(&mut self, request: &Request<'_>, key: &Key) -> Result<Answer, Status> {
+    fn answer_eviction(&mut self, request: &Request<'_>, key: &Key) -> Result<(u16, Value), Status> {
         let eviction: Value = request.body()?;
         if let User::Node(node) = request.user {
             self.admit_pod(node, key, "evict")?;
         }
-        self.evict(key, &eviction).map(|status| Answer::Object(201, status))
+        self.evict(key, &eviction).map(|status| (201, status))
     }
 
     fn answer_patch(&mut self, request: &Request<'_>, key: &Key, status: bool) -> Result<Value, Status> {
@@ -234,24 +201,5 @@ impl Cluster {
             self.admit_pod(node, key, "delete")?;
         }
         self.delete(key, &options)
-    }
-
-    /// The events since the last call. A watch that is too old, or was declared so, ends with an event of type `ERROR`, as the watch cache has it.
-    ///
-    /// # Errors
-    /// The last event, after which the watch is over.
-    pub fn watched(&mut self, watch: &mut Watch, now: Timestamp) -> Result<Vec<Value>, Value> {
-        self.advance(now);
-        let told = match watch.told {
-            None => Ok(self.watch_all(&watch.scope)),
-            Some(since) => self.watch(&watch.scope, since),
-        };
-        match told {
-            Ok((events, version)) => {
-                watch.told = Some(version);
-                Ok(events)
-            }
-            Err(status) => Err(serde_json::json!({ "type": "ERROR", "object": status.object() })),
-        }
     }
 }

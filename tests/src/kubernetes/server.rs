@@ -3,27 +3,22 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use futures::stream;
 use quorate_core::time::Timestamp;
 use serde_json::Value;
 
 use super::cluster::Cluster;
 use super::identity::User;
-use super::request::{Answer, Request, Watch};
+use super::request::Request;
 use super::status::Status;
 use crate::wire::broken::{hang_up, status, truncate};
 use crate::wire::{Clock, Fault, Faults, Running, Subject, listen};
 
-/// How often a watch looks for news.
-const TURN: Duration = Duration::from_millis(20);
 const BACK_TO: &str = "/stand-in/back-to/{version}";
 /// The user whose rights the caller assumes: <https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/>.
 const IMPERSONATED: HeaderName = HeaderName::from_static("impersonate-user");
@@ -62,7 +57,7 @@ impl ClusterHandle {
     }
 }
 
-/// An API server of a cluster. It ends when this is dropped, watches included; another may be started at the same address.
+/// An API server of a cluster. It ends when this is dropped; another may be started at the same address.
 #[derive(Debug)]
 pub struct ApiServer {
     address: SocketAddr,
@@ -111,8 +106,8 @@ impl ApiServer {
 
 /// For the stand-in for k3s, whose etcd holds only the version of the objects: returns the objects to that version after a restore.
 async fn back_to(State(front): State<Front>, Path(version): Path<u64>) -> StatusCode {
-    let known = front.cluster.with(|cluster, now| cluster.go_back(version, now));
-    if known { StatusCode::OK } else { StatusCode::GONE }
+    front.cluster.with(|cluster, now| cluster.go_back(version, now));
+    StatusCode::OK
 }
 
 async fn serve(State(front): State<Front>, request: HttpRequest) -> Response {
@@ -153,42 +148,14 @@ impl Front {
         };
         let request = Request { user: &user, method, path, query, content_type: text(header::CONTENT_TYPE), body };
         match self.cluster.with(|cluster, now| cluster.answer(&request, now)) {
-            Ok(Answer::Object(code, object)) => send(code, &object),
-            Ok(Answer::Watch(watch)) => self.watch(watch, request.timeout().map(|limit| self.cluster.now() + limit)),
+            Ok((code, object)) => send(code, &object),
             Err(status) => refuse(&status),
         }
     }
-
-    /// One event a line, until the client hangs up, its time is over, or the watch is too old.
-    fn watch(&self, watch: Watch, until: Option<Timestamp>) -> Response {
-        let events = stream::unfold(Some((self.clone(), watch)), move |state| async move {
-            let (front, mut watch) = state?;
-            loop {
-                if front.alive.strong_count() == 0 {
-                    return Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None));
-                }
-                match front.cluster.with(|cluster, now| cluster.watched(&mut watch, now)) {
-                    Err(last) => return Some((Ok(lines(&[last])), None)),
-                    Ok(events) if !events.is_empty() => return Some((Ok(lines(&events)), Some((front, watch)))),
-                    Ok(_) if until.is_some_and(|until| front.cluster.now() >= until) => return None,
-                    Ok(_) => tokio::time::sleep(TURN).await,
-                }
-            }
-        });
-        ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(events)).into_response()
-    }
-}
-
-fn lines(events: &[Value]) -> Bytes {
-    events.iter().map(|event| format!("{event}\n")).collect::<String>().into()
 }
 
 fn refuse(refusal: &Status) -> Response {
-    let mut response = send(refusal.code, &refusal.object());
-    if let Some(seconds) = refusal.retry_after() {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
+    send(refusal.code, &refusal.object())
 }
 
 fn send(code: u16, object: &Value) -> Response {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::kubelet::running;
-use super::object::{STOPS_AFTER, UNREADY};
+use super::object::STOPS_AFTER;
 use super::resource::Resource;
 
 /// A Node.
@@ -73,13 +73,6 @@ impl PodSpec {
     #[must_use]
     pub fn stops_after(self, time: Duration) -> Self {
         self.annotation(STOPS_AFTER, &time.as_millis().to_string())
-    }
-
-    /// It runs, but is not ready.
-    #[must_use]
-    pub fn unready(mut self) -> Self {
-        self.0["status"] = running(false);
-        self.annotation(UNREADY, "true")
     }
 
     /// Nothing of it runs any longer.

@@ -60,10 +60,6 @@ impl Status {
         Self::new(400, "BadRequest", message)
     }
 
-    pub(super) fn expired(message: impl Into<String>) -> Self {
-        Self::new(410, "Expired", message)
-    }
-
     pub(super) fn unauthorized() -> Self {
         Self::new(401, "Unauthorized", "Unauthorized")
     }
@@ -72,12 +68,6 @@ impl Status {
         let why = "etcdserver: request timed out";
         let details = Some(json!({ "causes": [{ "message": why }] }));
         Self { details, ..Self::new(500, "InternalError", format!("Internal error occurred: {why}")) }
-    }
-
-    /// Seconds for the header `Retry-After`, which the server sends where the details name them.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<u64> {
-        self.details.as_ref()?.get("retryAfterSeconds")?.as_u64().filter(|seconds| *seconds > 0)
     }
 
     /// The object that is sent.
