@@ -97,14 +97,6 @@ impl Lab {
         self.signal_etcd(instance, Signal::STOP)
     }
 
-    /// Resumes a frozen etcd.
-    ///
-    /// # Errors
-    /// None runs.
-    pub fn thaw_etcd(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        self.signal_etcd(instance, Signal::CONT)
-    }
-
     /// Kills etcd and nothing else.
     ///
     /// # Errors

@@ -89,12 +89,15 @@ async fn a_group_is_scaled_to_nothing_and_back() -> anyhow::Result<()> {
     stage.until_gone(&gone).await?;
     let written = writer.stop().await;
     let last = stage.lab().charter(CLUSTER)?.pop().context("there is no charter")?;
-    let revision = last["state"]["revision"].as_u64().with_context(|| format!("the cluster was not retired: {last:#}"))?;
+    ensure!(last["state"]["is"] == "retired", "the cluster was not retired: {last:#}");
+    let revision = last["state"]["revision"].as_u64().with_context(|| format!("it was retired to no revision: {last:#}"))?;
     let since = Instant::now();
     stage.group.resize(3)?;
     let took = stage.comes_back(&gone, since, 3).await?;
     let restored = stage.restored(revision, &written).await?;
     ensure!(restored.lost == 0, "{} acknowledged writes are lost", restored.lost);
+    let claim = stage.lab().charter(CLUSTER)?.into_iter().find(|record| record["generation"] == 2).context("no second generation")?;
+    ensure!(claim["origin"]["key"] == last["state"]["key"] && stage.group.generation()? == 2, "it is from another snapshot: {claim:#}");
     Row::new(
         "D7: scaled to nothing, and back",
         "nothing: all instances left, one after the other",

@@ -65,7 +65,7 @@ async fn client(group: &Group) -> anyhow::Result<Client> {
 }
 
 /// Values of one MiB under numbered keys, until there are this many, or etcd accepts no more.
-async fn fill(group: &Group, mib: usize) -> anyhow::Result<()> {
+pub(crate) async fn fill(group: &Group, mib: usize) -> anyhow::Result<()> {
     let client = client(group).await?;
     for index in 0..mib {
         let put = client.kv_client().put(format!("/fill/{index}"), vec![b'x'; 1 << 20], None).await;

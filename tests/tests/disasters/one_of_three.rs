@@ -30,6 +30,7 @@ async fn replaced(stage: &Stage, victim: &InstanceId, writer: &Writer) -> anyhow
     let writes = writer.longest(Label::Kill).context("no write came after the kill")?.length;
     ensure!(writes < WRITES_AGAIN, "no write was acknowledged for {} ms", writes.as_millis());
     removed_first(stage, victim, died).await?;
+    ensure!(stage.group.generation()? == 1, "generation {} was begun", stage.group.generation()?);
     Ok(Took { writes, whole })
 }
 

@@ -24,6 +24,8 @@ async fn one_of_one_dies_with_its_disk() -> anyhow::Result<()> {
     let took = stage.comes_back(&dead, since, 1).await?;
     let restored = stage.restored(revision, &written).await?;
     ensure!(restored.lost >= 20, "20 writes came after the snapshot, and {} are lost", restored.lost);
+    ensure!(stage.group.generation()? == 2, "generation {} was begun", stage.group.generation()?);
+    stage.saves_as(2).await?;
     Row::new("D1a, D3a: one of one", "the machine and its disk", "its replacement restored the newest snapshot, once")
         .took(took)
         .revision(restored.revision)

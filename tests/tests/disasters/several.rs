@@ -88,6 +88,8 @@ async fn goes_on_from_the_survivor(stage: &Stage, survivor: &InstanceId, written
     ensure!(origin["from"] == "survivor" && origin["instance"] == survivor.as_str(), "it is from {origin}");
     let addresses = vec![stage.lab().address(survivor)?];
     let lost = written.lost(&addresses).await?;
+    ensure!(lost.is_empty(), "the survivor led, and lacks {lost:?}");
+    ensure!(stage.group.generation()? == 2, "generation {} was begun", stage.group.generation()?);
     Ok(CameBack { whole, lost: lost.len(), acked: written.acked() })
 }
 
@@ -119,6 +121,7 @@ async fn two_of_three_stand_still_and_nobody_acts_on_it() -> anyhow::Result<()> 
     let before = members(&stage, 3).await?;
     let records = stage.lab().charter(super::group::CLUSTER)?.len();
     let silent = stage.group.live().split_off(1);
+    stage.witness.count_voters();
     writer.label(Label::Kill);
     silent.iter().for_each(|instance| stage.lab().freeze_machine(instance));
     sleep(LONG).await;
@@ -130,6 +133,7 @@ async fn two_of_three_stand_still_and_nobody_acts_on_it() -> anyhow::Result<()> 
     let written = writer.stop().await;
     stage.kept_all(3, &written).await?;
     ensure!(members(&stage, 3).await? == before, "the members, or their processes, are others: {before:?}");
+    ensure!(stage.seen().fewest_voters == Some(3), "a silent one was removed: {:?}", stage.seen());
     ensure!(stage.lab().charter(super::group::CLUSTER)?.len() == records, "somebody wrote to the charter");
     Row::new(
         "D4b: two of three",
@@ -171,6 +175,7 @@ async fn three_of_three(seed: u64, scenario: &'static str) -> anyhow::Result<()>
     let took = stage.comes_back(&dead, since, 3).await?;
     let restored = stage.restored(revision, &written).await?;
     ensure!(restorers(&stage).len() == 1, "{:?} restored", restorers(&stage));
+    stage.saves_as(stage.group.generation()?).await?;
     Row::new(scenario, "all machines and disks at once", "one replacement restored the newest snapshot, two joined it")
         .took(took)
         .revision(restored.revision)

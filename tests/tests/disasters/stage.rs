@@ -215,6 +215,13 @@ impl Stage {
         Ok(Restored { revision, lost: lost.len() })
     }
 
+    /// The cluster lives on: a snapshot that is taken now is this generation's.
+    pub(crate) async fn saves_as(&self, generation: u64) -> anyhow::Result<()> {
+        let printed = self.lab().type_in(&self.group.live()[0], "snapshot", &["save"]).await?;
+        ensure!(printed.succeeded && printed.out.contains(&format!("snapshots/{generation:010}/")), "{printed:?}");
+        Ok(())
+    }
+
     /// What the newest generation was made from, and its revision.
     async fn origin(&self) -> anyhow::Result<(String, u64)> {
         let newest = self.lab().charter(CLUSTER)?.pop().context("there is no charter")?;

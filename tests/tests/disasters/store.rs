@@ -9,6 +9,7 @@ use quorate_lab::lab::{Lab, LabOptions, Store};
 use quorate_lab::s3::{Fault, Operation, Rule, RuleId, Scope};
 use tokio::time::{Instant, sleep};
 
+use super::disk::fill;
 use super::group::{CLUSTER, Group, HOOK, LIMIT};
 use super::stage::{Stage, options};
 
@@ -26,13 +27,15 @@ fn below(operation: Operation, folder: &str) -> Scope {
 #[tokio::test]
 async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()> {
     let stage = in_s3(3).await?;
+    fill(&stage.group, 24).await?;
     let writer = stage.load(50).await?;
     let first = stage.group.live()[0].clone();
     let before = stage.snapshots().await?.len();
     let s3 = stage.lab().s3()?;
     let half_way = [
         Rule::new(below(Operation::CreateUpload, "snapshots/"), Fault::Status(500)),
-        Rule::new(below(Operation::UploadPart, "snapshots/"), Fault::HangUp),
+        Rule::new(below(Operation::UploadPart, "snapshots/").part(3), Fault::Status(503)),
+        Rule::new(below(Operation::UploadPart, "snapshots/").part(2), Fault::HangUp),
         Rule::new(below(Operation::Complete, "snapshots/"), Fault::RefusalInside(500)),
         Rule::new(below(Operation::Head, "snapshots/").suffix(".db"), Fault::Status(403)),
         Rule::new(below(Operation::Put, "snapshots/").suffix(".json"), Fault::Status(507)),
@@ -42,11 +45,11 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
         let printed = stage.lab().type_in(&first, "snapshot", &["save"]).await?;
         ensure!(!printed.succeeded && s3.faults().struck(id) > 0, "{rule:?}: {printed:?}");
         s3.faults().remove(id);
+        ensure!(stage.snapshots().await?.len() == before, "{rule:?}: a snapshot broke off and is listed anyway");
     }
-    ensure!(stage.snapshots().await?.len() == before, "a snapshot broke off and is listed anyway");
     // From here on every part fails: the death of a member is finished anyway.
-    let parts = s3.faults().add(half_way[1].clone());
-    let puts = s3.faults().add(half_way[4].clone());
+    let parts = s3.faults().add(Rule::new(below(Operation::UploadPart, "snapshots/"), Fault::HangUp));
+    let puts = s3.faults().add(half_way[5].clone());
     let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
     let since = Instant::now();
     stage.lab().hard_kill(&victim);
@@ -56,7 +59,7 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
     [parts, puts].into_iter().for_each(|id| s3.faults().remove(id));
     let written = writer.stop().await;
     stage.kept_all(3, &written).await?;
-    stage.save().await?;
+    a_large_one_is_whole(&stage).await?;
     Row::new(
         "Store: each step of a snapshot fails",
         "upload begun, part, completion, read back, manifest; then one of three dies",
@@ -65,6 +68,23 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
     .settled_after(whole)
     .lost(0, written.acked())
     .record()
+}
+
+/// A snapshot in many parts is taken and verified; with another byte in it, it is not.
+async fn a_large_one_is_whole(stage: &Stage) -> anyhow::Result<()> {
+    let (s3, first) = (stage.lab().s3()?, stage.group.live()[0].clone());
+    s3.log().forget();
+    let printed = stage.lab().type_in(&first, "snapshot", &["save"]).await?;
+    ensure!(printed.succeeded, "{printed:?}");
+    let parts = s3.log().of(Operation::UploadPart).len();
+    ensure!(parts > 5, "a database of more than 24 MiB is uploaded in parts of 5 MiB: {parts}");
+    let printed = stage.lab().type_in(&first, "snapshot", &["verify"]).await?;
+    ensure!(printed.succeeded, "{printed:?}");
+    let corrupt = s3.faults().add(Rule::new(Scope::from(Operation::Get).suffix(".db"), Fault::Corrupt));
+    let printed = stage.lab().type_in(&first, "snapshot", &["verify"]).await?;
+    ensure!(!printed.succeeded && format!("{}{}", printed.out, printed.err).contains("checksum"), "{printed:?}");
+    s3.faults().remove(corrupt);
+    Ok(())
 }
 
 /// Everything that a restore asks of the store fails first, some of it after it was done.

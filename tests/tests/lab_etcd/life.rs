@@ -16,23 +16,6 @@ async fn member_ids(group: &Group, size: usize) -> anyhow::Result<BTreeMap<Insta
     Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
 }
 
-#[tokio::test]
-async fn a_reboot_keeps_the_member_id() -> anyhow::Result<()> {
-    let group = Group::of(3).await?;
-    let before = member_ids(&group, 3).await?;
-    let writer = group.write()?;
-    let leader = group.lab.leader(&group.name).await?;
-    let pid = group.lab.etcd_process(&leader).map(|etcd| etcd.pid);
-    group.lab.operator(|api| api.reboot_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let restarted = || async {
-        let now = group.lab.etcd_process(&leader).map(|etcd| etcd.pid);
-        if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
-    };
-    group.lab.until(LIMIT, "etcd to be started again", restarted).await?;
-    assert_eq!(member_ids(&group, 3).await?, before);
-    group.settled(3, Some(&writer.stop().await)).await
-}
-
 /// A member that runs but does not answer is restarted with its data.
 async fn frozen(group: &Group, instance: &InstanceId) -> anyhow::Result<()> {
     let before = member_ids(group, 3).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::{Lab, LabOptions, Store};
-use quorate_lab::s3::{Fault, Operation, Rule, Scope};
+use quorate_lab::s3::{Fault, Rule, Scope};
 use serde_json::Value;
 
 use super::group::{CLUSTER, Group, LIMIT};
@@ -131,54 +131,6 @@ async fn a_store_that_refuses_snapshots_keeps_no_dead_member() -> anyhow::Result
 #[tokio::test]
 async fn a_store_that_hangs_keeps_a_dead_member_no_longer_than_the_patience() -> anyhow::Result<()> {
     is_pruned(&with_trouble(Fault::Delay(Duration::from_secs(40))).await?, "longer than 3 s").await
-}
-
-/// Wherever an upload breaks off, no snapshot is left of it; and the next one is whole.
-#[tokio::test]
-async fn a_store_that_fails_half_way_leaves_no_snapshot() -> anyhow::Result<()> {
-    let options = LabOptions { store: Store::S3, ..LabOptions::quick()? };
-    let group = Group::launched(Lab::start(options).await?, 1)?;
-    group.settled(1, None).await?;
-    let first = group.live()[0].clone();
-    fill(&group, 24).await?;
-    let before = until_listed(&group, "the first snapshot", |s| !s.is_empty()).await?.len();
-    let s3 = group.lab.s3()?;
-    let half_way = [
-        Rule::new(Scope::from(Operation::CreateUpload), Fault::Status(500)),
-        Rule::new(Scope::from(Operation::UploadPart).part(3), Fault::Status(503)),
-        Rule::new(Scope::from(Operation::UploadPart).part(2), Fault::HangUp),
-        Rule::new(Scope::from(Operation::Complete), Fault::RefusalInside(500)),
-        Rule::new(Scope::from(Operation::Head).suffix(".db"), Fault::Status(403)),
-        Rule::new(Scope::from(Operation::Put).suffix(".json"), Fault::Status(507)),
-    ];
-    for rule in half_way {
-        let id = s3.faults().add(rule.clone());
-        let (saved, message) = typed(&group, &first, &["save"]).await?;
-        assert!(!saved && s3.faults().struck(id) > 0, "{rule:?}: {message}");
-        s3.faults().remove(id);
-        assert_eq!(listed(&group).await?.len(), before, "{rule:?}");
-    }
-    let (saved, message) = typed(&group, &first, &["save"]).await?;
-    assert!(saved, "{message}");
-    let parts = s3.log().of(Operation::UploadPart).len();
-    assert!(parts > 5, "a database of more than 24 MiB is uploaded in parts of 5 MiB: {parts}");
-    let (whole, message) = typed(&group, &first, &["verify"]).await?;
-    assert!(whole, "{message}");
-    let corrupt = s3.faults().add(Rule::new(Scope::from(Operation::Get).suffix(".db"), Fault::Corrupt));
-    let (whole, message) = typed(&group, &first, &["verify"]).await?;
-    assert!(!whole && message.contains("checksum"), "{message}");
-    s3.faults().remove(corrupt);
-    Ok(())
-}
-
-/// Writes this number of MiB of values.
-async fn fill(group: &Group, mib: usize) -> anyhow::Result<()> {
-    let url = format!("http://{}:2379", group.lab.address(&group.live()[0])?);
-    let client = etcd_client::Client::connect([url], None).await?;
-    for index in 0..mib {
-        client.kv_client().put(format!("/fill/{index}"), vec![b'x'; 1 << 20], None).await?;
-    }
-    Ok(())
 }
 
 /// A directory that was made by hand is not emptied by pruning, and neither is another cluster's snapshot.

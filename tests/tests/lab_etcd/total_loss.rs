@@ -56,35 +56,6 @@ async fn all_die(group: &Group) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn restored(size: u32) -> anyhow::Result<()> {
-    let group = Group::of(size).await?;
-    put(&group, 0..100).await?;
-    save(&group).await?;
-    put(&group, 100..120).await?;
-    all_die(&group).await?;
-    group.settled(size as usize, None).await?;
-    let kept = kept(&group).await?;
-    assert_eq!(kept, numbered(0..100), "the snapshot's keys, and none of the 20 after it");
-    assert_eq!(group.generation()?, 2);
-    let origin = group.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == 2).context("no second generation")?;
-    assert_eq!(origin["origin"]["from"], "snapshot", "{origin:#}");
-    // The cluster lives on: snapshots of the new generation are taken, and the old one's last stays.
-    put(&group, 200..210).await?;
-    let saved = save(&group).await?;
-    assert!(saved.contains("snapshots/0000000002/"), "{saved}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn one_of_one_that_dies_comes_back_from_its_snapshot() -> anyhow::Result<()> {
-    restored(1).await
-}
-
-#[tokio::test]
-async fn three_of_three_that_die_come_back_as_one_cluster_from_one_snapshot() -> anyhow::Result<()> {
-    restored(3).await
-}
-
 /// Whether etcd's tool of this run continues revisions far above the restored one: 3.4.27, 3.5.10 and 3.6 do, and Debian's 3.4.23 does not.
 async fn tool_bumps() -> anyhow::Result<bool> {
     let tool = binaries::restore_tool(&binaries::etcd(None)?).context("no tool restores")?;

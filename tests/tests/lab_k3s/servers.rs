@@ -54,17 +54,6 @@ async fn two_servers_terminated_at_once_leave_one_after_the_other() -> anyhow::R
     plane.settled(3, 1, Some(&writer.stop().await)).await
 }
 
-/// Its member is removed and its Node deleted by the others.
-#[tokio::test]
-async fn hardware_that_is_lost_leaves_neither_member_nor_node() -> anyhow::Result<()> {
-    let plane = Plane::of(3, 1).await?;
-    let writer = plane.lab.write_to_servers(&plane.servers, "/load/")?;
-    let leader = plane.lab.leader(&plane.servers).await?;
-    plane.lab.hard_kill(&leader);
-    plane.lab.until_gone(&leader, LIMIT).await?;
-    plane.settled(3, 1, Some(&writer.stop().await)).await
-}
-
 /// It cannot join on its own, and only the leader may let it in: it makes itself known by asking.
 #[tokio::test]
 async fn a_new_server_is_let_in_by_a_leader_that_hardly_asks_aws() -> anyhow::Result<()> {

@@ -90,7 +90,7 @@ async fn write_all(server: &S3Server, settings: &BTreeMap<String, String>) {
 async fn encryption(server: &S3Server) -> Vec<(String, Option<String>, Option<String>)> {
     let mut all = Vec::new();
     for key in server.keys() {
-        let answer = raw(server, Method::HEAD, &format!("/{}/{key}", server.bucket()), &[], "").await.unwrap();
+        let answer = raw(server, Method::HEAD, &format!("/{}/{key}", server.bucket())).await.unwrap();
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         all.push((key, header(ALGORITHM), header(KEY_ID)));
     }
@@ -122,7 +122,7 @@ async fn without_the_setting_the_buckets_own_default_counts() {
 #[tokio::test]
 async fn a_bucket_with_object_lock_takes_everything_without_a_setting() {
     let server = serve(S3Config { object_lock: true, ..S3Config::default() }).await;
-    let without = builder(&server, "caller", 0).build().unwrap();
+    let without = builder(&server).build().unwrap();
     let refusal = put(&without, "key", "text").await.unwrap_err();
     assert!(refusal.to_string().contains("x-amz-checksum-"), "{refusal}");
     write_all(&server, &settings(&server, &[])).await;
