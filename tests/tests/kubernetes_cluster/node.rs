@@ -57,12 +57,15 @@ async fn taints_of_others_outlive_a_cordon() {
     play(async |stage: &Stage| {
         let (name, _) = hollow(stage, "tainted").await;
         let taints = json!([{ "key": "a", "effect": "NoSchedule" }, { "key": "b", "effect": "NoExecute" }]);
-        stage.patch(&Key::node(&name), &json!({ "spec": { "taints": taints } })).await;
+        let conditions = json!([{ "type": "Ready", "status": "True" }]);
+        stage.patch(&Key::node(&name), &json!({ "spec": { "taints": taints }, "status": { "conditions": conditions } })).await;
         assert_eq!(stage.adapter().await.cordon(&name).await, Outcome::Done);
         let node = stage.get(&Key::node(&name)).await.unwrap();
         let kept: Vec<&Value> = node["spec"]["taints"].as_array().unwrap().iter().map(|taint| &taint["key"]).collect();
         assert!(kept.contains(&&json!("a")) && kept.contains(&&json!("b")), "{kept:?}");
         assert_eq!(node["spec"]["unschedulable"], true);
+        // A real server takes no status here.
+        assert!(stage.is_real || node["status"]["conditions"][0]["type"] == "Ready", "{node}");
     })
     .await;
 }
@@ -91,6 +94,10 @@ async fn the_removal_of_a_member_is_asked_for_on_its_node() {
         assert_eq!(adapter.annotate_removal(&name).await, Outcome::Done);
         let node = stage.get(&Key::node(&name)).await.unwrap();
         assert_eq!(node["metadata"]["annotations"]["etcd.k3s.cattle.io/remove"], "true");
+        assert!(!adapter.node_view(&name).await.unwrap().unwrap().removed, "it was asked for, and not done");
+        let nobody = stage.app("nobody");
+        assert_eq!(adapter.node_view(&nobody).await.unwrap(), None);
+        assert!(refused(adapter.annotate_removal(&nobody).await).contains("404"));
         assert!(adapter.list_nodes().await.unwrap().iter().any(|node| node.name == name && !node.control_plane));
     })
     .await;

@@ -70,17 +70,6 @@ impl Lab {
         let uid = self.pod(name).unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
         ending(name, &uid, grace)
     }
-
-    /// Waits until the cluster has reached this state.
-    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Cluster) -> bool) {
-        for _ in 0..1000 {
-            if self.cluster.with(|cluster, _| is_so(cluster)) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("waited in vain for: {what}");
-    }
 }
 
 pub(crate) fn unclear(outcome: Outcome) -> String {

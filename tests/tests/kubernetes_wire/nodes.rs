@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use quorate::adapters::kubernetes::ApiServers;
-use quorate_core::plan::Outcome;
-use quorate_lab::kubernetes::{ApiServer, Key, User, kubeconfig};
+use quorate_lab::kubernetes::{ApiServer, User, kubeconfig};
 use quorate_lab::wire::{Fault, Rule, Scope};
 use serde_json::json;
 
@@ -14,20 +13,6 @@ fn write(path: &Path, url: &str) {
     let new = path.with_extension("new");
     std::fs::write(&new, kubeconfig(url, &User::Admin)).unwrap();
     std::fs::rename(new, path).unwrap();
-}
-
-#[tokio::test]
-async fn the_removal_of_a_member_is_asked_for_and_seen() {
-    let lab = Lab::start(&["i-1"]).await;
-    let adapter = lab.adapter().await;
-    let seen = adapter.node_view("i-1").await.unwrap().unwrap();
-    assert!(seen.schedulable && !seen.removed && seen.is_voter.is_none());
-    assert_eq!(adapter.annotate_removal("i-1").await, Outcome::Done);
-    let node = lab.get(&Key::node("i-1")).unwrap();
-    assert_eq!(node["metadata"]["annotations"]["etcd.k3s.cattle.io/remove"], "true");
-    assert!(!adapter.node_view("i-1").await.unwrap().unwrap().removed, "it was asked for, and not done");
-    assert_eq!(adapter.node_view("i-2").await.unwrap(), None);
-    assert!(matches!(adapter.annotate_removal("i-2").await, Outcome::Refused(why) if why.contains("404")));
 }
 
 #[tokio::test]
