@@ -27,14 +27,17 @@ async fn missing(test: &str) -> bool {
     missing
 }
 
-async fn served() -> RegionServer {
+async fn served(test: &str) -> Option<RegionServer> {
+    if missing(test).await {
+        return None;
+    }
     let delays = Delays { departure: Duration::from_secs(3600), ..Delays::none() };
     let region = Region::new(RegionConfig { delays, ..RegionConfig::default() });
     let server = RegionServer::start(region, ([127, 0, 0, 1], 0).into()).await.unwrap();
     let hook = |name, transition| HookSpec::new(name, transition).timeout(Duration::from_secs(300));
     let spec = GroupSpec::new("etcd", 2).sizes(1, 4, 2).tag("quorate:cluster", "prod").hook(hook("stop", Transition::Terminating));
     server.region().with(|region, now| region.create_group(spec, now)).unwrap();
-    server
+    Some(server)
 }
 
 /// Runs `aws` with an environment of its own: no profile, no real credentials, one attempt. What it said, or its complaint.
@@ -72,10 +75,7 @@ fn state(server: &RegionServer, id: &InstanceId) -> LifecycleState {
 
 #[tokio::test]
 async fn it_describes() {
-    if missing("it_describes").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_describes").await else { return };
     let id = ids(&server)[0].to_string();
     let groups = aws(&server, "autoscaling describe-auto-scaling-groups --filters Name=tag:quorate:cluster,Values=prod").await.unwrap();
     let group = &groups["AutoScalingGroups"][0];
@@ -99,10 +99,7 @@ async fn it_describes() {
 
 #[tokio::test]
 async fn it_follows_pages() {
-    if missing("it_follows_pages").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_follows_pages").await else { return };
     server.limit_pages(1);
     let instances = aws(&server, "ec2 describe-instances").await.unwrap();
     assert_eq!(instances["Reservations"].as_array().unwrap().len(), 2);
@@ -113,10 +110,7 @@ async fn it_follows_pages() {
 
 #[tokio::test]
 async fn it_resizes_and_is_refused_beyond_the_bounds() {
-    if missing("it_resizes_and_is_refused_beyond_the_bounds").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_resizes_and_is_refused_beyond_the_bounds").await else { return };
     let resize = "autoscaling set-desired-capacity --auto-scaling-group-name etcd --desired-capacity";
     assert_eq!(aws(&server, &format!("{resize} 3")).await, Ok(Value::Null));
     assert_eq!(ids(&server).len(), 3);
@@ -130,10 +124,7 @@ async fn it_resizes_and_is_refused_beyond_the_bounds() {
 
 #[tokio::test]
 async fn it_terminates_an_instance_and_completes_its_hook() {
-    if missing("it_terminates_an_instance_and_completes_its_hook").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_terminates_an_instance_and_completes_its_hook").await else { return };
     let id = ids(&server)[0].clone();
     let terminate = "autoscaling terminate-instance-in-auto-scaling-group --no-should-decrement-desired-capacity --instance-id";
     let activity = aws(&server, &format!("{terminate} {id}")).await.unwrap();
@@ -153,10 +144,7 @@ async fn it_terminates_an_instance_and_completes_its_hook() {
 
 #[tokio::test]
 async fn it_takes_an_instance_out_of_a_target_group() {
-    if missing("it_takes_an_instance_out_of_a_target_group").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_takes_an_instance_out_of_a_target_group").await else { return };
     let id = ids(&server)[0].clone();
     let arn = server.region().with(|region, now| {
         let mut api = region.api(&Caller::Operator, now);
@@ -176,10 +164,7 @@ async fn it_takes_an_instance_out_of_a_target_group() {
 
 #[tokio::test]
 async fn it_lists_puts_and_deletes_hooks() {
-    if missing("it_lists_puts_and_deletes_hooks").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_lists_puts_and_deletes_hooks").await else { return };
     let put = "autoscaling put-lifecycle-hook --auto-scaling-group-name etcd --lifecycle-hook-name start --heartbeat-timeout 60 \
                --lifecycle-transition autoscaling:EC2_INSTANCE_LAUNCHING --default-result CONTINUE";
     assert_eq!(aws(&server, put).await, Ok(Value::Null));
@@ -194,10 +179,7 @@ async fn it_lists_puts_and_deletes_hooks() {
 
 #[tokio::test]
 async fn it_refreshes() {
-    if missing("it_refreshes").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_refreshes").await else { return };
     let start =
         "autoscaling start-instance-refresh --auto-scaling-group-name etcd --preferences MinHealthyPercentage=100,MaxHealthyPercentage=110";
     let id = aws(&server, start).await.unwrap()["InstanceRefreshId"].clone();
@@ -211,10 +193,7 @@ async fn it_refreshes() {
 
 #[tokio::test]
 async fn it_marks_an_instance_unhealthy_and_reads_what_happened() {
-    if missing("it_marks_an_instance_unhealthy_and_reads_what_happened").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_marks_an_instance_unhealthy_and_reads_what_happened").await else { return };
     let id = ids(&server)[0].clone();
     assert_eq!(
         aws(&server, &format!("autoscaling set-instance-health --health-status Unhealthy --instance-id {id}")).await,
@@ -227,10 +206,7 @@ async fn it_marks_an_instance_unhealthy_and_reads_what_happened() {
 
 #[tokio::test]
 async fn it_terminates_and_reboots_by_ec2() {
-    if missing("it_terminates_and_reboots_by_ec2").await {
-        return;
-    }
-    let mut server = served().await;
+    let Some(mut server) = served("it_terminates_and_reboots_by_ec2").await else { return };
     let (first, second) = (ids(&server)[0].clone(), ids(&server)[1].clone());
     assert_eq!(aws(&server, &format!("ec2 reboot-instances --instance-ids {second}")).await, Ok(Value::Null));
     let answer = aws(&server, &format!("ec2 terminate-instances --instance-ids {first}")).await.unwrap();
@@ -248,10 +224,7 @@ async fn it_terminates_and_reboots_by_ec2() {
 
 #[tokio::test]
 async fn it_sends_an_instance_to_standby_and_suspends_processes() {
-    if missing("it_sends_an_instance_to_standby_and_suspends_processes").await {
-        return;
-    }
-    let server = served().await;
+    let Some(server) = served("it_sends_an_instance_to_standby_and_suspends_processes").await else { return };
     let id = ids(&server)[0].clone();
     let named = format!("--auto-scaling-group-name etcd --instance-ids {id}");
     aws(&server, &format!("autoscaling enter-standby {named} --should-decrement-desired-capacity")).await.unwrap();
