@@ -4,10 +4,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::bail;
+use quorate_core::ids::GroupName;
 use tokio::time::Instant;
 
 use super::Lab;
 use super::site::Site;
+use crate::region::{RefreshPreferences, RefreshStatus};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -35,6 +37,20 @@ impl Site {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Replaces what an instance refresh with these preferences replaces, and waits until it has succeeded.
+    ///
+    /// # Errors
+    /// The region refuses it, or it has not succeeded in time.
+    pub async fn refresh(&self, group: &GroupName, preferences: RefreshPreferences, within: Duration) -> anyhow::Result<()> {
+        self.operator(|api| api.start_instance_refresh(group, Some(preferences))).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let refreshed = || async {
+            let region = self.region().lock();
+            let status = region.group(group).and_then(|group| group.refreshes.last().map(|refresh| refresh.status));
+            if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("it is {status:?}")) }
+        };
+        self.until(within, "the refresh", refreshed).await
     }
 }
 

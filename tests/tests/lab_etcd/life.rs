@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::group::{CLUSTER, Group, LIMIT};
 use quorate_core::ids::{InstanceId, MemberId};
-use quorate_lab::region::{RefreshPreferences, RefreshStatus};
+use quorate_lab::region::RefreshPreferences;
 use quorate_lab::wire::{Fault, Rule, Scope};
 use tokio::time::sleep;
 
@@ -91,14 +91,7 @@ async fn every_instance_is_replaced_under_load() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
     let before = group.live();
     let writer = group.write()?;
-    let preferences = Some(RefreshPreferences::launch_before_terminate());
-    group.lab.operator(|api| api.start_instance_refresh(&group.name, preferences)).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let refreshed = || async {
-        let region = group.lab.region().lock();
-        let status = region.group(&group.name).and_then(|group| group.refreshes.last().map(|refresh| refresh.status));
-        if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("it is {status:?}")) }
-    };
-    group.lab.until(LIMIT * 2, "the refresh", refreshed).await?;
+    group.lab.refresh(&group.name, RefreshPreferences::launch_before_terminate(), LIMIT * 2).await?;
     group.settled(3, None).await?;
     assert!(group.live().iter().all(|instance| !before.contains(instance)));
     group.settled(3, Some(&writer.stop().await)).await?;

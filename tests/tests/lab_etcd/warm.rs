@@ -6,7 +6,7 @@ use std::time::Duration;
 use quorate_core::ids::{InstanceId, MemberId};
 use quorate_lab::lab::witness::Witness;
 use quorate_lab::lab::{Lab, LabOptions};
-use quorate_lab::region::{GroupSpec, LifecycleState, PoolState, RefreshPreferences, RefreshStatus, WarmPool};
+use quorate_lab::region::{GroupSpec, LifecycleState, PoolState, RefreshPreferences, WarmPool};
 
 use super::group::{CLUSTER, Group, HOOK, LIMIT};
 
@@ -121,14 +121,7 @@ async fn a_replaced_root_volume_is_left_first_and_joined_with_again() -> anyhow:
     let witness = Witness::of(&group.lab);
     let writer = group.write()?;
     group.until_written(&writer, 20).await?;
-    let refresh = Some(RefreshPreferences::root_volumes());
-    group.lab.operator(|api| api.start_instance_refresh(&group.name, refresh)).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let refreshed = || async {
-        let region = group.lab.region().lock();
-        let status = region.group(&group.name).and_then(|group| group.refreshes.last().map(|refresh| refresh.status));
-        if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("it is {status:?}")) }
-    };
-    group.lab.until(LIMIT, "the refresh", refreshed).await?;
+    group.lab.refresh(&group.name, RefreshPreferences::root_volumes(), LIMIT).await?;
     let after = settled(&group, 2, 0).await?;
     assert!(after.keys().eq(before.keys()), "an instance was replaced");
     assert!(after.iter().all(|(instance, member)| before[instance] != *member), "{before:?} became {after:?}");

@@ -3,7 +3,7 @@
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LabOptions;
 use quorate_lab::lab::witness::Witness;
-use quorate_lab::region::{RefreshPreferences, RefreshStatus};
+use quorate_lab::region::RefreshPreferences;
 
 use super::loss::in_order;
 use super::plane::{CLUSTER, LIMIT, Plane};
@@ -70,13 +70,7 @@ async fn every_server_is_replaced_under_load() -> anyhow::Result<()> {
     let plane = Plane::of(3, 1).await?;
     let writer = plane.lab.write_to_servers(&plane.servers, "/load/")?;
     let before = plane.lab.live(&plane.servers);
-    let preferences = Some(RefreshPreferences::launch_before_terminate());
-    plane.lab.operator(|api| api.start_instance_refresh(&plane.servers, preferences)).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let refreshed = || async {
-        let status = plane.lab.region().lock().group(&plane.servers).and_then(|group| group.refreshes.last().map(|last| last.status));
-        if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("{status:?}")) }
-    };
-    plane.lab.until(LIMIT * 3, "the refresh", refreshed).await?;
+    plane.lab.refresh(&plane.servers, RefreshPreferences::launch_before_terminate(), LIMIT * 3).await?;
     plane.settled(3, 1, Some(&writer.stop().await)).await?;
     let after = plane.lab.live(&plane.servers);
     assert!(!before.iter().any(|instance| after.contains(instance)), "{before:?} became {after:?}");

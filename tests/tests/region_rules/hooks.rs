@@ -4,15 +4,7 @@ use quorate_core::ids::HookName;
 use quorate_core::time::Timestamp;
 use quorate_lab::region::{ActionReference, ActionResult, GroupSpec, HookSpec, LifecycleState, RegionConfig, Transition};
 
-use crate::world::{World, delays, hooked, launching, plain, refused, secs, terminating};
-
-fn waiting(spec: GroupSpec) -> (World, quorate_core::ids::InstanceId) {
-    let mut world = World::in_service(spec);
-    let id = world.ids()[0].clone();
-    world.terminate(&id);
-    world.pass(10);
-    (world, id)
-}
+use crate::world::{World, delays, hooked, launching, plain, refused, retaining, secs, terminating, waiting};
 
 #[test]
 fn each_heartbeat_restarts_the_timeout() {
@@ -125,9 +117,7 @@ fn a_launching_hook_is_not_a_terminating_one() {
 
 #[test]
 fn deleting_a_hook_completes_its_actions() {
-    let mut retaining = hooked(1);
-    retaining.retain_on_abandon = true;
-    let (mut world, id) = waiting(retaining);
+    let (mut world, id) = waiting(retaining(1));
     let group = world.group.clone();
     world.api().delete_hook(&group, &HookName::new("terminate")).unwrap();
     assert_eq!(world.state(&id), LifecycleState::TerminatingProceed, "a deleted terminating hook continues");

@@ -2,7 +2,7 @@
 
 use quorate_lab::region::{ActionResult, Caller, Ec2State, Event, LifecycleState, Target};
 
-use crate::world::{OPERATOR, World, hooked, plain, refused};
+use crate::world::{OPERATOR, World, hooked, plain, refused, retaining, waiting};
 
 #[test]
 fn imds_says_terminated_before_the_wait_state_begins() {
@@ -33,10 +33,7 @@ fn nothing_can_be_completed_before_the_wait_state_nor_in_its_first_moments() {
 
 #[test]
 fn a_completed_hook_leads_to_the_machines_end() {
-    let mut world = World::in_service(hooked(1));
-    let id = world.ids()[0].clone();
-    world.terminate(&id);
-    world.pass(10);
+    let (mut world, id) = waiting(hooked(1));
     world.complete(&id, "terminate", ActionResult::Continue).unwrap();
     assert_eq!((world.state(&id), world.ec2(&id)), (LifecycleState::TerminatingProceed, Ec2State::Running));
     world.pass(1);
@@ -60,12 +57,10 @@ fn a_machine_that_shuts_down_by_itself_ends_the_wait() {
 }
 
 #[test]
-fn both_results_end_in_termination_when_nothing_is_retained() {
-    for result in [ActionResult::Continue, ActionResult::Abandon] {
-        let mut world = World::in_service(hooked(1));
-        let id = world.ids()[0].clone();
-        world.terminate(&id);
-        world.pass(10);
+fn every_result_ends_in_termination_unless_an_abandoned_one_is_retained() {
+    for (spec, result) in [(hooked(1), ActionResult::Continue), (hooked(1), ActionResult::Abandon), (retaining(1), ActionResult::Continue)]
+    {
+        let (mut world, id) = waiting(spec);
         world.complete(&id, "terminate", result).unwrap();
         world.pass(1 + 60);
         assert_eq!(world.ec2(&id), Ec2State::Terminated);
@@ -74,12 +69,7 @@ fn both_results_end_in_termination_when_nothing_is_retained() {
 
 #[test]
 fn an_abandoned_termination_is_retained_where_the_policy_says_so() {
-    let mut spec = hooked(1);
-    spec.retain_on_abandon = true;
-    let mut world = World::in_service(spec);
-    let id = world.ids()[0].clone();
-    world.terminate(&id);
-    world.pass(10);
+    let (mut world, id) = waiting(retaining(1));
     world.complete(&id, "terminate", ActionResult::Abandon).unwrap();
     world.pass(1000);
     assert_eq!((world.state(&id), world.ec2(&id)), (LifecycleState::TerminatingRetained, Ec2State::Running));
@@ -87,19 +77,6 @@ fn an_abandoned_termination_is_retained_where_the_policy_says_so() {
     world.pass(1 + 60 + 4);
     assert_eq!(world.ec2(&id), Ec2State::Terminated);
     assert!(!world.ids().contains(&id));
-}
-
-#[test]
-fn a_termination_that_continues_is_never_retained() {
-    let mut spec = hooked(1);
-    spec.retain_on_abandon = true;
-    let mut world = World::in_service(spec);
-    let id = world.ids()[0].clone();
-    world.terminate(&id);
-    world.pass(10);
-    world.complete(&id, "terminate", ActionResult::Continue).unwrap();
-    world.pass(1 + 60);
-    assert_eq!(world.ec2(&id), Ec2State::Terminated);
 }
 
 #[test]
@@ -119,12 +96,7 @@ fn a_timeout_retains_only_if_the_default_result_is_abandon() {
 
 #[test]
 fn a_retained_machine_that_dies_leaves_the_group() {
-    let mut spec = hooked(1);
-    spec.retain_on_abandon = true;
-    let mut world = World::in_service(spec);
-    let id = world.ids()[0].clone();
-    world.terminate(&id);
-    world.pass(10);
+    let (mut world, id) = waiting(retaining(1));
     world.complete(&id, "terminate", ActionResult::Abandon).unwrap();
     world.region.hard_kill(&id, world.now);
     world.pass(20 + 30 + 1 + 4);
@@ -169,10 +141,7 @@ fn an_instance_terminated_while_it_launches_loses_its_open_action() {
 
 #[test]
 fn a_second_completion_by_another_is_refused_and_remembered() {
-    let mut world = World::in_service(hooked(1));
-    let id = world.ids()[0].clone();
-    world.terminate(&id);
-    world.pass(10);
+    let (mut world, id) = waiting(hooked(1));
     world.complete(&id, "terminate", ActionResult::Continue).unwrap();
     assert!(world.complete(&id, "terminate", ActionResult::Continue).is_err(), "its own retry");
     assert_eq!(world.region.double_completed().count(), 0);

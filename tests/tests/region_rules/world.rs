@@ -62,6 +62,20 @@ pub(crate) fn plain(size: u32) -> GroupSpec {
     GroupSpec::new("etcd", size).tag("quorate:cluster", "prod")
 }
 
+/// The same with what is retained when a hook says `ABANDON`.
+pub(crate) fn retaining(size: u32) -> GroupSpec {
+    GroupSpec { retain_on_abandon: true, ..hooked(size) }
+}
+
+/// A world whose first instance waits for its terminating hook, which can be completed.
+pub(crate) fn waiting(spec: GroupSpec) -> (World, InstanceId) {
+    let mut world = World::in_service(spec);
+    let id = world.ids()[0].clone();
+    world.terminate(&id);
+    world.pass(10);
+    (world, id)
+}
+
 impl World {
     pub(crate) fn new(spec: GroupSpec) -> Self {
         Self::with(RegionConfig { delays: delays(), ..RegionConfig::default() }, spec)
