@@ -1,4 +1,4 @@
-//! A claim: who may take it over, and whether everybody consents to it, before it and since.
+//! Claims: which node may take one over, and whether every other instance consents, before the claim is made and since.
 
 use crate::charter::{Origin, Record};
 use crate::ids::{Generation, InstanceId};
@@ -14,12 +14,12 @@ pub(super) fn takeover(f: &Facts<'_>, record: &Record) -> bool {
     record.founder().is_some_and(|founder| founder == f.me() || f.has_ended(founder))
 }
 
-/// What a claim that is not void, or another record, has against the next claim.
+/// Why a claim that is not void, or another record, forbids the next claim.
 pub(super) fn stands(record: &Record) -> ClaimFault {
     ClaimFault::Stands { record: record.number, founder: record.founder().cloned() }
 }
 
-/// Silence is never consent: each is gone, or answers that it holds no data that counts and remembers no higher record.
+/// Requires that every other instance has ended, or answers that it holds no data that counts and remembers no higher record. Silence is never consent.
 pub(super) fn everyone_consents(f: &Facts<'_>, record: &Record) -> Verdict {
     for id in f.everybody_else() {
         if f.has_ended(&id) {
@@ -46,12 +46,12 @@ fn consents(f: &Facts<'_>, record: &Record, id: &InstanceId) -> Verdict {
     })
 }
 
-/// Without TLS an answer permits founding `empty` on an absent charter and nothing else, unless an operator decides.
+/// Whether an untrusted or unsigned answer is enough: only for founding `empty` on an absent charter, unless an operator decides.
 fn unsigned_will_do(f: &Facts<'_>, record: &Record) -> bool {
     (record.origin == Origin::Empty && record.number == 1) || an_order_covers(f, record)
 }
 
-/// An operator has decided.
+/// Whether an operator's order covers this claim.
 fn an_order_covers(f: &Facts<'_>, record: &Record) -> bool {
     let order = f.memory.kept.order.as_ref();
     match &record.origin {
@@ -81,7 +81,8 @@ fn data_forbids(f: &Facts<'_>, record: &Record, data: &DataClaim, id: &InstanceI
     }
 }
 
-/// The disk is empty, and this node's own claim of this generation stands, to which everybody has consented since it was made.
+/// Returns this node's own claim of this generation. It requires that the disk is empty, and that every other instance has consented since the claim was
+/// made.
 pub(super) fn begun_claim<'a>(f: &Facts<'a>, generation: Generation, token: &str) -> Verdict<&'a Record> {
     let record = f.highest()?.ok_or(ClaimFault::None)?;
     let own = f.founds(record) && record.generation == generation && record.token() == token;
@@ -90,7 +91,7 @@ pub(super) fn begun_claim<'a>(f: &Facts<'a>, generation: Generation, token: &str
     consented_since(f, record).map(|()| record)
 }
 
-/// The claim is of this run of the agent, and everybody has consented since it was made.
+/// Requires that this run of the agent made the claim, and that every other instance has consented since.
 pub(super) fn consented_since(f: &Facts<'_>, record: &Record) -> Verdict {
     let earlier = ClaimFault::EarlierRun(record.number);
     let Some((_, claimed_at)) = f.memory.claimed.filter(|(number, _)| *number == record.number) else { return Err(earlier.into()) };

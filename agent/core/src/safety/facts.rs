@@ -37,7 +37,8 @@ impl<'a> Facts<'a> {
         &self.seen.me.instance
     }
 
-    /// The highest record that the store shows, read fresh; the remembered one where no store is configured. Whether it can be trusted is not asked.
+    /// The highest record that the store shows, read fresh, or the remembered one where no store is configured. It does not check whether the record can be
+    /// trusted.
     pub(super) fn shown(&self) -> Verdict<Option<&'a Record>> {
         match self.seen.store.fresh() {
             Some(StoreView::Charter(log)) => Ok(log.highest()),
@@ -48,7 +49,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The same, if it can be trusted: this cluster's, one chain since the last fresh start, and nothing of what is remembered missing or changed.
+    /// The same, if it can be trusted: it is this cluster's, the records form one chain since the last fresh start, and none that is remembered is missing or
+    /// changed.
     pub(super) fn highest(&self) -> Verdict<Option<&'a Record>> {
         let highest = self.shown()?;
         let remembered = self.memory.kept.record.as_ref();
@@ -70,19 +72,19 @@ impl<'a> Facts<'a> {
         Ok(highest)
     }
 
-    /// The highest record, which there has to be.
+    /// The highest record, or a refusal if there is none.
     pub(super) fn charter(&self) -> Verdict<&'a Record> {
         Ok(self.highest()?.ok_or(CharterFault::None)?)
     }
 
-    /// The charter, where it is known, tells of the etcd cluster that answers.
+    /// Requires that the charter, where it is known, names the etcd cluster that answers.
     pub(super) fn is_the_charters(&self, membership: &Membership) -> Verdict {
         let charter = self.highest().ok().flatten().and_then(|r| r.etcd_cluster);
         let same = charter.is_none_or(|cluster| cluster == membership.cluster);
         require(same, CharterFault::EtcdCluster { answers: membership.cluster, charter })
     }
 
-    /// It goes, by EC2's, its group's or its own agent's word.
+    /// Whether EC2, its group or its own agent says that the instance is on its way out.
     pub(super) fn is_going(&self, id: &InstanceId) -> bool {
         let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
         let ends = [Ec2State::ShuttingDown, Ec2State::Stopping, Ec2State::Stopped, Ec2State::Terminated];
@@ -91,7 +93,7 @@ impl<'a> Facts<'a> {
         ec2 || listed || self.has_ended(id) || self.peer(id).is_some_and(|p| p.leaving)
     }
 
-    /// Only what was read says that there is none.
+    /// Whether there is a store. Only a fresh reading can say that there is none.
     pub(super) fn has_store(&self) -> bool {
         !matches!(self.seen.store.fresh(), Some(StoreView::NotConfigured))
     }
@@ -119,13 +121,13 @@ impl<'a> Facts<'a> {
         matches!(self.seen.local.process.fresh(), Some(Process::Stopped { .. }))
     }
 
-    /// The lock is this agent's, for longer than any one call may take.
+    /// Whether this agent holds the lock for longer than any one call may take.
     pub(super) fn lock_outlasts_a_call(&self) -> bool {
         let age = self.seen.etcd.lock.at().map(|at| self.now.since(at)).unwrap_or_default();
         matches!(self.seen.etcd.lock.fresh(), Some(Lock::Mine { remaining }) if remaining.saturating_sub(age) > self.policy.call_timeout)
     }
 
-    /// The agent beside this member says that it leaves.
+    /// Whether the agent beside this member says that it is leaving.
     pub(super) fn peer_leaves(&self, membership: &Membership, member: MemberId) -> bool {
         let instance = membership.get(member).and_then(|m| self.instance_behind(m));
         instance.is_some_and(|i| self.peer(&i).is_some_and(|p| p.leaving))
@@ -149,13 +151,13 @@ impl<'a> Facts<'a> {
             || self.data().is_some_and(|d| d.member == Some(member.id))
     }
 
-    /// This disk's own member votes, on a quorum's word.
+    /// Whether a quorum says that this disk's own member votes.
     pub(super) fn votes(&self) -> bool {
         let Some((membership, data)) = self.seen.etcd.membership.fresh().zip(self.data()) else { return false };
         data.cluster == Some(membership.cluster) && membership.voters().any(|v| data.member == Some(v.id))
     }
 
-    /// A quorum says that no voter is this instance's.
+    /// Whether a quorum says that no voter is this instance's.
     pub(super) fn surely_does_not_vote(&self) -> bool {
         self.seen.etcd.membership.fresh().is_some_and(|m| !m.voters().any(|v| self.is_mine(v)))
     }
@@ -164,7 +166,7 @@ impl<'a> Facts<'a> {
         self.seen.peers.get(id).and_then(|p| p.fresh())
     }
 
-    /// What the others say that they remember of this cluster.
+    /// The records of this cluster that the others say they remember.
     pub(super) fn records_told(&self) -> impl Iterator<Item = (&'a InstanceId, &'a Record)> {
         let me = &self.seen.me;
         let told = self.seen.peers.iter().filter_map(|(id, p)| Some((id, p.fresh()?.record.as_ref()?)));
@@ -184,7 +186,7 @@ impl<'a> Facts<'a> {
         terminated || self.memory.instances.terminated.contains(id) || forgotten
     }
 
-    /// Ended; or going, by EC2's or the group's fresh word, and silent for the grace.
+    /// Whether the instance has ended, or is on its way out by a fresh reading of EC2 or its group and has been silent for the grace.
     pub(super) fn has_departed(&self, id: &InstanceId) -> bool {
         let asked = self.seen.cloud.asked.get(id).and_then(|a| a.fresh());
         let going = matches!(asked, Some(Ec2Answer::Known { state: Ec2State::ShuttingDown | Ec2State::Stopping | Ec2State::Stopped, .. }));
@@ -192,8 +194,8 @@ impl<'a> Facts<'a> {
         self.has_ended(id) || ((going || listed) && self.memory.silent_for(id, self.now) >= self.policy.prune_grace)
     }
 
-    /// By its own entry it waits for its hooks of this transition. The entry was read after the last word of its own agent, after any other
-    /// agent beside a leader could act, and after this agent last tried.
+    /// Requires that the instance's own entry says that it waits for its hooks of this transition. The entry must have been read after its own agent was last
+    /// heard, after the last moment at which another agent beside a leader could act, and after this agent last tried.
     pub(super) fn still_waits(&self, id: &InstanceId, transition: Transition) -> Verdict {
         let not_waiting = || HookFault::NotWaiting(id.clone());
         let Some(Reading::Fresh(Some(state), at)) = self.seen.cloud.places.get(id) else { return Err(not_waiting().into()) };
@@ -208,7 +210,7 @@ impl<'a> Facts<'a> {
         require(after_all, HookFault::EntryTooOld(id.clone()))
     }
 
-    /// The instance behind an entry, by its name; an unnamed one by the address where it was seen.
+    /// The instance behind a member's entry: by the entry's name, or without one by the address where the instance was seen.
     pub(super) fn instance_behind(&self, member: &Member) -> Option<InstanceId> {
         if let Some(name) = &member.name {
             return Some(name.clone());
@@ -219,23 +221,23 @@ impl<'a> Facts<'a> {
         seen.map(|(id, _)| id.clone())
     }
 
-    /// The key that signed its answer is the one under which its agent was heard at first.
+    /// Whether the key that signed its answer is the one that its agent used when it was first heard.
     pub(super) fn signs_as_before(&self, id: &InstanceId) -> bool {
         let key = self.peer(id).and_then(|p| p.signed_by);
         key.is_some() && !self.has_another_key(id)
     }
 
-    /// Its agent was heard under a key that did not sign its answer now.
+    /// Whether its agent was first heard with a key other than the one that signed its answer now.
     pub(super) fn has_another_key(&self, id: &InstanceId) -> bool {
         self.peer(id).zip(self.memory.instances.heard_as.get(id)).is_some_and(|(answer, before)| answer.signed_by != Some(before.key))
     }
 
-    /// Its own, fresh answer says that it does not hold this member's data; good only where answers can be trusted, and signed as before.
+    /// Whether its own fresh answer says that it does not hold this member's data. It counts only on a trusted network, and signed as before.
     pub(super) fn denies(&self, id: &InstanceId, member: MemberId) -> bool {
         self.says_it_lacks(id, member) && self.signs_as_before(id)
     }
 
-    /// The same under any key, or none: good where a quorum goes on without that member, so that nothing is lost with it.
+    /// The same, signed by any key or by none. This is enough where a quorum goes on without that member, because nothing is lost with it.
     pub(super) fn says_it_lacks(&self, id: &InstanceId, member: MemberId) -> bool {
         let denied = match self.peer(id).map(|p| &p.data) {
             Some(DataClaim::None) => true,
@@ -245,7 +247,7 @@ impl<'a> Facts<'a> {
         denied && self.policy.network_trusted
     }
 
-    /// All who could hold data or a record, but this instance.
+    /// Every other instance that could hold data or a record.
     pub(super) fn everybody_else(&self) -> BTreeSet<InstanceId> {
         let machine_is_off = |id: &InstanceId| {
             let state = self.seen.cloud.listed.last().and_then(|l| l.get(id)).map(|i| i.state);
@@ -260,7 +262,7 @@ impl<'a> Facts<'a> {
         all
     }
 
-    /// The record is this node's own `founding`.
+    /// Whether the record is this node's own `founding`.
     pub(super) fn founds(&self, record: &Record) -> bool {
         matches!(&record.state, State::Founding { founder } if founder == self.me())
     }

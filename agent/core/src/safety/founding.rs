@@ -1,4 +1,4 @@
-//! Charter records: whether this one may be written now.
+//! Whether a charter record may be written now.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     if remembered == Some(record) && f.shown()? != remembered {
         return rewrite(f, record);
     }
-    // An ordered fresh start is the one way on from a charter that cannot be trusted.
+    // An ordered fresh start is the only way on from a charter that cannot be trusted.
     let highest = if is_ordered_fresh(f, record) { f.shown()? } else { f.highest()? };
     let number = highest.map_or(1, |r| r.number + 1);
     let follows = record.number == number && record.previous == highest.map(Record::digest);
@@ -55,7 +55,7 @@ fn is_ordered_fresh(f: &Facts<'_>, record: &Record) -> bool {
     record.origin == Origin::Fresh && f.founds(record) && f.memory.kept.order == Some(Order::RecoverFresh)
 }
 
-/// The operator has ordered this node to found, or to start afresh.
+/// Whether an operator has ordered this node to found, to start afresh or to go on from its own data.
 fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
     match &f.memory.kept.order {
         Some(Order::Bootstrap) => true,
@@ -65,7 +65,7 @@ fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
     }
 }
 
-/// An order is forgotten when it is carried out, or when a living quorum makes it void.
+/// An order may be forgotten once it is carried out, or once a living quorum makes it void.
 pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
     let seen_by_others = f.seen.peers.values().filter_map(|p| p.fresh()).any(|p| p.quorum.is_some());
     match &f.memory.kept.order {
@@ -105,7 +105,7 @@ fn rewrite(f: &Facts<'_>, record: &Record) -> Verdict {
 fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     let generation = record.generation;
     let before = highest.into_iter().chain(&f.memory.kept.record).map(|r| r.generation).max().unwrap_or(Generation(0));
-    // A peer may remember more than this node and its store: an ordered fresh start goes above that too.
+    // A peer may remember a later generation than this node and its store do. An ordered fresh start may go above that too.
     let ordered_above = is_ordered_fresh(f, record) && generation > before;
     require(generation == before.next() || ordered_above, RecordFault::GenerationNotNext { generation, highest: before })?;
     let taken = f.records_told().find(|(_, r)| r.generation >= generation);
@@ -126,7 +126,7 @@ fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     consent::everyone_consents(f, record)
 }
 
-/// Who leaves, is warm, or has not proved that it may keep its own launch open founds nothing new.
+/// A node that is leaving, is warm, or has not proved that it can keep its own launch open founds nothing new.
 fn stands(f: &Facts<'_>) -> Verdict {
     notices::stays(f)?;
     require(!matches!(f.seen.target.last(), Some(Some(LifecycleState::Warmed(_)))), InstanceFault::Warm)?;
@@ -140,7 +140,7 @@ fn stands(f: &Facts<'_>) -> Verdict {
     forbid(open.find(|h| !proven(h)), |h| HookFault::NoHeartbeat(h.hook.clone()))
 }
 
-/// A survivor that its group has detached, by IMDS's fresh word, holds the data all the same; a new founder would hold none.
+/// Whether this is a survivor that its group has detached, as IMDS freshly says. It still holds the data; a new founder would hold none.
 fn is_detached_survivor(f: &Facts<'_>, record: &Record) -> bool {
     let detached = matches!(f.seen.target.fresh(), Some(Some(LifecycleState::Detached)));
     detached && record.origin == (Origin::Survivor { instance: f.me().clone() })
@@ -151,7 +151,7 @@ fn origin(f: &Facts<'_>, record: &Record, highest: Option<&Record>) -> Verdict {
     match &record.origin {
         Origin::Empty => {
             forbid(ever, RecordFault::EmptyAfter)?;
-            // The charter may have been deleted, and who holds the data be on no group's list. A list without this instance is no list.
+            // The charter may have been deleted, and a node that holds the data may be on no group's list. A list without this instance proves nothing.
             let tagged = f.seen.cloud.tagged.fresh().ok_or(Unread::Tagged)?;
             require(tagged.contains(f.me()), InstanceFault::NotTagged)?;
             f.needs_an_empty_disk()?;
@@ -175,18 +175,18 @@ fn survivor(f: &Facts<'_>, highest: Option<&Record>, ever: Option<Generation>) -
     require(mine.is_some() && mine == ever, DataFault::NotEstablished { data: mine, established: ever })?;
     match own_status(f) {
         Some(status) => forbid(status.leader, MemberFault::HasLeader)?,
-        // After a restart without quorum etcd answers nothing: there an operator's word stands for it.
+        // After a restart without quorum etcd answers nothing. An operator's order then takes the place of its answer.
         None => require(orders_survivor(f).is_some(), Unread::OwnStatus)?,
     }
     let before = highest.ok_or(CharterFault::NothingEstablished)?;
-    // Only a listed voter's data goes on.
+    // Only a listed voter may go on from its data.
     require(before.lists(f.me()), CharterFault::NotListed { record: before.number, instance: f.me().clone() })?;
     let void = before.state == State::Established || consent::takeover(f, before) || founder_lost_its_data(f, before);
     require(void, consent::stands(before))?;
     survivors(f, before)
 }
 
-/// Quorum is lost by this member's own list, which is the charter's, and those that are left meet every possible quorum.
+/// Requires that quorum is lost by this member's own list, which must match the charter's, and that the voters left meet every possible quorum.
 fn survivors(f: &Facts<'_>, before: &Record) -> Verdict {
     if let Some(although_voters_differ) = orders_survivor(f) {
         return chosen_survivor(f, before, although_voters_differ);
@@ -208,7 +208,8 @@ fn survivors(f: &Facts<'_>, before: &Record) -> Verdict {
     require(quorum::meets_every_quorum(voters, left), LossFault::WritesMayBeMissing { left, voters })
 }
 
-/// Policy `any`: after the grace, and only if no snapshot goes further than this node's data. That no other survivor's does is asked of each.
+/// Under policy `any`, a survivor goes on after the grace, and only if no snapshot goes further than its data. `consent.rs` asks the other survivors how far
+/// theirs goes.
 fn best_survivor(f: &Facts<'_>, before: &Record) -> Verdict {
     require(has_waited(f), LossFault::TooShort { since: f.gate.lost_since(), grace: f.policy.quorum_loss_grace })?;
     let mine = own_status(f).and_then(|s| s.revision).ok_or_else(|| Unread::Revision(f.me().clone()))?;
@@ -226,7 +227,7 @@ fn best_survivor(f: &Facts<'_>, before: &Record) -> Verdict {
     forbid(left, |s| SnapshotFault::NewerLeft(s.key.clone()))
 }
 
-/// An operator has chosen this node's data: of a listed voter, where quorum can never come back.
+/// An operator has chosen this node's data. It must be a listed voter's, and quorum must be lost for good.
 fn chosen_survivor(f: &Facts<'_>, before: &Record, although_voters_differ: bool) -> Verdict {
     let mine = f.own_member()?;
     let listed = before.voters.iter().any(|v| v.instance == *f.me() && v.member == mine);
@@ -243,7 +244,8 @@ fn chosen_survivor(f: &Facts<'_>, before: &Record, although_voters_differ: bool)
     quorum_is_lost(f, &before.voters)
 }
 
-/// It says itself that it holds neither what it is listed with nor what it claimed. Who restores a snapshot holds nothing on the way.
+/// Whether a survivor that claimed says itself that it holds neither the data it is listed with nor what it claimed. A founder that restores a snapshot does
+/// not count: it holds nothing on the way.
 fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
     let Some(founder) = record.founder().filter(|_| matches!(record.origin, Origin::Survivor { .. })) else { return false };
     let lost = match f.peer(founder).map(|p| &p.data) {
@@ -256,7 +258,8 @@ fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
     lost && f.policy.network_trusted && f.signs_as_before(founder)
 }
 
-/// The last voter's end: its etcd is stopped, and all that it held is in the snapshot that the record names, taken when nobody could write any more.
+/// The last voter's end. Its etcd is stopped, and all that it held is in the snapshot that the record names, which was taken when no client could write any
+/// longer.
 fn retired(f: &Facts<'_>, record: &Record, before: &Record, (key, revision): (&SnapshotKey, u64)) -> Verdict {
     let (number, previous, state) = (record.number, record.previous.clone(), record.state.clone());
     require(*record == Record { number, previous, state, ..before.clone() }, RecordFault::ChangesMoreThanState)?;
@@ -269,7 +272,7 @@ fn retired(f: &Facts<'_>, record: &Record, before: &Record, (key, revision): (&S
     require(f.gate.covering_all().is_some_and(names), SnapshotFault::WritesAfter(key.clone()))
 }
 
-/// The only voter's volume is on this instance now: nothing changes but where its member is listed.
+/// The only voter's volume is on this instance now. The record changes nothing except where its member is listed.
 fn moved(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
     let [voter] = &record.voters[..] else { return Err(VotersFault::MovedIsNotAlone(record.voters.len()).into()) };
     let (number, previous, voters) = (record.number, record.previous.clone(), record.voters.clone());
@@ -297,7 +300,7 @@ fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
     require(generation == Some(record.generation), DataFault::NotOfRecord { record: record.number, generation, cluster })
 }
 
-/// Every voter, and nobody whom etcd does not have, each under its own instance.
+/// Requires that the record lists every voter, and no member that etcd does not have, each under its own instance.
 fn lists_the_members(record: &Record, membership: &Membership) -> Verdict {
     let listed = |id| record.voters.iter().any(|v| v.member == id);
     forbid(membership.voters().find(|m| !listed(m.id)), |m| VotersFault::Omitted(m.id))?;

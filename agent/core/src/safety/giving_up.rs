@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::refusal::LossFault;
 use super::verdict::{Verdict, require};
 
-/// An operator has ordered this node to restore the snapshot that the claim names.
+/// Whether an operator has ordered this node to restore the snapshot that the claim names.
 pub(super) fn orders_snapshot(f: &Facts<'_>, record: &Record) -> bool {
     let (Some(Order::RecoverSnapshot { key: wanted }), Origin::Snapshot { key }) = (&f.memory.kept.order, &record.origin) else {
         return false;
@@ -19,7 +19,7 @@ pub(super) fn orders_snapshot(f: &Facts<'_>, record: &Record) -> bool {
     wanted.as_ref().is_none_or(|wanted| wanted == key)
 }
 
-/// An operator has ordered this node to go on from its own data; whether although its list of voters differs from the charter's.
+/// The operator's order to go on from this node's own data, if there is one: whether it holds even if this node's list of voters differs from the charter's.
 pub(super) fn orders_survivor(f: &Facts<'_>) -> Option<bool> {
     match &f.memory.kept.order {
         Some(Order::RecoverSurvivor { although_voters_differ }) => Some(*although_voters_differ),
@@ -27,24 +27,25 @@ pub(super) fn orders_survivor(f: &Facts<'_>) -> Option<bool> {
     }
 }
 
-/// The data of `record`'s voters does not count against its claim: they can never have quorum again, and an operator or the policy has chosen.
+/// Whether the data of `record`'s voters no longer counts against its claim: they can never have quorum again, and an operator or the policy has chosen.
 pub(super) fn gives_up_data(f: &Facts<'_>, record: &Record) -> bool {
     let chosen = orders_snapshot(f, record) || chosen_by_policy(f, record);
     chosen && quorum_is_lost(f, &record.voters).is_ok()
 }
 
-/// By this list of the charter's, and by the local member's own as far as it is known, too few voters are left.
+/// Requires that too few voters are left, by this list of the charter's and by the local member's own list if it is known.
 pub(super) fn quorum_is_lost(f: &Facts<'_>, voters: &[ListedVoter]) -> Verdict {
     is_lost(voters.len(), left(f, voters))?;
     own_list_is_lost(f)
 }
 
-/// Those that are left can never have quorum again.
+/// Requires that the voters left can never have quorum again.
 pub(super) fn is_lost(voters: usize, left: usize) -> Verdict {
     require(quorum::lost(voters, left), LossFault::NotLost { left, voters })
 }
 
-/// Of the others EC2 says that they ended, or they say themselves that they do not hold that data.
+/// The number of these voters that are left. Another instance's voter is gone if EC2 says that the instance has ended, or if the instance says itself that it
+/// does not hold that data.
 fn left(f: &Facts<'_>, voters: &[ListedVoter]) -> usize {
     let mine = !f.disk_is_empty();
     let is_left = |v: &&ListedVoter| match v.instance == *f.me() {
@@ -54,7 +55,7 @@ fn left(f: &Facts<'_>, voters: &[ListedVoter]) -> usize {
     voters.iter().filter(is_left).count()
 }
 
-/// The same by the local member's own list, as far as it is known.
+/// The same by the local member's own list, if it is known.
 pub(super) fn own_list_is_lost(f: &Facts<'_>) -> Verdict {
     let Some(list) = f.seen.etcd.local_list.fresh() else { return Ok(()) };
     let voters: Vec<&Member> = list.iter().filter(|m| !m.learner).collect();
@@ -63,8 +64,8 @@ pub(super) fn own_list_is_lost(f: &Facts<'_>) -> Verdict {
     is_lost(voters.len(), left)
 }
 
-/// Policy `any` has chosen the snapshot: its claim stands already; or quorum has been lost for the grace, and the snapshot is newer than this node's
-/// data, which goes furthest of all that is left.
+/// Whether policy `any` has chosen the snapshot. Either its claim stands already, or quorum has been lost for the grace and the snapshot is newer than this
+/// node's data, which goes furthest of all that is left.
 fn chosen_by_policy(f: &Facts<'_>, record: &Record) -> bool {
     let Origin::Snapshot { key } = &record.origin else { return false };
     if f.policy.recovery != Recovery::Any {
@@ -75,17 +76,17 @@ fn chosen_by_policy(f: &Facts<'_>, record: &Record) -> bool {
     stands || (has_waited(f) && revision.is_some_and(|revision| is_newest(f, record, revision)))
 }
 
-/// Quorum has been lost for the grace.
+/// Whether quorum has been lost for the grace.
 pub(super) fn has_waited(f: &Facts<'_>) -> bool {
     f.gate.lost_since().is_some_and(|since| f.now.since(since) >= f.policy.quorum_loss_grace)
 }
 
-/// This node's own member, as it answers now.
+/// What this node's own member answers now.
 pub(super) fn own_status<'a>(f: &Facts<'a>) -> Option<&'a MemberStatus> {
     f.data().and_then(|d| d.member).and_then(|m| f.seen.etcd.statuses.get(&m)).and_then(|s| s.fresh())
 }
 
-/// This node's own data goes furthest of all that is left, and `revision` goes further still.
+/// Whether this node's own data goes furthest of all that is left, and `revision` goes further still.
 fn is_newest(f: &Facts<'_>, record: &Record, revision: u64) -> bool {
     let Some(mine) = own_status(f).filter(|s| s.leader.is_none()) else { return false };
     let behind = |id: &InstanceId| match f.peer(id).map(|p| &p.data) {

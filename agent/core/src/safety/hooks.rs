@@ -51,7 +51,8 @@ fn launch(f: &Facts<'_>) -> Verdict {
     require(f.ways().runs_etcd || node::is_ready(f), NodeFault::NotReady)
 }
 
-/// A server has no credentials for etcd before it joins: a voter says, with its quorum, that there are as many servers as there may be.
+/// Whether this server is a spare. It has no credentials for etcd before it joins, so a voter with a quorum has to say that there are as many servers as
+/// allowed.
 fn is_spare_server(f: &Facts<'_>) -> bool {
     let Some(record) = f.highest().ok().flatten().filter(|r| r.state == State::Established && !r.lists(f.me())) else { return false };
     let full =
@@ -64,7 +65,7 @@ fn is_warm(f: &Facts<'_>) -> bool {
     f.disk_is_empty() && matches!(f.seen.target.last(), Some(Some(LifecycleState::Warmed(_))))
 }
 
-/// A voter never abandons its launch; who does not know whether it votes does not either.
+/// A voter never abandons its launch, and neither does a node that does not know whether it votes.
 fn abandon(f: &Facts<'_>) -> Verdict {
     let never_joined = f.disk_is_empty() && !f.memory.kept.record.as_ref().is_some_and(|r| r.lists(f.me()));
     require(f.surely_does_not_vote() || never_joined, MemberFault::MayVote)
@@ -74,8 +75,8 @@ fn termination(f: &Facts<'_>) -> Verdict {
     let listed = f.seen.etcd.membership.fresh().map(|m| m.members.iter().any(|e| f.is_mine(e)));
     let remembered = f.memory.kept.record.as_ref().is_some_and(|r| r.lists(f.me()));
     let is_out = f.disk_is_empty() && !listed.unwrap_or(remembered);
-    // What was stopped by an agent before this one, or ended by itself, is as good as stopped. What etcd said just before may still be fresh: it
-    // stands in the way if it names others that are left, or this one no more.
+    // An etcd that an earlier agent stopped, or that ended on its own, counts as stopped. What it said just before may still be fresh. That forbids
+    // completion if it names others that are left, or no longer names this one.
     let nobody_else = || last_voter::last_voter_leaves(f).is_ok();
     let by_quorum = || f.membership().is_ok() && f.votes() && nobody_else();
     let last = f.is_stopped() && (by_quorum() || (f.membership().is_err() && (f.memory.ending.is_stopped() || nobody_else())));

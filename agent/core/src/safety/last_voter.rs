@@ -1,4 +1,4 @@
-//! The last voter that there is: whether this node is it, and goes.
+//! Whether this node is the last voter, and is leaving.
 
 use crate::charter::{ListedVoter, Record, State};
 use crate::observation::Member;
@@ -8,7 +8,7 @@ use super::refusal::{CharterFault, MemberFault, Unread, VoterList};
 use super::verdict::{Verdict, forbid, require};
 use super::{notices, time_left};
 
-/// Every other voter is gone, by a quorum's list, else by its own and the charter's; and nobody is there who could take over in time.
+/// Requires that every other voter is gone, by a quorum's list, or without one by its own and the charter's; and that no learner could take over in time.
 pub(super) fn last_voter_leaves(f: &Facts<'_>) -> Verdict {
     notices::leaves(f)?;
     require(f.seen.local.data.fresh().is_some(), Unread::Disk)?;
@@ -28,7 +28,7 @@ pub(super) fn last_voter_leaves(f: &Facts<'_>) -> Verdict {
     forbid(heir.filter(|_| !time_left::little_time_is_left(f)), |m| MemberFault::LearnerTakesOver(m.id))
 }
 
-/// An established generation whose only voter this is, and whose data lies on this disk.
+/// Requires an established generation, of which this node is the only voter left, with its data on this disk.
 pub(super) fn retires(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.state == State::Established, CharterFault::NotEstablished(record.number))?;
     let is_over = |v: &ListedVoter| v.instance == *f.me() || f.has_ended(&v.instance);

@@ -53,7 +53,7 @@ fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
     let url = f.seen.me.role.peer_url(f.seen.me.address);
     let added = membership.members.iter().any(|m| m.peer_url == url && m.learner && m.name.is_none());
     require(added, MemberFault::NotAdded(url))?;
-    // A stranger's address is nobody's to write down.
+    // A stranger's address must not be written down.
     forbid(membership.members.iter().find(|m| m.peer_url.url().is_none()), |m| MemberFault::Stranger(m.id))?;
     let members = membership.members.len();
     require(members == listed, MemberFault::ListDiffers { named: listed, members })
@@ -64,14 +64,14 @@ fn permits_to_join(record: &Record, generation: Generation) -> Verdict {
     require(permits, CharterFault::NotPermitted { generation, record: Some(record.number) })
 }
 
-/// A distribution's server adds its own member, and etcd's single learner slot orders two that do so at once; but a founder's half-finished
-/// cluster, a departed voter or a leave in progress would be met unprepared.
+/// A distribution's server adds its own member, and etcd's single learner slot orders two that do so at once. But without a voter's admission it could meet a
+/// founder's half-finished cluster, a departed voter or a leave in progress unprepared.
 fn join_server(f: &Facts<'_>, generation: Generation) -> Verdict {
     require(f.ways().is_let_in, InstanceFault::WrongRole(f.seen.me.role))?;
     let record = f.charter()?;
     permits_to_join(record, generation)?;
     f.needs_an_empty_disk()?;
-    // The member that it was.
+    // Its former member has to be out of the charter first.
     require(!record.lists(f.me()), CharterFault::StillLists { record: record.number, instance: f.me().clone() })?;
     notices::stays(f)?;
     let admits = |id: &InstanceId| record.lists(id) && f.peer(id).is_some_and(|p| p.control_plane.admits.as_ref() == Some(f.me()));
@@ -82,7 +82,7 @@ fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
     version::resumes(f)?;
     let generation = f.data().and_then(|d| d.generation).ok_or(Unread::Generation)?;
     let cluster = f.data().and_then(|d| d.cluster);
-    // etcd would take a directory without a log for a new cluster's.
+    // etcd would mistake a directory without a log for a new cluster's.
     require(cluster.is_some(), DataFault::NoLog)?;
     let same_cluster = |r: &Record| r.etcd_cluster.is_none() || r.etcd_cluster == cluster;
     let permits = |r: &Record| r.generation == generation && r.state == State::Established && same_cluster(r);
@@ -90,7 +90,7 @@ fn resume(f: &Facts<'_>, loopback_only: bool) -> Verdict {
     let remembered = f.memory.kept.record.as_ref();
     let record = match f.highest() {
         Ok(record) => record,
-        // What is wrong with the charter that was read.
+        // The charter was read, and something is wrong with it.
         Err(why) if f.seen.store.fresh().is_some() => return Err(why),
         Err(_) => {
             require(remembered.is_some_and(permits), not_permitted(remembered))?;
@@ -151,13 +151,13 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
     }
 }
 
-/// A distribution's server that has not joined: no log lies on the disk, and no record names it.
+/// Whether this is a distribution's server that has not joined: its disk has no log, and no record lists it.
 fn is_a_server_without_member(f: &Facts<'_>) -> bool {
     let unlisted = f.memory.kept.record.as_ref().is_none_or(|r| !r.lists(f.me()));
     f.ways().is_let_in && unlisted && f.data().is_none_or(|d| d.cluster.is_none()) && f.seen.local.data.fresh().is_some()
 }
 
-/// The charter lists the member here already, so that nobody else claims to bring it back.
+/// The charter must list the member here already, so no other node claims to bring it back.
 pub(super) fn adopt(f: &Facts<'_>, owner: &InstanceId, member: MemberId) -> Verdict {
     let record = f.charter()?;
     reattached::reattached_here(f, record, member)?;
@@ -170,8 +170,8 @@ pub(super) fn put_aside(f: &Facts<'_>) -> Verdict {
     data_is_dead(f)
 }
 
-/// A quorum proves the member removed, never started, or of an older generation; or an operator ordered a fresh start and its record stands.
-/// What is only remembered proves nothing here: the store's word alone says that a claim stands, or what was established.
+/// Requires proof that this disk's data is dead. A quorum proves the member removed, never started, or of an older generation; or an operator ordered a fresh
+/// start and its record stands. What is only remembered proves nothing here: only the store says that a claim stands, or what was established.
 fn data_is_dead(f: &Facts<'_>) -> Verdict {
     let data = f.data().ok_or(DataFault::None)?;
     // Without a write-ahead log there is no member: etcd writes it before anything else.
@@ -200,8 +200,8 @@ fn data_is_dead(f: &Facts<'_>) -> Verdict {
     require(data.cluster != Some(membership.cluster) && record.is_some_and(newer), DataFault::MayLive(data.cluster))
 }
 
-/// This node's claim to restore a snapshot stands, which is proved on this disk; everybody has consented since, and what is left of the claim's voters
-/// can never have quorum again.
+/// Requires that this node's claim to restore a snapshot stands and that the snapshot is proved on this disk. Every other instance must have consented since,
+/// and what is left of the claim's voters can never have quorum again.
 fn snapshot_takes_its_place(f: &Facts<'_>, data: &DataIdentity) -> Verdict {
     let record = f.highest()?.ok_or(ClaimFault::None)?;
     require(f.founds(record), ClaimFault::NotOwn(record.number))?;
@@ -213,15 +213,15 @@ fn snapshot_takes_its_place(f: &Facts<'_>, data: &DataIdentity) -> Verdict {
     consent::consented_since(f, record)
 }
 
-/// The data is of an older generation than the record's; or, should two ever have got one number, of another etcd cluster of that number. Data
-/// of no known generation is not Quorate's to judge.
+/// Whether the data is of an older generation than the record's or, should two ever share a number, of another etcd cluster with that number. Data of no
+/// known generation is not Quorate's to judge.
 fn is_of_another_cluster(data: &DataIdentity, record: &Record) -> bool {
     let twin = data.cluster.zip(record.etcd_cluster).is_some_and(|(ours, theirs)| ours != theirs);
     data.generation.is_some_and(|g| g < record.generation || (g == record.generation && twin))
 }
 
 fn is_removed(f: &Facts<'_>, membership: &Membership) -> bool {
-    // Quorate adds its own member before there is data; k3s adds its own at any time, so that only what was read after the data was seen tells.
+    // Quorate adds its own member before there is data. k3s adds its own at any time, so only a list that was read after the data was seen is proof.
     let later = f.memory.local.holds.zip(f.seen.etcd.membership.at()).is_some_and(|((_, seen), read)| read > seen);
     (later || f.ways().runs_etcd)
         && f.data().is_some_and(|d| d.cluster == Some(membership.cluster) && d.member.is_some_and(|id| membership.get(id).is_none()))

@@ -25,7 +25,7 @@ pub(super) fn add(f: &Facts<'_>, url: MemberUrl) -> Verdict {
     f.needs_all_voters(membership)
 }
 
-/// Its own member alone, which answers under this instance's name, and at no other address than this instance's.
+/// Permits only its own member, which must answer under this instance's name, and only this instance's address.
 pub(super) fn update_peer_url(f: &Facts<'_>, member: MemberId, url: MemberUrl) -> Verdict {
     f.needs_the_lock()?;
     let membership = f.membership()?;
@@ -58,7 +58,8 @@ pub(super) fn promote(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(quorum::has_quorum(voters, healthy), MemberFault::NoHealthyQuorum { healthy, voters })
 }
 
-/// Out of space, etcd grants no lease: who runs out of time removes itself without the lock, if nothing else is in flight and nobody goes before it.
+/// Whether this member may be removed without the lock. Under NOSPACE etcd rejects new leases but still accepts membership changes. A node about to miss its
+/// deadline therefore removes itself without the lock if nothing else is in flight: the leader first, then the lowest member id.
 fn needs_no_lock(f: &Facts<'_>, member: MemberId) -> bool {
     let Ok(membership) = f.membership() else { return false };
     let own = f.data().is_some_and(|d| d.member == Some(member)) && f.ways().runs_etcd && notices::is_told_to_leave(f);
@@ -83,7 +84,7 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
         let stuck = f.gate.standstill(member, f.now).is_some_and(|lasts| lasts >= f.policy.learner_patience);
         return require(f.is_mine(target) || departed || stuck, MemberFault::LearnerNotStuck(member));
     }
-    // A server without its data has no credentials for etcd, so that only others can remove what it was; its etcd must not answer either.
+    // A server without its data has no credentials for etcd, so only others can remove its old member. Its etcd must not answer either.
     let is_server = f.ways().is_let_in;
     let denied = is_server && !f.answers(member) && instance.as_ref().is_some_and(|i| *i != *f.me() && f.says_it_lacks(i, member));
     require(departed || denied || (f.is_mine(target) && may_remove_own(f, member)), MemberFault::NotToRemove(member))?;
@@ -92,7 +93,8 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(quorum::survives_removal(voters, healthy), rest)
 }
 
-/// Its own voter: on the way out, or one whose data this disk does not hold, or one that stays broken, by no cause that another start would meet again.
+/// Whether this node may remove its own voter: it is leaving, this disk does not hold the voter's data, or the voter stays broken and no known cause would
+/// stop its next start too.
 fn may_remove_own(f: &Facts<'_>, member: MemberId) -> bool {
     let held = f.seen.local.data.fresh().is_none() || f.data().is_some_and(|d| d.member == Some(member));
     let broken = f.is_stopped() && f.memory.local.starts.len() > f.policy.broken_restarts as usize && version::may_be_broken(f);
@@ -106,7 +108,7 @@ pub(super) fn move_leader(f: &Facts<'_>, to: MemberId) -> Verdict {
     f.needs_an_answer(heir.id)
 }
 
-/// A step that takes this node's voter out of service: only while the others have quorum without it.
+/// Permits a step that takes this node's voter out of service only while the others have quorum without it.
 pub(super) fn without_me(f: &Facts<'_>) -> Verdict {
     f.needs_the_lock()?;
     let membership = f.membership()?;
@@ -116,7 +118,7 @@ pub(super) fn without_me(f: &Facts<'_>) -> Verdict {
     require(quorum::has_quorum(voters, healthy), MemberFault::NoHealthyQuorum { healthy, voters })
 }
 
-/// Asking for a replacement takes this instance away: only while the voters other than it are healthy, to the last.
+/// Asking for a replacement takes this instance away, so it is permitted only while this node does not vote and every voter answers.
 pub(super) fn report_unhealthy(f: &Facts<'_>) -> Verdict {
     f.needs_the_lock()?;
     require(f.surely_does_not_vote(), MemberFault::MayVote)?;

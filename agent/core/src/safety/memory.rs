@@ -1,5 +1,5 @@
-//! What the gate remembers for itself, so that a mistake in what the planner derives does not pass both: whether anybody can still write, since when
-//! quorum is lost, whether a learner makes progress, who leads, and since when this node has been told to leave.
+//! What the gate remembers on its own, so a mistake in what the planner derives does not pass both: whether any client can still write, since when quorum has
+//! been lost, whether a learner makes progress, which member leads, and since when this node has had to leave.
 //!
 //! Only the gate's own `watch.rs` writes it, from what is observed.
 
@@ -30,32 +30,32 @@ pub(super) struct GateMemory {
 }
 
 impl GateMemory {
-    /// The snapshot that was begun after the last client was stopped, while none has been served since.
+    /// The snapshot that was begun after the last client was stopped, if none has been served since.
     pub(super) fn covering_all(&self) -> Option<&Saved> {
         self.covering_all.as_ref()
     }
 
-    /// Since when quorum has been lost for good, by this node's own member.
+    /// Since when this node's own member has shown that quorum is lost for good.
     pub(super) fn lost_since(&self) -> Option<Timestamp> {
         self.lost_since
     }
 
-    /// The leader by a quorum's word, and since when it has been that one at every look.
+    /// The leader as a quorum names it, and since when every look has found the same one.
     pub(super) fn led(&self) -> Option<(MemberId, Timestamp)> {
         self.led
     }
 
-    /// Since when this node has been told to leave.
+    /// Since when this node has had to leave.
     pub(super) fn told_since(&self) -> Option<Timestamp> {
         self.told_since
     }
 
-    /// How long this learner has made no progress; none if it is not the one under watch.
+    /// How long this learner has made no progress; `None` if it is not the one being watched.
     pub(super) fn standstill(&self, member: MemberId, now: Timestamp) -> Option<Duration> {
         self.learner.filter(|learner| learner.member == member).map(|learner| now.since(learner.progress_at))
     }
 
-    /// A step is let through. Whatever comes of it, a client that is served again may write what the snapshot lacks.
+    /// Notes that a step is let through. Whatever its outcome, a client that is served again may write what the snapshot lacks.
     pub(super) fn let_through(&mut self, step: &Step) {
         if matches!(step, Step::StartMember(_)) {
             self.covering_all = None;

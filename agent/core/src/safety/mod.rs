@@ -1,14 +1,14 @@
-//! The gate: re-checks every step against the invariants, with its own derivations, so that one mistake does not pass twice.
+//! The gate: re-checks every step against the invariants, with its own derivations, so one mistake does not pass twice.
 //!
-//! It shares the vocabulary and the quorum arithmetic with the planner, and no other code. What has to be watched over time it watches for itself
-//! (`watch.rs`): whether anybody can still write, since when quorum is lost, whether a learner makes progress, who leads, and since when this node has
-//! been told to leave.
+//! It shares the vocabulary and the quorum arithmetic with the planner, and no other code. It watches for itself what has to be watched over time
+//! (`watch.rs`): whether any client can still write, since when quorum has been lost, whether a learner makes progress, which member leads, and since when
+//! this node has had to leave.
 //!
-//! What a refused step would break is a type (`refusal.rs`), with the values that decided; its sentence stands in `explain/refusals.rs`.
+//! What a refused step would break is a type (`refusal.rs`), with the values that decided. Its sentence is in `explain/refusals.rs`.
 //!
-//! Of the memory it reads what was observed (who was heard when, what EC2 said), what this agent itself did, and what an operator ordered. One thing there
-//! is derived by code that the planner uses too: `kept.record`, the highest charter record that was read, which survives a restart
-//! (`Situation::charter`). What the store shows now is judged here, and the memory can only make that judgement stricter.
+//! From the memory it reads what was observed (which agent was heard when, what EC2 said), what this agent itself did, and what an operator ordered. One
+//! value there is derived by code that the planner uses too: `kept.record`, the highest charter record that was read, which survives a restart
+//! (`Situation::charter`). The gate judges for itself what the store shows now, and the memory can only make that judgement stricter.
 
 mod consent;
 mod facts;
@@ -44,17 +44,16 @@ use refusal::HookFault;
 pub use refusal::{Refusal, Violation};
 use verdict::{Verdict, require};
 
-/// The gate, with the little that it remembers for itself.
+/// The gate, with the little that it remembers on its own.
 ///
 /// # Flow
-/// It [absorbs](Self::absorb) every observation, [checks](Self::check) the step that was planned, and is told when one is
-/// [let through](Self::let_through).
+/// It [absorbs](Self::absorb) every observation, [checks](Self::check) the step that was planned, and learns when one is [let through](Self::let_through).
 ///
 /// # Guarantees
 /// Pure. It only ever refuses: it never chooses another step.
 ///
 /// # Assumptions
-/// It has absorbed the observation on which the step rests, and every one before since the agent started.
+/// It has absorbed every observation since the agent started, up to the one on which the step rests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
     memory: GateMemory,
@@ -75,7 +74,7 @@ impl Gate {
         verdict(step, &facts).map_err(|why| Refusal { step: step.kind(), why })
     }
 
-    /// A step is about to be taken.
+    /// Notes that a step is about to be taken.
     pub fn let_through(&mut self, step: &Step) {
         self.memory.let_through(step);
     }
@@ -96,7 +95,7 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::RestoreSnapshot { key, generation, token } => snapshots::restore(f, key, *generation, token),
         Step::DropSuperseded => local::drop_superseded(f),
         Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
-        // Whether an operator wants it was asked above.
+        // `pause::permits` has checked that an operator wants it.
         Step::SetPause { .. } | Step::ClearPause { .. } => f.membership().map(drop),
         Step::ForgetOrder => founding::forget_order(f),
         Step::AddLearner { peer_url, .. } => membership::add(f, *peer_url),

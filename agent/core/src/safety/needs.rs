@@ -1,4 +1,4 @@
-//! What many rules ask of the facts, and what they say where it is not so.
+//! Requirements that many rules share, each with the refusal that follows if it is not met.
 
 use crate::charter::Record;
 use crate::ids::{InstanceId, MemberId, SnapshotKey};
@@ -17,7 +17,7 @@ impl Facts<'_> {
         }
     }
 
-    /// A new member could copy the wrong data, and the newest snapshot may hold it.
+    /// Requires that etcd reports no difference in its members' data. A new member could copy the wrong data, and the newest snapshot may hold it.
     pub(super) fn needs_equal_data(&self) -> Verdict {
         let corrupt =
             self.seen.etcd.statuses.values().filter_map(|status| status.fresh()).any(|status| status.alarms.contains(&Alarm::Corrupt));
@@ -32,7 +32,7 @@ impl Facts<'_> {
         }
     }
 
-    /// This data is what the record tells of: of its generation, and of its etcd cluster.
+    /// Requires that this data is what the record describes: of its generation and of its etcd cluster.
     pub(super) fn needs_data_of(&self, record: &Record, data: Option<&DataIdentity>) -> Verdict {
         let (generation, cluster) = (data.and_then(|d| d.generation), data.and_then(|d| d.cluster));
         let same = generation == Some(record.generation) && cluster.is_some() && cluster == record.etcd_cluster;
@@ -47,7 +47,7 @@ impl Facts<'_> {
         forbid(self.membership().ok(), |membership| MemberFault::QuorumAlive(membership.cluster))
     }
 
-    /// This node's member leads, and has for longer than an agent beside another leader may go by what it read.
+    /// Requires that this node's member leads, and has led for longer than an agent beside another leader may rely on what it read.
     pub(super) fn needs_a_long_lead(&self) -> Verdict {
         let leader = self.seen.etcd.membership.fresh().and_then(|m| m.leader);
         let mine = self.data().and_then(|d| d.member).filter(|_| self.votes());
@@ -56,7 +56,7 @@ impl Facts<'_> {
         require(self.now.since(since) > self.policy.stale_after, HookFault::LedTooShort(since))
     }
 
-    /// For longer than any one call may take.
+    /// Requires the lock, for longer than any one call may take.
     pub(super) fn needs_the_lock(&self) -> Verdict {
         require(self.lock_outlasts_a_call(), MemberFault::NoLock(self.lock_state()))
     }
@@ -79,7 +79,7 @@ impl Facts<'_> {
         require(!is_member, MemberFault::StillMember(instance.clone()))
     }
 
-    /// Every voter answers.
+    /// Requires that every voter answers.
     pub(super) fn needs_all_voters(&self, membership: &Membership) -> Verdict {
         forbid(membership.voters().find(|m| !self.answers(m.id)), |m| MemberFault::Silent(m.id))
     }

@@ -37,22 +37,22 @@ pub(super) fn is_ready(f: &Facts<'_>) -> bool {
     node(f).is_some_and(|node| node.ready && node.is_voter != Some(false))
 }
 
-/// Only what this agent cordoned, and not on the way out.
+/// Permits only what this agent cordoned itself, and not while the node is leaving or shuts down.
 fn uncordon(f: &Facts<'_>) -> Verdict {
     require(f.seen.local.shutdown.is_none(), InstanceFault::ShutsDown)?;
     notices::stays(f)?;
     require(node(f).is_some_and(|node| node.cordoned_by_us), NodeFault::NotCordoned)
 }
 
-/// The same as removing its own voter, by another's hand.
+/// The annotation has the distribution remove this node's own voter, so the rules for removing it apply.
 fn annotate(f: &Facts<'_>, member: MemberId) -> Verdict {
     require(f.data().is_some_and(|d| d.member == Some(member)), MemberFault::NotOwn(member))?;
-    // A start after its removal would found a cluster.
+    // With no server to join, a start after the removal would found a cluster.
     require(f.seen.kubernetes.points_at.is_some(), NodeFault::NamesNoServer)?;
     membership::remove(f, member)
 }
 
-/// Its own once it has no member any more; another's once EC2 has said that the instance ended.
+/// Permits its own Node once it no longer has a member, and another's once EC2 has said that the instance ended.
 fn delete(f: &Facts<'_>, instance: &InstanceId, uid: &str) -> Verdict {
     if instance == f.me() {
         require(node(f).is_some_and(|node| node.uid == uid), NodeFault::NotSeen(instance.clone()))?;
@@ -76,7 +76,7 @@ fn delete(f: &Facts<'_>, instance: &InstanceId, uid: &str) -> Verdict {
 fn point_at(f: &Facts<'_>, server: IpAddr) -> Verdict {
     require(f.ways().is_let_in, InstanceFault::WrongRole(f.seen.me.role))?;
     require(server != f.seen.me.address, NodeFault::NamesItself(server))?;
-    // k3s promotes by itself, so that a voter may not be in the charter yet.
+    // k3s promotes on its own, so a voter may not be in the charter yet.
     let by_charter = |id: &InstanceId| f.memory.kept.record.as_ref().is_some_and(|r| r.lists(id));
     let members = || f.seen.etcd.membership.fresh().into_iter().flat_map(Membership::voters);
     let by_etcd = |id: &InstanceId| members().any(|m| f.instance_behind(m).as_ref() == Some(id));
@@ -84,14 +84,16 @@ fn point_at(f: &Facts<'_>, server: IpAddr) -> Verdict {
     require(there.any(|(id, _)| by_charter(id) || by_etcd(id)), NodeFault::NoVoterAt(server))
 }
 
-/// EC2 gave this address, for an instance that a group of the cluster's servers listed and that has not ended; and what has it answers.
+/// Whether the server at this address answers, and EC2 gave the address for that instance, which a group of the cluster's servers listed and which has not
+/// ended.
 fn serves_at(f: &Facts<'_>, server: IpAddr) -> bool {
     let answering = f.seen.kubernetes.servers.iter().filter(|one| one.healthy && one.server.address == server);
     let addresses = |id: &InstanceId| f.memory.kept.seen.get(id).filter(|seen| seen.group.is_some()).and_then(|seen| seen.address);
     answering.map(|one| &one.server.instance).any(|id| addresses(id) == Some(server) && !f.has_ended(id))
 }
 
-/// A worker goes through a server that answers where EC2 says that it is, and gives its token to none whose authority is disputed, or not read yet.
+/// A worker joins through a server that answers where EC2 says that it is. It gives its token to no server while the authority is disputed or has not been
+/// read.
 pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr, authority: Option<AuthorityHash>) -> Verdict {
     require(!f.ways().has_member, InstanceFault::WrongRole(f.seen.me.role))?;
     notices::stays(f)?;
@@ -106,7 +108,8 @@ pub(super) fn start_worker(f: &Facts<'_>, server: IpAddr, authority: Option<Auth
     }
 }
 
-/// Its kubelet may start again through another server once one answers and says itself that the node is not ready; not while the one that it knows answers.
+/// The kubelet may start again through another server once one answers and says itself that the node is not ready, but not while the server that it knows
+/// answers.
 pub(super) fn reattach(f: &Facts<'_>) -> Verdict {
     let kubernetes = &f.seen.kubernetes;
     let healthy = |address: IpAddr| kubernetes.servers.iter().any(|one| one.healthy && one.server.address == address);
@@ -118,7 +121,7 @@ pub(super) fn reattach(f: &Facts<'_>) -> Verdict {
     require(unready, NodeFault::NotUnready)
 }
 
-/// Workloads outlive the control plane's troubles: a kubelet is stopped only once its instance was told to go, and after its drain.
+/// Workloads outlive the control plane's troubles: a kubelet is stopped only once its instance has to leave, and after its drain unless little time is left.
 pub(super) fn stop_worker(f: &Facts<'_>) -> Verdict {
     notices::leaves(f)?;
     let drained = matches!(f.seen.kubernetes.draining, Draining::Over { .. });

@@ -1,4 +1,4 @@
-//! Who told this node to leave, and when its machine is taken: the gate's own reading of the notices.
+//! Whether this node has to leave, and when its machine is taken: the gate's own reading of the notices.
 
 use crate::memory::Order;
 use crate::observation::{EventCode, EventState, LifecycleState, ShutdownKind, Warmed};
@@ -9,7 +9,8 @@ use super::facts::Facts;
 use super::refusal::InstanceFault;
 use super::verdict::{Verdict, require};
 
-/// Somebody who may say so has told this node to leave. What IMDS once said counts until it says otherwise: its silence takes nothing back.
+/// Whether its group, an operator, EC2 or the operating system says that this node has to leave. What IMDS once said counts until it says otherwise: its
+/// silence takes nothing back.
 pub(super) fn is_told_to_leave(f: &Facts<'_>) -> bool {
     let ordered = f.memory.kept.order == Some(Order::Leave);
     its_group_sends_it_away(f) || ordered || is_recommended(f) || machine_is_taken(f).is_some()
@@ -23,14 +24,15 @@ pub(super) fn stays(f: &Facts<'_>) -> Verdict {
     require(!is_told_to_leave(f), InstanceFault::Leaving)
 }
 
-/// EC2 sees a risk, the policy heeds that, and the launch is over.
+/// Whether EC2 sees a risk, the policy heeds that, and the launch is over.
 fn is_recommended(f: &Facts<'_>) -> bool {
     let launches = matches!(f.seen.cloud.own_state.last(), Some(LifecycleState::PendingWait | LifecycleState::Warmed(Warmed::Waiting)));
     let recommended = matches!(f.seen.notices.rebalance.last(), Some(Some(_)));
     recommended && !launches && f.policy.on_rebalance == OnRebalance::Leave
 }
 
-/// IMDS says that it goes, for whatever reason; or its own state or its group's list says that it is terminated, or that its root volume is replaced.
+/// Whether IMDS says that the instance leaves its group, for whatever reason, or its own state or its group's list says that it is terminated or that its
+/// root volume is replaced.
 pub(super) fn its_group_sends_it_away(f: &Facts<'_>) -> bool {
     let own = &f.seen.cloud.own_state;
     let listed = f.seen.cloud.listed.fresh().and_then(|l| l.get(f.me())).map(|i| i.state);
@@ -43,7 +45,7 @@ pub(super) fn its_group_sends_it_away(f: &Facts<'_>) -> bool {
         || listed_volume
 }
 
-/// The instance itself is taken: not by an operator's order, a recommendation or a detachment, which leave it running, nor if its group retains it.
+/// Whether the instance itself is taken. An operator's order, a recommendation or a detachment leaves it running, and so does a group that retains it.
 pub(super) fn instance_goes(f: &Facts<'_>) -> bool {
     let own = f.seen.cloud.own_state.last().copied();
     let listed = f.seen.cloud.listed.fresh().and_then(|l| l.get(f.me())).map(|i| i.state);
@@ -66,7 +68,7 @@ fn replaces_its_volume(state: LifecycleState) -> bool {
     matches!(state, LifecycleState::ReplacingRootVolume | LifecycleState::ReplacingRootVolumeWait)
 }
 
-/// When EC2 or the operating system takes the machine, whatever any hook still allows.
+/// When EC2 or the operating system takes the machine, however much time a hook still allows.
 pub(super) fn machine_is_taken(f: &Facts<'_>) -> Option<Timestamp> {
     let spot = f.seen.notices.spot.last().and_then(|spot| spot.as_ref()).map(|spot| spot.at);
     let off = f.seen.local.shutdown.filter(|s| s.kind == ShutdownKind::PowerOff).map(|s| s.deadline);

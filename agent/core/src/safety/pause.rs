@@ -1,4 +1,4 @@
-//! While an operator has paused, nothing but a sign of life and the return of the lock gets through: the gate's own reading of that.
+//! During an operator's pause only heartbeats, the return of the lock and the pause itself get through: the gate's own reading of that.
 
 use crate::pausing::{Pause, Wish};
 use crate::plan::Step;
@@ -17,7 +17,7 @@ pub(super) fn permits(f: &Facts<'_>, step: &Step) -> Verdict {
     }
 }
 
-/// An order that this node holds by itself; or what etcd says or last said, unless an operator has ended just that for this node.
+/// The pause in force: one ordered on this node, or the one that etcd reports or last reported, unless an operator has ended just that one for this node.
 fn in_force<'a>(f: &Facts<'a>) -> Option<&'a Pause> {
     let kept = &f.memory.kept.pausing;
     let (wished, resumes) = match &kept.wish {

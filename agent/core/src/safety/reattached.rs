@@ -9,7 +9,8 @@ use super::refusal::{CharterFault, DataFault, InstanceFault, NoConsent, NotOrder
 use super::verdict::{Verdict, forbid, require};
 use super::{notices, version};
 
-/// An operator has said that what another instance wrote is the newest copy of the only voter's data; and whoever wrote it or was listed with it has ended.
+/// Requires an operator's word that what another instance wrote is the newest copy of the only voter's data. The instance that wrote it must have ended, and
+/// so must the one that is listed with it, unless that is this one.
 pub(super) fn reattached_here(f: &Facts<'_>, record: &Record, member: MemberId) -> Verdict {
     f.needs_a_stopped_service()?;
     require(f.memory.kept.order == Some(Order::RecoverReattachedVolume), NotOrdered::ReattachedVolume)?;

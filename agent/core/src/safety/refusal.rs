@@ -1,4 +1,4 @@
-//! Why a step was not let through: the invariant that it would break, with the values that decided. The sentences stand in `explain/refusals.rs`.
+//! Why a step was not let through: the invariant that it would break, with the values that decided. The sentences are in `explain/refusals.rs`.
 
 mod charter;
 mod cluster;
@@ -50,7 +50,7 @@ pub enum Violation {
     Member(MemberFault),
     /// The etcd here and what it would meet differ by too many versions.
     Version(VersionGap),
-    /// An instance is not where it has to be in its life.
+    /// An instance is not in the state that the step needs.
     Instance(InstanceFault),
     /// A lifecycle hook is not to be completed.
     Hook(HookFault),
@@ -88,10 +88,10 @@ by_subject! {
     Snapshot(SnapshotFault),
 }
 
-/// What the gate has to know, and does not. Ignorance permits nothing.
+/// What the gate has to know, and does not. What is unknown permits nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unread {
-    /// etcd's membership, by a quorum's word.
+    /// etcd's membership, as a quorum gives it.
     Quorum,
     /// The store.
     Store,
@@ -134,21 +134,21 @@ pub enum Unread {
 pub enum NotOrdered {
     /// An operator has paused this node or the cluster.
     Paused(Pause),
-    /// Nobody has ordered the pause that it would write.
+    /// No operator has ordered the pause that it would write.
     Pause,
-    /// Nobody has ordered here to end the pause.
+    /// No operator has ordered the end of the pause on this node.
     Resume,
-    /// The order is not carried out yet: only the operator takes it back.
+    /// The order is not carried out yet: only an operator can withdraw it.
     Withdrawal,
     /// Without a store, only an order keeps two nodes from founding at once.
     Founding,
     /// Only `recover --fresh` founds an empty cluster again.
     Fresh,
-    /// The policy forbids a survivor to go on by itself.
+    /// The policy does not let a survivor go on without an order.
     Recovery,
-    /// The policy forbids to restore a snapshot without an order.
+    /// The policy does not let a node restore a snapshot without an order.
     Restore,
-    /// Nobody has said that the volume here is the newest copy.
+    /// No operator has said that the volume here is the newest copy.
     ReattachedVolume,
     /// No drill is configured.
     Drill,

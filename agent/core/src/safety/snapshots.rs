@@ -1,4 +1,4 @@
-//! Snapshots: taken of the charter's own cluster alone, and deleted only where a newer one of the same data is left.
+//! Snapshots: taken only of the charter's own cluster, and deleted only where a newer one of the same data is left.
 
 use crate::charter::{Origin, Record, State};
 use crate::ids::{Generation, SnapshotKey};
@@ -28,7 +28,7 @@ pub(super) fn take(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
     require(answers == named, SnapshotFault::OtherAnswers { named, answers })
 }
 
-/// No quorum is left: the last voter saves what it has of its own, and only when it goes.
+/// Without a quorum, the last voter may save its own data, and only when it leaves.
 fn take_what_is_left(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
     require(order.trigger == Trigger::Final, SnapshotFault::NotFinal(order.trigger))?;
     f.needs_no_quorum()?;
@@ -39,7 +39,7 @@ fn take_what_is_left(f: &Facts<'_>, order: &SnapshotOrder) -> Verdict {
 
 pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -> Verdict {
     let record = f.charter()?;
-    // Before that, any snapshot may be wanted.
+    // Until a generation is established, any snapshot may be wanted.
     require(record.state == State::Established, CharterFault::NotEstablished(record.number))?;
     f.needs_equal_data()?;
     let listing = f.seen.snapshots.stored.fresh().ok_or(Unread::Snapshots)?;
@@ -66,8 +66,8 @@ pub(super) fn prune(f: &Facts<'_>, keys: &[SnapshotKey], abandoned: &[String]) -
     forbid(abandoned.iter().find(|at| !is_remains(at)), |at| SnapshotFault::NotRemains(at.as_str().into()))
 }
 
-/// A trial fills a disk for a while and keeps it busy: not more often than was asked for, not two at a time, where the data is that it proves, and not
-/// where each write of the others waits for the disk.
+/// A trial fills a disk for a while and keeps it busy. It runs at most once in the configured interval, one at a time, and on a voter of the charter's
+/// cluster. It does not run on the leader if there are other voters, because each of their writes waits for the leader's disk.
 pub(super) fn drill(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     let interval = f.policy.snapshots.drill_interval.ok_or(NotOrdered::Drill)?;
     let membership = f.membership()?;
@@ -87,7 +87,7 @@ fn is_listed(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     require(listing.get(key).is_some(), SnapshotFault::NotListed(key.clone()))
 }
 
-/// Reading one changes nothing but this disk's free space; it is not done while a cluster lives.
+/// Fetching a snapshot changes nothing except this disk's free space. It is not done while a quorum is alive.
 pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     f.needs_no_quorum()?;
     version::restores(f, key)?;
@@ -99,8 +99,8 @@ pub(super) fn fetch(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     is_listed(f, key)
 }
 
-/// A claim to restore this snapshot: of this history, proved on this disk, and the newest that is not known to be bad. Whether everybody consents, that
-/// nobody who stands there holds data, is asked of every claim.
+/// Permits a claim to restore a snapshot that is of this history, proved on this disk, and the newest that is not known to be bad. Every claim, this one too,
+/// also needs the consent of all others, none of which may hold data that counts.
 pub(super) fn claim(f: &Facts<'_>, record: &Record, highest: Option<&Record>, key: &SnapshotKey) -> Verdict {
     let retired_to = match highest.map(|r| &r.state) {
         Some(State::Retired { key, .. }) => Some(key),

@@ -1,4 +1,4 @@
-//! Taking the instance out of a load balancer: only where the operator said so, and only when the instance itself goes.
+//! Taking the instance out of a load balancer: only where the operator configured it, and only when the instance itself is taken.
 
 use crate::ids::TargetGroupArn;
 

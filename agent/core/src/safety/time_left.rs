@@ -1,4 +1,4 @@
-//! How much of the time to leave is left.
+//! How much time this node has left to leave.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::observation::{Hook, Transition};
 use super::facts::Facts;
 use super::notices;
 
-/// So little is left of the hook's time, or of the machine's, that the policy decides.
+/// Whether so little is left of the hook's time, or of the machine's, that the policy decides.
 pub(super) fn out_of_time(f: &Facts<'_>) -> bool {
     if notices::machine_is_taken(f).is_some_and(|at| f.now + f.policy.leave_margin >= at) {
         return true;
@@ -21,12 +21,12 @@ pub(super) fn out_of_time(f: &Facts<'_>) -> bool {
     ends.any(|end| f.now + f.policy.leave_margin >= end)
 }
 
-/// The same of a leaver whose hook was not seen open yet, or that has none: its time counts from the notice.
+/// The same, also for a leaving node that has no hook or whose hook was not seen open yet: its time counts from the notice.
 pub(super) fn little_time_is_left(f: &Facts<'_>) -> bool {
     little_time_is_left_for(f, f.policy.leave_margin)
 }
 
-/// The same, with so much to do yet.
+/// The same, if what is still to do takes this long.
 pub(super) fn little_time_is_left_for(f: &Facts<'_>, margin: Duration) -> bool {
     let since = f.gate.told_since().unwrap_or(f.now);
     let hooks = f.seen.cloud.hooks.last().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Versions: etcd supports one minor at a time, and a start that is known to come to nothing changes nothing.
+//! Versions: etcd supports upgrades by one minor version at a time, and a start that is known to fail must change nothing.
 
 use crate::charter::{Origin, Record};
 use crate::etcd_version::{EtcdVersion, VersionGap, Whose};
@@ -8,33 +8,33 @@ use super::facts::Facts;
 use super::refusal::{DataFault, MemberFault, Unread};
 use super::verdict::{Verdict, forbid, require};
 
-/// The step up from `lower`; none where `own` is below it, or of another major.
+/// The number of minor versions from `lower` up to `own`; `None` if `own` is lower or of another major version.
 fn steps_up(own: EtcdVersion, lower: EtcdVersion) -> Option<u32> {
     if own.major == lower.major { own.minor.checked_sub(lower.minor) } else { None }
 }
 
-/// The etcd here is of the other's minor, or of the one above.
+/// Requires that the etcd here is of the other's minor version or the next one.
 fn is_at_most_one_above(own: EtcdVersion, other: EtcdVersion, whose: Whose) -> Verdict {
     require(steps_up(own, other).is_some_and(|up| up <= 1), VersionGap { own, other, whose })
 }
 
-/// The etcd here is not older than what it would go on from, if that is known.
+/// Requires that the etcd here is not older than what it would go on from, if that is known.
 fn is_not_older(own: EtcdVersion, other: Option<EtcdVersion>, whose: Whose) -> Verdict {
     forbid(other.filter(|other| *other > own), |other| VersionGap { own, other, whose })
 }
 
-/// Only Quorate's own etcd: a distribution installs its own, and says itself what goes together.
+/// Whether the etcd is Quorate's own. A distribution installs its own, and decides itself which versions go together.
 fn is_ours(f: &Facts<'_>) -> bool {
     f.ways().runs_etcd
 }
 
-/// The etcd here, whose flags were tried.
+/// The version of the etcd here, unless it refused its flags.
 fn tried(f: &Facts<'_>) -> Verdict<EtcdVersion> {
     forbid(f.seen.local.etcd.flag_refused.as_deref(), |says| MemberFault::FlagsRefused(says.into()))?;
     f.seen.local.etcd.version.fresh().copied().ok_or_else(|| Unread::OwnVersion.into())
 }
 
-/// The cluster's version as etcd says it; until it has decided on one, the lowest of its voters'.
+/// The cluster's version as etcd reports it or, until it has decided on one, the lowest of its voters'.
 fn of_cluster(f: &Facts<'_>) -> Verdict<EtcdVersion> {
     let membership = f.membership()?;
     if let Some(told) = f.seen.etcd.version.fresh().and_then(|told| told.decided()) {
@@ -49,7 +49,7 @@ fn of_cluster(f: &Facts<'_>) -> Verdict<EtcdVersion> {
     lowest.ok_or_else(|| Unread::ClusterVersion.into())
 }
 
-/// Before it is added, and before it starts as a new member.
+/// Checked before a member is added, and before it starts as a new one.
 pub(super) fn joins(f: &Facts<'_>) -> Verdict {
     if !is_ours(f) {
         return Ok(());
@@ -57,12 +57,12 @@ pub(super) fn joins(f: &Facts<'_>) -> Verdict {
     is_at_most_one_above(tried(f)?, of_cluster(f)?, Whose::Cluster)
 }
 
-/// Before a cluster is begun or claimed.
+/// Checked before a cluster is begun or claimed.
 pub(super) fn founds(f: &Facts<'_>) -> Verdict {
     if is_ours(f) { tried(f).map(drop) } else { Ok(()) }
 }
 
-/// Before it starts on its own data.
+/// Checked before a member starts on its own data.
 pub(super) fn resumes(f: &Facts<'_>) -> Verdict {
     if !is_ours(f) {
         return Ok(());
@@ -82,7 +82,7 @@ pub(super) fn resumes(f: &Facts<'_>) -> Verdict {
     require(up <= 1 || restored, gap())
 }
 
-/// Before data from another instance is taken for its own.
+/// Checked before this node adopts data from another instance.
 pub(super) fn resumes_moved(f: &Facts<'_>, data: Option<EtcdVersion>) -> Verdict {
     if !is_ours(f) {
         return Ok(());
@@ -90,7 +90,7 @@ pub(super) fn resumes_moved(f: &Facts<'_>, data: Option<EtcdVersion>) -> Verdict
     is_not_older(tried(f)?, data, Whose::Data)
 }
 
-/// Before its own data becomes another cluster's, or is claimed for that.
+/// Checked before this node's own data becomes another cluster's, or is claimed for that.
 pub(super) fn restores_own(f: &Facts<'_>) -> Verdict {
     if !is_ours(f) {
         return Ok(());
@@ -98,7 +98,7 @@ pub(super) fn restores_own(f: &Facts<'_>) -> Verdict {
     is_not_older(tried(f)?, f.data().and_then(|d| d.version), Whose::Data)
 }
 
-/// Before a snapshot is fetched, claimed or restored.
+/// Checked before a snapshot is fetched, claimed or restored.
 pub(super) fn restores(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     if !is_ours(f) {
         return Ok(());
@@ -109,7 +109,8 @@ pub(super) fn restores(f: &Facts<'_>, key: &SnapshotKey) -> Verdict {
     is_not_older(own, taken.and_then(EtcdVersion::parse), Whose::Snapshot)
 }
 
-/// Nothing is known that another start on its data would meet again. What is, does not make a member a broken one.
+/// Whether a member that does not start may count as broken: nothing is known that would stop its next start on its data too. Such a cause does not make a
+/// member broken.
 pub(super) fn may_be_broken(f: &Facts<'_>) -> bool {
     !is_ours(f) || (f.seen.local.etcd.ended.is_none() && f.seen.local.etcd.ports_taken.is_empty() && resumes(f).is_ok())
 }

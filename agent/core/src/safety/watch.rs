@@ -1,4 +1,4 @@
-//! How the gate's memory follows the world.
+//! How the gate's memory follows what is observed.
 
 use crate::ids::MemberId;
 use crate::observation::{Member, Process, Saved, Taken};
@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::memory::{GateMemory, Learner};
 use super::{giving_up, notices};
 
-/// What comes after `before` was remembered and `f` is seen.
+/// The gate's memory after `before`, now that `f` is seen.
 pub(super) fn after(before: &GateMemory, f: &Facts<'_>) -> GateMemory {
     let blind = before.absorbed.and_then(|at| f.now.since(at).checked_sub(f.policy.stale_after * 2));
     let later = |since: Timestamp| since + blind.unwrap_or_default();
@@ -17,16 +17,16 @@ pub(super) fn after(before: &GateMemory, f: &Facts<'_>) -> GateMemory {
     GateMemory {
         absorbed: Some(f.now),
         covering_all: covering_all(before, f),
-        // What passed while this node was not looking does not count.
+        // Time that passed while this node was not looking does not count.
         lost_since: keep(is_lost(f), before.lost_since.map(later)),
         learner: learner(before.learner.map(|l| Learner { progress_at: later(l.progress_at), ..l }), f),
-        // The lead may have been another's meanwhile.
+        // Another member may have led meanwhile.
         led: led(before.led.filter(|_| blind.is_none()), f),
         told_since: keep(notices::is_told_to_leave(f), before.told_since),
     }
 }
 
-/// While etcd runs it is seen whether the snapshot covers all; once it is stopped, nothing is written any more.
+/// The final snapshot, if it covers all writes. That is decided while etcd runs; once it is stopped, nothing is written any longer.
 fn covering_all(before: &GateMemory, f: &Facts<'_>) -> Option<Saved> {
     let Some(Process::Running { since, loopback_only }) = f.seen.local.process.fresh() else { return before.covering_all.clone() };
     let is_later = |taken: &&Taken| taken.trigger == Trigger::Final && taken.since >= *since;
@@ -35,7 +35,7 @@ fn covering_all(before: &GateMemory, f: &Facts<'_>) -> Option<Saved> {
     taken.result.as_ref().ok().filter(|_| !writes).cloned()
 }
 
-/// This node's own member alone is no quorum, by its own list, else by the charter.
+/// Whether there are other voters, by its own member's list or, without one, by the charter.
 fn others_vote(f: &Facts<'_>) -> bool {
     let another = |m: &Member| !m.learner && !f.is_mine(m);
     match f.seen.etcd.local_list.fresh() {
@@ -44,14 +44,14 @@ fn others_vote(f: &Facts<'_>) -> bool {
     }
 }
 
-/// This node's member answers without a leader, no quorum does, and by its own list too few voters are left for one.
+/// Whether this node's member answers without a leader, no quorum answers, and by its own list too few voters are left for one.
 fn is_lost(f: &Facts<'_>) -> bool {
     let leaderless = giving_up::own_status(f).is_some_and(|status| status.leader.is_none());
     leaderless && f.membership().is_err() && f.seen.etcd.local_list.fresh().is_some() && giving_up::own_list_is_lost(f).is_ok()
 }
 
-/// It makes progress while it applies more than before; and while it is level with the leader and its agent is there to have it promoted. A reading counts
-/// from when it was taken: one that is looked at twice is no second one.
+/// The learner under watch. It makes progress while it applies more than before, and while it is level with the leader and its agent is there to have it
+/// promoted. A reading counts from when it was taken: looking at it twice does not make it a second one.
 fn learner(before: Option<Learner>, f: &Facts<'_>) -> Option<Learner> {
     let membership = f.membership().ok()?;
     let listed = membership.learner()?;

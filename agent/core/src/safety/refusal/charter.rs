@@ -1,4 +1,4 @@
-//! What the charter, a record, a claim or another instance has against a step.
+//! Why the charter, a record, a claim or another instance forbids a step.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Home {
     }
 }
 
-/// What the charter has against a step.
+/// Why the charter forbids a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CharterFault {
     /// There is none.
@@ -87,7 +87,7 @@ pub enum CharterFault {
         /// The instance.
         instance: InstanceId,
     },
-    /// No generation is established that is newer than this disk's data, which is of this one.
+    /// No established generation is newer than this disk's data, which is of this one.
     NoNewerGeneration(Option<Generation>),
     /// The etcd cluster that answers is not the one that the charter names.
     EtcdCluster {
@@ -183,10 +183,10 @@ pub enum VotersFault {
     UnderAnother {
         /// The member.
         member: MemberId,
-        /// The instance by the record.
+        /// The instance that the record names.
         listed: InstanceId,
     },
-    /// They are more than etcd's voters and one learner.
+    /// There are more of them than etcd's voters and one learner.
     TooMany {
         /// By the record.
         listed: usize,
@@ -209,14 +209,14 @@ pub enum VotersFault {
 /// Why a quorum is not lost for good, or what is lost cannot be given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LossFault {
-    /// Those that are left can still have quorum.
+    /// The voters that are left can still have quorum.
     NotLost {
         /// Voters that are left.
         left: usize,
         /// All voters.
         voters: usize,
     },
-    /// Those that are left do not meet every possible quorum, so that acknowledged writes could be missing.
+    /// The voters that are left do not meet every possible quorum, so acknowledged writes could be missing.
     WritesMayBeMissing {
         /// Voters that are left.
         left: usize,
@@ -225,21 +225,21 @@ pub enum LossFault {
     },
     /// Quorum has not been lost for long enough.
     TooShort {
-        /// Since when it is lost.
+        /// Since when it has been lost.
         since: Option<Timestamp>,
-        /// How long it has to be.
+        /// How long it has to have been lost.
         grace: Duration,
     },
-    /// The voters by this node's own member are not the charter's.
+    /// The voters that this node's own member lists are not the charter's.
     ListsDiffer {
-        /// By its own member.
+        /// In its own member's list.
         own: Vec<MemberId>,
-        /// By the charter.
+        /// In the charter.
         charter: Vec<MemberId>,
     },
 }
 
-/// What is wrong with the claim that a step rests on, or which claim is in its way.
+/// What is wrong with the claim that a step rests on, or which claim stands in its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimFault {
     /// Nothing was claimed.
@@ -250,7 +250,7 @@ pub enum ClaimFault {
     EarlierRun(u64),
     /// This instance was not asked again after the claim.
     NotAskedSince(InstanceId),
-    /// It is to restore this snapshot, and not to begin empty.
+    /// It is to restore this snapshot, not to begin empty.
     Restores(SnapshotKey),
     /// It is not to restore this snapshot.
     RestoresAnother(SnapshotKey),
@@ -272,14 +272,14 @@ pub enum ClaimFault {
     },
 }
 
-/// What another instance has against a claim. Silence is never consent.
+/// Why another instance does not consent to a claim. Silence is never consent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoConsent {
     /// It does not answer, and is not known to be gone.
     Silent(InstanceId),
     /// It sees a quorum.
     SeesQuorum(InstanceId, EtcdClusterId),
-    /// It answers under another key than before.
+    /// It answers with a different key than before.
     AnotherKey(InstanceId),
     /// Its answer is not signed by a key that can be trusted.
     Unsigned(InstanceId),

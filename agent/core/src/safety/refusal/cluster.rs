@@ -1,4 +1,4 @@
-//! What etcd's members, or this node's data, have against a step.
+//! Why etcd's members or this node's data forbid a step.
 
 use std::net::IpAddr;
 
@@ -7,16 +7,16 @@ use crate::member_url::MemberUrl;
 use crate::text::Foreign;
 use crate::time::Timestamp;
 
-/// What the data on this disk, or on a volume that was moved here, has against a step.
+/// Why the data on this disk, or on a volume that was moved here, forbids a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataFault {
     /// The disk is not empty: its data is of this generation.
     NotEmpty(Option<Generation>),
     /// There is none.
     None,
-    /// It has no write-ahead log: etcd would take it for a new cluster.
+    /// It has no write-ahead log: etcd would mistake it for a new cluster's.
     NoLog,
-    /// It is not what a record tells of.
+    /// It is not what a record describes.
     NotOfRecord {
         /// The record.
         record: u64,
@@ -41,9 +41,9 @@ pub enum DataFault {
     },
     /// Neither an operator nor the policy gives it up.
     NotGivenUp,
-    /// No quorum has answered, and no other proof says that it is dead.
+    /// No quorum has answered, and nothing else proves that it is dead.
     NotProvedDead,
-    /// The quorum's word does not prove that data of this etcd cluster is dead.
+    /// The quorum that answers does not prove that data of this etcd cluster is dead.
     MayLive(Option<EtcdClusterId>),
     /// No volume with this member's data was moved here.
     NoVolumeWith(MemberId),
@@ -53,17 +53,17 @@ pub enum DataFault {
     NotTheOnlyVoters {
         /// The member on the volume.
         member: MemberId,
-        /// Voters by the charter.
+        /// The number of voters in the charter.
         voters: usize,
     },
 }
 
-/// In what state the cluster's lock is, instead of being this agent's for longer than a call takes.
+/// The state of the cluster's lock, if this agent does not hold it for longer than a call takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockState {
     /// It was not read just now.
     Unread,
-    /// Nobody has it.
+    /// No agent has it.
     Free,
     /// This agent has it, but not for long enough.
     EndsSoon,
@@ -71,7 +71,7 @@ pub enum LockState {
     HeldBy(InstanceId),
 }
 
-/// By whose list a voter is left.
+/// The list by which a voter is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoterList {
     /// A quorum's.
@@ -82,7 +82,7 @@ pub enum VoterList {
     Charter,
 }
 
-/// What etcd's members have against a step.
+/// Why etcd's members forbid a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberFault {
     /// The lock is not held for long enough.
@@ -96,7 +96,7 @@ pub enum MemberFault {
         /// All voters, after the step.
         voters: usize,
     },
-    /// This node's service, which runs etcd or a kubelet, runs since then.
+    /// This node's service, which runs etcd or a kubelet, has run since then.
     Runs(Timestamp),
     /// etcd refuses its flags, in these words.
     FlagsRefused(Foreign),
@@ -110,7 +110,7 @@ pub enum MemberFault {
     Corrupt,
     /// This learner was added before: etcd takes one change at a time.
     InFlight(MemberId),
-    /// This member is this instance's already.
+    /// This member is already this instance's.
     ListedAlready(MemberId),
     /// No such member is listed.
     NotListed(MemberId),
@@ -122,13 +122,13 @@ pub enum MemberFault {
     AddressTaken(MemberUrl, MemberId),
     /// No learner without a name is listed at this address.
     NotAdded(MemberUrl),
-    /// This member's address is none.
+    /// This member's URL is not an address.
     Stranger(MemberId),
-    /// The list that it would start with is not the quorum's.
+    /// The list that the member would start with is not the quorum's.
     ListDiffers {
         /// Members that the step names.
         named: usize,
-        /// Members by a quorum's word.
+        /// Members that a quorum lists.
         members: usize,
     },
     /// No voter admits this server.
@@ -139,7 +139,7 @@ pub enum MemberFault {
     LearnerGoes(MemberId, Option<InstanceId>),
     /// This learner is another's, has not departed, and is not stuck.
     LearnerNotStuck(MemberId),
-    /// This learner lives, and could take over.
+    /// This learner answers, and could take over.
     LearnerTakesOver(MemberId),
     /// This voter has departed and has to be removed first.
     Departed(MemberId),
@@ -147,7 +147,7 @@ pub enum MemberFault {
     NotToRemove(MemberId),
     /// This member is no voter.
     NotVoter(MemberId),
-    /// The quorum's word came through this member, which the step takes out of service.
+    /// The quorum's answer came through this member, which the step takes out of service.
     ReadThroughItself(MemberId),
     /// This instance still has a member.
     StillMember(InstanceId),
@@ -161,11 +161,11 @@ pub enum MemberFault {
     DoesNotVote,
     /// Another voter is left.
     OthersLeft {
-        /// By whose list.
+        /// The list.
         by: VoterList,
-        /// Which.
+        /// The voter.
         member: MemberId,
     },
-    /// Its configuration names this server, and would name none.
+    /// Its configuration names this server, and would name none after the step.
     ForgetsServer(IpAddr),
 }

@@ -1,4 +1,4 @@
-//! What instances, their lifecycle hooks and their Kubernetes nodes have against a step.
+//! Why instances, their lifecycle hooks and their Kubernetes nodes forbid a step.
 
 use std::net::IpAddr;
 
@@ -9,16 +9,16 @@ use crate::plan::HookResult;
 use crate::role::Role;
 use crate::time::Timestamp;
 
-/// What the life of an instance has against a step.
+/// Why the state of an instance forbids a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InstanceFault {
     /// The step is not for an instance of this role.
     WrongRole(Role),
-    /// This node is told to leave.
+    /// This node has to leave.
     Leaving,
-    /// Nobody has told this node to leave.
+    /// Nothing says that this node has to leave.
     NotLeaving,
-    /// This node leaves, but its instance runs on.
+    /// This node leaves the cluster, but its instance runs on.
     RunsOn,
     /// The machine shuts down.
     ShutsDown,
@@ -36,11 +36,11 @@ pub enum InstanceFault {
     NotDeparted(InstanceId),
     /// This target group is not configured.
     NoTargetGroup(TargetGroupArn),
-    /// This instance was deregistered from this target group already.
+    /// This instance has already been deregistered from this target group.
     Deregistered(TargetGroupArn),
 }
 
-/// What a lifecycle hook has against being completed.
+/// Why a lifecycle hook is not to be completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HookFault {
     /// It is not of the instance's group.
@@ -52,33 +52,33 @@ pub enum HookFault {
     },
     /// It is not one of Quorate's.
     NotOurs(HookRef),
-    /// It was completed already.
+    /// It has already been completed.
     Completed {
         /// The hook.
         hook: HookRef,
-        /// Whose action.
+        /// The instance that it was completed for.
         instance: InstanceId,
     },
-    /// No heartbeat for it was accepted yet.
+    /// No heartbeat for it has been accepted yet.
     NoHeartbeat(HookRef),
-    /// For a dead instance nobody answers this transition so.
+    /// The hook of a dead instance is not completed with this result.
     WrongResult {
         /// The transition.
         transition: Transition,
-        /// The answer.
+        /// The result.
         result: HookResult,
     },
     /// This node's member does not lead.
     DoesNotLead,
-    /// This node's member leads only since then: the agent beside the leader before may have completed it a moment ago.
+    /// This node's member has led only since then: the agent beside the previous leader may have completed it a moment ago.
     LedTooShort(Timestamp),
-    /// By its own entry, this instance does not wait for it.
+    /// By its own entry in the group, this instance does not wait for it.
     NotWaiting(InstanceId),
-    /// The entry of this instance was read before others could complete it.
+    /// The entry of this instance was read too early: another agent could have completed the hook since.
     EntryTooOld(InstanceId),
 }
 
-/// What a Kubernetes node or a server of its control plane has against a step.
+/// Why a Kubernetes node or a server of its control plane forbids a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeFault {
     /// This node is not ready.
@@ -111,16 +111,16 @@ pub enum NodeFault {
     ServerUnknown(IpAddr),
     /// No server answers at an address that EC2 has given.
     NoServerAnswers,
-    /// The token is to name the authority that the store names.
+    /// The token would have to name the authority that the store names.
     OtherAuthority {
         /// By the token.
         named: Option<AuthorityHash>,
         /// By the store.
         store: AuthorityHash,
     },
-    /// The token is to name this authority, and the store names none.
+    /// The token would name this authority, and the store names none.
     NoAuthority(AuthorityHash),
-    /// Token and store name different authorities.
+    /// The token and the store name different authorities.
     AuthorityDisputed {
         /// By the token.
         token: AuthorityHash,

@@ -1,4 +1,4 @@
-//! What is against taking, proving, restoring or deleting a snapshot.
+//! Why a snapshot is not to be taken, proved, restored or deleted.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use crate::snapshot::Trigger;
 use crate::text::Foreign;
 use crate::time::Timestamp;
 
-/// What is against taking, proving, restoring or deleting a snapshot.
+/// Why a snapshot is not to be taken, proved, restored or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SnapshotFault {
     /// There is no store.
     NoStore,
     /// Snapshots are switched off.
     Disabled,
-    /// It is of another record than the highest.
+    /// It is of a record that is not the highest.
     OtherRecord {
         /// The record that it names.
         named: u64,
         /// The highest.
         highest: u64,
     },
-    /// It is of another etcd cluster than the charter's.
+    /// It is of an etcd cluster that is not the charter's.
     OtherCluster {
         /// The etcd cluster that it names.
         named: EtcdClusterId,
         /// The charter's.
         charter: Option<EtcdClusterId>,
     },
-    /// Another etcd cluster answers than it names.
+    /// The etcd cluster that answers is not the one that it names.
     OtherAnswers {
         /// The etcd cluster that it names.
         named: EtcdClusterId,
         /// The one that answers.
         answers: EtcdClusterId,
     },
-    /// etcd does not serve loopback alone.
+    /// etcd does not serve only loopback.
     NotOnLoopback,
-    /// Only a final one is taken without a quorum's word.
+    /// Without a quorum, only a final one is taken.
     NotFinal(Trigger),
     /// It is not of this node's own data.
     NotOwnData,
@@ -61,13 +61,13 @@ pub enum SnapshotFault {
         /// How many the operator wants.
         wanted: usize,
     },
-    /// What lies there is no remains of an upload.
+    /// What is stored there is not the remains of an upload.
     NotRemains(Foreign),
     /// A drill would keep the leader's disk busy.
     LeadersDisk,
-    /// Another drill goes on, of this one.
+    /// Another drill, of this one, has not ended.
     DrillRuns(SnapshotKey),
-    /// The last drill was not long ago.
+    /// The last drill was too recent.
     DrilledLately {
         /// When it was.
         at: Timestamp,
@@ -82,8 +82,8 @@ pub enum SnapshotFault {
     NotProved(SnapshotKey),
     /// This one is newer, and would be passed over.
     NewerLeft(SnapshotKey),
-    /// This one is no final snapshot of this agent.
+    /// This one is not the final snapshot that this agent took.
     NotTheFinal(SnapshotKey),
-    /// Somebody could write after this one was taken.
+    /// A client could still write after this one was taken.
     WritesAfter(SnapshotKey),
 }
