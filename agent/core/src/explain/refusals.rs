@@ -68,13 +68,13 @@ impl Display for NotOrdered {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Paused(pause) => return write!(f, "an operator has paused this node or the cluster, {pause}"),
-            Self::Pause => "no operator has ordered that pause here",
-            Self::Resume => "no operator has ordered here to end the pause",
-            Self::Withdrawal => "only the operator takes that order back",
+            Self::Pause => "no operator has ordered that pause on this node",
+            Self::Resume => "no operator has ordered the end of the pause on this node",
+            Self::Withdrawal => "only an operator can withdraw that order",
             Self::Founding => "without a store nothing keeps two nodes from founding at once, and no operator has ordered this one to",
             Self::Fresh => "only an operator's `recover --fresh` founds an empty cluster again",
-            Self::Recovery => "the policy does not let a survivor go on by itself",
-            Self::Restore => "the policy does not let a node restore a snapshot by itself",
+            Self::Recovery => "the policy does not let a survivor go on without an operator's order",
+            Self::Restore => "the policy does not let a node restore a snapshot without an operator's order",
             Self::ReattachedVolume => "no operator has said that the volume here is the newest copy",
             Self::Drill => "no drill is configured",
         })
@@ -85,7 +85,7 @@ impl Display for CharterFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("there is no charter"),
-            Self::Foreign(example) => write!(f, "the store holds no charter but other objects, such as {example}"),
+            Self::Foreign(example) => write!(f, "the store holds other objects in place of a charter, such as {example}"),
             Self::OfAnotherCluster(home) => write!(f, "the store's charter belongs to {home}"),
             Self::Unlinked(record) => write!(f, "the store's record {record} does not follow the record before it"),
             Self::Changed(record) => write!(f, "the store's record {record} differs from the one that this node remembers"),
@@ -100,16 +100,16 @@ impl Display for CharterFault {
             }
             Self::NotPermitted { generation, record: None } => write!(f, "no record permits generation {generation} to run"),
             Self::ServesTooEarly(generation) => {
-                write!(f, "a founder serves nobody but itself until generation {generation} is established")
+                write!(f, "a founder serves only itself until generation {generation} is established")
             }
             Self::NotListed { record, instance } => write!(f, "record {record} does not list {instance} as a voter"),
             Self::MemberNotListed { record, member } => write!(f, "record {record} does not list member {member}"),
             Self::NotListedHere { record, member } => write!(f, "record {record} does not list member {member} as this instance's"),
             Self::StillLists { record, instance } => write!(f, "record {record} still lists {instance}"),
             Self::NoNewerGeneration(Some(data)) => {
-                write!(f, "no generation is established that is newer than this disk's data, of generation {data}")
+                write!(f, "no established generation is newer than this disk's data, which is of generation {data}")
             }
-            Self::NoNewerGeneration(None) => f.write_str("this disk's data has no known generation, so that no other is newer"),
+            Self::NoNewerGeneration(None) => f.write_str("this disk's data has no known generation, so none is known to be newer"),
             Self::EtcdCluster { answers, charter: Some(charter) } => {
                 write!(f, "etcd cluster {answers} answers, and the charter names {charter}")
             }
@@ -132,7 +132,7 @@ impl Display for RecordFault {
             }
             Self::RewriteUnlinked(number) => write!(f, "record {number} has vanished from the store, and does not fit what is there now"),
             Self::ForgetsEstablished(generation) => write!(f, "the record forgets that generation {generation} was established"),
-            Self::ClaimsFor(founder) => write!(f, "the record claims for {founder}, and only {founder} itself may do that"),
+            Self::ClaimsFor(founder) => write!(f, "the record is a claim of {founder}, which only {founder} itself may write"),
             Self::GenerationNotNext { generation, highest } => {
                 write!(f, "generation {generation} is not the next one after generation {highest}")
             }
@@ -140,10 +140,10 @@ impl Display for RecordFault {
                 write!(f, "{by} remembers record {record}, which is of generation {generation} or a later one")
             }
             Self::EmptyAfter(generation) => {
-                write!(f, "generation {generation} was established, and no empty cluster is founded after that")
+                write!(f, "generation {generation} was established, so no empty cluster may be founded")
             }
-            Self::SurvivorIsAnother(instance) => write!(f, "the record is to go on from the data of {instance}, which is not this node"),
-            Self::NoAncestors => f.write_str("the record names no ancestors, and a snapshot has some"),
+            Self::SurvivorIsAnother(instance) => write!(f, "the record would go on from the data of {instance}, which is not this node"),
+            Self::NoAncestors => f.write_str("the record names no ancestors, and a restored snapshot has some"),
             Self::UnknownAncestor(generation) => write!(f, "the charter does not know the ancestor of generation {generation}"),
             Self::EstablishesUnclaimed(generation) => write!(f, "the record before this one does not claim generation {generation}"),
             Self::NotTheFounder(Some(founder)) => write!(f, "only the founder {founder} may establish this generation"),
@@ -166,7 +166,7 @@ impl Display for VotersFault {
             Self::NoMember(member) => write!(f, "the record lists member {member}, which etcd does not have"),
             Self::UnderAnother { member, listed } => write!(f, "the record lists member {member} as {listed}, and etcd does not"),
             Self::TooMany { listed, voters } => {
-                write!(f, "the record lists {listed} voters, and etcd has {voters}: at most one learner may be listed besides")
+                write!(f, "the record lists {listed} voters, and etcd has {voters}: at most one learner may be listed as well")
             }
             Self::FounderNotAlone { listed, voters } => {
                 write!(f, "the founder is not alone in its new generation: the record lists {listed} voters, and etcd has {voters}")
@@ -174,7 +174,7 @@ impl Display for VotersFault {
             Self::MovedIsNotAlone(listed) => {
                 write!(f, "the record lists {listed} voters, and the member that was moved here was the only one")
             }
-            Self::MovedElsewhere(instance) => write!(f, "the record lists the member that was moved here on {instance}"),
+            Self::MovedElsewhere(instance) => write!(f, "the record lists the member that was moved here under {instance}"),
         }
     }
 }
@@ -206,11 +206,11 @@ impl Display for ClaimFault {
                 write!(f, "record {record} was claimed before this agent started")
             }
             Self::NotAskedSince(instance) => write!(f, "{instance} was not asked again after the claim"),
-            Self::Restores(key) => write!(f, "the claim is to restore snapshot {key}, and not to begin empty"),
+            Self::Restores(key) => write!(f, "the claim is to restore snapshot {key}, not to begin empty"),
             Self::RestoresAnother(key) => write!(f, "the claim is not to restore snapshot {key}"),
             Self::RestoresNothing(record) => write!(f, "record {record} does not claim to restore a snapshot"),
             Self::OtherGeneration { claimed, generation } => {
-                write!(f, "this node has claimed generation {claimed}, and not generation {generation}")
+                write!(f, "this node has claimed generation {claimed}, not generation {generation}")
             }
             Self::Stands { record, founder: Some(founder) } => write!(f, "record {record}, a claim of {founder}, still stands"),
             Self::Stands { record, founder: None } => write!(f, "record {record} still stands"),
@@ -223,7 +223,7 @@ impl Display for NoConsent {
         match self {
             Self::Silent(instance) => write!(f, "{instance} is silent, and not known to be gone"),
             Self::SeesQuorum(instance, cluster) => write!(f, "{instance} sees a quorum of etcd cluster {cluster}"),
-            Self::AnotherKey(instance) => write!(f, "{instance} answers under another key than before"),
+            Self::AnotherKey(instance) => write!(f, "{instance} answers with a different key than before"),
             Self::Unsigned(instance) => {
                 write!(f, "the answer of {instance} cannot be trusted: it is not signed, or the network is not trusted")
             }
@@ -261,15 +261,15 @@ impl Display for DataFault {
             Self::NotOlder { data, claim } => {
                 write!(f, "this disk's data is of {}, and has to be older than the claimed generation {claim}", Known("generation", data))
             }
-            Self::NotGivenUp => f.write_str("neither an operator nor the policy gives this disk's data up"),
-            Self::NotProvedDead => f.write_str("no quorum has answered, and no other proof says that this disk's data is dead"),
+            Self::NotGivenUp => f.write_str("neither an operator nor the policy has given up this disk's data"),
+            Self::NotProvedDead => f.write_str("no quorum has answered, and nothing else proves that this disk's data is dead"),
             Self::MayLive(cluster) => {
                 write!(f, "the quorum that answers does not prove that this disk's data, of {}, is dead", Known("etcd cluster", cluster))
             }
             Self::NoVolumeWith(member) => write!(f, "no volume with the data of member {member} was moved here"),
             Self::NoVolumeOf(instance) => write!(f, "no volume of {instance} was moved here"),
             Self::NotTheOnlyVoters { member, voters } => {
-                write!(f, "the data of member {member} is not the only voter's: the charter lists {voters}")
+                write!(f, "member {member} is not the charter's only voter: the charter lists {voters}")
             }
         }
     }
@@ -290,7 +290,7 @@ impl Display for VoterList {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Quorum => "the quorum's list",
-            Self::Own => "its own member's list",
+            Self::Own => "this node's own member's list",
             Self::Charter => "the charter",
         })
     }
@@ -308,14 +308,14 @@ impl Display for MemberFault {
             Self::Silent(member) => write!(f, "member {member} does not answer, or knows no leader"),
             Self::Answers(member) => write!(f, "member {member} answers"),
             Self::Corrupt => f.write_str("etcd reports that its members' data differ (CORRUPT)"),
-            Self::InFlight(member) => write!(f, "learner {member} is not a voter yet, and etcd takes one change at a time"),
-            Self::ListedAlready(member) => write!(f, "member {member} is this instance's already"),
+            Self::InFlight(member) => write!(f, "learner {member} is not a voter yet, and etcd accepts one change at a time"),
+            Self::ListedAlready(member) => write!(f, "member {member} already belongs to this instance"),
             Self::NotListed(member) => write!(f, "member {member} is not in the quorum's list"),
             Self::NotOwn(member) => write!(f, "member {member} is not this instance's own"),
             Self::AnothersAddress(url) => write!(f, "{url} is not this instance's address"),
-            Self::AddressTaken(url, member) => write!(f, "member {member} is listed at {url} already"),
+            Self::AddressTaken(url, member) => write!(f, "member {member} is already listed at {url}"),
             Self::NotAdded(url) => write!(f, "no new learner is listed at {url}"),
-            Self::Stranger(member) => write!(f, "member {member} is a stranger, and its address is not written down"),
+            Self::Stranger(member) => write!(f, "member {member} is a stranger without a usable address"),
             Self::ListDiffers { named, members } => write!(f, "the step names {named} members, and the quorum lists {members}"),
             Self::NotAdmitted => f.write_str("no voter admits this server"),
             Self::NotStartedLearner(member) => write!(f, "member {member} is not a learner that has started"),
@@ -324,16 +324,16 @@ impl Display for MemberFault {
             Self::LearnerNotStuck(member) => write!(f, "learner {member} is not this node's, has not departed and is not stuck"),
             Self::LearnerTakesOver(member) => write!(f, "learner {member} answers and could take over"),
             Self::Departed(member) => write!(f, "voter {member} has departed and has to be removed first"),
-            Self::NotToRemove(member) => write!(f, "voter {member} has not departed, and this node may not remove it for another reason"),
+            Self::NotToRemove(member) => write!(f, "voter {member} has not departed, and nothing else permits this node to remove it"),
             Self::NotVoter(member) => write!(f, "member {member} does not vote"),
-            Self::ReadThroughItself(member) => write!(f, "the quorum's word came through member {member}, which would be out of service"),
+            Self::ReadThroughItself(member) => write!(f, "the quorum's answer came through member {member}, which would be out of service"),
             Self::StillMember(instance) => write!(f, "{instance} is still a member"),
             Self::NotRemoved => f.write_str("no quorum says that this node's member was removed"),
             Self::NotOut => f.write_str("this node's member is not out of the cluster yet"),
             Self::MayVote => f.write_str("no quorum says that this node does not vote"),
             Self::DoesNotVote => f.write_str("this node does not vote"),
-            Self::OthersLeft { by, member } => write!(f, "by {by}, voter {member} is left"),
-            Self::ForgetsServer(server) => write!(f, "the configuration names server {server}, and would name none"),
+            Self::OthersLeft { by, member } => write!(f, "by {by}, voter {member} is still left"),
+            Self::ForgetsServer(server) => write!(f, "the configuration names server {server}, and would then name none"),
         }
     }
 }
@@ -345,15 +345,15 @@ impl Display for InstanceFault {
             Self::Leaving => f.write_str("this node has to leave"),
             Self::NotLeaving => f.write_str("nothing says that this node has to leave"),
             Self::RunsOn => f.write_str("this node leaves the cluster, but its instance runs on"),
-            Self::ShutsDown => f.write_str("the machine shuts down"),
-            Self::NoReboot => f.write_str("the machine does not reboot"),
+            Self::ShutsDown => f.write_str("the machine is shutting down"),
+            Self::NoReboot => f.write_str("the machine is not rebooting"),
             Self::Warm => f.write_str("this instance is in the warm pool"),
             Self::NotInGroup => f.write_str("no group lists this instance"),
             Self::NotTagged => f.write_str("EC2 does not show this instance among those with the cluster's tag"),
             Self::NotEnded(instance) => write!(f, "EC2 does not say that {instance} has ended"),
             Self::NotDeparted(instance) => write!(f, "{instance} has not departed"),
             Self::NoTargetGroup(group) => write!(f, "target group {group} is not configured"),
-            Self::Deregistered(group) => write!(f, "target group {group} has accepted the deregistration already"),
+            Self::Deregistered(group) => write!(f, "target group {group} has already accepted the deregistration"),
         }
     }
 }
@@ -364,7 +364,7 @@ impl Display for HookFault {
             Self::OtherGroup { hook, instance } => write!(f, "hook {hook} is not of the group of {instance}"),
             Self::NotOurs(hook) => write!(f, "hook {hook} is not Quorate's to keep open or to complete"),
             Self::Completed { hook, instance } => write!(f, "hook {hook} of {instance} was completed already"),
-            Self::NoHeartbeat(hook) => write!(f, "no heartbeat for hook {hook} was accepted yet"),
+            Self::NoHeartbeat(hook) => write!(f, "no heartbeat for hook {hook} has been accepted yet"),
             Self::WrongResult { transition: Transition::Launching, result } => {
                 write!(f, "the launch of a dead instance is not completed with {result}")
             }
@@ -374,12 +374,12 @@ impl Display for HookFault {
             Self::DoesNotLead => f.write_str("this node's member does not lead"),
             Self::LedTooShort(since) => write!(
                 f,
-                "this node's member leads only since {}, and the agent beside the leader before may have completed the hook a moment ago",
+                "this node's member has led only since {}, and the agent beside the previous leader may have completed the hook a moment ago",
                 since.utc()
             ),
             Self::NotWaiting(instance) => write!(f, "{instance} does not wait for this hook, or its entry in the group was not read"),
             Self::EntryTooOld(instance) => {
-                write!(f, "the entry of {instance} in its group was read too early: another agent could complete the hook after that")
+                write!(f, "the entry of {instance} in its group was read too early: another agent could have completed the hook since")
             }
         }
     }
@@ -402,7 +402,7 @@ impl Display for NodeFault {
             Self::NoVoterAt(server) => write!(f, "no voter of the charter or of etcd's list is at {server}"),
             Self::ServerSilent(server) => write!(f, "the server at {server} does not answer"),
             Self::ServerAnswers(server) => write!(f, "the server at {server}, which the kubelet knows, answers"),
-            Self::KnowsNoServer => f.write_str("the server that the kubelet turns to is not known"),
+            Self::KnowsNoServer => f.write_str("the server that the kubelet uses is not known"),
             Self::ServerUnknown(server) => write!(f, "EC2 has not given {server} as the address of a server of this cluster"),
             Self::NoServerAnswers => f.write_str("no server answers at an address that EC2 has given"),
             Self::OtherAuthority { named: Some(named), store } => {
@@ -418,8 +418,8 @@ impl Display for NodeFault {
 impl Display for SnapshotFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoStore => f.write_str("no store is configured, so that there is no snapshot"),
-            Self::Disabled => f.write_str("snapshots are switched off, so that nothing would be saved"),
+            Self::NoStore => f.write_str("no store is configured, so there is no snapshot"),
+            Self::Disabled => f.write_str("snapshots are switched off, so nothing would be saved"),
             Self::OtherRecord { named, highest } => {
                 write!(f, "the snapshot would be of record {named}, and record {highest} is the highest")
             }
@@ -432,17 +432,17 @@ impl Display for SnapshotFault {
             Self::OtherAnswers { named, answers } => {
                 write!(f, "the snapshot would be of etcd cluster {named}, and etcd cluster {answers} answers")
             }
-            Self::NotOnLoopback => f.write_str("etcd does not serve this node alone"),
-            Self::NotFinal(trigger) => write!(f, "only a final snapshot is taken without a quorum's word, and this one is `{trigger}`"),
+            Self::NotOnLoopback => f.write_str("etcd does not serve only this node"),
+            Self::NotFinal(trigger) => write!(f, "without a quorum only a final snapshot is taken, and this one is `{trigger}`"),
             Self::NotOwnData => f.write_str("the snapshot would not be of this node's own data"),
             Self::NotListed(key) => write!(f, "snapshot {key} is not in the store's list"),
             Self::SomeNotListed { listed, named } => {
                 write!(f, "only {listed} of the {named} snapshots that would be deleted are in the store's list")
             }
             Self::IsOrigin(key) => write!(f, "the charter's generation was restored from snapshot {key}"),
-            Self::NewestOfItsData(key) => write!(f, "snapshot {key} would be deleted, and no newer one of the same data is left"),
+            Self::NewestOfItsData(key) => write!(f, "snapshot {key} would be deleted, and no newer one of the same data would be left"),
             Self::TooFew { left, wanted } => write!(f, "only {left} snapshots would be left, and the operator wants at least {wanted}"),
-            Self::NotRemains(at) => write!(f, "{at} is not what an unfinished upload left"),
+            Self::NotRemains(at) => write!(f, "{at} is not the remains of an unfinished upload"),
             Self::LeadersDisk => f.write_str("the drill would keep the leader's disk busy"),
             Self::DrillRuns(key) => write!(f, "the drill of snapshot {key} has not ended"),
             Self::DrilledLately { at, interval } => {
@@ -453,7 +453,7 @@ impl Display for SnapshotFault {
             Self::NotProved(key) => write!(f, "snapshot {key} was not proved on this disk"),
             Self::NewerLeft(key) => write!(f, "snapshot {key} is newer and would be passed over"),
             Self::NotTheFinal(key) => write!(f, "{key} is not the final snapshot that this agent took"),
-            Self::WritesAfter(key) => write!(f, "somebody could write after snapshot {key} was taken"),
+            Self::WritesAfter(key) => write!(f, "a client could still write after snapshot {key} was taken"),
         }
     }
 }
@@ -464,7 +464,7 @@ impl Display for Home {
     }
 }
 
-/// What it is and its value, or that this is not known.
+/// Shows what it is and its value, or that it is not known.
 struct Known<'a, T>(&'static str, &'a Option<T>);
 
 impl<T: Display> Display for Known<'_, T> {
