@@ -1,6 +1,6 @@
-//! Every sentence that a decision is told in: a rule names what it does or awaits, and how that reads stands here, by subject.
+//! Every sentence that reports a decision, by subject. A rule names what it does or awaits; how that reads is decided here.
 //!
-//! The journal, systemd, `quorate status` and the golden stories show these sentences as they are. Nothing is decided by one: what a wait is for is a
+//! The journal, systemd, `quorate status` and the golden stories show these sentences as they are. No decision depends on one: what a wait is for is a
 //! [`WaitReason`], and a step is a [`crate::plan::Step`].
 
 pub(crate) mod changing;
@@ -37,7 +37,7 @@ use crate::wait::{Awaited, WaitReason};
 /// A sentence without its subject, which is the node.
 pub(crate) type Message = Cow<'static, str>;
 
-/// What is awaited, and how it is told.
+/// What is awaited, and the sentence that says so.
 #[derive(Clone, Debug)]
 pub(crate) struct Wait {
     pub(crate) awaits: Awaited,
@@ -48,7 +48,7 @@ fn wait(reason: WaitReason, message: impl Into<Message>) -> Wait {
     Wait { awaits: Awaited { reason, progress: None }, message: message.into() }
 }
 
-/// The same, of which `progress` tells how far it has come.
+/// The same, with how far it has come.
 fn wait_at(reason: WaitReason, progress: u64, message: impl Into<Message>) -> Wait {
     Wait { awaits: Awaited { reason, progress: Some(progress) }, message: message.into() }
 }
@@ -58,7 +58,7 @@ pub(crate) fn nothing_is_known() -> Wait {
     wait(WaitReason::LocalFacts, "does not know enough yet to decide anything")
 }
 
-/// One thing after another, as in "i-b, i-c".
+/// Joins the items, as in "i-b, i-c".
 fn list<T: Display>(all: impl IntoIterator<Item = T>, between: &str) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(between)
 }

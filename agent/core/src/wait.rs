@@ -5,7 +5,7 @@ use std::fmt;
 /// Declares the reasons, their names, and the list of them all, so none can be forgotten in one of these places.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What a node waits for. The report, not this, says for how long and who is to act.
+        /// What a node waits for. The report says for how long, and who has to act.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum WaitReason {
             $($(#[$doc])* $variant,)*
@@ -27,7 +27,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Its own disk and processes are to be read, or written.
+    /// Its own disk and processes are to be read or written.
     LocalFacts = "local-facts",
     /// The store is to be read.
     Store = "store",
@@ -43,7 +43,7 @@ reasons! {
     Heartbeat = "heartbeat",
     /// Older instances may found the cluster first.
     OlderInstances = "older-instances",
-    /// Another instance founds or recovers.
+    /// Another instance is founding or recovering.
     Founder = "founder",
     /// No node can carry out a claim in the charter.
     BlockedClaim = "blocked-claim",
@@ -71,7 +71,7 @@ reasons! {
     EtcdFlags = "etcd-flags",
     /// Another process has a port of its etcd.
     EtcdPort = "etcd-port",
-    /// A process that was started a moment ago.
+    /// A process that was started a moment ago is to answer.
     EtcdStart = "etcd-start",
     /// Its own etcd is to lead, to answer, or to be listed.
     OwnEtcd = "own-etcd",
@@ -87,9 +87,9 @@ reasons! {
     NotInGroup = "not-in-group",
     /// An operator's order cannot be carried out.
     Order = "order",
-    /// A snapshot is read from the store.
+    /// A snapshot is being read from the store.
     Fetch = "fetch",
-    /// A restore failed, and is tried again.
+    /// A restore failed, and is to be tried again.
     Restore = "restore",
     /// Enough voters are to be healthy.
     HealthyVoters = "healthy-voters",
@@ -107,7 +107,7 @@ reasons! {
     MovedVoter = "moved-voter",
     /// etcd refused a change a moment ago.
     EtcdRefused = "etcd-refused",
-    /// The cluster-wide lock.
+    /// The cluster-wide lock is to be acquired.
     Lock = "lock",
     /// The agent beside the leader is to admit this server.
     Admission = "admission",
@@ -127,15 +127,15 @@ reasons! {
     LastVoter = "last-voter",
     /// Its group keeps this instance, whose termination was abandoned.
     Retained = "retained",
-    /// The node is drained.
+    /// The node is being drained.
     Drain = "drain",
-    /// A snapshot from just before a change is taken.
+    /// A snapshot is being taken just before a change.
     Snapshot = "snapshot",
-    /// The last voter's final snapshot.
+    /// The last voter's final snapshot is to be taken.
     FinalSnapshot = "final-snapshot",
     /// The group is to accept the completion of a hook.
     HookCompletion = "hook-completion",
-    /// A hook that only its group can end.
+    /// Its group is to end a hook by its timeout, as only it can.
     HookTimeout = "hook-timeout",
     /// A server that a worker can join through is to answer.
     Server = "server",
@@ -152,7 +152,7 @@ reasons! {
 pub struct Awaited {
     /// What for.
     pub reason: WaitReason,
-    /// How far it has come, in whatever unit it is measured, where it is.
+    /// How far it has come, in any unit, if that can be measured.
     pub progress: Option<u64>,
 }
 

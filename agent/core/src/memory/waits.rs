@@ -11,10 +11,10 @@ pub type Waits = BTreeMap<WaitReason, Waited>;
 /// How long one wait has lasted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waited {
-    /// Since when, or since what it waits for last made progress.
+    /// When the wait began, or when what it waits for last made progress.
     pub since: Timestamp,
     /// When it was last seen.
     pub last: Timestamp,
-    /// How far what it waits for has come, where that can be measured.
+    /// How far what it waits for has come, if that can be measured.
     pub progress: Option<u64>,
 }

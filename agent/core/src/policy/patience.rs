@@ -1,4 +1,4 @@
-//! For how long a node waits before it calls an operator.
+//! How long a node waits before it calls an operator.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::Policy;
 use crate::wait::WaitReason;
 
 impl Policy {
-    /// For how long a node may wait for this before an operator is called. What nobody else can end calls at once.
+    /// How long a node may wait for this before it calls an operator. It calls at once for a wait that only an operator can end.
     #[must_use]
     pub fn patience(&self, reason: WaitReason) -> Duration {
         match reason {
@@ -66,7 +66,7 @@ impl Policy {
             WaitReason::Replacement => self.wait_patience + self.replacement_patience,
             WaitReason::Drain => self.wait_patience + self.drain.budget,
             WaitReason::Snapshot => self.wait_patience + self.snapshots.change_patience,
-            // AWS takes its time, and nothing waits for it.
+            // AWS takes its time, and nothing else depends on it.
             WaitReason::OwnReplacement | WaitReason::HookTimeout => self.wait_patience * 4,
             // An operator wanted it, and may have forgotten it.
             WaitReason::Paused => self.wait_patience * 96,

@@ -6,11 +6,11 @@ use crate::policy::Policy;
 use crate::time::Timestamp;
 use crate::wait::WaitReason;
 
-/// A wait that was last seen longer ago than this number of times `stale_after` has ended. Until then it goes on beside others: an etcd that ends again and
-/// again is started, waited for, and found without a quorum by turns.
+/// A wait has ended once it was last seen more than this many times `stale_after` ago. Until then it continues beside others: an etcd that keeps ending is
+/// started, waited for, and found without a quorum by turns.
 const ENDS_AFTER: u32 = 5;
 
-/// Takes in what a decision waits for. Progress of what is awaited begins the wait again.
+/// Records what a decision waits for. A wait begins again when what it waits for makes progress.
 pub fn note_wait(memory: &mut Memory, plan: &Plan, policy: &Policy, now: Timestamp) {
     if plan.step.is_some() {
         return;
@@ -32,17 +32,17 @@ pub fn note_wait(memory: &mut Memory, plan: &Plan, policy: &Policy, now: Timesta
 pub fn overdue(memory: &Memory, plan: &Plan, policy: &Policy, now: Timestamp) -> Option<(WaitReason, Timestamp)> {
     let reason = match (&plan.step, plan.report.awaits) {
         (None, Some(awaits)) => awaits.reason,
-        // It is what is done about this wait, again and again.
+        // Starting the member is what is done about this wait, again and again.
         (Some(Step::StartMember(_)), _) => WaitReason::EtcdStart,
         (Some(_) | None, _) => return None,
     };
-    // What nobody else can end has called for an operator already.
+    // A wait that only an operator can end has already called for one.
     let patience = Some(policy.patience(reason)).filter(|patience| !patience.is_zero())?;
     let since = memory.waits.get(&reason)?.since;
     (now.since(since) >= patience).then_some((reason, since))
 }
 
-/// The node has got on: whatever it waited for has ended. A step that is repeated while it waits does not count.
+/// Ends every wait if the step gets the node on. A step that is repeated while the node waits does not.
 pub(super) fn end_waits(memory: &mut Memory, step: &Step) {
     let gets_on = match step {
         Step::CreateRecord(_)
@@ -97,7 +97,7 @@ mod tests {
         Timestamp(1_000_000) + Duration::from_secs(seconds)
     }
 
-    /// A look at `second` that waits for `reason`, or rests.
+    /// A look at `second` that waits for `awaits`, or for nothing.
     fn look(memory: &mut Memory, second: u64, awaits: Option<(WaitReason, Option<u64>)>) -> Option<(WaitReason, Timestamp)> {
         let awaits = awaits.map(|(reason, progress)| Awaited { reason, progress });
         let report = Report {
@@ -123,7 +123,7 @@ mod tests {
         let names: BTreeSet<_> = WaitReason::ALL.iter().map(|reason| reason.name()).collect();
         assert_eq!(names.len(), WaitReason::ALL.len());
         for reason in WaitReason::ALL {
-            assert!(Policy::default().patience(*reason) <= Duration::from_secs(25 * 3600), "{reason} calls nobody");
+            assert!(Policy::default().patience(*reason) <= Duration::from_secs(25 * 3600), "{reason} never calls an operator");
             assert!(reason.meaning().len() > 10 && reason.remedy().len() > 10, "{reason} says too little");
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         let mut memory = self::memory();
         look(&mut memory, 0, Some((WaitReason::Lock, None)));
         look(&mut memory, 600, Some((WaitReason::Quorum, None)));
-        assert_eq!(look(&mut memory, 900, Some((WaitReason::Lock, None))), None, "what was not seen for long has ended");
+        assert_eq!(look(&mut memory, 900, Some((WaitReason::Lock, None))), None, "a wait that has not been seen for long has ended");
     }
 
     #[test]
