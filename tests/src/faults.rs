@@ -1,4 +1,4 @@
-//! Faults by rule: which fault, for which requests, how often or until when. The server says which faults and which requests there are.
+//! Faults by rule: which fault, for which requests, and how many times or until when. Each server defines its own faults and requests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use quorate_core::time::Timestamp;
 
 /// What can go wrong with one request.
 pub trait Fault: Clone {
-    /// By how much it delays the answer, if it does nothing else: then other rules still apply.
+    /// How long it delays the answer, if that is all it does: other rules then still apply.
     fn delay(&self) -> Option<Duration>;
 }
 
@@ -40,7 +40,7 @@ impl<S, F> Rule<S, F> {
     }
 }
 
-/// Names a rule.
+/// Identifies a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleId(usize);
 

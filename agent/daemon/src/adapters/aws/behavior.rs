@@ -1,8 +1,8 @@
-//! Which behaviour of the SDK this agent was made for.
+//! The version of the SDK's behaviour that this agent is built for.
 
 use aws_config::BehaviorVersion;
 
-/// Pinned, so an update of the SDK changes no time-out or retry unnoticed.
+/// The SDK's behaviour version, pinned so an update of the SDK changes no time-out or retry unnoticed.
 pub(super) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
