@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod dice;
 pub(crate) mod oracles;
+mod seldom;
 pub(crate) mod steps;
 pub(crate) mod survey;
 pub(crate) mod torn;
