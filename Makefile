@@ -49,7 +49,7 @@ soak: setup-build ## Before a release: many more worlds and schedules than a tes
 	@$(STAGE) 'build of the simulator' $(CARGO) build --profile lab --workspace --bin quorate-lab $(LOCKED)
 	@$(STAGE) simulation $(LAB) simulate --seeds $(SEEDS)
 
-lint: setup-build setup-lint ## Format, lints and the links in rustdoc alone
+lint: setup-build setup-lint ## Format, lints, the licences of the dependencies and the links in rustdoc alone
 	@$(STAGE) format $(CARGO) fmt --all --check
 	@$(STAGE) scripts scripts/check-scripts
 	@$(STAGE) dependencies scripts/check-dependencies $(LOCKED)
