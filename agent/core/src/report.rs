@@ -283,7 +283,6 @@ pub struct Report {
 
 impl Report {
     /// The same, which calls an operator if a wait has outlasted its patience. What calls one already says why.
-    #[must_use]
     pub(crate) fn called_for(self, overdue: Option<(WaitReason, Timestamp)>) -> Self {
         let Some((reason, since)) = overdue.filter(|_| !self.needs_operator) else { return self };
         let message = explain::waiting::for_too_long(&self.message, reason, since);

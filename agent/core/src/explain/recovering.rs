@@ -61,9 +61,8 @@ pub(crate) fn policy_forbids(survivors: usize, voters: usize, policy: Recovery) 
 }
 
 pub(crate) fn there_is_no_store() -> Wait {
-    let what = format!(
-        "without a store nothing is recovered automatically: `quorate bootstrap` on one survivor makes it recover from its own data; `quorate recover` shows the other ways"
-    );
+    let what =
+        "without a store nothing is recovered automatically: `quorate bootstrap` on one survivor makes it recover from its own data; `quorate recover` shows the other ways".to_owned();
     lost(WaitReason::NoStore, what)
 }
 

@@ -210,7 +210,7 @@ impl Situation<'_> {
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let standby = matches!(self.seen.target.last(), Some(Some(LifecycleState::Standby)));
-        let mut all: Vec<String> = standby.then(|| explain::is_in_standby()).into_iter().collect();
+        let mut all: Vec<String> = standby.then(explain::is_in_standby).into_iter().collect();
         if let Some(Some(at)) = self.seen.notices.rebalance.last() {
             all.push(explain::rebalance_is_recommended(*at));
         }

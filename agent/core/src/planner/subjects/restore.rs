@@ -167,7 +167,7 @@ pub(in crate::planner) fn fetch(s: &Situation<'_>, key: &SnapshotKey, phase: Pha
 fn passed_over<'a>(s: &Situation<'a>, key: &SnapshotKey) -> Vec<(String, &'a str)> {
     let strays = s.seen.snapshots.stored.last().into_iter().flat_map(|l| &l.strays);
     let later = strays.filter(|stray| stray.at.as_str() > key.as_str() && stray.at.ends_with(".json"));
-    later.filter_map(|stray| Some((printable(&stray.at, SENTENCE).into(), reason(&stray.why)?))).collect()
+    later.filter_map(|stray| Some((printable(&stray.at, SENTENCE), reason(&stray.why)?))).collect()
 }
 
 fn reason(why: &StrayKind) -> Option<&str> {
