@@ -352,7 +352,7 @@ fn a_member_leaves_without_the_lock_only_out_of_space_out_of_time_and_next_in_tu
     let (late, no_lock) = ("time +95s", because(MemberFault::NoLock(LockState::Free)));
     assert_eq!(why_not(late, "#"), None);
     assert_eq!(why_not("time +80s", "#"), no_lock);
-    assert_eq!(why_not(late, "etcd space"), no_lock);
+    assert_eq!(why_not(late, "etcd no-alarm"), no_lock);
     assert_eq!(why_not(late, "lock other i-c to join"), because(MemberFault::NoLock(LockState::HeldBy(InstanceId::new("i-c")))));
     assert_eq!(why_not(late, "etcd members i-a:a1, i-b:b2, i-c:c3, unnamed:d4@i-d learner"), no_lock);
     assert_eq!(why_not(late, "peer i-a leaving holds a1 leaving"), no_lock);
