@@ -1,4 +1,5 @@
-//! The rules of the region model: each lifecycle rule and each refusal, in both directions.
+//! The rules of the region model on which the simulator rests: each lifecycle rule and each refusal, in both directions. Warm pools, replaced root
+//! volumes and target groups, which no schedule has, are met by `lab_etcd`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
@@ -14,15 +15,9 @@ mod hooks;
 mod launch;
 #[path = "region_rules/refresh.rs"]
 mod refresh;
-#[path = "region_rules/root_volume.rs"]
-mod root_volume;
 #[path = "region_rules/standby.rs"]
 mod standby;
-#[path = "region_rules/targets.rs"]
-mod targets;
 #[path = "region_rules/terminate.rs"]
 mod terminate;
-#[path = "region_rules/warm_pool.rs"]
-mod warm_pool;
 #[path = "region_rules/world.rs"]
 mod world;

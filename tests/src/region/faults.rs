@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
-use super::{ApiError, Cause, Group, GroupSpec, HookSpec, LifecycleState, Region, Sizes, Target};
+use super::{ApiError, Cause, Group, GroupSpec, HookSpec, Region, Sizes, Target};
 
 /// The real API's longest heartbeat timeout.
 const LONGEST_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(7200);
@@ -64,16 +64,6 @@ impl Region {
         let Ok(group) = self.group_index(name) else { return };
         self.groups[group].capacity_short = short;
         self.rebalance(group);
-    }
-
-    /// Puts an instance into a state by hand, such as one that the model does not reach on its own.
-    ///
-    /// The group's size is kept with it; the machine and the hooks are not touched.
-    pub fn set_lifecycle_state(&mut self, id: &InstanceId, state: LifecycleState, now: Timestamp) {
-        self.settle(now);
-        let Some(&slot) = self.by_id.get(id) else { return };
-        self.set_lifecycle(slot, state);
-        self.rebalance(self.instances[slot].group);
     }
 
     /// Sets what IMDS says about where the instance is being taken; `None` is 404.

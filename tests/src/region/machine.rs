@@ -113,14 +113,4 @@ impl Region {
             self.after(self.config.delays.health, Timer::Health { slot });
         }
     }
-
-    /// EC2 starts a stopped machine again, with its disks and its address.
-    pub fn start_instance(&mut self, id: &InstanceId, now: Timestamp) {
-        self.settle(now);
-        let Some(&slot) = self.by_id.get(id) else { return };
-        if self.instances[slot].ec2 == Ec2State::Stopped {
-            self.set_ec2(slot, Ec2State::Pending);
-            self.machine_after(self.config.delays.boot, slot, MachineChange::Boot);
-        }
-    }
 }

@@ -78,11 +78,6 @@ impl Region {
         self.views.retain(|(known, _)| *known != id);
     }
 
-    /// Every describe shows the truth again.
-    pub fn clear_views(&mut self) {
-        self.views.clear();
-    }
-
     pub(super) fn lens(&self, service: Service, caller: &Caller) -> Lens {
         let mut lens = Lens { at: self.now, empty: false, short: Vec::new(), missing: Vec::new() };
         for (_, rule) in &self.views {

@@ -35,13 +35,6 @@ impl WarmPool {
         Self { state, min: spares, max_prepared: Some(0), reuse_on_scale_in: false }
     }
 
-    /// The same pool, which takes instances back on a scale-in.
-    #[must_use]
-    pub fn reusing(mut self) -> Self {
-        self.reuse_on_scale_in = true;
-        self
-    }
-
     fn size(&self, Sizes { max, desired, .. }: Sizes) -> u32 {
         self.min.max(self.max_prepared.unwrap_or(max).saturating_sub(desired))
     }

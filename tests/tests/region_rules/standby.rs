@@ -1,4 +1,4 @@
-//! Standby, detachment, and states that only a test can bring about. No hook runs for any of them.
+//! Standby and detachment. No hook runs for either.
 
 use quorate_lab::region::{LifecycleState, Target};
 
@@ -52,20 +52,6 @@ fn a_detached_instance_lives_on_outside() {
     assert_eq!((instance.lifecycle, instance.metadata.target), (LifecycleState::Detached, Some(Target::Detached)));
     assert!(instance.tags.iter().all(|tag| &*tag.key != "aws:autoscaling:groupName"));
     assert_eq!(world.ids().len(), 1);
-}
-
-#[test]
-fn any_word_can_be_set_by_hand() {
-    let mut world = World::in_service(hooked(1));
-    let (id, now) = (world.ids()[0].clone(), world.now);
-    for state in [LifecycleState::WarmedStopped, LifecycleState::Unheard] {
-        world.region.set_lifecycle_state(&id, state, now);
-        assert_eq!(world.state(&id), state);
-    }
-    for target in [Some(Target::WarmedStopped), Some(Target::Empty), Some(Target::Unheard), None] {
-        world.region.set_target(&id, target);
-        assert_eq!(world.target(&id), target);
-    }
 }
 
 #[test]
