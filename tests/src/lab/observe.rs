@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::join_all;
-use quorate_core::ids::InstanceId;
+use quorate_core::ids::{InstanceId, MemberId};
 use serde_json::Value;
 
 use super::Lab;
@@ -47,6 +47,20 @@ impl Site {
             Some((instance, etcd::list(client).await.ok()?))
         };
         join_all(self.powered().into_iter().map(ask)).await.into_iter().flatten().collect()
+    }
+
+    /// The id of each instance's member, once the voters are these instances as [`Site::until_whole`] has it.
+    ///
+    /// # Errors
+    /// They are not in time.
+    pub async fn member_ids(
+        &self,
+        groups: &(impl Groups + ?Sized),
+        size: usize,
+        within: Duration,
+    ) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
+        let lists = self.until_whole(groups, size, within).await?;
+        Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
     }
 
     /// Waits until the voters are exactly the groups' running instances, this number of them, as every one of them says.

@@ -1,6 +1,5 @@
 //! D3b: one of three dies, and the other two continue.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -161,15 +160,10 @@ async fn the_agent_of_the_replacement_dies_between_start_and_promote() -> anyhow
     joiner_dies("after:start-member", row).await
 }
 
-async fn member_ids(stage: &Stage, size: usize) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
-    let lists = stage.lab().until_whole(&stage.group.name, size, LIMIT).await?;
-    Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
-}
-
 #[tokio::test]
 async fn one_of_three_reboots() -> anyhow::Result<()> {
     let stage = Stage::of(3).await?;
-    let before = member_ids(&stage, 3).await?;
+    let before = stage.group.member_ids(3).await?;
     let writer = stage.load(100).await?;
     stage.witness.count_voters();
     let leader = stage.lab().leader(&stage.group.name).await?;
@@ -187,7 +181,11 @@ async fn one_of_three_reboots() -> anyhow::Result<()> {
     let writes = writer.longest(Label::Kill).context("no write came after the reboot")?.length;
     let written = writer.stop().await;
     stage.kept_all(3, &written).await?;
-    ensure!(member_ids(&stage, 3).await? == before && stage.seen().fewest_voters == Some(3), "the membership changed: {:?}", stage.seen());
+    ensure!(
+        stage.group.member_ids(3).await? == before && stage.seen().fewest_voters == Some(3),
+        "the membership changed: {:?}",
+        stage.seen()
+    );
     Row::new("D3b: one of three reboots", "the leader's machine, but not its disk", "no leave: the same member came back with its data")
         .took(Took { writes, whole })
         .lost(0, written.acked())
@@ -198,7 +196,7 @@ async fn one_of_three_reboots() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_replacement_comes_while_one_of_three_is_merely_silent() -> anyhow::Result<()> {
     let stage = Stage::of(3).await?;
-    let before = member_ids(&stage, 3).await?;
+    let before = stage.group.member_ids(3).await?;
     let writer = stage.load(100).await?;
     stage.witness.count_voters();
     let silent = follower(&stage).await?;
@@ -214,7 +212,7 @@ async fn a_replacement_comes_while_one_of_three_is_merely_silent() -> anyhow::Re
     let whole = since.elapsed();
     let written = writer.stop().await;
     stage.kept_all(4, &written).await?;
-    let after = member_ids(&stage, 4).await?;
+    let after = stage.group.member_ids(4).await?;
     ensure!(before.iter().all(|(instance, member)| after.get(instance) == Some(member)), "{before:?} became {after:?}");
     Row::new(
         "D3b: one of three is silent and in service",

@@ -1,12 +1,13 @@
 //! What the lab's tests share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context;
-use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::ids::{GroupName, InstanceId, MemberId};
 use quorate_lab::lab::writer::{Writer, Written};
 use quorate_lab::lab::{Lab, LabOptions};
+use quorate_lab::region::GroupSpec;
 
 /// Longer than anything takes; only a failure comes near it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
@@ -38,9 +39,13 @@ impl Group {
 
     /// The same with hooks that have this timeout.
     pub(crate) fn launched_with(lab: Lab, size: u32, hook: Duration) -> anyhow::Result<Self> {
-        let mut spec = lab.group("etcd", CLUSTER, size, hook);
-        spec.max = 7;
-        let name = lab.create_group(spec)?;
+        Self::launched_as(lab, size, hook, |spec| spec)
+    }
+
+    /// The same, where `change` makes the group differ from every other test's.
+    pub(crate) fn launched_as(lab: Lab, size: u32, hook: Duration, change: impl FnOnce(GroupSpec) -> GroupSpec) -> anyhow::Result<Self> {
+        let spec = GroupSpec { max: 7, ..lab.group("etcd", CLUSTER, size, hook) };
+        let name = lab.create_group(change(spec))?;
         Ok(Self { lab, name })
     }
 
@@ -93,6 +98,21 @@ impl Group {
             if status["phase"] == "voter" { Ok(()) } else { Err(status["message"].to_string()) }
         };
         self.lab.until(LIMIT, "the restarted agent to serve", serves).await
+    }
+
+    /// The id of each instance's member, once this number of them vote.
+    pub(crate) async fn member_ids(&self, size: usize) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
+        self.lab.member_ids(&self.name, size, LIMIT).await
+    }
+
+    /// Waits until the agent's message has these words.
+    pub(crate) async fn until_says(&self, instance: &InstanceId, words: &str) -> anyhow::Result<()> {
+        let message = || async {
+            let status = self.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
+            let message = status["message"].as_str().unwrap_or_default().to_owned();
+            if message.contains(words) { Ok(()) } else { Err(message) }
+        };
+        self.lab.until(LIMIT, words, message).await
     }
 
     /// The highest generation in the charter.

@@ -1,24 +1,19 @@
 //! What happens to a cluster in its life: reboots, freezes, new disks, refreshes, sizes up and down.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context;
 
 use super::group::{CLUSTER, Group, LIMIT};
-use quorate_core::ids::{InstanceId, MemberId};
+use quorate_core::ids::InstanceId;
 use quorate_lab::region::RefreshPreferences;
 use quorate_lab::wire::{Fault, Rule, Scope};
 use tokio::time::sleep;
 
-async fn member_ids(group: &Group, size: usize) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
-    let lists = group.lab.until_whole(&group.name, size, LIMIT).await?;
-    Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
-}
-
 /// A member that runs but does not answer is restarted with its data.
 async fn frozen(group: &Group, instance: &InstanceId) -> anyhow::Result<()> {
-    let before = member_ids(group, 3).await?;
+    let before = group.member_ids(3).await?;
     let writer = group.write()?;
     let pid = group.lab.etcd_process(instance).map(|etcd| etcd.pid);
     group.lab.freeze_etcd(instance)?;
@@ -27,7 +22,7 @@ async fn frozen(group: &Group, instance: &InstanceId) -> anyhow::Result<()> {
         if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
     };
     group.lab.until(LIMIT, "the frozen etcd to be restarted", restarted).await?;
-    assert_eq!(member_ids(group, 3).await?, before);
+    assert_eq!(group.member_ids(3).await?, before);
     group.settled(3, Some(&writer.stop().await)).await
 }
 
@@ -45,7 +40,7 @@ async fn a_silent_aws_holds_up_no_agent() -> anyhow::Result<()> {
     /// A look at IMDS may take its two seconds, one at AWS one; far less than the watchdog's limit.
     const SLOW: u64 = 5000;
     let group = Group::of(3).await?;
-    let before = member_ids(&group, 3).await?;
+    let before = group.member_ids(3).await?;
     let writer = group.write()?;
     let over = group.lab.now() + OUTAGE;
     for scope in [Scope::Api { service: None, action: None, caller: None }, Scope::Imds { path: None, instance: None }] {
@@ -64,14 +59,14 @@ async fn a_silent_aws_holds_up_no_agent() -> anyhow::Result<()> {
     }
     println!("during {} s of silence no decision was older than {oldest} ms", OUTAGE.as_secs());
     assert!(oldest < SLOW, "an agent decided nothing for {oldest} ms");
-    assert_eq!(member_ids(&group, 3).await?, before);
+    assert_eq!(group.member_ids(3).await?, before);
     group.settled(3, Some(&writer.stop().await)).await
 }
 
 #[tokio::test]
 async fn the_same_instance_with_an_empty_disk_joins_anew() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
-    let before = member_ids(&group, 3).await?;
+    let before = group.member_ids(3).await?;
     let writer = group.write()?;
     let instance = group.lab.followers(&group.name).await?.remove(0);
     group.lab.wipe_disk(&instance).await?;

@@ -42,15 +42,6 @@ fn suspend(group: &Group, processes: &[Process]) -> anyhow::Result<()> {
     done.map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-async fn until_says(group: &Group, instance: &InstanceId, what: &str) -> anyhow::Result<()> {
-    let message = || async {
-        let status = group.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
-        let said = status["message"].as_str().unwrap_or_default().to_owned();
-        if said.contains(what) { Ok(()) } else { Err(said) }
-    };
-    group.lab.until(LIMIT, what, message).await
-}
-
 /// On its own it makes the instance leave before its machine is taken; during a leave that waits for a replacement it ends the patience.
 #[tokio::test]
 async fn a_spot_notice_is_in_time_alone_and_during_a_termination() -> anyhow::Result<()> {
@@ -66,7 +57,7 @@ async fn a_spot_notice_is_in_time_alone_and_during_a_termination() -> anyhow::Re
     suspend(&group, &[Process::Launch])?;
     let follower = group.lab.followers(&group.name).await?.remove(0);
     group.replace(&follower)?;
-    until_says(&group, &follower, "waits for its replacement").await?;
+    group.until_says(&follower, "waits for its replacement").await?;
     let taken = announce(&group.lab, &follower)?;
     until_out(&group, &follower, taken).await?;
     group.lab.until_gone(&follower, LIMIT).await?;
@@ -84,14 +75,14 @@ async fn a_paused_cluster_takes_no_step_until_it_is_resumed() -> anyhow::Result<
     let nodes = group.live();
     group.lab.quorate(&nodes[0], &["pause", "--cluster"]).await?;
     for node in &nodes {
-        until_says(&group, node, "the cluster is paused").await?;
+        group.until_says(node, "the cluster is paused").await?;
     }
     let leaver = group.lab.followers(&group.name).await?.remove(0);
     group.replace(&leaver)?;
-    until_says(&group, &leaver, "it should leave because its group terminates it").await?;
+    group.until_says(&leaver, "it should leave because its group terminates it").await?;
     group.lab.kill_agent(&nodes[1], rustix::process::Signal::TERM).await?;
     group.lab.start_agent(&nodes[1]).await?;
-    until_says(&group, &nodes[1], "the cluster is paused").await?;
+    group.until_says(&nodes[1], "the cluster is paused").await?;
     // Two heartbeats of a hook of 20 s, and the replacement has long been there.
     tokio::time::sleep(Duration::from_secs(15)).await;
     let lists = group.lab.lists().await;

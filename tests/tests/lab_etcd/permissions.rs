@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::group::{CLUSTER, Group, HOOK, LIMIT};
+use super::group::{Group, HOOK, LIMIT};
 use anyhow::Context;
 use quorate_lab::lab::{AgentSettings, Lab, LabOptions, Store, binaries};
 use quorate_lab::region::{PoolState, WarmPool};
@@ -29,11 +29,8 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     }
     let target_group = lab.operator(|api| api.create_target_group("clients", 2379));
     lab.change_settings(|settings| settings.raw("aws.target_groups", format!("[{:?}]", target_group.as_str())));
-    let mut spec = lab.group("etcd", CLUSTER, 3, HOOK);
-    spec.max = 7;
     // For no spare: a group that has a pool is asked what is in it.
-    let name = lab.create_group(spec.warm_pool(WarmPool::of(PoolState::Stopped, 0)))?;
-    let group = Group { lab, name };
+    let group = Group::launched_as(lab, 3, HOOK, |spec| spec.warm_pool(WarmPool::of(PoolState::Stopped, 0)))?;
     live_through_everything(&group).await?;
 
     let used = group.lab.s3()?.log().permissions();

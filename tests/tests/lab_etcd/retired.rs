@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context;
-use quorate_core::ids::InstanceId;
 
 use super::crash::revive;
 use super::group::{CLUSTER, Group, LIMIT};
@@ -85,7 +84,7 @@ async fn without_its_store_the_last_voter_waits_and_its_end_is_told() -> anyhow:
     std::fs::rename(&store, &away)?;
     let instance = group.live().pop().context("nobody lives")?;
     group.resize(0)?;
-    said(&group, &instance, "its data is to be saved, but the charter cannot be read").await?;
+    group.until_says(&instance, "its data is to be saved, but the charter cannot be read").await?;
     anyhow::ensure!(group.lab.etcd_process(&instance).is_some(), "it no longer serves");
     std::fs::rename(&away, &store)?;
     group.lab.until_gone(&instance, LIMIT).await?;
@@ -93,13 +92,4 @@ async fn without_its_store_the_last_voter_waits_and_its_end_is_told() -> anyhow:
     let restored: BTreeSet<u64> = group.established()?;
     assert_eq!(restored, BTreeSet::from([1]));
     Ok(())
-}
-
-async fn said(group: &Group, instance: &InstanceId, words: &str) -> anyhow::Result<()> {
-    let message = || async {
-        let status = group.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
-        let message = status["message"].to_string();
-        if message.contains(words) { Ok(()) } else { Err(message) }
-    };
-    group.lab.until(LIMIT, words, message).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::group::{CLUSTER, Group, HOOK, LIMIT};
+use super::group::{Group, HOOK, LIMIT};
 use anyhow::Context;
 use quorate_core::ids::{InstanceId, TargetGroupArn};
 use quorate_lab::lab::{Lab, LabOptions};
@@ -20,10 +20,7 @@ async fn registered() -> anyhow::Result<(Group, TargetGroupArn)> {
     let lab = Lab::start(LabOptions::quick()?).await?;
     let arn = lab.operator(|api| api.create_target_group("clients", 2379));
     lab.change_settings(|settings| settings.raw("aws.target_groups", format!("[{MISSING:?}, {:?}]", arn.as_str())));
-    let mut spec = lab.group("etcd", CLUSTER, 3, HOOK);
-    spec.max = 7;
-    let name = lab.create_group(spec)?;
-    let group = Group { lab, name };
+    let group = Group::launched(lab, 3)?;
     group.settled(3, None).await?;
     let targets: Vec<_> = group.live().into_iter().map(|id| (id, None)).collect();
     group.lab.operator(|api| api.register_targets(&arn, &targets)).map_err(|error| anyhow::anyhow!("{error}"))?;

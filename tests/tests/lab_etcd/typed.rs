@@ -5,7 +5,7 @@ use quorate_core::ids::InstanceId;
 use quorate_lab::lab::{Lab, LabOptions};
 use rustix::process::Signal;
 
-use super::group::{CLUSTER, Group, HOOK, LIMIT};
+use super::group::{Group, HOOK, LIMIT};
 
 /// Standard output of a command that has to succeed, and to say nothing on standard error.
 async fn typed(group: &Group, instance: &InstanceId, what: &str, args: &[&str]) -> anyhow::Result<String> {
@@ -56,10 +56,10 @@ async fn a_node_leaves_and_joins_again_as_it_is_told() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_cluster_without_a_store_is_founded_where_an_operator_says_so() -> anyhow::Result<()> {
     let lab = Lab::start(LabOptions::quick()?).await?;
-    let mut spec = lab.group("etcd", CLUSTER, 2, HOOK);
-    spec.tags.retain(|tag| &*tag.key != "quorate:store");
-    let name = lab.create_group(spec)?;
-    let group = Group { lab, name };
+    let group = Group::launched_as(lab, 2, HOOK, |mut spec| {
+        spec.tags.retain(|tag| &*tag.key != "quorate:store");
+        spec
+    })?;
     group.until_halted().await?;
     assert!(group.lab.lists().await.is_empty());
     let founder = group.live()[0].clone();

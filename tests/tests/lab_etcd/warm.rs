@@ -12,11 +12,7 @@ use super::group::{CLUSTER, Group, HOOK, LIMIT};
 
 /// A group of this size; `change` makes it differ from every other test's.
 async fn group(size: u32, change: impl FnOnce(GroupSpec) -> GroupSpec) -> anyhow::Result<Group> {
-    let lab = Lab::start(LabOptions::quick()?).await?;
-    let mut spec = lab.group("etcd", CLUSTER, size, HOOK);
-    spec.max = 7;
-    let name = lab.create_group(change(spec))?;
-    Ok(Group { lab, name })
+    Group::launched_as(Lab::start(LabOptions::quick()?).await?, size, HOOK, change)
 }
 
 /// A limit on the instances in the group and its pool together; a scale-in returns instances to the pool.

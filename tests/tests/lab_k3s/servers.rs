@@ -1,6 +1,5 @@
 //! Servers come, go, die and are rolled.
 
-use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LabOptions;
 use quorate_lab::lab::witness::Witness;
 use quorate_lab::region::RefreshPreferences;
@@ -82,7 +81,7 @@ async fn every_server_is_replaced_under_load() -> anyhow::Result<()> {
 async fn a_reboot_keeps_the_server() -> anyhow::Result<()> {
     let plane = Plane::of(3, 0).await?;
     let leader = plane.lab.leader(&plane.servers).await?;
-    let (before, pid) = (members(&plane).await?, plane.k3s(&leader));
+    let (before, pid) = (plane.lab.member_ids(&plane.servers, 3, LIMIT).await?, plane.k3s(&leader));
     plane.lab.operator(|api| api.reboot_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
     let restarted = || async {
         let now = plane.k3s(&leader);
@@ -90,13 +89,8 @@ async fn a_reboot_keeps_the_server() -> anyhow::Result<()> {
     };
     plane.lab.until(LIMIT, "k3s to be started again", restarted).await?;
     plane.settled(3, 0, None).await?;
-    assert_eq!(members(&plane).await?, before);
+    assert_eq!(plane.lab.member_ids(&plane.servers, 3, LIMIT).await?, before);
     let unschedulable = plane.lab.node(CLUSTER, &leader).and_then(|node| node["spec"]["unschedulable"].as_bool());
     assert_ne!(unschedulable, Some(true), "it stays cordoned");
     Ok(())
-}
-
-async fn members(plane: &Plane) -> anyhow::Result<Vec<(InstanceId, quorate_core::ids::MemberId)>> {
-    let lists = plane.lab.until_whole(&plane.servers, 3, LIMIT).await?;
-    Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
 }

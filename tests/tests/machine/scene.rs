@@ -102,8 +102,7 @@ impl Scene {
     }
 
     pub(crate) async fn member_ids(&self, size: usize) -> anyhow::Result<BTreeMap<InstanceId, MemberId>> {
-        let lists = self.until_whole(&self.name, size, LIMIT).await?;
-        Ok(lists.into_iter().map(|(instance, view)| (instance, view.member)).collect())
+        self.world.member_ids(&self.name, size, LIMIT).await
     }
 
     /// Begins to write, and returns when writes get through.
