@@ -38,7 +38,7 @@ disasters: setup-etcd binaries ## The seven disasters with real agents and real 
 test: setup lint binaries ## Format, lints and every test (ETCD=/path/to/etcd)
 	@$(STAGE) tests scripts/run-tests $(LOCKED)
 
-test-fast: setup-build ## While you edit: the core, the agent's units and SEEDS schedules, in a minute
+test-fast: setup-build ## While you edit: the core, the agent's units and SEEDS schedules (a minute once built)
 	@$(STAGE) 'fast tests' $(CARGO) test --quiet $(FAST) $(LOCKED) -- $(SURVEYS)
 	@$(STAGE) 'build of the simulator' $(CARGO) build --quiet --profile lab --workspace --bin quorate-lab $(LOCKED)
 	@$(STAGE) simulation $(LAB) simulate --seeds $(SEEDS)
