@@ -41,7 +41,7 @@ fn leave(answer: &'static str, stdout: Stdio) -> Output {
 
 #[test]
 fn a_closed_standard_output_changes_nothing_but_what_is_read() {
-    let (taken, refused) = (r#"{"taken":true,"says":"leaves"}"#, r#"{"taken":false,"says":"not now"}"#);
+    let (taken, refused) = (r#"{"taken":true,"message":"leaves"}"#, r#"{"taken":false,"message":"not now"}"#);
     assert_eq!(leave(taken, Stdio::piped()).stdout, b"leaves\n");
     for (answer, status) in [(taken, 0), (refused, 1)] {
         let output = leave(answer, unread());
@@ -52,7 +52,7 @@ fn a_closed_standard_output_changes_nothing_but_what_is_read() {
 #[test]
 fn a_full_disk_is_told() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = leave(r#"{"taken":true,"says":"leaves"}"#, full.into());
+    let output = leave(r#"{"taken":true,"message":"leaves"}"#, full.into());
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && text.contains("cannot write to standard output: No space left"), "{text}");
 }

@@ -58,7 +58,7 @@ async fn snapshots_are_taken_and_can_be_proved_and_restored() -> anyhow::Result<
     assert!(triggers(&snapshots).contains(&"interval"), "the leader's agent takes the first as soon as the cluster stands: {snapshots:#?}");
 
     let (whole, message) = typed(&group, &first, &["verify", "--all"]).await?;
-    assert!(whole && message.matches("whole").count() == snapshots.len(), "{message}");
+    assert!(whole && message.matches("complete").count() == snapshots.len(), "{message}");
     let (restores, message) = typed(&group, &first, &["verify", "--restore"]).await?;
     assert!(restores && message.contains("restored on trial"), "{message}");
 

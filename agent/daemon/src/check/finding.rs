@@ -125,7 +125,7 @@ mod tests {
     fn lines_are_aligned_and_a_remedy_stands_below() {
         let text = Report::of(all()).to_string();
         let expected = "ok       a          well\nskipped  long name  no bus\nwarning  b          slow\n                    -> use a faster disk\n\
-                        3 looked at: problems 0, warnings 1, skipped 1";
+                        3 checked: problems 0, warnings 1, skipped 1";
         assert_eq!(text, expected);
     }
 
