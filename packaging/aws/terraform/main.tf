@@ -89,7 +89,7 @@ resource "aws_autoscaling_group" "etcd" {
   desired_capacity    = var.size
   max_size            = var.size + 1
   # Never ELB with /readyz: with quorum lost every member is 503 there, and the group would terminate the survivors.
-  health_check_type   = "EC2"
+  health_check_type = "EC2"
   # An instance is in service when its launch hook is completed, and that is when it has joined. No need to wait any longer.
   health_check_grace_period = 0
   default_instance_warmup   = 0
