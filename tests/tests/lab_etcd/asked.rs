@@ -90,6 +90,21 @@ async fn load_balancers_metrics_and_applications_are_answered() -> anyhow::Resul
     group.lab.until(LIMIT, "the endpoints file to name the last one alone", shrunk).await
 }
 
+/// A group that believed a check of `/readyz` would terminate all three here; `/livez` gives it no reason to.
+#[tokio::test]
+async fn with_quorum_lost_no_member_is_ready_and_every_agent_lives() -> anyhow::Result<()> {
+    let group = Group::of(3).await?;
+    let all: BTreeSet<InstanceId> = group.live().into_iter().collect();
+    all.iter().take(2).try_for_each(|instance| group.lab.freeze_etcd(instance))?;
+    let nobody_is_ready = || async {
+        let ready = yes(&group, "/readyz").await.map_err(|error| error.to_string())?;
+        if ready.is_empty() { Ok(()) } else { Err(format!("ready are {ready:?}")) }
+    };
+    group.lab.until(LIMIT, "no member to be ready", nobody_is_ready).await?;
+    assert_eq!((yes(&group, "/leader").await?, yes(&group, "/livez").await?), (BTreeSet::new(), all));
+    Ok(())
+}
+
 /// The value of a metric of an agent, as it stands in its line.
 async fn metric(group: &Group, instance: &InstanceId, name: &str) -> anyhow::Result<String> {
     let (_, text) = get(group.lab.address(instance)?, LISTEN.metrics, "/metrics").await?;
