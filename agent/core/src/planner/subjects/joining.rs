@@ -2,7 +2,7 @@
 
 use crate::charter::State;
 use crate::explain::{joining as explain, removing};
-use crate::observation::{Lock, Member, Membership, PeerAnswer};
+use crate::observation::{Alarm, Lock, Member, Membership, PeerAnswer};
 use crate::quorum;
 use crate::report::Phase;
 use crate::situation::{Charter, Situation};
@@ -84,6 +84,10 @@ pub(crate) fn is_up_to_this_node(s: &Situation<'_>) -> bool {
     }
     let Some(membership) = s.membership().filter(|_| s.paused().is_none()) else { return false };
     if record.state != State::Established || is_spare(s) || s.my_member().is_some_and(|m| !m.learner) {
+        return false;
+    }
+    // Nobody is added until an operator has replaced the member that differs: this node's deadline must not abandon its launch, nor that of the next one.
+    if s.has_alarm(Alarm::Corrupt) {
         return false;
     }
     let waits_for_lock = matches!(s.lock(), Some(Lock::Other { .. }));
