@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub struct Pause {
     /// Since when, by the clock of the node where it was ordered.
     pub since: Timestamp,
-    /// Who ordered it, as the command line said.
+    /// The operator, as the command line named them.
     pub by: Foreign,
     /// On which instance.
     pub on: InstanceId,

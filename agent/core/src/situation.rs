@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 pub use charter::Charter;
 pub use departure::{Departure, LeaveReason, LeaveReasons};
 
-/// Who vouches for an answer.
+/// What proves that an answer is the agent's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// The agent that was heard at that instance before, or first.
@@ -228,7 +228,7 @@ impl<'a> Situation<'a> {
         self.is_gone(&voter.instance) || self.surely_denies_data(&voter.instance, voter.member)
     }
 
-    /// Who vouches for the last answer of an instance's agent.
+    /// What proves that the last answer of an instance's agent is its own.
     #[must_use]
     pub fn word_of(&self, instance: &InstanceId) -> Option<Word> {
         let answer = self.peer(instance)?;

@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The outside.
 #[derive(Clone)]
 pub struct Clients {
-    /// Who this instance is.
+    /// This instance's identity.
     pub me: Me,
     /// The instance metadata service.
     pub imds: Arc<Imds>,

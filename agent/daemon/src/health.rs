@@ -1,6 +1,6 @@
 //! What load balancers ask: plain `/readyz`, `/leader` and `/livez`, 200 or 503, with the reason in the body.
 //!
-//! Only `/livez` may ever decide whether an instance lives: with quorum lost `/readyz` is 503 on every member, and whoever terminated them for that would end a
+//! Only `/livez` may ever decide whether an instance lives: with quorum lost `/readyz` is 503 on every member, and to terminate them for that would end a
 //! cluster that only waits.
 
 use axum::Router;

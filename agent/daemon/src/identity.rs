@@ -1,4 +1,4 @@
-//! Who this instance is, and which cluster it belongs to: from IMDS, its group's tags, and what the configuration overrides.
+//! This instance's identity, and the cluster that it belongs to: from IMDS, its group's tags, and what the configuration overrides.
 //!
 //! It is read once at start, and the caller repeats it until it succeeds: a group's tags and its list of instances lag behind a launch.
 

@@ -1,4 +1,4 @@
-//! Who this instance is.
+//! This instance's identity.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use crate::ids::{AccountId, ClusterName, GroupName, InstanceId, RegionName};
 use crate::role::Role;
 use crate::time::Timestamp;
 
-/// Who this instance is; read once at start from IMDS and the group's tags.
+/// This instance's identity, read once at start from IMDS and the group's tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Me {
     /// This instance's id, which is also its member's name.

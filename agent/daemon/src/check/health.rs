@@ -1,4 +1,4 @@
-//! Whose health checks the group believes. What any of them calls unhealthy, the group terminates and replaces.
+//! The health checks that the group believes: it terminates and replaces what any of them calls unhealthy.
 
 use quorate_core::ids::GroupName;
 

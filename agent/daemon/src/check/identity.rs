@@ -1,4 +1,4 @@
-//! Who this instance is: its configuration, its metadata service, its group.
+//! This instance's identity: its configuration, its metadata service, its group.
 
 use std::path::{Path, PathBuf};
 

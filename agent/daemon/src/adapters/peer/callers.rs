@@ -1,4 +1,4 @@
-//! Who asks: a new server names itself when it asks the others, which may not know it yet.
+//! The agents that ask: a new server names itself when it asks the others, which may not know it yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

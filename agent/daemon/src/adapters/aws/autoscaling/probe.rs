@@ -28,7 +28,7 @@ pub struct OwnEntry {
 pub struct GroupSettings {
     /// Every tag.
     pub tags: Vec<TagEntry>,
-    /// Whose health checks it believes besides EC2's own: `ELB`, `VPC_LATTICE`, `EBS`.
+    /// The kinds of health checks that it believes besides EC2's own: `ELB`, `VPC_LATTICE`, `EBS`.
     pub health_checks: Vec<String>,
 }
 

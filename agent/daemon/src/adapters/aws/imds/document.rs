@@ -7,7 +7,7 @@ use quorate_core::text::printable;
 use quorate_core::time::Timestamp;
 use serde::Deserialize;
 
-/// Who this instance is.
+/// This instance's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceIdentity {
     /// Its id.
