@@ -30,6 +30,8 @@ mod retired;
 mod smoke;
 #[path = "lab_etcd/snapshots.rs"]
 mod snapshots;
+#[path = "lab_etcd/stand_in.rs"]
+mod stand_in;
 #[path = "lab_etcd/store.rs"]
 mod store;
 #[path = "lab_etcd/strangers.rs"]

@@ -187,6 +187,8 @@ pub enum LockPurpose {
     ReportUnhealthy,
     /// Restarts a member that does not answer.
     RestartFrozen,
+    /// Takes over from the silent agent beside the leader.
+    StandIn,
     /// Writes the list of voters.
     WriteCharter,
 }
@@ -205,6 +207,7 @@ impl LockPurpose {
             Self::RemoveMember => "remove a member",
             Self::ReportUnhealthy => "report unhealthy",
             Self::RestartFrozen => "restart a frozen member",
+            Self::StandIn => "take over from a silent agent",
             Self::WriteCharter => "write the charter",
         }
     }
@@ -321,7 +324,7 @@ pub enum Step {
         /// This instance's peer URL.
         peer_url: MemberUrl,
     },
-    /// MoveLeader; the call must reach the leader itself, which is this member.
+    /// MoveLeader; the call must reach the leader itself. The agent beside it hands over, or that of the next leader takes over.
     MoveLeader {
         /// The leader's own endpoint.
         via: Via,

@@ -66,6 +66,8 @@ pub struct Policy {
     pub prune_grace: Duration,
     /// How long a leaver waits for its replacement.
     pub replacement_patience: Duration,
+    /// The agent beside etcd's leader must have been silent for this long, while its etcd answers, before another stands in for it.
+    pub stand_in_after: Duration,
     /// After this time of waiting for one thing, an operator is called; a wait that has a patience of its own gets this on top.
     pub wait_patience: Duration,
     /// More starts than this within `broken_window` make a member broken.
@@ -186,6 +188,7 @@ impl Default for Policy {
             learner_patience: secs(300),
             prune_grace: secs(60),
             replacement_patience: secs(300),
+            stand_in_after: secs(60),
             wait_patience: secs(900),
             broken_restarts: 3,
             broken_window: secs(300),

@@ -137,6 +137,8 @@ pub enum RuleId {
     GiveUpJoin,
     /// Joins.
     Join,
+    /// Stands in for the silent agent beside the leader.
+    StandIn,
     /// Removes a departed voter.
     Prune,
     /// Completes a dead instance's hooks.
@@ -171,7 +173,7 @@ pub enum RuleId {
 
 impl RuleId {
     /// Every rule.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Heartbeat,
         Self::Paused,
         Self::PointAtServer,
@@ -194,6 +196,7 @@ impl RuleId {
         Self::Snapshot,
         Self::GiveUpJoin,
         Self::Join,
+        Self::StandIn,
         Self::Prune,
         Self::DeadHooks,
         Self::StuckLearner,
@@ -236,6 +239,7 @@ impl RuleId {
             Self::Snapshot => "snapshot",
             Self::GiveUpJoin => "give-up-join",
             Self::Join => "join",
+            Self::StandIn => "stand-in",
             Self::Prune => "prune",
             Self::DeadHooks => "dead-hooks",
             Self::StuckLearner => "stuck-learner",

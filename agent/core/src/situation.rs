@@ -175,6 +175,16 @@ impl<'a> Situation<'a> {
         membership.leader == Some(member.id) && says_so && !member.learner
     }
 
+    /// Another node's member that leads and answers, while the agent beside it does not.
+    #[must_use]
+    pub fn unattended_leader(&self) -> Option<&'a Member> {
+        let membership = self.membership()?;
+        let leader = membership.get(membership.leader?).filter(|m| !self.own_entries(std::slice::from_ref(*m)).any(|_| true))?;
+        let leads = self.status(leader.id).is_some_and(|status| status.leader == Some(leader.id));
+        let heard = self.instance_of(leader).is_some_and(|i| self.peer(&i).is_some());
+        (leads && !heard).then_some(leader)
+    }
+
     /// A member's own fresh answer.
     #[must_use]
     pub fn status(&self, member: MemberId) -> Option<&'a MemberStatus> {

@@ -97,6 +97,8 @@ reasons! {
     SilentVoter = "silent-voter",
     /// A departed voter is to be removed.
     DepartedVoter = "departed-voter",
+    /// The agent beside the leader is to answer.
+    LeaderAgent = "leader-agent",
     /// Another learner is to be promoted or removed.
     OtherLearner = "other-learner",
     /// A member that belongs to no node is to be removed.

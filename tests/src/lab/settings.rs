@@ -37,6 +37,7 @@ impl AgentSettings {
             ("join_deadline_s", 90.0),
             ("learner_patience_s", 20.0),
             ("prune_grace_s", 2.0),
+            ("stand_in_after_s", 4.0),
             ("replacement_patience_s", 60.0),
             ("broken_window_s", 30.0),
             ("quorum_loss_grace_s", 4.0),

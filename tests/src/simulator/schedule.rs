@@ -294,6 +294,7 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         learner_patience: seconds(30),
         prune_grace: seconds(10),
         replacement_patience: seconds(40),
+        stand_in_after: seconds(12),
         broken_restarts: 3,
         broken_window: seconds(60),
         quorum_loss_grace: seconds(20),

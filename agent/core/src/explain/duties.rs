@@ -58,6 +58,18 @@ pub(crate) fn promotes(learner: &Member) -> Message {
     format!("promotes learner {learner}").into()
 }
 
+pub(crate) fn stands_in(leader: &Member) -> Message {
+    format!("takes the leadership over from {leader}: its etcd answers, but its agent has been silent").into()
+}
+
+pub(crate) fn leader_keeps_the_lead(leader: &Member) -> Wait {
+    wait(WaitReason::LeaderAgent, format!("{leader}, whose agent is silent, did not hand over the leadership a moment ago"))
+}
+
+pub(crate) fn leads_again_without_agent(leader: &Member) -> Wait {
+    wait(WaitReason::LeaderAgent, format!("took the leadership over from {leader}, whose agent is silent, and it leads again"))
+}
+
 pub(crate) fn admits(instance: &InstanceId) -> Wait {
     wait(WaitReason::AdmittedServer, format!("admits {instance}, and waits until its member has started"))
 }

@@ -325,6 +325,7 @@ impl Display for MemberFault {
             Self::LearnerTakesOver(member) => write!(f, "learner {member} answers and could take over"),
             Self::Departed(member) => write!(f, "voter {member} has departed and has to be removed first"),
             Self::NotToRemove(member) => write!(f, "voter {member} has not departed, and nothing else permits this node to remove it"),
+            Self::LeaderAttended(member) => write!(f, "the agent beside leader {member} has not been silent for long"),
             Self::NotVoter(member) => write!(f, "member {member} does not vote"),
             Self::ReadThroughItself(member) => write!(f, "the quorum's answer came through member {member}, which would be out of service"),
             Self::StillMember(instance) => write!(f, "{instance} is still a member"),

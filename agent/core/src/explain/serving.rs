@@ -133,6 +133,16 @@ pub(crate) fn data_differs() -> Message {
         .into()
 }
 
+pub(crate) fn agent_is_silent(instance: &InstanceId, etcd_serves: bool) -> Message {
+    match etcd_serves {
+        true => {
+            format!("the agent on {instance} has long been silent, although its etcd serves: `systemctl status quorate` there says why")
+        }
+        false => format!("{instance} has long been silent, agent and etcd: repair it, or terminate the instance"),
+    }
+    .into()
+}
+
 pub(crate) fn is_out_of_space() -> Message {
     "etcd is out of space (NOSPACE) and refuses writes: compact and defragment it, then disarm the alarm (docs/usage/troubleshooting.md)"
         .into()

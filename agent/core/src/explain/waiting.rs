@@ -49,6 +49,7 @@ impl WaitReason {
             Self::HealthyVoters => "enough voters are healthy for the change",
             Self::SilentVoter => "a voter answers: etcd adds no member while one is unreachable",
             Self::DepartedVoter => "a departed voter is removed by the agent beside the leader",
+            Self::LeaderAgent => "the agent beside the leader answers: its duties are left undone",
             Self::OtherLearner => "another learner is promoted or removed: etcd allows one at a time",
             Self::Stranger => "a member that belongs to no instance of this cluster is removed",
             Self::Corrupt => "etcd's alarm CORRUPT is gone: its members' data differ, and a new one could copy the wrong data",
@@ -124,6 +125,7 @@ impl WaitReason {
                 "`quorate status` names the voter that does not answer: repair it, or terminate its instance"
             }
             Self::DepartedVoter => "`quorate status` on the leader's node says why it is not removed; see that its agent runs",
+            Self::LeaderAgent => "see why the agent on the leader's node does not answer: `systemctl status quorate` there, and port 2378",
             Self::OtherLearner => {
                 "`quorate status` on the leader's node says what that learner lacks; `etcdctl member remove` removes one that is nobody's"
             }

@@ -38,6 +38,10 @@ pub struct HeardAs {
 pub struct QuorumWatch {
     /// The leader by a quorum's word, and since when it has been the same at every look.
     pub led: Option<(MemberId, Timestamp)>,
+    /// The leader whose agent does not answer although its etcd does, and since when.
+    pub unattended: Option<(MemberId, Timestamp)>,
+    /// The leader from which this agent took over, and when.
+    pub stood_in: Option<(MemberId, Timestamp)>,
     /// The current learner.
     pub learner: Option<LearnerWatch>,
     /// Since when quorum has been lost for good.

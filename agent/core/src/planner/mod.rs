@@ -22,7 +22,8 @@ use crate::time::Timestamp;
 
 use decision::Decision;
 use rules::{
-    admission, hooks, join, join_server, learner, node, pause, prune, reattached_volume, reboot, serve, snapshots, targets, worker,
+    admission, hooks, join, join_server, learner, node, pause, prune, reattached_volume, reboot, serve, snapshots, stand_in, targets,
+    worker,
 };
 use subjects::{charter, cover, disk, version};
 
@@ -71,6 +72,7 @@ const ETCD_RULES: &[Rule] = &[
     Rule { id: RuleId::StuckLearner, decide: learner::stuck_learner },
     Rule { id: RuleId::CharterVoters, decide: rules::charter::reconcile },
     Rule { id: RuleId::Promote, decide: learner::promote },
+    Rule { id: RuleId::StandIn, decide: stand_in::take_over },
     Rule { id: RuleId::PruneSnapshots, decide: snapshots::prune },
     Rule { id: RuleId::Drill, decide: snapshots::drill },
     Rule { id: RuleId::Serve, decide: serve::idle },
@@ -107,6 +109,7 @@ const SERVER_RULES: &[Rule] = &[
     Rule { id: RuleId::Admit, decide: admission::admit },
     Rule { id: RuleId::DeadNodes, decide: node::nodes_of_the_dead },
     Rule { id: RuleId::Uncordon, decide: node::uncordon },
+    Rule { id: RuleId::StandIn, decide: stand_in::take_over },
     Rule { id: RuleId::PruneSnapshots, decide: snapshots::prune },
     Rule { id: RuleId::Drill, decide: snapshots::drill },
     Rule { id: RuleId::Serve, decide: serve::idle },

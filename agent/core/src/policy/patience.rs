@@ -54,6 +54,7 @@ impl Policy {
             | WaitReason::Lock
             | WaitReason::Admission
             | WaitReason::AdmittedServer
+            | WaitReason::LeaderAgent
             | WaitReason::Promotion
             | WaitReason::LearnerReady
             | WaitReason::OwnRemoval

@@ -2,9 +2,10 @@
 
 use crate::ids::MemberId;
 use crate::member_url::MemberUrl;
-use crate::observation::{Alarm, Lock, Member};
+use crate::observation::{Alarm, Lock, Member, Membership};
 use crate::plan::peer_url;
 use crate::quorum;
+use crate::time::Timestamp;
 
 use super::facts::Facts;
 use super::refusal::{CharterFault, MemberFault};
@@ -101,11 +102,26 @@ fn may_remove_own(f: &Facts<'_>, member: MemberId) -> bool {
     notices::is_told_to_leave(f) || !held || broken
 }
 
-pub(super) fn move_leader(f: &Facts<'_>, to: MemberId) -> Verdict {
+/// Permits handing over from this node's own member to any voter, and taking over from another whose agent has long been silent.
+pub(super) fn move_leader(f: &Facts<'_>, from: MemberId, to: MemberId) -> Verdict {
     f.needs_the_lock()?;
     let membership = f.membership()?;
+    if f.own_member()? != from {
+        may_take_over(f, membership, from, to)?;
+    }
     let heir = membership.get(to).filter(|m| !m.learner).ok_or(MemberFault::NotVoter(to))?;
     f.needs_an_answer(heir.id)
+}
+
+fn may_take_over(f: &Facts<'_>, membership: &Membership, from: MemberId, to: MemberId) -> Verdict {
+    require(f.own_member()? == to, MemberFault::NotOwn(to))?;
+    notices::stays(f)?;
+    let instance = membership.get(from).and_then(|m| f.instance_behind(m));
+    let heard = instance.as_ref().is_some_and(|i| f.peer(i).is_some());
+    let long = |since: Timestamp| f.now.since(since) >= f.policy.stand_in_after;
+    let silent = instance.is_none_or(|i| f.memory.silent_for(&i, f.now) >= f.policy.stand_in_after);
+    let led = f.gate.led().is_some_and(|(leader, since)| leader == from && long(since));
+    require(!heard && silent && led, MemberFault::LeaderAttended(from))
 }
 
 /// Permits a step that takes this node's voter out of service only while the others have quorum without it.

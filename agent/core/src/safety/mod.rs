@@ -102,7 +102,7 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::Promote { member, .. } => membership::promote(f, *member),
         Step::RemoveMember { member, .. } => membership::remove(f, *member),
         Step::UpdatePeerUrl { member, peer_url, .. } => membership::update_peer_url(f, *member, *peer_url),
-        Step::MoveLeader { to, .. } => membership::move_leader(f, *to),
+        Step::MoveLeader { via, to } => membership::move_leader(f, via.member, *to),
         Step::ReportUnhealthy => membership::report_unhealthy(f),
         Step::Node(step) => node::step(f, step),
         Step::DeregisterTarget { group } => targets::deregister(f, group),

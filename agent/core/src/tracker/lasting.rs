@@ -16,6 +16,9 @@ use crate::time::Timestamp;
 /// A start may take this many times as long as an answer.
 const START_PATIENCE: u32 = 10;
 
+/// An agent stands in for the same silent one again after this many times the patience of a wait.
+const STANDS_IN_AGAIN_AFTER: u32 = 4;
+
 /// Takes in what holds now. Everything is derived before any of it is remembered, so the order of the lines below does not matter.
 pub(super) fn absorb(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Timestamp) {
     let is_departing = Situation::new(seen, memory, policy, now).departure().is_some();
@@ -55,10 +58,26 @@ fn quorum(s: &Situation<'_>) -> QuorumWatch {
     let before = &s.memory.quorum;
     QuorumWatch {
         led: before.led,
+        unattended: unattended(s),
+        stood_in: before.stood_in.filter(|(leader, at)| lasts(s, *leader, *at)),
         learner: planner::watched_learner(s),
         lost_since: keep(planner::loses_quorum_for_good(s), before.lost_since, s.now),
         absent_since: keep(s.runs() && s.membership().is_none(), before.absent_since, s.now),
     }
+}
+
+/// The leader without an agent, and since when it has been the same one.
+fn unattended(s: &Situation<'_>) -> Option<(MemberId, Timestamp)> {
+    let leader = s.unattended_leader()?.id;
+    Some(s.memory.quorum.unattended.filter(|(known, _)| *known == leader).unwrap_or((leader, s.now)))
+}
+
+/// Whether this agent keeps in mind that it took over from `leader`: until that one's agent is heard again, and for long enough that nothing moves to and
+/// fro.
+fn lasts(s: &Situation<'_>, leader: MemberId, at: Timestamp) -> bool {
+    let instance = s.membership().and_then(|m| m.get(leader)).and_then(|m| s.instance_of(m));
+    let heard = instance.is_some_and(|i| s.peer(&i).is_some());
+    !heard && s.now.since(at) < s.policy.wait_patience * STANDS_IN_AGAIN_AFTER
 }
 
 fn local(s: &Situation<'_>) -> LocalWatch {

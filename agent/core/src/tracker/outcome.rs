@@ -52,6 +52,10 @@ pub fn note(memory: &mut Memory, step: &Step, outcome: &Outcome, policy: &Policy
         Step::Node(NodeStep::AnnotateRemoval { .. }) if done => {
             memory.leaving.iter_mut().for_each(|leave| leave.removal_asked = leave.removal_asked.or(Some(now)));
         }
+        // Handed over to its own member: it took over from another's.
+        Step::MoveLeader { via, to } if done && memory.local.holds.is_some_and(|(own, _)| own == *to) => {
+            memory.quorum.stood_in = Some((via.member, now));
+        }
         Step::ForgetOrder => memory.kept.order = None,
         Step::SetPause { pause, .. } if done => memory.kept.pausing.read(Some(pause)),
         Step::ClearPause { .. } if done => memory.kept.pausing.read(None),

@@ -83,6 +83,7 @@ pub(super) struct Timing {
     pub(super) learner_patience_s: Option<f64>,
     pub(super) prune_grace_s: Option<f64>,
     pub(super) replacement_patience_s: Option<f64>,
+    pub(super) stand_in_after_s: Option<f64>,
     pub(super) wait_patience_s: Option<f64>,
     pub(super) broken_window_s: Option<f64>,
     pub(super) quorum_loss_grace_s: Option<f64>,

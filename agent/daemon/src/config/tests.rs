@@ -40,6 +40,7 @@ join_deadline_s = 601
 learner_patience_s = 301
 prune_grace_s = 61
 replacement_patience_s = 302
+stand_in_after_s = 62
 wait_patience_s = 903
 broken_window_s = 303
 quorum_loss_grace_s = 602
@@ -252,6 +253,7 @@ fn every_value_arrives_where_it_belongs() {
         learner_patience: secs(301),
         prune_grace: secs(61),
         replacement_patience: secs(302),
+        stand_in_after: secs(62),
         wait_patience: secs(903),
         broken_window: secs(303),
         quorum_loss_grace: secs(602),

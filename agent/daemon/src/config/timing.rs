@@ -35,6 +35,7 @@ fn keys(t: &Timing) -> [Key; 22] {
         ("timing.learner_patience_s", t.learner_patience_s, 1.0..=DAY, |p| &mut p.learner_patience),
         ("timing.prune_grace_s", t.prune_grace_s, 1.0..=DAY, |p| &mut p.prune_grace),
         ("timing.replacement_patience_s", t.replacement_patience_s, 1.0..=DAY, |p| &mut p.replacement_patience),
+        ("timing.stand_in_after_s", t.stand_in_after_s, 1.0..=DAY, |p| &mut p.stand_in_after),
         ("timing.wait_patience_s", t.wait_patience_s, 1.0..=DAY, |p| &mut p.wait_patience),
         ("timing.broken_window_s", t.broken_window_s, 1.0..=DAY, |p| &mut p.broken_window),
         ("timing.quorum_loss_grace_s", t.quorum_loss_grace_s, 1.0..=WEEK, |p| &mut p.quorum_loss_grace),

@@ -17,5 +17,6 @@ pub(super) mod reboot;
 pub(super) mod recover;
 pub(super) mod serve;
 pub(super) mod snapshots;
+pub(super) mod stand_in;
 pub(super) mod targets;
 pub(super) mod worker;

@@ -16,12 +16,21 @@ pub(in crate::planner) fn not_at_its_address(s: &Situation<'_>, membership: &Mem
     })
 }
 
-/// Adds to a decision at rest what is wrong with the cluster and only an operator can fix: a stranger in etcd's list, and etcd's own alarms.
+/// A voter's instance whose agent has not answered for long, and whether its etcd serves; only the agent beside the leader reports it.
+fn silent_agent(s: &Situation<'_>) -> Option<(InstanceId, bool)> {
+    let others = s.membership().filter(|_| s.leads())?.voters().filter_map(|m| Some((s.instance_of(m)?, s.is_healthy(m.id))));
+    let mut silent = others.filter(|(i, _)| i != s.me() && s.peer(i).is_none() && !s.is_leaving(i));
+    silent.find(|(i, _)| s.memory.silent_for(i, s.now) >= s.policy.wait_patience)
+}
+
+/// Adds to a decision at rest what is wrong with the cluster and only an operator can fix: a stranger in etcd's list, etcd's own alarms, and an
+/// agent that has ended.
 pub(in crate::planner) fn noted(s: &Situation<'_>, decision: Decision) -> Decision {
     let stranger = s.membership().and_then(|m| m.strangers().next()).map(joining::stranger_is_listed);
     let corrupt = s.has_alarm(Alarm::Corrupt).then(serving::data_differs);
     let no_space = s.has_alarm(Alarm::NoSpace).then(serving::is_out_of_space);
-    stranger.into_iter().chain(corrupt).chain(no_space).fold(decision, |decision, trouble| {
+    let silent = silent_agent(s).map(|(instance, serves)| serving::agent_is_silent(&instance, serves));
+    stranger.into_iter().chain(corrupt).chain(no_space).chain(silent).fold(decision, |decision, trouble| {
         let message = serving::troubled(&decision.message, &trouble);
         Decision { message, needs_operator: true, ..decision }
     })

@@ -145,6 +145,8 @@ pub enum MemberFault {
     Departed(MemberId),
     /// This voter has not departed and is not this node's own to remove.
     NotToRemove(MemberId),
+    /// This member leads, and the agent beside it has not been silent for long.
+    LeaderAttended(MemberId),
     /// This member is no voter.
     NotVoter(MemberId),
     /// The quorum's answer came through this member, which the step takes out of service.
