@@ -32,6 +32,8 @@ mod smoke;
 mod snapshots;
 #[path = "lab_etcd/stand_in.rs"]
 mod stand_in;
+#[path = "lab_etcd/state_dir.rs"]
+mod state_dir;
 #[path = "lab_etcd/store.rs"]
 mod store;
 #[path = "lab_etcd/strangers.rs"]

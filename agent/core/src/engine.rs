@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cadence::{self, Query};
+use crate::charter::{Record, State, StoreView};
+use crate::explain::{self, Wait};
 use crate::memory::{Memory, PersistentState};
 use crate::observation::Observation;
 use crate::plan::{Outcome, Plan, Step};
 use crate::planner;
 use crate::policy::Policy;
-use crate::report::Phase;
+use crate::report::{Phase, Report};
 use crate::safety::{Gate, Refusal};
 use crate::sources::Sources;
 use crate::time::Timestamp;
@@ -26,8 +28,8 @@ const STEPS_WITHOUT_PAUSE: u32 = 40;
 #[must_use = "a step is taken only after `persist` is written, and its outcome is told to `Engine::done`"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// What has to be on the disk before anything else is done, if that changed: confirm it with [`Engine::persisted`]. A step whose memory could not
-    /// be written is not taken.
+    /// What has to be on the disk before anything else is done, if that changed: confirm it with [`Engine::persisted`], or say with
+    /// [`Engine::not_persisted`] that it could not be written.
     pub persist: Option<PersistentState>,
     /// The decision, to be reported to peers, operators and the journal.
     pub plan: Plan,
@@ -128,6 +130,8 @@ pub struct Engine {
     gate: Gate,
     /// What the caller has written.
     stored: Option<PersistentState>,
+    /// The charter is kept in a store, as far as the last look could tell.
+    has_store: bool,
     decided: Option<Decided>,
     steps_in_a_row: u32,
 }
@@ -136,7 +140,15 @@ impl Engine {
     /// An agent that starts at `now` with what its disk remembers.
     #[must_use]
     pub fn new(policy: Arc<Policy>, kept: PersistentState, now: Timestamp) -> Self {
-        Self { policy, memory: Memory::new(kept, now), gate: Gate::default(), stored: None, decided: None, steps_in_a_row: 0 }
+        Self {
+            policy,
+            memory: Memory::new(kept, now),
+            gate: Gate::default(),
+            stored: None,
+            has_store: false,
+            decided: None,
+            steps_in_a_row: 0,
+        }
     }
 
     /// What the operator chose.
@@ -178,6 +190,7 @@ impl Engine {
     /// halves.
     pub fn decide(&mut self, seen: &Observation, now: Timestamp) -> Plan {
         tracker::absorb(&mut self.memory, seen, &self.policy, now);
+        self.has_store = matches!(seen.store.last(), Some(StoreView::Charter(_) | StoreView::Absent));
         self.gate.absorb(seen, &self.memory, &self.policy, now);
         planner::plan(seen, &self.memory, &self.policy, now)
     }
@@ -199,6 +212,33 @@ impl Engine {
         }
         let persist = if plan.step.is_some() || self.pausing_changed() { self.unwritten() } else { None };
         Ready { persist, plan, since, next }
+    }
+
+    /// The same look where what it wanted on the disk could not be written, for this reason. A step that rests on it waits; every other is taken: a full disk
+    /// must neither let a hook time out nor keep a member in.
+    pub fn not_persisted(&mut self, ready: Ready, why: &str, now: Timestamp) -> Ready {
+        let rests = ready.plan.step.as_ref().is_none_or(|step| self.rests_on_memory(step));
+        if !rests {
+            return Ready { persist: None, ..ready };
+        }
+        let Wait { awaits, message } = explain::memory_is_not_written(&ready.plan.report.message, why);
+        let report = Report { message, awaits: Some(awaits), overdue: None, ..ready.plan.report };
+        let plan = Plan { step: None, report, look_again: self.policy.cycle };
+        let since = self.since(&plan, now);
+        let plan = self.with_overdue(plan, now);
+        let next = Next::Wait { look_again: plan.look_again };
+        Ready { persist: None, plan, since, next }
+    }
+
+    /// A record that only brings the established list of voters in line is read again from the store after a restart.
+    fn rests_on_memory(&self, step: &Step) -> bool {
+        let established = |record: &Record| record.state == State::Established;
+        match (step, &self.memory.kept.record) {
+            (Step::CreateRecord(next), Some(last)) => {
+                !(established(next) && established(last) && next.generation == last.generation && self.has_store)
+            }
+            (step, _) => step.rests_on_memory(),
+        }
     }
 
     /// Takes in the outcome of a step.

@@ -58,6 +58,16 @@ pub(crate) fn nothing_is_known() -> Wait {
     wait(WaitReason::LocalFacts, "does not know enough yet to decide anything")
 }
 
+/// What was decided rests on a memory that cannot be written.
+pub(crate) fn memory_is_not_written(doing: &Message, why: &str) -> Wait {
+    wait(WaitReason::StateDirectory, format!("{doing}; cannot write what must be remembered first: {why}"))
+}
+
+/// What this node remembered was damaged.
+pub(crate) fn memory_was_damaged(why: &dyn Display) -> Wait {
+    wait(WaitReason::DamagedMemory, format!("its memory was damaged and is set aside; waits for the charter, to rebuild it: {why}"))
+}
+
 /// Joins the items, as in "i-b, i-c".
 fn list<T: Display>(all: impl IntoIterator<Item = T>, between: &str) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(between)

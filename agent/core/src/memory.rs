@@ -90,6 +90,9 @@ pub struct PersistentState {
     /// What is paused. A file from before there were pauses has none, and a file without any looks as it did then.
     #[serde(default, skip_serializing_if = "Pausing::is_empty")]
     pub pausing: Pausing,
+    /// What it remembered before was damaged, and the charter has not been read since. An operator's order and a pause of this node are forgotten.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
 }
 
 impl PersistentState {
@@ -101,13 +104,29 @@ impl PersistentState {
         if order == Some(Order::Leave) {
             self.pausing.leave();
         }
+        // An operator who says what the node is to do accepts that it has forgotten the rest.
+        self.forgotten = false;
         self.order = order;
     }
 
     /// An empty memory.
     #[must_use]
     pub fn new(instance: InstanceId) -> Self {
-        Self { version: Self::VERSION, instance, record: None, order: None, seen: BTreeMap::new(), pausing: Pausing::default() }
+        Self {
+            version: Self::VERSION,
+            instance,
+            record: None,
+            order: None,
+            seen: BTreeMap::new(),
+            pausing: Pausing::default(),
+            forgotten: false,
+        }
+    }
+
+    /// A memory in place of one that was damaged.
+    #[must_use]
+    pub fn forgotten(instance: InstanceId) -> Self {
+        Self { forgotten: true, ..Self::new(instance) }
     }
 }
 

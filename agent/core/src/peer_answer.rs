@@ -33,7 +33,8 @@ impl PeerAnswer {
         }
         let within = |until: Timestamp| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
         self.phase = report.phase;
-        self.data = data_claim(seen);
+        // A node that has forgotten consents to nothing.
+        self.data = if memory.kept.forgotten { DataClaim::Unknown } else { data_claim(seen) };
         self.quorum = seen.etcd.membership.fresh().map(|m| m.cluster);
         self.control_plane = control_plane(seen, memory);
         self.etcd = seen.local.etcd.version.last().copied();

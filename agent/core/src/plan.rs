@@ -371,6 +371,42 @@ pub enum Step {
 }
 
 impl Step {
+    /// It relies on what this node remembers being on its disk: without that, a restart could found a second cluster, start data that is superseded, or forget
+    /// what an operator ordered.
+    #[must_use]
+    pub fn rests_on_memory(&self) -> bool {
+        match self {
+            Self::StartMember(start) => matches!(start, Start::Found { .. } | Start::Join { .. } | Start::JoinServer { .. }),
+            Self::CreateRecord(_)
+            | Self::AdoptData { .. }
+            | Self::RestoreOwnData { .. }
+            | Self::RestoreSnapshot { .. }
+            | Self::DropSuperseded
+            | Self::AddLearner { .. }
+            | Self::UpdatePeerUrl { .. }
+            | Self::ForgetOrder
+            | Self::SetPause { .. }
+            | Self::ClearPause { .. } => true,
+            Self::Heartbeat { .. }
+            | Self::CompleteHook { .. }
+            | Self::StopMember(_)
+            | Self::PutDataAside { .. }
+            | Self::FetchSnapshot { .. }
+            | Self::AcquireLock { .. }
+            | Self::RenewLock { .. }
+            | Self::ReleaseLock { .. }
+            | Self::Promote { .. }
+            | Self::RemoveMember { .. }
+            | Self::MoveLeader { .. }
+            | Self::ReportUnhealthy
+            | Self::Node(_)
+            | Self::TakeSnapshot(_)
+            | Self::DrillSnapshot { .. }
+            | Self::PruneSnapshots { .. }
+            | Self::DeregisterTarget { .. } => false,
+        }
+    }
+
     /// The step's kind, as logs, stories and crash points name it.
     #[must_use]
     pub fn kind(&self) -> &'static str {

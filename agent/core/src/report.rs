@@ -109,6 +109,8 @@ pub enum RuleId {
     Warm,
     /// Adopts the volume of another instance, as ordered.
     ReattachedVolume,
+    /// Waits for the charter, because its memory was damaged.
+    DamagedMemory,
     /// Waits for its disk and process to be known.
     UnprovenDisk,
     /// Halts on a charter that cannot be trusted.
@@ -173,7 +175,7 @@ pub enum RuleId {
 
 impl RuleId {
     /// Every rule.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Heartbeat,
         Self::Paused,
         Self::PointAtServer,
@@ -182,6 +184,7 @@ impl RuleId {
         Self::Reboot,
         Self::Warm,
         Self::ReattachedVolume,
+        Self::DamagedMemory,
         Self::UnprovenDisk,
         Self::BrokenCharter,
         Self::VanishedRecord,
@@ -225,6 +228,7 @@ impl RuleId {
             Self::Reboot => "reboot",
             Self::Warm => "warm",
             Self::ReattachedVolume => "reattached-volume",
+            Self::DamagedMemory => "damaged-memory",
             Self::UnprovenDisk => "unproven-disk",
             Self::BrokenCharter => "broken-charter",
             Self::VanishedRecord => "vanished-record",

@@ -75,6 +75,7 @@ fn absorb_record(memory: &mut Memory, seen: &Observation, policy: &Policy, now: 
         _ => None,
     };
     if let Some(record) = highest {
+        memory.kept.forgotten = false;
         remember(memory, record);
     }
     if matches!(seen.store.fresh(), Some(StoreView::NotConfigured)) {

@@ -29,6 +29,10 @@ macro_rules! reasons {
 reasons! {
     /// Its own disk and processes are to be read or written.
     LocalFacts = "local-facts",
+    /// What must be remembered is to be written into the state directory.
+    StateDirectory = "state-directory",
+    /// The charter is to be read, to rebuild a damaged memory.
+    DamagedMemory = "damaged-memory",
     /// The store is to be read.
     Store = "store",
     /// The store refused a write a moment ago.

@@ -12,7 +12,7 @@ use quorate_core::plan::{Start, Step, StopReason};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
 use quorate_core::safety::Violation;
-use quorate_core::safety::refusal::{MemberFault, Unread, VoterList};
+use quorate_core::safety::refusal::{MemberFault, NotOrdered, Unread, VoterList};
 use story::{Teller, because};
 
 /// A world after the story's lines up to here.
@@ -185,4 +185,41 @@ fn nobody_joins_and_no_snapshot_is_deleted_while_the_members_data_differ() {
     ]);
     let prune = planned(&mut leader);
     assert_eq!((prune.kind(), why_not(&mut leader, "etcd corrupt", &prune)), ("prune-snapshots", corrupt));
+}
+
+/// The leadership is taken over only from a leader whose agent has long been silent, and only for this node's own member.
+#[test]
+fn nobody_takes_over_from_a_leader_whose_agent_lives() {
+    let unattended = [
+        "me i-b",
+        "hooks none",
+        "listed i-a, i-b, i-c",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+        "disk generation 1 member b2 cluster e1",
+        "process running",
+        "etcd members i-a:a1, i-b:b2, i-c:c3",
+        "etcd leader a1",
+        "lock mine 20s",
+        "peer i-c voter holds c3",
+        "time +70s",
+    ];
+    let mut teller = told(&unattended);
+    let step = planned(&mut teller);
+    let Step::MoveLeader { via, to } = step.clone() else { panic!("it does not take over: {step:?}") };
+    let to_another = Step::MoveLeader { via, to: MemberId(0xc3) };
+    assert_eq!((to, why_not(&mut teller, "etcd leader a1", &to_another)), (MemberId(0xb2), because(MemberFault::NotOwn(MemberId(0xc3)))));
+    let attended = because(MemberFault::LeaderAttended(MemberId(0xa1)));
+    assert_eq!(why_not(&mut told(&unattended), "peer i-a voter holds a1", &step), attended);
+    let since_a_moment = [&unattended[..], &["etcd leader c3", "decide"]].concat();
+    assert_eq!(why_not(&mut told(&since_a_moment), "etcd leader a1", &step), attended, "it has led for a moment only");
+}
+
+/// A restart would find the record that it read last, but not that it has begun.
+#[test]
+fn a_node_that_has_forgotten_takes_no_step_that_rests_on_its_memory() {
+    let mut teller = told(&JOINING);
+    let step = planned(&mut teller);
+    let forgotten = ["store unreadable", "memory-damaged", "lock mine 20s"];
+    assert_eq!(why_not(&mut told(&[&JOINING[..], &forgotten].concat()), "decide", &step), because(NotOrdered::Forgotten));
 }

@@ -9,15 +9,17 @@ use anyhow::Context;
 use futures::StreamExt;
 use quorate_core::engine::{Engine, Next, Ready};
 use quorate_core::memory::{Order, PersistentState};
-use quorate_core::observation::{PeerAnswer, Shutdown, ShutdownKind};
+use quorate_core::observation::{Observation, PeerAnswer, Shutdown, ShutdownKind};
 use quorate_core::plan::{Plan, Step};
 use quorate_core::recovery;
 use quorate_core::report::Phase;
 use quorate_core::role::Role;
+use quorate_core::text::{SENTENCE, printable};
+use quorate_core::time::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use tokio::sync::{mpsc, watch};
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::adapters::host::memory_file::{self, Loaded};
 use crate::adapters::peer;
@@ -113,6 +115,13 @@ impl Agent {
         let kept = match memory_file::load(&memory_path, &me.instance)? {
             Loaded::Kept(kept) => *kept,
             Loaded::New => PersistentState::new(me.instance.clone()),
+            Loaded::Damaged { aside, why } => {
+                let (file, aside) = (memory_path.display(), aside.display());
+                error!(
+                    "{file} is damaged ({why}) and is now {aside}; the charter rebuilds it, and an operator's order or a pause of this node is forgotten"
+                );
+                PersistentState::forgotten(me.instance.clone())
+            }
             Loaded::AnotherInstances(other) => {
                 warn!("{} is the memory of {other}, from a baked image or a warm pool; it is ignored", memory_path.display());
                 PersistentState::new(me.instance.clone())
@@ -254,20 +263,12 @@ impl Agent {
         self.notices.tell(&seen);
         self.metrics.looked(now.since(begun));
         self.journal.sources(&self.engine.sources().changes(now), now);
-        let Ready { persist, plan, since, next } = self.engine.look(&seen, now);
+        let Ready { plan, since, next, .. } = self.look(&seen, now);
         let refusal = if let Next::Refused { refusal, .. } = &next { Some(refusal.clone()) } else { None };
         let (memory, policy) = (self.engine.memory().clone(), Arc::clone(self.engine.policy()));
         let cycle = Arc::new(Cycle { seen, memory, policy, plan, refusal, since, at: now });
         self.publish(&cycle);
         self.note_that_it_stays();
-        if let Err(problem) = self.persist(persist) {
-            let what = match cycle.plan.step {
-                Some(_) => "what must be remembered before the next step, and so does not take it",
-                None => "that the cluster is paused or goes on",
-            };
-            self.journal.forgets(what, &problem, now);
-            return self.engine.policy().cycle;
-        }
         match next {
             Next::Act(step) => self.take_step(&step, &cycle.plan).await,
             Next::Refused { refusal, look_again } => {
@@ -276,6 +277,19 @@ impl Agent {
                 look_again
             }
             Next::Wait { look_again } => look_again,
+        }
+    }
+
+    /// Decides, and has on the disk what must be there before the step. The plan that is published is the one that is carried out: where the disk cannot be
+    /// written, a step that rests on it is not in it.
+    fn look(&mut self, seen: &Observation, now: Timestamp) -> Ready {
+        let ready = self.engine.look(seen, now);
+        match self.persist(ready.persist.clone()) {
+            Ok(()) => ready,
+            Err(problem) => {
+                self.journal.forgets("what must be remembered before the next step", &problem, now);
+                self.engine.not_persisted(ready, &printable(&problem, SENTENCE), now)
+            }
         }
     }
 

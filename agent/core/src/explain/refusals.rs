@@ -67,6 +67,7 @@ impl Display for Unread {
 impl Display for NotOrdered {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Forgotten => "what this node remembered was damaged, and the charter has not been read since",
             Self::Paused(pause) => return write!(f, "an operator has paused this node or the cluster, {pause}"),
             Self::Pause => "no operator has ordered that pause on this node",
             Self::Resume => "no operator has ordered the end of the pause on this node",

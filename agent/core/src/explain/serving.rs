@@ -71,6 +71,14 @@ pub(crate) mod obstacle {
         "it has data but remembers no record of it".to_owned()
     }
 
+    pub(crate) fn nobody_remembers_a_record() -> &'static str {
+        "no store is configured, and no peer remembers a record"
+    }
+
+    pub(crate) fn store_has_no_charter() -> &'static str {
+        "the store holds none"
+    }
+
     pub(crate) fn charter_is_absent() -> String {
         "it has data, but the store holds no charter: check `quorate:store`".to_owned()
     }

@@ -15,6 +15,8 @@ impl WaitReason {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::LocalFacts => "it knows what its own disk holds and whether its own process runs",
+            Self::StateDirectory => "what it must remember can be written into its state directory",
+            Self::DamagedMemory => "the charter can be read, to rebuild what a damaged memory file held",
             Self::Store => "the store can be read",
             Self::StoreRefused => "the store accepts a write that it refused",
             Self::Group => "Auto Scaling has said what the group lists, which hooks it has, and where this instance stands",
@@ -83,6 +85,10 @@ impl WaitReason {
         match self {
             Self::LocalFacts => {
                 "check the mounts, the permissions and the free space below the data and state directories; `quorate check` names what is wrong"
+            }
+            Self::StateDirectory => "free space or inodes below paths.state_dir, or make it writable; `quorate check` says which it lacks",
+            Self::DamagedMemory => {
+                "make the store readable; where there is no charter, put the memory file back from a backup, or accept the loss with `quorate join`"
             }
             Self::Store => {
                 "`quorate check` tries the store: its address, its permissions, this machine's clock, and the storage class of its objects"

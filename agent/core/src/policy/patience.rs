@@ -29,6 +29,8 @@ impl Policy {
             | WaitReason::Retained
             | WaitReason::Authority => Duration::ZERO,
             WaitReason::LocalFacts
+            | WaitReason::StateDirectory
+            | WaitReason::DamagedMemory
             | WaitReason::Store
             | WaitReason::StoreRefused
             | WaitReason::Group

@@ -1,4 +1,4 @@
-//! During an operator's pause only heartbeats, the return of the lock and the pause itself get through: the gate's own reading of that.
+//! A node whose memory was damaged takes no step that rests on it. During an operator's pause only heartbeats, the return of the lock and the pause itself get through: the gate's own reading of that.
 
 use crate::pausing::{Pause, Wish};
 use crate::plan::Step;
@@ -8,6 +8,7 @@ use super::refusal::NotOrdered;
 use super::verdict::{Verdict, forbid, require};
 
 pub(super) fn permits(f: &Facts<'_>, step: &Step) -> Verdict {
+    forbid((f.memory.kept.forgotten && step.rests_on_memory()).then_some(()), |()| NotOrdered::Forgotten)?;
     let wish = f.memory.kept.pausing.wish.as_ref();
     match step {
         Step::Heartbeat { .. } | Step::ReleaseLock { .. } => Ok(()),

@@ -134,6 +134,8 @@ pub enum Unread {
 pub enum NotOrdered {
     /// An operator has paused this node or the cluster.
     Paused(Pause),
+    /// What this node remembered was damaged, and the charter has not been read since.
+    Forgotten,
     /// No operator has ordered the pause that it would write.
     Pause,
     /// No operator has ordered the end of the pause on this node.

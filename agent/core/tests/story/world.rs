@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) peers: Peers,
     pub(crate) kubernetes: KubernetesWorld,
     pub(crate) snapshots: SnapshotsWorld,
+    /// Why the state directory cannot be written.
+    pub(crate) full: Option<String>,
     /// The instances whose agents ask this one.
     pub(crate) callers: BTreeSet<InstanceId>,
     /// The step that was decided last and let through, until it is done or refused.
@@ -92,6 +94,7 @@ impl World {
             peers: Peers::default(),
             kubernetes: KubernetesWorld::default(),
             snapshots: SnapshotsWorld::default(),
+            full: None,
             callers: BTreeSet::new(),
             pending: None,
             refusal: None,
@@ -110,6 +113,12 @@ impl World {
             "node" | "nodes" | "servers" | "points-at" | "authority" | "drain" => self.kubernetes.set(verb, words),
             "snapshots" => self.snapshots.set(words, self.now),
             "disk" | "process" | "binary" | "superseded" | "reboot" => self.machine.set(verb, words),
+            "state-dir" => self.full = Some(words.rest()).filter(|why| *why != "fine").map(str::to_owned),
+            "memory-damaged" => {
+                let forgotten = PersistentState::forgotten(self.me.instance.clone());
+                self.change(|kept| *kept = forgotten);
+                self.restart();
+            }
             "shutdown" => self.machine.shut_down(words, self.now + words.duration(words.nth(1))),
             "peer" => self.peers.set(words),
             "time" => self.pass(words.duration(words.nth(0))),
@@ -207,14 +216,21 @@ impl World {
         let seen = self.observe();
         let ready = self.engine.look(&seen, self.now);
         self.past.push((Rc::new(seen.clone()), self.now));
-        ready.persist.iter().for_each(|kept| self.engine.persisted(kept.clone()));
+        let ready = match (&ready.persist, self.full.clone()) {
+            (Some(_), Some(why)) => self.engine.not_persisted(ready, &why, self.now),
+            (Some(kept), None) => {
+                self.engine.persisted(kept.clone());
+                ready
+            }
+            (None, _) => ready,
+        };
         (seen, ready)
     }
 
     /// The outcome of the step that was decided.
     pub(crate) fn done(&mut self, step: &Step, outcome: &Outcome) {
         let followup = self.engine.done(step, outcome, self.now);
-        followup.persist.into_iter().for_each(|kept| self.engine.persisted(kept));
+        followup.persist.into_iter().filter(|_| self.full.is_none()).for_each(|kept| self.engine.persisted(kept));
     }
 
     pub(crate) fn step_takes_a_moment(&mut self) {

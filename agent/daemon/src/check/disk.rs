@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, Mode, OFlags, access, fdatasync, openat, statvfs};
+use rustix::fs::{Access, Mode, OFlags, StatVfs, access, fdatasync, openat, statvfs};
 use tokio::sync::oneshot;
 
 use crate::adapters::host::DataDir;
@@ -48,7 +48,7 @@ pub(super) async fn check(node: &Node, settings: &Settings, sandbox: &Sandbox, c
 }
 
 fn look(node: &Node, settings: &Settings, sandbox: &Sandbox, clock: Clock) -> Vec<Finding> {
-    let Paths { state_dir, data_dir, data_mount, .. } = &settings.paths;
+    let Paths { state_dir, run_dir, data_dir, data_mount, .. } = &settings.paths;
     let mount = data_mount.as_deref();
     // A distribution's etcd has its own quota, by default etcd's.
     let (data, etcd, quota) = match &node.distribution {
@@ -56,6 +56,8 @@ fn look(node: &Node, settings: &Settings, sandbox: &Sandbox, clock: Clock) -> Ve
         Some(distribution) => (place::check(&**distribution, settings, sandbox), distribution.data().etcd, QUOTA),
     };
     let mut findings = vec![state(state_dir)];
+    findings
+        .extend([("paths.state_dir", state_dir), ("paths.run_dir", run_dir)].into_iter().filter_map(|(key, dir)| little_room(key, dir)));
     let is_known = data.iter().all(|finding| finding.remedy.is_none());
     findings.extend(data);
     if is_known && node.parts.member {
@@ -108,8 +110,40 @@ fn room(dir: &Path, quota: u64) -> Finding {
     let there = existing(dir);
     match statvfs(&there) {
         Err(error) => Finding::skipped("disk space", format!("{}: {error}", there.display())),
-        Ok(found) => judge_room(found.f_bavail.saturating_mul(found.f_frsize), quota),
+        Ok(found) => match inodes(&found) {
+            Some(left) if left < FEW_FILES => Finding::problem(
+                "disk space",
+                format!("{left} inodes are free below {}", dir.display()),
+                "remove small files, or make a file system with more",
+            ),
+            _ => judge_room(found.f_bavail.saturating_mul(found.f_frsize), quota),
+        },
     }
+}
+
+/// Below that the agent's own small files do not fit for long.
+const FEW_BYTES: u64 = 16 << 20;
+const FEW_FILES: u64 = 64;
+
+/// A place where the next small file may not fit: its file system is full, or has no inode left.
+fn little_room(key: &str, dir: &Path) -> Option<Finding> {
+    let found = statvfs(&existing(dir)).ok()?;
+    judge_little_room(key, dir, found.f_bavail.saturating_mul(found.f_frsize), inodes(&found))
+}
+
+/// The inodes that are left, where the file system counts them.
+fn inodes(found: &StatVfs) -> Option<u64> {
+    (found.f_files > 0).then_some(found.f_favail)
+}
+
+fn judge_little_room(key: &str, dir: &Path, free: u64, inodes: Option<u64>) -> Option<Finding> {
+    let lack = match inodes {
+        _ if free < FEW_BYTES => format!("{} KiB are free", free >> 10),
+        Some(inodes) if inodes < FEW_FILES => format!("{inodes} inodes are free"),
+        _ => return None,
+    };
+    let remedy = "free some: what the agent has to remember is written there, and steps that rest on it wait until it is";
+    Some(Finding::problem("disk space", format!("{lack} below {} ({key})", dir.display()), remedy))
 }
 
 /// Judges the free space. A recovery, or a member put aside, keeps the old data beside the new.
@@ -179,6 +213,15 @@ mod tests {
     fn room_is_wanted_for_old_and_new_data() {
         let verdict = |free| judge_room(free, QUOTA).verdict;
         assert_eq!((verdict(2 * QUOTA), verdict(2 * QUOTA - 1), verdict(LEAST), verdict(LEAST - 1)), (Fine, Warning, Warning, Problem));
+    }
+
+    #[test]
+    fn a_directory_without_room_for_a_small_file_is_a_problem() {
+        let judge = |free, inodes| judge_little_room("paths.state_dir", Path::new("/s"), free, inodes).map(|finding| finding.verdict);
+        assert_eq!(judge(FEW_BYTES, Some(FEW_FILES)), None);
+        assert_eq!(judge(FEW_BYTES, None), None, "some file systems count no inodes");
+        assert_eq!((judge(FEW_BYTES - 1, None), judge(FEW_BYTES, Some(FEW_FILES - 1))), (Some(Problem), Some(Problem)));
+        assert!(little_room("paths.state_dir", Path::new("/proc")).is_some(), "nothing fits there");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn apply(timing: &Timing, policy: &mut Policy) -> Result<(), Refusal>
     Ok(())
 }
 
-fn keys(t: &Timing) -> [Key; 22] {
+fn keys(t: &Timing) -> [Key; 23] {
     [
         ("timing.cycle_s", t.cycle_s, 0.05..=60.0, |p| &mut p.cycle),
         ("timing.stale_after_s", t.stale_after_s, 0.1..=600.0, |p| &mut p.stale_after),

@@ -2,7 +2,7 @@
 
 use crate::charter::{Record, State};
 use crate::explain::serving::{self as explain, obstacle};
-use crate::explain::{joining, removing};
+use crate::explain::{joining, memory_was_damaged, removing};
 use crate::memory::BackoffKey;
 use crate::observation::{DataIdentity, Membership, Process};
 use crate::plan::{LockPurpose, Start, Step, StopReason};
@@ -16,6 +16,22 @@ use crate::planner::subjects::{change, disk, members, no_quorum, phase, version}
 /// The quiet state in the warm pool, where a node never joins.
 pub(in crate::planner) fn warm(s: &Situation<'_>) -> Option<Decision> {
     s.is_warm().then(|| Decision::rest(Phase::Warm, explain::is_warm()))
+}
+
+/// The wait for the charter after the memory was damaged. Without a store only the memory knew what was founded, so an operator decides.
+pub(in crate::planner) fn damaged_memory(s: &Situation<'_>) -> Option<Decision> {
+    if !s.memory.kept.forgotten {
+        return None;
+    }
+    let phase = phase::phase_of_member(s);
+    Some(match &s.charter {
+        Charter::Unreadable(_, why) => Decision::wait(phase, memory_was_damaged(why)),
+        Charter::Broken(why) | Charter::Foreign(why) => Decision::halt(phase, memory_was_damaged(why)),
+        Charter::NoStore => Decision::halt(phase, memory_was_damaged(&obstacle::nobody_remembers_a_record())),
+        Charter::Known(_) | Charter::Absent | Charter::Vanished(_) => {
+            Decision::halt(phase, memory_was_damaged(&obstacle::store_has_no_charter()))
+        }
+    })
 }
 
 /// The wait for the disk and the process to be known: nothing is decided before.

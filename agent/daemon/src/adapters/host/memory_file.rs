@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use quorate_core::ids::InstanceId;
 use quorate_core::memory::PersistentState;
@@ -10,7 +10,10 @@ use serde::Deserialize;
 
 use super::{HostError, atomic};
 
-const REMEDY: &str = "restore it from a backup, or, if this node holds no member data, move it away and the node starts afresh";
+const REMEDY: &str = "install the version of quorate that wrote it, or put a backup of it back";
+
+/// The number of damaged files that are kept.
+const MOST_ASIDE: u32 = 9;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,13 @@ pub enum Loaded {
     Kept(Box<PersistentState>),
     /// No file: a first boot.
     New,
+    /// It is damaged, and was set aside.
+    Damaged {
+        /// Where it is now.
+        aside: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Another instance's memory, from a baked image or a warm pool: reported once, and then overwritten.
     AnotherInstances(InstanceId),
 }
@@ -30,24 +40,38 @@ struct Head {
     instance: InstanceId,
 }
 
-/// Loads the memory of `me`.
+/// Loads the memory of `me`. A file that does not parse is renamed and reported as damaged, never taken for an empty memory: it held the highest charter record
+/// that was read, and what an operator ordered.
 ///
 /// # Errors
-/// A file that does not parse is an error that names it, never an empty memory: it holds the highest charter record that was read.
+/// It cannot be read, or set aside; or another version of quorate wrote it.
 pub fn load(path: &Path, me: &InstanceId) -> Result<Loaded, HostError> {
     let bytes = match fs::read(path) {
         Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Loaded::New),
         other => other.map_err(HostError::io("read", path))?,
     };
-    let malformed = |source| HostError::Json { path: path.to_owned(), remedy: REMEDY, source };
-    let head: Head = serde_json::from_slice(&bytes).map_err(malformed)?;
+    let head: Head = match serde_json::from_slice(&bytes) {
+        Ok(head) => head,
+        Err(source) => return set_aside(path, &source),
+    };
     if head.instance != *me {
         return Ok(Loaded::AnotherInstances(head.instance));
     }
     if head.version != PersistentState::VERSION {
         return Err(HostError::Version { path: path.to_owned(), found: head.version, known: PersistentState::VERSION, remedy: REMEDY });
     }
-    serde_json::from_slice(&bytes).map(|kept| Loaded::Kept(Box::new(kept))).map_err(malformed)
+    match serde_json::from_slice(&bytes) {
+        Ok(kept) => Ok(Loaded::Kept(Box::new(kept))),
+        Err(source) => set_aside(path, &source),
+    }
+}
+
+/// Renames a damaged file. One that was set aside before is kept: it may be the one that an operator wants back.
+fn set_aside(path: &Path, why: &serde_json::Error) -> Result<Loaded, HostError> {
+    let name = |number: u32| path.with_extension(format!("json.damaged-{number}"));
+    let aside = (1..=MOST_ASIDE).map(name).find(|aside| !aside.exists()).unwrap_or_else(|| name(MOST_ASIDE));
+    fs::rename(path, &aside).map_err(HostError::io("set aside", path))?;
+    Ok(Loaded::Damaged { aside, why: why.to_string() })
 }
 
 /// Stores the memory; it is on the disk when this returns.
@@ -95,7 +119,8 @@ mod tests {
         store(&path, &kept).unwrap();
         assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::Kept(kept));
         fs::write(&path, before.replace("}}", "},\"pausing\":{\"whose\":1}}")).unwrap();
-        assert!(load(&path, &"i-1".into()).is_err(), "an unknown field must not be dropped silently");
+        let Loaded::Damaged { why, .. } = load(&path, &"i-1".into()).unwrap() else { panic!("an unknown field is dropped silently") };
+        assert!(why.contains("whose"), "{why}");
     }
 
     #[test]
@@ -128,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_never_an_empty_memory() {
+    fn a_damaged_file_is_set_aside_whole_and_never_an_empty_memory() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memory.json");
         let mut kept = PersistentState::new("i-1".into());
@@ -137,8 +162,11 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            let error = load(&path, &"i-1".into()).unwrap_err().to_string();
-            assert!(error.contains("memory.json"), "{error}");
+            let Loaded::Damaged { aside, .. } = load(&path, &"i-1".into()).unwrap() else {
+                panic!("{length} bytes are taken for a memory")
+            };
+            assert_eq!(fs::read(&aside).unwrap(), &whole[..length]);
+            assert!(!path.exists() && aside.to_string_lossy().contains("memory.json.damaged-"), "{aside:?}");
         }
         fs::write(&path, r#"{"version":9,"instance":"i-1"}"#).unwrap();
         assert!(load(&path, &"i-1".into()).unwrap_err().to_string().contains("format 9"));
