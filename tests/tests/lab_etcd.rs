@@ -24,8 +24,12 @@ mod notices;
 mod permissions;
 #[path = "lab_etcd/recover.rs"]
 mod recover;
+#[path = "lab_etcd/refusals.rs"]
+mod refusals;
 #[path = "lab_etcd/retired.rs"]
 mod retired;
+#[path = "lab_etcd/slow_start.rs"]
+mod slow_start;
 #[path = "lab_etcd/smoke.rs"]
 mod smoke;
 #[path = "lab_etcd/snapshots.rs"]

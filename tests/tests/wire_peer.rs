@@ -38,6 +38,7 @@ fn answer(phase: Phase) -> PeerAnswer {
         control_plane: ControlPlane::default(),
         etcd: None,
         refused: None,
+        received: None,
         leaving: false,
         leave_within_ms: None,
         signed_by: None,

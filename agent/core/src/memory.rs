@@ -25,7 +25,8 @@ pub use callers::{Caller, Callers};
 pub use leaving::{Deregistration, Ending, Leave};
 pub use waits::{Waited, Waits};
 pub use watch::{
-    Admission, HeardAs, HookHeartbeat, HookWatch, InstanceWatch, LearnerWatch, LocalWatch, QuorumWatch, ServerWatch, SnapshotWatch,
+    Admission, EffortWatch, HeardAs, HookHeartbeat, HookWatch, InstanceWatch, LearnerWatch, LocalWatch, QuorumWatch, ServerWatch,
+    SnapshotWatch,
 };
 
 /// An operator's order, kept until it is carried out or taken back.

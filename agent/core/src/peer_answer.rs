@@ -19,6 +19,7 @@ impl PeerAnswer {
             control_plane: ControlPlane::default(),
             etcd: None,
             refused: None,
+            received: None,
             leaving: false,
             leave_within_ms: None,
             signed_by: None,
@@ -39,6 +40,7 @@ impl PeerAnswer {
         self.control_plane = control_plane(seen, memory);
         self.etcd = seen.local.etcd.version.last().copied();
         self.refused = memory.local.refused.map(|(why, _)| why);
+        self.received = seen.local.effort.received;
         self.leaving = memory.leaving.is_some();
         self.leave_within_ms = report.until.filter(|_| self.leaving).map(within);
         record_changed

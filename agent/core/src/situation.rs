@@ -128,6 +128,15 @@ impl<'a> Situation<'a> {
         matches!(self.seen.local.process.fresh(), Some(Process::Stopped { .. }))
     }
 
+    /// How the member's last process ended, while none runs.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<&'a str> {
+        match self.seen.local.process.fresh() {
+            Some(Process::Stopped { last_exit }) => last_exit.as_deref(),
+            _ => None,
+        }
+    }
+
     /// etcd runs here and serves loopback only.
     #[must_use]
     pub fn runs_on_loopback(&self) -> bool {

@@ -81,6 +81,8 @@ reasons! {
     OwnEtcd = "own-etcd",
     /// A quorum is to answer.
     Quorum = "quorum",
+    /// etcd is to accept this agent's calls.
+    Refused = "refused",
     /// The missing voters may come back.
     QuorumLossGrace = "quorum-loss-grace",
     /// Quorum is lost for good, and no node may act without an operator.

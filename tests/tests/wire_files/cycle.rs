@@ -9,11 +9,11 @@ use quorate::cycle::Cycle;
 use quorate_core::charter::{Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId};
 use quorate_core::memory::{KnownInstance, Memory, PersistentState};
-use quorate_core::observation::Installed;
 use quorate_core::observation::{
     Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, PeerUrl,
     Server, SnapshotsView,
 };
+use quorate_core::observation::{Effort, Installed};
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
@@ -111,6 +111,7 @@ fn seen(role: Role) -> Observation {
             reattached: None,
             ran_this_boot: true,
             superseded: false,
+            effort: Effort::default(),
             process: unknown(),
             etcd: Installed::unknown("nothing is known"),
             shutdown: None,
@@ -118,6 +119,7 @@ fn seen(role: Role) -> Observation {
         snapshots: SnapshotsView::none("nothing is known"),
         etcd: EtcdView {
             membership: unknown(),
+            refused: None,
             local_list: unknown(),
             statuses: [].into(),
             lock: unknown(),
@@ -158,6 +160,7 @@ pub(crate) fn peer(cycle: &mut Cycle, n: u8, leaving: bool, servers: &[u8]) {
         control_plane: ControlPlane { servers: servers.iter().map(|n| server(*n)).collect(), ..ControlPlane::default() },
         etcd: None,
         refused: None,
+        received: None,
         leaving,
         leave_within_ms: None,
         signed_by: None,

@@ -49,8 +49,12 @@ pub(crate) fn starts_server(host: &InstanceId) -> Message {
     format!("starts the server to join through {host}, which has admitted it").into()
 }
 
-pub(crate) fn started_etcd_just_now() -> Wait {
-    wait(WaitReason::EtcdStart, "started etcd a moment ago; waits for it before starting it again")
+/// `exit`: how it ended meanwhile, if it did.
+pub(crate) fn started_etcd_just_now(exit: Option<&str>) -> Wait {
+    match exit {
+        Some(exit) => wait(WaitReason::EtcdStart, format!("started etcd a moment ago, and it ended ({exit}); starts it again soon")),
+        None => wait(WaitReason::EtcdStart, "started etcd a moment ago; waits for it before starting it again"),
+    }
 }
 
 pub(crate) fn stranger_is_in_the_way(stranger: &Member) -> Wait {

@@ -33,8 +33,10 @@ pub(crate) fn is_not_permitted(data: AsideReason, record: &Record) -> Message {
     format!("stops etcd: its data is from {of} than {record}").into()
 }
 
-pub(crate) fn never_started() -> Message {
-    "moves its data directory to the trash: etcd never wrote its log there, so it holds no member".into()
+/// `exit`: how it ended, if that is known.
+pub(crate) fn never_started(exit: Option<&str>) -> Message {
+    let ended = exit.map_or_else(String::new, |exit| format!(" (it ended: {exit})"));
+    format!("moves its data directory to the trash: etcd never wrote its log there{ended}, so it holds no member").into()
 }
 
 pub(crate) fn stops_on_dead_data(why: AsideReason) -> Message {
@@ -105,6 +107,11 @@ pub(crate) fn restarts_frozen() -> Message {
 /// Why no quorum answers: the end of a sentence such as "no quorum answers: i-b, i-c are silent".
 pub(crate) mod no_quorum {
     use crate::explain::list;
+    use crate::text::Foreign;
+
+    pub(crate) fn refused(words: &Foreign) -> String {
+        format!("etcd answers, and refuses this agent: {words}")
+    }
 
     pub(crate) fn no_leader() -> String {
         "its voters answer, but none knows a leader".to_owned()
@@ -117,6 +124,11 @@ pub(crate) mod no_quorum {
     pub(crate) fn silent(voters: &[String]) -> String {
         format!("{} {} silent", list(voters, ", "), if voters.len() == 1 { "is" } else { "are" })
     }
+}
+
+/// Other waits for a quorum end when its voters do; this one does not.
+pub(crate) fn refuses_this_agent(why: &str) -> Wait {
+    wait(WaitReason::Refused, format!("sees no quorum: {why}"))
 }
 
 pub(crate) fn no_quorum_for_long(why: &str) -> Wait {
@@ -154,6 +166,14 @@ pub(crate) fn agent_is_silent(instance: &InstanceId, etcd_serves: bool) -> Messa
 pub(crate) fn is_out_of_space() -> Message {
     "etcd is out of space (NOSPACE) and refuses writes: compact and defragment it, then disarm the alarm (docs/usage/troubleshooting.md)"
         .into()
+}
+
+/// The others have a quorum, and its own member is silent.
+pub(crate) fn own_etcd_is_silent(has_answered: bool) -> Wait {
+    match has_answered {
+        true => wait(WaitReason::OwnEtcd, "its etcd runs and no longer answers; the other voters serve without it"),
+        false => wait(WaitReason::EtcdStart, "its etcd is starting and has not answered yet; the other voters serve without it"),
+    }
 }
 
 pub(crate) fn awaits_promotion() -> Wait {

@@ -41,6 +41,7 @@ impl WaitReason {
             Self::EtcdStart => "a process that it has just started answers",
             Self::OwnEtcd => "its own etcd leads, answers, or is listed",
             Self::Quorum => "a quorum of etcd answers",
+            Self::Refused => "etcd accepts this agent's calls, which it refuses",
             Self::QuorumLossGrace => "the missing voters have had their time to come back",
             Self::QuorumLost => "an operator decides, because quorum is lost and acknowledged writes could be missing",
             Self::TotalLoss => "an operator decides, because every voter's data is lost and nothing is restored automatically",
@@ -120,6 +121,9 @@ impl WaitReason {
             Self::EtcdStart => "its log says why it does not come up (`journalctl -u quorate-etcd`, or the distribution's unit)",
             Self::OwnEtcd => "its log says what it does (`journalctl -u quorate-etcd`, or the distribution's unit)",
             Self::Quorum => "`quorate status` on each node shows who is missing; `quorate recover` shows the ways back if they are lost",
+            Self::Refused => {
+                "the message has etcd's words; agents have no user, so `etcdctl auth disable` if authentication was switched on"
+            }
             Self::QuorumLossGrace | Self::QuorumLost | Self::TotalLoss => "`quorate recover` shows what each way back would keep and lose",
             Self::NotInGroup => "attach the instance to its group, or run `quorate recover`",
             Self::Order => "do what is named, or take the order back with `quorate join`",

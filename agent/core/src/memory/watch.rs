@@ -55,8 +55,10 @@ pub struct QuorumWatch {
 pub struct LearnerWatch {
     /// The learner.
     pub member: MemberId,
-    /// Its applied index at the last progress.
-    pub applied: u64,
+    /// The fewest entries that it has been behind the leader.
+    pub least_lag: u64,
+    /// The most bytes of a snapshot that its agent has reported.
+    pub received: u64,
     /// When it last made progress, or was first seen.
     pub progress_at: Timestamp,
     /// The number of readings in a row at which it was caught up.
@@ -79,6 +81,23 @@ pub struct LocalWatch {
     pub silent_since: Option<Timestamp>,
     /// When the member last answered.
     pub answered: Option<Timestamp>,
+    /// What its process does while it does not answer.
+    pub effort: EffortWatch,
+    /// How many times it was restarted because it did not answer, since it last did.
+    pub restarts_in_vain: u32,
+}
+
+/// How a member's process has come along.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EffortWatch {
+    /// The work of the last look, and when that was.
+    pub work: Option<(u64, Timestamp)>,
+    /// When it last worked.
+    pub worked: Option<Timestamp>,
+    /// The most bytes of a snapshot that were there.
+    pub received: u64,
+    /// When they last became more.
+    pub receiving: Option<Timestamp>,
 }
 
 /// Lifecycle hooks.

@@ -186,6 +186,8 @@ pub enum Lock {
 pub struct EtcdView {
     /// A quorum's word. Unknown while no member that answers has quorum.
     pub membership: Reading<Membership>,
+    /// What a member said that answers and refuses this agent, such as one whose authentication was switched on. Absent while none does.
+    pub refused: Option<Foreign>,
     /// The list that the local member holds, with or without quorum; recovery counts voters by it.
     pub local_list: Reading<Vec<Member>>,
     /// Each member asked directly, this one included.
@@ -205,6 +207,7 @@ impl EtcdView {
     pub fn unknown(why: &'static str) -> Self {
         Self {
             membership: Reading::unknown(why),
+            refused: None,
             local_list: Reading::unknown(why),
             statuses: BTreeMap::new(),
             lock: Reading::unknown(why),

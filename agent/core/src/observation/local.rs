@@ -55,6 +55,16 @@ pub enum Process {
     },
 }
 
+/// How far a member has come that does not answer. Each number only grows while its process lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Its process's work: one for each hundredth of a second of a processor, and one for each 64 KiB read or written. Absent where it cannot be read, or etcd is
+    /// only a part of the process.
+    pub work: Option<u64>,
+    /// Bytes on this disk of a snapshot that the leader sends it, which it has not loaded yet.
+    pub received: Option<u64>,
+}
+
 /// What happens to the machine when it shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownKind {
@@ -86,6 +96,8 @@ pub struct Local {
     pub superseded: bool,
     /// The member's process.
     pub process: Reading<Process>,
+    /// How far that process has come.
+    pub effort: Effort,
     /// The etcd that would be started. Unknown where a distribution runs its own.
     pub etcd: Installed,
     /// The operating system shuts down.
@@ -102,6 +114,7 @@ impl Local {
             ran_this_boot: false,
             superseded: false,
             process: Reading::unknown(why),
+            effort: Effort::default(),
             etcd: Installed::unknown(why),
             shutdown: None,
         }

@@ -16,7 +16,7 @@ pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState
 pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership, PeerUrl};
 pub use installed::{Installed, Listens, TakenPort};
 pub use kubernetes::{Draining, KubernetesView, ListedNode, NodeView, ServerSeen};
-pub use local::{DataIdentity, Local, LocalData, Process, ReattachedVolume, Shutdown, ShutdownKind};
+pub use local::{DataIdentity, Effort, Local, LocalData, Process, ReattachedVolume, Shutdown, ShutdownKind};
 pub use me::Me;
 pub use notice::{EventCode, EventState, Notices, ScheduledEvent, SpotAction, SpotNotice};
 pub use peer::{ControlPlane, DataClaim, PeerAnswer, Server};

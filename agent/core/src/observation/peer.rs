@@ -89,6 +89,9 @@ pub struct PeerAnswer {
     /// It does not start its etcd, and no waiting would fix that: a node that waits for it as a replacement waits for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<StartRefusal>,
+    /// Bytes of a snapshot that etcd's leader sends its member, which has not loaded it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
     /// It has a notice or an order to leave.
     pub leaving: bool,
     /// Milliseconds until it must be gone, if it is leaving.

@@ -24,6 +24,7 @@ impl Policy {
             | WaitReason::NotInGroup
             | WaitReason::Order
             | WaitReason::Stranger
+            | WaitReason::Refused
             | WaitReason::Corrupt
             | WaitReason::LastVoter
             | WaitReason::Retained

@@ -14,7 +14,10 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Learner {
     pub(super) member: MemberId,
-    pub(super) applied: u64,
+    /// The fewest entries that it was behind the leader.
+    pub(super) behind: u64,
+    /// The most bytes of a snapshot that its agent has said are there.
+    pub(super) bytes: u64,
     pub(super) progress_at: Timestamp,
 }
 

@@ -50,22 +50,28 @@ fn is_lost(f: &Facts<'_>) -> bool {
     leaderless && f.membership().is_err() && f.seen.etcd.local_list.fresh().is_some() && giving_up::own_list_is_lost(f).is_ok()
 }
 
-/// The learner under watch. It makes progress while it applies more than before, and while it is level with the leader and its agent is there to have it
-/// promoted. A reading counts from when it was taken: looking at it twice does not make it a second one.
+/// The learner under watch. It makes progress when it is nearer to the leader than ever before, when its agent has more of a snapshot on its disk than ever
+/// before, and while it is level with the leader and its agent is there to have it promoted. A reading counts from when it was taken: looking at it twice does
+/// not make it a second one.
 fn learner(before: Option<Learner>, f: &Facts<'_>) -> Option<Learner> {
     let membership = f.membership().ok()?;
     let listed = membership.learner()?;
     let watch = before.filter(|before| before.member == listed.id);
-    let watch = watch.unwrap_or(Learner { member: listed.id, applied: 0, progress_at: f.now });
+    let watch = watch.unwrap_or(Learner { member: listed.id, behind: u64::MAX, bytes: 0, progress_at: f.now });
+    let agent = f.instance_behind(listed).and_then(|instance| f.peer(&instance));
+    let bytes = agent.and_then(|answer| answer.received).unwrap_or_default();
+    let more = Some(f.now).filter(|_| bytes > watch.bytes);
     let reading = |id: MemberId| f.seen.etcd.statuses.get(&id).and_then(|status| status.fresh().zip(status.at()));
-    let Some((status, at)) = reading(listed.id) else { return Some(watch) };
     let leader = membership.leader.and_then(reading).map(|(leader, _)| leader.index);
-    let level = leader.is_some_and(|index| index <= status.applied + f.policy.caught_up_lag);
-    let agent_answers = f.instance_behind(listed).is_some_and(|instance| f.peer(&instance).is_some());
-    if status.applied > watch.applied || (level && agent_answers) {
-        return Some(Learner { applied: status.applied.max(watch.applied), progress_at: at.max(watch.progress_at), ..watch });
-    }
-    Some(watch)
+    let behind = reading(listed.id).zip(leader).map(|((status, at), index)| (index.saturating_sub(status.applied), at));
+    let counts = |lag: u64| lag < watch.behind || (lag <= f.policy.caught_up_lag && agent.is_some());
+    let nearer = behind.filter(|(lag, _)| counts(*lag)).map(|(_, at)| at);
+    Some(Learner {
+        behind: behind.map_or(watch.behind, |(lag, _)| lag.min(watch.behind)),
+        bytes: bytes.max(watch.bytes),
+        progress_at: watch.progress_at.max(more.unwrap_or_default()).max(nearer.unwrap_or_default()),
+        ..watch
+    })
 }
 
 fn led(before: Option<(MemberId, Timestamp)>, f: &Facts<'_>) -> Option<(MemberId, Timestamp)> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::hooks::Actions;
 use crate::cadence;
 use crate::ids::{InstanceId, MemberId};
-use crate::memory::{Admission, Ending, Leave, LocalWatch, Memory, QuorumWatch, ServerWatch};
+use crate::memory::{Admission, EffortWatch, Ending, Leave, LocalWatch, Memory, QuorumWatch, ServerWatch};
 use crate::observation::{DataClaim, Observation, PeerAnswer, Process};
 use crate::planner;
 use crate::policy::Policy;
@@ -15,6 +15,12 @@ use crate::time::Timestamp;
 
 /// A start may take this many times as long as an answer.
 const START_PATIENCE: u32 = 10;
+
+/// The time that a start is given doubles with each restart in vain, this many times at most.
+const MOST_DOUBLINGS: u32 = 6;
+
+/// A process that does this much in a second works: a twentieth of a processor, or 320 KiB read or written.
+const WORK_PER_SECOND: u128 = 5;
 
 /// An agent stands in for the same silent one again after this many times the patience of a wait.
 const STANDS_IN_AGAIN_AFTER: u32 = 4;
@@ -82,13 +88,16 @@ fn lasts(s: &Situation<'_>, leader: MemberId, at: Timestamp) -> bool {
 
 fn local(s: &Situation<'_>) -> LocalWatch {
     let before = &s.memory.local;
+    let effort = effort(s);
     let starts = before.starts.iter().copied().filter(|at| s.now.since(*at) < s.policy.broken_window).collect();
     LocalWatch {
         holds: own_member(s).map(|id| before.holds.filter(|(known, _)| *known == id).unwrap_or((id, s.now))),
         starts,
         refused: before.refused,
-        silent_since: keep(runs_silently(s), before.silent_since, s.now),
+        silent_since: keep(runs_silently(s, &effort), before.silent_since, s.now),
         answered: if answers(s) { Some(s.now) } else { before.answered },
+        effort,
+        restarts_in_vain: if answers(s) { 0 } else { before.restarts_in_vain },
     }
 }
 
@@ -100,17 +109,41 @@ fn answers(s: &Situation<'_>) -> bool {
     own_member(s).is_some_and(|id| s.status(id).is_some())
 }
 
-fn runs_silently(s: &Situation<'_>) -> bool {
+/// A member that has not answered since its start may be replaying a large database, or receiving one: it is given time for as long as it makes progress, and
+/// more after each restart in vain.
+fn runs_silently(s: &Situation<'_>, effort: &EffortWatch) -> bool {
     let Some(Process::Running { since, .. }) = s.seen.local.process.fresh() else { return false };
-    // A member that has not answered since its start may be replaying a large database.
     let has_answered = s.memory.local.answered.is_some_and(|at| at >= *since);
-    !answers(s) && (has_answered || s.now.since(*since) > s.policy.frozen_after * START_PATIENCE)
+    let standstill = effort.worked.max(effort.receiving).max(Some(*since)).map_or(Duration::ZERO, |at| s.now.since(at));
+    let longer = 1 << s.memory.local.restarts_in_vain.min(MOST_DOUBLINGS);
+    !answers(s) && (has_answered || standstill > s.policy.frozen_after * START_PATIENCE * longer)
+}
+
+/// Whether its process works and whether a snapshot comes in. An etcd that stands still uses a hundredth of a processor for its timers.
+fn effort(s: &Situation<'_>) -> EffortWatch {
+    let Some(Process::Running { since, .. }) = s.seen.local.process.fresh() else { return EffortWatch::default() };
+    let before = Some(s.memory.local.effort).filter(|before| before.work.is_none_or(|(_, at)| at >= *since)).unwrap_or_default();
+    let seen = s.seen.local.effort;
+    let works = |(work, at): (u64, Timestamp)| {
+        let more = seen.work.unwrap_or_default().saturating_sub(work);
+        u128::from(more) * 1000 >= WORK_PER_SECOND * s.now.since(at).as_millis().max(1)
+    };
+    let received = seen.received.unwrap_or_default();
+    EffortWatch {
+        work: seen.work.map(|work| (work, s.now)),
+        worked: if before.work.is_some_and(works) { Some(s.now) } else { before.worked },
+        received: received.max(before.received),
+        receiving: if received > before.received { Some(s.now) } else { before.receiving },
+    }
 }
 
 fn joining(s: &Situation<'_>) -> Duration {
     let elapsed = s.memory.absorbed.map_or(Duration::ZERO, |at| s.now.since(at));
     let votes = s.my_member().is_some_and(|m| !m.learner);
+    let receives = s.memory.local.effort.receiving.is_some_and(|at| s.now.since(at) <= s.policy.stale_after);
     match planner::is_up_to_this_node(s) {
+        // What the leader sends takes its time, and giving up would begin it again.
+        true if receives => s.memory.joining,
         true => s.memory.joining + elapsed,
         false if votes => Duration::ZERO,
         false => s.memory.joining,

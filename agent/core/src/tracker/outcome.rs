@@ -47,7 +47,10 @@ pub fn note(memory: &mut Memory, step: &Step, outcome: &Outcome, policy: &Policy
             }
         }
         Step::StartMember(start) => note_start(memory, start, outcome, policy, now),
-        Step::StopMember(StopReason::NotAnswering) if done => memory.local.silent_since = None,
+        Step::StopMember(StopReason::NotAnswering) if done => {
+            memory.local.silent_since = None;
+            memory.local.restarts_in_vain = memory.local.restarts_in_vain.saturating_add(1);
+        }
         Step::StopMember(reason) if done => note_stop(memory, *reason),
         Step::Node(NodeStep::AnnotateRemoval { .. }) if done => {
             memory.leaving.iter_mut().for_each(|leave| leave.removal_asked = leave.removal_asked.or(Some(now)));

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
 use quorate_core::memory::{Memory, PersistentState};
-use quorate_core::observation::{Cloud, EtcdView, Installed, KubernetesView, Local, LocalData, Me, Notices, Observation, SnapshotsView};
+use quorate_core::observation::{
+    Cloud, Effort, EtcdView, Installed, KubernetesView, Local, LocalData, Me, Notices, Observation, SnapshotsView,
+};
 use quorate_core::pausing::{Pause, Pausing};
 use quorate_core::plan::Step;
 use quorate_core::policy::Policy;
@@ -137,6 +139,7 @@ fn nothing(me: Me) -> Observation {
             ran_this_boot: true,
             superseded: true,
             process: unknown(),
+            effort: Effort::default(),
             etcd: Installed::unknown("nothing is known"),
             shutdown: None,
         },
@@ -144,6 +147,7 @@ fn nothing(me: Me) -> Observation {
         snapshots: SnapshotsView::none("nothing is known"),
         etcd: EtcdView {
             membership: unknown(),
+            refused: None,
             local_list: unknown(),
             statuses: [].into(),
             lock: unknown(),

@@ -15,10 +15,11 @@ use quorate_core::memory::Memory;
 use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
 use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
+use quorate_core::text::Foreign;
 use quorate_core::time::Timestamp;
 
 use super::of_this_cycle;
-use crate::adapters::etcd::QuorumWord;
+use crate::adapters::etcd::{EtcdError, QuorumWord};
 use crate::clients::Clients;
 use crate::config::Settings;
 use crate::telemetry::chain;
@@ -31,6 +32,7 @@ pub(super) struct EtcdObserver {
     own_url: Arc<str>,
     founding_url: Arc<str>,
     membership: Reading<Membership>,
+    refused: Option<Foreign>,
     local_list: Reading<Vec<Member>>,
     lock: Reading<Lock>,
     pause: Reading<Option<Pause>>,
@@ -47,6 +49,7 @@ impl EtcdObserver {
             own_url: text(clients.me.role.client_url(clients.me.address)),
             founding_url: clients.founding_url(settings),
             membership: Reading::unknown("etcd was not asked yet"),
+            refused: None,
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),
             pause: Reading::unknown("etcd was not asked yet"),
@@ -59,14 +62,15 @@ impl EtcdObserver {
     pub(super) async fn look(&mut self, local: &Local, memory: &Memory, now: Timestamp) {
         let own = self.own_endpoint(local);
         let own_status = match &own {
-            Some(url) => self.clients.etcd.status_within(url, own_limit(local, now)).await.map_err(|error| chain(&error)),
-            None => Err("etcd does not run here".to_owned()),
+            Some(url) => self.clients.etcd.status_within(url, own_limit(local, now)).await.map_err(NoWord::from),
+            None => Err(NoWord::of("etcd does not run here")),
         };
         self.learn_urls(memory);
         let goes = memory.leaving.is_some() || local.shutdown.is_some();
         let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
         let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), goes, wanted).await;
-        self.take_quorum(found, now);
+        self.refused = found.as_ref().err().and_then(|no| no.refused.clone()).or_else(|| own_status.as_ref().err()?.refused.clone());
+        self.take_quorum(found.map_err(|no| no.why), now);
         self.version = self.ask_version(own.as_ref()).await.map_or_else(Reading::unknown, |version| Reading::Fresh(version, now));
         self.local_list = match &own {
             Some(url) if self.membership.fresh().is_none() && own_status.is_ok() => {
@@ -80,6 +84,7 @@ impl EtcdObserver {
     pub(super) fn view(&self) -> EtcdView {
         EtcdView {
             membership: self.membership.clone(),
+            refused: self.refused.clone(),
             local_list: self.local_list.clone(),
             statuses: self.statuses.clone(),
             lock: self.lock.clone(),
@@ -117,7 +122,7 @@ impl EtcdObserver {
         status: Option<&MemberStatus>,
         others_first: bool,
         wanted: Option<EtcdClusterId>,
-    ) -> Result<QuorumWord, String> {
+    ) -> Result<QuorumWord, NoWord> {
         let own = own.filter(|_| status.is_some_and(|s| s.leader.is_some() && !s.learner));
         let is_wanted = |word: &QuorumWord| wanted.is_none_or(|cluster| word.membership.cluster == cluster);
         let first = if others_first { self.ask_others(wanted).await } else { self.ask_own(own).await };
@@ -125,25 +130,24 @@ impl EtcdObserver {
             return first;
         }
         let second = if others_first { self.ask_own(own).await } else { self.ask_others(wanted).await };
-        if second.as_ref().is_ok_and(is_wanted) { second } else { first.or(second) }
+        if second.as_ref().is_ok_and(is_wanted) { second } else { first.or_else(|no| second.map_err(|other| no.or(other))) }
     }
 
-    async fn ask_own(&self, own: Option<&Arc<str>>) -> Result<QuorumWord, String> {
+    async fn ask_own(&self, own: Option<&Arc<str>>) -> Result<QuorumWord, NoWord> {
         match own {
             Some(url) => ask_one(&self.clients, url).await,
-            None => Err("its own member has no quorum".to_owned()),
+            None => Err(NoWord::of("its own member has no quorum")),
         }
     }
 
     /// The first answer of the wanted cluster, otherwise the first of any.
-    async fn ask_others(&self, wanted: Option<EtcdClusterId>) -> Result<QuorumWord, String> {
+    async fn ask_others(&self, wanted: Option<EtcdClusterId>) -> Result<QuorumWord, NoWord> {
         let mut asks: FuturesUnordered<_> = self.known_urls.iter().map(|url| ask_one(&self.clients, url)).collect();
-        let mut best = Err("no voter is known".to_owned());
+        let mut best = Err(NoWord::of("no voter is known"));
         while let Some(answer) = asks.next().await {
             match answer {
                 Ok(found) if wanted.is_none_or(|cluster| found.membership.cluster == cluster) => return Ok(found),
-                answer if best.is_err() => best = answer,
-                _ => {}
+                answer => best = best.or_else(|no| answer.map_err(|other| other.or(no))),
             }
         }
         best
@@ -220,9 +224,33 @@ fn text(url: MemberUrl) -> Arc<str> {
     url.to_string().into()
 }
 
-async fn ask_one(clients: &Clients, url: &str) -> Result<QuorumWord, String> {
+/// Why a member gave no quorum's word.
+struct NoWord {
+    why: String,
+    /// Its own words, if it refuses this agent.
+    refused: Option<Foreign>,
+}
+
+impl NoWord {
+    fn of(why: impl Into<String>) -> Self {
+        Self { why: why.into(), refused: None }
+    }
+
+    /// This reason, unless only the other is a refusal.
+    fn or(self, other: Self) -> Self {
+        if self.refused.is_none() && other.refused.is_some() { other } else { self }
+    }
+}
+
+impl From<EtcdError> for NoWord {
+    fn from(error: EtcdError) -> Self {
+        Self { refused: error.refuses_for_good().map(Foreign::from), why: chain(&error) }
+    }
+}
+
+async fn ask_one(clients: &Clients, url: &str) -> Result<QuorumWord, NoWord> {
     match tokio::time::timeout(ANSWER, clients.etcd.membership(url, &clients.me.instance)).await {
-        Ok(result) => result.map_err(|error| chain(&error)),
-        Err(_) => Err(format!("{url} did not answer within {} s", ANSWER.as_secs())),
+        Ok(result) => result.map_err(NoWord::from),
+        Err(_) => Err(NoWord::of(format!("{url} did not answer within {} s", ANSWER.as_secs()))),
     }
 }

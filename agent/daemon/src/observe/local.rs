@@ -1,7 +1,7 @@
 //! This machine: the data directory and the member's process.
 
 use quorate_core::ids::InstanceId;
-use quorate_core::observation::{Installed, Local, LocalData, Process, Shutdown};
+use quorate_core::observation::{Effort, Installed, Local, LocalData, Process, Shutdown};
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
@@ -26,6 +26,7 @@ impl LocalObserver {
     pub(super) async fn look(&mut self, shutdown: Option<Shutdown>, now: Timestamp) -> Local {
         let state = self.clients.service.state().await.map_err(|error| chain(&error));
         let ended = state.as_ref().ok().and_then(|state| state.ended);
+        let work = state.as_ref().ok().and_then(|state| state.work);
         let ran_this_boot = state.as_ref().is_ok_and(|state| state.ran_this_boot);
         let process = state.map(|state| state.process);
         let runs = matches!(process, Ok(Process::Running { .. }));
@@ -42,6 +43,7 @@ impl LocalObserver {
             ran_this_boot,
             superseded: self.data_dir.superseded_exists().unwrap_or(true),
             process: reading(process, now),
+            effort: Effort { work, received: self.data_dir.receiving().filter(|_| runs) },
             shutdown,
         }
     }

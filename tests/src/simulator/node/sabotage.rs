@@ -30,6 +30,7 @@ impl Agent {
                         control_plane: ControlPlane::default(),
                         etcd: None,
                         refused: None,
+                        received: None,
                         leaving: false,
                         leave_within_ms: None,
                         signed_by: Some(AgentKey::new([0; 32])),

@@ -40,7 +40,7 @@ fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Dec
         return objection.holds_up(Phase::Founding, wait).again_in(s.policy.retry / 4);
     }
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Founding, joining::started_etcd_just_now()).again_in(s.policy.retry);
+        return Decision::wait(Phase::Founding, joining::started_etcd_just_now(s.last_exit())).again_in(s.policy.retry);
     }
     if let Origin::Snapshot { key } = &record.origin {
         return restore::restore(s, record, key);
@@ -51,7 +51,7 @@ fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Dec
 
 fn resume_founding(s: &Situation<'_>, record: &Record) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Founding, joining::started_etcd_just_now()).again_in(s.policy.retry);
+        return Decision::wait(Phase::Founding, joining::started_etcd_just_now(s.last_exit())).again_in(s.policy.retry);
     }
     let start = Start::Resume { loopback_only: true, server: None };
     Decision::act(Phase::Founding, Step::StartMember(start), explain::goes_on(record.generation))

@@ -33,7 +33,9 @@ pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
 
 fn start(s: &Situation<'_>, generation: Generation, own: MemberId, membership: &Membership) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
-        return Decision::wait(Phase::Joining, explain::started_etcd_just_now()).again_in(s.policy.retry).under_lock(LockPurpose::Join);
+        return Decision::wait(Phase::Joining, explain::started_etcd_just_now(s.last_exit()))
+            .again_in(s.policy.retry)
+            .under_lock(LockPurpose::Join);
     }
     let name = |m: &Member| match (&m.name, m.id == own) {
         (_, true) => s.me().to_string(),

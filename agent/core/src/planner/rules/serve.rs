@@ -99,7 +99,9 @@ pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
     }
     // With no quorum to rejoin it keeps starting, because the others may need this very copy; but it may be one that can no longer serve.
     let decision = if s.memory.waits(BackoffKey::Start, s.now) {
-        Decision::wait(Phase::Starting, joining::started_etcd_just_now()).again_in(s.policy.retry)
+        // One that stays down reports how it ended whatever is done about it.
+        let exit = s.last_exit().filter(|_| !broken);
+        Decision::wait(Phase::Starting, joining::started_etcd_just_now(exit)).again_in(s.policy.retry)
     } else {
         let start = Start::Resume { loopback_only: false, server: s.another_server() };
         Decision::act(Phase::Starting, Step::StartMember(start), explain::starts_on_its_data(generation))
@@ -109,11 +111,7 @@ pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
 
 /// Reports loudly that its etcd ends again and again, whichever rule waits for it.
 fn stays_down(s: &Situation<'_>, decision: Decision) -> Decision {
-    let exit = match s.seen.local.process.fresh() {
-        Some(Process::Stopped { last_exit }) => last_exit.as_deref(),
-        _ => None,
-    };
-    let message = explain::does_not_stay_up(&decision.message, s.memory.local.starts.len(), exit);
+    let message = explain::does_not_stay_up(&decision.message, s.memory.local.starts.len(), s.last_exit());
     Decision { message, needs_operator: true, ..decision }
 }
 
@@ -151,15 +149,27 @@ pub(in crate::planner) fn idle(s: &Situation<'_>) -> Option<Decision> {
     at_rest(s).map(|decision| members::noted(s, phase::with_remarks(s, decision)))
 }
 
+/// Its member has answered since its process started.
+fn has_answered(s: &Situation<'_>) -> bool {
+    match s.seen.local.process.fresh() {
+        Some(Process::Running { since, .. }) => s.memory.local.answered.is_some_and(|at| at >= *since),
+        _ => false,
+    }
+}
+
 fn at_rest(s: &Situation<'_>) -> Option<Decision> {
     let phase = phase::phase_of_member(s);
     let soon = s.policy.retry / 2;
     let wait = |wait| Some(Decision::wait(phase, wait));
     match s.membership() {
+        None if s.runs() && s.seen.etcd.refused.is_some() => wait(explain::refuses_this_agent(&no_quorum::why(s))),
         None if s.runs() && s.for_how_long(s.memory.quorum.absent_since) >= s.policy.quorum_loss_grace => {
             Some(Decision::halt(phase, explain::no_quorum_for_long(&no_quorum::why(s))))
         }
         None if s.runs() => wait(explain::no_quorum_answers(&no_quorum::why(s))).map(|d| d.again_in(soon)),
+        Some(_) if s.runs() && s.my_member().is_some_and(|m| !m.learner && s.status(m.id).is_none()) => {
+            wait(explain::own_etcd_is_silent(has_answered(s))).map(|d| d.again_in(soon))
+        }
         Some(membership) if s.my_member().is_some_and(|m| !m.learner) => {
             let voters = membership.voters().count();
             let leader = membership.leader.and_then(|l| membership.get(l)).and_then(|m| s.instance_of(m));

@@ -17,7 +17,7 @@ pub(in crate::planner) fn superseded(s: &Situation<'_>) -> Option<Decision> {
     let data = s.data()?;
     if data.cluster.is_none() && s.is_stopped() {
         let step = Step::PutDataAside { why: AsideReason::NeverStarted };
-        return Some(Decision::act(Phase::Joining, step, serving::never_started()));
+        return Some(Decision::act(Phase::Joining, step, serving::never_started(s.last_exit())));
     }
     if let Some(retired) = s.record().and_then(|record| retire::put_aside(s, record)) {
         return Some(Decision { phase: Phase::Joining, ..retired });

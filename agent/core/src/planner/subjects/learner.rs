@@ -47,9 +47,20 @@ pub(crate) fn watched_learner(s: &Situation<'_>) -> Option<LearnerWatch> {
     let membership = s.membership()?;
     let learner = membership.learner()?;
     let before = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id);
-    let fresh_watch =
-        || LearnerWatch { member: learner.id, applied: 0, progress_at: s.now, caught_up: 0, counted_at: Timestamp::default() };
+    let fresh_watch = || LearnerWatch {
+        member: learner.id,
+        least_lag: u64::MAX,
+        received: 0,
+        progress_at: s.now,
+        caught_up: 0,
+        counted_at: Timestamp::default(),
+    };
     let mut watch = before.cloned().unwrap_or_else(fresh_watch);
+    let agent = s.instance_of(learner).and_then(|i| s.peer(&i));
+    // Its etcd does not answer before a snapshot from the leader is loaded, and nothing but that transfer adds to these bytes.
+    if let Some(received) = agent.and_then(|answer| answer.received).filter(|received| *received > watch.received) {
+        (watch.received, watch.progress_at) = (received, s.now);
+    }
     let Some(reading) = s.seen.etcd.statuses.get(&learner.id) else { return Some(watch) };
     let (Some(status), Some(at)) = (reading.fresh(), reading.at()) else {
         watch.caught_up = 0;
@@ -59,15 +70,15 @@ pub(crate) fn watched_learner(s: &Situation<'_>) -> Option<LearnerWatch> {
         return Some(watch);
     }
     watch.counted_at = at;
-    if status.applied > watch.applied {
-        watch.applied = status.applied;
-        watch.progress_at = s.now;
+    let lag = membership.leader.and_then(|l| s.status(l)).map(|l| l.index.saturating_sub(status.applied));
+    // What others write makes a learner apply more and brings it no nearer: only a lag that was never smaller is progress.
+    if let Some(lag) = lag.filter(|lag| *lag < watch.least_lag) {
+        (watch.least_lag, watch.progress_at) = (lag, s.now);
     }
-    let leader = membership.leader.and_then(|l| s.status(l)).map(|l| l.index);
-    let near = leader.is_some_and(|index| index.saturating_sub(status.applied) <= s.policy.caught_up_lag);
+    let near = lag.is_some_and(|lag| lag <= s.policy.caught_up_lag);
     watch.caught_up = if near { watch.caught_up + 1 } else { 0 };
     // A learner that is near but whose agent is dead is never promoted: it must not block the others for ever.
-    if near && s.instance_of(learner).is_some_and(|i| s.peer(&i).is_some()) {
+    if near && agent.is_some() {
         watch.progress_at = s.now;
     }
     Some(watch)

@@ -1,4 +1,4 @@
-//! Why there is no quorum's word, as an operator wants to hear it: which members are silent.
+//! Why there is no quorum's word, as an operator wants to hear it: a member refuses this agent, which members are silent, or none leads.
 
 use crate::explain::serving::no_quorum;
 use crate::observation::Member;
@@ -6,6 +6,9 @@ use crate::situation::Situation;
 
 /// The end of a sentence such as "no quorum answers: i-b, i-c are silent".
 pub(in crate::planner) fn why(s: &Situation<'_>) -> String {
+    if let Some(words) = &s.seen.etcd.refused {
+        return no_quorum::refused(words);
+    }
     let Some(last) = s.seen.etcd.membership.last() else { return s.seen.etcd.membership.why_not_fresh().into_owned() };
     let name = |m: &Member| s.instance_of(m).map_or_else(|| m.id.to_string(), |instance| instance.to_string());
     let silent: Vec<String> = last.voters().filter(|m| s.status(m.id).is_none()).map(name).collect();

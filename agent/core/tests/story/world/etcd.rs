@@ -10,6 +10,7 @@ use quorate_core::observation::{Alarm, EtcdView, Lock, Member, MemberStatus, Mem
 use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
+use quorate_core::text::Foreign;
 use quorate_core::time::Timestamp;
 
 use crate::story::words::{Words, named};
@@ -34,6 +35,7 @@ pub(crate) struct EtcdWorld {
     leader: Option<MemberId>,
     via: Option<MemberId>,
     no_quorum: bool,
+    refused: Option<Foreign>,
     alarm: Option<Alarm>,
     local: Option<Vec<Member>>,
     statuses: BTreeMap<MemberId, Status>,
@@ -44,6 +46,8 @@ pub(crate) struct EtcdWorld {
     lock: Option<Lock>,
     pause: Option<Pause>,
     added: u64,
+    /// What the members have applied beyond INDEX.
+    more: u64,
 }
 
 impl EtcdWorld {
@@ -59,12 +63,14 @@ impl EtcdWorld {
         let list = || words.rest().split_once(' ').map_or("", |(_, list)| list);
         match words.nth(0) {
             "members" => (self.members, self.no_quorum) = (Words::items(list()).map(|item| words.member(item, role)).collect(), false),
+            "index" => self.more = words.number(words.nth(1)).saturating_sub(INDEX),
             "leader" => self.leader = Some(words.member_id(words.nth(1))),
             "version" => self.version = Some(EtcdVersion::parse(words.nth(1))),
             "via" => self.via = Some(words.member_id(words.nth(1))),
             "cluster" => self.cluster = Some(words.cluster_id(words.nth(1))),
             "no-quorum" => self.no_quorum = true,
-            "quorum" => self.no_quorum = false,
+            "refuses" => (self.no_quorum, self.refused) = (true, Some(words.rest().trim_start_matches("refuses ").into())),
+            "quorum" => (self.no_quorum, self.refused) = (false, None),
             "no-space" => self.alarm = Some(Alarm::NoSpace),
             "corrupt" => self.alarm = Some(Alarm::Corrupt),
             "no-alarm" => self.alarm = None,
@@ -169,6 +175,7 @@ impl EtcdWorld {
             Membership { cluster: self.cluster(), leader: self.leader(), via: via.unwrap_or(MemberId(0)), members: self.members.clone() };
         let local = self.local.clone().unwrap_or_else(|| self.members.clone());
         EtcdView {
+            refused: self.refused.clone(),
             membership: if self.has_quorum() { Reading::Fresh(membership, now) } else { Reading::unknown("no voter answers with quorum") },
             local_list: if own.is_some() { Reading::Fresh(local, now) } else { Reading::unknown("etcd does not run here") },
             statuses: self.observe_statuses(own, now),
@@ -207,7 +214,7 @@ impl EtcdWorld {
             return Reading::unknown("it does not answer");
         }
         let leader = if told == Some(Status::Leaderless) || !self.has_quorum() || member.is_none() { None } else { self.leader() };
-        let applied = if let Some(Status::Applied(index)) = told { index } else { INDEX };
+        let applied = if let Some(Status::Applied(index)) = told { index } else { INDEX + self.more };
         let status = MemberStatus {
             member: id,
             cluster: self.cluster(),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
 use quorate_core::observation::{
-    DataIdentity, Installed, Listens, Local, LocalData, Process, ReattachedVolume, Shutdown, ShutdownKind, TakenPort,
+    DataIdentity, Effort, Installed, Listens, Local, LocalData, Process, ReattachedVolume, Shutdown, ShutdownKind, TakenPort,
 };
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -38,6 +38,12 @@ pub(crate) struct Machine {
     flag_refused: Option<String>,
     port_taken: Option<SocketAddr>,
     ended: Option<StartRefusal>,
+    /// How its etcd ended.
+    exit: Option<String>,
+    /// Its etcd computes, reads and writes.
+    works: bool,
+    /// A snapshot keeps coming in.
+    receives: bool,
 }
 
 impl Default for Machine {
@@ -54,6 +60,9 @@ impl Default for Machine {
             flag_refused: None,
             port_taken: None,
             ended: None,
+            exit: None,
+            works: false,
+            receives: false,
         }
     }
 }
@@ -111,7 +120,21 @@ impl Machine {
         self.shutdown = Some(Shutdown { kind, deadline });
     }
 
+    /// Works: half of a processor since the story began.
+    fn effort(&self, now: Timestamp) -> Effort {
+        let work = if self.works { now.since(Timestamp::default()).as_secs() * 50 } else { 0 };
+        Effort { work: Some(work), received: self.receives.then_some(now.0) }
+    }
+
     fn set_process(&mut self, words: &Words<'_>) {
+        match words.nth(0) {
+            "works" => return self.works = true,
+            "idles" => return self.works = false,
+            "receives" => return self.receives = true,
+            "broken-off" => return self.receives = false,
+            _ => {}
+        }
+        self.exit = words.rest().strip_prefix("stopped ").map(str::to_owned);
         self.etcd = match words.nth(0) {
             "unknown" => Etcd::Unknown,
             "stopped" => Etcd::Stopped,
@@ -172,6 +195,7 @@ impl Machine {
             superseded: self.superseded,
             shutdown: self.shutdown,
             process: self.observe_process(now),
+            effort: self.effort(now),
             etcd: self.observe_binary(now),
         }
     }
@@ -180,7 +204,7 @@ impl Machine {
         let since = self.since.unwrap_or_default();
         match self.etcd {
             Etcd::Unknown => Reading::unknown("systemd does not answer"),
-            Etcd::Stopped => Reading::Fresh(Process::Stopped { last_exit: None }, now),
+            Etcd::Stopped => Reading::Fresh(Process::Stopped { last_exit: self.exit.clone() }, now),
             Etcd::Running { loopback_only } => Reading::Fresh(Process::Running { since, loopback_only }, now),
             Etcd::Frozen => Reading::Fresh(Process::Running { since, loopback_only: false }, now),
         }

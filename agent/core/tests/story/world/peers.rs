@@ -48,6 +48,7 @@ struct Peer {
     signed_by: Option<AgentKey>,
     etcd: Option<EtcdVersion>,
     refused: bool,
+    received: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,7 @@ impl Peers {
             signed_by: key(words),
             etcd: words.after("etcd").and_then(EtcdVersion::parse),
             refused: words.has("refused"),
+            received: words.after("received").map(|word| words.number(word)),
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
                 admits: words.after("admits").map(named),
@@ -117,6 +119,7 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         control_plane: peer.control_plane.clone(),
         etcd: peer.etcd,
         refused: peer.refused.then_some(StartRefusal::Version),
+        received: peer.received,
         leaving: peer.leaving,
         leave_within_ms: None,
         signed_by: peer.signed_by,

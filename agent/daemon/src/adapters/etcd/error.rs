@@ -80,6 +80,12 @@ impl EtcdError {
         matches!(self, Self::Credentials { .. })
     }
 
+    /// etcd's own words, if it refuses this agent whatever happens next, as it does once its authentication is switched on.
+    pub(crate) fn refuses_for_good(&self) -> Option<&str> {
+        let passing = |words: &&str| PASSING.iter().any(|passing| words.contains(passing));
+        self.refusal().filter(|words| !passing(words))
+    }
+
     /// etcd's own words, if it refused.
     pub(super) fn refusal(&self) -> Option<&str> {
         match self {
@@ -88,6 +94,18 @@ impl EtcdError {
         }
     }
 }
+
+/// What etcd says when it could not do something now: a member without a leader, an election, too much to do.
+const PASSING: &[&str] = &[
+    "no leader",
+    "leader changed",
+    "request timed out",
+    "too many requests",
+    "server stopped",
+    "not leader",
+    "unhealthy cluster",
+    "not capable",
+];
 
 /// Transport errors come as gRPC statuses too; etcd's own have a prefix, except `raft: stopped` and the like.
 fn is_etcds(message: &str) -> bool {

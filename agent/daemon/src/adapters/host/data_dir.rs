@@ -80,6 +80,20 @@ impl DataDir {
         Ok(LocalData::Present(identity(&path, label)?))
     }
 
+    /// Bytes of a snapshot that etcd's leader sends this member and that is not loaded yet: etcd writes it beside its database, first as `tmp*`, then as
+    /// `*.snap.db` (`server/etcdserver/api/snap/db.go`). `None` where there is none, or the directory cannot be read.
+    #[must_use]
+    pub fn receiving(&self) -> Option<u64> {
+        let named = |entry: &fs::DirEntry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("tmp") || name.ends_with(".snap.db")
+        };
+        let files = fs::read_dir(self.path.join("member/snap")).ok()?.filter_map(Result::ok).filter(named);
+        let sizes: Vec<u64> = files.filter_map(|entry| Some(entry.metadata().ok()?.len())).collect();
+        (!sizes.is_empty()).then(|| sizes.iter().sum())
+    }
+
     /// What another instance wrote here, if [`DataDir::inspect`] says that the data is another's.
     ///
     /// # Errors
@@ -277,6 +291,22 @@ mod tests {
     fn with_member(data: &DataDir) {
         fs::create_dir_all(data.path().join("member/wal")).unwrap();
         fs::write(data.path().join("member/wal/0000000000000000-0000000000000000.wal"), segment(7, 8)).unwrap();
+    }
+
+    #[test]
+    fn only_a_snapshot_that_comes_in_counts_as_received() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path().join("etcd"));
+        let snap = data.path().join("member/snap");
+        assert_eq!(data.receiving(), None);
+        fs::create_dir_all(&snap).unwrap();
+        for (name, size) in [("db", 900), ("0000000000000002-0000000000000005.snap", 90)] {
+            fs::write(snap.join(name), vec![0; size]).unwrap();
+        }
+        assert_eq!(data.receiving(), None, "the database grows with what clients write");
+        fs::write(snap.join("tmp123"), [0; 7]).unwrap();
+        fs::write(snap.join("0000000000000009.snap.db"), [0; 30]).unwrap();
+        assert_eq!(data.receiving(), Some(37));
     }
 
     #[test]

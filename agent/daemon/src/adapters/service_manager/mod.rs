@@ -6,6 +6,7 @@ mod ended;
 mod error;
 mod etcd;
 pub mod exec;
+mod last_words;
 mod program;
 mod systemd;
 
@@ -34,6 +35,8 @@ pub struct ProcessState {
     pub process: Process,
     /// Whether etcd has run on this very data since the machine booted.
     pub ran_this_boot: bool,
+    /// What it has done so far ([`Effort::work`](quorate_core::observation::Effort)), if it runs and etcd is all that it is.
+    pub work: Option<u64>,
     /// Why the last one exited, if its last log lines name something that another start would meet again.
     pub ended: Option<StartRefusal>,
 }

@@ -27,6 +27,11 @@ pub trait Program: fmt::Debug + Send + Sync {
     /// Its name, also used in file names.
     fn name(&self) -> &'static str;
 
+    /// etcd is all that its process is, so the process works only for etcd.
+    fn is_etcd_alone(&self) -> bool {
+        false
+    }
+
     /// What a child runs.
     fn binary(&self) -> &Path;
 

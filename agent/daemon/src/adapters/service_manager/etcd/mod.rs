@@ -118,6 +118,10 @@ impl Program for EtcdServer {
         "etcd"
     }
 
+    fn is_etcd_alone(&self) -> bool {
+        true
+    }
+
     fn binary(&self) -> &Path {
         &self.binary
     }

@@ -17,7 +17,7 @@ use super::proc::ProcessId;
 use super::record::Record;
 use super::{Exec, Known, Running};
 use crate::adapters::host::{HostError, atomic};
-use crate::adapters::service_manager::{ServiceError, clean_environment, ended};
+use crate::adapters::service_manager::{ServiceError, clean_environment, ended, last_words};
 
 /// At a start, a longer log is renamed to `<log>.old`: nothing else trims it.
 const LOG_LIMIT: u64 = 16 << 20;
@@ -34,18 +34,20 @@ pub(super) fn lock(run_dir: &Path, name: &str) -> Result<File, ServiceError> {
 
 /// Starts the program, records it, and waits for its exit.
 pub(super) fn spawn(exec: &Exec, how: &Start, arguments: &[OsString]) -> Result<(), ServiceError> {
-    register(exec, how, child(exec, arguments, false)?)
+    let begun = length(&exec.paths.log_file);
+    register(exec, how, child(exec, arguments, false)?, begun)
 }
 
 /// Runs the program until it exits, or kills it at the limit; the inner error is why it failed.
 pub(super) async fn run_to_end(exec: &Exec, arguments: &[OsString], limit: Duration) -> Result<Result<(), String>, ServiceError> {
+    let begun = length(&exec.paths.log_file);
     let mut child = child(exec, arguments, true)?;
     let Ok(ended) = tokio::time::timeout(limit, child.wait()).await else {
         child.kill().await.map_err(|source| io("end", exec.program.binary(), source))?;
         return Ok(Err(format!("it did not end within {limit:?}, and was killed")));
     };
     let status = ended.map_err(|source| io("wait for", exec.program.binary(), source))?;
-    let why = || format!("{status}; its last line: {}", last_line(&exec.paths.log_file));
+    let why = || format!("{status}: {}", last_words::of(&tail(&exec.paths.log_file, begun)));
     Ok(if status.success() { Ok(()) } else { Err(why()) })
 }
 
@@ -65,22 +67,22 @@ fn child(exec: &Exec, arguments: &[OsString], dies_with_us: bool) -> Result<Chil
     command.spawn().map_err(|source| io("start", binary, source))
 }
 
-fn register(exec: &Exec, how: &Start, child: Child) -> Result<(), ServiceError> {
+fn register(exec: &Exec, how: &Start, child: Child, begun: u64) -> Result<(), ServiceError> {
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     let Some(id) = pid.map(ProcessId::of).transpose()?.flatten() else {
         exec.known().last_exit = Some("it ended as soon as it was started".to_owned());
-        watch(exec, child);
+        watch(exec, child, begun);
         return Ok(());
     };
     let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. } | Start::Alone);
     *exec.known() =
         Known { searched: true, running: Some(Running { id, since: exec.clock.now(), loopback_only }), last_exit: None, ended: None };
-    watch(exec, child);
+    watch(exec, child, begun);
     Record::new(id, exec.program.data_dir())?.write(&exec.record())
 }
 
-/// Reaps the child when it exits, and remembers how it exited.
-fn watch(exec: &Exec, mut child: Child) {
+/// Reaps the child when it exits, and remembers how it exited. What it wrote is in its log from `begun` on.
+fn watch(exec: &Exec, mut child: Child, begun: u64) {
     let (known, clock, log): (Arc<Mutex<Known>>, _, _) = (exec.known.clone(), exec.clock, exec.paths.log_file.clone());
     tokio::spawn(async move {
         let pid = child.id();
@@ -91,9 +93,9 @@ fn watch(exec: &Exec, mut child: Child) {
         let is_current = known.running.as_ref().is_none_or(|r| u32::try_from(r.id.pid).ok() == pid);
         if is_current {
             known.running = None;
-            let end = tail(&log);
+            let end = tail(&log, begun);
             known.ended = ended::cause(&end);
-            known.last_exit = Some(format!("{status} at {at:.0}; its last line: {}", last_line_of(&end)));
+            known.last_exit = Some(format!("{status} at {at:.0}: {}", last_words::of(&end)));
         }
     });
 }
@@ -106,27 +108,23 @@ fn open_log(path: &Path) -> Result<File, ServiceError> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|source| io("open", path, source))
 }
 
-/// The last line of its log, which is usually why it exited.
-fn last_line(path: &Path) -> String {
-    last_line_of(&tail(path))
+/// How much is in the log before a start; nothing if the log is then moved out of the way ([`open_log`]).
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map(|m| m.len()).ok().filter(|length| *length <= LOG_LIMIT).unwrap_or_default()
 }
 
-fn tail(path: &Path) -> String {
-    const TAIL: u64 = 4096;
+/// The end of what a program has written to its log since it was `begun` bytes long. A stack trace takes a few KiB.
+fn tail(path: &Path, begun: u64) -> String {
+    const TAIL: u64 = 64 << 10;
     let read = || -> std::io::Result<String> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL).max(begun)))?;
         let mut bytes = Vec::new();
         file.take(TAIL).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     read().unwrap_or_default()
-}
-
-fn last_line_of(text: &str) -> String {
-    let line = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it wrote nothing");
-    line.chars().take(300).collect()
 }
 
 fn io(operation: &'static str, path: &Path, source: std::io::Error) -> ServiceError {

@@ -132,13 +132,15 @@ impl Exec {
 #[async_trait]
 impl ServiceManager for Exec {
     async fn state(&self) -> Result<ProcessState, ServiceError> {
-        let process = match self.running()? {
+        let running = self.running()?;
+        let work = running.as_ref().filter(|_| self.program.is_etcd_alone()).and_then(|running| proc::work(running.id.pid));
+        let process = match running {
             Some(running) => Process::Running { since: running.since, loopback_only: running.loopback_only },
             None => Process::Stopped { last_exit: self.known().last_exit.clone() },
         };
         let ran_this_boot = Record::read(&self.record())?.is_some_and(|r| r.mark.holds_for(self.program.data_dir()));
         let ended = self.known().ended.filter(|_| matches!(process, Process::Stopped { .. }));
-        Ok(ProcessState { process, ran_this_boot, ended })
+        Ok(ProcessState { process, ran_this_boot, work, ended })
     }
 
     async fn preflight(&self, now: Timestamp) -> Option<Result<Preflight, ServiceError>> {

@@ -16,6 +16,8 @@ pub(super) struct Unit {
     pub(super) exit_status: i32,
     /// When its main process was started, by `CLOCK_MONOTONIC`.
     pub(super) started: Option<Duration>,
+    /// The same by the wall clock, in microseconds.
+    pub(super) started_at: u64,
 }
 
 impl Unit {
@@ -28,12 +30,18 @@ impl Unit {
         self.active == "failed"
     }
 
-    /// How the last process ended; none if none was started since boot.
-    pub(super) fn last_exit(&self) -> Option<String> {
+    /// The last process failed; false if none was started since boot.
+    pub(super) fn ended_badly(&self) -> bool {
+        !self.runs() && self.started.is_some() && (self.result != "success" || self.exit_status != 0)
+    }
+
+    /// How the last process ended, with its last words if they are known; none if none was started since boot.
+    pub(super) fn last_exit(&self, words: Option<&str>) -> Option<String> {
         self.started?;
-        Some(match (self.result.as_str(), self.exit_status) {
-            ("success", 0) => "it ended of itself, with status 0".to_owned(),
-            (result, status) => format!("{result}, status {status}; `journalctl -u` its unit tells more"),
+        Some(match (self.result.as_str(), self.exit_status, words) {
+            ("success", 0, _) => "it ended of itself, with status 0".to_owned(),
+            (result, status, Some(words)) => format!("{result}, status {status}: {words}"),
+            (result, status, None) => format!("{result}, status {status}; `journalctl -u` its unit tells more"),
         })
     }
 }
@@ -62,6 +70,7 @@ impl Units {
             main_pid: unit.get("MainPID").unwrap_or_default(),
             exit_status: unit.get("ExecMainStatus").unwrap_or_default(),
             started,
+            started_at: unit.get("ExecMainStartTimestamp").unwrap_or_default(),
         })
     }
 

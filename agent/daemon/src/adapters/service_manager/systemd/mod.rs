@@ -4,10 +4,11 @@
 //! by masking, which would remain when the package is removed.
 
 mod bus;
+mod journal;
 mod restore;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +18,8 @@ use quorate_core::time::Timestamp;
 use rustix::process::Signal;
 
 use super::boot_mark::BootMark;
-use super::{Given, Preflight, ProcessState, Program, ServiceError, ServiceManager, remove};
+use super::exec::proc;
+use super::{Given, Preflight, ProcessState, Program, ServiceError, ServiceManager, ended, last_words, remove};
 use crate::adapters::host::atomic;
 use crate::clock::Clock;
 use crate::systemd::Bus;
@@ -43,6 +45,8 @@ pub struct Systemd {
     units: Units,
     /// The unit in which a program restores a snapshot itself.
     restorer: Units,
+    /// When the last process was started that failed, and what it wrote.
+    ended: Mutex<Option<(Duration, Arc<str>)>>,
 }
 
 const POLL: Duration = Duration::from_millis(50);
@@ -65,12 +69,29 @@ impl Systemd {
     pub fn new(paths: SystemdPaths, program: Arc<dyn Program>, bus: Bus, clock: Clock) -> Self {
         let units = Units::new(bus.clone(), paths.unit.clone());
         let restorer = Units::new(bus, restore::unit(program.name()));
-        Self { paths, program, clock, units, restorer }
+        Self { paths, program, clock, units, restorer, ended: Mutex::default() }
     }
 
-    fn process(&self, unit: &Unit) -> Result<Process, ServiceError> {
+    /// What the unit's last process wrote, if it failed. The journal is asked once for each.
+    async fn log_of(&self, unit: &Unit) -> Option<Arc<str>> {
+        let started = unit.started.filter(|_| unit.ended_badly())?;
+        let known = self.ended().clone().filter(|(of, _)| *of == started);
+        if let Some((_, log)) = known {
+            return Some(log);
+        }
+        let log: Arc<str> = journal::of(&self.paths.unit, unit.started_at).await.into();
+        *self.ended() = Some((started, Arc::clone(&log)));
+        Some(log)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Option<(Duration, Arc<str>)>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn process(&self, unit: &Unit, log: Option<&str>) -> Result<Process, ServiceError> {
         if !unit.runs() {
-            return Ok(Process::Stopped { last_exit: unit.last_exit() });
+            let words = log.filter(|log| !log.trim().is_empty()).map(last_words::of);
+            return Ok(Process::Stopped { last_exit: unit.last_exit(words.as_deref()) });
         }
         let since = unit.started.map_or_else(|| self.clock.now(), |started| self.clock.at_monotonic(started));
         Ok(Process::Running { since, loopback_only: self.program.unit_is_on_loopback()? })
@@ -95,8 +116,10 @@ impl ServiceManager for Systemd {
     async fn state(&self) -> Result<ProcessState, ServiceError> {
         let unit = self.units.look().await?;
         let ran_this_boot = BootMark::read(&self.paths.run_dir)?.is_some_and(|mark| mark.holds_for(self.program.data_dir()));
-        // Its output is in the journal, which the agent does not read: flags, ports and versions are checked before each start.
-        Ok(ProcessState { process: self.process(&unit)?, ran_this_boot, ended: None })
+        let work = proc::work(unit.main_pid.cast_signed()).filter(|_| unit.runs() && self.program.is_etcd_alone());
+        let log = self.log_of(&unit).await;
+        let ended = log.as_deref().and_then(ended::cause);
+        Ok(ProcessState { process: self.process(&unit, log.as_deref())?, ran_this_boot, work, ended })
     }
 
     async fn preflight(&self, now: Timestamp) -> Option<Result<Preflight, ServiceError>> {
@@ -120,7 +143,8 @@ impl ServiceManager for Systemd {
         if unit.runs() {
             return Ok(());
         }
-        let why = unit.last_exit().unwrap_or_else(|| format!("systemd has not started it within {START_LIMIT:?}"));
+        let words = self.log_of(&unit).await.filter(|log| !log.trim().is_empty()).map(|log| last_words::of(&log));
+        let why = unit.last_exit(words.as_deref()).unwrap_or_else(|| format!("systemd has not started it within {START_LIMIT:?}"));
         Err(ServiceError::NotStarted { unit: self.paths.unit.clone(), why })
     }
 

@@ -58,7 +58,7 @@ pub(super) async fn run(units: &Units, limit: Duration) -> Result<Result<(), Str
 
 /// How a unit of type `oneshot` ended; none while it has not. `before` is the start of its previous run.
 fn ended(unit: &Unit, before: Option<Duration>) -> Option<Result<(), String>> {
-    let why = || unit.last_exit().unwrap_or_else(|| "systemd did not start it".to_owned());
+    let why = || unit.last_exit(None).unwrap_or_else(|| "systemd did not start it".to_owned());
     match unit.active.as_str() {
         "failed" => Some(Err(why())),
         "inactive" if unit.started != before && unit.started.is_some() => {
@@ -95,7 +95,7 @@ mod tests {
 
     fn seen(active: &str, result: &str, exit_status: i32, started: Option<u64>) -> Unit {
         let started = started.map(Duration::from_micros);
-        Unit { active: active.into(), result: result.into(), main_pid: 0, exit_status, started }
+        Unit { active: active.into(), result: result.into(), main_pid: 0, exit_status, started, started_at: 0 }
     }
 
     #[test]
