@@ -18,6 +18,8 @@ mod group;
 mod kill;
 #[path = "lab_etcd/life.rs"]
 mod life;
+#[path = "lab_etcd/nobodys.rs"]
+mod nobodys;
 #[path = "lab_etcd/notices.rs"]
 mod notices;
 #[path = "lab_etcd/permissions.rs"]

@@ -47,6 +47,15 @@ pub enum OnRebalance {
     Leave,
 }
 
+/// What to do with a member of etcd that was added by hand and never started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strangers {
+    /// Report it.
+    Report,
+    /// Remove it once it has been there for as long as a learner may stand still.
+    Remove,
+}
+
 /// All choices and times of the planner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -109,6 +118,8 @@ pub struct Policy {
     pub on_failed_leave: OnFailedLeave,
     /// See [`OnRebalance`].
     pub on_rebalance: OnRebalance,
+    /// See [`Strangers`].
+    pub strangers: Strangers,
     /// The operator vouches for the network in place of TLS: unauthenticated answers may then permit recovery.
     pub network_trusted: bool,
     /// How long the operating system's shutdown is delayed for leaving or for handing over.
@@ -209,6 +220,7 @@ impl Default for Policy {
             on_total_loss: OnTotalLoss::Restore,
             on_failed_leave: OnFailedLeave::Continue,
             on_rebalance: OnRebalance::Report,
+            strangers: Strangers::Report,
             network_trusted: false,
             shutdown_budget: secs(300),
             leave_margin: secs(10),

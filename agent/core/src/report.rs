@@ -143,6 +143,8 @@ pub enum RuleId {
     StandIn,
     /// Removes a departed voter.
     Prune,
+    /// Removes a voter that was added by hand and never started.
+    Stranger,
     /// Completes a dead instance's hooks.
     DeadHooks,
     /// Removes a learner that makes no progress.
@@ -175,7 +177,7 @@ pub enum RuleId {
 
 impl RuleId {
     /// Every rule.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Heartbeat,
         Self::Paused,
         Self::PointAtServer,
@@ -201,6 +203,7 @@ impl RuleId {
         Self::Join,
         Self::StandIn,
         Self::Prune,
+        Self::Stranger,
         Self::DeadHooks,
         Self::StuckLearner,
         Self::CharterVoters,
@@ -245,6 +248,7 @@ impl RuleId {
             Self::Join => "join",
             Self::StandIn => "stand-in",
             Self::Prune => "prune",
+            Self::Stranger => "stranger",
             Self::DeadHooks => "dead-hooks",
             Self::StuckLearner => "stuck-learner",
             Self::CharterVoters => "charter-voters",

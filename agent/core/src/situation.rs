@@ -234,6 +234,13 @@ impl<'a> Situation<'a> {
         once_known && !watched && unknown_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after)
     }
 
+    /// EC2 knows nothing of the instance, by its last answer, and no group or tag ever showed it: its member is perhaps nobody's. An instance that was shown once
+    /// may be unknown for minutes while it is new.
+    #[must_use]
+    pub fn is_unknown_to_ec2(&self, instance: &InstanceId) -> bool {
+        self.memory.instances.not_found.contains_key(instance) && !self.memory.kept.seen.contains_key(instance)
+    }
+
     /// The voter `member` is gone: its instance is gone, or the instance itself says that it no longer holds that member's data.
     #[must_use]
     pub fn member_is_gone(&self, member: &Member) -> bool {

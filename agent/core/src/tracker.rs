@@ -59,6 +59,7 @@ fn forget_silence_while_blind(memory: &mut Memory, policy: &Policy, now: Timesta
     // Another member may have led meanwhile.
     quorum.led = None;
     quorum.unattended = None;
+    quorum.unstarted = None;
 }
 
 /// Remembers the leader and since when it leads: the agent beside the previous leader may have acted without this one learning of it.

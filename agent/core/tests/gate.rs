@@ -223,3 +223,32 @@ fn a_node_that_has_forgotten_takes_no_step_that_rests_on_its_memory() {
     let forgotten = ["store unreadable", "memory-damaged", "lock mine 20s"];
     assert_eq!(why_not(&mut told(&[&JOINING[..], &forgotten].concat()), "decide", &step), because(NotOrdered::Forgotten));
 }
+
+/// Only a voter that never started, for long, and only where the operator wants it.
+#[test]
+fn a_stranger_is_removed_only_where_that_is_wanted_and_it_never_started() {
+    let beside_a_stranger = [
+        "me i-a",
+        "policy strangers-removed",
+        "hooks none",
+        "listed i-a, i-b",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1, i-b:b2",
+        "disk generation 1 member a1 cluster e1",
+        "process running",
+        "etcd members i-a:a1, i-b:b2, unnamed:f6@i-x",
+        "status f6 silent",
+        "peer i-b voter holds b2",
+        "lock mine 20s",
+        "time +6min",
+    ];
+    let mut teller = told(&beside_a_stranger);
+    let step = planned(&mut teller);
+    assert!(matches!(step, Step::RemoveMember { member: MemberId(0xf6), .. }), "{step:?}");
+    let refused = because(MemberFault::NotToRemove(MemberId(0xf6)));
+    let reported: Vec<&str> = beside_a_stranger.into_iter().filter(|line| *line != "policy strangers-removed").collect();
+    assert_eq!(why_not(&mut told(&reported), "decide", &step), refused);
+    assert_eq!(why_not(&mut teller, "etcd members i-a:a1, i-b:b2, i-x:f6", &step), refused, "it has started");
+    let mut young = told(&beside_a_stranger[..12]);
+    assert_eq!(why_not(&mut young, "time +4min", &step), refused);
+}

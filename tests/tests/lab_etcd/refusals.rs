@@ -6,7 +6,7 @@ use quorate_lab::lab::binaries;
 
 use super::group::Group;
 
-fn etcdctl(group: &Group, arguments: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn etcdctl(group: &Group, arguments: &[&str]) -> anyhow::Result<()> {
     let endpoint = format!("http://{}:2379", group.lab.address(&group.live()[0])?);
     let mut command = Command::new(binaries::etcdctl(&binaries::etcd(None)?)?);
     let out = command.env("ETCDCTL_API", "3").arg("--endpoints").arg(endpoint).args(arguments).output()?;

@@ -13,7 +13,7 @@ async fn an_etcd_that_starts_slowly_is_given_more_time_and_serves_in_the_end() -
     let mut options = LabOptions::quick()?;
     let (etcd, directory) = (options.etcd.clone(), tempfile::tempdir()?);
     let (wrapper, slow) = (directory.path().join("etcd"), directory.path().join("slow"));
-    let script = format!("#!/bin/sh\ncase $1 in --version) ;; *) [ ! -e {slow:?} ] || sleep 15 ;; esac\nexec {etcd:?} \"$@\"\n");
+    let script = format!("#!/bin/sh\ncase \"$*\" in *--version*) ;; *) [ ! -e {slow:?} ] || sleep 15 ;; esac\nexec {etcd:?} \"$@\"\n");
     fs::write(&wrapper, script)?;
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
     options.etcd = wrapper;

@@ -25,7 +25,7 @@ async fn a_dead_voter_is_replaced_although_the_leaders_agent_is_gone() -> anyhow
 #[tokio::test]
 async fn snapshots_go_on_although_the_leaders_agent_is_gone() -> anyhow::Result<()> {
     let mut options = LabOptions::quick()?;
-    options.settings = options.settings.number("snapshot.interval_s", 1);
+    options.settings = options.settings.number("snapshot.interval_s", 2).number("snapshot.recent_s", 1);
     let group = Group::launched(Lab::start(options).await?, 3)?;
     group.settled(3, None).await?;
     let leader = group.lab.leader(&group.name).await?;

@@ -62,8 +62,12 @@ pub(crate) fn stranger_is_in_the_way(stranger: &Member) -> Wait {
 }
 
 pub(crate) fn stranger_is_listed(stranger: &Member) -> Message {
-    let vote = if stranger.learner { "counts for nothing" } else { "counts as a voter that does not answer" };
+    let vote = if stranger.learner { "keeps other instances from joining" } else { "counts as a voter that does not answer" };
     format!("member {stranger} belongs to no instance of this cluster, and {vote}: {}", removed_by(stranger)).into()
+}
+
+pub(crate) fn instance_is_unknown(member: &Member, instance: &InstanceId) -> Message {
+    format!("EC2 knows no instance {instance}, to which member {member} belongs: {}", removed_by(member)).into()
 }
 
 fn removed_by(stranger: &Member) -> String {

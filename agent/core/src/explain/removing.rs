@@ -32,6 +32,10 @@ pub(crate) fn stuck_learner(learner: &Member) -> Message {
     format!("removes learner {learner}: it has made no progress").into()
 }
 
+pub(crate) fn unstarted_stranger(member: &Member) -> Message {
+    format!("removes member {member}: it was added by hand, never started, and belongs to no instance of this cluster").into()
+}
+
 pub(crate) fn departed(member: &Member) -> Message {
     format!("removes member {member}: its instance has departed").into()
 }

@@ -44,6 +44,8 @@ pub struct QuorumWatch {
     pub stood_in: Option<(MemberId, Timestamp)>,
     /// The current learner.
     pub learner: Option<LearnerWatch>,
+    /// The voter that has never started, and since when it has been there.
+    pub unstarted: Option<(MemberId, Timestamp)>,
     /// Since when quorum has been lost for good.
     pub lost_since: Option<Timestamp>,
     /// Since when etcd has run here without any quorum answering.

@@ -121,6 +121,12 @@ impl Membership {
         self.members.iter().filter(|m| m.is_stranger() || (!m.learner && m.name.is_none()))
     }
 
+    /// A voter that was added by hand and never started, at an address. Whether a stranger without an address runs is not known.
+    #[must_use]
+    pub fn unstarted_voter(&self) -> Option<&Member> {
+        self.voters().find(|m| m.name.is_none() && !m.is_stranger())
+    }
+
     /// The entry with this id.
     #[must_use]
     pub fn get(&self, id: MemberId) -> Option<&Member> {

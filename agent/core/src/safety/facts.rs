@@ -141,6 +141,13 @@ impl<'a> Facts<'a> {
         membership.voters().filter(|m| m.id != member && self.answers(m.id)).count()
     }
 
+    /// The same without members of instances that EC2 does not know and that this node has never seen.
+    pub(super) fn healthy_known_voters_without(&self, membership: &Membership, member: MemberId) -> usize {
+        let unknown = |i: &InstanceId| self.memory.instances.not_found.contains_key(i) && !self.memory.kept.seen.contains_key(i);
+        let known = |m: &Member| self.instance_behind(m).is_some_and(|i| !unknown(&i));
+        membership.voters().filter(|m| m.id != member && self.answers(m.id) && known(m)).count()
+    }
+
     pub(super) fn is_own_hook(&self, hook: &HookRef) -> bool {
         hook.group == self.seen.me.group && self.seen.cloud.hooks.last().is_some_and(|hooks| hooks.iter().any(|h| h.hook == *hook))
     }

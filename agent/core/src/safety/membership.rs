@@ -4,6 +4,7 @@ use crate::ids::MemberId;
 use crate::member_url::MemberUrl;
 use crate::observation::{Alarm, Lock, Member, Membership};
 use crate::plan::peer_url;
+use crate::policy::Strangers;
 use crate::quorum;
 use crate::time::Timestamp;
 
@@ -83,13 +84,17 @@ pub(super) fn remove(f: &Facts<'_>, member: MemberId) -> Verdict {
     let departed = instance.as_ref().is_some_and(|i| *i != *f.me() && f.has_departed(i));
     if target.learner {
         let stuck = f.gate.standstill(member, f.now).is_some_and(|lasts| lasts >= f.policy.learner_patience);
-        return require(f.is_mine(target) || departed || stuck, MemberFault::LearnerNotStuck(member));
+        return require(f.is_mine(target) || departed || (stuck && !target.is_stranger()), MemberFault::LearnerNotStuck(member));
     }
     // A server without its data has no credentials for etcd, so only others can remove its old member. Its etcd must not answer either.
     let is_server = f.ways().is_let_in;
     let denied = is_server && !f.answers(member) && instance.as_ref().is_some_and(|i| *i != *f.me() && f.says_it_lacks(i, member));
-    require(departed || denied || (f.is_mine(target) && may_remove_own(f, member)), MemberFault::NotToRemove(member))?;
-    let (voters, healthy) = (membership.voters().count(), f.healthy_voters_without(membership, member));
+    let by_hand = f.policy.strangers == Strangers::Remove && f.gate.nameless_for(member, f.now) >= Some(f.policy.learner_patience);
+    require(departed || denied || by_hand || (f.is_mine(target) && may_remove_own(f, member)), MemberFault::NotToRemove(member))?;
+    // Removing the dead must not wait for a member that EC2 does not know; leaving must.
+    let own = f.is_mine(target) && notices::is_told_to_leave(f);
+    let healthy = if own { f.healthy_known_voters_without(membership, member) } else { f.healthy_voters_without(membership, member) };
+    let voters = membership.voters().count();
     let rest = MemberFault::NoHealthyQuorum { healthy, voters: voters.saturating_sub(1) };
     require(quorum::survives_removal(voters, healthy), rest)
 }

@@ -30,6 +30,8 @@ pub(super) struct GateMemory {
     pub(super) learner: Option<Learner>,
     pub(super) led: Option<(MemberId, Timestamp)>,
     pub(super) told_since: Option<Timestamp>,
+    /// The voter without a name, and since when every look has found it.
+    pub(super) nameless: Option<(MemberId, Timestamp)>,
 }
 
 impl GateMemory {
@@ -56,6 +58,11 @@ impl GateMemory {
     /// How long this learner has made no progress; `None` if it is not the one being watched.
     pub(super) fn standstill(&self, member: MemberId, now: Timestamp) -> Option<Duration> {
         self.learner.filter(|learner| learner.member == member).map(|learner| now.since(learner.progress_at))
+    }
+
+    /// How long this voter has been listed without ever having started.
+    pub(super) fn nameless_for(&self, member: MemberId, now: Timestamp) -> Option<Duration> {
+        self.nameless.filter(|(known, _)| *known == member).map(|(_, since)| now.since(since))
     }
 
     /// Notes that a step is let through. Whatever its outcome, a client that is served again may write what the snapshot lacks.

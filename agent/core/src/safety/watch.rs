@@ -22,6 +22,7 @@ pub(super) fn after(before: &GateMemory, f: &Facts<'_>) -> GateMemory {
         learner: learner(before.learner.map(|l| Learner { progress_at: later(l.progress_at), ..l }), f),
         // Another member may have led meanwhile.
         led: led(before.led.filter(|_| blind.is_none()), f),
+        nameless: nameless(before.nameless.filter(|_| blind.is_none()), f),
         told_since: keep(notices::is_told_to_leave(f), before.told_since),
     }
 }
@@ -72,6 +73,12 @@ fn learner(before: Option<Learner>, f: &Facts<'_>) -> Option<Learner> {
         progress_at: watch.progress_at.max(more.unwrap_or_default()).max(nearer.unwrap_or_default()),
         ..watch
     })
+}
+
+fn nameless(before: Option<(MemberId, Timestamp)>, f: &Facts<'_>) -> Option<(MemberId, Timestamp)> {
+    let never_started = |m: &&Member| !m.learner && m.name.is_none() && m.client_url.is_none() && !m.is_stranger();
+    let voter = f.membership().ok()?.members.iter().find(never_started)?.id;
+    Some(before.filter(|(known, _)| *known == voter).unwrap_or((voter, f.now)))
 }
 
 fn led(before: Option<(MemberId, Timestamp)>, f: &Facts<'_>) -> Option<(MemberId, Timestamp)> {

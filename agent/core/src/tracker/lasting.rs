@@ -67,6 +67,7 @@ fn quorum(s: &Situation<'_>) -> QuorumWatch {
         unattended: unattended(s),
         stood_in: before.stood_in.filter(|(leader, at)| lasts(s, *leader, *at)),
         learner: planner::watched_learner(s),
+        unstarted: unstarted(s),
         lost_since: keep(planner::loses_quorum_for_good(s), before.lost_since, s.now),
         absent_since: keep(s.runs() && s.membership().is_none(), before.absent_since, s.now),
     }
@@ -76,6 +77,11 @@ fn quorum(s: &Situation<'_>) -> QuorumWatch {
 fn unattended(s: &Situation<'_>) -> Option<(MemberId, Timestamp)> {
     let leader = s.unattended_leader()?.id;
     Some(s.memory.quorum.unattended.filter(|(known, _)| *known == leader).unwrap_or((leader, s.now)))
+}
+
+fn unstarted(s: &Situation<'_>) -> Option<(MemberId, Timestamp)> {
+    let voter = s.membership()?.unstarted_voter()?.id;
+    Some(s.memory.quorum.unstarted.filter(|(known, _)| *known == voter).unwrap_or((voter, s.now)))
 }
 
 /// Whether this agent keeps in mind that it took over from `leader`: until that one's agent is heard again, and for long enough that nothing moves to and

@@ -19,7 +19,7 @@ use quorate_core::memory::{Memory, Order, PersistentState};
 use quorate_core::observation::{Me, Observation};
 use quorate_core::pausing::Pause;
 use quorate_core::plan::{Outcome, Step};
-use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery, Strangers};
 use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 use quorate_core::safety::{Refusal, Violation};
@@ -287,6 +287,7 @@ fn set_policy(policy: &mut Policy, words: &Words<'_>) {
         "halt" => policy.recovery = Recovery::Halt,
         "any" => policy.recovery = Recovery::Any,
         "abandon" => policy.on_failed_leave = OnFailedLeave::Abandon,
+        "strangers-removed" => policy.strangers = Strangers::Remove,
         "rebalance-leaves" => policy.on_rebalance = OnRebalance::Leave,
         "drills" => policy.snapshots.drill_interval = Some(words.duration(words.nth(1))),
         "max-voters" => policy.max_voters = usize::try_from(words.number(words.nth(1))).unwrap(),

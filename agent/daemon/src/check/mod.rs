@@ -5,6 +5,7 @@
 //! functions that judge ask nothing. What is checked depends on the instance's role, which is in its group's tags: AWS is therefore asked first, and `node.rs`
 //! has the table.
 
+mod agent;
 mod alias;
 mod clock;
 mod cloud;
@@ -74,14 +75,15 @@ async fn machine(node: &Node, settings: &Settings, outside: &Outside) -> Vec<Fin
     let bus = systemd::bus();
     let bus = bus.as_ref();
     let sandbox = Sandbox::of_agent(bus).await;
-    let (program, disk, systemd, alias, rendered) = tokio::join!(
+    let (agent, program, disk, systemd, alias, rendered) = tokio::join!(
+        agent::check(settings),
         program(node, settings, bus),
         disk::check(node, settings, &sandbox, outside.clock),
         systemd::check(bus, node, settings),
         alias::check(node, settings, bus),
         rendered::check(settings, &sandbox, bus),
     );
-    [program, disk, systemd, alias, rendered].concat()
+    [agent, program, disk, systemd, alias, rendered].concat()
 }
 
 async fn program(node: &Node, settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {

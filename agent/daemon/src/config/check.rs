@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery};
+use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery, Strangers};
 use quorate_core::role::Role;
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer, Store};
@@ -123,6 +123,12 @@ fn choices(raw: &Choices, policy: &mut Policy) -> Result<(), Refusal> {
         Some("report") => OnRebalance::Report,
         Some("leave") => OnRebalance::Leave,
         Some(other) => return Err(Refusal::value("policy.on_rebalance", format!("{other:?}"), "use report or leave")),
+    };
+    policy.strangers = match raw.strangers.as_deref() {
+        None => policy.strangers,
+        Some("report") => Strangers::Report,
+        Some("remove") => Strangers::Remove,
+        Some(other) => return Err(Refusal::value("policy.strangers", format!("{other:?}"), "use report or remove")),
     };
     Ok(())
 }

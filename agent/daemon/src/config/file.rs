@@ -120,6 +120,7 @@ pub(super) struct Choices {
     pub(super) on_total_loss: Option<String>,
     pub(super) on_failed_leave: Option<String>,
     pub(super) on_rebalance: Option<String>,
+    pub(super) strangers: Option<String>,
 }
 
 /// `[peer]`: how agents talk to each other.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 
 use quorate_core::drain::Escalation;
-use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, OnTotalLoss, Recovery, SnapshotPolicy};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, OnTotalLoss, Recovery, SnapshotPolicy, Strangers};
 use quorate_core::snapshot::retention::Retention;
 
 use super::*;
@@ -73,6 +73,7 @@ recovery = "halt"
 on_total_loss = "halt"
 on_failed_leave = "abandon"
 on_rebalance = "leave"
+strangers = "remove"
 
 [peer]
 port = 12378
@@ -278,6 +279,7 @@ fn every_value_arrives_where_it_belongs() {
         on_total_loss: OnTotalLoss::Halt,
         on_failed_leave: OnFailedLeave::Abandon,
         on_rebalance: OnRebalance::Leave,
+        strangers: Strangers::Remove,
         network_trusted: true,
         target_groups: vec!["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/0123456789abcdef".into()],
         snapshots: SnapshotPolicy {

@@ -14,7 +14,7 @@ pub(in crate::planner) fn promote(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;
     }
-    let learner = s.membership()?.learner().filter(|l| !admission::awaits_start(s, l))?;
+    let learner = s.membership()?.learner().filter(|l| !admission::awaits_start(s, l) && !l.is_stranger())?;
     if let Err(why) = learner::readiness(s, learner) {
         return Some(Decision::wait(Phase::Voter, duties::does_not_promote(learner, why)).again_in(s.policy.retry / 2));
     }
@@ -33,7 +33,8 @@ pub(in crate::planner) fn stuck_learner(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;
     }
-    let learner = s.membership()?.learner()?;
+    // Whether a stranger runs is not known: an operator may mirror the cluster, and is told that it keeps others out.
+    let learner = s.membership()?.learner().filter(|l| !l.is_stranger())?;
     let instance = s.instance_of(learner);
     let gone = instance.as_ref().is_some_and(|i| s.is_departed(i));
     let watch = s.memory.quorum.learner.as_ref().filter(|w| w.member == learner.id)?;

@@ -3,12 +3,27 @@
 use crate::explain::{duties, removing};
 use crate::observation::{LifecycleState, Transition};
 use crate::plan::{HookResult, Step};
+use crate::policy::Strangers;
 use crate::quorum;
 use crate::report::Phase;
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{change, dead};
+
+/// Removes a voter that was added by hand and never started, where the operator wants that: it counts in every quorum and keeps others from joining.
+pub(in crate::planner) fn unstarted_stranger(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() || s.policy.strangers != Strangers::Remove {
+        return None;
+    }
+    let membership = s.membership()?;
+    let (id, since) = s.memory.quorum.unstarted?;
+    let stranger = membership.unstarted_voter().filter(|m| m.id == id && s.now.since(since) >= s.policy.learner_patience)?;
+    let voters = membership.voters().count();
+    let healthy = membership.voters().filter(|m| s.is_healthy(m.id)).count();
+    let survives = quorum::survives_removal(voters, healthy);
+    survives.then(|| change::removal(s, Phase::Voter, stranger, removing::unstarted_stranger(stranger)))
+}
 
 /// Removes a departed voter, one at a time and only if quorum survives; done by the agent beside the leader.
 pub(in crate::planner) fn departed_voter(s: &Situation<'_>) -> Option<Decision> {

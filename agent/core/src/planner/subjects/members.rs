@@ -2,7 +2,7 @@
 
 use crate::explain::{joining, serving};
 use crate::ids::{InstanceId, MemberId};
-use crate::observation::{Alarm, Membership};
+use crate::observation::{Alarm, Member, Membership};
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
@@ -16,6 +16,12 @@ pub(in crate::planner) fn not_at_its_address(s: &Situation<'_>, membership: &Mem
     })
 }
 
+/// A member whose instance EC2 knows nothing of, and that does not yet count as gone.
+fn unknown_to_ec2<'a>(s: &Situation<'a>) -> Option<(&'a Member, InstanceId)> {
+    let named = s.membership()?.members.iter().filter_map(|m| Some((m, m.name.clone()?)));
+    named.filter(|(_, instance)| s.is_unknown_to_ec2(instance)).find(|(_, instance)| instance != s.me())
+}
+
 /// A voter's instance whose agent has not answered for long, and whether its etcd serves; only the agent beside the leader reports it.
 fn silent_agent(s: &Situation<'_>) -> Option<(InstanceId, bool)> {
     let others = s.membership().filter(|_| s.leads())?.voters().filter_map(|m| Some((s.instance_of(m)?, s.is_healthy(m.id))));
@@ -27,6 +33,7 @@ fn silent_agent(s: &Situation<'_>) -> Option<(InstanceId, bool)> {
 /// agent that has ended.
 pub(in crate::planner) fn noted(s: &Situation<'_>, decision: Decision) -> Decision {
     let stranger = s.membership().and_then(|m| m.strangers().next()).map(joining::stranger_is_listed);
+    let stranger = stranger.or_else(|| unknown_to_ec2(s).map(|(member, instance)| joining::instance_is_unknown(member, &instance)));
     let corrupt = s.has_alarm(Alarm::Corrupt).then(serving::data_differs);
     let no_space = s.has_alarm(Alarm::NoSpace).then(serving::is_out_of_space);
     let silent = silent_agent(s).map(|(instance, serves)| serving::agent_is_silent(&instance, serves));

@@ -31,6 +31,7 @@ fn values_out_of_range_are_refused_with_their_key_and_a_remedy() {
         ("peer", "port = 2379", "peer.port = 2379: use another port"),
         ("policy", "recovery = \"never\"", "policy.recovery = \"never\": use safe, any or halt"),
         ("policy", "on_failed_leave = \"\"", "policy.on_failed_leave = \"\": use"),
+        ("policy", "strangers = \"kill\"", "policy.strangers = \"kill\": use report or remove"),
         ("policy", "on_rebalance = \"go\"", "policy.on_rebalance = \"go\": use report or leave"),
         ("cluster", "name = \"a/b\"", "cluster.name = \"a/b\": use 1 to 64"),
         ("cluster", "role = \"server\"", "cluster.role = \"server\": use etcd"),
