@@ -204,7 +204,9 @@ fn ranges(from: u64, count: u64, role: Option<Role>) -> Vec<std::ops::Range<u64>
     let of_servers = |count| range(simulator::CONTROL_PLANE.saturating_add(from), count);
     match role {
         Some(Role::ControlPlane) => vec![of_servers(count)],
-        None if from < simulator::SEVERAL_GROUPS => vec![range(from, count), of_servers(count / 3)],
+        None if from < simulator::SEVERAL_GROUPS => {
+            vec![range(from, count), of_servers(count / 3), range(simulator::HARDSHIPS.saturating_add(from), count / 3)]
+        }
         Some(_) | None => vec![range(from, count)],
     }
 }

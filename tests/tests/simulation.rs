@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
 use quorate_lab::simulator::{
-    CONTROL_PLANE, POLICY_ANY, SEVERAL_GROUPS, Sabotage, Summary, WITHOUT_SNAPSHOTS, replay, run_seed, simulate, simulate_sabotaged,
-    steady_aws_calls,
+    CONTROL_PLANE, HARDSHIPS, POLICY_ANY, SEVERAL_GROUPS, Sabotage, Summary, WITHOUT_SNAPSHOTS, replay, run_seed, simulate,
+    simulate_sabotaged, steady_aws_calls,
 };
 
 /// The number that a test run can afford; `quorate-lab simulate --seeds N` runs more.
@@ -16,6 +16,9 @@ const SEEDS: u64 = 10_000;
 
 /// For a control plane: a run of servers takes longer.
 const SERVER_SEEDS: u64 = 1_500;
+
+/// With hardships.
+const HARD_SEEDS: u64 = 1_500;
 
 /// All of them, run once for the tests that look at them.
 static ALL: LazyLock<Summary> = LazyLock::new(|| simulate(0..SEEDS, threads()));
@@ -137,6 +140,29 @@ fn no_schedule_of_a_control_plane_breaks_an_invariant() {
     assert!(stats.converged * 100 >= stats.runs * 65, "only {} of {} runs came to rest", stats.converged, stats.runs);
 }
 
+/// Agents that never come back, full disks, members that nobody started, and large snapshots: what can be done is done, and for the rest an operator is called.
+#[test]
+fn no_schedule_with_hardships_breaks_an_invariant() {
+    let summary = simulate(HARDSHIPS..HARDSHIPS + HARD_SEEDS, threads());
+    println!("{summary}");
+    assert_clean(&summary);
+    let stats = &summary.stats;
+    let counts = [
+        ("agents gone", stats.agents_gone),
+        ("stood in", stats.stood_in),
+        ("memory not written", stats.not_written),
+        ("strangers", stats.strangers),
+        ("strangers removed", stats.strangers_removed),
+        ("slow learners", stats.slow_learners),
+        ("promoted", stats.promoted),
+        ("pruned", stats.pruned),
+    ];
+    for (what, count) in counts {
+        assert!(count > 0, "never seen in {HARD_SEEDS} seeds with hardships: {what}");
+    }
+    assert!(stats.converged * 100 >= stats.runs * 55, "only {} of {} runs came to rest", stats.converged, stats.runs);
+}
+
 /// Where too few are left for `safe`, the cluster continues from the best of what is left, and nothing else had what that lacks.
 #[test]
 fn no_schedule_of_policy_any_breaks_an_invariant() {
@@ -236,6 +262,19 @@ fn a_broken_rule_is_noticed() {
         let noticed = summary.failures.iter().filter(|f| f.violation.invariant == invariant).count();
         println!("{sabotage:?}: {noticed} of {seeds} seeds break {invariant}");
         assert!(noticed > 0, "{sabotage:?} went unnoticed as {invariant} in {seeds} seeds");
+    }
+}
+
+/// The same for the rules without which a hardship stops the rest.
+#[test]
+fn a_broken_rule_for_a_hardship_is_noticed() {
+    let cases = [(Sabotage::NeverStandIn, 500, "I8"), (Sabotage::RestOnMemory, 500, "I5"), (Sabotage::RemoveReceivers, 500, "I8")];
+    for (sabotage, seeds, invariant) in cases {
+        let clean = simulate_sabotaged(HARDSHIPS..HARDSHIPS + seeds, threads(), Sabotage::NoGate).failures.len();
+        let summary = simulate_sabotaged(HARDSHIPS..HARDSHIPS + seeds, threads(), sabotage);
+        let noticed = summary.failures.iter().filter(|f| f.violation.invariant == invariant).count();
+        println!("{sabotage:?}: {noticed} of {seeds} seeds break {invariant}, {clean} without it");
+        assert!(noticed > clean, "{sabotage:?} went unnoticed as {invariant} in {seeds} seeds");
     }
 }
 

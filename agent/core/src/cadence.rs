@@ -118,7 +118,14 @@ fn places_to_look_at(s: &Situation<'_>) -> (Vec<InstanceId>, Option<Timestamp>) 
 /// Whether anything is awaited from AWS; asked by [`crate::tracker::absorb`], which remembers since when.
 pub(crate) fn awaits_aws(s: &Situation<'_>) -> bool {
     let votes = s.my_member().is_some_and(|m| !m.learner);
-    !votes || awaits_own_state(s) || !to_ask_by_id(s).is_empty() || dead_are_listed(s) || stranger_asks(s)
+    !votes || awaits_own_state(s) || !to_ask_by_id(s).is_empty() || dead_are_listed(s) || stranger_asks(s) || learner_is_unknown(s)
+}
+
+/// A learner was added at an address where no instance is known, and has not started: its agent cannot be asked how far it has come before AWS has said where
+/// it is, and the learner would be taken for one that makes no progress.
+fn learner_is_unknown(s: &Situation<'_>) -> bool {
+    let learner = s.membership().filter(|_| s.leads()).and_then(|m| m.learner());
+    learner.is_some_and(|m| !m.is_stranger() && s.instance_of(m).is_none())
 }
 
 /// A group still lists a dead instance: the agent beside the leader, which completes its hooks, watches the group until it is dropped.

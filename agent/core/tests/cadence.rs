@@ -252,6 +252,19 @@ fn a_stranger_that_goes_on_calling_does_not_slow_down_the_look_for_a_new_server(
     assert!(heeded <= hurry * 2, "after {heeded:?}");
 }
 
+/// Only its agent can say how far a snapshot has come that it receives.
+#[test]
+fn the_instance_of_a_learner_that_nobody_knows_is_looked_up_at_once() {
+    let mut teller = Teller::new("cadence");
+    VOTER.lines().chain(["decide", "time +2min"]).for_each(|line| teller.line(line));
+    let settled = teller.world.as_mut().unwrap();
+    settled.engine.asked(&Query::Groups, settled.now);
+    settled.now = settled.now + Duration::from_secs(10);
+    assert!(!is_due(settled, &Query::Groups));
+    teller.line("etcd members i-a:a1, i-b:b2, i-c:c3, unnamed:d4@i-d learner");
+    assert!(is_due(teller.world.as_mut().unwrap(), &Query::Groups));
+}
+
 #[test]
 fn no_two_nodes_keep_step() {
     let first_two = |name: &str| {

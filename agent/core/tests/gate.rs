@@ -12,7 +12,7 @@ use quorate_core::plan::{Start, Step, StopReason};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
 use quorate_core::safety::Violation;
-use quorate_core::safety::refusal::{MemberFault, NotOrdered, Unread, VoterList};
+use quorate_core::safety::refusal::{MemberFault, NotOrdered, Unread, VoterList, VotersFault};
 use story::{Teller, because};
 
 /// A world after the story's lines up to here.
@@ -251,4 +251,31 @@ fn a_stranger_is_removed_only_where_that_is_wanted_and_it_never_started() {
     assert_eq!(why_not(&mut teller, "etcd members i-a:a1, i-b:b2, i-x:f6", &step), refused, "it has started");
     let mut young = told(&beside_a_stranger[..12]);
     assert_eq!(why_not(&mut young, "time +4min", &step), refused);
+}
+
+/// The charter lists instances. A voter that belongs to none keeps nobody from writing down who else is there.
+#[test]
+fn the_charter_is_written_beside_a_stranger_and_never_without_a_voter_that_is_somebodys() {
+    let beside = [
+        "me i-a",
+        "hooks none",
+        "listed i-a, i-b, i-c",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1, i-b:b2",
+        "disk generation 1 member a1 cluster e1",
+        "process running",
+        "etcd members i-a:a1, i-b:b2, i-c:c3, unnamed:f6@i-x",
+        "peer i-b voter holds b2",
+        "peer i-c voter holds c3",
+        "lock mine 20s",
+        "decide",
+    ];
+    let mut teller = told(&beside);
+    let step = planned(&mut teller);
+    let Step::CreateRecord(record) = &step else { panic!("the charter is not brought in line: {step:?}") };
+    assert_eq!(record.voters.iter().map(|v| v.member).collect::<Vec<_>>(), [MemberId(0xa1), MemberId(0xb2), MemberId(0xc3)]);
+    let omitted = because(VotersFault::Omitted(MemberId(0xf6)));
+    assert_eq!(why_not(&mut teller, "etcd members i-a:a1, i-b:b2, i-c:c3, i-x:f6", &step), omitted);
+    let mut stranger = told(&beside);
+    assert_eq!(why_not(&mut stranger, "etcd members i-a:a1, i-b:b2, i-c:c3, stranger:f6", &step), None);
 }

@@ -27,6 +27,6 @@ mod world;
 pub use invariants::Violation;
 pub use run::{Failure, Summary, replay, run_seed, simulate, simulate_sabotaged};
 pub use sabotage::Sabotage;
-pub use schedule::{CONTROL_PLANE, POLICY_ANY, SEVERAL_GROUPS, WITHOUT_SNAPSHOTS};
+pub use schedule::{CONTROL_PLANE, HARDSHIPS, POLICY_ANY, SEVERAL_GROUPS, WITHOUT_SNAPSHOTS};
 pub use stats::Stats;
 pub use steady::steady_aws_calls;

@@ -43,6 +43,12 @@ pub enum Sabotage {
     ChangeWithoutSnapshot,
     /// The newest snapshot is deleted.
     PruneNewest,
+    /// Nobody stands in for the leader's agent.
+    NeverStandIn,
+    /// While the memory cannot be written no step is taken at all.
+    RestOnMemory,
+    /// A learner that receives a snapshot is removed like any other that applies nothing.
+    RemoveReceivers,
 }
 
 impl Sabotage {
@@ -68,5 +74,8 @@ impl Sabotage {
         Self::LeaveUndrained,
         Self::ChangeWithoutSnapshot,
         Self::PruneNewest,
+        Self::NeverStandIn,
+        Self::RestOnMemory,
+        Self::RemoveReceivers,
     ];
 }

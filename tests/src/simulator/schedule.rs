@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Policy, Recovery, SnapshotPolicy};
+use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, Policy, Recovery, SnapshotPolicy, Strangers};
 use quorate_core::role::Role;
 use quorate_core::snapshot::retention::Retention;
 use quorate_core::time::Timestamp;
@@ -130,6 +130,14 @@ pub(crate) enum Fault {
     Storm(Weather),
     /// Somebody restarts a server's k3s, or starts it again, with the configuration file that is there.
     Meddle,
+    /// The agent ends, and never comes back on this instance: its configuration is refused, say.
+    AgentGone,
+    /// The agent cannot write its memory.
+    StateFull,
+    /// Somebody adds a voter by hand and never starts it; when this is over he removes it, if it is still there.
+    Stranger,
+    /// Until this is over, a learner that starts receives a snapshot for longer than a learner may stand still.
+    SlowLearners,
     /// No API server answers.
     ApiAway {
         everyone: bool,
@@ -175,6 +183,10 @@ pub const SEVERAL_GROUPS: u64 = 1_000_000_000;
 /// Seeds from here on are control planes, whose etcd k3s runs; every fourth in several groups.
 pub const CONTROL_PLANE: u64 = 2_000_000_000;
 
+/// Seeds from here on also meet what no agent can mend by itself: agents that never come back, full disks, members that nobody started, and large snapshots.
+/// Every third is a control plane, every fourth is played in several groups.
+pub const HARDSHIPS: u64 = 3_000_000_000;
+
 /// A seed with this bit is the same as without it, except that no snapshots are taken: the seeds that tests know by number are older than snapshots.
 pub const WITHOUT_SNAPSHOTS: u64 = 1 << 40;
 
@@ -192,7 +204,12 @@ impl Schedule {
         let by_any = seed & POLICY_ANY != 0;
         let seed = seed & !(WITHOUT_SNAPSHOTS | POLICY_ANY);
         let mut rng = Rng::new(seed ^ 0x5eed);
-        let role = if seed < CONTROL_PLANE { Role::Etcd } else { Role::ControlPlane };
+        let role = match seed {
+            0..CONTROL_PLANE => Role::Etcd,
+            CONTROL_PLANE..HARDSHIPS => Role::ControlPlane,
+            seed if seed.is_multiple_of(3) => Role::ControlPlane,
+            _ => Role::Etcd,
+        };
         let several = if seed < CONTROL_PLANE { seed >= SEVERAL_GROUPS } else { seed.is_multiple_of(4) };
         let sizes = if several { several_groups(&mut rng) } else { few_groups(&mut rng) };
         let mut faults = faults(&mut rng);
@@ -204,6 +221,9 @@ impl Schedule {
         }
         if !takes_none {
             faults.extend(emptied(seed));
+        }
+        if seed >= HARDSHIPS {
+            faults.extend(hardships(seed));
         }
         let announced = notices(seed);
         let heeds_rebalance = announced.len() > 1;
@@ -233,6 +253,10 @@ impl Schedule {
         };
         (schedule.policy.snapshots, schedule.listing) = snapshots(seed);
         schedule.policy.snapshots.enabled &= !takes_none;
+        if seed >= HARDSHIPS {
+            schedule.policy.wait_patience = seconds(60);
+            schedule.policy.strangers = if seed.is_multiple_of(2) { Strangers::Remove } else { Strangers::Report };
+        }
         if by_any {
             schedule.policy.recovery = Recovery::Any;
         }
@@ -265,6 +289,21 @@ fn emptied(seed: u64) -> Option<(Timestamp, Fault, Duration)> {
 }
 
 const EMPTIED: u64 = 0xe0 << 28;
+
+/// One to three of them, mostly once the cluster has formed.
+fn hardships(seed: u64) -> Vec<(Timestamp, Fault, Duration)> {
+    let mut rng = Rng::new(seed ^ HARD);
+    let hardship = |rng: &mut Rng| match rng.below(6) {
+        0..=2 => Fault::AgentGone,
+        3 => Fault::StateFull,
+        4 => Fault::Stranger,
+        _ => Fault::SlowLearners,
+    };
+    let count = rng.between(1, 3);
+    (0..count).map(|_| (Timestamp(15_000 + rng.below(110_000)), hardship(&mut rng), seconds(rng.between(10, 80)))).collect()
+}
+
+const HARD: u64 = 0xad << 36;
 
 /// Most often once the cluster has formed.
 fn lost_zone(rng: &mut Rng) -> Option<(Timestamp, Fault, Duration)> {

@@ -73,6 +73,18 @@ counts! {
     abandoned,
     /// Launches completed by a spare.
     spares,
+    /// Looks after which the agent's memory could not be written.
+    not_written,
+    /// Agents that ended for good.
+    agents_gone,
+    /// Times that an agent took the leadership over from one that was silent.
+    stood_in,
+    /// Voters that somebody added by hand and never started.
+    strangers,
+    /// Of those, the ones that an agent removed.
+    strangers_removed,
+    /// Learners that received a snapshot for long.
+    slow_learners,
     /// Steps that the gate refused.
     refused_by_gate,
     /// Steps that the other side refused.

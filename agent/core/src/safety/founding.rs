@@ -286,7 +286,7 @@ fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
     let (answers, named) = (membership.cluster, record.etcd_cluster);
     require(named == Some(answers), RecordFault::EtcdCluster { answers, named })?;
     require(record.origin == before.origin, RecordFault::ChangesOrigin(record.generation))?;
-    lists_the_members(record, membership)?;
+    lists_the_members(f, record, membership)?;
     let (listed, voters) = (record.voters.len(), membership.voters().count());
     if before.state == State::Established {
         require(named == before.etcd_cluster, RecordFault::ChangesEtcdCluster(record.generation))?;
@@ -300,10 +300,12 @@ fn established(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
     require(generation == Some(record.generation), DataFault::NotOfRecord { record: record.number, generation, cluster })
 }
 
-/// Requires that the record lists every voter, and no member that etcd does not have, each under its own instance.
-fn lists_the_members(record: &Record, membership: &Membership) -> Verdict {
+/// Requires that the record lists every voter, and no member that etcd does not have, each under its own instance. A voter that belongs to no instance cannot be
+/// listed; if it kept the record from being written, the others could neither join nor leave beside it.
+fn lists_the_members(f: &Facts<'_>, record: &Record, membership: &Membership) -> Verdict {
     let listed = |id| record.voters.iter().any(|v| v.member == id);
-    forbid(membership.voters().find(|m| !listed(m.id)), |m| VotersFault::Omitted(m.id))?;
+    let omitted = membership.voters().find(|m| !listed(m.id) && (f.is_mine(m) || f.instance_behind(m).is_some()));
+    forbid(omitted, |m| VotersFault::Omitted(m.id))?;
     let unknown = record.voters.iter().find(|v| membership.get(v.member).is_none());
     forbid(unknown, |v| VotersFault::NoMember(v.member))?;
     let right = |v: &ListedVoter| membership.get(v.member).is_some_and(|m| m.name.as_ref().is_none_or(|name| *name == v.instance));

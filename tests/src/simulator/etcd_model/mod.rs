@@ -91,6 +91,8 @@ pub(crate) struct Server {
     /// The machine is suspended: its process neither answers nor counts.
     pub(crate) frozen: bool,
     pub(crate) last_exit: Option<&'static str>,
+    /// Since when and until when its leader sends it a snapshot; it applies and answers nothing before.
+    pub(crate) receives: Option<(Timestamp, Timestamp)>,
 }
 
 impl Server {
@@ -150,6 +152,7 @@ impl Etcd {
             run: None,
             frozen: false,
             last_exit: None,
+            receives: None,
         });
         self.servers.len() - 1
     }

@@ -12,6 +12,9 @@ impl Etcd {
     /// One beat of all clusters. What a leader committed reaches the others here, so it can die before they know.
     pub(crate) fn tick(&mut self, now: Timestamp, links: &impl Links) {
         self.reconnect(now, links);
+        for server in &mut self.servers {
+            server.receives = server.receives.filter(|(_, until)| now < *until && server.run.is_some());
+        }
         for host in 0..self.servers.len() {
             self.end_removed(host, now, links);
             if self.leads(host) {
@@ -102,6 +105,7 @@ impl Etcd {
     /// Sends the log to every connected member, at most `limit` entries to each.
     fn replicate(&mut self, host: Host, links: &impl Links, limit: usize) {
         for (peer, _) in self.peers(host, links) {
+            let limit = if self.servers[peer].receives.is_some() { 0 } else { limit };
             let Some((leader, follower)) = self.two(host, peer) else { continue };
             follower.term = leader.term;
             follower.follow(leader, limit);
@@ -228,6 +232,9 @@ impl Etcd {
     }
 
     fn publish(&mut self, host: Host, now: Timestamp, links: &impl Links) {
+        if self.servers[host].receives.is_some() {
+            return;
+        }
         let Some((data, Run { ready: false, .. })) = self.servers[host].live() else { return };
         let change = Change::Publish(data.member, self.servers[host].name.clone(), self.servers[host].client_url);
         let listed = self.leader_near(host, links).and_then(|l| self.servers[l].data.as_ref()?.entry(data.member)).is_some();

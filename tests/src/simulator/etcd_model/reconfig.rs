@@ -67,6 +67,22 @@ impl Etcd {
         self.leaders_list(at, links)
     }
 
+    /// MemberAdd of a voter by hand, at an address where nothing runs.
+    ///
+    /// # Errors
+    /// etcd's refusal, or no answer.
+    pub(crate) fn add_by_hand(&mut self, at: Host, peer_url: MemberUrl, now: Timestamp, links: &impl Links) -> Result<MemberId, CallError> {
+        self.reconnect(now, links);
+        let voters = self.servers[at].live().ok_or(CallError::Timeout)?.0.voters().count();
+        if self.healthy_voters(at, now) < voters {
+            return Err(UNHEALTHY);
+        }
+        self.added += 1;
+        let id = MemberId(hash(&peer_url.to_string(), self.added.wrapping_mul(1_000_003) ^ now.0));
+        let member = Member { id, name: None, peer_url: PeerUrl::At(peer_url), client_url: None, learner: false };
+        self.propose(at, Change::Add(Arc::new(member)), now, links).map(|()| id)
+    }
+
     /// MemberRemove, received by `at`.
     ///
     /// # Errors

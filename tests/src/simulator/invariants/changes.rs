@@ -46,10 +46,15 @@ impl World {
     /// No node may remove another instance's member that works and is not on its way out.
     fn check_removal(&mut self, n: usize, member: MemberId) {
         let Some(host) = (0..self.nodes.len()).find(|h| self.etcd.member_id(*h) == Some(member)).filter(|h| *h != n) else { return };
+        let receives = self.etcd.servers[host].receives.is_some_and(|(_, until)| self.now < until);
         let node = &self.nodes[host];
         let instance = self.region.instance(&node.me.instance);
         let in_service = instance.is_some_and(|i| i.powered && i.alive() && !i.lifecycle.leaving());
         let well = node.is_awake() && self.now.since(node.able_since) > self.policy.learner_patience && self.network.both(n, host);
+        if receives && well && instance.is_some_and(|i| i.powered && i.alive() && !i.lifecycle.leaving()) {
+            let text = format!("{} removes the learner of {}, which receives a snapshot", self.nodes[n].me.instance, node.me.instance);
+            return self.violate("I8", text);
+        }
         if in_service && well && self.etcd.serves(host) && self.etcd.local_list(host).is_ok() && !node.ordered_out {
             let text = format!("{} removes the healthy voter of {}", self.nodes[n].me.instance, self.nodes[host].me.instance);
             self.violate("I4", text);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate_core::charter::State;
 use quorate_core::ids::InstanceId;
+use quorate_core::observation::Member;
 use quorate_core::report::Phase;
 use quorate_core::situation::Situation;
 
@@ -63,7 +64,9 @@ impl World {
             return Some(format!("{learner} is still a learner"));
         }
         let voters: BTreeSet<&InstanceId> = list.members.iter().filter_map(|m| m.name.as_ref()).collect();
-        let live: BTreeSet<&InstanceId> = self.nodes.iter().filter(|n| self.belongs(n)).map(|n| &n.me.instance).collect();
+        // Nobody joins without an agent; who votes already stays.
+        let counts = |n: &&Node| if n.agent_gone { n.powered && voters.contains(&n.me.instance) } else { self.belongs(n) };
+        let live: BTreeSet<&InstanceId> = self.nodes.iter().filter(counts).map(|n| &n.me.instance).collect();
         if voters.len() != list.members.len() {
             return Some("a member never started".to_owned());
         }
@@ -73,7 +76,12 @@ impl World {
         if voters.len() < live.len().min(self.policy.max_voters) {
             return Some(format!("{} of {} live instances vote", voters.len(), live.len()));
         }
-        let silent = list.members.iter().find(|m| self.etcd.host_of(list.cluster, m.id).is_none_or(|h| !self.etcd.serves_remote(h)));
+        let attended = |m: &&Member| !self.nodes.iter().any(|n| n.agent_gone && m.name.as_ref() == Some(&n.me.instance));
+        let silent = list
+            .members
+            .iter()
+            .filter(attended)
+            .find(|m| self.etcd.host_of(list.cluster, m.id).is_none_or(|h| !self.etcd.serves_remote(h)));
         silent.map(|m| format!("voter {m} does not serve"))
     }
 
@@ -89,10 +97,13 @@ impl World {
     }
 
     fn agents_unsettled(&self) -> Option<String> {
-        let busy = self.nodes.iter().filter(|n| n.powered && self.is_in_group(n)).find_map(|n| {
+        if let Some(voter) = self.unattended_voter().filter(|_| self.somebody_votes() && !self.somebody_asks()) {
+            return Some(format!("nobody calls an operator, although the agent of voter {voter} is gone"));
+        }
+        let busy = self.nodes.iter().filter(|n| n.powered && self.is_in_group(n) && !n.agent_gone).find_map(|n| {
             let report = n.agent.as_ref().and_then(|a| a.verdict.as_ref());
             let rests = report.is_some_and(|r| match r.phase {
-                Phase::Voter | Phase::Spare => !r.needs_operator,
+                Phase::Voter | Phase::Spare => !r.needs_operator || self.agents_are_gone(),
                 Phase::Left => n.ordered_out,
                 _ => false,
             });
@@ -110,9 +121,8 @@ impl World {
         self.stats.quorum_lost += u64::from(self.checks.quorum_lost.is_some());
         self.stats.total_losses += u64::from(self.checks.total_loss);
         let reports: Vec<String> = self.reports();
-        let asks =
-            self.nodes.iter().any(|n| n.powered && n.agent.as_ref().and_then(|a| a.verdict.as_ref()).is_some_and(|r| r.needs_operator));
-        let nobody_is_left = !self.nodes.iter().any(|n| self.belongs(n));
+        let asks = self.somebody_asks();
+        let nobody_is_left = !self.nodes.iter().any(|n| self.belongs(n) && !n.agent_gone);
         if nobody_is_left || (asks && self.may_ask_for_an_operator()) {
             if let Some(awaited) = self.awaits_the_dead() {
                 return self.violate("I8 (asks for an operator without need)", awaited);
@@ -127,6 +137,33 @@ impl World {
         let reports = reports.join(" | ");
         let invariant = if asks { "I8 (asks for an operator without need)" } else { "I8" };
         self.violate(invariant, format!("did not settle: {why}. {reports}"));
+    }
+
+    fn somebody_asks(&self) -> bool {
+        self.nodes.iter().any(|n| n.powered && n.agent.as_ref().and_then(|a| a.verdict.as_ref()).is_some_and(|r| r.needs_operator))
+    }
+
+    /// There is an agent that could call one.
+    fn somebody_votes(&self) -> bool {
+        let phase = |n: &Node| n.agent.as_ref().and_then(|a| a.verdict.as_ref()).map(|report| report.phase);
+        self.nodes.iter().any(|n| n.powered && phase(n) == Some(Phase::Voter))
+    }
+
+    /// An instance is there whose agent has ended for good.
+    fn agents_are_gone(&self) -> bool {
+        self.nodes.iter().any(|n| n.powered && n.agent_gone)
+    }
+
+    /// That instance's agent is one of them.
+    pub(crate) fn has_no_agent(&self, id: &InstanceId) -> bool {
+        self.nodes.iter().any(|n| n.agent_gone && n.me.instance == *id)
+    }
+
+    /// One of those that votes.
+    fn unattended_voter(&self) -> Option<&InstanceId> {
+        let list = self.true_leader().and_then(|l| self.etcd.servers[l].data.as_ref())?;
+        let mut gone = self.nodes.iter().filter(|n| n.powered && n.agent_gone).map(|n| &n.me.instance);
+        gone.find(|id| list.voters().any(|m| m.name.as_ref() == Some(*id)))
     }
 
     /// An agent that asks for an operator, without a quorum to rely on, mistakes an ended instance for a live one. EC2 says that it has ended, so no operator
@@ -148,7 +185,12 @@ impl World {
         let founder_taken_out = self.nodes.iter().any(|n| n.powered && !self.is_in_group(n) && Some(&n.me.instance) == founder);
         let ordered =
             |n: &Node| n.powered && n.ordered_out && n.agent.as_ref().and_then(|a| a.verdict.as_ref()).is_some_and(|r| r.needs_operator);
-        stuck || founder_taken_out || !self.checks.records_lost.is_empty() || self.nodes.iter().any(ordered)
+        stuck
+            || self.agents_are_gone()
+            || !self.by_hand.is_empty()
+            || founder_taken_out
+            || !self.checks.records_lost.is_empty()
+            || self.nodes.iter().any(ordered)
     }
 
     fn reports(&self) -> Vec<String> {

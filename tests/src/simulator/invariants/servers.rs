@@ -102,7 +102,8 @@ impl World {
 
     fn check_named(&mut self, beside: Option<usize>) {
         let list = self.true_leader().and_then(|l| self.etcd.servers[l].data.as_ref());
-        let unnamed = list.and_then(|d| d.voters().find(|m| !self.store.ever_listed.contains(&m.id))).map(|m| m.id);
+        let unnamed =
+            list.and_then(|d| d.voters().find(|m| !self.store.ever_listed.contains(&m.id) && !self.by_hand.contains(&m.id))).map(|m| m.id);
         let (era, well) = (self.checks.servers.era, self.can_write_charter(beside));
         let before = self.checks.servers.unnamed.filter(|(id, _, known)| Some(*id) == unnamed && *known == era && well);
         let since = before.map_or(self.now, |(_, since, _)| since);
@@ -214,10 +215,12 @@ impl World {
         let list = self.true_leader().and_then(|l| self.etcd.servers[l].data.as_ref()).filter(|_| self.has_servers())?;
         let voters: Vec<&InstanceId> = list.members.iter().filter_map(|m| m.name.as_ref()).collect();
         let nodes = self.kubernetes.nodes.get(&list.cluster);
-        if let Some((id, _)) = nodes.into_iter().flatten().find(|(id, _)| !voters.contains(id) && !self.may_keep_node(id)) {
+        if let Some((id, _)) =
+            nodes.into_iter().flatten().find(|(id, _)| !voters.contains(id) && !self.may_keep_node(id) && !self.has_no_agent(id))
+        {
             return Some(format!("the Node of {id} is left"));
         }
-        voters.into_iter().find_map(|id| match self.registered(list.cluster, id) {
+        voters.into_iter().filter(|id| !self.has_no_agent(id)).find_map(|id| match self.registered(list.cluster, id) {
             None => Some(format!("server {id} has no Node")),
             Some(node) if node.deleting => Some(format!("the Node of {id} is being deleted")),
             Some(node) if !node.is_ready(self.now) => Some(format!("the Node of {id} is not ready")),

@@ -208,6 +208,7 @@ impl World {
         let initial: Vec<_> = members.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
         match self.etcd.join(n, &initial, self.now, &self.network) {
             Ok(()) => {
+                self.receive_slowly(n);
                 self.tell(n, || "its k3s runs etcd as a learner".into());
                 self.has_etcd(n);
             }

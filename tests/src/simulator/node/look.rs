@@ -28,6 +28,9 @@ fn new_key(instance: &InstanceId, now: Timestamp) -> AgentKey {
 impl World {
     /// A new process of the agent, with what its disk remembers.
     pub(crate) fn start_agent(&mut self, n: usize) {
+        if self.nodes[n].agent_gone {
+            return;
+        }
         let now = self.now;
         let node = &mut self.nodes[n];
         let agent = Agent::new(&self.policy, &node.me, node.disk.kept.clone(), now);
@@ -60,9 +63,6 @@ impl World {
         let mut plan = agent.engine.decide(&agent.seen, self.now);
         self.sabotage_plan(n, &agent, &mut plan);
         self.tell_report(n, &plan);
-        if plan.report.rule != RuleId::Heartbeat {
-            agent.verdict = Some(plan.report.clone());
-        }
         agent.report = Some(plan.report.clone());
         agent.answer(&mut self.nodes[n].answer, self.now);
         self.sabotage_answer(n, &agent);
@@ -78,7 +78,17 @@ impl World {
 
     /// Puts the step in hand, or says how long to sleep.
     fn take_up(&mut self, n: usize, agent: &mut Agent, plan: Plan, slow: bool) -> Option<Duration> {
-        let Ready { persist, plan, next, .. } = agent.engine.check(&agent.seen, plan, self.now);
+        let ready = agent.engine.check(&agent.seen, plan, self.now);
+        let Ready { persist, plan, next, .. } = match self.nodes[n].state_full && ready.persist.is_some() {
+            true => {
+                self.stats.not_written += 1;
+                agent.engine.not_persisted(ready, "no space left on device", self.now)
+            }
+            false => ready,
+        };
+        if plan.report.rule != RuleId::Heartbeat {
+            agent.verdict = Some(plan.report.clone());
+        }
         self.persist(n, agent, persist);
         let step = match (next, plan.step) {
             (Next::Act(step), _) => step,
@@ -108,7 +118,7 @@ impl World {
 
     /// Writes the memory file.
     fn persist(&mut self, n: usize, agent: &mut Agent, kept: Option<PersistentState>) {
-        if let Some(kept) = kept {
+        if let Some(kept) = kept.filter(|_| !self.nodes[n].state_full) {
             self.nodes[n].disk.kept = Some(kept.clone());
             agent.engine.persisted(kept);
         }

@@ -57,6 +57,10 @@ pub(crate) struct Node {
     pub(crate) store_down: bool,
     /// The data directory cannot be read.
     pub(crate) disk_unproven: bool,
+    /// Its agent never comes back.
+    pub(crate) agent_gone: bool,
+    /// Its agent's memory cannot be written.
+    pub(crate) state_full: bool,
     /// Which servers' agents have asked its agent since it last looked.
     pub(crate) callers: BTreeSet<InstanceId>,
     /// What its agent answers its peers, while it lives.
@@ -144,6 +148,8 @@ impl Node {
             aws_down: false,
             store_down: false,
             disk_unproven: false,
+            agent_gone: false,
+            state_full: false,
             callers: BTreeSet::new(),
             answer: None,
             able_since: now,

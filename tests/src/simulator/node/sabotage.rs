@@ -1,7 +1,7 @@
 //! Carrying out a [`Sabotage`]: what the node believes, or what it decides, is bent.
 
 use quorate_core::agent_key::AgentKey;
-use quorate_core::ids::SnapshotKey;
+use quorate_core::ids::{InstanceId, SnapshotKey};
 use quorate_core::observation::{ControlPlane, DataClaim, Draining, Ec2Answer, Ec2State, Notices, PeerAnswer, Saved, Taken};
 use quorate_core::plan::{HookResult, NodeStep, Plan, Start, Step, StopReason, Via};
 use quorate_core::planner;
@@ -19,6 +19,14 @@ impl Agent {
         let at = self.seen.target.at().unwrap_or_default();
         let silent = || self.seen.peers.iter().filter(|(_, r)| r.fresh().is_none()).map(|(id, _)| id.clone());
         match sabotage {
+            Some(Sabotage::RemoveReceivers) => {
+                let received = |(id, reading): (&InstanceId, &Reading<PeerAnswer>)| Some((id.clone(), reading.fresh()?.clone()));
+                for (id, said) in
+                    self.seen.peers.iter().filter_map(received).filter(|(_, said)| said.received.is_some()).collect::<Vec<_>>()
+                {
+                    self.seen.peers.insert(id, Reading::Fresh(PeerAnswer { received: None, ..said }, at));
+                }
+            }
             Some(Sabotage::SilenceIsConsent) => {
                 for id in silent().collect::<Vec<_>>() {
                     let said = PeerAnswer {
@@ -76,6 +84,8 @@ impl World {
         };
         let dropped = match (sabotage, &plan.step) {
             (Sabotage::NameNoServer, Some(Step::Node(NodeStep::PointAt { .. }))) => true,
+            (Sabotage::NeverStandIn, Some(Step::MoveLeader { to, .. })) => self.etcd.member_id(n) == Some(*to),
+            (Sabotage::RestOnMemory, Some(_)) => self.nodes[n].state_full,
             (Sabotage::NoHeartbeat, Some(Step::Heartbeat { .. })) => true,
             (Sabotage::NeverPrune, Some(Step::RemoveMember { member, .. })) => self.etcd.member_id(n) != Some(*member),
             _ => false,

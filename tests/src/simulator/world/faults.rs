@@ -47,6 +47,8 @@ impl World {
             Fault::Storm(weather) => self.weather = *weather,
             Fault::Kill { count } => (0..*count).for_each(|_| self.on_victim(index, Self::kill)),
             Fault::Split => self.split(index),
+            Fault::Stranger => return self.add_by_hand(),
+            Fault::SlowLearners => self.slow_learners = true,
             Fault::See { sight, everyone } => return self.see(index, *sight, *everyone),
             other => return self.strike_one(index, other, lasts),
         }
@@ -71,6 +73,8 @@ impl World {
             Fault::Reboot => self.reboot(n),
             Fault::EtcdCrash => self.end_process(n, false),
             Fault::AgentCrash => self.crash_agent(n),
+            Fault::AgentGone => self.end_agent(n),
+            Fault::StateFull => self.nodes[n].state_full = true,
             Fault::MachineCrash => self.crash_machine(n),
             Fault::Imds(how) => self.ail(n, *how),
             Fault::Wipe => self.wipe(n),
@@ -100,6 +104,9 @@ impl World {
             Fault::Throttle { .. } => self.some_again(struck, Self::unthrottle),
             Fault::ApiAway { .. } => self.some_again(struck, |w, n| w.nodes[n].k3s.api_away = false),
             Fault::Imds(_) => self.some_again(struck, |w, n| w.ail(n, Imds::Well)),
+            Fault::StateFull => self.some_again(struck, |w, n| w.nodes[n].state_full = false),
+            Fault::Stranger => self.remove_by_hand = true,
+            Fault::SlowLearners => self.slow_learners = false,
             Fault::Unmount => self.some_again(struck, |w, n| w.nodes[n].disk_unproven = false),
             Fault::StoreLag => self.store.set_lag(false),
             Fault::Foreign => self.store.set_foreign(false),
@@ -193,7 +200,7 @@ impl World {
             let node = &self.nodes[n];
             let retained = self.region.instance(&node.me.instance).is_some_and(|i| i.lifecycle == LifecycleState::TerminatingRetained);
             let has_left = node.agent.as_ref().and_then(|a| a.verdict.as_ref()).is_some_and(|r| r.phase == Phase::Left && r.needs_operator);
-            if retained && has_left {
+            if retained && (has_left || node.agent_gone) {
                 self.stats.retained += 1;
                 self.terminate(n, false);
             }
@@ -230,6 +237,50 @@ impl World {
             self.stats.agent_crashes += 1;
             self.kill_agent(n);
             self.start_in(n, 500, 6000);
+        }
+    }
+
+    /// Its etcd runs on without it.
+    fn end_agent(&mut self, n: usize) {
+        self.stats.agents_gone += 1;
+        self.nodes[n].agent_gone = true;
+        self.kill_agent(n);
+    }
+
+    /// Where that is the weather, a learner that has just started receives a snapshot first, for up to twice the time for which a learner may stand still.
+    pub(crate) fn receive_slowly(&mut self, n: usize) {
+        if self.slow_learners && self.etcd.servers[n].run.is_some() {
+            self.stats.slow_learners += 1;
+            let longest = u64::try_from(self.policy.learner_patience.as_millis()).unwrap_or(u64::MAX).saturating_mul(2);
+            let until = self.now + Duration::from_millis(self.rng.between(1_000, longest));
+            self.etcd.servers[n].receives = Some((self.now, until));
+        }
+    }
+
+    /// Somebody adds a voter, and forgets to start it.
+    fn add_by_hand(&mut self) -> bool {
+        let Some(leader) = self.true_leader() else { return false };
+        let url = self.schedule.role.peer_url([192, 0, 2, 1].into());
+        let listed = self.etcd.servers[leader].data.as_ref().is_some_and(|data| data.members.iter().any(|m| m.peer_url == url));
+        let added = if listed { None } else { self.etcd.add_by_hand(leader, url, self.now, &self.network).ok() };
+        self.stats.strangers += u64::from(added.is_some());
+        self.by_hand.extend(added);
+        added.is_some()
+    }
+
+    /// Notes the strangers that are gone, and removes the rest when it is time.
+    pub(super) fn tidy_by_hand(&mut self) {
+        if self.by_hand.is_empty() {
+            return;
+        }
+        let Some(leader) = self.true_leader() else { return };
+        for member in self.by_hand.clone() {
+            let listed = self.etcd.servers[leader].data.as_ref().is_some_and(|data| data.entry(member).is_some());
+            if !listed {
+                self.by_hand.retain(|id| *id != member);
+            } else if self.remove_by_hand {
+                let _ = self.etcd.remove(leader, member, self.now, &self.network);
+            }
         }
     }
 

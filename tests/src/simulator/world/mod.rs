@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quorate_core::ids::MemberId;
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
 use quorate_core::report::RuleId;
@@ -60,6 +61,12 @@ pub(crate) struct World {
     pub(crate) struck: BTreeMap<usize, usize>,
     pub(crate) views: BTreeMap<usize, ViewId>,
     announced: BTreeMap<usize, notices::Announced>,
+    /// Voters that somebody added by hand, and removes again.
+    pub(crate) by_hand: Vec<MemberId>,
+    /// Somebody wants those removed now.
+    remove_by_hand: bool,
+    /// Learners that start receive a snapshot for long.
+    pub(crate) slow_learners: bool,
     story: Option<String>,
     last_told: BTreeMap<usize, String>,
     next_settling: Timestamp,
@@ -143,6 +150,7 @@ impl World {
         self.check_clusters();
         self.check_servers();
         self.look_for_amnesia();
+        self.tidy_by_hand();
         self.look_whether_full();
         self.queue.set(self.now + BEAT, Event::Tick);
         if self.now >= self.schedule.calm && !self.checks.calm {

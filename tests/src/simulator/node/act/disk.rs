@@ -52,7 +52,9 @@ impl World {
             Start::Join { generation, initial_cluster } => {
                 self.nodes[n].disk.generation = Some(*generation);
                 self.nodes[n].disk.started_in_vain = true;
-                self.etcd.join(n, initial_cluster, self.now, &self.network)
+                let joined = self.etcd.join(n, initial_cluster, self.now, &self.network);
+                self.receive_slowly(n);
+                joined
             }
             Start::JoinServer { .. } | Start::Worker { .. } => return self.refused("no distribution runs here"),
             Start::Resume { loopback_only, .. } => self.etcd.resume(n, *loopback_only, self.now),

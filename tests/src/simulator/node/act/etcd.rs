@@ -76,6 +76,7 @@ impl World {
         let result = self.etcd.remove(host, member, self.now, &self.network);
         if result.is_ok() {
             *(if own { &mut self.stats.left } else { &mut self.stats.pruned }) += 1;
+            self.stats.strangers_removed += u64::from(self.by_hand.contains(&member));
         }
         self.outcome(fate, result)
     }
@@ -83,6 +84,7 @@ impl World {
     pub(super) fn move_leader(&mut self, n: usize, via: &Via, to: MemberId) -> Outcome {
         let Some((host, fate)) = self.called(n, via) else { return no_answer() };
         let result = self.etcd.move_leader(host, to, &self.network);
+        self.stats.stood_in += u64::from(result.is_ok() && self.etcd.member_id(n) == Some(to));
         self.outcome(fate, result)
     }
 }

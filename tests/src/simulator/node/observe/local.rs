@@ -1,6 +1,6 @@
 //! The machine itself.
 
-use quorate_core::observation::{DataIdentity, Installed, LocalData, Process};
+use quorate_core::observation::{DataIdentity, Effort, Installed, LocalData, Process};
 use quorate_core::reading::Reading;
 
 use super::super::readings::failed;
@@ -15,6 +15,9 @@ impl World {
         agent.seen.local.ran_this_boot = self.nodes[n].ran_this_boot;
         agent.seen.local.etcd = Installed { version: Reading::Fresh(self.nodes[n].version, now), ..Installed::unknown("not looked at") };
         agent.seen.local.process = Reading::Fresh(self.process(n), now);
+        // A transfer that makes headway.
+        let received = self.etcd.servers[n].receives.map(|(since, _)| 1 + now.since(since).as_secs());
+        agent.seen.local.effort = Effort { work: None, received };
         if self.nodes[n].disk_unproven {
             failed(&mut agent.seen.local.data, now, limit, "the data directory is not mounted");
         } else {

@@ -43,6 +43,7 @@ impl World {
                 if let Reading::Fresh(said, _) = reading {
                     (said.phase, said.quorum) = (answer.said.phase, answer.said.quorum);
                     (said.leaving, said.leave_within_ms) = (answer.said.leaving, answer.said.leave_within_ms);
+                    said.received = answer.said.received;
                     said.data = answer.said.data.clone();
                     said.control_plane.clone_from(&answer.said.control_plane);
                 }
