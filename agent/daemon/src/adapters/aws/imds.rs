@@ -27,6 +27,8 @@ use super::behavior::behavior;
 pub use document::InstanceIdentity;
 
 const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
+/// Of the primary interface.
+const IPV6: &str = "/latest/meta-data/ipv6";
 const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
 const GROUP: &str = "/latest/meta-data/tags/instance/aws:autoscaling:groupName";
 
@@ -135,7 +137,8 @@ impl Imds {
     /// It could not be had, or lacks something.
     pub async fn identity(&self) -> Result<InstanceIdentity, ImdsError> {
         let text = self.get(IDENTITY).await?.ok_or_else(|| ImdsError::Status { endpoint: self.asked(), path: IDENTITY, status: 404 })?;
-        document::parse(&text).map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path: IDENTITY, what })
+        let ipv6 = if document::lacks_address(&text) { self.get(IPV6).await? } else { None };
+        document::parse(&text, ipv6.as_deref()).map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path: IDENTITY, what })
     }
 
     /// Where the group is taking this instance. It changes before the instance's hooks open; `None` until the first transition.
