@@ -88,7 +88,8 @@ impl World {
     pub(crate) fn meddle(&mut self, n: usize) -> bool {
         let node = &self.nodes[n];
         let there = self.etcd.servers[n].data.is_some() || node.disk.started_in_vain;
-        if !node.powered || node.is_frozen() || node.k3s.kept_down || node.k3s.config.is_none() || !there {
+        // Without an agent its configuration may name no other server, and then a restart founds a cluster: no agent is to blame for that.
+        if !node.powered || node.agent_gone || node.is_frozen() || node.k3s.kept_down || node.k3s.config.is_none() || !there {
             return false;
         }
         self.tell(n, || "somebody restarts its k3s".into());
