@@ -9,17 +9,17 @@ mod clock;
 #[path = "disasters/disk.rs"]
 mod disk;
 #[allow(dead_code, reason = "shared with lab_etcd, which uses the rest")]
-#[path = "lab_etcd/group.rs"]
+#[path = "wire_and_lab/lab_etcd/group.rs"]
 mod group;
 #[allow(dead_code, reason = "shared with lab_k3s, which uses the rest")]
-#[path = "lab_k3s/loss.rs"]
+#[path = "wire_and_lab/lab_k3s/loss.rs"]
 mod loss;
 #[path = "disasters/one_of_three.rs"]
 mod one_of_three;
 #[path = "disasters/only_one.rs"]
 mod only_one;
 #[allow(dead_code, reason = "shared with lab_k3s, which uses the rest")]
-#[path = "lab_k3s/plane.rs"]
+#[path = "wire_and_lab/lab_k3s/plane.rs"]
 mod plane;
 #[path = "disasters/seeds.rs"]
 mod seeds;

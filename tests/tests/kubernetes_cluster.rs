@@ -7,7 +7,7 @@
 
 #[path = "kubernetes_cluster/drain.rs"]
 mod drain;
-#[path = "kubernetes/drained.rs"]
+#[path = "wire_and_lab/kubernetes_wire/drained.rs"]
 mod drained;
 #[path = "kubernetes_cluster/evict.rs"]
 mod evict;

@@ -1,4 +1,4 @@
-//! Tests of refusals, with hand-made databases. Real ones are in `tests/tests/wire_etcd/backend.rs`.
+//! Tests of refusals, with hand-made databases. Real ones are in `tests/tests/wire_and_lab/wire_etcd/backend.rs`.
 
 mod build;
 

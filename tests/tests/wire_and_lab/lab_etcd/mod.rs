@@ -1,0 +1,32 @@
+//! The real binary and real etcd, through the wire: each test is a region of its own, with machines on loopback addresses.
+
+mod asked;
+mod crash;
+mod crowd;
+mod drill;
+mod form;
+mod group;
+mod kill;
+mod life;
+mod nobodys;
+mod notices;
+mod permissions;
+mod recover;
+mod refusals;
+mod retired;
+mod slow_start;
+mod smoke;
+mod snapshots;
+mod stand_in;
+mod state_dir;
+mod store;
+mod strangers;
+mod targets;
+mod total_loss;
+mod traces;
+mod trash;
+mod typed;
+mod versions;
+mod warm;
+mod writer;
+mod zones;

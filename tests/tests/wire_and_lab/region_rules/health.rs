@@ -1,0 +1,151 @@
+//! Machines that fail, and how the group finds out.
+
+use quorate_lab::region::{Ec2State, Event, Health, LifecycleState, Process};
+
+use crate::region_rules::world::{World, hooked, plain, refused};
+
+#[test]
+fn an_unhealthy_instance_is_terminated_and_replaced() {
+    let mut world = World::in_service(hooked(2));
+    let id = world.ids()[0].clone();
+    world.api().set_instance_health(&id, Health::Unhealthy).unwrap();
+    world.pass(4);
+    assert_eq!((world.state(&id), world.ids().len()), (LifecycleState::InService, 2));
+    world.pass(1);
+    assert_eq!((world.state(&id), world.ids().len()), (LifecycleState::Terminating, 3));
+}
+
+#[test]
+fn an_instance_found_healthy_again_in_time_is_left_alone() {
+    let mut world = World::in_service(hooked(2));
+    let id = world.ids()[0].clone();
+    world.api().set_instance_health(&id, Health::Unhealthy).unwrap();
+    world.api().set_instance_health(&id, Health::Healthy).unwrap();
+    world.pass(100);
+    assert_eq!(world.state(&id), LifecycleState::InService);
+}
+
+#[test]
+fn a_lost_machine_is_noticed_by_ec2_and_then_by_the_group() {
+    let mut world = World::in_service(hooked(2));
+    let id = world.ids()[0].clone();
+    world.region.hard_kill(&id, world.now);
+    world.pass(19);
+    assert!(world.told(&Event::PowerOff(id.clone())), "the host cuts the power at once");
+    assert_eq!((world.ec2(&id), world.instance(&id).powered), (Ec2State::Running, false));
+    world.pass(1);
+    assert_eq!((world.ec2(&id), world.state(&id)), (Ec2State::Terminated, LifecycleState::InService));
+    world.pass(30);
+    assert_eq!((world.state(&id), world.ids().len()), (LifecycleState::Terminating, 3));
+    assert_eq!(world.instance(&id).health, Health::Unhealthy);
+}
+
+#[test]
+fn nothing_is_replaced_while_that_is_suspended() {
+    let mut world = World::in_service(hooked(2));
+    let (id, group) = (world.ids()[0].clone(), world.group.clone());
+    world.api().suspend_processes(&group, &[Process::ReplaceUnhealthy]).unwrap();
+    world.region.hard_kill(&id, world.now);
+    world.pass(1000);
+    assert_eq!(world.state(&id), LifecycleState::InService);
+    world.api().resume_processes(&group, &[Process::ReplaceUnhealthy]).unwrap();
+    assert_eq!(world.state(&id), LifecycleState::Terminating);
+}
+
+#[test]
+fn a_machine_lost_in_its_terminating_hook_keeps_the_hook_open() {
+    let mut world = World::in_service(hooked(1));
+    let id = world.ids()[0].clone();
+    world.terminate(&id);
+    world.pass(10);
+    world.region.hard_kill(&id, world.now);
+    world.pass(100);
+    assert_eq!((world.state(&id), world.ec2(&id)), (LifecycleState::TerminatingWait, Ec2State::Terminated));
+    world.pass(600);
+    assert!(!world.ids().contains(&id), "until it times out");
+}
+
+#[test]
+fn a_machine_lost_in_its_launching_hook_is_replaced() {
+    let mut world = World::new(hooked(1));
+    let id = world.ids()[0].clone();
+    world.pass(14);
+    world.region.hard_kill(&id, world.now);
+    world.pass(50);
+    assert_eq!((world.state(&id), world.ids().len()), (LifecycleState::Terminating, 2));
+}
+
+#[test]
+fn terminating_by_ec2_gives_no_hook_time() {
+    let mut world = World::in_service(hooked(2));
+    let id = world.ids()[0].clone();
+    world.api().terminate_instances(std::slice::from_ref(&id)).unwrap();
+    world.pass(0);
+    assert_eq!((world.ec2(&id), world.state(&id)), (Ec2State::ShuttingDown, LifecycleState::InService));
+    assert!(world.told(&Event::Shutdown(id.clone())));
+    world.pass(30);
+    assert_eq!(world.state(&id), LifecycleState::Terminating);
+    world.pass(30);
+    assert_eq!((world.ec2(&id), world.state(&id)), (Ec2State::Terminated, LifecycleState::TerminatingWait));
+    assert!(world.told(&Event::PowerOff(id)));
+}
+
+#[test]
+fn a_machine_that_powers_itself_off_is_replaced_and_terminated() {
+    let mut world = World::in_service(plain(1));
+    let id = world.ids()[0].clone();
+    world.region.guest_poweroff(&id, world.now);
+    assert_eq!(world.ec2(&id), Ec2State::Stopped);
+    world.pass(30);
+    assert_eq!((world.state(&id), world.ids().len()), (LifecycleState::Terminating, 2));
+    world.pass(7);
+    assert_eq!(world.ec2(&id), Ec2State::Terminated);
+}
+
+#[test]
+fn a_reboot_keeps_the_machine_running() {
+    let mut world = World::in_service(plain(1));
+    let id = world.ids()[0].clone();
+    world.api().reboot_instances(std::slice::from_ref(&id)).unwrap();
+    world.pass(100);
+    assert!(world.told(&Event::Reboot(id.clone())));
+    assert_eq!((world.ec2(&id), world.state(&id)), (Ec2State::Running, LifecycleState::InService));
+}
+
+#[test]
+fn a_machine_that_is_not_running_cannot_be_rebooted() {
+    let mut world = World::in_service(plain(1));
+    let id = world.ids()[0].clone();
+    world.region.guest_poweroff(&id, world.now);
+    assert_eq!(world.api().reboot_instances(&[id]).unwrap_err().code, "IncorrectInstanceState");
+}
+
+#[test]
+fn ec2_refuses_ids_that_it_does_not_know_and_does_nothing() {
+    let mut world = World::in_service(plain(1));
+    let id = world.ids()[0].clone();
+    refused(
+        world.api().terminate_instances(&[id.clone(), "i-1".into()]),
+        "InvalidInstanceID.NotFound",
+        "The instance ID 'i-1' does not exist",
+    );
+    refused(
+        world.api().terminate_instances(&["i-1".into(), "i-2".into()]),
+        "InvalidInstanceID.NotFound",
+        "The instance IDs 'i-1, i-2' do not exist",
+    );
+    assert_eq!(world.ec2(&id), Ec2State::Running);
+}
+
+#[test]
+fn a_stopped_machine_in_standby_is_left_there() {
+    let mut world = World::in_service(plain(1).sizes(0, 2, 1));
+    let id = world.ids()[0].clone();
+    world.api().enter_standby(&id, true).unwrap();
+    world.region.stop_instance(&id, world.now);
+    world.pass(0);
+    assert_eq!(world.ec2(&id), Ec2State::Stopping);
+    world.region.guest_poweroff(&id, world.now);
+    world.pass(100);
+    assert_eq!((world.ec2(&id), world.state(&id)), (Ec2State::Stopped, LifecycleState::Standby));
+}

@@ -1,0 +1,104 @@
+//! The agent's settings of a machine, whose paths and addresses are moved to where the lab has them; and the result.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use quorate_core::role::Role;
+use quorate_lab::lab::AgentSettings;
+use quorate_lab::lab::image::Place;
+use toml::{Table, Value};
+
+use crate::shipped_images::moved;
+use crate::shipped_images::user_data::UserData;
+
+/// The fragments that a user writes.
+const DIRECTORY: &str = "/etc/quorate/config.d/";
+
+/// What a machine of this user data is for. The tag of its group says it too; but only Kubernetes has that section.
+pub(crate) fn role(data: &UserData) -> anyhow::Result<Role> {
+    let texts = data.files.keys().filter(|path| is_fragment(path)).filter_map(|path| data.text(path));
+    let fragments = texts.map(|text| Ok(text.parse()?)).collect::<anyhow::Result<Vec<Table>>>()?;
+    let said = fragments.iter().rev().find_map(|fragment| fragment.get("cluster")?.get("role")?.as_str());
+    match said {
+        Some(role) => Role::parse(role).map_err(|remedy| anyhow::anyhow!("cluster.role = {role:?}: {remedy}")),
+        None if fragments.iter().any(|fragment| fragment.contains_key("kubernetes")) => Ok(Role::ControlPlane),
+        None => Ok(Role::Etcd),
+    }
+}
+
+fn is_fragment(path: &str) -> bool {
+    path.strip_prefix(DIRECTORY).is_some_and(|name| name.ends_with(".toml") && !name.contains('/'))
+}
+
+/// All fragments on a disk, a later one before an earlier one.
+pub(crate) fn on_disk(place: Place<'_>) -> anyhow::Result<AgentSettings> {
+    let directory = moved::path(place.root, DIRECTORY);
+    let entries = std::fs::read_dir(&directory).with_context(|| format!("cannot list {}", directory.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    paths.sort();
+    paths.iter().try_fold(AgentSettings::defaults(), |settings, path| {
+        let text = std::fs::read_to_string(path)?;
+        add(settings, &text, place.root, place.address).with_context(|| path.display().to_string())
+    })
+}
+
+fn add(settings: AgentSettings, text: &str, root: &Path, address: Ipv4Addr) -> anyhow::Result<AgentSettings> {
+    let sections: Table = text.parse()?;
+    sections.into_iter().try_fold(settings, |settings, (section, keys)| {
+        let Value::Table(keys) = keys else { bail!("{section} is no section, and the lab's settings are sections") };
+        let value = |value| moved_value(value, root, address).to_string();
+        Ok(keys.into_iter().fold(settings, |settings, (key, given)| settings.raw(&format!("{section}.{key}"), value(given))))
+    })
+}
+
+/// Moves a path below the disk, and a listener on all addresses to the instance's address, because the others are on this computer too.
+fn moved_value(value: Value, root: &Path, address: Ipv4Addr) -> Value {
+    match value {
+        Value::String(text) if text.starts_with('/') => Value::String(moved::path(root, &text).display().to_string()),
+        Value::String(text) => Value::String(match text.parse::<SocketAddr>() {
+            Ok(all) if all.ip().is_unspecified() => SocketAddr::from((address, all.port())).to_string(),
+            _ => text,
+        }),
+        Value::Array(items) => items.into_iter().map(|item| moved_value(item, root, address)).collect::<Vec<_>>().into(),
+        Value::Table(items) => Value::Table(items.into_iter().map(|(key, item)| (key, moved_value(item, root, address))).collect()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::shipped_images::user_data::{Content, File};
+
+    use super::*;
+
+    fn with(path: &str, text: &str) -> UserData {
+        let mut data = UserData::default();
+        data.add(path.to_owned(), File { mode: 0o644, content: Content::Text(text.to_owned()) }).unwrap();
+        data
+    }
+
+    #[test]
+    fn paths_and_addresses_are_moved_and_the_rest_is_kept() {
+        let text = "[health]\nlisten = \"0.0.0.0:2377\"\n[metrics]\nlisten = \"127.0.0.1:2376\"\n[kubernetes]\ntoken_file = \"/etc/quorate/token\"\n\
+                    labels = { tier = \"a\" }\n[etcd]\nquota_backend_mib = 8192\nextra_args = [\"--a=/b\"]\n";
+        let settings = add(AgentSettings::defaults(), text, Path::new("/disk"), Ipv4Addr::new(127, 16, 0, 10)).unwrap();
+        let read: Table = settings.to_string().parse().unwrap();
+        assert_eq!(read["health"]["listen"].as_str(), Some("127.16.0.10:2377"));
+        assert_eq!(read["metrics"]["listen"].as_str(), Some("127.0.0.1:2376"));
+        assert_eq!(read["kubernetes"]["token_file"].as_str(), Some("/disk/etc/quorate/token"));
+        assert_eq!(read["kubernetes"]["labels"]["tier"].as_str(), Some("a"));
+        assert_eq!(read["etcd"]["quota_backend_mib"].as_integer(), Some(8192));
+        assert_eq!(read["etcd"]["extra_args"][0].as_str(), Some("--a=/b"));
+    }
+
+    #[test]
+    fn the_role_is_what_the_file_says_or_what_it_configures() {
+        let of = |text| role(&with("/etc/quorate/config.d/50-local.toml", text)).unwrap();
+        assert_eq!(of("[cluster]\nrole = \"worker\"\n"), Role::Worker);
+        assert_eq!(of("[kubernetes]\ndistribution = \"k3s\"\n"), Role::ControlPlane);
+        assert_eq!(of("[etcd]\nquota_backend_mib = 8192\n"), Role::Etcd);
+        assert_eq!(role(&with("/etc/other.toml", "[kubernetes]\n")).unwrap(), Role::Etcd);
+    }
+}
