@@ -143,6 +143,32 @@ impl Lab {
         self.machines.start_agent(&mut machine)
     }
 
+    /// Waits until `quorate recover` on the instance says that this way would be begun at once.
+    ///
+    /// # Errors
+    /// It has not said so in time.
+    pub async fn until_recoverable(&self, instance: &InstanceId, way: &str, within: Duration) -> anyhow::Result<()> {
+        let possible = || async {
+            let printed = self.type_in(instance, "recover", &["--json"]).await.map_err(|error| error.to_string())?;
+            let known: serde_json::Value = serde_json::from_str(&printed.out).map_err(|error| format!("{error}: {printed:?}"))?;
+            let is_possible = |w: &serde_json::Value| w["command"].as_str().is_some_and(|c| c.contains(way)) && w["possible"] == true;
+            if known["ways"].as_array().into_iter().flatten().any(is_possible) { Ok(()) } else { Err(format!("{known:#}")) }
+        };
+        self.until(within, "the way to be possible", possible).await
+    }
+
+    /// Waits until etcd on the instance is another process than this one.
+    ///
+    /// # Errors
+    /// It is not in time.
+    pub async fn until_restarted(&self, instance: &InstanceId, old: Option<i32>, within: Duration) -> anyhow::Result<()> {
+        let restarted = || async {
+            let now = self.etcd_process(instance).map(|etcd| etcd.pid);
+            if now.is_some() && now != old { Ok(()) } else { Err(format!("etcd is {now:?}, was {old:?}")) }
+        };
+        self.until(within, "etcd to be started again", restarted).await
+    }
+
     /// Runs `quorate COMMAND` on the instance, as an operator there would, and returns what it printed.
     ///
     /// # Errors

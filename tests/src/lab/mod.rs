@@ -128,7 +128,7 @@ impl Lab {
         if let Some(cluster) = spec.tags.iter().find(|tag| &*tag.key == "quorate:cluster") {
             self.storage.prepare(&cluster.value)?;
         }
-        self.region().with(|region, now| region.create_group(spec, now)).map_err(|error| anyhow::anyhow!("{error}"))?;
+        self.region().with(|region, now| region.create_group(spec, now))?;
         Ok(name)
     }
 

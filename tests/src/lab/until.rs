@@ -44,7 +44,7 @@ impl Site {
     /// # Errors
     /// The region refuses it, or it has not succeeded in time.
     pub async fn refresh(&self, group: &GroupName, preferences: RefreshPreferences, within: Duration) -> anyhow::Result<()> {
-        self.operator(|api| api.start_instance_refresh(group, Some(preferences))).map_err(|error| anyhow::anyhow!("{error}"))?;
+        self.operator(|api| api.start_instance_refresh(group, Some(preferences)))?;
         let refreshed = || async {
             let region = self.region().lock();
             let status = region.group(group).and_then(|group| group.refreshes.last().map(|refresh| refresh.status));

@@ -123,7 +123,7 @@ impl World {
     pub fn create_group(&self, spec: GroupSpec) -> anyhow::Result<GroupName> {
         let name = spec.name.clone();
         std::fs::create_dir_all(Path::new(SHARED).join("store"))?;
-        self.region().with(|region, now| region.create_group(spec, now)).map_err(|error| anyhow::anyhow!("{error}"))?;
+        self.region().with(|region, now| region.create_group(spec, now))?;
         Ok(name)
     }
 

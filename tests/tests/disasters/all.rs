@@ -34,19 +34,15 @@ async fn three_of_three_with_a_truncated_snapshot_and_a_late_instance() -> anyho
     sleep_until(since + Duration::from_secs(30)).await;
     stage.group.resize(3)?;
     stage.group.settled(3, None).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restored(took, revision, &written).await?;
     let key = newest["key"].as_str().unwrap_or_default();
     let logs: String = stage.group.live().iter().map(|one| stage.lab().log(one)).collect();
     ensure!(logs.contains(&format!("PASSES OVER {key}")), "nobody says that {key} is no snapshot\n{}", stage.lab().logs());
-    Row::new(
+    restored.row(
         "D6: three of three, the newest snapshot truncated, one instance 30 s late",
         "all machines, disks and half of a snapshot",
         "the snapshot before it was restored by one of two; the late one joined them as a learner",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 /// Every machine dies and the group ends; a group of another name, in another zone, continues the same cluster.
@@ -54,29 +50,22 @@ async fn three_of_three_with_a_truncated_snapshot_and_a_late_instance() -> anyho
 async fn everything_is_destroyed_and_a_group_of_another_name_comes_up() -> anyhow::Result<()> {
     let group = Group::launched_with(Lab::start(options()?).await?, 3, LONG_HOOK)?;
     let mut stage = Stage::whole(group, 3).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     let old = stage.group.name.clone();
-    stage.lab().operator(|api| api.suspend_processes(&old, &[Process::Launch])).map_err(|error| anyhow::anyhow!("{error}"))?;
+    stage.lab().operator(|api| api.suspend_processes(&old, &[Process::Launch]))?;
     let (dead, _) = stage.all_die();
     let written = writer.stop().await;
     stage.group.resize(0)?;
     let since = Instant::now();
     let next = stage.lab().group("etcd-next", CLUSTER, 3, LONG_HOOK).zone("eu-central-1b");
     stage.group.name = stage.lab().create_group(next)?;
-    let took = stage.comes_back(&dead, since, 3).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
     ensure!(stage.lab().live(&old).is_empty(), "the old group has instances");
-    Row::new(
+    restored.row(
         "D7: everything, and the group's name too",
         "all machines and disks; the group is at 0, another one in another zone comes up",
         "the new group's first restored the newest snapshot",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 /// No disaster: the last voter saves everything before it leaves, and nothing is lost.
@@ -94,19 +83,15 @@ async fn a_group_is_scaled_to_nothing_and_back() -> anyhow::Result<()> {
     let since = Instant::now();
     stage.group.resize(3)?;
     let took = stage.comes_back(&gone, since, 3).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restored(took, revision, &written).await?;
     ensure!(restored.lost == 0, "{} acknowledged writes are lost", restored.lost);
     let claim = stage.lab().charter(CLUSTER)?.into_iter().find(|record| record["generation"] == 2).context("no second generation")?;
     ensure!(claim["origin"]["key"] == last["state"]["key"] && stage.group.generation()? == 2, "it is from another snapshot: {claim:#}");
-    Row::new(
+    restored.row(
         "D7: scaled to nothing, and back",
         "nothing: all instances left, one after the other",
         "the last voter's final snapshot was restored, to which it had retired the cluster",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 fn in_s3() -> anyhow::Result<LabOptions> {
@@ -128,18 +113,13 @@ async fn a_bucket_that_cannot_be_reached_is_no_empty_bucket() -> anyhow::Result<
     stage.nothing_starts().await?;
     let since = Instant::now();
     stage.lab().s3()?.faults().remove(out);
-    let took = stage.comes_back(&dead, since, 3).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
     println!("without its store an agent says: {message}");
-    Row::new(
+    restored.row(
         "D7: everything, and the bucket cannot be reached",
         "all machines and disks, and the way to the bucket",
         "everybody waited; from the moment it answered the newest snapshot was restored",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 #[tokio::test]
@@ -171,9 +151,7 @@ async fn of_two_claimants_at_once_one_restores() -> anyhow::Result<()> {
     let mut options = in_s3()?;
     options.settings = options.settings.number("timing.rank_delay_s", 0.01);
     let stage = Stage::with(options, 3).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     let s3 = stage.lab().s3()?;
     let charter = Scope::from(Operation::Put).prefix(&format!("clusters/{CLUSTER}/charter/"));
     // Long enough for every node to have decided before the first learns of it.
@@ -183,19 +161,15 @@ async fn of_two_claimants_at_once_one_restores() -> anyhow::Result<()> {
     let written = writer.stop().await;
     let took = stage.comes_back(&dead, since, 3).await?;
     ensure!(stage.lab().s3()?.faults().struck(slow) == 3, "no node was slow to claim");
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restored(took, revision, &written).await?;
     let refused: Vec<_> =
         s3.log().of(Operation::Put).into_iter().filter(|line| line.key.contains("/charter/") && line.status == Some(412)).collect();
     ensure!(!refused.is_empty(), "no claim met another: {:?}", s3.log().of(Operation::Put));
-    Row::new(
+    restored.row(
         "D7: two claimants at once",
         "all machines and disks; every replacement claims in the same second",
         "the bucket took one claim and refused the others; one restored",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 #[tokio::test]
@@ -264,9 +238,7 @@ async fn refuses(stage: &Stage, dead: &[InstanceId], words: &[&str]) -> anyhow::
 #[tokio::test]
 async fn another_clusters_snapshot_is_passed_over_by_name() -> anyhow::Result<()> {
     let stage = Stage::of(1).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     let newest = stage.snapshots().await?.pop().context("there is no snapshot")?;
     let own = stage.data(&newest)?;
     let stranger = own.with_file_name("00000000000099999999-0000000000001-i-stranger.json");
@@ -275,18 +247,13 @@ async fn another_clusters_snapshot_is_passed_over_by_name() -> anyhow::Result<()
     std::fs::copy(&own, stranger.with_extension("db"))?;
     let (dead, since) = stage.all_die();
     let written = writer.stop().await;
-    let took = stage.comes_back(&dead, since, 1).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restores(&dead, since, 1, revision, &written).await?;
     let log = stage.lab().log(&stage.group.live()[0]);
     let line = log.lines().find(|line| line.contains("PASSES OVER")).unwrap_or_default();
     ensure!(line.contains("i-stranger.json") && line.contains("cluster other"), "it is not passed over by name: {line}");
-    Row::new(
+    restored.row(
         "D7: a snapshot of another cluster",
         "the machine and its disk; a later snapshot in the folder is another cluster's",
         "it was passed over by name, and the own one restored",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, ensure};
 use quorate_core::ids::InstanceId;
-use quorate_lab::disasters::Row;
 use quorate_lab::lab::writer::Writer;
 use rustix::process::Signal;
 
@@ -44,17 +43,12 @@ async fn two_clocks_are_off_by_a_day() -> anyhow::Result<()> {
     stage.group.until_written(&writer, 20).await?;
     let (dead, since) = stage.all_die();
     let written = writer.stop().await;
-    let took = stage.comes_back(&dead, since, 3).await?;
-    let restored = stage.restored(revision, &written).await?;
-    Row::new(
+    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
+    restored.row(
         "Clock: two of three off by a day",
         "the clocks of two agents, one ahead and one behind; one of three dies, then all",
         "replaced without loss; then the newest snapshot by revision was restored, not the one that is dated tomorrow",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 /// The leader's agent did take a snapshot that is dated tomorrow, or the scenario would show nothing.

@@ -114,9 +114,7 @@ async fn the_stores_disk_is_full_while_snapshots_are_taken() -> anyhow::Result<(
 async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
     let Some(small) = Small::mounted(24, "the_disk_to_restore_on_is_full")? else { return Ok(()) };
     let stage = Stage::of(1).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     let data = small.0.join("etcd");
     stage.lab().change_settings(|settings| settings.text("paths.data_dir", data.display()));
     let (dead, _) = stage.all_die();
@@ -127,18 +125,13 @@ async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
     println!("on a full disk an agent says: {message}");
     let since = Instant::now();
     small.grow(512)?;
-    let took = stage.comes_back(&dead, since, 1).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restores(&dead, since, 1, revision, &written).await?;
     ensure!(data.join("member").is_dir(), "it was restored elsewhere");
-    Row::new(
+    restored.row(
         "Disk: the one to restore on is full",
         "the machine and its disk; the new one has no room",
         "it said how much was missing; from the moment there was room the newest snapshot was restored",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 /// etcd's quota is exceeded, so there are no leases and no lock, while a member has to leave.
@@ -186,8 +179,7 @@ async fn a_machine_is_taken_back_while_etcd_is_out_of_space() -> anyhow::Result<
     let stage = Stage::with(options, 3).await?;
     let writer = stage.load(100).await?;
     fill(&stage.group, 32).await?;
-    let suspended = stage.lab().operator(|api| api.suspend_processes(&stage.group.name, &[Process::Launch]));
-    suspended.map_err(|error| anyhow::anyhow!("{error}"))?;
+    stage.lab().operator(|api| api.suspend_processes(&stage.group.name, &[Process::Launch]))?;
     let taken = stage.lab().followers(&stage.group.name).await?.remove(0);
     let since = Instant::now();
     let announced = stage.lab().region().with(|region, now| {
@@ -206,7 +198,7 @@ async fn a_machine_is_taken_back_while_etcd_is_out_of_space() -> anyhow::Result<
     ensure!(stage.lab().log(&taken).contains("without the lock"), "it does not say so: {}", stage.lab().log(&taken));
     make_room(&stage).await?;
     stage.group.until_written(&writer, 20).await?;
-    stage.lab().operator(|api| api.terminate_instances(std::slice::from_ref(&taken))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    stage.lab().operator(|api| api.terminate_instances(std::slice::from_ref(&taken)))?;
     stage.lab().until_gone(&taken, LIMIT).await?;
     stage.group.resize(2)?;
     stage.group.settled(2, None).await?;

@@ -50,10 +50,13 @@ async fn removed_first(stage: &Stage, victim: &InstanceId, died: Timestamp) -> a
 async fn dies(row: Row, options: LabOptions, pick: impl AsyncFn(&Stage) -> anyhow::Result<InstanceId>) -> anyhow::Result<()> {
     let stage = Stage::with(options, 3).await?;
     let victim = pick(&stage).await?;
+    let (address, reuses) = (stage.lab().address(&victim)?, stage.lab().region().lock().config().addresses.reuse);
     let writer = stage.load(100).await?;
     let took = replaced(&stage, &victim, &writer).await?;
     let written = writer.stop().await;
     stage.kept_all(3, &written).await?;
+    let replacement = stage.group.live().pop().context("nobody lives")?;
+    ensure!((stage.lab().address(&replacement)? == address) == reuses, "{replacement} is at the address of {victim}: {}", !reuses);
     row.took(took).lost(0, written.acked()).record()
 }
 
@@ -86,23 +89,12 @@ async fn a_follower_of_three_dies() -> anyhow::Result<()> {
 async fn the_replacement_has_the_address_of_the_dead() -> anyhow::Result<()> {
     let mut options = options()?;
     options.region.addresses.reuse = true;
-    let stage = Stage::with(options, 3).await?;
-    let victim = follower(&stage).await?;
-    let address = stage.lab().address(&victim)?;
-    let writer = stage.load(100).await?;
-    let took = replaced(&stage, &victim, &writer).await?;
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
-    let replacement = stage.group.live().pop().context("nobody lives")?;
-    ensure!(stage.lab().address(&replacement)? == address, "{replacement} has another address than {victim}");
-    Row::new(
+    let row = Row::new(
         "D3b: one of three, the same address again",
         "the machine and its disk; its replacement has its address",
         "removed after a snapshot; nobody took the replacement for the dead",
-    )
-    .took(took)
-    .lost(0, written.acked())
-    .record()
+    );
+    dies(row, options, async |stage: &Stage| follower(stage).await).await
 }
 
 /// The replacement's agent dies at this point, its machine does not, and a service manager starts it again.
@@ -170,12 +162,8 @@ async fn one_of_three_reboots() -> anyhow::Result<()> {
     let pid = stage.lab().etcd_process(&leader).map(|etcd| etcd.pid);
     writer.label(Label::Kill);
     let since = Instant::now();
-    stage.lab().operator(|api| api.reboot_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let restarted = || async {
-        let now = stage.lab().etcd_process(&leader).map(|etcd| etcd.pid);
-        if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
-    };
-    stage.lab().until(LIMIT, "etcd to be started again", restarted).await?;
+    stage.lab().operator(|api| api.reboot_instances(std::slice::from_ref(&leader)))?;
+    stage.lab().until_restarted(&leader, pid, LIMIT).await?;
     stage.group.settled(3, None).await?;
     let whole = since.elapsed();
     let writes = writer.longest(Label::Kill).context("no write came after the reboot")?.length;

@@ -16,21 +16,14 @@ use super::stage::{Stage, options};
 #[tokio::test]
 async fn one_of_one_dies_with_its_disk() -> anyhow::Result<()> {
     let stage = Stage::of(1).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     let (dead, since) = stage.all_die();
     let written = writer.stop().await;
-    let took = stage.comes_back(&dead, since, 1).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restores(&dead, since, 1, revision, &written).await?;
     ensure!(restored.lost >= 20, "20 writes came after the snapshot, and {} are lost", restored.lost);
     ensure!(stage.group.generation()? == 2, "generation {} was begun", stage.group.generation()?);
     stage.saves_as(2).await?;
-    Row::new("D1a, D3a: one of one", "the machine and its disk", "its replacement restored the newest snapshot, once")
-        .took(took)
-        .revision(restored.revision)
-        .lost(restored.lost, written.acked())
-        .record()
+    restored.row("D1a, D3a: one of one", "the machine and its disk", "its replacement restored the newest snapshot, once")
 }
 
 async fn in_s3() -> anyhow::Result<Stage> {
@@ -58,7 +51,7 @@ async fn one_of_one_reboots() -> anyhow::Result<()> {
     stage.lab().s3()?.log().forget();
     writer.label(Label::Kill);
     let since = Instant::now();
-    stage.lab().operator(|api| api.reboot_instances(std::slice::from_ref(&only))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    stage.lab().operator(|api| api.reboot_instances(std::slice::from_ref(&only)))?;
     let down = || async { stage.lab().etcd_process(&only).map_or(Ok(()), |etcd| Err(format!("etcd is process {}", etcd.pid))) };
     stage.lab().until(LIMIT, "etcd to stop", down).await?;
     stage.group.until_written(&writer, 20).await?;

@@ -56,6 +56,7 @@ async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> 
     )
     .settled_after(halted)
     .record()?;
+    shown_before_it_is_ordered(&stage, &survivor).await?;
     let ordered = Instant::now();
     stage.lab().quorate(&survivor, &["recover", "--survivor", "--cluster", CLUSTER]).await?;
     goes_on_from_the_survivor(&stage, &survivor, &written, ordered).await?.row(
@@ -63,6 +64,21 @@ async fn two_of_three_die_and_nobody_makes_up_a_cluster() -> anyhow::Result<()> 
         "two machines and their disks; an operator orders `quorate recover --survivor`",
         "the survivor's own data went on, and two joined it",
     )
+}
+
+/// A dry run says what is known, both ways, and what each loses; and the name of another cluster is refused.
+async fn shown_before_it_is_ordered(stage: &Stage, survivor: &InstanceId) -> anyhow::Result<()> {
+    let shown = stage.lab().type_in(survivor, "recover", &["--dry-run", "--survivor", "--cluster", CLUSTER]).await?;
+    ensure!(!shown.succeeded, "an operator is needed: {shown:?}");
+    for line in
+        ["quorum    lost for good", "this node; data of generation 1", "gone for good", "recover --snapshot newest", "loses  EVERYTHING"]
+    {
+        ensure!(shown.out.contains(line), "{line} is not in {}", shown.out);
+    }
+    ensure!(stage.group.generation()? == 1, "a dry run did something");
+    let wrong = stage.lab().type_in(survivor, "recover", &["--survivor", "--cluster", "another"]).await?;
+    ensure!(!wrong.succeeded && wrong.out.contains("belongs to cluster test"), "{wrong:?}");
+    Ok(())
 }
 
 #[tokio::test]
@@ -162,9 +178,7 @@ impl Dice {
 async fn three_of_three(seed: u64, scenario: &'static str) -> anyhow::Result<()> {
     let mut dice = Dice(seed);
     let stage = Stage::of(3).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     stage.lab().boot_takes((0..3).map(|_| Duration::from_millis(dice.below(6000))));
     for service in [Service::Ec2, Service::AutoScaling] {
         let view = View::Lag(Duration::from_millis(dice.below(3000)));
@@ -172,15 +186,10 @@ async fn three_of_three(seed: u64, scenario: &'static str) -> anyhow::Result<()>
     }
     let (dead, since) = stage.all_die();
     let written = writer.stop().await;
-    let took = stage.comes_back(&dead, since, 3).await?;
-    let restored = stage.restored(revision, &written).await?;
+    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
     ensure!(restorers(&stage).len() == 1, "{:?} restored", restorers(&stage));
     stage.saves_as(stage.group.generation()?).await?;
-    Row::new(scenario, "all machines and disks at once", "one replacement restored the newest snapshot, two joined it")
-        .took(took)
-        .revision(restored.revision)
-        .lost(restored.lost, written.acked())
-        .record()
+    restored.row(scenario, "all machines and disks at once", "one replacement restored the newest snapshot, two joined it")
 }
 
 /// The node that began to restore.
@@ -189,37 +198,21 @@ fn restorers(stage: &Stage) -> Vec<InstanceId> {
     stage.group.live().into_iter().filter(restored).collect()
 }
 
-#[tokio::test]
-async fn three_of_three_die_seed_1() -> anyhow::Result<()> {
-    three_of_three(1, "D4c: three of three, boot order 1").await
+macro_rules! boot_orders {
+    ($($name:ident $seed:literal)*) => {$(
+        #[tokio::test]
+        async fn $name() -> anyhow::Result<()> {
+            three_of_three($seed, concat!("D4c: three of three, boot order ", $seed)).await
+        }
+    )*};
 }
 
-#[tokio::test]
-async fn three_of_three_die_seed_2() -> anyhow::Result<()> {
-    three_of_three(2, "D4c: three of three, boot order 2").await
-}
-
-#[tokio::test]
-async fn three_of_three_die_seed_3() -> anyhow::Result<()> {
-    three_of_three(3, "D4c: three of three, boot order 3").await
-}
-
-#[tokio::test]
-async fn three_of_three_die_seed_4() -> anyhow::Result<()> {
-    three_of_three(4, "D4c: three of three, boot order 4").await
-}
-
-#[tokio::test]
-async fn three_of_three_die_seed_5() -> anyhow::Result<()> {
-    three_of_three(5, "D4c: three of three, boot order 5").await
-}
+boot_orders!(three_of_three_die_seed_1 1 three_of_three_die_seed_2 2 three_of_three_die_seed_3 3 three_of_three_die_seed_4 4 three_of_three_die_seed_5 5);
 
 /// All three die; of their replacements the one that claimed dies at this point of its restore, with its machine.
 async fn claimant_dies(point: &str, scenario: &'static str) -> anyhow::Result<()> {
     let stage = Stage::of(3).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     stage.lab().agent_environment(CRASH, Some(point));
     let (mut dead, since) = stage.all_die();
     let written = writer.stop().await;
@@ -232,17 +225,12 @@ async fn claimant_dies(point: &str, scenario: &'static str) -> anyhow::Result<()
     }
     stage.lab().hard_kill(&claimant);
     dead.push(claimant);
-    let took = stage.comes_back(&dead, since, 3).await?;
-    let restored = stage.restored(revision, &written).await?;
-    Row::new(
+    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
+    restored.row(
         scenario,
         "all machines and disks, then the one that restores",
         "another one claimed anew and restored the same snapshot from the store",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 #[tokio::test]
@@ -270,15 +258,10 @@ async fn the_claimants_agent_dies_while_it_restores() -> anyhow::Result<()> {
         stage.lab().agent_environment(CRASH, point);
         stage.lab().start_agent(&claimant).await?;
     }
-    let took = stage.comes_back(&dead, since, 1).await?;
-    let restored = stage.restored(revision, &written).await?;
-    Row::new(
+    let restored = stage.restores(&dead, since, 1, revision, &written).await?;
+    restored.row(
         "D4d: the claimant's agent dies twice",
         "one of one, then the agent before and after its restore",
         "the same agent went on where it had been",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }

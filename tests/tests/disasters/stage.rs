@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use quorate_core::ids::InstanceId;
-use quorate_lab::disasters::Took;
+use quorate_lab::disasters::{Row, Took};
 use quorate_lab::lab::witness::{Sightings, Witness};
 use quorate_lab::lab::writer::{Writer, Written};
 use quorate_lab::lab::{Lab, LabOptions};
@@ -26,8 +26,16 @@ pub(crate) struct Stage {
 
 /// What a restore brought back.
 pub(crate) struct Restored {
-    pub(crate) revision: u64,
+    took: Took,
+    revision: u64,
     pub(crate) lost: usize,
+    acked: usize,
+}
+
+impl Restored {
+    pub(crate) fn row(self, scenario: &'static str, failed: &'static str, came_back: &'static str) -> anyhow::Result<()> {
+        Row::new(scenario, failed, came_back).took(self.took).revision(self.revision).lost(self.lost, self.acked).record()
+    }
 }
 
 /// Quick agents that take a snapshot before each change, however recent the last one is.
@@ -67,6 +75,14 @@ impl Stage {
         let writer = self.group.write()?;
         self.group.until_written(&writer, writes).await?;
         Ok(writer)
+    }
+
+    /// A load, with a snapshot in the midst of it and its revision.
+    pub(crate) async fn saved(&self) -> anyhow::Result<(Writer, u64)> {
+        let writer = self.load(100).await?;
+        let revision = self.save().await?;
+        self.group.until_written(&writer, 20).await?;
+        Ok((writer, revision))
     }
 
     /// Takes a snapshot, as an operator; returns its revision.
@@ -202,8 +218,21 @@ impl Stage {
         Ok(())
     }
 
+    /// Waits until the replacements of the dead are whole, restored from this snapshot.
+    pub(crate) async fn restores(
+        &self,
+        dead: &[InstanceId],
+        since: Instant,
+        size: usize,
+        revision: u64,
+        written: &Written,
+    ) -> anyhow::Result<Restored> {
+        let took = self.comes_back(dead, since, size).await?;
+        self.restored(took, revision, written).await
+    }
+
     /// There is one more generation, restored from this snapshot, and exactly what was acknowledged after it is lost.
-    pub(crate) async fn restored(&self, revision: u64, written: &Written) -> anyhow::Result<Restored> {
+    pub(crate) async fn restored(&self, took: Took, revision: u64, written: &Written) -> anyhow::Result<Restored> {
         self.one_history(2)?;
         let (key, found) = self.origin().await?;
         ensure!(found == revision, "{key} of revision {found} was restored, not revision {revision}");
@@ -212,7 +241,7 @@ impl Stage {
         let (lost, after) = (written.lost(&addresses).await?, written.after(revision));
         ensure!(lost == after, "lost are {lost:?}, and written after revision {revision} were {after:?}");
         ensure!(lost.len() < written.acked(), "nothing that was written before the snapshot is there");
-        Ok(Restored { revision, lost: lost.len() })
+        Ok(Restored { took, revision, lost: lost.len(), acked: written.acked() })
     }
 
     /// The cluster lives on: a snapshot that is taken now is this generation's.

@@ -91,9 +91,7 @@ async fn a_large_one_is_whole(stage: &Stage) -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_store_fails_half_way_through_every_step_of_a_restore() -> anyhow::Result<()> {
     let stage = in_s3(3).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
-    stage.group.until_written(&writer, 20).await?;
+    let (writer, revision) = stage.saved().await?;
     let s3 = stage.lab().s3()?;
     let (dead, since) = stage.all_die();
     let written = writer.stop().await;
@@ -114,16 +112,12 @@ async fn the_store_fails_half_way_through_every_step_of_a_restore() -> anyhow::R
     for (id, rule) in &troubles {
         ensure!(s3.faults().struck(*id) > 0, "never applied: {rule}");
     }
-    let restored = stage.restored(revision, &written).await?;
-    Row::new(
+    let restored = stage.restored(took, revision, &written).await?;
+    restored.row(
         "Store: each step of a restore fails",
         "all machines and disks; list, read of manifest and data, and the charter's write fail or lose their answers",
         "tried again until done: one claim, the newest snapshot",
     )
-    .took(took)
-    .revision(restored.revision)
-    .lost(restored.lost, written.acked())
-    .record()
 }
 
 /// The keys of the charter's records, oldest first.
@@ -169,12 +163,12 @@ async fn records_of_the_charter_expire_below_a_living_cluster() -> anyhow::Resul
     let now = records(&stage)?;
     ensure!(now.contains(&newest) && now.last() > Some(&newest), "the log did not continue from {newest}: {now:?}");
     let newest = now.last().context("no charter")?;
-    let content = stage.lab().s3()?.read(newest).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let content = stage.lab().s3()?.read(newest)?;
     until_remembered(&stage).await?;
     stage.lab().s3()?.expire(newest)?;
     one_dies(&stage).await?;
     let again = || async {
-        let now = stage.lab().s3().and_then(|s3| s3.read(newest).map_err(|error| anyhow::anyhow!("{error:?}")));
+        let now = stage.lab().s3().and_then(|s3| Ok(s3.read(newest)?));
         if now.is_ok_and(|now| now == content) { Ok(()) } else { Err(format!("{newest} is not there, or another")) }
     };
     stage.lab().until(LIMIT, "the newest record to be written again", again).await?;
@@ -199,18 +193,14 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
     let writer = stage.load(100).await?;
     until_remembered(&stage).await?;
     let s3 = stage.lab().s3()?;
-    let kept: Vec<_> = records(&stage)?
-        .into_iter()
-        .map(|key| s3.read(&key).map(|bytes| (key, bytes)))
-        .collect::<Result<_, _>>()
-        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let kept: Vec<_> = records(&stage)?.into_iter().map(|key| s3.read(&key).map(|bytes| (key, bytes))).collect::<Result<_, _>>()?;
     s3.expire(&format!("{FOLDER}charter/"))?;
     stage.until_all_say(&["Restore the objects of `charter/`", "leave the snapshots where they are"]).await?;
     stage.group.until_written(&writer, 100).await?;
     ensure!(records(&stage)?.is_empty(), "a node began another charter: {:?}", records(&stage)?);
     let since = Instant::now();
     for (key, bytes) in &kept {
-        s3.write(key, bytes).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        s3.write(key, bytes)?;
     }
     let served = || async {
         for instance in stage.group.live() {

@@ -77,7 +77,7 @@ impl Plane {
     }
 
     fn terminate(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        self.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))
+        Ok(self.operator(|api| api.terminate_in_group(instance, false))?)
     }
 
     /// Runs this number of pods, on any Node.

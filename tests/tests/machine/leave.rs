@@ -23,7 +23,7 @@ async fn a_machine_that_its_group_terminates_leaves_completes_its_hook_and_is_of
     play_joined("terminate", 3, async |scene: &Scene| {
         let (witness, writer, machine) = (Witness::of(scene), scene.write().await?, scene.leader().await?);
         let (instance, begun) = (machine.instance(), scene.now());
-        scene.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))?;
+        scene.operator(|api| api.terminate_in_group(instance, false))?;
         let off = scene.until_off(instance).await?;
         let completed = completed(scene, &machine)?;
         let left = left(&witness, &machine)?;

@@ -76,14 +76,12 @@ impl Group {
     }
 
     pub(crate) fn resize(&self, desired: u32) -> anyhow::Result<()> {
-        let done = self.lab.operator(|api| api.set_desired_capacity(&self.name, desired));
-        done.map_err(|error| anyhow::anyhow!("{error}"))
+        Ok(self.lab.operator(|api| api.set_desired_capacity(&self.name, desired))?)
     }
 
     /// Terminates an instance of the group, which the group replaces.
     pub(crate) fn replace(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        let done = self.lab.operator(|api| api.terminate_in_group(instance, false));
-        done.map_err(|error| anyhow::anyhow!("{error}"))
+        Ok(self.lab.operator(|api| api.terminate_in_group(instance, false))?)
     }
 
     /// Ends the agent and starts it again with a fail point: it dies there, once.

@@ -17,11 +17,7 @@ async fn frozen(group: &Group, instance: &InstanceId) -> anyhow::Result<()> {
     let writer = group.write()?;
     let pid = group.lab.etcd_process(instance).map(|etcd| etcd.pid);
     group.lab.freeze_etcd(instance)?;
-    let restarted = || async {
-        let now = group.lab.etcd_process(instance).map(|etcd| etcd.pid);
-        if now.is_some() && now != pid { Ok(()) } else { Err(format!("etcd is {now:?}, was {pid:?}")) }
-    };
-    group.lab.until(LIMIT, "the frozen etcd to be restarted", restarted).await?;
+    group.lab.until_restarted(instance, pid, LIMIT).await?;
     assert_eq!(group.member_ids(3).await?, before);
     group.settled(3, Some(&writer.stop().await)).await
 }

@@ -19,7 +19,6 @@ mod smoke;
 mod snapshots;
 mod stand_in;
 mod state_dir;
-mod store;
 mod strangers;
 mod targets;
 mod total_loss;

@@ -38,8 +38,7 @@ async fn until_out(group: &Group, instance: &InstanceId, taken: Timestamp) -> an
 }
 
 fn suspend(group: &Group, processes: &[Process]) -> anyhow::Result<()> {
-    let done = group.lab.operator(|api| api.suspend_processes(&group.name, processes));
-    done.map_err(|error| anyhow::anyhow!("{error}"))
+    Ok(group.lab.operator(|api| api.suspend_processes(&group.name, processes))?)
 }
 
 /// On its own it makes the instance leave before its machine is taken; during a leave that waits for a replacement it ends the patience.
@@ -50,7 +49,7 @@ async fn a_spot_notice_is_in_time_alone_and_during_a_termination() -> anyhow::Re
     let leader = group.lab.leader(&group.name).await?;
     let taken = announce(&group.lab, &leader)?;
     until_out(&group, &leader, taken).await?;
-    group.lab.operator(|api| api.terminate_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    group.lab.operator(|api| api.terminate_instances(std::slice::from_ref(&leader)))?;
     group.lab.until_gone(&leader, LIMIT).await?;
     group.settled(3, None).await?;
 
@@ -61,8 +60,7 @@ async fn a_spot_notice_is_in_time_alone_and_during_a_termination() -> anyhow::Re
     let taken = announce(&group.lab, &follower)?;
     until_out(&group, &follower, taken).await?;
     group.lab.until_gone(&follower, LIMIT).await?;
-    let done = group.lab.operator(|api| api.resume_processes(&group.name, &[Process::Launch]));
-    done.map_err(|error| anyhow::anyhow!("{error}"))?;
+    group.lab.operator(|api| api.resume_processes(&group.name, &[Process::Launch]))?;
     group.settled(3, Some(&writer.stop().await)).await
 }
 

@@ -23,18 +23,6 @@ async fn two_of_three_die() -> anyhow::Result<(Group, InstanceId)> {
     Ok((group, survivor))
 }
 
-/// Waits until `quorate recover` says that this way would be begun at once.
-async fn until_possible(group: &Group, instance: &InstanceId, way: &str) -> anyhow::Result<()> {
-    let possible = || async {
-        let printed = group.lab.type_in(instance, "recover", &["--json"]).await.map_err(|error| error.to_string())?;
-        let known: serde_json::Value = serde_json::from_str(&printed.out).map_err(|error| format!("{error}: {printed:?}"))?;
-        let ways = known["ways"].as_array().cloned().unwrap_or_default();
-        let is_possible = |w: &serde_json::Value| w["command"].as_str().is_some_and(|c| c.contains(way)) && w["possible"] == true;
-        if ways.iter().any(is_possible) { Ok(()) } else { Err(format!("{known:#}")) }
-    };
-    group.lab.until(LIMIT, "the way to be possible", possible).await
-}
-
 fn origin(group: &Group) -> anyhow::Result<String> {
     let records = group.lab.charter(CLUSTER)?;
     let last = records.iter().rfind(|record| record["state"]["is"] == "established");
@@ -42,33 +30,10 @@ fn origin(group: &Group) -> anyhow::Result<String> {
 }
 
 #[tokio::test]
-async fn one_of_three_goes_on_from_its_own_data_when_an_operator_says_so() -> anyhow::Result<()> {
-    let (group, survivor) = two_of_three_die().await?;
-    group.until_halted().await?;
-    until_possible(&group, &survivor, "--survivor").await?;
-    let shown = group.lab.type_in(&survivor, "recover", &["--dry-run", "--survivor", "--cluster", CLUSTER]).await?;
-    assert!(!shown.succeeded, "an operator is needed: {shown:?}");
-    for line in
-        ["quorum    lost for good", "this node; data of generation 1", "gone for good", "recover --snapshot newest", "loses  EVERYTHING"]
-    {
-        assert!(shown.out.contains(line), "{line} is not in {}", shown.out);
-    }
-    assert_eq!(group.generation()?, 1, "a dry run does nothing");
-    let wrong = group.lab.type_in(&survivor, "recover", &["--survivor", "--cluster", "another"]).await?;
-    assert!(!wrong.succeeded && wrong.out.contains("belongs to cluster test"), "{wrong:?}");
-    group.lab.quorate(&survivor, &["recover", "--survivor", "--cluster", CLUSTER]).await?;
-    group.settled(3, None).await?;
-    assert_eq!(kept(&group).await?, numbered(0..80));
-    assert_eq!((group.generation()?, origin(&group)?.as_str()), (2, "survivor"));
-    assert!(group.live().contains(&survivor));
-    Ok(())
-}
-
-#[tokio::test]
 async fn one_of_three_gives_its_data_up_for_a_snapshot_when_an_operator_says_so() -> anyhow::Result<()> {
     let (group, survivor) = two_of_three_die().await?;
     group.until_halted().await?;
-    until_possible(&group, &survivor, "--snapshot").await?;
+    group.lab.until_recoverable(&survivor, "--snapshot", LIMIT).await?;
     let unknown = group.lab.type_in(&survivor, "recover", &["--snapshot", "snapshots/none", "--cluster", CLUSTER]).await?;
     assert!(!unknown.succeeded && unknown.out.contains("the store holds no snapshot snapshots/none"), "{unknown:?}");
     group.lab.quorate(&survivor, &["recover", "--snapshot", "newest", "--cluster", CLUSTER]).await?;

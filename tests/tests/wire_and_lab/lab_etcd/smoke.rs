@@ -1,19 +1,9 @@
-//! The real binary and a real etcd, through the wire: the least that has to work before anything else is looked at.
+//! `quorate check` beside an agent and a real etcd.
 
 use quorate_core::ids::HookName;
 use quorate_lab::region::{ApiError, Caller};
 
 use super::group::Group;
-
-#[tokio::test]
-async fn three_instances_form_one_cluster() -> anyhow::Result<()> {
-    let group = Group::of(3).await?;
-    assert_eq!(group.generation()?, 1);
-    let status = group.lab.status(&group.live()[0]).await?;
-    assert_eq!(status["voters"].as_array().map(Vec::len), Some(3), "{status:#}");
-    assert_eq!(group.lab.action_complaints(), Vec::<String>::new());
-    Ok(())
-}
 
 #[tokio::test]
 async fn a_check_beside_the_agent_finds_no_problem() -> anyhow::Result<()> {

@@ -23,7 +23,7 @@ async fn registered() -> anyhow::Result<(Group, TargetGroupArn)> {
     let group = Group::launched(lab, 3)?;
     group.settled(3, None).await?;
     let targets: Vec<_> = group.live().into_iter().map(|id| (id, None)).collect();
-    group.lab.operator(|api| api.register_targets(&arn, &targets)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    group.lab.operator(|api| api.register_targets(&arn, &targets))?;
     Ok((group, arn))
 }
 
@@ -69,7 +69,7 @@ async fn a_load_balancer_that_never_answers_holds_up_no_leave() -> anyhow::Resul
     let (group, arn) = registered().await?;
     let rule = group.lab.faults().add(Rule::new(Scope::action("DeregisterTargets"), Fault::Delay(Duration::from_secs(600))));
     let leaver = group.lab.followers(&group.name).await?.remove(0);
-    group.lab.operator(|api| api.terminate_in_group(&leaver, true)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    group.lab.operator(|api| api.terminate_in_group(&leaver, true))?;
     group.lab.until_gone(&leaver, LIMIT).await?;
     let action = termination(&group, &leaver)?;
     let ending = action.ending.clone().context("its hook is open")?;

@@ -56,14 +56,14 @@ async fn a_spare_stays_outside_until_it_is_called_and_leaves_before_it_goes_back
     // The other stays off, does not answer, and is no reason to wait.
     group.resize(1)?;
     settled(&group, 1, 1).await?;
-    group.lab.operator(|api| api.delete_warm_pool(&group.name, true)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    group.lab.operator(|api| api.delete_warm_pool(&group.name, true))?;
     settled(&group, 1, 0).await?;
     group.resize(2)?;
     settled(&group, 2, 0).await?;
 
     let witness = Witness::of(&group.lab);
     let pool = in_all(3, PoolState::Stopped);
-    group.lab.operator(|api| api.put_warm_pool(&group.name, pool)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    group.lab.operator(|api| api.put_warm_pool(&group.name, pool))?;
     settled(&group, 2, 1).await?;
     assert_eq!(witness.sightings().voting_since.len(), 2, "the spare has voted");
     group.resize(3)?;

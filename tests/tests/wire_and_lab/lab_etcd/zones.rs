@@ -101,7 +101,7 @@ async fn the_instance_of_one_group_is_replaced_while_the_other_groups_vote_on() 
     let old = zones.lab.followers(&zones.groups[..]).await?.remove(0);
     let group = zones.group_of(&old)?;
     witness.count_voters();
-    zones.lab.operator(|api| api.terminate_in_group(&old, false)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    zones.lab.operator(|api| api.terminate_in_group(&old, false))?;
     zones.lab.until_gone(&old, LIMIT).await?;
     zones.whole(3, None).await?;
     let new = zones.lab.live(&group).remove(0);
@@ -140,7 +140,7 @@ async fn a_zone_is_added_and_another_is_closed() -> anyhow::Result<()> {
     zones.lab.until_gone(&young, LIMIT).await?;
     zones.whole(4, None).await?;
     let closed = zones.groups[0].clone();
-    zones.lab.operator(|api| api.set_desired_capacity(&closed, 0)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    zones.lab.operator(|api| api.set_desired_capacity(&closed, 0))?;
     zones.whole(3, None).await?;
     assert_eq!(zones.zones().into_iter().collect::<Vec<_>>(), ["eu-central-1b", "eu-central-1c", "eu-central-1d"]);
     zones.whole(3, Some(&writer.stop().await)).await

@@ -159,7 +159,7 @@ const AWAY: Duration = Duration::from_secs(5);
 /// Scales to no server, and waits until none is left. Returns those that were there.
 async fn emptied(plane: &Plane) -> anyhow::Result<Vec<InstanceId>> {
     let before = plane.lab.live(&plane.servers);
-    plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 0)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 0))?;
     for instance in &before {
         plane.lab.until_gone(instance, LIMIT * 2).await?;
     }
@@ -193,7 +193,7 @@ pub(crate) async fn down_and_up(servers: u32) -> anyhow::Result<CameBack> {
     let told = ["closes etcd to clients", "for this node alone", "takes the final snapshot", "nothing is lost", "its data to the trash"];
     in_order(last, &[&told[..], &["completes hook"]].concat());
     let since = Instant::now();
-    plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, servers)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, servers))?;
     plane.settled_as(2, servers as usize, 2, Some(&written)).await?;
     let whole = since.elapsed();
     assert_eq!((kept(&plane).await?, authority(&plane)?), (40, ca));

@@ -83,7 +83,7 @@ impl Plane {
 
     /// Terminates an instance, which its group replaces.
     pub(crate) fn replace(&self, instance: &InstanceId) -> anyhow::Result<()> {
-        self.lab.operator(|api| api.terminate_in_group(instance, false)).map_err(|error| anyhow::anyhow!("{error}"))
+        Ok(self.lab.operator(|api| api.terminate_in_group(instance, false))?)
     }
 
     /// The k3s that runs on this instance.

@@ -3,7 +3,6 @@
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LabOptions;
-use serde_json::Value;
 
 use super::loss::{authority, kept, pods, put, run_pods, save, state, until_running};
 use super::plane::{CLUSTER, LIMIT, Plane};
@@ -36,14 +35,7 @@ async fn until_halted(plane: &Plane, survivor: &InstanceId) -> anyhow::Result<()
 
 /// Gives the order once `quorate recover` says that it would be begun at once.
 async fn order(plane: &Plane, survivor: &InstanceId, way: &[&str]) -> anyhow::Result<()> {
-    let possible = || async {
-        let printed = plane.lab.type_in(survivor, "recover", &["--json"]).await.map_err(|error| error.to_string())?;
-        let known: Value = serde_json::from_str(&printed.out).map_err(|error| format!("{error}: {printed:?}"))?;
-        let is_it = |w: &&Value| w["command"].as_str().is_some_and(|command| command.contains(way[0]));
-        let found = known["ways"].as_array().and_then(|ways| ways.iter().find(is_it));
-        if found.is_some_and(|w| w["possible"] == true) { Ok(()) } else { Err(format!("{known:#}")) }
-    };
-    plane.lab.until(LIMIT, "the way to be possible", possible).await?;
+    plane.lab.until_recoverable(survivor, way[0], LIMIT).await?;
     plane.lab.quorate(survivor, &[&["recover"], way, &["--cluster", CLUSTER]].concat()).await.map(drop)
 }
 

@@ -60,7 +60,7 @@ async fn a_new_server_is_let_in_by_a_leader_that_hardly_asks_aws() -> anyhow::Re
     options.settings = options.settings.number("timing.aws_cadence_s", 3600);
     let plane = Plane::launched_with(options, 3, 0).await?;
     plane.settled(3, 0, None).await?;
-    plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 4)).map_err(|error| anyhow::anyhow!("{error}"))?;
+    plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 4))?;
     plane.settled(4, 0, None).await
 }
 
@@ -82,7 +82,7 @@ async fn a_reboot_keeps_the_server() -> anyhow::Result<()> {
     let plane = Plane::of(3, 0).await?;
     let leader = plane.lab.leader(&plane.servers).await?;
     let (before, pid) = (plane.lab.member_ids(&plane.servers, 3, LIMIT).await?, plane.k3s(&leader));
-    plane.lab.operator(|api| api.reboot_instances(std::slice::from_ref(&leader))).map_err(|error| anyhow::anyhow!("{error}"))?;
+    plane.lab.operator(|api| api.reboot_instances(std::slice::from_ref(&leader)))?;
     let restarted = || async {
         let now = plane.k3s(&leader);
         if now.is_some() && now != pid { Ok(()) } else { Err(format!("k3s is {now:?}, was {pid:?}")) }
