@@ -5,47 +5,26 @@ use std::path::Path;
 use std::time::Duration;
 
 use quorate::adapters::object_store::{CharterStore, StoreError};
-use quorate_core::charter::{ListedVoter, Origin, Record, State, StoreView};
+use quorate_core::charter::{ListedVoter, Record, State, StoreView};
 use quorate_core::ids::{Generation, MemberId};
-use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
-use quorate_core::time::Timestamp;
 use quorate_lab::s3::{Fault, Operation, Rule, S3Config, S3Server, Scope};
+
+use crate::fixtures::{self, me};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Longer than any limit that a test sets.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn me() -> Me {
-    Me {
-        instance: "i-1".into(),
-        address: "10.0.0.1".parse().unwrap(),
-        group: "g".into(),
-        account: "1".into(),
-        region: "eu-central-1".into(),
-        cluster: "prod".into(),
-        role: quorate_core::role::Role::Etcd,
-        launched: Timestamp(0),
-    }
-}
-
 /// Record `number` of a chain that is the same in every test.
 fn record(number: u64) -> Record {
-    let previous = (number > 1).then(|| record(number - 1));
     Record {
         number,
-        previous: previous.as_ref().map(Record::digest),
-        account: me().account,
-        region: me().region,
-        cluster: me().cluster,
-        generation: Generation(1),
-        origin: Origin::Empty,
-        state: State::Established,
+        previous: (number > 1).then(|| record(number - 1).digest()),
         ever_established: Some(Generation(1)),
-        etcd_cluster: None,
         voters: vec![ListedVoter { instance: "i-1".into(), member: MemberId(number) }],
-        ancestors: Vec::new(),
+        ..fixtures::record(State::Established)
     }
 }
 

@@ -10,11 +10,13 @@ use quorate::adapters::peer::{Callers, PeerError, SigningKey, server};
 use quorate::clock::Clock;
 use quorate::listener::{Counts, Inherited, Kind, Listeners};
 use quorate_core::ids::InstanceId;
-use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer};
+use quorate_core::observation::PeerAnswer;
 use quorate_core::report::Phase;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use crate::fixtures;
 
 const PORT: u16 = 2378;
 
@@ -27,32 +29,12 @@ fn id() -> InstanceId {
 }
 
 fn answer(phase: Phase) -> PeerAnswer {
-    PeerAnswer {
-        instance: id(),
-        phase,
-        record: None,
-        data: DataClaim::None,
-        quorum: None,
-        control_plane: ControlPlane::default(),
-        etcd: None,
-        refused: None,
-        received: None,
-        leaving: false,
-        leave_within_ms: None,
-        signed_by: None,
-    }
+    fixtures::answer(id(), phase)
 }
 
 /// Listens at `address` and answers each connection's first request with these bytes, then closes it.
 async fn answers_with(address: IpAddr, bytes: Vec<u8>) {
-    let listener = TcpListener::bind(SocketAddr::new(address, PORT)).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(&bytes).await;
-        }
-    });
+    fixtures::answer_with(TcpListener::bind(SocketAddr::new(address, PORT)).await.unwrap(), bytes);
 }
 
 fn http(status: &str, body: &str) -> Vec<u8> {

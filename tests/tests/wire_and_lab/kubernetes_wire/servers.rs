@@ -6,9 +6,9 @@ use quorate::adapters::kubernetes::{ApiServers, KubernetesError};
 use quorate_core::plan::Outcome;
 use quorate_lab::kubernetes::{ApiServer, PodSpec, User, kubeconfig};
 use quorate_lab::wire::{Fault, Rule, Scope};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use crate::fixtures::answer_with;
 use crate::kubernetes_wire::lab::{ANYWHERE, Lab, PATIENCE, unclear};
 
 /// The URL of a server that gives every caller the same answer.
@@ -17,12 +17,7 @@ pub(crate) async fn answers_with(status: &str, body: &str) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer =
         format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    });
+    answer_with(listener, answer.into_bytes());
     url
 }
 

@@ -1,7 +1,6 @@
 //! The IAM policies in `packaging/aws/iam` against what agents call in a cluster's life: all of that is allowed, and nothing else.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::group::{Group, HOOK, LIMIT};
 use anyhow::Context;
@@ -9,6 +8,8 @@ use quorate_lab::lab::{AgentSettings, Lab, LabOptions, Store, binaries};
 use quorate_lab::region::{PoolState, WarmPool};
 use quorate_lab::s3::Denial;
 use serde_json::Value;
+
+use crate::fixtures::{allowed, statements};
 
 type Actions = BTreeSet<String>;
 
@@ -37,9 +38,9 @@ async fn the_policies_allow_what_agents_ask_and_nothing_else() -> anyhow::Result
     let outside: Vec<_> = used.iter().filter(|(_, key)| !key.starts_with(&format!("{HOME}/"))).collect();
     assert!(outside.is_empty(), "asked outside of the cluster's folder, which the policy allows alone: {outside:?}");
     let asked: Actions = group.lab.asked().by_agents().into_iter().chain(used.iter().map(|(action, _)| (*action).to_owned())).collect();
-    let (member, worker) = (allowed("member.json")?, allowed("worker.json")?);
+    let (member, worker) = (allowed("member.json"), allowed("worker.json"));
     // Permissions that only some need are a policy of their own.
-    let all: Actions = member.union(&allowed("target-group.json")?).cloned().collect();
+    let all: Actions = member.union(&allowed("target-group.json")).cloned().collect();
     assert_eq!(complaints(&all, &asked), Vec::<String>::new());
     // No worker is built, so none can be seen: its policy must not allow more than a member's.
     assert!(worker.is_subset(&member), "{:?}", worker.difference(&member));
@@ -75,16 +76,9 @@ async fn asks_to_be_replaced(group: &Group) -> anyhow::Result<()> {
     group.settled(3, None).await
 }
 
-fn statements(file: &str, effect: &str) -> anyhow::Result<Vec<Value>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/aws/iam").join(file);
-    let policy: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
-    let all = policy["Statement"].as_array().with_context(|| format!("{file} has no statements"))?;
-    Ok(all.iter().filter(|statement| statement["Effect"] == effect).cloned().collect())
-}
-
 /// What the policy denies of the lab's bucket: a record of the charter is created, and never written over.
 fn denied(file: &str) -> anyhow::Result<Vec<Denial>> {
-    let denials = statements(file, "Deny")?.into_iter().map(|statement| {
+    let denials = statements(file, "Deny").into_iter().map(|statement| {
         let text = |value: &Value| value.as_str().map(str::to_owned).with_context(|| format!("{file}: {statement}"));
         let resource = text(&statement["Resource"])?;
         let (_, key) = resource.split_once("${prefix}/${cluster}/").with_context(|| format!("{file}: {resource}"))?;
@@ -96,14 +90,6 @@ fn denied(file: &str) -> anyhow::Result<Vec<Denial>> {
     let denials = denials.collect::<anyhow::Result<Vec<_>>>()?;
     anyhow::ensure!(!denials.is_empty(), "{file} lets a record of the charter be overwritten");
     Ok(denials)
-}
-
-fn allowed(file: &str) -> anyhow::Result<Actions> {
-    let actions = statements(file, "Allow")?.into_iter().flat_map(|statement| match &statement["Action"] {
-        Value::Array(several) => several.clone(),
-        one => vec![one.clone()],
-    });
-    actions.map(|action| action.as_str().map(str::to_owned).with_context(|| format!("{file}: {action} is no action"))).collect()
 }
 
 fn complaints(allowed: &Actions, asked: &Actions) -> Vec<String> {

@@ -27,15 +27,7 @@ async fn denied(service: &str, action: &str) -> Report {
 
 #[tokio::test]
 async fn each_denied_call_is_named_with_the_policy_to_mend() {
-    for action in [
-        "DescribeAutoScalingGroups",
-        "DescribeAutoScalingInstances",
-        "DescribeLifecycleHooks",
-        "DescribeWarmPool",
-        "RecordLifecycleActionHeartbeat",
-        "CompleteLifecycleAction",
-        "SetInstanceHealth",
-    ] {
+    for action in "DescribeAutoScalingGroups, DescribeAutoScalingInstances, DescribeLifecycleHooks, DescribeWarmPool, RecordLifecycleActionHeartbeat, CompleteLifecycleAction, SetInstanceHealth".split(", ") {
         let (report, name) = (denied("autoscaling", action).await, format!("permission autoscaling:{action}"));
         assert_eq!(problems(&report), [name.as_str()], "{report}");
         let remedy = finding(&report, &name).remedy.as_deref().unwrap();

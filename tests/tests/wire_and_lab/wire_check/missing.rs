@@ -14,34 +14,12 @@ async fn where_all_is_well_nothing_is_a_problem_and_nothing_changes() {
     let report = scene.check().await;
     assert_eq!((problems(&report), report.passes(false)), (vec![], true), "{report}");
     assert_eq!(scene.state(), before);
-    for name in [
-        "instance metadata",
-        "IMDSv2",
-        "group",
-        "endpoint autoscaling",
-        "endpoint ec2",
-        "permission ec2:DescribeInstances",
-        "permission autoscaling:RecordLifecycleActionHeartbeat",
-        "permission autoscaling:CompleteLifecycleAction",
-        "permission autoscaling:SetInstanceHealth",
-        "tag quorate:cluster",
-        "tag quorate:role",
-        "tag quorate:store",
-        "tag propagation",
-        "tag on this instance",
-        "hook quorate-launch",
-        "hook quorate-terminate",
-        "store",
-        "address",
-        "port 2378",
-        "port 2379",
-        "port 2380",
-        "peers on port 2380",
-        "clock",
-        "etcd binary",
-        "etcd's flags",
-        "data directory",
-    ] {
+    let well = "instance metadata, IMDSv2, group, endpoint autoscaling, endpoint ec2, permission ec2:DescribeInstances, \
+        permission autoscaling:RecordLifecycleActionHeartbeat, permission autoscaling:CompleteLifecycleAction, \
+        permission autoscaling:SetInstanceHealth, tag quorate:cluster, tag quorate:role, tag quorate:store, tag propagation, \
+        tag on this instance, hook quorate-launch, hook quorate-terminate, store, address, port 2378, port 2379, port 2380, \
+        peers on port 2380, clock, etcd binary, etcd's flags, data directory";
+    for name in well.split(", ") {
         assert_eq!(finding(&report, name).verdict, Verdict::Ok, "{name} in\n{report}");
     }
     let left: Vec<_> = std::fs::read_dir(scene.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

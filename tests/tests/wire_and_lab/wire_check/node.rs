@@ -10,6 +10,7 @@ use quorate_lab::lab::binaries;
 use quorate_lab::region::{Call, GroupSpec, Transition};
 use tempfile::TempDir;
 
+use crate::fixtures::allowed;
 use crate::wire_check::scene::{Scene, finding, hook, problems};
 
 /// Servers, and workers beside them; the second group has the one instance that is asked as a peer.
@@ -125,40 +126,21 @@ async fn a_group_that_believes_its_load_balancer_is_warned_of() {
 async fn a_worker_is_not_asked_for_the_store_nor_for_what_it_may_not() {
     let scene = good(Role::Worker).await;
     let report = scene.check().await;
-    let (of_worker, all) = (policy("worker.json"), policy("member.json"));
+    let (of_worker, all) = (allowed("worker.json"), allowed("member.json"));
     let tried: Vec<_> = names(&report).into_iter().filter_map(|name| name.strip_prefix("permission ")).collect();
     // The one key of the store that a worker may read is not written yet, and so not asked for.
-    let granted: Vec<_> = all.iter().filter(|action| of_worker.contains(action) && *action != "s3:GetObject").collect();
+    let granted: Vec<_> = all.intersection(&of_worker).filter(|action| *action != "s3:GetObject").collect();
     assert!(tried.iter().all(|action| of_worker.iter().any(|of| of == action)), "{tried:?}, but granted is {of_worker:?}");
     assert!(granted.len() == 7 && granted.iter().all(|action| tried.contains(&action.as_str())), "{tried:?}, but granted is {of_worker:?}");
     assert_eq!(scene.lab.calls(Call::SetInstanceHealth), 0);
-    for name in [
-        "store",
-        "tag quorate:store",
-        "tag propagation",
-        "tag on this instance",
-        "port 6443",
-        "port 2379",
-        "port 2380",
-        "k3s release",
-        "disk space",
-    ] {
+    for name in "store, tag quorate:store, tag propagation, tag on this instance, port 6443, port 2379, port 2380, k3s release, disk space"
+        .split(", ")
+    {
         assert!(!names(&report).contains(&name), "{name} in\n{report}");
     }
     for name in ["port 2378", "peers on port 2378", "peers on port 6443"] {
         assert_eq!(finding(&report, name).verdict, Verdict::Ok, "{name} in\n{report}");
     }
-}
-
-/// The actions of a shipped policy.
-fn policy(name: &str) -> Vec<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../packaging/aws/iam").join(name);
-    let policy: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let actions = policy["Statement"].as_array().unwrap().iter().flat_map(|statement| match &statement["Action"] {
-        serde_json::Value::Array(all) => all.clone(),
-        one => vec![one.clone()],
-    });
-    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]

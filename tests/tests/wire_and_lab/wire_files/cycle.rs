@@ -1,25 +1,22 @@
 //! A cycle that saw what a test specifies.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quorate::cycle::Cycle;
-use quorate_core::charter::{Origin, Record, State};
+use quorate_core::charter::{Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId};
 use quorate_core::memory::{KnownInstance, Memory, PersistentState};
-use quorate_core::observation::{
-    Cloud, ControlPlane, DataClaim, EtcdView, KubernetesView, Local, Me, Member, Membership, Notices, Observation, PeerAnswer, PeerUrl,
-    Server, SnapshotsView,
-};
-use quorate_core::observation::{Effort, Installed};
+use quorate_core::observation::{ControlPlane, Me, Member, Membership, Observation, PeerAnswer, PeerUrl, Server};
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::report::{Phase, Report, RuleId};
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
+
+use crate::fixtures;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -33,10 +30,6 @@ pub(crate) fn address(n: u8) -> IpAddr {
 
 pub(crate) fn server(n: u8) -> Server {
     Server { instance: id(n), address: address(n) }
-}
-
-fn unknown<T>() -> Reading<T> {
-    Reading::unknown("nothing is known")
 }
 
 /// Instance 1 of a cluster in its third generation, and nothing seen yet.
@@ -53,7 +46,7 @@ pub(crate) fn nothing(role: Role) -> Cycle {
         needs_operator: false,
     };
     Cycle {
-        seen: seen(role),
+        seen: Observation::unknown(Me { role, ..fixtures::me() }, "nothing is known"),
         memory,
         policy: Arc::new(Policy::default()),
         plan: Plan { step: None, report, look_again: Duration::from_secs(2) },
@@ -64,70 +57,7 @@ pub(crate) fn nothing(role: Role) -> Cycle {
 }
 
 pub(crate) fn record(state: State) -> Record {
-    Record {
-        number: 9,
-        previous: None,
-        account: "123456789012".into(),
-        region: "eu-central-1".into(),
-        cluster: "prod".into(),
-        generation: Generation(3),
-        origin: Origin::Empty,
-        state,
-        ever_established: Some(Generation(3)),
-        etcd_cluster: None,
-        voters: Vec::new(),
-        ancestors: Vec::new(),
-    }
-}
-
-fn seen(role: Role) -> Observation {
-    Observation {
-        me: Me {
-            instance: id(1),
-            address: address(1),
-            group: "g".into(),
-            account: "123456789012".into(),
-            region: "eu-central-1".into(),
-            cluster: "prod".into(),
-            role,
-            launched: NOW,
-        },
-        target: unknown(),
-        notices: Notices::unknown("nothing is known"),
-        cloud: Cloud {
-            groups: unknown(),
-            listed: unknown(),
-            tagged: unknown(),
-            asked: [].into(),
-            places: [].into(),
-            hooks: unknown(),
-            own_state: unknown(),
-        },
-        store: unknown(),
-        peers: BTreeMap::new(),
-        callers: [].into(),
-        local: Local {
-            data: unknown(),
-            reattached: None,
-            ran_this_boot: true,
-            superseded: false,
-            effort: Effort::default(),
-            process: unknown(),
-            etcd: Installed::unknown("nothing is known"),
-            shutdown: None,
-        },
-        snapshots: SnapshotsView::none("nothing is known"),
-        etcd: EtcdView {
-            membership: unknown(),
-            refused: None,
-            local_list: unknown(),
-            statuses: [].into(),
-            lock: unknown(),
-            pause: unknown(),
-            version: unknown(),
-        },
-        kubernetes: KubernetesView::none(),
-    }
+    Record { generation: Generation(3), ever_established: Some(Generation(3)), ..fixtures::record(state) }
 }
 
 /// A quorum's list of these members, which `leader` leads; learners are given with a minus.
@@ -151,19 +81,7 @@ pub(crate) fn members(cycle: &mut Cycle, list: &[i8], leader: u8) {
 
 /// Peer `n` answers, with the servers that it knows.
 pub(crate) fn peer(cycle: &mut Cycle, n: u8, leaving: bool, servers: &[u8]) {
-    let answer = PeerAnswer {
-        instance: id(n),
-        phase: Phase::Voter,
-        record: None,
-        data: DataClaim::None,
-        quorum: None,
-        control_plane: ControlPlane { servers: servers.iter().map(|n| server(*n)).collect(), ..ControlPlane::default() },
-        etcd: None,
-        refused: None,
-        received: None,
-        leaving,
-        leave_within_ms: None,
-        signed_by: None,
-    };
+    let control_plane = ControlPlane { servers: servers.iter().map(|n| server(*n)).collect(), ..ControlPlane::default() };
+    let answer = PeerAnswer { control_plane, leaving, ..fixtures::answer(id(n), Phase::Voter) };
     cycle.seen.peers.insert(id(n), Reading::Fresh(answer, NOW));
 }

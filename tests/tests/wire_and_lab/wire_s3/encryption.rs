@@ -4,36 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quorate::adapters::object_store::{CharterStore, SnapshotStore};
-use quorate_core::charter::{Origin, Record, State};
+use quorate_core::charter::State;
 use quorate_core::ids::{EtcdClusterId, Generation, SnapshotKey};
-use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
-use quorate_core::role::Role;
 use quorate_core::snapshot::{Manifest, Trigger};
 use quorate_core::time::Timestamp;
 use quorate_lab::s3::{Operation, S3Config, S3Server};
-use reqwest::Method;
 
-use crate::wire_s3::scene::{builder, put, raw, serve, served};
+use crate::fixtures::{me, record};
+use crate::wire_s3::scene::{builder, put, serve, served};
 
 const PART: usize = 5 << 20;
 const LIMIT: Duration = Duration::from_secs(20);
 const KMS_KEY: &str = "arn:aws:kms:eu-central-1:1:key/0f1e2d";
 const ALGORITHM: &str = "x-amz-server-side-encryption";
 const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
-
-fn me() -> Me {
-    Me {
-        instance: "i-1".into(),
-        address: [10, 0, 0, 1].into(),
-        group: "g".into(),
-        account: "1".into(),
-        region: "eu-central-1".into(),
-        cluster: "prod".into(),
-        role: Role::Etcd,
-        launched: Timestamp(0),
-    }
-}
 
 fn settings(server: &S3Server, further: &[(&str, &str)]) -> BTreeMap<String, String> {
     let url = server.url();
@@ -44,20 +29,7 @@ fn settings(server: &S3Server, further: &[(&str, &str)]) -> BTreeMap<String, Str
 /// Everything that a cluster writes: a record of the charter, a snapshot in two parts, its manifest.
 async fn write_all(server: &S3Server, settings: &BTreeMap<String, String>) {
     let (me, url) = (me(), format!("s3://{}/clusters", server.bucket()));
-    let record = Record {
-        number: 1,
-        previous: None,
-        account: me.account.clone(),
-        region: me.region.clone(),
-        cluster: me.cluster.clone(),
-        generation: Generation(1),
-        origin: Origin::Empty,
-        state: State::Founding { founder: me.instance.clone() },
-        ever_established: None,
-        etcd_cluster: None,
-        voters: Vec::new(),
-        ancestors: Vec::new(),
-    };
+    let record = record(State::Founding { founder: me.instance.clone() });
     let charter = CharterStore::open(Some(&url), settings, &me, LIMIT).unwrap();
     assert_eq!(charter.create(&record).await, Outcome::Done);
     let store = SnapshotStore::open(&url, settings, &me, LIMIT).unwrap();
@@ -87,14 +59,12 @@ async fn write_all(server: &S3Server, settings: &BTreeMap<String, String>) {
 }
 
 /// The encryption requested of S3 for each object: the headers stay with it, from PutObject or from CreateMultipartUpload.
-async fn encryption(server: &S3Server) -> Vec<(String, Option<String>, Option<String>)> {
-    let mut all = Vec::new();
-    for key in server.keys() {
-        let answer = raw(server, Method::HEAD, &format!("/{}/{key}", server.bucket())).await.unwrap();
-        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        all.push((key, header(ALGORITHM), header(KEY_ID)));
-    }
-    all
+fn encryption(server: &S3Server) -> Vec<(String, Option<String>, Option<String>)> {
+    let of = |key: String| {
+        let mut headers = server.object(&key).unwrap().headers;
+        (key, headers.remove(ALGORITHM), headers.remove(KEY_ID))
+    };
+    server.keys().into_iter().map(of).collect()
 }
 
 #[tokio::test]
@@ -103,7 +73,7 @@ async fn everything_is_written_with_the_operators_key() {
     let kms = [("aws_server_side_encryption", "aws:kms"), ("aws_sse_kms_key_id", KMS_KEY)];
     write_all(&server, &settings(&server, &kms)).await;
     assert!(server.log().of(Operation::UploadPart).len() == 2 && server.log().of(Operation::Put).len() == 2, "{:?}", server.log().lines());
-    let found = encryption(&server).await;
+    let found = encryption(&server);
     assert_eq!(found.len(), 3, "a record, the data and its manifest: {found:?}");
     for (key, algorithm, id) in found {
         assert_eq!((algorithm.as_deref(), id.as_deref()), (Some("aws:kms"), Some(KMS_KEY)), "{key}");
@@ -114,7 +84,7 @@ async fn everything_is_written_with_the_operators_key() {
 async fn without_the_setting_the_buckets_own_default_counts() {
     let server = served().await;
     write_all(&server, &settings(&server, &[])).await;
-    let found = encryption(&server).await;
+    let found = encryption(&server);
     assert!(found.len() == 3 && found.iter().all(|(_, algorithm, id)| algorithm.is_none() && id.is_none()), "{found:?}");
 }
 

@@ -6,7 +6,6 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt as _, PutPayload, RetryConfig};
 use quorate_lab::s3::{S3Config, S3Server};
-use reqwest::{Method, Response};
 
 /// Longer than any answer of these tests takes.
 const LIMIT: Duration = Duration::from_millis(700);
@@ -33,11 +32,4 @@ pub(crate) fn builder(server: &S3Server) -> AmazonS3Builder {
 
 pub(crate) async fn put(client: &AmazonS3, key: &str, text: &str) -> object_store::Result<object_store::PutResult> {
     client.put(&Path::from(key), PutPayload::from(text.to_owned())).await
-}
-
-/// A request as it stands, by `raw`: signatures are not verified.
-pub(crate) async fn raw(server: &S3Server, method: Method, path: &str) -> reqwest::Result<Response> {
-    let signed = "AWS4-HMAC-SHA256 Credential=raw/20260101/eu-central-1/s3/aws4_request, SignedHeaders=host, Signature=0";
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    client.request(method, format!("{}{path}", server.url())).header("authorization", signed).timeout(LIMIT).send().await
 }
