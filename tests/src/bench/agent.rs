@@ -71,16 +71,3 @@ fn seconds(text: &str) -> Option<f64> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_is_read_from_the_journals_line() {
-        let line = |took: &str| format!("INFO snapshot k is in the store: revision 9, 1127428128 bytes, after {took} quorate.x=1\n");
-        let log = line("2.1s") + "something else after 3.0s\n" + &line("850.5ms");
-        assert_eq!(taken(&log), [2.1, 0.8505]);
-        assert_eq!(taken("snapshot k is in the store: revision 9, 12 bytes, after 3.0s"), [3.0]);
-    }
-}

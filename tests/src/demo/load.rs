@@ -85,17 +85,3 @@ impl Ticks {
 fn read(path: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn busy_is_all_that_is_not_idle_and_does_not_wait_for_a_disk() {
-        let begin = Ticks::parse("cpu  10 0 10 70 10 0 0 0 0 0\ncpu0 1\ncpu1 1\nintr 1\n").unwrap();
-        let end = Ticks::parse("cpu  60 10 25 85 20 0 0 0 30 0\ncpu0 1\ncpu1 1\nintr 1\n").unwrap();
-        let load = end.since(begin).load(3.0, 2);
-        assert_eq!((load.cpus, load.busy_cpus), (2, 1.5));
-        assert_eq!(load.to_string(), "1.5 of 2 CPUs busy, load average 3.0");
-    }
-}

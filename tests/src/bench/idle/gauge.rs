@@ -71,15 +71,3 @@ fn looks(metrics: &str) -> Option<Looks> {
     let value = |name: &str| metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     Some(Looks { count: value("quorate_look_seconds_count ")?, seconds: value("quorate_look_seconds_sum ")? })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_histograms_sum_and_count_are_read() {
-        let text = "# TYPE quorate_look_seconds histogram\nquorate_look_seconds_sum 0.5\nquorate_look_seconds_count 20\nx 1\n";
-        assert_eq!(looks(text), Some(Looks { count: 20.0, seconds: 0.5 }));
-        assert_eq!(looks("quorate_look_seconds_sum 0.5\n"), None);
-    }
-}

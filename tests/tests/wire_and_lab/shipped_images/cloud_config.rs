@@ -45,18 +45,3 @@ pub(crate) fn read(text: &str) -> anyhow::Result<UserData> {
     }
     Ok(data)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_and_commands_are_read_and_an_unknown_key_is_refused() {
-        let text = "#cloud-config\nbootcmd:\n  - [mkfs.xfs, /dev/xvdb]\nwrite_files:\n  - path: /a\n    permissions: \"0600\"\n    content: |\n      b\nruncmd:\n  - [c, d]\n";
-        let data = read(text).unwrap();
-        assert_eq!(data.files["/a"], File { mode: 0o600, content: Content::Text("b\n".to_owned()) });
-        assert_eq!(data.commands, [["c", "d"]]);
-        assert!(read(&text.replace("runcmd", "runcmds")).is_err());
-        assert!(read(&text.replace("permissions", "mode")).is_err());
-    }
-}

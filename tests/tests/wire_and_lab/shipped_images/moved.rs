@@ -24,23 +24,3 @@ pub(crate) fn script(root: &Path, text: &str) -> String {
     }
     moved + &text[copied..]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_moved_where_they_begin() {
-        let moved = |text| script(Path::new("/disk"), text);
-        assert_eq!(
-            moved("file=/etc/quorate/${pair%%=*} name=/quorate/$cluster"),
-            "file=/disk/etc/quorate/${pair%%=*} name=/quorate/$cluster"
-        );
-        assert_eq!(moved("[ -x /usr/local/bin/k3s ] >/dev/null"), "[ -x /disk/usr/local/bin/k3s ] >/dev/null");
-        assert_eq!(moved("\"$a  /opt/bin/k3s\" '/run/a' \"/var/lib/b\""), "\"$a  /disk/opt/bin/k3s\" '/disk/run/a' \"/disk/var/lib/b\"");
-        for stays in ["#!/bin/sh", "https://host/etc/a", "$root/etc/a", "${root}/opt/a", "a/etc/b", "/usr/bin/env"] {
-            assert_eq!(moved(stays), stays);
-        }
-        assert_eq!(path(Path::new("/disk"), "/etc/hosts"), Path::new("/disk/etc/hosts"));
-    }
-}

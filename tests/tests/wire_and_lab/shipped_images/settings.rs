@@ -66,39 +66,3 @@ fn moved_value(value: Value, root: &Path, address: Ipv4Addr) -> Value {
         other => other,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::shipped_images::user_data::{Content, File};
-
-    use super::*;
-
-    fn with(path: &str, text: &str) -> UserData {
-        let mut data = UserData::default();
-        data.add(path.to_owned(), File { mode: 0o644, content: Content::Text(text.to_owned()) }).unwrap();
-        data
-    }
-
-    #[test]
-    fn paths_and_addresses_are_moved_and_the_rest_is_kept() {
-        let text = "[health]\nlisten = \"0.0.0.0:2377\"\n[metrics]\nlisten = \"127.0.0.1:2376\"\n[kubernetes]\ntoken_file = \"/etc/quorate/token\"\n\
-                    labels = { tier = \"a\" }\n[etcd]\nquota_backend_mib = 8192\nextra_args = [\"--a=/b\"]\n";
-        let settings = add(AgentSettings::defaults(), text, Path::new("/disk"), Ipv4Addr::new(127, 16, 0, 10)).unwrap();
-        let read: Table = settings.to_string().parse().unwrap();
-        assert_eq!(read["health"]["listen"].as_str(), Some("127.16.0.10:2377"));
-        assert_eq!(read["metrics"]["listen"].as_str(), Some("127.0.0.1:2376"));
-        assert_eq!(read["kubernetes"]["token_file"].as_str(), Some("/disk/etc/quorate/token"));
-        assert_eq!(read["kubernetes"]["labels"]["tier"].as_str(), Some("a"));
-        assert_eq!(read["etcd"]["quota_backend_mib"].as_integer(), Some(8192));
-        assert_eq!(read["etcd"]["extra_args"][0].as_str(), Some("--a=/b"));
-    }
-
-    #[test]
-    fn the_role_is_what_the_file_says_or_what_it_configures() {
-        let of = |text| role(&with("/etc/quorate/config.d/50-local.toml", text)).unwrap();
-        assert_eq!(of("[cluster]\nrole = \"worker\"\n"), Role::Worker);
-        assert_eq!(of("[kubernetes]\ndistribution = \"k3s\"\n"), Role::ControlPlane);
-        assert_eq!(of("[etcd]\nquota_backend_mib = 8192\n"), Role::Etcd);
-        assert_eq!(role(&with("/etc/other.toml", "[kubernetes]\n")).unwrap(), Role::Etcd);
-    }
-}

@@ -56,6 +56,14 @@ async fn an_untagged_group_is_refused_with_the_missing_tag() {
 }
 
 #[tokio::test]
+async fn a_worker_without_a_token_to_join_with_is_refused_by_that_keys_name() {
+    let lab = Lab::start([GroupSpec::new("workers", 1).tag("quorate:cluster", "prod").tag("quorate:role", "worker")]).await;
+    let error = resolve(&lab, "").await.unwrap_err();
+    assert!(matches!(error, IdentityError::NoToken { role: Role::Worker }), "{error}");
+    assert!(error.to_string().contains("the role worker needs kubernetes.token_file"), "{error}");
+}
+
+#[tokio::test]
 async fn a_configuration_that_says_everything_needs_no_tags_and_no_call() {
     let lab = Lab::start([GroupSpec::new("etcd", 1)]).await;
     let file = "[cluster]\nname = \"prod\"\nrole = \"etcd\"\n[store]\nurl = \"file:///srv/store\"\n";
