@@ -5,22 +5,18 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::ask::{Ask, token};
-use super::model::{Listing, Object, Page, Upload};
+use super::model::{Listing, Object, Page};
 use super::{Operation, S3Error};
 use crate::wire::when;
 use crate::wire::xml::Xml;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-/// What is left alone in keys when the client asks for `encoding-type=url`.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
 pub(super) fn refuse(error: &S3Error, operation: Option<Operation>) -> Response {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if error.status == 304 || matches!(operation, Some(Operation::Head | Operation::HeadBucket)) {
+    if error.status == 304 || operation == Some(Operation::Head) {
         return status.into_response();
     }
     xml(status, refusal(error))
@@ -77,39 +73,15 @@ pub(super) fn out_of_range(size: u64, operation: Operation) -> Response {
 }
 
 pub(super) fn list(ask: &Ask, listing: &Listing, page: &Page<'_>) -> Response {
-    let encode = encoding(ask);
     document("ListBucketResult", |xml| {
-        xml.leaf("Name", &ask.bucket).leaf("Prefix", encode(&listing.prefix)).leaf("MaxKeys", listing.page);
-        xml.maybe("Delimiter", listing.delimiter.as_deref().map(encode)).maybe("EncodingType", ask.text("encoding-type"));
-        xml.leaf("KeyCount", page.objects.len() + page.prefixes.len()).leaf("IsTruncated", page.next.is_some());
+        xml.leaf("Name", &ask.bucket).leaf("Prefix", &listing.prefix).leaf("MaxKeys", listing.page);
+        xml.leaf("KeyCount", page.objects.len()).leaf("IsTruncated", page.next.is_some());
         xml.maybe("ContinuationToken", ask.text("continuation-token")).maybe("NextContinuationToken", page.next.map(token));
-        xml.maybe("StartAfter", ask.text("start-after").map(encode));
+        xml.maybe("StartAfter", ask.text("start-after"));
         for (key, object) in &page.objects {
             xml.node("Contents", |xml| {
-                xml.leaf("Key", encode(key)).leaf("LastModified", when::millis(object.modified)).leaf("ETag", quoted(&object.etag));
+                xml.leaf("Key", key).leaf("LastModified", when::millis(object.modified)).leaf("ETag", quoted(&object.etag));
                 xml.leaf("Size", object.size()).leaf("StorageClass", "STANDARD");
-            });
-        }
-        for prefix in &page.prefixes {
-            xml.node("CommonPrefixes", |xml| {
-                xml.leaf("Prefix", encode(prefix));
-            });
-        }
-    })
-}
-
-pub(super) fn uploads(ask: &Ask, uploads: &[(&str, &Upload)], more: bool) -> Response {
-    let encode = encoding(ask);
-    document("ListMultipartUploadsResult", |xml| {
-        xml.leaf("Bucket", &ask.bucket).leaf("Prefix", encode(&ask.key)).leaf("IsTruncated", more);
-        xml.maybe("EncodingType", ask.text("encoding-type"));
-        if let Some((id, upload)) = uploads.last().filter(|_| more) {
-            xml.leaf("NextKeyMarker", encode(&upload.key)).leaf("NextUploadIdMarker", id);
-        }
-        for (id, upload) in uploads {
-            xml.node("Upload", |xml| {
-                xml.leaf("Key", encode(&upload.key)).leaf("UploadId", id).leaf("StorageClass", "STANDARD");
-                xml.leaf("Initiated", when::millis(upload.initiated));
             });
         }
     })
@@ -127,25 +99,15 @@ pub(super) fn completed(ask: &Ask, etag: &str) -> Response {
     })
 }
 
-/// The keys that were deleted, unless the answer is to be quiet, and those that were not, with the reasons.
-pub(super) fn deleted(keys: &[(String, Result<(), S3Error>)], quiet: bool) -> Response {
+/// The keys that were deleted.
+pub(super) fn deleted(keys: &[String]) -> Response {
     document("DeleteResult", |xml| {
-        for (key, outcome) in keys.iter().filter(|(_, outcome)| outcome.is_err() || !quiet) {
-            match outcome {
-                Ok(()) => xml.node("Deleted", |xml| {
-                    xml.leaf("Key", key);
-                }),
-                Err(error) => xml.node("Error", |xml| {
-                    xml.leaf("Key", key).leaf("Code", error.code).leaf("Message", &error.message);
-                }),
-            };
+        for key in keys {
+            xml.node("Deleted", |xml| {
+                xml.leaf("Key", key);
+            });
         }
     })
-}
-
-fn encoding(ask: &Ask) -> impl Fn(&str) -> String + Copy {
-    let url = ask.text("encoding-type") == Some("url");
-    move |key| if url { utf8_percent_encode(key, ENCODED).to_string() } else { key.to_owned() }
 }
 
 fn named<'a>(headers: impl Iterator<Item = (&'a String, &'a String)>) -> HeaderMap {

@@ -13,24 +13,8 @@ use super::{Operation, S3Error};
 const LARGEST_PAGE: usize = 1000;
 
 /// Parameters that do not change what is asked, or are looked at where it is answered.
-const KNOWN: &[&str] = &[
-    "continuation-token",
-    "delete",
-    "delimiter",
-    "encoding-type",
-    "fetch-owner",
-    "key-marker",
-    "list-type",
-    "max-keys",
-    "max-uploads",
-    "partNumber",
-    "prefix",
-    "start-after",
-    "upload-id-marker",
-    "uploadId",
-    "uploads",
-    "x-id",
-];
+const KNOWN: &[&str] =
+    &["continuation-token", "delete", "list-type", "max-keys", "partNumber", "prefix", "start-after", "uploadId", "uploads"];
 
 /// Headers that stay with an object.
 const KEPT: &[&str] = &["cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"];
@@ -62,8 +46,7 @@ impl Ask {
         let headers = parts.headers.clone();
         let caller = caller(&headers).ok_or_else(|| S3Error::new("AccessDenied").because("the request is not signed"))?;
         let operation = operation(&parts.method, key, &query, &headers)?;
-        let lists = matches!(operation, Operation::List | Operation::ListUploads);
-        let key = if lists { query.get("prefix").cloned().unwrap_or_default() } else { key.to_owned() };
+        let key = if operation == Operation::List { query.get("prefix").cloned().unwrap_or_default() } else { key.to_owned() };
         let part = query.get("partNumber").map(|number| number.parse()).transpose();
         let part = part.map_err(|_| S3Error::new("InvalidArgument").because("partNumber"))?;
         Ok(Self { operation, key, bucket: bucket.to_owned(), caller, part, further: Vec::new(), query, headers })
@@ -105,14 +88,14 @@ impl Ask {
             Some(token) => from_token(token).ok_or_else(|| S3Error::new("InvalidArgument").because("continuation-token"))?,
             None => self.text("start-after").unwrap_or_default().to_owned(),
         };
-        let page = page.min(self.limit("max-keys")?);
-        Ok(Listing { prefix: self.key.clone(), delimiter: self.text("delimiter").map(str::to_owned), after, page })
+        let page = page.min(self.limit()?);
+        Ok(Listing { prefix: self.key.clone(), after, page })
     }
 
     /// How many the caller asks for.
-    pub(super) fn limit(&self, name: &str) -> Result<usize, S3Error> {
-        let Some(text) = self.text(name) else { return Ok(LARGEST_PAGE) };
-        let number = text.parse::<usize>().map_err(|_| S3Error::new("InvalidArgument").because(name))?;
+    fn limit(&self) -> Result<usize, S3Error> {
+        let Some(text) = self.text("max-keys") else { return Ok(LARGEST_PAGE) };
+        let number = text.parse::<usize>().map_err(|_| S3Error::new("InvalidArgument").because("max-keys"))?;
         Ok(number.min(LARGEST_PAGE))
     }
 }
@@ -145,9 +128,7 @@ fn operation(method: &Method, key: &str, query: &BTreeMap<String, String>, heade
         ("POST", false) if has("uploads") => Operation::CreateUpload,
         ("POST", false) if has("uploadId") => Operation::Complete,
         ("POST", true) if has("delete") => Operation::DeleteMany,
-        ("GET", true) if has("uploads") => Operation::ListUploads,
         ("GET", true) if query.get("list-type").is_some_and(|version| version == "2") => Operation::List,
-        ("HEAD", true) => Operation::HeadBucket,
         (method, _) => return Err(S3Error::new("NotImplemented").because(method)),
     })
 }

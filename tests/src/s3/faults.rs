@@ -35,8 +35,6 @@ pub enum Fault {
     HangAfterwards,
     /// The answer breaks off in the middle of its body, although the headers promise more.
     Truncate,
-    /// The answer has half of its body, and the headers promise no more.
-    Shorten,
     /// The byte in the middle of the answer's body is another one.
     Corrupt,
     /// Something else answers in the store's place: a captive portal's page with status 200.
@@ -56,7 +54,6 @@ pub struct Scope {
     prefix: Option<String>,
     suffix: Option<String>,
     part: Option<u32>,
-    caller: Option<String>,
 }
 
 impl Scope {
@@ -90,19 +87,12 @@ impl Scope {
         Self { part: Some(number), ..self }
     }
 
-    /// The same, for callers that sign with this access key id.
-    #[must_use]
-    pub fn caller(self, caller: &str) -> Self {
-        Self { caller: Some(caller.to_owned()), ..self }
-    }
-
     pub(super) fn matches(&self, ask: &Ask) -> bool {
         let keys = |admits: &dyn Fn(&str) -> bool| ask.keys().any(admits);
         (self.operations.is_empty() || self.operations.contains(&ask.operation))
             && self.prefix.as_deref().is_none_or(|prefix| keys(&|key| key.starts_with(prefix)))
             && self.suffix.as_deref().is_none_or(|suffix| keys(&|key| key.ends_with(suffix)))
             && self.part.is_none_or(|part| ask.part == Some(part))
-            && self.caller.as_deref().is_none_or(|caller| caller == ask.caller)
     }
 }
 

@@ -1,6 +1,6 @@
 //! An object store that speaks S3: real HTTP in front of a pure model of one bucket, in real time.
 //!
-//! It answers `object_store`'s client and the AWS CLI, path style (`/bucket/key`). What it does not model it refuses with
+//! It answers `object_store`'s client, path style (`/bucket/key`). What the agent does not ask is not modelled, and refused with
 //! `NotImplemented`, as a fake that takes what AWS would refuse hides bugs.
 //!
 //! # Flow
@@ -10,8 +10,8 @@
 //!
 //! # Not here
 //!
-//! Signatures are not verified: the access key id only names the caller, and [`Access`] says what the caller may do. Versions, tags, copies, and
-//! lists of version 1 are refused.
+//! Signatures are not verified: the access key id only names the caller. Versions, tags, copies, folders, lists of version 1 and of unfinished uploads are
+//! refused.
 
 mod access;
 mod answers;
@@ -32,11 +32,11 @@ mod spoil;
 mod xml;
 
 pub use crate::faults::RuleId;
-pub use access::{Access, Denial, Grant};
+pub use access::{Access, Denial};
 pub use error::S3Error;
 pub use faults::{Fault, Faults, Rule, Scope};
 pub use log::{Line, Log};
 pub use model::content::Blob;
-pub use model::{Condition, Listing, Model, Object, Page, Part, Upload};
+pub use model::{Condition, Listing, Model, Object, Page, Part};
 pub use operation::Operation;
 pub use server::{S3Config, S3Server};

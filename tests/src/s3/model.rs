@@ -10,7 +10,7 @@ use quorate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use list::{Listing, Page};
-pub use uploads::{Part, Upload};
+pub use uploads::Part;
 
 use super::S3Error;
 use content::Blob;
@@ -103,15 +103,9 @@ impl Model {
         list::page(&self.objects, listing)
     }
 
-    /// Unfinished uploads, by key and then by id.
-    #[must_use]
-    pub fn unfinished(&self) -> Vec<(&str, &Upload)> {
-        self.uploads.unfinished()
-    }
-
     /// Begins an upload in parts and names it.
-    pub fn create_upload(&mut self, key: &str, headers: BTreeMap<String, String>, now: Timestamp) -> String {
-        self.uploads.create(key, headers, now)
+    pub fn create_upload(&mut self, key: &str, headers: BTreeMap<String, String>) -> String {
+        self.uploads.create(key, headers)
     }
 
     /// Takes a part, in place of one of the same number.
@@ -202,6 +196,3 @@ fn same(one: &str, other: &str) -> bool {
     let bare = |tag: &str| tag.trim().trim_matches('"').to_owned();
     bare(one) == bare(other)
 }
-
-#[cfg(test)]
-mod tests;

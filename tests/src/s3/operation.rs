@@ -15,8 +15,6 @@ pub enum Operation {
     DeleteMany,
     /// `GET ?list-type=2`
     List,
-    /// `HEAD bucket`
-    HeadBucket,
     /// `POST key?uploads`
     CreateUpload,
     /// `PUT key?partNumber&uploadId`
@@ -25,8 +23,6 @@ pub enum Operation {
     Complete,
     /// `DELETE key?uploadId`
     Abort,
-    /// `GET ?uploads`
-    ListUploads,
 }
 
 impl Operation {
@@ -38,9 +34,8 @@ impl Operation {
             Self::Put | Self::CreateUpload | Self::UploadPart | Self::Complete => "s3:PutObject",
             Self::Get | Self::Head => "s3:GetObject",
             Self::Delete | Self::DeleteMany => "s3:DeleteObject",
-            Self::List | Self::HeadBucket => "s3:ListBucket",
+            Self::List => "s3:ListBucket",
             Self::Abort => "s3:AbortMultipartUpload",
-            Self::ListUploads => "s3:ListBucketMultipartUploads",
         }
     }
 

@@ -30,31 +30,3 @@ impl Wanted {
         if range.is_empty() { Self::Unsatisfiable } else { Self::Part(range) }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_are_cut_to_the_object() {
-        let part = |header| Wanted::of(Some(header), 10);
-        assert_eq!(part("bytes=2-4"), Wanted::Part(2..5));
-        assert_eq!(part("bytes=0-0"), Wanted::Part(0..1));
-        assert_eq!(part("bytes=7-"), Wanted::Part(7..10));
-        assert_eq!(part("bytes=7-99"), Wanted::Part(7..10));
-        assert_eq!(part("bytes=-3"), Wanted::Part(7..10));
-        assert_eq!(part("bytes=-30"), Wanted::Part(0..10));
-    }
-
-    #[test]
-    fn what_lies_beyond_is_refused_and_what_is_not_understood_ignored() {
-        for header in ["bytes=10-", "bytes=10-12", "bytes=-0"] {
-            assert_eq!(Wanted::of(Some(header), 10), Wanted::Unsatisfiable, "{header}");
-        }
-        assert_eq!(Wanted::of(Some("bytes=0-"), 0), Wanted::Unsatisfiable);
-        for header in ["bytes=4-2", "bytes=0-1,3-4", "lines=1-2", "bytes=-", "bytes=a-b"] {
-            assert_eq!(Wanted::of(Some(header), 10), Wanted::Whole, "{header}");
-        }
-        assert_eq!(Wanted::of(None, 10), Wanted::Whole);
-    }
-}

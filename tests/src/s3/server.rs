@@ -4,15 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use quorate_core::time::Timestamp;
 
 use super::digest::{self, Digester};
 use super::endpoint::{self, Endpoint};
 use super::model::content::Blob;
-use super::model::{Condition, Object, Upload};
+use super::model::{Condition, Object};
 use super::shelf::{Shelf, failed};
 use super::{Access, Faults, Log, S3Error};
 use crate::wire::{Running, listen};
@@ -55,7 +51,7 @@ impl S3Server {
         let endpoint = Endpoint {
             bucket: config.bucket.into(),
             shelf,
-            page: Arc::new(AtomicUsize::new(config.page)),
+            page: config.page,
             faults: Faults::default(),
             access: Access::default(),
             log: Log::default(),
@@ -83,7 +79,7 @@ impl S3Server {
         &self.endpoint.faults
     }
 
-    /// What each caller may do.
+    /// What is denied to every caller.
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.endpoint.access
@@ -93,22 +89,6 @@ impl S3Server {
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.endpoint.log
-    }
-
-    /// What time it is in the store.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.endpoint.shelf.clock.now()
-    }
-
-    /// Moves the store's time forward: objects that are days old, without the days.
-    pub fn skip(&self, by: Duration) {
-        self.endpoint.shelf.clock.skip(by);
-    }
-
-    /// From now on lists come in pages no larger than this.
-    pub fn limit_pages(&self, size: usize) {
-        self.endpoint.page.store(size, Ordering::Relaxed);
     }
 
     /// All keys, in order.
@@ -164,12 +144,5 @@ impl S3Server {
     /// The directory cannot be written.
     pub fn expire(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
         self.endpoint.shelf.change(|model, _| model.expire(prefix))
-    }
-
-    /// The uploads that are not finished, by id.
-    #[must_use]
-    pub fn uploads(&self) -> Vec<(String, Upload)> {
-        let model = self.endpoint.shelf.lock();
-        model.unfinished().into_iter().map(|(id, upload)| (id.to_owned(), upload.clone())).collect()
     }
 }

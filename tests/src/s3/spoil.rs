@@ -24,14 +24,6 @@ pub(super) fn truncate(whole: Response) -> Response {
     Response::from_parts(parts, Body::from_stream(first(body, size / 2).chain(end)))
 }
 
-/// Half of it, and the headers promise no more.
-pub(super) fn shorten(whole: Response) -> Response {
-    let half = size(&whole) / 2;
-    let (mut parts, body) = whole.into_parts();
-    parts.headers.insert(header::CONTENT_LENGTH, half.into());
-    Response::from_parts(parts, Body::from_stream(first(body, half)))
-}
-
 /// The byte in the middle is another one.
 pub(super) fn corrupt(whole: Response) -> Response {
     let size = size(&whole);

@@ -27,15 +27,13 @@ pub struct Part {
 
 /// An upload that is not finished.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Upload {
+struct Upload {
     /// Of the object that it is to become.
-    pub key: String,
+    key: String,
     /// As [`Object::headers`].
-    pub headers: BTreeMap<String, String>,
-    /// When it was begun.
-    pub initiated: Timestamp,
+    headers: BTreeMap<String, String>,
     /// The parts that have come, by number.
-    pub parts: BTreeMap<u32, Part>,
+    parts: BTreeMap<u32, Part>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -47,17 +45,11 @@ pub(super) struct Uploads {
 }
 
 impl Uploads {
-    pub(super) fn create(&mut self, key: &str, headers: BTreeMap<String, String>, now: Timestamp) -> String {
+    pub(super) fn create(&mut self, key: &str, headers: BTreeMap<String, String>) -> String {
         self.begun += 1;
         let id = format!("upload-{:08}", self.begun);
-        self.unfinished.insert(id.clone(), Upload { key: key.to_owned(), headers, initiated: now, parts: BTreeMap::new() });
+        self.unfinished.insert(id.clone(), Upload { key: key.to_owned(), headers, parts: BTreeMap::new() });
         id
-    }
-
-    pub(super) fn unfinished(&self) -> Vec<(&str, &Upload)> {
-        let mut all: Vec<_> = self.unfinished.iter().map(|(id, upload)| (id.as_str(), upload)).collect();
-        all.sort_by_key(|(id, upload)| (upload.key.as_str(), *id));
-        all
     }
 
     /// Returns what was there under this number.
