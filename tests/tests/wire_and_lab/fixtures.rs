@@ -57,6 +57,7 @@ pub(crate) fn answer(instance: InstanceId, phase: Phase) -> PeerAnswer {
         control_plane: ControlPlane::default(),
         etcd: None,
         refused: None,
+        received: None,
         leaving: false,
         leave_within_ms: None,
         signed_by: None,
