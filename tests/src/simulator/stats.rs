@@ -11,6 +11,15 @@ macro_rules! counts {
         }
 
         impl Stats {
+            /// The count of this name.
+            #[must_use]
+            pub fn named(&self, name: &str) -> Option<u64> {
+                match name {
+                    $(stringify!($name) => Some(self.$name),)+
+                    _ => None,
+                }
+            }
+
             /// Adds another's counts.
             pub fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)+
