@@ -50,32 +50,3 @@ pub enum Sabotage {
     /// A learner that receives a snapshot is removed like any other that applies nothing.
     RemoveReceivers,
 }
-
-impl Sabotage {
-    /// Every one.
-    pub const ALL: &'static [Self] = &[
-        Self::NoGate,
-        Self::SilenceIsConsent,
-        Self::SilentIsGone,
-        Self::ListsAreAll,
-        Self::CompleteBeforeLeaving,
-        Self::CompleteBeforeVoting,
-        Self::PromoteWithoutRecord,
-        Self::ServeBeforeEstablished,
-        Self::RemoveTheSilent,
-        Self::NoHeartbeat,
-        Self::NeverPrune,
-        Self::StopWithoutLeaving,
-        Self::DeafToNotices,
-        Self::AdmitWithoutLock,
-        Self::AdmitTwo,
-        Self::NameNoServer,
-        Self::DeleteLivingNode,
-        Self::LeaveUndrained,
-        Self::ChangeWithoutSnapshot,
-        Self::PruneNewest,
-        Self::NeverStandIn,
-        Self::RestOnMemory,
-        Self::RemoveReceivers,
-    ];
-}
