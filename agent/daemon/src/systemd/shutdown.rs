@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 use zbus::OwnedFd;
 
+use super::interfaces::{PrepareForShutdown, PrepareForShutdownWithMetadata};
 use super::{Bus, LogindProxy, ManagerProxy};
 use crate::telemetry::chain;
 
@@ -105,31 +106,59 @@ async fn watch_for_ever(bus: Bus, notices: mpsc::Sender<Notice>, inhibitor: Inhi
 async fn watch(bus: &Bus, notices: &mpsc::Sender<Notice>, inhibitor: &Inhibitor) -> zbus::Result<()> {
     let connection = bus.open().await?;
     let logind = LogindProxy::new(&connection).await?;
-    let mut with_kind = logind.receive_prepare_for_shutdown_with_metadata().await?;
-    let mut plain = logind.receive_prepare_for_shutdown().await?;
+    // One stream of both signals keeps logind's order. Of two streams that are ready together, either may be looked at first.
+    let mut signals = logind.inner().receive_all_signals().await?;
     hold(&logind, inhibitor).await?;
-    let mut said_with_kind = false;
-    loop {
-        let notice = tokio::select! {
-            Some(signal) = with_kind.next() => {
-                let args = signal.args()?;
-                said_with_kind = args.start;
-                let text = args.metadata.get("type").and_then(|value| value.downcast_ref::<&str>().ok());
-                if args.start { Notice::Begins(text.and_then(kind)) } else { Notice::Cancelled }
-            }
-            Some(signal) = plain.next() => match signal.args()?.start {
-                true if said_with_kind => continue,
-                true => Notice::Begins(None),
-                false => Notice::Cancelled,
-            },
-            else => return Ok(()),
-        };
+    let mut heard = Heard::default();
+    while let Some(message) = signals.next().await {
+        let Some(notice) = Signal::of(&message)?.and_then(|signal| heard.notice(signal)) else { continue };
         if notice == Notice::Cancelled {
             hold(&logind, inhibitor).await?;
         }
         if notices.send(notice).await.is_err() {
             return Ok(());
         }
+    }
+    Ok(())
+}
+
+/// What logind signals of a shutdown: that it begins, or that it was cancelled.
+#[derive(Clone, Copy, Debug)]
+enum Signal {
+    WithKind { start: bool, kind: Option<ShutdownKind> },
+    Plain { start: bool },
+}
+
+impl Signal {
+    /// The signal in a message; none if that is about something else.
+    fn of(message: &zbus::Message) -> zbus::Result<Option<Self>> {
+        if let Some(signal) = PrepareForShutdownWithMetadata::from_message(message.clone()) {
+            let args = signal.args()?;
+            let text = args.metadata.get("type").and_then(|value| value.downcast_ref::<&str>().ok());
+            return Ok(Some(Self::WithKind { start: args.start, kind: text.and_then(kind) }));
+        }
+        let plain = PrepareForShutdown::from_message(message.clone());
+        plain.map(|signal| Ok(Self::Plain { start: signal.args()?.start })).transpose()
+    }
+}
+
+/// What the last signal with a kind said: the plain one, which logind sends after it, says nothing more.
+#[derive(Debug, Default)]
+struct Heard {
+    with_kind: Option<bool>,
+}
+
+impl Heard {
+    fn notice(&mut self, signal: Signal) -> Option<Notice> {
+        let (start, kind) = match signal {
+            Signal::WithKind { start, kind } => {
+                self.with_kind = Some(start);
+                (start, kind)
+            }
+            Signal::Plain { start } if self.with_kind.take() == Some(start) => return None,
+            Signal::Plain { start } => (start, None),
+        };
+        Some(if start { Notice::Begins(kind) } else { Notice::Cancelled })
     }
 }
 
@@ -156,5 +185,25 @@ mod tests {
             assert_eq!(kind(text), expected, "{text}");
         }
         assert_eq!(target("multi-user.target"), None);
+    }
+
+    fn notices(signals: &[Signal]) -> Vec<Notice> {
+        let mut heard = Heard::default();
+        signals.iter().filter_map(|signal| heard.notice(*signal)).collect()
+    }
+
+    #[test]
+    fn the_plain_signal_says_nothing_after_the_one_with_the_kind() {
+        let with_kind = |start, kind| [Signal::WithKind { start, kind }, Signal::Plain { start }];
+        let (off, cancelled) = (with_kind(true, Some(ShutdownKind::PowerOff)), with_kind(false, Some(ShutdownKind::PowerOff)));
+        let again = with_kind(true, Some(ShutdownKind::Reboot));
+        let expected = [Notice::Begins(Some(ShutdownKind::PowerOff)), Notice::Cancelled, Notice::Begins(Some(ShutdownKind::Reboot))];
+        assert_eq!(notices(&[off, cancelled, again].concat()), expected);
+    }
+
+    #[test]
+    fn an_older_logind_says_only_that_it_begins_or_was_cancelled() {
+        let signals = [true, false, true].map(|start| Signal::Plain { start });
+        assert_eq!(notices(&signals), [Notice::Begins(None), Notice::Cancelled, Notice::Begins(None)]);
     }
 }
