@@ -25,6 +25,7 @@ mod reach;
 mod releases;
 mod rendered;
 mod sandbox;
+mod selinux;
 mod start;
 mod store;
 mod systemd;
@@ -83,7 +84,7 @@ async fn machine(node: &Node, settings: &Settings, outside: &Outside) -> Vec<Fin
         alias::check(node, settings, bus),
         rendered::check(settings, &sandbox, bus),
     );
-    [agent, program, disk, systemd, alias, rendered].concat()
+    [agent, program, disk, systemd, vec![selinux::check()], alias, rendered].concat()
 }
 
 async fn program(node: &Node, settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {
