@@ -7,6 +7,7 @@ CASES ?= 40000
 MIB   ?= 1024
 ROUNDS ?= 5
 STORE ?= file
+RELEASE ?= bookworm
 ETCD  ?= target/tools/etcd/usr/bin/etcd
 export ETCD
 
@@ -85,8 +86,8 @@ test-etcd-3.5: ETCD := target/tools/etcd-3.5/usr/bin/etcd
 test-etcd-3.5: etcd-3.5 setup-etcd binaries ## Every test, against that etcd
 	@$(STAGE) 'tests with etcd 3.5' scripts/run-tests $(LOCKED)
 
-test-machine: setup-build ## Boots machines with the package and looks how it behaves (root; SCENE=name plays some)
-	@$(STAGE) 'booted machines' scripts/test-machine --show-output $(SCENE)
+test-machine: setup-build ## Boots machines with the package and looks how it behaves (root; SCENE=name plays some; RELEASE=trixie boots Debian 13)
+	@QUORATE_MACHINE_RELEASE=$(RELEASE) $(STAGE) 'booted machines of $(RELEASE)' scripts/test-machine --show-output $(SCENE)
 
 test-kube: setup-build ## The tests of the Kubernetes adapter and the drain on a real cluster, one node of which is drained (QUORATE_TEST_KUBECONFIG=file)
 	@$(STAGE) 'a real cluster' scripts/test-kube

@@ -1,7 +1,7 @@
 //! Booted machines: the package on a stock Debian under systemd, in a region of its own for each scene. `make test-machine` runs them in a
 //! world that `scripts/machine-world` makes; elsewhere each reports that it is skipped.
 //!
-//! The journals of a scene that failed are kept in `target/machine/SCENE`.
+//! The journals of a scene that failed are kept in `target/machine/RELEASE/SCENE`.
 
 #[path = "machine/agent.rs"]
 mod agent;

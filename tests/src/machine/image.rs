@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 
 use super::command::run;
 
-/// A directory with a stock Debian 12.
+/// A directory with a stock Debian.
 const TREE: &str = "QUORATE_MACHINE_TREE";
 /// A directory with the package in `installed/`, and in `newer/` as a later version.
 const PACKAGES: &str = "QUORATE_MACHINE_PACKAGES";

@@ -55,7 +55,7 @@ impl Machine {
         if purpose.role.has_node() {
             k3s::install(&root, purpose)?;
         }
-        let cgroup = Cgroup::create(world, &name)?;
+        let cgroup = Cgroup::of(world, &name);
         Ok(Self { name, instance: instance.clone(), directory, cgroup, nspawn: AtomicU32::new(0), cut: AtomicBool::new(false) })
     }
 

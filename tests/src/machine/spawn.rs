@@ -1,7 +1,7 @@
 //! systemd-nspawn, and the cgroup that a machine is killed and frozen by.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -21,10 +21,15 @@ pub(super) struct Cgroup(PathBuf);
 
 impl Cgroup {
     /// Named as the unit that machined expects.
-    pub(super) fn create(world: &Path, machine: &str) -> std::io::Result<Self> {
-        let path = world.join(format!("{machine}.service"));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
+    pub(super) fn of(world: &Path, machine: &str) -> Self {
+        Self(world.join(format!("{machine}.service")))
+    }
+
+    /// Makes it, and removes what is left of an earlier boot: where a cgroup was killed once, a later systemd starts nothing in the new ones below it
+    /// (`findings/linux-cgroup-kill-outlives-its-processes.sh`).
+    fn renew(&self) -> std::io::Result<()> {
+        remove(&self.0)?;
+        fs::create_dir_all(&self.0)
     }
 
     pub(super) fn freeze(&self, frozen: bool) -> std::io::Result<()> {
@@ -42,6 +47,21 @@ impl Cgroup {
             looks += 1;
         }
     }
+}
+
+/// Removes an empty cgroup, and those in it.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        }
+    }
+    fs::remove_dir(path)
 }
 
 /// The longest wait for the end of a cgroup before it is looked at again.
@@ -67,6 +87,7 @@ pub(super) struct Boot<'a> {
 impl Boot<'_> {
     /// Switches it on. The process ends with 0 when the machine is off, with [`REBOOT`] when it wants to be booted again.
     pub(super) fn spawn(&self) -> anyhow::Result<Child> {
+        self.cgroup.renew().context("cannot make a cgroup")?;
         let log = OpenOptions::new().create(true).append(true).open(self.console)?;
         // The shell moves itself into the cgroup before it becomes nspawn: a parent could only do so too late.
         let mut command = Command::new("sh");
