@@ -121,6 +121,16 @@ impl Machine {
         Ok(self.run(&["systemctl", "show", "--value", "--property", property, unit]).await?.trim().to_owned())
     }
 
+    /// The number of its systemd's version.
+    ///
+    /// # Errors
+    /// The machine is off.
+    pub async fn systemd(&self) -> anyhow::Result<u32> {
+        let version = self.run(&["systemctl", "show", "--value", "--property", "Version"]).await?;
+        let digits: String = version.trim_start_matches('v').chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().with_context(|| format!("{version:?} is no version"))
+    }
+
     /// What the agent says of itself.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The order of what happened on a machine, by its own journal.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use quorate_lab::machine::Machine;
 use quorate_lab::machine::journal::Entry;
 
@@ -37,6 +37,14 @@ pub(crate) fn in_order(machine: &Machine, marks: &[Mark]) -> anyhow::Result<()> 
             bail!("the journal of {} has no {mark:?} after {:?}", machine.name(), &marks[..number]);
         }
     }
+    Ok(())
+}
+
+/// The first of the one is in the journal, and before the first of the other.
+pub(crate) fn precedes(machine: &Machine, one: Mark, other: Mark) -> anyhow::Result<()> {
+    let entries = machine.journal(&[])?;
+    let first = |mark: Mark| entries.iter().position(|entry| mark.is(entry)).with_context(|| format!("{} has no {mark:?}", machine.name()));
+    ensure!(first(one)? < first(other)?, "on {} {other:?} came before {one:?}", machine.name());
     Ok(())
 }
 

@@ -10,11 +10,13 @@ use quorate_lab::machine::Machine;
 use quorate_lab::region::{Ec2State, LifecycleAction, Transition};
 use tokio::time::sleep;
 
-use super::evidence::{Mark, in_order, tell};
-use super::scene::{ETCD, LIMIT, Scene, play_joined, seconds};
+use super::evidence::{Mark, in_order, precedes, tell};
+use super::scene::{AGENT, ETCD, LIMIT, Scene, play_joined, seconds};
 
 /// The course of every leader's leave. It puts its data aside once the others confirm.
 const LEAVE: [Mark; 4] = [Mark::Step("move-leader"), Mark::Step("remove-member"), Mark::Step("put-data-aside"), Mark::Event(LEFT)];
+/// The first version of systemd whose logind tells a power-off from a reboot before it begins.
+pub(crate) const TELLS: u32 = 255;
 /// From a change to the witness's knowledge of it.
 const NOTICED: Duration = Duration::from_millis(600);
 
@@ -68,10 +70,19 @@ fn stays_down(machine: &Machine) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Through what a machine is switched off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Logind,
+    /// A signal to PID 1, of which logind learns nothing.
+    Signal,
+}
+
 /// The machine is switched off without any other notice. The group replaces it when EC2 says that it has stopped.
-async fn goes_off(name: &str, press: impl AsyncFnOnce(&Scene, &Machine) -> anyhow::Result<()>) -> anyhow::Result<()> {
+async fn goes_off(name: &str, by: By, press: impl AsyncFnOnce(&Scene, &Machine) -> anyhow::Result<()>) -> anyhow::Result<()> {
     play_joined(name, 3, async |scene: &Scene| {
         let (witness, writer, machine) = (Witness::of(scene), scene.write().await?, scene.leader().await?);
+        let told = by == By::Logind && machine.systemd().await? >= TELLS;
         let begun = scene.now();
         press(scene, &machine).await?;
         let off = scene.until_off(machine.instance()).await?;
@@ -79,6 +90,7 @@ async fn goes_off(name: &str, press: impl AsyncFnOnce(&Scene, &Machine) -> anyho
         println!("left after {:.1} s, off after {:.1} s", seconds(begun, left), seconds(begun, off));
         ensure!(left <= off + NOTICED, "it was off {} s before it had left", seconds(off, left));
         in_order(&machine, &[&[Mark::Event(NOTICE_RECEIVED)], &LEAVE[..], &[Mark::Says("Shutting down.")]].concat())?;
+        left_before_it_was_stopped(&machine, told)?;
         scene.until_gone(machine.instance(), LIMIT).await?;
         scene.settled(3, None).await?;
         scene.ends(3, writer).await?;
@@ -87,9 +99,19 @@ async fn goes_off(name: &str, press: impl AsyncFnOnce(&Scene, &Machine) -> anyho
     .await
 }
 
+/// Where logind tells what the shutdown is, all of it is done before anything stops; elsewhere the agent learns that from the jobs that stop it.
+fn left_before_it_was_stopped(machine: &Machine, told: bool) -> anyhow::Result<()> {
+    let stops = Mark::Unit(AGENT, "Stopping");
+    if told {
+        precedes(machine, Mark::Event(LEFT), stops)?;
+        return precedes(machine, Mark::Event(LEFT), Mark::Says("Stopped target"));
+    }
+    precedes(machine, stops, Mark::Event(NOTICE_RECEIVED))
+}
+
 #[tokio::test]
 async fn systemctl_poweroff_leaves_before() -> anyhow::Result<()> {
-    goes_off("systemctl-poweroff", async |_: &Scene, machine: &Machine| {
+    goes_off("systemctl-poweroff", By::Logind, async |_: &Scene, machine: &Machine| {
         // The connection to systemd may break under its feet.
         let _ = machine.run(&["systemctl", "poweroff"]).await;
         Ok(())
@@ -99,19 +121,19 @@ async fn systemctl_poweroff_leaves_before() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn logind_power_off_leaves_before() -> anyhow::Result<()> {
-    goes_off("logind-poweroff", async |_: &Scene, machine: &Machine| machine.logind("PowerOff").await).await
+    goes_off("logind-poweroff", By::Logind, async |_: &Scene, machine: &Machine| machine.logind("PowerOff").await).await
 }
 
 #[tokio::test]
 async fn machinectl_poweroff_which_logind_learns_nothing_of_leaves_before() -> anyhow::Result<()> {
-    goes_off("machinectl-poweroff", async |_: &Scene, machine: &Machine| machine.machinectl_poweroff()).await
+    goes_off("machinectl-poweroff", By::Signal, async |_: &Scene, machine: &Machine| machine.machinectl_poweroff()).await
 }
 
 /// While another voter is away leaving is not safe: the shutdown waits for it longer than logind would by default.
 #[tokio::test]
 async fn a_leave_may_take_longer_than_five_seconds() -> anyhow::Result<()> {
     const AWAY: Duration = Duration::from_secs(9);
-    goes_off("slow-leave", async |scene: &Scene, machine: &Machine| {
+    goes_off("slow-leave", By::Logind, async |scene: &Scene, machine: &Machine| {
         let other = scene.follower().await?;
         other.freeze()?;
         sleep(Duration::from_secs(2)).await;
