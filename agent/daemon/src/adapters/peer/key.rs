@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_key_outlives_its_agent_and_is_no_other_instances() {
         let dir = tempfile::tempdir().unwrap();
-        let key = |me: &str| SigningKey::in_dir(dir.path(), &me.into()).unwrap().0.public_key().as_ref().to_vec();
+        let key = |me: &'static str| SigningKey::in_dir(dir.path(), &me.into()).unwrap().0.public_key().as_ref().to_vec();
         let first = key("i-0a1");
         assert_eq!(key("i-0a1"), first);
         assert_eq!(fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
