@@ -13,7 +13,7 @@ use crate::ids::{Generation, InstanceId, MemberId};
 use crate::memory::{Memory, Order};
 use crate::observation::{
     Alarm, DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership,
-    Observation, PeerAnswer, Process, Warmed,
+    Observation, PeerAnswer, Process, ScalingProcess, Warmed,
 };
 use crate::pausing::Pause;
 use crate::plan::Via;
@@ -427,6 +427,13 @@ impl<'a> Situation<'a> {
     #[must_use]
     pub fn own_group(&self) -> Option<&'a Group> {
         self.seen.cloud.groups.last()?.iter().find(|g| g.name == self.seen.me.group)
+    }
+
+    /// Those of these processes that are suspended in this instance's own group.
+    #[must_use]
+    pub fn suspended(&self, among: &[ScalingProcess]) -> Vec<ScalingProcess> {
+        let suspended = self.own_group().map(|group| &group.suspended);
+        among.iter().copied().filter(|process| suspended.is_some_and(|all| all.contains(process))).collect()
     }
 
     /// How many voters are wanted: the groups' desired capacities, up to the limit. Unknown while the view lacks this instance's own group.

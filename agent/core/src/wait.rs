@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::observation::ScalingProcess;
+
 /// Declares the reasons, their names, and the list of them all, so none can be forgotten in one of these places.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -153,6 +155,18 @@ reasons! {
     Node = "node",
     /// An operator is to end a pause.
     Paused = "paused",
+}
+
+impl WaitReason {
+    /// The processes of its group that end this wait. While one is suspended, it lasts.
+    #[must_use]
+    pub fn relies_on(self) -> &'static [ScalingProcess] {
+        match self {
+            Self::Replacement => &[ScalingProcess::Launch],
+            Self::OwnReplacement => &[ScalingProcess::ReplaceUnhealthy, ScalingProcess::Terminate],
+            _ => &[],
+        }
+    }
 }
 
 /// What is awaited now.

@@ -1,5 +1,6 @@
 //! What each wait means, and what an operator can do when it lasts.
 
+use crate::observation::ScalingProcess;
 use crate::time::Timestamp;
 use crate::wait::WaitReason;
 
@@ -7,6 +8,14 @@ use super::Message;
 
 pub(crate) fn for_too_long(doing: &Message, reason: WaitReason, since: Timestamp) -> Message {
     format!("{doing}; this has lasted since {}: {}", since.utc(), reason.remedy()).into()
+}
+
+/// The group itself does not do what is awaited.
+pub(crate) fn while_suspended(message: &Message, suspended: &[ScalingProcess]) -> Message {
+    let names = super::list(suspended, " and ");
+    let (what, them) =
+        if suspended.len() == 1 { ("process", "is suspended: resume it") } else { ("processes", "are suspended: resume them") };
+    format!("{message}; its group's {what} {names} {them} (`aws autoscaling resume-processes`)").into()
 }
 
 impl WaitReason {

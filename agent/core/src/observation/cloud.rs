@@ -161,6 +161,43 @@ pub struct ListedInstance {
     pub state: LifecycleState,
 }
 
+/// A process of a group that an operator can suspend, and that a node may be waiting for. The group has others, which no node waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ScalingProcess {
+    /// `Launch`: no instance is launched while it is suspended.
+    Launch,
+    /// `Terminate`: none is terminated.
+    Terminate,
+    /// `ReplaceUnhealthy`: none is replaced because it is unhealthy.
+    ReplaceUnhealthy,
+}
+
+impl ScalingProcess {
+    const ALL: [Self; 3] = [Self::Launch, Self::Terminate, Self::ReplaceUnhealthy];
+
+    /// Parses the API's text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|process| process.as_str() == text)
+    }
+
+    /// The API's text.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Launch => "Launch",
+            Self::Terminate => "Terminate",
+            Self::ReplaceUnhealthy => "ReplaceUnhealthy",
+        }
+    }
+}
+
+impl fmt::Display for ScalingProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// One Auto Scaling group of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -170,6 +207,8 @@ pub struct Group {
     pub desired: u32,
     /// Whether an abandoned termination hook keeps the instance running (instance lifecycle policy `TerminateHookAbandon=retain`).
     pub retains_on_abandon: bool,
+    /// The suspended ones of its processes.
+    pub suspended: BTreeSet<ScalingProcess>,
 }
 
 /// Which transition a hook guards.

@@ -12,7 +12,7 @@ mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
+pub use cloud::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, ScalingProcess, Transition, Warmed};
 pub use etcd::{Alarm, EtcdView, Lock, Member, MemberStatus, Membership, PeerUrl};
 pub use installed::{Installed, Listens, TakenPort};
 pub use kubernetes::{Draining, KubernetesView, ListedNode, NodeView, ServerSeen};

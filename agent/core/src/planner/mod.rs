@@ -188,6 +188,8 @@ fn with_lock(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
 fn told(s: &Situation<'_>, rule: RuleId, decision: Decision) -> Plan {
     let Decision { phase, step, message, awaits, until, needs_operator, look_again, lock: _ } = decision;
     let awaits = awaits.filter(|_| step.is_none());
+    let suspended = awaits.map(|awaits| s.suspended(awaits.reason.relies_on())).unwrap_or_default();
+    let message = if suspended.is_empty() { message } else { explain::waiting::while_suspended(&message, &suspended) };
     let needs_operator = needs_operator || awaits.is_some_and(|awaits| s.policy.patience(awaits.reason).is_zero());
     let report = Report { phase, rule, message, awaits, overdue: None, until, needs_operator };
     Plan { step, report, look_again: look_again.unwrap_or(s.policy.cycle) }

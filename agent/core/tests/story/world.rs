@@ -106,7 +106,7 @@ impl World {
         self.pending = None;
         match verb {
             "store" => self.store.set(words, &self.me),
-            "target" | "own-state" | "listed" | "desired" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
+            "target" | "own-state" | "listed" | "desired" | "suspends" | "tagged" | "ec2" | "hooks" => self.cloud.set(verb, words),
             "spot" | "rebalance" | "scheduled" | "imds" => self.notices.set(verb, words, self.now),
             "etcd" | "status" | "lock" => self.etcd.set(verb, words, self.me.role),
             "callers" => self.callers = Words::items(words.rest()).filter(|item| *item != "none").map(named).collect(),

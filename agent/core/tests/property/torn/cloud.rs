@@ -1,5 +1,6 @@
 //! What AWS says in a torn world.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use quorate_core::observation::{Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Transition, Warmed};
@@ -31,7 +32,7 @@ pub(super) fn cloud(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let tagged = (0..NAMES.len()).filter(|index| if *index == 0 { !dice.one_in(15) } else { dice.flip() }).map(instance).collect();
     w.seen.cloud.tagged = aged(dice, plot, Reading::Fresh(tagged, NOW));
     let desired = u32::try_from(dice.below(5)).unwrap();
-    let groups = vec![Group { name: "g".into(), desired, retains_on_abandon: false }];
+    let groups = vec![Group { name: "g".into(), desired, retains_on_abandon: false, suspended: BTreeSet::new() }];
     w.seen.cloud.groups = aged(dice, plot, Reading::Fresh(groups, NOW));
     for index in 1..plot.size {
         let known = Ec2Answer::Known { state: *dice.pick(EC2), address: Some(address(index)), launched: Some(Timestamp(20_000)) };

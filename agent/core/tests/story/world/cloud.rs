@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use quorate_core::ids::{GroupName, InstanceId};
-use quorate_core::observation::{Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Me, Transition};
+use quorate_core::observation::{
+    Cloud, Ec2Answer, Ec2State, Group, Hook, HookRef, LifecycleState, ListedInstance, Me, ScalingProcess, Transition,
+};
 use quorate_core::plan::Outcome;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -20,6 +22,8 @@ pub(crate) struct CloudWorld {
     /// Unless the story says otherwise, this instance and the listed ones.
     tagged: Option<Option<BTreeSet<InstanceId>>>,
     desired: Option<u32>,
+    /// Of each group.
+    suspended: BTreeSet<ScalingProcess>,
     ec2: BTreeMap<InstanceId, Option<Ec2Answer>>,
     hooks: Option<Vec<Hook>>,
     heartbeats_refused: bool,
@@ -33,6 +37,7 @@ impl CloudWorld {
             "listed" => self.listed = (words.rest() != "unknown").then(|| listed(words)),
             "tagged" => self.tagged = Some(tagged(words)),
             "desired" => self.desired = u32::try_from(words.number(words.nth(0))).ok(),
+            "suspends" => self.suspended = Words::items(words.rest()).filter_map(ScalingProcess::parse).collect(),
             "ec2" => {
                 self.ec2.insert(named(words.nth(0)), answer(words));
             }
@@ -79,7 +84,8 @@ impl CloudWorld {
     /// This instance's own group, with the desired capacity that the story sets, and the others that have an instance on the list.
     fn groups(&self, me: &Me, listed: Option<&BTreeMap<InstanceId, ListedInstance>>) -> Option<Vec<Group>> {
         let size = |group: &GroupName| listed.map(|l| u32::try_from(l.values().filter(|i| i.group == *group).count()).unwrap());
-        let group = |name: &GroupName, desired| Group { name: name.clone(), desired, retains_on_abandon: false };
+        let group =
+            |name: &GroupName, desired| Group { name: name.clone(), desired, retains_on_abandon: false, suspended: self.suspended.clone() };
         let own = group(&me.group, self.desired.or_else(|| size(&me.group))?);
         let others: BTreeSet<_> = listed.into_iter().flatten().map(|(_, i)| &i.group).filter(|name| **name != me.group).collect();
         Some([own].into_iter().chain(others.into_iter().map(|name| group(name, size(name).unwrap_or(0)))).collect())

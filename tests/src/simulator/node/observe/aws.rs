@@ -1,6 +1,6 @@
 //! The AWS control plane, asked only what is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use quorate_core::cadence::Query;
@@ -61,7 +61,8 @@ impl World {
                 let state = LifecycleState::parse(member.lifecycle.as_str());
                 listed.insert(member.id, ListedInstance { group: view.name.clone(), state });
             }
-            groups.push(Group { name: view.name, desired: view.sizes.desired, retains_on_abandon });
+            // No schedule suspends a process.
+            groups.push(Group { name: view.name, desired: view.sizes.desired, retains_on_abandon, suspended: BTreeSet::new() });
         }
         agent.seen.cloud.groups = Reading::Fresh(groups, now);
         agent.seen.cloud.listed = Reading::Fresh(listed, now);

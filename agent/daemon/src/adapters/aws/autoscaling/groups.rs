@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, AutoScalingInstanceDetails, Instance, RetentionAction};
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
-use quorate_core::observation::{Group, LifecycleState, ListedInstance};
+use quorate_core::observation::{Group, LifecycleState, ListedInstance, ScalingProcess};
 
 use super::tags;
 use quorate_core::role::Role;
@@ -80,6 +80,7 @@ fn group(found: &AutoScalingGroup) -> Result<Group, String> {
         name: GroupName::parse(name).map_err(|error| format!("with a group that cannot be used: {error}"))?,
         desired: in_instances(desired.ok_or_else(|| format!("without the desired capacity of {name}"))?, found.instances()),
         retains_on_abandon: abandon == Some(&RetentionAction::Retain),
+        suspended: found.suspended_processes().iter().filter_map(|process| ScalingProcess::parse(process.process_name()?)).collect(),
     })
 }
 
