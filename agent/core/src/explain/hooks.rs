@@ -99,6 +99,10 @@ pub(crate) fn stays_away(standing: Standing, why: &dyn Display) -> Message {
     format!("{standing} ({why}); stays out until `quorate join`").into()
 }
 
+pub(crate) fn stays_away_until_attached(standing: Standing, why: &dyn Display) -> Message {
+    format!("{standing} ({why}); stays out until it is attached again").into()
+}
+
 pub(crate) fn deregisters(why: &dyn Display, group: &TargetGroupArn) -> Message {
     format!("leaves because {why}: deregisters from target group {group}").into()
 }

@@ -148,6 +148,8 @@ fn joining(s: &Situation<'_>) -> Duration {
     let votes = s.my_member().is_some_and(|m| !m.learner);
     let receives = s.memory.local.effort.receiving.is_some_and(|at| s.now.since(at) <= s.policy.stale_after);
     match planner::is_up_to_this_node(s) {
+        // One that stays out by an order, or because it is detached, is not joining: its time begins when it is to join.
+        _ if s.departure().is_some() => Duration::ZERO,
         // What the leader sends takes its time, and giving up would begin it again.
         true if receives => s.memory.joining,
         true => s.memory.joining + elapsed,

@@ -4,7 +4,7 @@ use crate::explain::hooks::{self as explain, Standing};
 use crate::observation::Transition;
 use crate::plan::{HookResult, Step};
 use crate::report::Phase;
-use crate::situation::{Departure, Situation};
+use crate::situation::{Departure, LeaveReason, Situation};
 
 use crate::planner::decision::Decision;
 use crate::planner::subjects::{charter, hooks, targets};
@@ -69,6 +69,9 @@ fn stays_away(s: &Situation<'_>, departure: &Departure, phase: Phase, standing: 
     if let Some(broken) = charter::broken(s) {
         let message = explain::tells_what_it_remembers(standing, why, &broken.message);
         return Decision { phase, message, ..broken };
+    }
+    if why.is_only(LeaveReason::GroupDetached) {
+        return Decision::rest(phase, explain::stays_away_until_attached(standing, why));
     }
     Decision::rest(phase, explain::stays_away(standing, why))
 }
