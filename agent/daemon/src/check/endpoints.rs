@@ -39,6 +39,12 @@ fn judge(service: &str, host: &str, port: u16, reach: &Reach, proxy: Option<&str
 
 fn remedy(service: &str, reach: &Reach) -> String {
     match reach {
+        // The names of EC2 and Auto Scaling are the SDK's; that of the store may be one that an operator has set.
+        Reach::NoAddress(_) if service == "s3" => {
+            "if the other endpoints have an address, this is not the name of S3 here: correct the region or the endpoint in store.options; \
+             otherwise the VPC lacks name resolution"
+                .to_owned()
+        }
         Reach::NoAddress(_) => "make sure that the VPC has DNS resolution and DNS hostnames enabled".to_owned(),
         _ if service == "s3" => "no route: a subnet without NAT needs a gateway endpoint for s3 in its route table".to_owned(),
         _ => format!(
@@ -93,6 +99,7 @@ mod tests {
         assert!(finding.verdict == Problem && finding.remedy.unwrap().contains("VPC interface endpoint for autoscaling"));
         assert!(judge("s3", "h", 443, &silent, None).remedy.unwrap().contains("gateway endpoint for s3"));
         assert!(judge("ec2", "h", 443, &Reach::NoAddress("x".into()), None).remedy.unwrap().contains("DNS"));
+        assert!(judge("s3", "h", 443, &Reach::NoAddress("x".into()), None).remedy.unwrap().contains("store.options"));
     }
 
     #[test]

@@ -36,6 +36,10 @@ const SPOT: &str = "/latest/meta-data/spot/instance-action";
 const REBALANCE: &str = "/latest/meta-data/events/recommendations/rebalance";
 const SCHEDULED: &str = "/latest/meta-data/events/maintenance/scheduled";
 
+/// Where the service is on each instance, and in the IPv6 mode, where it is on an instance that has IPv6.
+const IPV4: &str = "http://169.254.169.254";
+const IPV6: &str = "http://[fd00:ec2::254]";
+
 /// A short-lived token limits the damage: the SDK judges its age by the wall clock, keeps it after a 401, and would use a dead one for hours after the clock
 /// was set back. It is renewed two minutes before its end.
 const TOKEN_TTL: Duration = Duration::from_secs(600);
@@ -115,8 +119,8 @@ pub enum ImdsError {
 }
 
 impl Imds {
-    /// A client of the endpoint that `AWS_EC2_METADATA_SERVICE_ENDPOINT` names, by default the instance's own. `limit` bounds each question as a whole, token
-    /// included.
+    /// A client of the endpoint that `AWS_EC2_METADATA_SERVICE_ENDPOINT` or its `_MODE` (`IPv6`) names, by default the instance's own. `limit` bounds each
+    /// question as a whole, token included.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
         Self { endpoint: None, limit, client: Mutex::new(one_attempt(limit).build()) }
@@ -196,10 +200,10 @@ impl Imds {
         Ok(answer.status().as_u16())
     }
 
-    /// The endpoint, for error messages.
+    /// The endpoint that is asked.
     fn asked(&self) -> String {
-        let named = || std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok().filter(|url| !url.is_empty());
-        self.endpoint.clone().or_else(named).unwrap_or_else(|| "http://169.254.169.254".to_owned())
+        let named = || endpoint_in(|name| std::env::var(name).ok());
+        self.endpoint.clone().or_else(named).unwrap_or_else(|| IPV4.to_owned())
     }
 
     /// A client for the SDK's own credentials provider, with a token of its own.
@@ -246,6 +250,14 @@ impl Imds {
     }
 }
 
+/// The endpoint that the SDKs' environment variables name; `None` leaves the usual one. The SDK reads them itself.
+#[must_use]
+pub fn endpoint_in(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let said = |name| variable(name).filter(|value| !value.is_empty());
+    let mode = || said("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").filter(|mode| mode.eq_ignore_ascii_case("ipv6"));
+    said("AWS_EC2_METADATA_SERVICE_ENDPOINT").or_else(|| mode().map(|_| IPV6.to_owned()))
+}
+
 fn on(endpoint: Option<&str>, builder: Builder) -> Result<Builder, BoxError> {
     endpoint.map_or(Ok(builder.clone()), |endpoint| builder.endpoint(endpoint))
 }
@@ -281,5 +293,17 @@ mod tests {
     fn an_endpoint_that_is_no_url_is_refused_and_named() {
         let error = Imds::at("http://[", Duration::from_secs(2)).unwrap_err();
         assert!(error.to_string().contains("\"http://[\""), "{error}");
+    }
+
+    #[test]
+    fn the_environment_names_an_endpoint_or_the_ipv6_mode() {
+        let named =
+            |set: &[(&str, &str)]| endpoint_in(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
+        let (endpoint, mode) = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+        assert_eq!(named(&[]), None);
+        assert_eq!(named(&[(mode, "IPv6")]).as_deref(), Some("http://[fd00:ec2::254]"));
+        assert_eq!(named(&[(mode, "IPv4")]), None);
+        assert_eq!(named(&[(mode, "ipv6"), (endpoint, "http://127.0.0.1:1338")]).as_deref(), Some("http://127.0.0.1:1338"));
+        assert_eq!(named(&[(endpoint, "")]), None, "an empty variable is an unset one");
     }
 }

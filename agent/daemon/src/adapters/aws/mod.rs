@@ -14,6 +14,7 @@ pub mod ec2;
 mod error;
 pub mod imds;
 mod load_balancing;
+pub mod partition;
 pub mod sdk;
 mod witness;
 

@@ -13,6 +13,7 @@ use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, R
 use quorate_core::ids::RegionName;
 
 use super::StoreError;
+use crate::adapters::aws::{imds, partition};
 
 /// What opening needs besides the URL.
 #[derive(Clone, Copy)]
@@ -36,6 +37,9 @@ pub(super) struct Place {
     /// The URL that requests go to, for a store that is reached over the network.
     pub(super) endpoint: Option<String>,
 }
+
+/// What object_store ends the name of every service with.
+const USUAL_SUFFIX: &str = "amazonaws.com";
 
 /// A connection that is not accepted by then will not be.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -70,7 +74,7 @@ fn s3(url: &str, rest: &str, options: Options<'_>) -> Result<Place, StoreError> 
     Ok(Place { store: Arc::new(store), prefix: Key::from(prefix), root: None, endpoint: Some(endpoint) })
 }
 
-/// The endpoint that object_store uses where none is set.
+/// The endpoint that object_store uses: what is set, or its own.
 fn endpoint(builder: &AmazonS3Builder) -> String {
     let said = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint].iter().find_map(|key| builder.get_config_value(key));
     let region = builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_default();
@@ -93,9 +97,10 @@ fn builder(bucket: &str, options: Options<'_>) -> Result<AmazonS3Builder, object
     keys.default_to(AmazonS3ConfigKey::Region, Some(options.region.as_str()));
     // A bucket with Object Lock refuses a write without one. The request is signed with the same digest.
     keys.default_to(AmazonS3ConfigKey::Checksum, Some("sha256"));
-    // The SDKs' name for what object_store calls AWS_METADATA_ENDPOINT.
-    let metadata = options.environment.iter().find(|(name, _)| name == "AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    keys.default_to(AmazonS3ConfigKey::MetadataEndpoint, metadata.map(|(_, url)| url.as_str()));
+    keys.name_services(bucket);
+    // The SDKs' names for what object_store calls AWS_METADATA_ENDPOINT.
+    let variable = |name: &str| options.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    keys.default_to(AmazonS3ConfigKey::MetadataEndpoint, imds::endpoint_in(variable).as_deref());
     let client = keys.client_for(options.limit);
     // The bucket last, because AWS_BUCKET is a setting of object_store's too.
     Ok(keys.builder.with_retry(retry(options.limit)).with_client_options(client).with_bucket_name(bucket))
@@ -124,6 +129,29 @@ impl Keys {
         if let Some(value) = value.filter(|_| self.builder.get_config_value(&key).is_none()) {
             self.set(key, value);
         }
+    }
+
+    /// Names S3 and STS in a region whose names do not end as object_store expects of all. An endpoint that is set is the operator's, and directory buckets
+    /// (S3 Express), whose endpoint object_store makes itself, are in no such region.
+    fn name_services(&mut self, bucket: &str) {
+        let region = self.builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_default();
+        let Some(suffix) = partition::dns_suffix(&region).filter(|suffix| suffix != USUAL_SUFFIX) else { return };
+        self.default_to(AmazonS3ConfigKey::StsEndpoint, Some(&format!("https://sts.{region}.{suffix}")));
+        if self.is_set(AmazonS3ConfigKey::S3Endpoint) || self.says_true(AmazonS3ConfigKey::S3Express) {
+            return;
+        }
+        let host = if self.says_true(AmazonS3ConfigKey::VirtualHostedStyleRequest) { format!("{bucket}.s3") } else { "s3".to_owned() };
+        self.default_to(AmazonS3ConfigKey::Endpoint, Some(&format!("https://{host}.{region}.{suffix}")));
+    }
+
+    fn is_set(&self, key: AmazonS3ConfigKey) -> bool {
+        self.builder.get_config_value(&key).is_some()
+    }
+
+    fn says_true(&self, key: AmazonS3ConfigKey) -> bool {
+        // The words that object_store takes for true; what it cannot read it refuses itself.
+        let words = ["1", "true", "on", "yes", "y"];
+        self.builder.get_config_value(&key).is_some_and(|value| words.iter().any(|word| value.eq_ignore_ascii_case(word)))
     }
 
     /// The client's options. Plain HTTP is allowed only for an endpoint that names it itself.
@@ -174,6 +202,37 @@ mod tests {
         assert_eq!(region(&[], &[]), "eu-central-1");
         assert_eq!(region(&[("AWS_REGION", "us-west-2"), ("AWS_PROFILE", "x")], &[]), "us-west-2");
         assert_eq!(region(&[("AWS_REGION", "us-west-2")], &[("region", "us-east-1")]), "us-east-1");
+    }
+
+    #[test]
+    fn the_store_is_where_the_regions_partition_has_it() {
+        let endpoint = |environment: &[(&str, &str)], settings: &[(&str, &str)]| config(environment, settings, AmazonS3ConfigKey::Endpoint);
+        assert_eq!(endpoint(&[], &[]), None, "object_store's own");
+        assert_eq!(endpoint(&[("AWS_REGION", "cn-north-1")], &[]).unwrap(), "https://s3.cn-north-1.amazonaws.com.cn");
+        assert_eq!(endpoint(&[], &[("region", "eusc-de-east-1")]).unwrap(), "https://s3.eusc-de-east-1.amazonaws.eu");
+        let hosted = [("region", "us-iso-east-1"), ("virtual_hosted_style_request", "yes")];
+        assert_eq!(endpoint(&[], &hosted).unwrap(), "https://b.s3.us-iso-east-1.c2s.ic.gov");
+        let sts = config(&[("AWS_REGION", "cn-north-1")], &[], AmazonS3ConfigKey::StsEndpoint);
+        assert_eq!(sts.unwrap(), "https://sts.cn-north-1.amazonaws.com.cn");
+    }
+
+    #[test]
+    fn an_endpoint_that_is_set_is_the_operators() {
+        let china = ("AWS_REGION", "cn-north-1");
+        let endpoint = |environment: &[(&str, &str)], settings: &[(&str, &str)]| config(environment, settings, AmazonS3ConfigKey::Endpoint);
+        assert_eq!(endpoint(&[china, ("AWS_ENDPOINT_URL", "https://s3.example")], &[]).unwrap(), "https://s3.example");
+        assert_eq!(endpoint(&[china], &[("endpoint", "https://s3.example")]).unwrap(), "https://s3.example");
+        assert_eq!(endpoint(&[china, ("AWS_ENDPOINT_URL_S3", "https://s3.example")], &[]), None, "the one for S3 takes precedence");
+    }
+
+    #[test]
+    fn the_roles_credentials_come_from_the_metadata_service_that_the_agent_asks() {
+        let metadata = |environment: &[(&str, &str)]| config(environment, &[], AmazonS3ConfigKey::MetadataEndpoint);
+        assert_eq!(metadata(&[]), None);
+        let mode = ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6");
+        assert_eq!(metadata(&[mode]).unwrap(), "http://[fd00:ec2::254]");
+        assert_eq!(metadata(&[mode, ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")]).unwrap(), "http://127.0.0.1:1");
+        assert_eq!(metadata(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:2")]).unwrap(), "http://127.0.0.1:2");
     }
 
     #[test]
