@@ -20,7 +20,7 @@ use crate::lab::kubernetes::ClusterGroups;
 use crate::lab::witness::Witness;
 use crate::lab::writer::{Label, Writer};
 use crate::lab::{Lab, LabOptions, binaries};
-use crate::region::RefreshPreferences;
+use crate::region::{RefreshPreferences, RefreshStatus};
 
 const CLUSTER: &str = "demo";
 const WORKERS: usize = 2;
@@ -156,7 +156,13 @@ impl<'a> Plane<'a> {
 
     async fn refresh(&self, group: &GroupName) -> anyhow::Result<()> {
         let before = self.lab.live(group);
-        self.lab.refresh(group, RefreshPreferences::launch_before_terminate(), LIMIT).await?;
+        let preferences = Some(RefreshPreferences::launch_before_terminate());
+        self.lab.operator(|api| api.start_instance_refresh(group, preferences)).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let done = || async {
+            let status = self.lab.region().lock().group(group).and_then(|group| group.refreshes.last().map(|last| last.status));
+            if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("it is {status:?}")) }
+        };
+        self.lab.until(LIMIT, "the refresh", done).await?;
         self.formed().await?;
         let after = self.lab.live(group);
         ensure!(!after.iter().any(|instance| before.contains(instance)), "the refresh kept one of {before:?}: {after:?}");

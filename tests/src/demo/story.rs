@@ -100,7 +100,7 @@ impl<'a> Story<'a> {
         let begin = Instant::now();
         self.witness.count_voters();
         let preferences = Some(RefreshPreferences::launch_before_terminate());
-        self.lab.operator(|api| api.start_instance_refresh(&self.group, preferences))?;
+        self.lab.operator(|api| api.start_instance_refresh(&self.group, preferences)).map_err(|error| anyhow::anyhow!("{error}"))?;
         let done = self.during("instance refresh", Some(writer), self.until_refreshed(&before));
         done.await?;
         let took = begin.elapsed();
@@ -163,7 +163,7 @@ impl<'a> Story<'a> {
     pub async fn scale_in(&self, to: usize, writer: &Writer) -> anyhow::Result<()> {
         self.witness.stop_counting();
         let desired = u32::try_from(to)?;
-        self.lab.operator(|api| api.set_desired_capacity(&self.group, desired))?;
+        self.lab.operator(|api| api.set_desired_capacity(&self.group, desired)).map_err(|error| anyhow::anyhow!("{error}"))?;
         self.during("the others leave", Some(writer), self.lab.until_in_service(&self.group, to, LIMIT)).await?;
         self.lab.until_whole(&self.group, to, LIMIT).await?;
         Ok(())

@@ -81,29 +81,66 @@ fn as_map(value: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
-/// Conditions and addresses are merged by their type, as the types of Node and Pod say (`patchMergeKey` in k8s.io/api `core/v1/types.go`). Other lists are
-/// replaced whole, as a Node's taints are. No patch here has directives (`$patch`).
+/// As the types of Node and Pod say (`patchMergeKey` in k8s.io/api `core/v1/types.go`): a list without one, such as a Node's taints, is replaced whole.
+fn merge_key(field: &str) -> Option<&'static str> {
+    match field {
+        "conditions" | "addresses" => Some("type"),
+        "ownerReferences" => Some("uid"),
+        "containers" | "initContainers" | "volumes" => Some("name"),
+        _ => None,
+    }
+}
+
 fn strategic(target: &mut Value, patch: &Value) {
     let Some(fields) = patch.as_object() else {
         *target = patch.clone();
         return;
     };
+    if fields.get("$patch").is_some_and(|directive| directive == "replace") {
+        *target =
+            Value::Object(fields.iter().filter(|(key, _)| *key != "$patch").map(|(key, value)| (key.clone(), value.clone())).collect());
+        return;
+    }
     let target = as_map(target);
     for (key, value) in fields {
-        match (value, key.as_str()) {
-            (Value::Null, _) => drop(target.remove(key)),
-            (Value::Array(items), "conditions" | "addresses") => merge_list(target.entry(key).or_insert(Value::Array(Vec::new())), items),
-            _ => strategic(target.entry(key).or_insert(Value::Null), value),
+        strategic_field(target, key, value);
+    }
+}
+
+fn strategic_field(target: &mut Map<String, Value>, key: &str, value: &Value) {
+    if let Some(list) = key.strip_prefix("$deleteFromPrimitiveList/") {
+        let unwanted = value.as_array().cloned().unwrap_or_default();
+        if let Some(kept) = target.get_mut(list).and_then(Value::as_array_mut) {
+            kept.retain(|item| !unwanted.contains(item));
+        }
+        return;
+    }
+    // The order of a list's elements is not kept here.
+    if key.starts_with("$setElementOrder/") || key == "$patch" {
+        return;
+    }
+    match (value, merge_key(key)) {
+        (Value::Null, _) => drop(target.remove(key)),
+        (Value::Array(items), Some(by)) => merge_list(target.entry(key).or_insert(Value::Array(Vec::new())), items, by),
+        (Value::Array(items), None) if key == "finalizers" => merge_set(target.entry(key).or_insert(Value::Array(Vec::new())), items),
+        _ => strategic(target.entry(key).or_insert(Value::Null), value),
+    }
+}
+
+fn merge_list(list: &mut Value, items: &[Value], by: &str) {
+    let Some(list) = list.as_array_mut() else { return };
+    for item in items {
+        let found = list.iter().position(|old| old.get(by) == item.get(by));
+        match (found, item.get("$patch").and_then(Value::as_str)) {
+            (Some(at), Some("delete")) => drop(list.remove(at)),
+            (None, Some("delete")) => {}
+            (Some(at), _) => strategic(&mut list[at], item),
+            (None, _) => list.push(item.clone()),
         }
     }
 }
 
-fn merge_list(list: &mut Value, items: &[Value]) {
+fn merge_set(list: &mut Value, items: &[Value]) {
     let Some(list) = list.as_array_mut() else { return };
-    for item in items {
-        match list.iter().position(|old| old["type"] == item["type"]) {
-            Some(at) => strategic(&mut list[at], item),
-            None => list.push(item.clone()),
-        }
-    }
+    list.extend(items.iter().filter(|item| !list.contains(item)).cloned().collect::<Vec<_>>());
 }

@@ -89,7 +89,7 @@ impl Request<'_> {
             _ => return Err(Status::no_such_path()),
         };
         let resource = Resource::named(group, plural).ok_or_else(Status::no_such_path)?;
-        let selector = Selector::parse(resource, self.query("fieldSelector"))?;
+        let selector = Selector::parse(resource, self.query("fieldSelector"), self.query("labelSelector"))?;
         Ok(Target { scope: Scope { resource, namespace, selector }, name, subresource: subresource.to_owned() })
     }
 

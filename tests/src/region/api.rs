@@ -3,13 +3,37 @@
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
-use super::{ApiError, Call, Caller, Region};
+use super::{ApiError, Call, Caller, LifecycleAction, Region};
 
 /// The API as one caller uses it at one moment.
 #[derive(Debug)]
 pub struct Api<'a> {
     pub(super) region: &'a mut Region,
     pub(super) caller: &'a Caller,
+}
+
+/// How a call names a lifecycle action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionReference {
+    /// By the token of the notification.
+    Token(String),
+    /// By the instance, which together with the hook's name works as well.
+    Instance(InstanceId),
+}
+
+impl ActionReference {
+    pub(super) fn names(&self, action: &LifecycleAction) -> bool {
+        match self {
+            Self::Token(token) => action.token.to_string() == *token,
+            Self::Instance(id) => action.instance == *id,
+        }
+    }
+}
+
+impl From<&InstanceId> for ActionReference {
+    fn from(id: &InstanceId) -> Self {
+        Self::Instance(id.clone())
+    }
 }
 
 impl Region {

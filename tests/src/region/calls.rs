@@ -38,6 +38,19 @@ impl CallCounts {
         self.counts.get(caller).map_or(0, |row| row[call as usize])
     }
 
+    /// How many calls this caller made.
+    #[must_use]
+    pub fn total(&self, caller: &Caller) -> u64 {
+        self.counts.get(caller).map_or(0, |row| row.iter().sum())
+    }
+
+    /// Everything counted, without the zeroes.
+    pub fn iter(&self) -> impl Iterator<Item = (&Caller, Call, u64)> {
+        self.counts.iter().flat_map(|(caller, row)| {
+            Call::ALL.iter().zip(row).filter(|(_, count)| **count > 0).map(move |(call, count)| (caller, *call, *count))
+        })
+    }
+
     pub(super) fn add(&mut self, caller: &Caller, call: Call) {
         if let Some(row) = self.counts.get_mut(caller) {
             row[call as usize] += 1;

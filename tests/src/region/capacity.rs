@@ -1,6 +1,6 @@
 //! Keeps a group at its size.
 
-use super::{Cause, LifecycleState, Process, Region};
+use super::{Cause, LifecycleState, Process, Region, TerminationPolicy};
 
 impl Region {
     /// After anything changed in a group: its size first, then its warm pool and its refresh.
@@ -29,8 +29,10 @@ impl Region {
     }
 
     fn scale_in(&mut self, group: usize) {
-        // The oldest: `OldestInstance` is the one policy here.
-        let victim = self.live(group).next();
+        let victim = match self.groups[group].termination_policy {
+            TerminationPolicy::OldestInstance => self.live(group).next(),
+            TerminationPolicy::NewestInstance => self.live(group).last(),
+        };
         match victim {
             Some(slot) if self.returns(group) && self.instances[slot].lifecycle == LifecycleState::InService => self.begin_return(slot),
             Some(slot) => self.begin_termination(slot, Cause::Capacity),

@@ -21,6 +21,8 @@ pub struct RegionConfig {
     pub addresses: AddressRange,
     /// The shortest heartbeat timeout accepted; 30 s in the real API, less only to make a lab quick.
     pub shortest_heartbeat_timeout: Duration,
+    /// Whether an instance whose launch was abandoned still runs through its terminating hooks. Undocumented, so testable both ways.
+    pub hooks_after_abandoned_launch: bool,
 }
 
 impl Default for RegionConfig {
@@ -32,6 +34,7 @@ impl Default for RegionConfig {
             delays: Delays::default(),
             addresses: AddressRange::default(),
             shortest_heartbeat_timeout: Duration::from_secs(30),
+            hooks_after_abandoned_launch: true,
         }
     }
 }

@@ -70,15 +70,25 @@ pub enum InstanceFilter {
     State(Vec<Ec2State>),
     /// `tag:KEY`
     Tag(String, Vec<String>),
+    /// `tag-key`
+    TagKey(Vec<String>),
+    /// `instance-id`
+    Id(Vec<InstanceId>),
+    /// `private-ip-address`
+    Address(Vec<String>),
+    /// `availability-zone`
+    Zone(Vec<String>),
 }
 
-/// A filter of DescribeAutoScalingGroups: `tag:KEY`.
+/// A filter of DescribeAutoScalingGroups.
 #[derive(Clone, Debug)]
-pub struct GroupFilter {
-    /// The tag's key.
-    pub key: String,
-    /// One of them has to be its value.
-    pub values: Vec<String>,
+pub enum GroupFilter {
+    /// `tag:KEY`
+    Tag(String, Vec<String>),
+    /// `tag-key`
+    TagKey(Vec<String>),
+    /// `tag-value`
+    TagValue(Vec<String>),
 }
 
 impl InstanceFilter {
@@ -86,13 +96,22 @@ impl InstanceFilter {
         match self {
             Self::State(states) => states.contains(&view.state),
             Self::Tag(key, values) => view.tags.iter().any(|tag| *tag.key == **key && any(values, &tag.value)),
+            Self::TagKey(keys) => view.tags.iter().any(|tag| any(keys, &tag.key)),
+            Self::Id(ids) => ids.contains(&view.id),
+            Self::Address(addresses) => view.address.is_some_and(|address| any(addresses, &address.to_string())),
+            Self::Zone(zones) => any(zones, &view.zone),
         }
     }
 }
 
 impl GroupFilter {
     fn admits(&self, group: &Group) -> bool {
-        group.tags.iter().any(|tag| *tag.key == *self.key && any(&self.values, &tag.value))
+        let mut tags = group.tags.iter();
+        match self {
+            Self::Tag(key, values) => tags.any(|tag| *tag.key == **key && any(values, &tag.value)),
+            Self::TagKey(keys) => tags.any(|tag| any(keys, &tag.key)),
+            Self::TagValue(values) => tags.any(|tag| any(values, &tag.value)),
+        }
     }
 }
 
@@ -104,6 +123,7 @@ impl Api<'_> {
     /// EC2: the instances of these ids (all, when none is given) that pass every filter.
     ///
     /// # Errors
+    ///
     /// `InvalidInstanceID.NotFound` when an id was asked for that EC2 does not know, no longer knows, or does not know yet.
     pub fn describe_instances(&mut self, ids: &[InstanceId], filters: &[InstanceFilter]) -> Result<Vec<InstanceView>, ApiError> {
         self.count(Call::DescribeInstances);
@@ -111,6 +131,14 @@ impl Api<'_> {
         let mut views = if ids.is_empty() { self.region.list_instances(&lens) } else { self.region.pick_instances(ids, &lens)? };
         views.retain(|view| filters.iter().all(|filter| filter.admits(view)));
         Ok(views)
+    }
+
+    /// EC2: every tag of every instance that it shows.
+    pub fn tags_of_instances(&mut self) -> Vec<(InstanceId, Tag)> {
+        self.count(Call::DescribeTags);
+        let lens = self.region.lens(Service::Ec2, self.caller);
+        let views = self.region.list_instances(&lens).into_iter();
+        views.flat_map(|view| view.tags.iter().map(|tag| (view.id.clone(), tag.clone())).collect::<Vec<_>>()).collect()
     }
 
     /// Auto Scaling: the groups of these names (all, when none is given) that pass every filter. Unknown names are left out.
@@ -121,6 +149,18 @@ impl Api<'_> {
         let named = groups.filter(|group| names.is_empty() || names.contains(&group.name));
         let wanted = named.filter(|group| filters.iter().all(|filter| filter.admits(group)));
         wanted.filter(|group| group.created_at <= lens.at).map(|group| self.region.group_view(group, &lens)).collect()
+    }
+
+    /// Auto Scaling: every tag of every group.
+    pub fn tags_of_groups(&mut self) -> Vec<(GroupName, Tag)> {
+        self.count(Call::DescribeTags);
+        let tags = |group: &Group| group.tags.iter().map(|tag| (group.name.clone(), tag.clone())).collect::<Vec<_>>();
+        self.region.groups.iter().flat_map(tags).collect()
+    }
+
+    /// Counts a call whose answer is read from the region itself.
+    pub fn note(&mut self, call: Call) {
+        self.count(call);
     }
 
     /// Auto Scaling: the members of these ids (all, when none is given) in any group. Unknown ids are left out.
@@ -139,6 +179,7 @@ impl Api<'_> {
     /// Auto Scaling: the hooks of a group, or those of these names.
     ///
     /// # Errors
+    ///
     /// `ValidationError` when there is no such group.
     pub fn describe_hooks(&mut self, group: &GroupName, names: &[HookName]) -> Result<Vec<HookSpec>, ApiError> {
         self.count(Call::DescribeLifecycleHooks);
@@ -150,6 +191,7 @@ impl Api<'_> {
     /// Auto Scaling: the refreshes of a group, newest first.
     ///
     /// # Errors
+    ///
     /// `ValidationError` when there is no such group.
     pub fn describe_instance_refreshes(&mut self, group: &GroupName) -> Result<Vec<InstanceRefresh>, ApiError> {
         self.count(Call::DescribeInstanceRefreshes);

@@ -30,8 +30,11 @@ impl ApiError {
 
     /// The same text means "not yet", "already completed" and "timed out": AWS has no code to tell them apart.
     #[must_use]
-    pub fn no_active_action(id: &InstanceId) -> Self {
-        Self::validation(format!("{NO_ACTIVE_ACTION} with instance ID {id}"))
+    pub fn no_active_action(reference: &super::ActionReference) -> Self {
+        match reference {
+            super::ActionReference::Token(token) => Self::validation(format!("{NO_ACTIVE_ACTION} with token {token}")),
+            super::ActionReference::Instance(id) => Self::validation(format!("{NO_ACTIVE_ACTION} with instance ID {id}")),
+        }
     }
 
     /// Whether it is that refusal.

@@ -14,6 +14,7 @@ impl Region {
     /// Makes a group and launches its instances.
     ///
     /// # Errors
+    ///
     /// `AlreadyExists`; `ValidationError` for sizes or hooks that the API would refuse.
     pub fn create_group(&mut self, spec: GroupSpec, now: Timestamp) -> Result<(), ApiError> {
         self.settle(now);

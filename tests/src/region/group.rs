@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
-use super::{ApiError, GroupSpec, HookSpec, InstanceRefresh, Process, Tag, WarmPool};
+use super::{ApiError, GroupSpec, HookSpec, InstanceRefresh, Process, Tag, TerminationPolicy, WarmPool};
 
 /// A group.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub struct Group {
     /// What it did, oldest first.
     pub activities: Vec<Activity>,
     pub(super) tags_in_metadata: bool,
+    pub(super) termination_policy: TerminationPolicy,
     pub(super) launch_before_terminate: bool,
     /// How many instances above the desired capacity a refresh wants at the moment.
     pub(super) surge: u32,
@@ -128,6 +129,7 @@ impl Group {
             refreshes: Vec::new(),
             activities: Vec::new(),
             tags_in_metadata: spec.tags_in_metadata,
+            termination_policy: spec.termination_policy,
             launch_before_terminate: spec.launch_before_terminate,
             surge: 0,
             members: Vec::new(),

@@ -1,11 +1,11 @@
 //! The life of lifecycle actions: opened side by side, kept open by heartbeats, ended by completion or time.
 
-use quorate_core::ids::{HookName, InstanceId};
+use quorate_core::ids::HookName;
 use quorate_core::time::Timestamp;
 
 use super::action::{Ending, LateCompletion};
 use super::timers::Timer;
-use super::{ActionResult, ApiError, Caller, Conclusion, LifecycleAction, LifecycleState, Region, Transition};
+use super::{ActionReference, ActionResult, ApiError, Caller, Conclusion, LifecycleAction, LifecycleState, Region, Transition};
 
 impl Region {
     /// Opens one action per hook of that transition; false when there are none.
@@ -60,19 +60,30 @@ impl Region {
         self.after_ending(index, result);
     }
 
-    /// The open action of an instance of this group that a call means. While the `:Wait` state is young AWS does not find it yet.
-    fn find_action(&self, group: usize, hook: &HookName, id: &InstanceId) -> Option<usize> {
+    /// The open action that a call means. While the `:Wait` state is young AWS does not find it yet.
+    fn find_action(&self, slot_hint: Option<usize>, hook: &HookName, reference: &ActionReference) -> Option<usize> {
         let race = self.config.delays.completion_race;
         let ripe = |index: &usize| {
             let action = &self.actions[*index];
             action.open() && action.hook == *hook && self.now >= action.opened_at + race
         };
-        let instance = self.instance(id).filter(|instance| instance.group == group)?;
-        instance.actions.iter().copied().find(ripe)
+        match reference {
+            ActionReference::Instance(_) => self.instances[slot_hint?].actions.iter().copied().find(ripe),
+            ActionReference::Token(token) => {
+                (0..self.actions.len()).filter(ripe).find(|index| self.actions[*index].token.to_string() == *token)
+            }
+        }
     }
 
-    pub(super) fn heartbeat(&mut self, group: usize, hook: &HookName, id: &InstanceId) -> Result<(), ApiError> {
-        let index = self.find_action(group, hook, id).ok_or_else(|| ApiError::no_active_action(id))?;
+    fn slot_of(&self, reference: &ActionReference) -> Option<usize> {
+        match reference {
+            ActionReference::Instance(id) => self.by_id.get(id).copied(),
+            ActionReference::Token(_) => None,
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, group: usize, hook: &HookName, reference: &ActionReference) -> Result<(), ApiError> {
+        let index = self.action_of(group, hook, reference).ok_or_else(|| ApiError::no_active_action(reference))?;
         let now = self.now;
         let action = &mut self.actions[index];
         action.heartbeats += 1;
@@ -85,23 +96,28 @@ impl Region {
         &mut self,
         group: usize,
         hook: &HookName,
-        id: &InstanceId,
+        reference: &ActionReference,
         result: ActionResult,
         caller: &Caller,
     ) -> Result<(), ApiError> {
-        let Some(index) = self.find_action(group, hook, id) else {
-            self.note_late_completion(hook, id, caller);
-            return Err(ApiError::no_active_action(id));
+        let Some(index) = self.action_of(group, hook, reference) else {
+            self.note_late_completion(hook, reference, caller);
+            return Err(ApiError::no_active_action(reference));
         };
         self.end_action(index, Conclusion::Completed(result), Some(caller.clone()));
         self.after_ending(index, result);
         Ok(())
     }
 
-    fn note_late_completion(&mut self, hook: &HookName, id: &InstanceId, caller: &Caller) {
+    fn action_of(&self, group: usize, hook: &HookName, reference: &ActionReference) -> Option<usize> {
+        let index = self.find_action(self.slot_of(reference), hook, reference)?;
+        (self.instances[self.actions[index].slot].group == group).then_some(index)
+    }
+
+    fn note_late_completion(&mut self, hook: &HookName, reference: &ActionReference, caller: &Caller) {
         let late = LateCompletion { at: self.now, by: caller.clone() };
         let mut newest_first = self.actions.iter_mut().rev();
-        let over = newest_first.find(|action| action.hook == *hook && action.instance == *id);
+        let over = newest_first.find(|action| action.hook == *hook && reference.names(action));
         if let Some(action) = over.filter(|action| !action.open()) {
             action.late_completions.push(late);
         }
@@ -164,7 +180,7 @@ impl Region {
 
     /// When an open action of this instance and hook times out if nothing comes.
     #[must_use]
-    pub fn action_deadline(&self, id: &InstanceId, hook: &HookName) -> Option<Timestamp> {
+    pub fn action_deadline(&self, id: &quorate_core::ids::InstanceId, hook: &HookName) -> Option<Timestamp> {
         let instance = self.instance(id)?;
         let open = instance.actions.iter().map(|index| &self.actions[*index]);
         open.filter(|action| action.hook == *hook).map(|action| action.deadline).next()

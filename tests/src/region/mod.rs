@@ -49,7 +49,7 @@ use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::time::Timestamp;
 
 pub use action::{ActionStatistics, Conclusion, Ending, LateCompletion, LifecycleAction};
-pub use api::Api;
+pub use api::{ActionReference, Api};
 pub use calls::{CallCounts, Caller};
 pub use config::{AddressRange, Delays, RegionConfig, Tag};
 pub use describe::{GroupFilter, GroupView, InstanceFilter, InstanceView, MemberView};
@@ -59,7 +59,7 @@ pub use group::{Activity, Cause, Group, Sizes};
 pub use identity::Token;
 pub use instance::{Instance, Look, MaintenanceEvent, Metadata, SpotAction};
 pub use refresh::{InstanceRefresh, RefreshPreferences};
-pub use spec::{GroupSpec, HookSpec};
+pub use spec::{GroupSpec, HookSpec, TerminationPolicy};
 pub use targets::{Deregistered, RegisteredTarget, TargetGroup};
 pub use view::{Service, View, ViewId, ViewRule};
 pub use warm::WarmPool;

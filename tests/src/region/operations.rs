@@ -4,28 +4,37 @@ use quorate_core::ids::{GroupName, HookName, InstanceId};
 
 use super::timers::Timer;
 use super::{
-    ActionResult, Api, ApiError, Call, Cause, Ec2State, Event, Health, HookSpec, LifecycleState, Process, RefreshPreferences, Sizes,
+    ActionReference, ActionResult, Api, ApiError, Call, Cause, Ec2State, Event, Health, HookSpec, LifecycleState, Process,
+    RefreshPreferences, Sizes,
 };
 
 impl Api<'_> {
     /// Restarts the timeout of an open lifecycle action, up to its cap.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group or hook; or no active action, which may mean not yet, already completed, or timed out.
-    pub fn heartbeat(&mut self, group: &GroupName, hook: &HookName, id: &InstanceId) -> Result<(), ApiError> {
+    pub fn heartbeat(&mut self, group: &GroupName, hook: &HookName, reference: &ActionReference) -> Result<(), ApiError> {
         self.count(Call::RecordLifecycleActionHeartbeat);
         let index = self.hook_owner(group, hook)?;
-        self.region.heartbeat(index, hook, id)
+        self.region.heartbeat(index, hook, reference)
     }
 
     /// Ends an open lifecycle action.
     ///
     /// # Errors
+    ///
     /// As [`Api::heartbeat`].
-    pub fn complete(&mut self, group: &GroupName, hook: &HookName, id: &InstanceId, result: ActionResult) -> Result<(), ApiError> {
+    pub fn complete(
+        &mut self,
+        group: &GroupName,
+        hook: &HookName,
+        reference: &ActionReference,
+        result: ActionResult,
+    ) -> Result<(), ApiError> {
         self.count(Call::CompleteLifecycleAction);
         let index = self.hook_owner(group, hook)?;
-        self.region.complete(index, hook, id, result, self.caller)
+        self.region.complete(index, hook, reference, result, self.caller)
     }
 
     fn hook_owner(&self, group: &GroupName, hook: &HookName) -> Result<usize, ApiError> {
@@ -37,6 +46,7 @@ impl Api<'_> {
     /// Makes a hook, or changes one; open actions keep what they began with.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group, or a heartbeat timeout out of bounds.
     pub fn put_hook(&mut self, group: &GroupName, hook: HookSpec) -> Result<(), ApiError> {
         self.count(Call::PutLifecycleHook);
@@ -53,6 +63,7 @@ impl Api<'_> {
     /// Deletes a hook and completes its open actions: ABANDON for a launch, CONTINUE for a termination.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group or hook.
     pub fn delete_hook(&mut self, group: &GroupName, hook: &HookName) -> Result<(), ApiError> {
         self.count(Call::DeleteLifecycleHook);
@@ -64,6 +75,7 @@ impl Api<'_> {
     /// Sets the desired capacity.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group, or out of its bounds.
     pub fn set_desired_capacity(&mut self, group: &GroupName, desired: u32) -> Result<(), ApiError> {
         self.count(Call::SetDesiredCapacity);
@@ -80,9 +92,27 @@ impl Api<'_> {
         Err(ApiError::validation(format!("New SetDesiredCapacity value {desired} is {outside} for the AutoScalingGroup.")))
     }
 
+    /// Changes the given sizes. A bound moved past the present desired capacity moves that with it.
+    ///
+    /// # Errors
+    ///
+    /// `ValidationError`: no such group, or sizes that contradict each other.
+    pub fn update_group(&mut self, group: &GroupName, min: Option<u32>, max: Option<u32>, desired: Option<u32>) -> Result<(), ApiError> {
+        self.count(Call::UpdateAutoScalingGroup);
+        let index = self.region.group_index(group)?;
+        let before = self.region.groups[index].sizes;
+        let (min, max) = (min.unwrap_or(before.min), max.unwrap_or(before.max));
+        let desired = desired.unwrap_or(before.desired.min(max).max(min));
+        let sizes = Sizes { min, max, desired };
+        sizes.check()?;
+        self.region.resize(index, sizes);
+        Ok(())
+    }
+
     /// Terminates one instance of a group, which is replaced unless the desired capacity shrinks with it.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: in no group; in a warm pool; or the group would shrink below its minimum.
     pub fn terminate_in_group(&mut self, id: &InstanceId, decrement: bool) -> Result<(), ApiError> {
         self.count(Call::TerminateInstanceInAutoScalingGroup);
@@ -107,6 +137,7 @@ impl Api<'_> {
     /// Sets an instance's health in its group; an unhealthy one is terminated and replaced.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: in no group.
     pub fn set_instance_health(&mut self, id: &InstanceId, health: Health) -> Result<(), ApiError> {
         self.count(Call::SetInstanceHealth);
@@ -122,6 +153,7 @@ impl Api<'_> {
     /// Begins to replace every instance of a group.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group. `InstanceRefreshInProgress`: one is running already.
     pub fn start_instance_refresh(&mut self, group: &GroupName, preferences: Option<RefreshPreferences>) -> Result<String, ApiError> {
         self.count(Call::StartInstanceRefresh);
@@ -134,9 +166,21 @@ impl Api<'_> {
         self.region.start_refresh(index, preferences)
     }
 
+    /// Ends a refresh where it stands.
+    ///
+    /// # Errors
+    ///
+    /// `ValidationError`: no such group. `ActiveInstanceRefreshNotFound`: none is running.
+    pub fn cancel_instance_refresh(&mut self, group: &GroupName) -> Result<String, ApiError> {
+        self.count(Call::CancelInstanceRefresh);
+        let index = self.region.group_index(group)?;
+        self.region.cancel_refresh(index)
+    }
+
     /// Suspends processes of a group.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group.
     pub fn suspend_processes(&mut self, group: &GroupName, processes: &[Process]) -> Result<(), ApiError> {
         self.count(Call::SuspendProcesses);
@@ -151,6 +195,7 @@ impl Api<'_> {
     /// Resumes processes of a group; what was missed in the meantime is made up for.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group.
     pub fn resume_processes(&mut self, group: &GroupName, processes: &[Process]) -> Result<(), ApiError> {
         self.count(Call::ResumeProcesses);
@@ -166,6 +211,7 @@ impl Api<'_> {
     /// EC2: terminates instances outright. No hook of theirs holds it up; their group finds out later.
     ///
     /// # Errors
+    ///
     /// `InvalidInstanceID.NotFound`, and then none is terminated.
     pub fn terminate_instances(&mut self, ids: &[InstanceId]) -> Result<(), ApiError> {
         self.count(Call::TerminateInstances);
@@ -182,6 +228,7 @@ impl Api<'_> {
     /// EC2: restarts operating systems; the state stays `running`.
     ///
     /// # Errors
+    ///
     /// `InvalidInstanceID.NotFound`; `IncorrectInstanceState` when one is not running.
     pub fn reboot_instances(&mut self, ids: &[InstanceId]) -> Result<(), ApiError> {
         self.count(Call::RebootInstances);

@@ -10,6 +10,8 @@ use super::{ApiError, Cause, LifecycleState, Process, RefreshStatus, Region, Str
 pub struct RefreshPreferences {
     /// 100 launches before it terminates; less terminates first.
     pub min_healthy_percentage: u32,
+    /// Only reported.
+    pub max_healthy_percentage: u32,
     /// What is replaced: instances, or their root volumes.
     pub strategy: Strategy,
 }
@@ -18,13 +20,13 @@ impl RefreshPreferences {
     /// Launch first, then terminate.
     #[must_use]
     pub const fn launch_before_terminate() -> Self {
-        Self { min_healthy_percentage: 100, strategy: Strategy::Rolling }
+        Self { min_healthy_percentage: 100, max_healthy_percentage: 110, strategy: Strategy::Rolling }
     }
 
     /// Terminate first, as AWS does by default (90 %).
     #[must_use]
     pub const fn terminate_before_launch() -> Self {
-        Self { min_healthy_percentage: 90, strategy: Strategy::Rolling }
+        Self { min_healthy_percentage: 90, max_healthy_percentage: 100, strategy: Strategy::Rolling }
     }
 
     /// Replace root volumes, one after the other.
@@ -43,8 +45,15 @@ pub struct InstanceRefresh {
     pub status: RefreshStatus,
     /// When it was asked for.
     pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
     /// How it proceeds.
     pub preferences: RefreshPreferences,
+    /// How much of it is done.
+    pub percentage: u32,
+    /// How many instances are still to be replaced.
+    pub remaining: u32,
+    total: u32,
     /// Instances below this slot are the old ones.
     first_new: usize,
     leaving: Option<usize>,
@@ -66,17 +75,34 @@ impl Region {
         }
         let id = self.identities.token().to_string();
         let resume_at = self.now + self.config.delays.refresh;
+        let total = self.live(group).count() as u32;
         self.groups[group].refreshes.push(InstanceRefresh {
             id: id.clone(),
             status: RefreshStatus::Pending,
             started_at: self.now,
+            ended_at: None,
             preferences,
+            percentage: 0,
+            remaining: total,
+            total,
             first_new: self.instances.len(),
             leaving: None,
             renewed: Vec::new(),
             resume_at,
         });
         self.timers.set(resume_at, Timer::Refresh { group });
+        Ok(id)
+    }
+
+    pub(super) fn cancel_refresh(&mut self, group: usize) -> Result<String, ApiError> {
+        let Some(refresh) = self.active_refresh(group) else {
+            let name = &self.groups[group].name;
+            let message = format!("No in progress or pending Instance Refresh found for Auto Scaling group {name}");
+            return Err(ApiError::new("ActiveInstanceRefreshNotFound", message));
+        };
+        let id = refresh.id.clone();
+        self.end_refresh(group, RefreshStatus::Cancelled);
+        self.balance(group);
         Ok(id)
     }
 
@@ -119,11 +145,20 @@ impl Region {
             refresh.renewed.push(slot);
         }
         let resume_at = self.now + self.config.delays.refresh;
+        self.report_progress(group);
         if let Some(refresh) = self.active_refresh(group) {
             refresh.leaving = None;
             refresh.resume_at = resume_at;
         }
         self.timers.set(resume_at, Timer::Refresh { group });
+    }
+
+    fn report_progress(&mut self, group: usize) {
+        let remaining = self.old(group).count() as u32;
+        if let Some(refresh) = self.active_refresh(group) {
+            refresh.remaining = remaining;
+            refresh.percentage = (refresh.total.saturating_sub(remaining) * 100).checked_div(refresh.total).unwrap_or(100);
+        }
     }
 
     fn old(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
@@ -136,7 +171,8 @@ impl Region {
         let desired = self.groups[group].sizes.desired as usize;
         let Some(victim) = self.old(group).next() else {
             if self.in_service_count(group) >= desired {
-                self.end_refresh(group);
+                self.report_progress(group);
+                self.end_refresh(group, RefreshStatus::Successful);
             }
             return;
         };
@@ -172,10 +208,12 @@ impl Region {
         self.balance(group);
     }
 
-    fn end_refresh(&mut self, group: usize) {
+    fn end_refresh(&mut self, group: usize, status: RefreshStatus) {
+        let now = self.now;
         self.groups[group].surge = 0;
         if let Some(refresh) = self.active_refresh(group) {
-            refresh.status = RefreshStatus::Successful;
+            refresh.status = status;
+            refresh.ended_at = Some(now);
         }
     }
 }

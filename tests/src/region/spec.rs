@@ -21,13 +21,21 @@ pub struct HookSpec {
     pub heartbeat_timeout: Duration,
     /// The result of an action that times out.
     pub default_result: ActionResult,
+    /// Free text that a client may recognise its own hooks by.
+    pub metadata: Option<Arc<str>>,
 }
 
 impl HookSpec {
     /// A hook with the defaults of the API: one hour, `ABANDON`.
     #[must_use]
     pub fn new(name: &str, transition: Transition) -> Self {
-        Self { name: HookName::new(name), transition, heartbeat_timeout: Duration::from_secs(3600), default_result: ActionResult::Abandon }
+        Self {
+            name: HookName::new(name),
+            transition,
+            heartbeat_timeout: Duration::from_secs(3600),
+            default_result: ActionResult::Abandon,
+            metadata: None,
+        }
     }
 
     /// The same hook with this heartbeat timeout.
@@ -49,6 +57,16 @@ impl HookSpec {
     pub fn global_timeout(&self) -> Duration {
         LONGEST_ACTION.min(self.heartbeat_timeout.saturating_mul(100))
     }
+}
+
+/// Which instance a scale-in takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TerminationPolicy {
+    /// The one launched first.
+    #[default]
+    OldestInstance,
+    /// The one launched last.
+    NewestInstance,
 }
 
 /// An Auto Scaling group.
@@ -78,6 +96,8 @@ pub struct GroupSpec {
     pub mixed_instances: bool,
     /// Whether the instances can read their tags in IMDS.
     pub tags_in_metadata: bool,
+    /// Which instance a scale-in takes.
+    pub termination_policy: TerminationPolicy,
     /// A refresh without preferences launches before it terminates (minimum healthy 100 %).
     pub launch_before_terminate: bool,
 }
@@ -99,6 +119,7 @@ impl GroupSpec {
             warm_pool: None,
             mixed_instances: false,
             tags_in_metadata: true,
+            termination_policy: TerminationPolicy::default(),
             launch_before_terminate: true,
         }
     }

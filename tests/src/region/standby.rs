@@ -9,6 +9,7 @@ impl Api<'_> {
     /// Takes instances out of the count but not out of the group; they are replaced unless the desired capacity shrinks.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: in no group; not in service; or the group would shrink below its minimum.
     pub fn enter_standby(&mut self, id: &InstanceId, decrement: bool) -> Result<(), ApiError> {
         self.count(Call::EnterStandby);
@@ -19,6 +20,7 @@ impl Api<'_> {
     /// Puts an instance in standby back into service; the desired capacity grows by it.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: in no group; or not in standby.
     pub fn exit_standby(&mut self, id: &InstanceId) -> Result<(), ApiError> {
         self.count(Call::ExitStandby);
@@ -36,6 +38,7 @@ impl Api<'_> {
     /// Takes an instance out of its group, alive; it is replaced unless the desired capacity shrinks.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: in no group; not in service; or the group would shrink below its minimum.
     pub fn detach(&mut self, id: &InstanceId, decrement: bool) -> Result<(), ApiError> {
         self.count(Call::DetachInstances);

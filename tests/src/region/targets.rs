@@ -72,6 +72,7 @@ impl Api<'_> {
     /// Registers instances, each with a port of its own or the target group's. Those registered already stay.
     ///
     /// # Errors
+    ///
     /// `TargetGroupNotFound`; `InvalidTarget` when one is not running, and then none is registered.
     pub fn register_targets(&mut self, arn: &TargetGroupArn, targets: &[(InstanceId, Option<u16>)]) -> Result<(), ApiError> {
         self.count(Call::RegisterTargets);
@@ -94,6 +95,7 @@ impl Api<'_> {
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html>).
     ///
     /// # Errors
+    ///
     /// `TargetGroupNotFound`; `ValidationError` for what is no ARN of a target group.
     pub fn deregister_targets(&mut self, arn: &TargetGroupArn, targets: &[(InstanceId, Option<u16>)]) -> Result<(), ApiError> {
         self.count(Call::DeregisterTargets);

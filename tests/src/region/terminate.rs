@@ -75,6 +75,7 @@ impl Region {
     /// The instance is terminated and replaced.
     pub(super) fn abandon_launch(&mut self, slot: usize) {
         self.supersede_actions(slot);
+        self.instances[slot].skip_hooks = !self.config.hooks_after_abandoned_launch;
         self.begin_termination(slot, Cause::LaunchAbandoned);
         self.rebalance(self.instances[slot].group);
     }

@@ -62,6 +62,7 @@ impl Api<'_> {
     /// Makes a group's warm pool, or changes it. Spares keep the state that they are in.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group. `ResourceInUse`: the pool is marked for deletion.
     pub fn put_warm_pool(&mut self, group: &GroupName, pool: WarmPool) -> Result<(), ApiError> {
         self.count(Call::PutWarmPool);
@@ -77,6 +78,7 @@ impl Api<'_> {
     /// Deletes a group's warm pool once its spares are terminated; by force they are terminated without their hooks.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group, or it has no warm pool.
     pub fn delete_warm_pool(&mut self, group: &GroupName, force: bool) -> Result<(), ApiError> {
         self.count(Call::DeleteWarmPool);
@@ -96,6 +98,7 @@ impl Api<'_> {
     /// A group's warm pool, if it has one, and the instances in it. No other call that lists a group names them.
     ///
     /// # Errors
+    ///
     /// `ValidationError`: no such group.
     pub fn describe_warm_pool(&mut self, group: &GroupName) -> Result<(Option<WarmPool>, Vec<MemberView>), ApiError> {
         self.count(Call::DescribeWarmPool);
@@ -244,6 +247,7 @@ impl Region {
             self.set_lifecycle(slot, LifecycleState::WarmedPendingRetained);
             return;
         }
+        self.instances[slot].skip_hooks = !self.config.hooks_after_abandoned_launch;
         self.end_spare(slot, Cause::LaunchAbandoned);
         self.rebalance(group);
     }

@@ -283,6 +283,8 @@ words! {
         InProgress = "InProgress",
         /// Every instance was replaced.
         Successful = "Successful",
+        /// Cancelled by the operator.
+        Cancelled = "Cancelled",
     }
 }
 
@@ -295,34 +297,67 @@ impl RefreshStatus {
 }
 
 words! {
-    /// The calls whose use is counted, by the names that AWS gives them.
-    #[allow(missing_docs, reason = "the name says it")]
+    /// The calls whose use is counted.
     Call {
+        /// EC2.
         DescribeInstances = "DescribeInstances",
+        /// EC2.
         TerminateInstances = "TerminateInstances",
+        /// EC2.
         RebootInstances = "RebootInstances",
+        /// EC2 and Auto Scaling.
+        DescribeTags = "DescribeTags",
+        /// Auto Scaling.
         DescribeAutoScalingGroups = "DescribeAutoScalingGroups",
+        /// Auto Scaling.
         DescribeAutoScalingInstances = "DescribeAutoScalingInstances",
+        /// Auto Scaling.
         DescribeLifecycleHooks = "DescribeLifecycleHooks",
+        /// Auto Scaling.
         PutLifecycleHook = "PutLifecycleHook",
+        /// Auto Scaling.
         DeleteLifecycleHook = "DeleteLifecycleHook",
+        /// Auto Scaling.
         RecordLifecycleActionHeartbeat = "RecordLifecycleActionHeartbeat",
+        /// Auto Scaling.
         CompleteLifecycleAction = "CompleteLifecycleAction",
+        /// Auto Scaling.
         SetDesiredCapacity = "SetDesiredCapacity",
+        /// Auto Scaling.
+        UpdateAutoScalingGroup = "UpdateAutoScalingGroup",
+        /// Auto Scaling.
         TerminateInstanceInAutoScalingGroup = "TerminateInstanceInAutoScalingGroup",
+        /// Auto Scaling.
         SetInstanceHealth = "SetInstanceHealth",
+        /// Auto Scaling.
         StartInstanceRefresh = "StartInstanceRefresh",
+        /// Auto Scaling.
+        CancelInstanceRefresh = "CancelInstanceRefresh",
+        /// Auto Scaling.
         DescribeInstanceRefreshes = "DescribeInstanceRefreshes",
+        /// Auto Scaling.
+        DescribeScalingActivities = "DescribeScalingActivities",
+        /// Auto Scaling.
         SuspendProcesses = "SuspendProcesses",
+        /// Auto Scaling.
         ResumeProcesses = "ResumeProcesses",
+        /// Auto Scaling.
         PutWarmPool = "PutWarmPool",
+        /// Auto Scaling.
         DeleteWarmPool = "DeleteWarmPool",
+        /// Auto Scaling.
         DescribeWarmPool = "DescribeWarmPool",
+        /// Auto Scaling.
         EnterStandby = "EnterStandby",
+        /// Auto Scaling.
         ExitStandby = "ExitStandby",
+        /// Auto Scaling.
         DetachInstances = "DetachInstances",
+        /// Elastic Load Balancing.
         CreateTargetGroup = "CreateTargetGroup",
+        /// Elastic Load Balancing.
         RegisterTargets = "RegisterTargets",
+        /// Elastic Load Balancing.
         DeregisterTargets = "DeregisterTargets",
     }
 }

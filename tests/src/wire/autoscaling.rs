@@ -1,5 +1,4 @@
-//! Auto Scaling: what agents ask, and what an operator does to a group (describe, resize, terminate, refresh). Whatever else a test does to a group it does to
-//! the model.
+//! Auto Scaling: what is needed of it.
 
 mod change;
 mod describe;
@@ -23,14 +22,27 @@ pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
     let answer = match action {
         "DescribeAutoScalingGroups" => describe::groups,
         "DescribeAutoScalingInstances" => describe::instances,
+        "DescribeTags" => describe::tags,
+        "DescribeScalingActivities" => describe::activities,
         "DescribeLifecycleHooks" => lifecycle::hooks,
+        "PutLifecycleHook" => lifecycle::put,
+        "DeleteLifecycleHook" => lifecycle::delete,
         "RecordLifecycleActionHeartbeat" => lifecycle::heartbeat,
         "CompleteLifecycleAction" => lifecycle::complete,
         "SetDesiredCapacity" => change::desired,
+        "UpdateAutoScalingGroup" => change::sizes,
         "TerminateInstanceInAutoScalingGroup" => change::terminate,
         "SetInstanceHealth" => change::health,
+        "SuspendProcesses" => change::suspend,
+        "ResumeProcesses" => change::resume,
+        "PutWarmPool" => warm_pool::put,
+        "DeleteWarmPool" => warm_pool::delete,
         "DescribeWarmPool" => warm_pool::describe,
+        "EnterStandby" => change::enter_standby,
+        "ExitStandby" => change::exit_standby,
+        "DetachInstances" => change::detach,
         "StartInstanceRefresh" => refresh::start,
+        "CancelInstanceRefresh" => refresh::cancel,
         "DescribeInstanceRefreshes" => refresh::describe,
         _ => return Err(ApiError::new("InvalidAction", format!("Could not find operation {action} for version {VERSION}"))),
     };

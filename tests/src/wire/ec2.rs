@@ -13,15 +13,19 @@ pub(super) const VERSION: &str = "2016-11-15";
 
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
-/// The one call that agents make; asked for with `DryRun` it does nothing.
+/// Calls that this service knows; asked for with `DryRun` they do nothing.
 pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
-    if action != "DescribeInstances" {
-        return Err(ApiError::new("InvalidAction", format!("The action {action} is not valid for this web service.")));
-    }
+    let answer = match action {
+        "DescribeInstances" => describe_instances,
+        "TerminateInstances" => terminate_instances,
+        "RebootInstances" => reboot_instances,
+        "DescribeTags" => describe_tags,
+        _ => return Err(ApiError::new("InvalidAction", format!("The action {action} is not valid for this web service."))),
+    };
     if session.query.flag("DryRun") == Some(true) {
         return Err(ApiError::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set."));
     }
-    describe_instances(session)
+    answer(session)
 }
 
 /// A refusal.
@@ -115,9 +119,56 @@ fn well_formed(ids: Vec<InstanceId>) -> Result<Vec<InstanceId>, ApiError> {
 fn filter((name, values): (String, Vec<String>)) -> Result<InstanceFilter, ApiError> {
     Ok(match name.as_str() {
         "instance-state-name" => InstanceFilter::State(values.iter().filter_map(|value| Ec2State::parse(value)).collect()),
+        "instance-id" => InstanceFilter::Id(values.iter().map(|id| InstanceId::new(id)).collect()),
+        "private-ip-address" => InstanceFilter::Address(values),
+        "availability-zone" => InstanceFilter::Zone(values),
+        "tag-key" => InstanceFilter::TagKey(values),
         other => match other.strip_prefix("tag:") {
             Some(key) => InstanceFilter::Tag(key.to_owned(), values),
             None => return Err(ApiError::new("InvalidParameterValue", format!("The filter '{other}' is invalid"))),
         },
     })
+}
+
+fn terminate_instances(session: &mut Session<'_>) -> Answer {
+    let ids = well_formed(session.instances("InstanceId"))?;
+    let before: Vec<_> = ids.iter().map(|id| session.region.instance(id).map(|instance| instance.ec2)).collect();
+    session.api().terminate_instances(&ids)?;
+    let after = |id| session.region.instance(id).map(|instance| instance.ec2);
+    Ok(document("TerminateInstances", |xml| {
+        xml.list("instancesSet", "item", ids.iter().zip(before), |xml, (id, before)| {
+            xml.leaf("instanceId", id);
+            state(xml, "currentState", after(id).unwrap_or(Ec2State::Terminated));
+            state(xml, "previousState", before.unwrap_or(Ec2State::Terminated));
+        });
+    }))
+}
+
+fn reboot_instances(session: &mut Session<'_>) -> Answer {
+    let ids = well_formed(session.instances("InstanceId"))?;
+    session.api().reboot_instances(&ids)?;
+    Ok(document("RebootInstances", |xml| {
+        xml.leaf("return", true);
+    }))
+}
+
+/// Only the tags of instances, narrowed by `resource-id`, `key` and `value`.
+fn describe_tags(session: &mut Session<'_>) -> Answer {
+    let filters = session.query.filters("Filter", "Value");
+    let admits = |name: &str, value: &str| {
+        let mut named = filters.iter().filter(|(filter, _)| filter == name);
+        named.all(|(_, values)| values.iter().any(|wanted| wanted == value))
+    };
+    let tags = session.api().tags_of_instances();
+    Ok(document("DescribeTags", |xml| {
+        let wanted = tags.iter().filter(|(id, tag)| {
+            admits("resource-id", id.as_str())
+                && admits("resource-type", "instance")
+                && admits("key", &tag.key)
+                && admits("value", &tag.value)
+        });
+        xml.list("tagSet", "item", wanted, |xml, (id, tag)| {
+            xml.leaf("resourceId", id).leaf("resourceType", "instance").leaf("key", &tag.key).leaf("value", &tag.value);
+        });
+    }))
 }

@@ -16,6 +16,7 @@ pub(super) struct Page<T> {
 /// The list may change between two pages, as in the real service.
 ///
 /// # Errors
+///
 /// `InvalidNextToken` for a token that was never given.
 pub(super) fn page<T>(items: Vec<T>, size: usize, token: Option<&str>) -> Result<Page<T>, ApiError> {
     let start = match token {

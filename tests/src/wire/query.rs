@@ -21,6 +21,7 @@ impl Query {
     }
 
     /// # Errors
+    ///
     /// `ValidationError` when it is missing.
     pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name).ok_or_else(|| {
@@ -31,6 +32,7 @@ impl Query {
     }
 
     /// # Errors
+    ///
     /// `ValidationError` when it is there but no number.
     pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, ApiError> {
         let parse = |text: &str| text.parse().map_err(|_| ApiError::validation(format!("Value ({text}) for parameter {name} is invalid.")));

@@ -43,6 +43,7 @@ impl RegionServer {
     /// Serves a region at this address (port 0 picks a free one) and starts its time.
     ///
     /// # Errors
+    ///
     /// When the address cannot be bound.
     pub async fn start(region: Region, bind: SocketAddr) -> io::Result<Self> {
         let (region, faults, asked) = (RegionHandle::new(region), Faults::default(), Asked::default());
@@ -97,6 +98,7 @@ impl RegionServer {
     /// Serves the metadata of an instance at this address (port 0 picks a free one).
     ///
     /// # Errors
+    ///
     /// When the address cannot be bound.
     pub async fn serve_imds(&self, instance: InstanceId, bind: SocketAddr) -> io::Result<ImdsServer> {
         ImdsServer::start(self.region.clone(), self.faults.clone(), Some(instance), bind).await
@@ -105,6 +107,7 @@ impl RegionServer {
     /// Serves the metadata of the running instance that asks, known by its source address, as EC2's one address does.
     ///
     /// # Errors
+    ///
     /// When the address cannot be bound.
     pub async fn serve_imds_for_all(&self, bind: SocketAddr) -> io::Result<ImdsServer> {
         ImdsServer::start(self.region.clone(), self.faults.clone(), None, bind).await

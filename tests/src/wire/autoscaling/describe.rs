@@ -3,7 +3,7 @@
 use quorate_core::ids::GroupName;
 
 use super::{document, page_size, warm_pool};
-use crate::region::{Activity, ApiError, Cause, GroupFilter, GroupView, Health, MemberView, Region, Tag};
+use crate::region::{Activity, ApiError, Call, Cause, GroupFilter, GroupView, Health, MemberView, Region, Tag};
 use crate::wire::session::{Answer, Session};
 use crate::wire::when;
 use crate::wire::xml::Xml;
@@ -28,10 +28,18 @@ pub(super) fn groups(session: &mut Session<'_>) -> Answer {
 }
 
 fn group_filter((name, values): (String, Vec<String>)) -> Result<GroupFilter, ApiError> {
-    match name.strip_prefix("tag:") {
-        Some(key) => Ok(GroupFilter { key: key.to_owned(), values }),
-        None => Err(ApiError::validation(format!("Filter type {name} is not correct, or not known to this model, which knows tag:<key>"))),
-    }
+    Ok(match name.as_str() {
+        "tag-key" => GroupFilter::TagKey(values),
+        "tag-value" => GroupFilter::TagValue(values),
+        other => match other.strip_prefix("tag:") {
+            Some(key) => GroupFilter::Tag(key.to_owned(), values),
+            None => {
+                return Err(ApiError::validation(format!(
+                    "Filter type {other} is not correct. Allowed Filter types are: tag-key tag-value tag:<key>"
+                )));
+            }
+        },
+    })
 }
 
 fn group(xml: &mut Xml, region: &Region, view: &GroupView) {
@@ -91,6 +99,37 @@ pub(super) fn instances(session: &mut Session<'_>) -> Answer {
             xml.leaf("AvailabilityZone", &member.zone).leaf("LifecycleState", member.lifecycle);
             xml.leaf("HealthStatus", member.health).leaf("ProtectedFromScaleIn", false);
         });
+        xml.maybe("NextToken", page.next);
+    }))
+}
+
+/// Narrowed by `auto-scaling-group`, `key` and `value`.
+pub(super) fn tags(session: &mut Session<'_>) -> Answer {
+    let filters = session.query.filters("Filters.member", "Values.member");
+    let admits = |name: &str, value: &str| {
+        let mut named = filters.iter().filter(|(filter, _)| filter == name);
+        named.all(|(_, values)| values.iter().any(|wanted| wanted == value))
+    };
+    let wanted = |(group, tag): &(GroupName, Tag)| {
+        admits("auto-scaling-group", group.as_str()) && admits("key", &tag.key) && admits("value", &tag.value)
+    };
+    let tags: Vec<_> = session.api().tags_of_groups().into_iter().filter(wanted).collect();
+    let page = session.page(tags, page_size(session, 50, 100)?)?;
+    Ok(document("DescribeTags", |xml| {
+        xml.list("Tags", "member", &page.items, |xml, (group, tag)| group_tag(xml, group, tag));
+        xml.maybe("NextToken", page.next);
+    }))
+}
+
+pub(super) fn activities(session: &mut Session<'_>) -> Answer {
+    let name = session.group()?;
+    session.api().note(Call::DescribeScalingActivities);
+    let group = session.region.group(&name).ok_or_else(|| ApiError::no_group(&name))?;
+    let numbered: Vec<_> = group.activities.iter().cloned().enumerate().collect();
+    let newest_first = numbered.into_iter().rev().collect();
+    let page = session.page(newest_first, page_size(session, 100, 100)?)?;
+    Ok(document("DescribeScalingActivities", |xml| {
+        xml.list("Activities", "member", &page.items, |xml, (number, activity)| describe_activity(xml, &name, *number, activity));
         xml.maybe("NextToken", page.next);
     }))
 }

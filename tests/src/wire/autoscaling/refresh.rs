@@ -28,7 +28,15 @@ fn preferences(session: &Session<'_>) -> Result<Option<RefreshPreferences>, ApiE
     if least > 100 || !(100..=200).contains(&most) || most - least > 100 {
         return Err(ApiError::validation("The healthy percentages must be 0..100 and 100..200, and no more than 100 apart."));
     }
-    Ok(Some(RefreshPreferences { min_healthy_percentage: least, strategy }))
+    Ok(Some(RefreshPreferences { min_healthy_percentage: least, max_healthy_percentage: most, strategy }))
+}
+
+pub(super) fn cancel(session: &mut Session<'_>) -> Answer {
+    let group = session.group()?;
+    let id = session.api().cancel_instance_refresh(&group)?;
+    Ok(document("CancelInstanceRefresh", |xml| {
+        xml.leaf("InstanceRefreshId", id);
+    }))
 }
 
 pub(super) fn describe(session: &mut Session<'_>) -> Answer {
@@ -48,5 +56,11 @@ pub(super) fn describe(session: &mut Session<'_>) -> Answer {
 
 fn describe_one(xml: &mut Xml, refresh: &InstanceRefresh) {
     xml.leaf("InstanceRefreshId", &refresh.id).leaf("Status", refresh.status).leaf("StartTime", when::millis(refresh.started_at));
+    xml.maybe("EndTime", refresh.ended_at.map(when::millis));
+    xml.leaf("PercentageComplete", refresh.percentage).leaf("InstancesToUpdate", refresh.remaining);
     xml.leaf("Strategy", refresh.preferences.strategy);
+    xml.node("Preferences", |xml| {
+        xml.leaf("MinHealthyPercentage", refresh.preferences.min_healthy_percentage);
+        xml.leaf("MaxHealthyPercentage", refresh.preferences.max_healthy_percentage);
+    });
 }

@@ -52,22 +52,29 @@ fn a_new_instance_is_unknown_until_it_is_listed() {
 #[test]
 fn filters_all_hold_and_one_value_of_each_is_enough() {
     let mut world = World::in_service(plain(2));
+    let (id, address) = (world.ids()[0].clone(), world.region.instances()[0].address.to_string());
     let tag = |value: &str| InstanceFilter::Tag("quorate:cluster".into(), vec!["none".into(), value.into()]);
     let mut count = |filters: &[InstanceFilter]| world.api().describe_instances(&[], filters).unwrap().len();
     assert_eq!(count(&[tag("prod")]), 2);
     assert_eq!(count(&[tag("test")]), 0);
     assert_eq!(count(&[tag("prod"), InstanceFilter::State(vec![Ec2State::Running])]), 2);
     assert_eq!(count(&[tag("prod"), InstanceFilter::State(vec![Ec2State::Stopped])]), 0);
+    assert_eq!(count(&[InstanceFilter::Id(vec![id])]), 1);
+    assert_eq!(count(&[InstanceFilter::Address(vec![address])]), 1);
+    assert_eq!(count(&[InstanceFilter::TagKey(vec!["aws:autoscaling:groupName".into()])]), 2);
+    assert_eq!(count(&[InstanceFilter::Zone(vec!["eu-central-1a".into()])]), 2);
 }
 
 #[test]
 fn groups_are_found_by_name_and_tag_and_unknown_names_are_left_out() {
     let mut world = World::in_service(plain(1));
-    let tag = |value: &str| [GroupFilter { key: "quorate:cluster".into(), values: vec![value.into()] }];
+    let tag = |value: &str| [GroupFilter::Tag("quorate:cluster".into(), vec![value.into()])];
     assert_eq!(world.api().describe_groups(&[], &tag("prod")).len(), 1);
     assert_eq!(world.api().describe_groups(&[], &tag("test")).len(), 0);
     assert_eq!(world.api().describe_groups(&[GroupName::new("etcd"), GroupName::new("none")], &[]).len(), 1);
     assert_eq!(world.api().describe_groups(&[GroupName::new("none")], &[]).len(), 0);
+    assert_eq!(world.api().describe_groups(&[], &[GroupFilter::TagKey(vec!["quorate:cluster".into()])]).len(), 1);
+    assert_eq!(world.api().describe_groups(&[], &[GroupFilter::TagValue(vec!["other".into()])]).len(), 0);
     assert!(world.api().describe_hooks(&GroupName::new("none"), &[]).is_err());
 }
 
@@ -141,7 +148,9 @@ fn calls_are_counted_by_caller() {
     world.region.api(&own, now).describe_instances(&[], &[]).unwrap();
     let _ = world.region.api(&own, now).describe_instances(&["i-none".into()], &[]);
     assert_eq!(world.region.calls().of(&own, Call::DescribeInstances), 2, "refused calls count too");
+    assert_eq!(world.region.calls().total(&own), 2);
     assert_eq!(world.region.calls().of(&OPERATOR, Call::DescribeInstances), before);
+    assert!(world.region.calls().iter().any(|(caller, call, count)| *caller == own && call == Call::DescribeInstances && count == 2));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Lifecycle actions: heartbeats, caps, several hooks side by side.
 
 use quorate_core::ids::HookName;
-use quorate_lab::region::{ActionResult, GroupSpec, HookSpec, LifecycleState, RegionConfig, Transition};
+use quorate_core::time::Timestamp;
+use quorate_lab::region::{ActionReference, ActionResult, GroupSpec, HookSpec, LifecycleState, RegionConfig, Transition};
 
 use crate::region_rules::world::{World, delays, hooked, launching, plain, refused, retaining, secs, terminating, waiting};
 
@@ -70,16 +71,33 @@ fn an_abandoned_termination_skips_the_other_hooks() {
 }
 
 #[test]
-fn a_call_for_another_group_or_hook_or_instance_is_refused() {
+fn an_action_can_be_named_by_its_token() {
     let (mut world, id) = waiting(hooked(1));
     let (group, hook) = (world.group.clone(), HookName::new("terminate"));
+    let wrong = ActionReference::Token("f66c3d47-e602-4af0-8edd-d4e4d2fe4620".into());
     refused(
-        world.api().heartbeat(&"other".into(), &hook, &id),
+        world.api().complete(&group, &hook, &wrong, ActionResult::Continue),
+        "ValidationError",
+        "No active Lifecycle Action found with token f66c3d47-e602-4af0-8edd-d4e4d2fe4620",
+    );
+    let token = ActionReference::Token(world.region.actions().last().unwrap().token.to_string());
+    world.api().heartbeat(&group, &hook, &token).unwrap();
+    world.api().complete(&group, &hook, &token, ActionResult::Continue).unwrap();
+    assert_eq!(world.state(&id), LifecycleState::TerminatingProceed);
+    assert!(world.api().complete(&group, &hook, &token, ActionResult::Continue).is_err());
+}
+
+#[test]
+fn a_call_for_another_group_or_hook_or_instance_is_refused() {
+    let (mut world, id) = waiting(hooked(1));
+    let (group, hook, own) = (world.group.clone(), HookName::new("terminate"), ActionReference::from(&id));
+    refused(
+        world.api().heartbeat(&"other".into(), &hook, &own),
         "ValidationError",
         "AutoScalingGroup name not found - AutoScalingGroup other not found",
     );
-    assert_eq!(world.api().heartbeat(&group, &"other".into(), &id).unwrap_err().code, "ValidationError");
-    let stranger = "i-00000000000000000".into();
+    assert_eq!(world.api().heartbeat(&group, &"other".into(), &own).unwrap_err().code, "ValidationError");
+    let stranger = ActionReference::Instance("i-00000000000000000".into());
     refused(
         world.api().heartbeat(&group, &hook, &stranger),
         "ValidationError",
@@ -87,8 +105,8 @@ fn a_call_for_another_group_or_hook_or_instance_is_refused() {
     );
     let twin = GroupSpec::new("twin", 0).hook(terminating());
     world.region.create_group(twin, world.now).unwrap();
-    assert!(world.api().heartbeat(&"twin".into(), &hook, &id).is_err(), "the hook of that name in another group");
-    world.api().heartbeat(&group, &hook, &id).unwrap();
+    assert!(world.api().heartbeat(&"twin".into(), &hook, &own).is_err(), "the hook of that name in another group");
+    world.api().heartbeat(&group, &hook, &own).unwrap();
 }
 
 #[test]
@@ -134,4 +152,14 @@ fn timeouts_outside_30_to_7200_seconds_are_refused_unless_the_region_allows_shor
     let config = RegionConfig { delays: delays(), shortest_heartbeat_timeout: secs(1), ..RegionConfig::default() };
     let mut quick = World::with(config, plain(1));
     quick.api().put_hook(&group, terminating().timeout(secs(1))).unwrap();
+}
+
+#[test]
+fn the_deadline_of_an_open_action_can_be_read() {
+    let (mut world, id) = waiting(hooked(1));
+    let hook = HookName::new("terminate");
+    let opened = world.region.actions().last().unwrap().opened_at;
+    assert_eq!(world.region.action_deadline(&id, &hook), Some(opened + secs(600)));
+    world.complete(&id, "terminate", ActionResult::Continue).unwrap();
+    assert_eq!(world.region.action_deadline(&id, &hook), None::<Timestamp>);
 }

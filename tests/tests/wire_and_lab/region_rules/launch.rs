@@ -1,5 +1,6 @@
 //! The way into service.
 
+use quorate_core::ids::InstanceId;
 use quorate_lab::region::{ActionResult, AddressRange, Ec2State, Event, GroupSpec, LifecycleState, Region, RegionConfig, Target};
 
 use crate::region_rules::world::{World, delays, hooked, plain, refused, secs};
@@ -54,6 +55,17 @@ fn an_abandoned_launch_is_terminated_and_replaced() {
 }
 
 #[test]
+fn an_abandoned_launch_skips_the_terminating_hooks_where_the_region_is_so() {
+    let config = RegionConfig { delays: delays(), hooks_after_abandoned_launch: false, ..RegionConfig::default() };
+    let mut world = World::with(config, hooked(1));
+    let id = world.ids()[0].clone();
+    world.pass(11 + 3);
+    world.complete(&id, "launch", ActionResult::Abandon).unwrap();
+    world.pass(7);
+    assert_eq!(world.ec2(&id), Ec2State::ShuttingDown);
+}
+
+#[test]
 fn a_launch_hook_that_times_out_takes_its_default_result() {
     for (default, expected) in
         [(ActionResult::Continue, LifecycleState::PendingProceed), (ActionResult::Abandon, LifecycleState::Terminating)]
@@ -67,6 +79,17 @@ fn a_launch_hook_that_times_out_takes_its_default_result() {
         assert_eq!(world.state(&id), expected);
         assert!(world.region.actions()[0].timed_out());
     }
+}
+
+#[test]
+fn equal_seeds_give_equal_ids_and_different_seeds_do_not() {
+    let ids = |seed| -> Vec<InstanceId> {
+        let config = RegionConfig { seed, ..RegionConfig::default() };
+        World::with(config, plain(3)).ids()
+    };
+    assert_eq!(ids(7), ids(7));
+    assert_ne!(ids(7), ids(8));
+    assert!(ids(7).iter().all(|id| id.as_str().len() == 19 && id.as_str().starts_with("i-0")));
 }
 
 #[test]
@@ -97,6 +120,13 @@ fn a_freed_address_is_given_out_again_where_that_is_asked_for() {
     assert_eq!(old, new);
     let (old, new) = address_of_replacement(false);
     assert_ne!(old, new);
+}
+
+#[test]
+fn a_subnet_without_addresses_launches_nothing() {
+    let addresses = AddressRange { size: 2, ..AddressRange::default() };
+    let world = World::with(RegionConfig { addresses, ..RegionConfig::default() }, plain(3));
+    assert_eq!(world.ids().len(), 2);
 }
 
 #[test]

@@ -53,3 +53,12 @@ fn a_detached_instance_lives_on_outside() {
     assert!(instance.tags.iter().all(|tag| &*tag.key != "aws:autoscaling:groupName"));
     assert_eq!(world.ids().len(), 1);
 }
+
+#[test]
+fn every_word_is_parsed_back_from_its_spelling() {
+    for state in LifecycleState::ALL {
+        assert_eq!(LifecycleState::parse(state.as_str()), Some(*state));
+    }
+    assert_eq!(LifecycleState::parse("Terminating:Retained"), Some(LifecycleState::TerminatingRetained));
+    assert_eq!(LifecycleState::parse("terminating"), None);
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 use quorate_core::ids::{GroupName, HookName, InstanceId};
 use quorate_core::time::Timestamp;
 use quorate_lab::region::{
-    ActionResult, Api, ApiError, Caller, Delays, Ec2State, Event, GroupSpec, HookSpec, Instance, LifecycleState, Region, RegionConfig,
-    Target, Transition,
+    ActionReference, ActionResult, Api, ApiError, Caller, Delays, Ec2State, Event, GroupSpec, HookSpec, Instance, LifecycleState, Region,
+    RegionConfig, Target, Transition,
 };
 
 pub(crate) const OPERATOR: Caller = Caller::Operator;
@@ -154,12 +154,12 @@ impl World {
 
     pub(crate) fn complete_as(&mut self, caller: &Caller, id: &InstanceId, hook: &str, result: ActionResult) -> Result<(), ApiError> {
         let (group, now) = (self.group.clone(), self.now);
-        self.region.api(caller, now).complete(&group, &HookName::new(hook), id, result)
+        self.region.api(caller, now).complete(&group, &HookName::new(hook), &ActionReference::from(id), result)
     }
 
     pub(crate) fn heartbeat(&mut self, id: &InstanceId, hook: &str) -> Result<(), ApiError> {
         let group = self.group.clone();
-        self.api().heartbeat(&group, &HookName::new(hook), id)
+        self.api().heartbeat(&group, &HookName::new(hook), &ActionReference::from(id))
     }
 
     /// Whether the host ever got this event.

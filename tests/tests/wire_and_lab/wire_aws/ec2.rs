@@ -1,6 +1,7 @@
 //! The EC2 adapter against a region on the wire: only what EC2 truly said of an id is believed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use quorate::adapters::aws::AwsError;
 use quorate_core::ids::{ClusterName, InstanceId};
@@ -65,6 +66,18 @@ async fn a_malformed_id_is_left_out_and_does_not_hide_the_others() {
     let answers = lab.ec2().await.describe(&ids).await.unwrap();
     assert_eq!(answers.keys().cloned().collect::<BTreeSet<_>>(), ids.iter().filter(|id| id.as_str() != "i-nonsense").cloned().collect());
     assert_eq!(answers[&InstanceId::new(UNKNOWN)], Ec2Answer::NotFound);
+}
+
+#[tokio::test]
+async fn a_terminated_instance_says_so_for_an_hour_and_is_unknown_after_it() {
+    let (lab, members) = running(2).await;
+    let victim = &members[1];
+    lab.server.region().with(|region, now| region.hard_kill(victim, now));
+    lab.until("it is terminated", |region| region.instance(victim).is_some_and(|it| it.ec2.to_string() == "terminated")).await;
+    let ec2 = lab.ec2().await;
+    assert_eq!(state(&ec2.describe(&members).await.unwrap()[victim]), Some(Ec2State::Terminated));
+    lab.server.region().skip(Duration::from_secs(3601));
+    assert_eq!(ec2.describe(&members).await.unwrap()[victim], Ec2Answer::NotFound);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The IMDS adapter against a metadata service on the wire: what it believes, what it calls unknown, and how long it takes.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use quorate::adapters::aws::{Imds, ImdsError};
 use quorate_core::ids::GroupName;
 use quorate_core::observation::{EventCode, EventState, LifecycleState, SpotAction, SpotNotice, Warmed};
 use quorate_core::time::Timestamp;
-use quorate_lab::region::{MaintenanceEvent, Metadata, Target};
-use quorate_lab::wire::{Fault, Rule, Scope};
+use quorate_lab::region::{AddressRange, Delays, MaintenanceEvent, Metadata, Region, RegionConfig, Target};
+use quorate_lab::wire::{Fault, RegionServer, Rule, Scope};
 
 use super::lab::{Lab, PATIENCE};
 
@@ -23,6 +24,39 @@ async fn one_instance() -> Lab {
     let lab = Lab::start([Lab::group("etcd", 1)]).await;
     lab.until("the instance is on its way into service", |region| region.metadata(&lab.me).is_some_and(|it| it.target.is_some())).await;
     lab
+}
+
+/// One address for all, as in EC2: the source address identifies the caller, and a token is valid only for the instance that got it.
+#[tokio::test]
+async fn one_address_serves_each_instance_its_own() {
+    let addresses = AddressRange { first: Ipv4Addr::new(127, 0, 0, 21), size: 2, reuse: false };
+    let region = Region::new(RegionConfig { delays: Delays::none(), addresses, ..RegionConfig::default() });
+    let server = RegionServer::start(region, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
+    server.region().with(|region, now| region.create_group(Lab::group("etcd", 2), now).unwrap());
+    let imds = server.serve_imds_for_all(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
+    let running = || {
+        let region = server.region().lock();
+        let running = region.instances().iter().filter(|instance| instance.powered);
+        <[_; 2]>::try_from(running.map(|instance| (instance.id.clone(), instance.address)).collect::<Vec<_>>())
+    };
+    while running().is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let [one, two] = running().unwrap();
+    let from = |address: Ipv4Addr| reqwest::Client::builder().local_address(Some(address.into())).no_proxy().build().unwrap();
+    let token = |address| {
+        let asked = from(address).put(format!("{}/latest/api/token", imds.url())).header("x-aws-ec2-metadata-token-ttl-seconds", "60");
+        async { asked.send().await.unwrap().error_for_status().map(|answer| answer.text()) }
+    };
+    let read = |address, token: String| {
+        let asked = from(address).get(format!("{}/latest/meta-data/instance-id", imds.url())).header("x-aws-ec2-metadata-token", token);
+        async { asked.send().await.unwrap() }
+    };
+    let (of_one, of_two) = (token(one.1).await.unwrap().await.unwrap(), token(two.1).await.unwrap().await.unwrap());
+    assert_eq!(read(one.1, of_one.clone()).await.text().await.unwrap(), one.0.as_str());
+    assert_eq!(read(two.1, of_two).await.text().await.unwrap(), two.0.as_str());
+    assert_eq!(read(two.1, of_one).await.status().as_u16(), 401);
+    assert!(token(Ipv4Addr::LOCALHOST).await.is_err(), "a stranger was given a token");
 }
 
 fn set_target(lab: &Lab, target: Option<Target>) {

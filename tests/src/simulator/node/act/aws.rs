@@ -5,7 +5,7 @@ use quorate_core::observation::HookRef;
 use quorate_core::plan::{HookResult, Outcome};
 
 use super::{Fate, no_answer};
-use crate::region::{ActionResult, ApiError, Health, Transition};
+use crate::region::{ActionReference, ActionResult, ApiError, Health, Transition};
 use crate::simulator::world::World;
 
 impl World {
@@ -26,19 +26,20 @@ impl World {
 
     pub(super) fn heartbeat(&mut self, n: usize, hook: &HookRef) -> Outcome {
         let Some(fate) = self.reaches_aws(n) else { return no_answer() };
-        let me = self.nodes[n].me.instance.clone();
+        let me = ActionReference::from(&self.nodes[n].me.instance);
         let result = self.region.api(&self.nodes[n].caller, self.now).heartbeat(&hook.group, &hook.name, &me);
         self.aws_outcome(fate, result)
     }
 
     pub(super) fn complete(&mut self, n: usize, hook: &HookRef, instance: &InstanceId, result: HookResult) -> Outcome {
         let Some(fate) = self.reaches_aws(n) else { return no_answer() };
+        let reference = ActionReference::from(instance);
         let how = match result {
             HookResult::Continue => ActionResult::Continue,
             HookResult::Abandon => ActionResult::Abandon,
         };
         let before = self.deadline_of(instance, hook);
-        let result = self.region.api(&self.nodes[n].caller, self.now).complete(&hook.group, &hook.name, instance, how);
+        let result = self.region.api(&self.nodes[n].caller, self.now).complete(&hook.group, &hook.name, &reference, how);
         let tried_again = |region: &crate::region::Region| region.double_completed().count() as u64;
         self.stats.completed_again = self.stats.completed_again.max(tried_again(&self.region));
         if result.is_ok() {
