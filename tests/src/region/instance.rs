@@ -37,6 +37,10 @@ pub struct Instance {
     pub terminated_at: Option<Timestamp>,
     /// What IMDS answers.
     pub metadata: Metadata,
+    /// A service of AWS manages it, and the account hides such instances from lists.
+    pub hidden: bool,
+    /// How its capacity was bought, as EC2 says it (`instance-lifecycle`); `None` is on demand.
+    pub capacity: Option<&'static str>,
     /// The open lifecycle actions, by index.
     pub(super) actions: Vec<usize>,
     /// When it entered its present `:Wait` state: completions are refused for a moment after it.

@@ -52,6 +52,8 @@ impl Region {
             powered: false,
             terminated_at: None,
             metadata: Metadata { tags: home.tags_in_metadata, ..Metadata::default() },
+            hidden: false,
+            capacity: None,
             actions: Vec::new(),
             waiting_since: self.now,
             finishing: false,

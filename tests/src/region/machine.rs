@@ -17,6 +17,12 @@ impl Region {
         self.machine_after(grace, slot, MachineChange::PowerOff);
     }
 
+    /// The same without the power button: the power is cut at once.
+    pub(super) fn cut_short(&mut self, slot: usize) {
+        self.set_ec2(slot, Ec2State::ShuttingDown);
+        self.power_off(slot);
+    }
+
     /// The machine and its disks are gone, and its address is free for another.
     pub(super) fn power_off(&mut self, slot: usize) {
         self.cut_power(slot);
@@ -107,10 +113,21 @@ impl Region {
     pub fn stop_instance(&mut self, id: &InstanceId, now: Timestamp) {
         self.settle(now);
         let Some(&slot) = self.by_id.get(id) else { return };
+        self.stop(slot);
+    }
+
+    pub(super) fn stop(&mut self, slot: usize) {
         if self.instances[slot].ec2 == Ec2State::Running {
             self.set_ec2(slot, Ec2State::Stopping);
-            self.events.push(Event::Shutdown(id.clone()));
+            self.events.push(Event::Shutdown(self.instances[slot].id.clone()));
             self.after(self.config.delays.health, Timer::Health { slot });
+        }
+    }
+
+    /// The same without the power button.
+    pub(super) fn stop_short(&mut self, slot: usize) {
+        if self.instances[slot].ec2 == Ec2State::Running {
+            self.stopped(slot);
         }
     }
 }

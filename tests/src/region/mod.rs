@@ -32,6 +32,7 @@ mod instance;
 mod launch;
 mod machine;
 mod operations;
+mod probes;
 mod refresh;
 mod root_volume;
 mod spec;
@@ -58,6 +59,7 @@ pub use event::Event;
 pub use group::{Activity, Cause, Group, Sizes};
 pub use identity::Token;
 pub use instance::{Instance, Look, MaintenanceEvent, Metadata, SpotAction};
+pub use probes::ApplicationCheck;
 pub use refresh::{InstanceRefresh, RefreshPreferences};
 pub use spec::{GroupSpec, HookSpec, TerminationPolicy};
 pub use targets::{Deregistered, RegisteredTarget, TargetGroup};
@@ -81,6 +83,7 @@ pub struct Region {
     by_id: BTreeMap<InstanceId, usize>,
     actions: Vec<LifecycleAction>,
     target_groups: Vec<TargetGroup>,
+    application_checks: Vec<ApplicationCheck>,
     timers: Timers,
     events: Vec<Event>,
     views: Vec<(ViewId, ViewRule)>,
@@ -101,6 +104,7 @@ impl Region {
             by_id: BTreeMap::new(),
             actions: Vec::new(),
             target_groups: Vec::new(),
+            application_checks: Vec::new(),
             timers: Timers::default(),
             events: Vec::new(),
             views: Vec::new(),

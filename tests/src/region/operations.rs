@@ -8,6 +8,9 @@ use super::{
     RefreshPreferences, Sizes,
 };
 
+/// The most instances that one call terminates.
+const MOST_TERMINATED: usize = 100;
+
 impl Api<'_> {
     /// Restarts the timeout of an open lifecycle action, up to its cap.
     ///
@@ -134,6 +137,43 @@ impl Api<'_> {
         Ok(())
     }
 
+    /// The same for up to a hundred instances of one group in one call.
+    ///
+    /// # Errors
+    ///
+    /// `ValidationError`, and then none is terminated: too many or none; one in no group, in another group or in a warm pool; or the group would shrink below
+    /// its minimum.
+    pub fn terminate_several(&mut self, group: &GroupName, ids: &[InstanceId], decrement: bool) -> Result<(), ApiError> {
+        let index = self.region.group_index(group)?;
+        if !(1..=MOST_TERMINATED).contains(&ids.len()) {
+            return Err(ApiError::validation(format!("InstanceIds must name 1 to {MOST_TERMINATED} instances.")));
+        }
+        for id in ids {
+            let slot = self.region.managed(id)?;
+            self.region.refuse_spare(slot, "terminated by this call")?;
+            if self.region.instances[slot].group != index {
+                return Err(ApiError::validation(format!("Instance {id} is not part of Auto Scaling group {group}.")));
+            }
+        }
+        let Sizes { min, desired, .. } = self.region.groups[index].sizes;
+        if decrement && (desired as usize) < min as usize + ids.len() {
+            return Err(ApiError::validation(format!("The group {group} would shrink below its minimum size ({min}).")));
+        }
+        ids.iter().try_for_each(|id| self.terminate_in_group(id, decrement))
+    }
+
+    /// Sets the instance lifecycle policy: whether an abandoned terminating hook keeps the machine.
+    ///
+    /// # Errors
+    ///
+    /// `ValidationError`: no such group.
+    pub fn set_retention(&mut self, group: &GroupName, retain_on_abandon: bool) -> Result<(), ApiError> {
+        self.count(Call::UpdateAutoScalingGroup);
+        let index = self.region.group_index(group)?;
+        self.region.groups[index].retain_on_abandon = retain_on_abandon;
+        Ok(())
+    }
+
     /// Sets an instance's health in its group; an unhealthy one is terminated and replaced.
     ///
     /// # Errors
@@ -221,6 +261,42 @@ impl Api<'_> {
                 self.region.shut_down(slot);
                 self.region.after(self.region.config.delays.health, Timer::Health { slot });
             }
+        }
+        Ok(())
+    }
+
+    /// EC2: the same with `SkipOsShutdown`: the power is cut, and the operating system learns nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::terminate_instances`].
+    pub fn terminate_at_once(&mut self, ids: &[InstanceId]) -> Result<(), ApiError> {
+        self.count(Call::TerminateInstances);
+        for slot in self.region.known(ids)? {
+            if self.region.instances[slot].ec2 != Ec2State::Terminated {
+                self.region.cut_short(slot);
+                self.region.after(self.region.config.delays.health, Timer::Health { slot });
+            }
+        }
+        Ok(())
+    }
+
+    /// EC2: stops instances. With `skip_os_shutdown` the power is cut, and the operating system learns nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInstanceID.NotFound`; `IncorrectInstanceState` when one is neither running nor stopped.
+    pub fn stop_instances(&mut self, ids: &[InstanceId], skip_os_shutdown: bool) -> Result<(), ApiError> {
+        self.count(Call::StopInstances);
+        let slots = self.region.known(ids)?;
+        let stoppable =
+            |slot: &&usize| matches!(self.region.instances[**slot].ec2, Ec2State::Running | Ec2State::Stopping | Ec2State::Stopped);
+        if let Some(slot) = slots.iter().find(|slot| !stoppable(slot)) {
+            let message = format!("The instance '{}' is not in a state from which it can be stopped.", self.region.instances[*slot].id);
+            return Err(ApiError::new("IncorrectInstanceState", message));
+        }
+        for slot in slots {
+            if skip_os_shutdown { self.region.stop_short(slot) } else { self.region.stop(slot) }
         }
         Ok(())
     }

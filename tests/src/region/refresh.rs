@@ -8,10 +8,11 @@ use super::{ApiError, Cause, LifecycleState, Process, RefreshStatus, Region, Str
 /// How a refresh proceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshPreferences {
-    /// 100 launches before it terminates; less terminates first.
+    /// The least of the desired capacity that is to be in service.
     pub min_healthy_percentage: u32,
-    /// Only reported.
-    pub max_healthy_percentage: u32,
+    /// The most of it that there may be. Left out is not 100: then an instance is terminated, and its replacement launched at the same time, whatever the
+    /// minimum. Given, an instance is launched first where the minimum lets none be terminated, even if that makes more than the maximum.
+    pub max_healthy_percentage: Option<u32>,
     /// What is replaced: instances, or their root volumes.
     pub strategy: Strategy,
 }
@@ -20,19 +21,25 @@ impl RefreshPreferences {
     /// Launch first, then terminate.
     #[must_use]
     pub const fn launch_before_terminate() -> Self {
-        Self { min_healthy_percentage: 100, max_healthy_percentage: 110, strategy: Strategy::Rolling }
+        Self { min_healthy_percentage: 100, max_healthy_percentage: Some(110), strategy: Strategy::Rolling }
     }
 
-    /// Terminate first, as AWS does by default (90 %).
+    /// Terminate, and launch at the same time, as AWS does by default (90 %, and no maximum).
     #[must_use]
     pub const fn terminate_before_launch() -> Self {
-        Self { min_healthy_percentage: 90, max_healthy_percentage: 100, strategy: Strategy::Rolling }
+        Self { min_healthy_percentage: 90, max_healthy_percentage: None, strategy: Strategy::Rolling }
     }
 
     /// Replace root volumes, one after the other.
     #[must_use]
     pub const fn root_volumes() -> Self {
         Self { strategy: Strategy::ReplaceRootVolume, ..Self::terminate_before_launch() }
+    }
+
+    /// Whether a group of this size launches before it terminates.
+    fn launches_first(self, desired: u32) -> bool {
+        let least = (desired * self.min_healthy_percentage).div_ceil(100);
+        self.max_healthy_percentage.is_some() && desired.saturating_sub(1) < least
     }
 }
 
@@ -168,7 +175,8 @@ impl Region {
     }
 
     fn replace_next(&mut self, group: usize) {
-        let desired = self.groups[group].sizes.desired as usize;
+        let wanted = self.groups[group].sizes.desired;
+        let desired = wanted as usize;
         let Some(victim) = self.old(group).next() else {
             if self.in_service_count(group) >= desired {
                 self.report_progress(group);
@@ -179,7 +187,7 @@ impl Region {
         if self.groups[group].refreshes.last().is_some_and(|r| r.preferences.strategy == Strategy::ReplaceRootVolume) {
             return self.renew(group, victim, desired);
         }
-        let launch_first = self.groups[group].refreshes.last().is_some_and(|r| r.preferences.min_healthy_percentage >= 100);
+        let launch_first = self.groups[group].refreshes.last().is_some_and(|r| r.preferences.launches_first(wanted));
         let surge = u32::from(launch_first);
         if self.groups[group].surge != surge {
             self.groups[group].surge = surge;

@@ -1,9 +1,9 @@
 //! Standby and detachment: no hook runs for either; the instance learns of it only from IMDS.
 
-use quorate_core::ids::InstanceId;
+use quorate_core::ids::{GroupName, InstanceId};
 
 use super::timers::Timer;
-use super::{Api, ApiError, Call, LifecycleState, Sizes, Target};
+use super::{Api, ApiError, Call, Ec2State, LifecycleState, Sizes, Target};
 
 impl Api<'_> {
     /// Takes instances out of the count but not out of the group; they are replaced unless the desired capacity shrinks.
@@ -48,6 +48,35 @@ impl Api<'_> {
         // The tags that Auto Scaling itself set are removed with the membership; the operator's stay.
         let instance = &mut self.region.instances[slot];
         instance.tags = instance.tags.iter().filter(|tag| !tag.key.starts_with("aws:autoscaling:")).cloned().collect();
+        Ok(())
+    }
+
+    /// Puts a running instance that was detached into its group again; the desired capacity grows by it.
+    ///
+    /// # Errors
+    ///
+    /// `ValidationError`: no such group; not an instance that this group once launched; in a group already; not running; or the group would grow past its maximum.
+    pub fn attach(&mut self, group: &GroupName, id: &InstanceId) -> Result<(), ApiError> {
+        self.count(Call::AttachInstances);
+        let index = self.region.group_index(group)?;
+        let slot = self.region.by_id.get(id).copied().filter(|slot| self.region.instances[*slot].group == index);
+        let Some(slot) = slot else { return Err(ApiError::validation(format!("Invalid Instance ID(s): [{id}] specified"))) };
+        let instance = &self.region.instances[slot];
+        if instance.member || instance.ec2 != Ec2State::Running {
+            let message = format!("Instance {id} is in an Auto Scaling group, or is not in correct state: {}.", instance.ec2);
+            return Err(ApiError::validation(message));
+        }
+        let (now, Sizes { min, max, desired }) = (self.region.now, self.region.groups[index].sizes);
+        if desired >= max {
+            return Err(ApiError::validation(format!("AutoScalingGroup {group} has max-size = {max}.")));
+        }
+        self.region.groups[index].resize(Sizes { min, max, desired: desired + 1 }, now);
+        self.region.groups[index].members.push(slot);
+        self.region.groups[index].members.sort_unstable();
+        let tags = self.region.groups[index].instance_tags.clone();
+        let instance = &mut self.region.instances[slot];
+        (instance.member, instance.tags, instance.metadata.target) = (true, tags, Some(Target::InService));
+        self.region.in_service(slot);
         Ok(())
     }
 

@@ -305,6 +305,14 @@ words! {
         TerminateInstances = "TerminateInstances",
         /// EC2.
         RebootInstances = "RebootInstances",
+        /// EC2.
+        StopInstances = "StopInstances",
+        /// EC2.
+        DescribeInstanceStatus = "DescribeInstanceStatus",
+        /// EC2.
+        DescribeApplicationStatus = "DescribeApplicationStatus",
+        /// EC2.
+        DescribeApplicationStatusChecks = "DescribeApplicationStatusChecks",
         /// EC2 and Auto Scaling.
         DescribeTags = "DescribeTags",
         /// Auto Scaling.
@@ -353,6 +361,8 @@ words! {
         ExitStandby = "ExitStandby",
         /// Auto Scaling.
         DetachInstances = "DetachInstances",
+        /// Auto Scaling.
+        AttachInstances = "AttachInstances",
         /// Elastic Load Balancing.
         CreateTargetGroup = "CreateTargetGroup",
         /// Elastic Load Balancing.

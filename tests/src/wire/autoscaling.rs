@@ -41,6 +41,7 @@ pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
         "EnterStandby" => change::enter_standby,
         "ExitStandby" => change::exit_standby,
         "DetachInstances" => change::detach,
+        "AttachInstances" => change::attach,
         "StartInstanceRefresh" => refresh::start,
         "CancelInstanceRefresh" => refresh::cancel,
         "DescribeInstanceRefreshes" => refresh::describe,

@@ -1,5 +1,8 @@
 //! EC2: what is needed of it.
 
+mod change;
+mod status;
+
 use quorate_core::ids::InstanceId;
 
 use super::endpoint::request_id;
@@ -17,8 +20,12 @@ const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 pub(super) fn call(session: &mut Session<'_>, action: &str) -> Answer {
     let answer = match action {
         "DescribeInstances" => describe_instances,
-        "TerminateInstances" => terminate_instances,
-        "RebootInstances" => reboot_instances,
+        "DescribeInstanceStatus" => status::of_instances,
+        "DescribeApplicationStatus" => status::of_applications,
+        "DescribeApplicationStatusChecks" => status::application_checks,
+        "TerminateInstances" => change::terminate,
+        "StopInstances" => change::stop,
+        "RebootInstances" => change::reboot,
         "DescribeTags" => describe_tags,
         _ => return Err(ApiError::new("InvalidAction", format!("The action {action} is not valid for this web service."))),
     };
@@ -52,7 +59,7 @@ fn describe_instances(session: &mut Session<'_>) -> Answer {
     let size = page_size(session, &ids)?;
     let filters = session.query.filters("Filter", "Value");
     let filters = filters.into_iter().map(filter).collect::<Result<Vec<_>, _>>()?;
-    let views = session.api().describe_instances(&ids, &filters)?;
+    let views = visible(session, &ids, &filters)?;
     let page = session.page(views, size)?;
     let account = session.region.config().account.clone();
     let region = session.region.config().region.clone();
@@ -61,11 +68,30 @@ fn describe_instances(session: &mut Session<'_>) -> Answer {
             xml.leaf("reservationId", view.id.as_str().replacen('i', "r", 1)).leaf("ownerId", &account);
             xml.node("groupSet", |_| {});
             xml.node("instancesSet", |xml| {
-                xml.node("item", |xml| describe_instance(xml, view, region.as_str()));
+                xml.node("item", |xml| {
+                    describe_instance(xml, view, region.as_str());
+                    xml.maybe("instanceLifecycle", session.region.instance(&view.id).and_then(|instance| instance.capacity));
+                });
             });
         });
         xml.maybe("nextToken", page.next);
     }))
+}
+
+/// Without `IncludeManagedResources` EC2 shows nothing of what the account hides, and knows no id of it.
+fn visible(session: &mut Session<'_>, ids: &[InstanceId], filters: &[InstanceFilter]) -> Result<Vec<InstanceView>, ApiError> {
+    let includes = session.query.flag("IncludeManagedResources") == Some(true);
+    let hidden: Vec<InstanceId> = match includes {
+        true => Vec::new(),
+        false => session.region.instances().iter().filter(|instance| instance.hidden).map(|instance| instance.id.clone()).collect(),
+    };
+    let unknown: Vec<InstanceId> = ids.iter().filter(|id| hidden.contains(id)).cloned().collect();
+    if !unknown.is_empty() {
+        return Err(ApiError::unknown_instances(&unknown));
+    }
+    let mut views = session.api().describe_instances(ids, filters)?;
+    views.retain(|view| !hidden.contains(&view.id));
+    Ok(views)
 }
 
 fn describe_instance(xml: &mut Xml, view: &InstanceView, region: &str) {
@@ -128,28 +154,6 @@ fn filter((name, values): (String, Vec<String>)) -> Result<InstanceFilter, ApiEr
             None => return Err(ApiError::new("InvalidParameterValue", format!("The filter '{other}' is invalid"))),
         },
     })
-}
-
-fn terminate_instances(session: &mut Session<'_>) -> Answer {
-    let ids = well_formed(session.instances("InstanceId"))?;
-    let before: Vec<_> = ids.iter().map(|id| session.region.instance(id).map(|instance| instance.ec2)).collect();
-    session.api().terminate_instances(&ids)?;
-    let after = |id| session.region.instance(id).map(|instance| instance.ec2);
-    Ok(document("TerminateInstances", |xml| {
-        xml.list("instancesSet", "item", ids.iter().zip(before), |xml, (id, before)| {
-            xml.leaf("instanceId", id);
-            state(xml, "currentState", after(id).unwrap_or(Ec2State::Terminated));
-            state(xml, "previousState", before.unwrap_or(Ec2State::Terminated));
-        });
-    }))
-}
-
-fn reboot_instances(session: &mut Session<'_>) -> Answer {
-    let ids = well_formed(session.instances("InstanceId"))?;
-    session.api().reboot_instances(&ids)?;
-    Ok(document("RebootInstances", |xml| {
-        xml.leaf("return", true);
-    }))
 }
 
 /// Only the tags of instances, narrowed by `resource-id`, `key` and `value`.

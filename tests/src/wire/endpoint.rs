@@ -1,7 +1,7 @@
 //! The one address of the AWS API: tells the services and the callers apart, and applies the fault rules.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -25,6 +25,7 @@ pub(super) struct Endpoint {
     pub(super) faults: Faults,
     pub(super) asked: Asked,
     pub(super) page_limit: Arc<AtomicUsize>,
+    pub(super) empty_first: Arc<AtomicBool>,
 }
 
 pub(super) fn router(endpoint: Endpoint) -> Router {
@@ -71,9 +72,9 @@ impl Endpoint {
     }
 
     fn call(&self, service: Service, action: &str, caller: &Caller, query: &Query) -> Response {
-        let page_limit = self.page_limit.load(Ordering::Relaxed);
+        let (page_limit, empty_first) = (self.page_limit.load(Ordering::Relaxed), self.empty_first.load(Ordering::Relaxed));
         let answer = self.region.with(|region, now| {
-            let mut session = Session { region, now, caller, query, page_limit };
+            let mut session = Session { region, now, caller, query, page_limit, empty_first };
             match service {
                 Service::Ec2 => ec2::call(&mut session, action),
                 Service::AutoScaling => autoscaling::call(&mut session, action),

@@ -13,13 +13,14 @@ pub(super) struct Page<T> {
 
 /// Returns the page of a list that the token names.
 ///
-/// The list may change between two pages, as in the real service.
+/// The list may change between two pages, as in the real service. As there, a page may be empty and have a next one (`empty_first`).
 ///
 /// # Errors
 ///
 /// `InvalidNextToken` for a token that was never given.
-pub(super) fn page<T>(items: Vec<T>, size: usize, token: Option<&str>) -> Result<Page<T>, ApiError> {
+pub(super) fn page<T>(items: Vec<T>, size: usize, token: Option<&str>, empty_first: bool) -> Result<Page<T>, ApiError> {
     let start = match token {
+        None | Some("") if empty_first => return Ok(Page { items: Vec::new(), next: Some(format!("{PREFIX}0")) }),
         None | Some("") => 0,
         Some(token) => token.strip_prefix(PREFIX).and_then(|from| from.parse().ok()).ok_or_else(invalid)?,
     };

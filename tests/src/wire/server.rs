@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,6 +30,7 @@ pub struct RegionServer {
     faults: Faults,
     asked: Asked,
     page_limit: Arc<AtomicUsize>,
+    empty_first: Arc<AtomicBool>,
     _running: Running,
 }
 
@@ -47,12 +48,18 @@ impl RegionServer {
     /// When the address cannot be bound.
     pub async fn start(region: Region, bind: SocketAddr) -> io::Result<Self> {
         let (region, faults, asked) = (RegionHandle::new(region), Faults::default(), Asked::default());
-        let page_limit = Arc::new(AtomicUsize::new(usize::MAX));
-        let endpoint = Endpoint { region: region.clone(), faults: faults.clone(), asked: asked.clone(), page_limit: page_limit.clone() };
+        let (page_limit, empty_first) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(AtomicBool::new(false)));
+        let endpoint = Endpoint {
+            region: region.clone(),
+            faults: faults.clone(),
+            asked: asked.clone(),
+            page_limit: page_limit.clone(),
+            empty_first: empty_first.clone(),
+        };
         let (address, running) = listen(bind, endpoint::router(endpoint)).await?;
         let (sender, events) = unbounded_channel();
         tokio::spawn(drive(region.clone(), sender));
-        Ok(Self { events, address, region, faults, asked, page_limit, _running: running })
+        Ok(Self { events, address, region, faults, asked, page_limit, empty_first, _running: running })
     }
 
     /// What `AWS_ENDPOINT_URL` is to be set to.
@@ -93,6 +100,11 @@ impl RegionServer {
     /// Pages hold at most this number, even if the caller asks for more. AWS promises no page size, so a client has to cope.
     pub fn limit_pages(&self, size: usize) {
         self.page_limit.store(size.max(1), std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// From now on the first page of every list is empty and has a next one, as AWS allows itself.
+    pub fn begin_with_an_empty_page(&self) {
+        self.empty_first.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Serves the metadata of an instance at this address (port 0 picks a free one).

@@ -14,6 +14,7 @@ pub(super) struct Session<'a> {
     pub(super) caller: &'a Caller,
     pub(super) query: &'a Query,
     pub(super) page_limit: usize,
+    pub(super) empty_first: bool,
 }
 
 /// An answered call: its XML, or its refusal.
@@ -25,7 +26,7 @@ impl Session<'_> {
     }
 
     pub(super) fn page<T>(&self, items: Vec<T>, size: usize) -> Result<Page<T>, ApiError> {
-        page(items, size.min(self.page_limit), self.query.text("NextToken"))
+        page(items, size.min(self.page_limit), self.query.text("NextToken"), self.empty_first)
     }
 
     pub(super) fn group(&self) -> Result<GroupName, ApiError> {

@@ -1,9 +1,12 @@
 //! Sizes, terminations, health, processes, standby.
 
+use quorate_core::ids::InstanceId;
+
 use super::describe::describe_activity;
 use super::document;
-use crate::region::{ApiError, Health, Process};
+use crate::region::{Activity, ApiError, Health, Process, Region};
 use crate::wire::session::{Answer, Session};
+use crate::wire::xml::Xml;
 
 pub(super) fn desired(session: &mut Session<'_>) -> Answer {
     let group = session.group()?;
@@ -16,23 +19,49 @@ pub(super) fn sizes(session: &mut Session<'_>) -> Answer {
     let group = session.group()?;
     let (min, max) = (session.query.number("MinSize")?, session.query.number("MaxSize")?);
     let desired = session.query.number("DesiredCapacity")?;
+    let policy = retention(session)?;
     session.api().update_group(&group, min, max, desired)?;
+    if let Some(retain) = policy {
+        session.api().set_retention(&group, retain)?;
+    }
     Ok(document("UpdateAutoScalingGroup", |_| {}))
 }
 
+/// The instance lifecycle policy, if one is given.
+fn retention(session: &Session<'_>) -> Result<Option<bool>, ApiError> {
+    let Some(text) = session.query.text("InstanceLifecyclePolicy.RetentionTriggers.TerminateHookAbandon") else { return Ok(None) };
+    match text {
+        "retain" => Ok(Some(true)),
+        "terminate" => Ok(Some(false)),
+        _ => Err(ApiError::validation(format!("Invalid value for TerminateHookAbandon: {text}"))),
+    }
+}
+
+/// One instance by its id, or up to a hundred of one group.
 pub(super) fn terminate(session: &mut Session<'_>) -> Answer {
-    let (id, decrement) = (session.instance()?, decrement(session)?);
+    let (several, decrement) = (session.instances("InstanceIds.member"), decrement(session)?);
+    if !several.is_empty() {
+        let group = session.group()?;
+        session.api().terminate_several(&group, &several, decrement)?;
+        let region = &*session.region;
+        return Ok(document("TerminateInstanceInAutoScalingGroup", |xml| {
+            xml.list("Activities", "member", &several, |xml, id| latest_activity(xml, region, id));
+        }));
+    }
+    let id = session.instance()?;
     session.api().terminate_in_group(&id, decrement)?;
-    let group = session.region.instance(&id).map(|instance| session.region.group_of(instance));
+    let region = &*session.region;
     Ok(document("TerminateInstanceInAutoScalingGroup", |xml| {
-        let latest = group.and_then(|group| {
-            let of_it = |(_, activity): &(usize, &crate::region::Activity)| !activity.launch && activity.instance.as_ref() == Some(&id);
-            group.activities.iter().enumerate().rfind(of_it).map(|(number, activity)| (&group.name, number, activity))
-        });
-        if let Some((name, number, activity)) = latest {
-            xml.node("Activity", |xml| describe_activity(xml, name, number, activity));
-        }
+        xml.node("Activity", |xml| latest_activity(xml, region, &id));
     }))
+}
+
+fn latest_activity(xml: &mut Xml, region: &Region, id: &InstanceId) {
+    let Some(group) = region.instance(id).map(|instance| region.group_of(instance)) else { return };
+    let of_it = |(_, activity): &(usize, &Activity)| !activity.launch && activity.instance.as_ref() == Some(id);
+    if let Some((number, activity)) = group.activities.iter().enumerate().rfind(of_it) {
+        describe_activity(xml, &group.name, number, activity);
+    }
 }
 
 pub(super) fn health(session: &mut Session<'_>) -> Answer {
@@ -86,6 +115,14 @@ pub(super) fn detach(session: &mut Session<'_>) -> Answer {
         session.api().detach(&id, decrement)?;
     }
     Ok(document("DetachInstances", |_| {}))
+}
+
+pub(super) fn attach(session: &mut Session<'_>) -> Answer {
+    let group = session.group()?;
+    for id in session.instances("InstanceIds.member") {
+        session.api().attach(&group, &id)?;
+    }
+    Ok(document("AttachInstances", |_| {}))
 }
 
 fn decrement(session: &Session<'_>) -> Result<bool, ApiError> {

@@ -21,11 +21,14 @@ fn preferences(session: &Session<'_>) -> Result<Option<RefreshPreferences>, ApiE
         Some(text) => Strategy::parse(text).ok_or_else(|| ApiError::validation(format!("Invalid value for Strategy: {text}")))?,
         None => Strategy::Rolling,
     };
+    let most: Option<u32> = session.query.number("Preferences.MaxHealthyPercentage")?;
     let Some(least) = session.query.number("Preferences.MinHealthyPercentage")? else {
+        if most.is_some() {
+            return Err(ApiError::validation("If you specify MaxHealthyPercentage, you must also specify MinHealthyPercentage."));
+        }
         return Ok((strategy == Strategy::ReplaceRootVolume).then(RefreshPreferences::root_volumes));
     };
-    let most = session.query.number("Preferences.MaxHealthyPercentage")?.unwrap_or(100.max(least));
-    if least > 100 || !(100..=200).contains(&most) || most - least > 100 {
+    if least > 100 || most.is_some_and(|most| !(100..=200).contains(&most) || most - least > 100) {
         return Err(ApiError::validation("The healthy percentages must be 0..100 and 100..200, and no more than 100 apart."));
     }
     Ok(Some(RefreshPreferences { min_healthy_percentage: least, max_healthy_percentage: most, strategy }))
@@ -61,6 +64,6 @@ fn describe_one(xml: &mut Xml, refresh: &InstanceRefresh) {
     xml.leaf("Strategy", refresh.preferences.strategy);
     xml.node("Preferences", |xml| {
         xml.leaf("MinHealthyPercentage", refresh.preferences.min_healthy_percentage);
-        xml.leaf("MaxHealthyPercentage", refresh.preferences.max_healthy_percentage);
+        xml.maybe("MaxHealthyPercentage", refresh.preferences.max_healthy_percentage);
     });
 }

@@ -37,6 +37,18 @@ fn a_terminated_instance_is_described_for_an_hour_and_then_unknown() {
 }
 
 #[test]
+fn a_group_that_is_not_there_has_no_warm_pool_and_one_without_a_pool_has_an_empty_one() {
+    let mut world = World::in_service(plain(1));
+    let (group, other) = (world.group.clone(), GroupName::new("other"));
+    let (pool, spares) = world.api().describe_warm_pool(&group).unwrap();
+    assert!(pool.is_none() && spares.is_empty());
+    let message = "AutoScalingGroup name not found - AutoScalingGroup other not found";
+    refused(world.api().describe_warm_pool(&other), "ValidationError", message);
+    refused(world.api().describe_hooks(&other, &[]), "ValidationError", message);
+    refused(world.api().describe_instance_refreshes(&other), "ValidationError", message);
+}
+
+#[test]
 fn a_new_instance_is_unknown_until_it_is_listed() {
     let config = RegionConfig { delays: Delays { listing: secs(60), ..delays() }, ..RegionConfig::default() };
     let mut world = World::with(config, plain(1));

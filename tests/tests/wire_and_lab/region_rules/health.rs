@@ -148,4 +148,8 @@ fn a_stopped_machine_in_standby_is_left_there() {
     world.region.guest_poweroff(&id, world.now);
     world.pass(100);
     assert_eq!((world.ec2(&id), world.state(&id)), (Ec2State::Stopped, LifecycleState::Standby));
+    // Back in service its group finds out.
+    world.api().exit_standby(&id).unwrap();
+    world.pass(30);
+    assert_eq!(world.state(&id), LifecycleState::Terminating);
 }

@@ -1,7 +1,7 @@
 //! Instance refresh.
 
 use quorate_core::ids::InstanceId;
-use quorate_lab::region::{ActionResult, LifecycleState, RefreshPreferences, RefreshStatus};
+use quorate_lab::region::{ActionResult, LifecycleState, RefreshPreferences, RefreshStatus, Strategy};
 
 use crate::region_rules::world::{World, hooked, plain, refused};
 
@@ -71,6 +71,18 @@ fn terminate_before_launch_goes_one_below() {
     let (fewest, _) = run(&mut world);
     assert_eq!(fewest, 2);
     assert_eq!(status(&world), RefreshStatus::Successful);
+}
+
+/// As the guide has it: left out, an instance is terminated and its replacement launched at the same time; said, one is launched first if none can be spared.
+#[test]
+fn a_maximum_of_a_hundred_is_not_one_left_out() {
+    for (least, most, expected) in [(100, None, 2), (100, Some(100), 3), (90, Some(100), 3), (60, Some(100), 2), (90, None, 2)] {
+        let mut world = World::in_service(hooked(3));
+        let group = world.group.clone();
+        let preferences = RefreshPreferences { min_healthy_percentage: least, max_healthy_percentage: most, strategy: Strategy::Rolling };
+        world.api().start_instance_refresh(&group, Some(preferences)).unwrap();
+        assert_eq!(run(&mut world).0, expected, "{least} % and {most:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The way out of the group.
 
+use quorate_core::ids::InstanceId;
 use quorate_lab::region::{ActionResult, Caller, Ec2State, Event, LifecycleState, Target};
 
 use crate::region_rules::world::{OPERATOR, World, hooked, plain, refused, retaining, waiting};
@@ -147,6 +148,50 @@ fn a_second_completion_by_another_is_refused_and_remembered() {
     assert_eq!(world.region.double_completed().count(), 0);
     assert!(world.complete_as(&OPERATOR, &id, "terminate", ActionResult::Continue).is_err());
     assert_eq!(world.region.double_completed().count(), 1);
+}
+
+#[test]
+fn a_whole_group_is_terminated_in_one_call() {
+    let mut world = World::in_service(hooked(3));
+    let (all, group) = (world.ids(), world.group.clone());
+    world.api().terminate_several(&group, &all, false).unwrap();
+    world.pass(7);
+    assert!(all.iter().all(|id| world.state(id) == LifecycleState::TerminatingWait));
+    assert_eq!(world.ids().len(), 6, "each is replaced");
+}
+
+#[test]
+fn several_are_terminated_or_none() {
+    let mut world = World::in_service(plain(2).sizes(1, 3, 2));
+    let (all, group) = (world.ids(), world.group.clone());
+    let stranger = InstanceId::new("i-none");
+    assert!(world.api().terminate_several(&group, &[all[0].clone(), stranger], false).is_err());
+    assert!(world.api().terminate_several(&group, &[], false).is_err());
+    assert!(world.api().terminate_several(&group, &vec![all[0].clone(); 101], false).is_err());
+    assert!(world.api().terminate_several(&group, &all, true).is_err(), "its minimum is one");
+    assert!(all.iter().all(|id| world.state(id) == LifecycleState::InService));
+}
+
+#[test]
+fn where_the_shutdown_is_skipped_no_power_button_is_pressed() {
+    let mut world = World::in_service(hooked(2));
+    let (first, second) = (world.ids()[0].clone(), world.ids()[1].clone());
+    world.api().terminate_at_once(std::slice::from_ref(&first)).unwrap();
+    world.api().stop_instances(std::slice::from_ref(&second), true).unwrap();
+    world.pass(0);
+    assert_eq!((world.ec2(&first), world.ec2(&second)), (Ec2State::Terminated, Ec2State::Stopped));
+    for id in [first, second] {
+        assert!(world.told(&Event::PowerOff(id.clone())) && !world.told(&Event::Shutdown(id)));
+    }
+}
+
+#[test]
+fn a_retention_set_later_counts_from_then_on() {
+    let (mut world, id) = waiting(hooked(1));
+    let group = world.group.clone();
+    world.api().set_retention(&group, true).unwrap();
+    world.complete(&id, "terminate", ActionResult::Abandon).unwrap();
+    assert_eq!(world.state(&id), LifecycleState::TerminatingRetained);
 }
 
 #[test]
