@@ -105,6 +105,24 @@ async fn the_spares_of_a_warm_pool_are_listed_and_only_a_group_with_a_pool_is_as
     assert!(error.to_string().contains("allow autoscaling:DescribeWarmPool"), "{error}");
 }
 
+/// Any of the calls may answer with nothing and a next page: that is no missing group, instance or spare.
+#[tokio::test]
+async fn an_empty_page_with_a_next_one_is_no_empty_list() {
+    let lab = Lab::start([Lab::group("etcd", 2).warm_pool(WarmPool::of(PoolState::Stopped, 1))]).await;
+    let off = |region: &Region| region.members(&GroupName::new("etcd")).any(|one| one.lifecycle.to_string() == "Warmed:Stopped");
+    lab.until("the spare is off", off).await;
+    lab.server.begin_with_an_empty_page();
+    let (autoscaling, etcd) = (lab.autoscaling().await, GroupName::new("etcd"));
+    let (groups, listed) = autoscaling.groups(&prod(), Role::Etcd).await.unwrap();
+    assert_eq!((groups.len(), listed.len()), (1, 3));
+    assert_eq!(autoscaling.own(&lab.me).await.unwrap().map(|(group, _)| group), Some(etcd.clone()));
+    let places = autoscaling.places(&lab.members("etcd")).await.unwrap();
+    assert!(places.len() == 3 && places.values().all(Option::is_some), "{places:?}");
+    assert_eq!(autoscaling.tags_of(&etcd).await.unwrap().cluster.as_deref(), Some("prod"));
+    assert!(autoscaling.own_entry(&lab.me).await.unwrap().is_some());
+    assert!(!autoscaling.group_settings(&etcd).await.unwrap().tags.is_empty());
+}
+
 #[tokio::test]
 async fn a_failure_on_a_later_page_is_no_shorter_list() {
     let lab = Lab::start([Lab::group("etcd-a", 1), Lab::group("etcd-b", 1)]).await;

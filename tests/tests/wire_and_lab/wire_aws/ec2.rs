@@ -132,6 +132,26 @@ async fn who_bears_the_tag_is_read_from_every_page() {
     assert_eq!(lab.calls(Call::DescribeInstances), 4);
 }
 
+/// EC2 may answer with no instance at all and a next page: that is no empty list.
+#[tokio::test]
+async fn an_empty_page_with_a_next_one_is_no_empty_list() {
+    let (lab, members) = running(3).await;
+    lab.server.begin_with_an_empty_page();
+    let expected: BTreeSet<_> = members.iter().cloned().collect();
+    assert_eq!(tagged(&lab).await.unwrap(), expected);
+    let answers = lab.ec2().await.describe(&members).await.unwrap();
+    assert_eq!(answers.into_keys().collect::<BTreeSet<_>>(), expected);
+}
+
+/// A service of AWS may manage an instance, and the account may hide those. It holds data like any other.
+#[tokio::test]
+async fn an_instance_that_the_account_hides_is_found() {
+    let (lab, members) = running(3).await;
+    lab.server.region().with(|region, _| region.instance_mut(&members[1]).unwrap().hidden = true);
+    assert_eq!(tagged(&lab).await.unwrap(), members.iter().cloned().collect());
+    assert_eq!(state(&lab.ec2().await.describe(&members).await.unwrap()[&members[1]]), Some(Ec2State::Running));
+}
+
 #[tokio::test]
 async fn a_broken_page_is_no_short_list() {
     let (lab, _) = running(3).await;

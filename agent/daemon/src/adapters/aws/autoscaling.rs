@@ -10,7 +10,8 @@ mod tags;
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter, Instance};
+use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
+use aws_sdk_autoscaling::types::{AutoScalingGroup, AutoScalingInstanceDetails, Filter, Instance};
 use aws_sdk_autoscaling::{Client, config};
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::observation::{Group, Hook, LifecycleState, ListedInstance};
@@ -65,9 +66,8 @@ impl AutoScaling {
     /// # Errors
     /// The call failed.
     pub async fn own(&self, instance: &InstanceId) -> Result<Option<(GroupName, LifecycleState)>, AwsError> {
-        let request = self.asks.describe_auto_scaling_instances().instance_ids(instance.as_str());
-        let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_INSTANCES, error))?;
-        groups::own(instance, answer.auto_scaling_instances()).map_err(|what| AwsError::malformed(DESCRIBE_INSTANCES, what))
+        let found = self.entries(std::slice::from_ref(instance)).await?;
+        groups::own(instance, &found).map_err(|what| AwsError::malformed(DESCRIBE_INSTANCES, what))
     }
 
     /// Where each of these instances stands in its group; `None` if no group has it, or no longer has it.
@@ -77,11 +77,9 @@ impl AutoScaling {
     pub async fn places(&self, instances: &[InstanceId]) -> Result<BTreeMap<InstanceId, Option<LifecycleState>>, AwsError> {
         let mut places = BTreeMap::new();
         for some in instances.chunks(MOST_IDS) {
-            let ids = some.iter().map(|id| id.as_str().to_owned()).collect();
-            let request = self.asks.describe_auto_scaling_instances().set_instance_ids(Some(ids));
-            let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_INSTANCES, error))?;
+            let found = self.entries(some).await?;
             for instance in some {
-                let own = groups::own(instance, answer.auto_scaling_instances());
+                let own = groups::own(instance, &found);
                 let own = own.map_err(|what| AwsError::malformed(DESCRIBE_INSTANCES, what))?;
                 places.insert(instance.clone(), own.map(|(_, state)| state));
             }
@@ -94,12 +92,26 @@ impl AutoScaling {
     /// # Errors
     /// The call failed, there is no such group, or its tags contradict each other.
     pub async fn tags_of(&self, group: &GroupName) -> Result<GroupTags, AwsError> {
+        tags::of(&self.named(group).await?).map_err(|what| AwsError::malformed(DESCRIBE_GROUPS, what))
+    }
+
+    /// A group without its instances. As everywhere, an answer may have fewer entries than it could have, or none, and a next page.
+    async fn named(&self, group: &GroupName) -> Result<AutoScalingGroup, AwsError> {
         let request = self.asks.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str()).include_instances(false);
-        let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
-        let malformed = |what: String| AwsError::malformed(DESCRIBE_GROUPS, what);
-        let named = answer.auto_scaling_groups().iter().find(|found| found.auto_scaling_group_name() == Some(group.as_str()));
-        let found = named.ok_or_else(|| malformed(format!("without the group {group}")))?;
-        tags::of(found).map_err(malformed)
+        let found = all(request).await?.into_iter().find(|found| found.auto_scaling_group_name() == Some(group.as_str()));
+        found.ok_or_else(|| AwsError::malformed(DESCRIBE_GROUPS, format!("without the group {group}")))
+    }
+
+    /// The entries of these instances; an instance that no group has is left out.
+    async fn entries(&self, instances: &[InstanceId]) -> Result<Vec<AutoScalingInstanceDetails>, AwsError> {
+        let ids = instances.iter().map(|id| id.as_str().to_owned()).collect();
+        let mut pages = self.asks.describe_auto_scaling_instances().set_instance_ids(Some(ids)).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new(DESCRIBE_INSTANCES, error))?;
+            found.extend(page.auto_scaling_instances.unwrap_or_default());
+        }
+        Ok(found)
     }
 
     /// The cluster's groups, found by their tags, and the instances that they list, including those of their warm pools.
@@ -108,13 +120,7 @@ impl AutoScaling {
     /// A call failed, or an entry could not be read. A partial answer is never given: an instance left out would look gone.
     pub async fn groups(&self, cluster: &ClusterName, role: Role) -> Result<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>), AwsError> {
         let filters = vec![tag_filter(CLUSTER_TAG, cluster.as_str()), tag_filter(ROLE_TAG, role.as_str())];
-        let request = self.asks.describe_auto_scaling_groups().set_filters(Some(filters)).max_records(PAGE);
-        let mut pages = request.into_paginator().send();
-        let mut found: Vec<AutoScalingGroup> = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
-            found.extend(page.auto_scaling_groups.unwrap_or_default());
-        }
+        let found = all(self.asks.describe_auto_scaling_groups().set_filters(Some(filters)).max_records(PAGE)).await?;
         let all = groups::of_cluster(&found, cluster, role).map_err(|what| AwsError::malformed(DESCRIBE_GROUPS, what))?;
         let (groups, mut listed) = all;
         for group in groups::with_pools(&found, &groups) {
@@ -150,6 +156,17 @@ impl AutoScaling {
         }
         Ok(found)
     }
+}
+
+/// The groups of every page.
+async fn all(request: DescribeAutoScalingGroupsFluentBuilder) -> Result<Vec<AutoScalingGroup>, AwsError> {
+    let mut pages = request.into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
+        found.extend(page.auto_scaling_groups.unwrap_or_default());
+    }
+    Ok(found)
 }
 
 fn tag_filter(key: &str, value: &str) -> Filter {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aws_config::SdkConfig;
+use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
 use aws_sdk_ec2::types::{Filter, Instance};
 use aws_sdk_ec2::{Client, config};
 use quorate_core::ids::{ClusterName, InstanceId};
@@ -79,7 +80,8 @@ impl Ec2 {
     pub async fn tagged(&self, cluster: &ClusterName, role: Role) -> Result<BTreeSet<InstanceId>, AwsError> {
         let bears = Filter::builder().name(format!("tag:{CLUSTER_TAG}")).values(cluster.as_str()).build();
         let there = NOT_ENDED.iter().fold(Filter::builder().name("instance-state-name"), |filter, state| filter.values(*state)).build();
-        let request = self.client.describe_instances().filters(bears).filters(there).max_results(PAGE);
+        // A service of AWS may manage instances that the account has hidden from such lists. They may hold data like any other.
+        let request = self.client.describe_instances().filters(bears).filters(there).max_results(PAGE).include_managed_resources(true);
         let mut pages = request.into_paginator().send();
         let mut found = BTreeSet::new();
         while let Some(page) = pages.next().await {
@@ -95,8 +97,7 @@ impl Ec2 {
     }
 
     async fn ask(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, Ec2Answer>, AwsError> {
-        let request = self.client.describe_instances().set_instance_ids(Some(ids.iter().map(InstanceId::to_string).collect()));
-        let mut pages = request.into_paginator().send();
+        let mut pages = self.by_id(ids).into_paginator().send();
         let mut found = BTreeMap::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| AwsError::new(CALL, error))?;
@@ -106,6 +107,12 @@ impl Ec2 {
         }
         found.retain(|id, _| ids.contains(id));
         Ok(found)
+    }
+
+    /// Hidden instances are included: without that one would look as if it had never existed.
+    fn by_id(&self, ids: &[InstanceId]) -> DescribeInstancesFluentBuilder {
+        let request = self.client.describe_instances().set_instance_ids(Some(ids.iter().map(InstanceId::to_string).collect()));
+        request.include_managed_resources(true)
     }
 }
 

@@ -6,7 +6,7 @@ use quorate_core::observation::HookRef;
 use quorate_core::plan::HookResult;
 
 use super::actions::SET_HEALTH;
-use super::{AutoScaling, DESCRIBE_GROUPS, DESCRIBE_HOOKS, DESCRIBE_INSTANCES, FoundHook, TagEntry, hooks, tags};
+use super::{AutoScaling, DESCRIBE_HOOKS, DESCRIBE_INSTANCES, FoundHook, TagEntry, hooks, tags};
 use crate::adapters::aws::AwsError;
 
 /// A hook that no group has: its actions can be neither kept open nor completed.
@@ -45,9 +45,8 @@ impl AutoScaling {
     /// # Errors
     /// The call failed, or the entry names no group.
     pub async fn own_entry(&self, instance: &InstanceId) -> Result<Option<OwnEntry>, AwsError> {
-        let request = self.asks.describe_auto_scaling_instances().instance_ids(instance.as_str());
-        let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_INSTANCES, error))?;
-        let Some(found) = answer.auto_scaling_instances().iter().find(|entry| entry.instance_id() == Some(instance.as_str())) else {
+        let entries = self.entries(std::slice::from_ref(instance)).await?;
+        let Some(found) = entries.iter().find(|entry| entry.instance_id() == Some(instance.as_str())) else {
             return Ok(None);
         };
         let group = found.auto_scaling_group_name().ok_or_else(|| AwsError::malformed(DESCRIBE_INSTANCES, "without a group"))?;
@@ -64,10 +63,7 @@ impl AutoScaling {
     /// # Errors
     /// The call failed, or there is no such group.
     pub async fn group_settings(&self, group: &GroupName) -> Result<GroupSettings, AwsError> {
-        let request = self.asks.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str()).include_instances(false);
-        let answer = request.send().await.map_err(|error| AwsError::new(DESCRIBE_GROUPS, error))?;
-        let named = answer.auto_scaling_groups().iter().find(|found| found.auto_scaling_group_name() == Some(group.as_str()));
-        named.map(settings).ok_or_else(|| AwsError::malformed(DESCRIBE_GROUPS, format!("without the group {group}")))
+        self.named(group).await.map(|found| settings(&found))
     }
 
     /// Every hook of a group, ours or not.
