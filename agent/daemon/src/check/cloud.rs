@@ -170,16 +170,28 @@ impl<'a> Here<'a> {
         match &settings {
             Some(found) => {
                 findings.extend(tags::judge(parts.charter, group, &found.tags, &self.settings.cluster));
-                findings.extend(parts.charter.then(|| health::judge(group, &found.health_checks)));
+                findings.extend(parts.member.then(|| health::judge(group, &found.health_checks)));
             }
             None => findings.push(Finding::skipped("tags", "Auto Scaling did not tell them")),
         }
+        findings.extend(self.of_members(parts).await);
         match &hooks {
             Ok(hooks) => findings.extend(hooks::judge(parts, hooks, self.settings)),
             Err(_) => findings.push(Finding::skipped("hooks", "Auto Scaling did not tell them")),
         }
         findings.extend(self.cluster(node, group, &settings.map(|found| found.tags).unwrap_or_default()).await);
         findings
+    }
+
+    /// What ends an instance although it works, where that could cost the cluster a voter.
+    async fn of_members(&self, parts: &Parts) -> Vec<Finding> {
+        if !parts.member {
+            return Vec::new();
+        }
+        let (checks, interruptible) = join!(self.ec2.application_checks(self.me()), self.ec2.is_interruptible(self.me()));
+        // If EC2 did not say, its permission or its endpoint has a finding.
+        let capacity = interruptible.ok().map(health::capacity);
+        [health::of_application(&checks)].into_iter().chain(capacity).collect()
     }
 
     /// Reports to the group the health that it has just reported itself, so nothing changes; otherwise it is not tried. A role that never reports health is not
@@ -252,8 +264,8 @@ impl<'a> Here<'a> {
 
     /// The cluster's other instances in this role that run, according to EC2.
     async fn addresses(&self, role: Role, cluster: &ClusterName) -> Result<Vec<(InstanceId, IpAddr)>, AwsError> {
-        let (_, listed) = self.autoscaling.groups(cluster, role).await?;
-        let others: Vec<_> = listed.into_keys().filter(|id| id != self.me()).collect();
+        let found = self.autoscaling.groups(cluster, role).await?;
+        let others: Vec<_> = found.listed.into_keys().filter(|id| id != self.me()).collect();
         Ok(running(self.ec2.describe(&others).await?))
     }
 }

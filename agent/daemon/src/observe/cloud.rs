@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::last::Last;
-use crate::adapters::aws::{AwsError, HookPattern};
+use crate::adapters::aws::{AwsError, HookPattern, Listing};
 use crate::clients::Clients;
 use crate::config::Settings;
 use crate::repeats::Repeats;
@@ -48,6 +48,8 @@ pub(super) struct CloudObserver {
     own_state_from: Timestamp,
     /// Limits the journal: a throttled minute is one line.
     troubles: Repeats,
+    /// The health checks that the journal has warned of.
+    warned_of: BTreeMap<GroupName, Vec<String>>,
     /// The results of the questions since the last look.
     came: Vec<(&'static str, Result<(), Trouble>, Timestamp)>,
 }
@@ -70,7 +72,7 @@ impl From<AwsError> for Trouble {
 }
 
 enum Answer {
-    Groups(Asked<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>)>),
+    Groups(Asked<Listing>),
     Tagged(Asked<BTreeSet<InstanceId>>),
     Instances(Asked<BTreeMap<InstanceId, Ec2Answer>>),
     Places(Asked<BTreeMap<InstanceId, Option<LifecycleState>>>),
@@ -94,6 +96,7 @@ impl CloudObserver {
             open: HashMap::new(),
             own_state_from: Timestamp(0),
             troubles: Repeats::default(),
+            warned_of: BTreeMap::new(),
             came: Vec::new(),
         }
     }
@@ -161,7 +164,13 @@ impl CloudObserver {
     fn take(&mut self, answer: Answer, at: Timestamp) {
         let question = question(&answer);
         let trouble = match answer {
-            Answer::Groups(result) => keep(&mut self.groups, result, at),
+            Answer::Groups(result) => {
+                let result = result.map(|Listing { groups, listed, health_checks }| {
+                    self.warn_of(health_checks);
+                    (groups, listed)
+                });
+                keep(&mut self.groups, result, at)
+            }
             Answer::Tagged(result) => keep(&mut self.tagged, result, at),
             Answer::Hooks(result) => keep(&mut self.hooks, result, at),
             Answer::Instances(Ok(answers)) => {
@@ -179,6 +188,21 @@ impl CloudObserver {
             Answer::Instances(Err(trouble)) | Answer::Places(Err(trouble)) | Answer::OwnState(Err(trouble)) => Some(trouble),
         };
         self.came.push((question, trouble.map_or(Ok(()), Err), at));
+    }
+
+    /// Says once what a group of members believes that it should not. A worker's groups are the servers', whose agents say it.
+    fn warn_of(&mut self, health_checks: BTreeMap<GroupName, Vec<String>>) {
+        if self.clients.me.role == Role::Worker || self.warned_of == health_checks {
+            return;
+        }
+        for (group, kinds) in &health_checks {
+            let kinds = kinds.join(" or ");
+            warn!(
+                "the group {group} terminates what {kinds} calls unhealthy: point that health check at /livez, because /readyz fails on every member \
+                 while quorum is lost, and /leader on every follower"
+            );
+        }
+        self.warned_of = health_checks;
     }
 
     fn tell(&mut self, sources: &mut Sources) {

@@ -15,6 +15,8 @@ type Actions = BTreeSet<String>;
 
 /// Actions that are allowed although no agent of this test calls them, and why.
 const EXPLAINED: &[(&str, &str)] = &[
+    ("ec2:DescribeApplicationStatus", "only quorate check asks"),
+    ("ec2:DescribeApplicationStatusChecks", "only quorate check asks"),
     ("s3:AbortMultipartUpload", "only an upload that breaks off is aborted, and none does here"),
     ("s3:DeleteObject", "every snapshot is kept for longer than this test lives"),
 ];

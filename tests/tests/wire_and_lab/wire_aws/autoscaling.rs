@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quorate::adapters::aws::GroupTags;
 use quorate::adapters::aws::HookPattern;
+use quorate::adapters::aws::Listing;
 use quorate_core::ids::{ClusterName, GroupName, HookName, InstanceId};
 use quorate_core::observation::{HookRef, LifecycleState, Transition, Warmed};
 use quorate_core::plan::{HookResult, Outcome};
@@ -79,8 +80,9 @@ async fn the_clusters_groups_come_from_all_pages_and_no_other_group_with_them() 
     ];
     let lab = Lab::start(groups).await;
     lab.server.limit_pages(1);
-    let (found, listed) = lab.autoscaling().await.groups(&prod(), Role::Etcd).await.unwrap();
-    let found: Vec<_> = found.iter().map(|group| (group.name.as_str(), group.desired, group.retains_on_abandon)).collect();
+    let Listing { groups, listed, health_checks } = lab.autoscaling().await.groups(&prod(), Role::Etcd).await.unwrap();
+    assert!(health_checks.is_empty(), "{health_checks:?}");
+    let found: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.desired, group.retains_on_abandon)).collect();
     assert_eq!(found, [("etcd-a", 2, false), ("etcd-b", 3, false), ("etcd-c", 1, true)]);
     let expected = ["etcd-a", "etcd-b", "etcd-c"].map(|group| lab.members(group)).concat();
     assert_eq!(listed.len(), 6);
@@ -96,7 +98,7 @@ async fn the_spares_of_a_warm_pool_are_listed_and_only_a_group_with_a_pool_is_as
     lab.until("three spares are off", |region| off(region) == 3).await;
     lab.server.limit_pages(1);
     let autoscaling = lab.autoscaling().await;
-    let (_, listed) = autoscaling.groups(&prod(), Role::Etcd).await.unwrap();
+    let Listing { listed, .. } = autoscaling.groups(&prod(), Role::Etcd).await.unwrap();
     let spares = listed.values().filter(|entry| entry.state == LifecycleState::Warmed(Warmed::Stopped)).count();
     assert_eq!((listed.len(), spares), (5, 3));
     assert_eq!(lab.calls(Call::DescribeWarmPool), 3, "one call for each page");
@@ -113,7 +115,7 @@ async fn an_empty_page_with_a_next_one_is_no_empty_list() {
     lab.until("the spare is off", off).await;
     lab.server.begin_with_an_empty_page();
     let (autoscaling, etcd) = (lab.autoscaling().await, GroupName::new("etcd"));
-    let (groups, listed) = autoscaling.groups(&prod(), Role::Etcd).await.unwrap();
+    let Listing { groups, listed, .. } = autoscaling.groups(&prod(), Role::Etcd).await.unwrap();
     assert_eq!((groups.len(), listed.len()), (1, 3));
     assert_eq!(autoscaling.own(&lab.me).await.unwrap().map(|(group, _)| group), Some(etcd.clone()));
     let places = autoscaling.places(&lab.members("etcd")).await.unwrap();
@@ -121,6 +123,19 @@ async fn an_empty_page_with_a_next_one_is_no_empty_list() {
     assert_eq!(autoscaling.tags_of(&etcd).await.unwrap().cluster.as_deref(), Some("prod"));
     assert!(autoscaling.own_entry(&lab.me).await.unwrap().is_some());
     assert!(!autoscaling.group_settings(&etcd).await.unwrap().tags.is_empty());
+}
+
+#[tokio::test]
+async fn a_group_that_believes_probes_is_told_of() {
+    let believing = |kinds: &str| {
+        let mut group = Lab::group(kinds.split(',').next_back().unwrap(), 1);
+        group.health_checks = kinds.into();
+        group
+    };
+    let lab = Lab::start(["EC2", "EC2,EBS", "EC2,ELB", "VPC_LATTICE"].map(believing)).await;
+    let found = lab.autoscaling().await.groups(&prod(), Role::Etcd).await.unwrap().health_checks;
+    let expected = ["ELB", "VPC_LATTICE"].map(|kind| (GroupName::new(kind), vec![kind.to_owned()]));
+    assert_eq!(found, expected.into());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use quorate::check::{Report, Verdict};
 use quorate_core::role::Role;
 use quorate_lab::lab::binaries;
-use quorate_lab::region::{Call, GroupSpec, Transition};
+use quorate_lab::region::{ApplicationCheck, Call, GroupSpec, Tag, Transition};
 use tempfile::TempDir;
 
 use crate::fixtures::allowed;
@@ -119,6 +119,54 @@ async fn a_group_that_believes_its_load_balancer_is_warned_of() {
     assert!(checks.verdict == Verdict::Warning && checks.remedy.as_deref().unwrap().contains("/livez"), "{report}");
     let well = good(Role::ControlPlane).await.check().await;
     assert_eq!(finding(&well, "health checks of the group").verdict, Verdict::Ok, "{well}");
+}
+
+/// EC2's own probes, tied to instances by tag, replace them without any setting of the group's.
+#[tokio::test]
+async fn an_application_status_check_of_readiness_is_warned_of() {
+    let check =
+        |id, path, included, value: &str| ApplicationCheck { id, path, port: 2377, included, tag: Tag::new("quorate:cluster", value) };
+    let scene = good(Role::ControlPlane).await;
+    let judged = |report: &Report| finding(report, "application status checks").clone();
+    let report = scene.check().await;
+    assert_eq!(judged(&report).found, "none counts for this instance", "{report}");
+    scene.lab.server.region().with(|region, _| {
+        for check in [
+            check("asc-live", "/livez", true, "prod"),
+            check("asc-excluded", "/readyz", false, "prod"),
+            check("asc-other", "/readyz", true, "stage"),
+        ] {
+            region.add_application_check(check);
+        }
+    });
+    scene.lab.server.begin_with_an_empty_page();
+    let report = scene.check().await;
+    assert_eq!(judged(&report).verdict, Verdict::Ok, "{report}");
+    scene.lab.server.region().with(|region, _| region.add_application_check(check("asc-leader", "/leader", true, "prod")));
+    let report = scene.check().await;
+    let found = judged(&report);
+    assert!(found.verdict == Verdict::Warning && found.found.contains("/leader on port 2377 (asc-leader)"), "{report}");
+    let denial = quorate_lab::region::ApiError::new("UnauthorizedOperation", "no identity-based policy allows the action");
+    scene.lab.api_fault("DescribeApplicationStatus", quorate_lab::wire::Fault::Refuse(denial));
+    let report = scene.check().await;
+    assert!(judged(&report).verdict == Verdict::Skipped && judged(&report).found.contains("ec2:DescribeApplicationStatus"), "{report}");
+    assert_eq!(problems(&report), Vec::<&str>::new(), "{report}");
+}
+
+#[tokio::test]
+async fn capacity_that_its_owner_can_take_back_is_warned_of() {
+    let scene = good(Role::ControlPlane).await;
+    assert_eq!(finding(&scene.check().await, "capacity").verdict, Verdict::Ok);
+    scene
+        .lab
+        .server
+        .region()
+        .with(|region, _| region.instance_mut(&scene.lab.me).unwrap().capacity = Some("interruptible-capacity-reservation"));
+    let report = scene.check().await;
+    assert_eq!(finding(&report, "capacity").verdict, Verdict::Warning, "{report}");
+    let worker = good(Role::Worker).await;
+    let report = worker.check().await;
+    assert!(!names(&report).contains(&"capacity") && !names(&report).contains(&"application status checks"), "{report}");
 }
 
 /// What `packaging/aws/iam/worker.json` does not grant is not tried.

@@ -118,7 +118,7 @@ impl AutoScaling {
     ///
     /// # Errors
     /// A call failed, or an entry could not be read. A partial answer is never given: an instance left out would look gone.
-    pub async fn groups(&self, cluster: &ClusterName, role: Role) -> Result<(Vec<Group>, BTreeMap<InstanceId, ListedInstance>), AwsError> {
+    pub async fn groups(&self, cluster: &ClusterName, role: Role) -> Result<Listing, AwsError> {
         let filters = vec![tag_filter(CLUSTER_TAG, cluster.as_str()), tag_filter(ROLE_TAG, role.as_str())];
         let found = all(self.asks.describe_auto_scaling_groups().set_filters(Some(filters)).max_records(PAGE)).await?;
         let all = groups::of_cluster(&found, cluster, role).map_err(|what| AwsError::malformed(DESCRIBE_GROUPS, what))?;
@@ -127,7 +127,8 @@ impl AutoScaling {
             let spares = self.spares(group).await?;
             groups::add_spares(&mut listed, group, &spares).map_err(|what| AwsError::malformed(DESCRIBE_POOL, what))?;
         }
-        Ok((groups, listed))
+        let health_checks = groups::health_checks(&found, &groups);
+        Ok(Listing { groups, listed, health_checks })
     }
 
     /// The instances in a group's warm pool. DescribeAutoScalingGroups does not list them, and a stopped one answers nothing: without this call it looks like
@@ -156,6 +157,17 @@ impl AutoScaling {
         }
         Ok(found)
     }
+}
+
+/// What the cluster's groups are and list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// The instances that they list, those of their warm pools included.
+    pub listed: BTreeMap<InstanceId, ListedInstance>,
+    /// By group, the kinds of probes whose verdict it believes: `ELB`, `VPC_LATTICE`. A group that believes none is left out.
+    pub health_checks: BTreeMap<GroupName, Vec<String>>,
 }
 
 /// The groups of every page.

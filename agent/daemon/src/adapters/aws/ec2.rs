@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
-use aws_sdk_ec2::types::{Filter, Instance};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType};
 use aws_sdk_ec2::{Client, config};
 use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
@@ -30,7 +30,7 @@ const NOT_ENDED: [&str; 5] = ["pending", "running", "shutting-down", "stopping",
 /// The client.
 #[derive(Clone, Debug)]
 pub struct Ec2 {
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl Ec2 {
@@ -113,6 +113,23 @@ impl Ec2 {
     fn by_id(&self, ids: &[InstanceId]) -> DescribeInstancesFluentBuilder {
         let request = self.client.describe_instances().set_instance_ids(Some(ids.iter().map(InstanceId::to_string).collect()));
         request.include_managed_resources(true)
+    }
+
+    /// Whether this instance runs in an interruptible capacity reservation, from whose owner's account it can be ended at two minutes' notice.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn is_interruptible(&self, id: &InstanceId) -> Result<bool, AwsError> {
+        let mut pages = self.by_id(std::slice::from_ref(id)).into_paginator().send();
+        let mut is_interruptible = false;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new(CALL, error))?;
+            let instances = page.reservations().iter().flat_map(|reservation| reservation.instances());
+            is_interruptible |= instances
+                .filter(|instance| instance.instance_id() == Some(id.as_str()))
+                .any(|instance| instance.instance_lifecycle() == Some(&InstanceLifecycleType::InterruptibleCapacityReservation));
+        }
+        Ok(is_interruptible)
     }
 }
 

@@ -8,6 +8,7 @@
 //! Nothing here decides, remembers or retries beyond one call: a failure is an error, and the next cycle asks again.
 
 mod answers;
+mod application_status;
 pub mod autoscaling;
 mod behavior;
 pub mod ec2;
@@ -18,7 +19,8 @@ pub mod partition;
 pub mod sdk;
 mod witness;
 
-pub use autoscaling::{AutoScaling, GroupTags, HookPattern};
+pub use application_status::ApplicationCheck;
+pub use autoscaling::{AutoScaling, GroupTags, HookPattern, Listing};
 pub use ec2::Ec2;
 pub use error::{AwsError, Words};
 pub use imds::{Imds, ImdsError, InstanceIdentity};

@@ -45,6 +45,22 @@ pub(super) fn of_cluster(
     Ok((groups, listed))
 }
 
+/// The kinds of probes whose verdict a group believes. The API lists the kinds of health checks in one text, separated by commas; `EC2` and `EBS` ask
+/// nothing of what runs on the instance.
+pub(super) fn probes(found: &AutoScalingGroup) -> Vec<String> {
+    let kinds = found.health_check_type().unwrap_or_default().split(',').map(str::trim);
+    kinds.filter(|kind| !["", "EC2", "EBS"].contains(kind)).map(str::to_owned).collect()
+}
+
+/// The same of each of `groups` that believes any.
+pub(super) fn health_checks(found: &[AutoScalingGroup], groups: &[Group]) -> BTreeMap<GroupName, Vec<String>> {
+    let of = |group: &Group| {
+        let found = found.iter().find(|found| found.auto_scaling_group_name() == Some(group.name.as_str()))?;
+        Some(probes(found)).filter(|kinds| !kinds.is_empty()).map(|kinds| (group.name.clone(), kinds))
+    };
+    groups.iter().filter_map(of).collect()
+}
+
 /// Those of `groups` that have a warm pool.
 pub(super) fn with_pools<'a>(found: &[AutoScalingGroup], groups: &'a [Group]) -> impl Iterator<Item = &'a GroupName> {
     let have: BTreeSet<&str> = found

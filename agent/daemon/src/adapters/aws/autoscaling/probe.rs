@@ -6,7 +6,7 @@ use quorate_core::observation::HookRef;
 use quorate_core::plan::HookResult;
 
 use super::actions::SET_HEALTH;
-use super::{AutoScaling, DESCRIBE_HOOKS, DESCRIBE_INSTANCES, FoundHook, TagEntry, hooks, tags};
+use super::{AutoScaling, DESCRIBE_HOOKS, DESCRIBE_INSTANCES, FoundHook, TagEntry, groups, hooks, tags};
 use crate::adapters::aws::AwsError;
 
 /// A hook that no group has: its actions can be neither kept open nor completed.
@@ -28,15 +28,12 @@ pub struct OwnEntry {
 pub struct GroupSettings {
     /// Every tag.
     pub tags: Vec<TagEntry>,
-    /// The kinds of health checks that it believes besides EC2's own: `ELB`, `VPC_LATTICE`, `EBS`.
+    /// The kinds of probes whose verdict it believes: `ELB`, `VPC_LATTICE`.
     pub health_checks: Vec<String>,
 }
 
-/// The API lists the kinds of health checks in one text, separated by commas.
 fn settings(found: &AutoScalingGroup) -> GroupSettings {
-    let kinds = found.health_check_type().unwrap_or_default().split(',').map(str::trim);
-    let health_checks = kinds.filter(|kind| !kind.is_empty() && *kind != "EC2").map(str::to_owned).collect();
-    GroupSettings { tags: tags::all(found), health_checks }
+    GroupSettings { tags: tags::all(found), health_checks: groups::probes(found) }
 }
 
 impl AutoScaling {
