@@ -65,6 +65,10 @@ pub(crate) enum Fault {
         decrement: bool,
     },
     Ec2Terminate,
+    /// Every instance of each group is terminated in one call, or by EC2 at once, so that no operating system shuts down.
+    TerminateAll {
+        at_once: bool,
+    },
     Detach {
         decrement: bool,
     },
@@ -224,6 +228,7 @@ impl Schedule {
         }
         if seed >= HARDSHIPS {
             faults.extend(hardships(seed));
+            faults.extend(terminated(seed));
         }
         let announced = notices(seed);
         let heeds_rebalance = announced.len() > 1;
@@ -304,6 +309,15 @@ fn hardships(seed: u64) -> Vec<(Timestamp, Fault, Duration)> {
 }
 
 const HARD: u64 = 0xad << 36;
+
+/// In one of twelve others everything is terminated in one call.
+fn terminated(seed: u64) -> Option<(Timestamp, Fault, Duration)> {
+    let mut rng = Rng::new(seed ^ TERMINATED);
+    let (at, at_once) = (Timestamp(40_000 + rng.below(60_000)), rng.chance(300));
+    rng.chance(83).then_some((at, Fault::TerminateAll { at_once }, seconds(1)))
+}
+
+const TERMINATED: u64 = 0x7e << 26;
 
 /// Most often once the cluster has formed.
 fn lost_zone(rng: &mut Rng) -> Option<(Timestamp, Fault, Duration)> {

@@ -68,6 +68,8 @@ counts! {
     completed_across_groups,
     /// Groups all of whose machines died at once.
     zones_lost,
+    /// Times that every instance was terminated in one call.
+    terminated_as_a_whole,
     /// Lifecycle actions that timed out.
     timed_out,
     /// Instances that their group retained, and an operator ended once they had left.

@@ -127,3 +127,59 @@ async fn it_refreshes() {
     let refresh = &refreshes["InstanceRefreshes"][0];
     assert_eq!((&refresh["InstanceRefreshId"], &refresh["Status"]), (&id, &"InProgress".into()));
 }
+
+#[tokio::test]
+async fn it_stops_without_a_shutdown_and_reads_the_status() {
+    let Some(mut server) = served("it_stops_without_a_shutdown_and_reads_the_status").await else { return };
+    let (first, second) = (ids(&server)[0].clone(), ids(&server)[1].clone());
+    let answer = aws(&server, &format!("ec2 stop-instances --skip-os-shutdown --instance-ids {first}")).await.unwrap();
+    assert_eq!(answer["StoppingInstances"][0]["CurrentState"]["Name"], "stopped");
+    aws(&server, &format!("ec2 terminate-instances --skip-os-shutdown --instance-ids {second}")).await.unwrap();
+    let status = aws(&server, &format!("ec2 describe-instance-status --include-all-instances --instance-ids {first}")).await.unwrap();
+    assert_eq!(status["InstanceStatuses"][0]["InstanceState"]["Name"], "stopped");
+    let mut seen = Vec::new();
+    while !seen.contains(&Event::PowerOff(second.clone())) {
+        seen.push(server.events.recv().await.unwrap());
+    }
+    assert!(!seen.iter().any(|event| matches!(event, Event::Shutdown(_))), "{seen:?}");
+}
+
+#[tokio::test]
+async fn it_sets_the_instance_lifecycle_policy_or_refuses_it() {
+    let Some(server) = served("it_sets_the_instance_lifecycle_policy_or_refuses_it").await else { return };
+    let sent = |action: &str| {
+        let (url, name) = (server.url(), "InstanceLifecyclePolicy.RetentionTriggers.TerminateHookAbandon");
+        let form = format!("Action=UpdateAutoScalingGroup&Version=2011-01-01&AutoScalingGroupName=etcd&{name}={action}");
+        async move { post(&url, form).await }
+    };
+    let retains = || server.region().lock().group(&GroupName::new("etcd")).unwrap().retain_on_abandon;
+    assert_eq!((sent("retain").await.0, retains()), (200, true));
+    assert_eq!((sent("terminate").await.0, retains()), (200, false));
+    let (status, text) = sent("keep").await;
+    assert!(status == 400 && text.contains("TerminateHookAbandon"), "{text}");
+}
+
+/// Several at a time are newer than some installed command line tools.
+#[tokio::test]
+async fn it_terminates_a_whole_group_in_one_call() {
+    let Some(server) = served("it_terminates_a_whole_group_in_one_call").await else { return };
+    let all = ids(&server);
+    let named: String = all.iter().enumerate().map(|(n, id)| format!("&InstanceIds.member.{}={id}", n + 1)).collect();
+    let form = |group: &str| {
+        let call = "Action=TerminateInstanceInAutoScalingGroup&Version=2011-01-01&ShouldDecrementDesiredCapacity=false";
+        format!("{call}{group}{named}")
+    };
+    let (status, text) = post(&server.url(), form("")).await;
+    assert!(status == 400 && text.contains("AutoScalingGroupName"), "{text}");
+    let (status, text) = post(&server.url(), form("&AutoScalingGroupName=etcd")).await;
+    assert!(status == 200 && all.iter().all(|id| text.contains(&format!("Terminating EC2 instance: {id}"))), "{text}");
+    assert!(all.iter().all(|id| state(&server, id) == LifecycleState::TerminatingWait));
+}
+
+/// A call as an SDK sends it, for what the installed command line tool does not know.
+async fn post(url: &str, form: String) -> (u16, String) {
+    let signed = "AWS4-HMAC-SHA256 Credential=operator/20260101/eu-central-1/autoscaling/aws4_request";
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.post(url).header("authorization", signed).body(form).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}

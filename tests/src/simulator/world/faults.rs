@@ -42,6 +42,7 @@ impl World {
             Fault::ZoneLost => self.lose_zone(),
             Fault::Resize(by) => self.resize(*by),
             Fault::Empty => self.resize_all(|_| 0),
+            Fault::TerminateAll { at_once } => self.terminate_all(*at_once),
             Fault::Refresh { launch_first } => self.refresh(*launch_first),
             Fault::ExpireLock => self.etcd.expire_locks(),
             Fault::Storm(weather) => self.weather = *weather,
@@ -229,6 +230,22 @@ impl World {
         let result = self.region.api(&OPERATOR, self.now).terminate_instances(&[id]);
         if let Err(error) = result {
             self.tell(n, || error.to_string());
+        }
+    }
+
+    fn terminate_all(&mut self, at_once: bool) {
+        self.stats.terminated_as_a_whole += 1;
+        for group in self.groups() {
+            let members = self.region.members(&group).filter(|one| one.alive() && !one.lifecycle.leaving());
+            let ids: Vec<InstanceId> = members.map(|one| one.id.clone()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let mut api = self.region.api(&OPERATOR, self.now);
+            let result = if at_once { api.terminate_at_once(&ids) } else { api.terminate_several(&group, &ids, false) };
+            if let Err(error) = result {
+                self.tell_all(|| error.to_string());
+            }
         }
     }
 

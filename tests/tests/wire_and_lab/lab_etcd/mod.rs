@@ -1,6 +1,7 @@
 //! The real binary and real etcd, through the wire: each test is a region of its own, with machines on loopback addresses.
 
 mod asked;
+mod attached;
 mod crash;
 mod crowd;
 mod drill;
@@ -27,5 +28,6 @@ mod trash;
 mod typed;
 mod versions;
 mod warm;
+mod whole;
 mod writer;
 mod zones;
