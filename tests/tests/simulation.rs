@@ -134,7 +134,11 @@ fn no_schedule_with_hardships_breaks_an_invariant() {
     let summary = simulate(HARDSHIPS..HARDSHIPS + HARD_SEEDS, threads());
     println!("{summary}");
     assert_clean(&summary);
-    assert_lively(&summary, 55, "agents_gone stood_in not_written strangers strangers_removed slow_learners terminated_as_a_whole promoted pruned");
+    assert_lively(
+        &summary,
+        55,
+        "agents_gone stood_in not_written strangers strangers_removed slow_learners terminated_as_a_whole promoted pruned",
+    );
 }
 
 /// Where too few are left for `safe`, the cluster continues from the best of what is left, and nothing else had what that lacks.

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use quorate_core::ids::{GroupName, InstanceId};
-use quorate_lab::region::{Caller, Delays, GroupSpec, HookSpec, LifecycleState, Region, RegionConfig, Transition};
+use quorate_lab::region::{Caller, Delays, Event, GroupSpec, HookSpec, LifecycleState, Region, RegionConfig, Transition};
 use quorate_lab::wire::RegionServer;
 use serde_json::Value;
 use tokio::process::Command;

@@ -28,7 +28,7 @@ pub use document::InstanceIdentity;
 
 const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
 /// Of the primary interface.
-const IPV6: &str = "/latest/meta-data/ipv6";
+const IPV6_ADDRESS: &str = "/latest/meta-data/ipv6";
 const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
 const GROUP: &str = "/latest/meta-data/tags/instance/aws:autoscaling:groupName";
 
@@ -141,7 +141,7 @@ impl Imds {
     /// It could not be had, or lacks something.
     pub async fn identity(&self) -> Result<InstanceIdentity, ImdsError> {
         let text = self.get(IDENTITY).await?.ok_or_else(|| ImdsError::Status { endpoint: self.asked(), path: IDENTITY, status: 404 })?;
-        let ipv6 = if document::lacks_address(&text) { self.get(IPV6).await? } else { None };
+        let ipv6 = if document::lacks_address(&text) { self.get(IPV6_ADDRESS).await? } else { None };
         document::parse(&text, ipv6.as_deref()).map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path: IDENTITY, what })
     }
 
