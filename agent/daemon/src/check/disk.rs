@@ -127,7 +127,7 @@ const FEW_FILES: u64 = 64;
 
 /// A place where the next small file may not fit: its file system is full, or has no inode left.
 fn little_room(key: &str, dir: &Path) -> Option<Finding> {
-    let found = statvfs(&existing(dir)).ok()?;
+    let found = statvfs(existing(dir)).ok()?;
     judge_little_room(key, dir, found.f_bavail.saturating_mul(found.f_frsize), inodes(&found))
 }
 
