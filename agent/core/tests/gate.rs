@@ -5,14 +5,18 @@
 #[allow(dead_code, reason = "the stories' own test uses the rest")]
 mod story;
 
+use quorate_core::charter::{ListedVoter, Record, State};
 use quorate_core::etcd_version::{EtcdVersion, VersionGap, Whose};
-use quorate_core::ids::MemberId;
-use quorate_core::observation::{Member, Observation};
-use quorate_core::plan::{Start, Step, StopReason};
+use quorate_core::ids::{EtcdClusterId, InstanceId, MemberId};
+use quorate_core::observation::{Member, Observation, PeerAnswer};
+use quorate_core::plan::{HookResult, Start, Step, StopReason};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
 use quorate_core::safety::Violation;
-use quorate_core::safety::refusal::{MemberFault, NotOrdered, Unread, VoterList, VotersFault};
+use quorate_core::safety::refusal::{
+    CharterFault, ClaimFault, MemberFault, NoConsent, NodeFault, NotOrdered, Unread, VoterList, VotersFault,
+};
+use quorate_core::time::Timestamp;
 use story::{Teller, because};
 
 /// A world after the story's lines up to here.
@@ -278,4 +282,217 @@ fn the_charter_is_written_beside_a_stranger_and_never_without_a_voter_that_is_so
     assert_eq!(why_not(&mut teller, "etcd members i-a:a1, i-b:b2, i-c:c3, i-x:f6", &step), omitted);
     let mut stranger = told(&beside);
     assert_eq!(why_not(&mut stranger, "etcd members i-a:a1, i-b:b2, i-c:c3, stranger:f6", &step), None);
+}
+
+/// What `id` answered, and when it was heard.
+fn answer<'a>(seen: &'a mut Observation, id: &InstanceId) -> (&'a mut PeerAnswer, &'a mut Timestamp) {
+    match seen.peers.get_mut(id) {
+        Some(Reading::Fresh(answer, at)) => (answer, at),
+        _ => panic!("{id} does not answer"),
+    }
+}
+
+/// A founder asks all others again after its claim, because one that answered before may hold data by now. The planner and the gate each require it.
+#[test]
+fn nothing_is_founded_on_an_answer_from_before_the_claim_or_beside_another_claim_of_its_number() {
+    let claims = ["me i-a", "hooks none", "listed i-a, i-b", "own-state InService", "store absent", "peer i-b waiting", "go 1"];
+    let mut teller = told(&claims);
+    let start = planned(&mut teller);
+    assert!(matches!(start, Step::StartMember(Start::Found { .. })), "{start:?}");
+    let w = teller.world.as_mut().unwrap();
+    let seen = w.look();
+    let (other, claim) = (InstanceId::new("i-b"), w.store.newest().cloned().unwrap());
+    let plan = |seen: &Observation| planner::plan(seen, w.memory(), w.policy(), w.now).step;
+    assert_eq!((plan(&seen), w.why_not(&start, &seen)), (Some(start.clone()), None));
+
+    let mut heard_before = seen.clone();
+    *answer(&mut heard_before, &other).1 = w.memory().claimed.unwrap().1;
+    assert_eq!(plan(&heard_before), None);
+    assert_eq!(w.why_not(&start, &heard_before), because(ClaimFault::NotAskedSince(other.clone())));
+
+    let mut claimed_too = seen.clone();
+    let state = State::Founding { founder: other.clone() };
+    answer(&mut claimed_too, &other).0.record = Some(Record { state, ..claim.clone() });
+    assert_eq!(plan(&claimed_too), None);
+    let remembers = NoConsent::RemembersMore { instance: other, record: claim.number, claim: claim.number };
+    assert_eq!(w.why_not(&start, &claimed_too), because(remembers));
+}
+
+/// A member that knows a leader has a quorum, whatever this node could read.
+#[test]
+fn no_survivor_goes_on_by_order_while_its_member_knows_a_leader() {
+    let mut teller = told(&[
+        "me i-a",
+        "policy network-trusted",
+        "hooks none",
+        "listed i-a",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+        "disk generation 1 member a1 cluster e1",
+        "process running",
+        "etcd members i-a:a1, i-b:b2, i-c:c3",
+        "etcd no-quorum",
+        "ec2 i-b terminated",
+        "ec2 i-c terminated",
+        "order recover-survivor",
+    ]);
+    let claim = planned(&mut teller);
+    assert!(matches!(claim, Step::CreateRecord(_)), "{claim:?}");
+    let w = teller.world.as_mut().unwrap();
+    let mut seen = w.look();
+    let Some(Reading::Fresh(status, _)) = seen.etcd.statuses.get_mut(&MemberId(0xa1)) else { panic!("its member does not answer") };
+    status.leader = Some(MemberId(0xb2));
+    assert_eq!(planner::plan(&seen, w.memory(), w.policy(), w.now).step, None);
+    assert_eq!(w.why_not(&claim, &seen), because(MemberFault::HasLeader(MemberId(0xb2))));
+}
+
+/// `i-a` leads and has the lock, and `i-c`'s learner is to be promoted: the charter names it.
+const PROMOTING: [&str; 13] = [
+    "me i-a",
+    "hooks none",
+    "listed i-a, i-b, i-c",
+    "own-state InService",
+    "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+    "disk generation 1 member a1 cluster e1",
+    "process running",
+    "etcd members i-a:a1, i-b:b2, i-c:c3 learner",
+    "peer i-b voter holds b2",
+    "peer i-c learner holds c3 copy",
+    "time +6s",
+    "decide",
+    "done",
+];
+
+#[test]
+fn nobody_is_promoted_beside_a_departed_voter() {
+    let promote = planned(&mut told(&PROMOTING));
+    assert_eq!(promote.kind(), "promote");
+    assert_eq!(why_not(&mut told(&PROMOTING), "ec2 i-b terminated", &promote), because(MemberFault::Departed(MemberId(0xb2))));
+}
+
+/// A learner that the charter names may be promoted at any moment, so the charter is ahead of etcd by one voter at most.
+#[test]
+fn the_charter_lists_one_learner_at_most() {
+    let two_learners = "etcd members i-a:a1, i-b:b2, i-c:c3 learner, i-d:d4 learner";
+    let mut teller = told(&PROMOTING);
+    let before = teller.world.as_ref().unwrap().store.newest().cloned().unwrap();
+    let with = |more: &[(&'static str, u64)]| {
+        let more = more.iter().map(|(id, member)| ListedVoter { instance: InstanceId::new(id), member: MemberId(*member) });
+        let voters = before.voters.iter().filter(|v| v.member != MemberId(0xc3)).cloned().chain(more).collect();
+        Step::CreateRecord(Record { number: before.number + 1, previous: Some(before.digest()), voters, ..before.clone() })
+    };
+    assert_eq!(why_not(&mut teller, two_learners, &with(&[("i-d", 0xd4)])), None);
+    let both = with(&[("i-c", 0xc3), ("i-d", 0xd4)]);
+    assert_eq!(why_not(&mut teller, "#", &both), because(VotersFault::TooMany { listed: 4, voters: 2 }));
+}
+
+#[test]
+fn no_hook_of_the_dead_is_completed_while_the_charter_lists_it() {
+    let dead = [
+        "me i-a",
+        "hooks launching 300s, terminating 300s",
+        "listed i-a, i-b, i-c Terminating:Wait",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1, i-b:b2",
+        "disk generation 1 member a1 cluster e1",
+        "process running",
+        "etcd members i-a:a1, i-b:b2",
+        "peer i-b voter holds b2",
+        "ec2 i-c terminated",
+        "decide",
+        "time +65s",
+    ];
+    let mut teller = told(&dead);
+    let complete = planned(&mut teller);
+    assert_eq!(complete.kind(), "complete-hook");
+    let listed = CharterFault::StillLists { record: 2, instance: InstanceId::new("i-c") };
+    assert_eq!(why_not(&mut teller, "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3", &complete), because(listed));
+}
+
+/// A list that was read through the member itself shows that the member works.
+#[test]
+fn no_voter_is_stopped_on_a_list_that_was_read_through_itself() {
+    let mut teller = told(&[
+        "me i-a",
+        "hooks none",
+        "listed i-a, i-b, i-c",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+        "disk generation 1 member a1 cluster e1",
+        "process running",
+        "etcd leader b2",
+        "etcd members i-a:a1, i-b:b2, i-c:c3",
+        "peer i-b voter holds b2",
+        "peer i-c voter holds c3",
+        "decide",
+        "process frozen",
+        "status a1 silent",
+        "time +35s",
+        "decide",
+        "done",
+    ]);
+    let stop = planned(&mut teller);
+    assert_eq!(stop, Step::StopMember(StopReason::NotAnswering));
+    assert_eq!(why_not(&mut teller, "etcd via a1", &stop), because(MemberFault::ReadThroughItself(MemberId(0xa1))));
+}
+
+#[test]
+fn no_worker_abandons_its_launch_once_its_node_is_ready() {
+    let launches = ["me i-u role worker", "hooks launching 300s", "own-state Pending:Wait", "listed i-a", "servers i-a", "go 2"];
+    let mut teller = told(&[&launches[..], &["node i-u notready", "time +601s"]].concat());
+    let abandon = planned(&mut teller);
+    assert!(matches!(abandon, Step::CompleteHook { result: HookResult::Abandon, .. }), "{abandon:?}");
+    assert_eq!(why_not(&mut teller, "node i-u ready", &abandon), because(NodeFault::Ready));
+}
+
+#[test]
+fn no_volume_is_adopted_beside_a_quorum_that_another_sees() {
+    let mut teller = told(&[
+        "me i-b",
+        "policy network-trusted",
+        "hooks none",
+        "listed i-b",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1",
+        "disk from i-a generation 1 member a1",
+        "process stopped",
+        "ec2 i-a terminated",
+        "order recover-reattached-volume",
+    ]);
+    let list_here = planned(&mut teller);
+    assert!(matches!(list_here, Step::CreateRecord(_)), "{list_here:?}");
+    let seen = NoConsent::SeesQuorum(InstanceId::new("i-d"), EtcdClusterId(0xe1));
+    assert_eq!(why_not(&mut teller, "peer i-d voter sees-quorum", &list_here), because(seen));
+}
+
+/// Until etcd has decided on the cluster's version, the lowest voter's counts.
+#[test]
+fn an_undecided_clusters_version_is_its_lowest_voters() {
+    let mut teller = told(&[&JOINING[..], &["status b2 version 3.6", "binary 3.6"]].concat());
+    let add = planned(&mut teller);
+    assert_eq!(add.kind(), "add-learner");
+    assert_eq!(why_not(&mut teller, "etcd version unknown", &add), None);
+    assert_eq!(why_not(&mut teller, "binary 3.7", &add), gap("3.7", "3.5", Whose::Cluster));
+}
+
+/// A voter whose data is gone does not count as left: with the others that are gone, quorum is lost for good.
+#[test]
+fn a_listed_voter_without_its_data_may_restore_the_snapshot_that_an_operator_orders() {
+    let mut teller = told(&[
+        "me i-a",
+        "policy network-trusted",
+        "hooks none",
+        "listed i-a, i-b, i-c",
+        "own-state InService",
+        "store established generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+        "ec2 i-c terminated",
+        "peer i-b recovering holds b2",
+        "snapshots aged 5min",
+        "order recover-snapshot newest",
+        "decide",
+        "done",
+        "snapshots fetched",
+    ]);
+    let claim = planned(&mut teller);
+    assert!(matches!(claim, Step::CreateRecord(_)), "{claim:?}");
 }

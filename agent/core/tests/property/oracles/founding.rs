@@ -242,7 +242,9 @@ fn established(f: &Facts<'_>, record: &Record) -> Judgement {
     must(before.generation == record.generation && before.origin == record.origin, "it is of another generation")?;
     must(record.etcd_cluster.is_some() && record.etcd_cluster == f.cluster(), "it names an etcd cluster that does not answer")?;
     let voters = f.voters()?;
-    must(voters.iter().all(|id| record.voters.iter().any(|v| v.member == *id)), "it leaves out a voter")?;
+    // One that belongs to no instance cannot be listed.
+    let somebodys = |id: &&MemberId| f.is_own(**id) || f.entry(**id).is_some_and(|m| f.owner_of(&m).is_some());
+    must(voters.iter().filter(somebodys).all(|id| record.voters.iter().any(|v| v.member == *id)), "it leaves out a voter")?;
     let right = |v: &quorate_core::charter::ListedVoter| f.entry(v.member).is_some_and(|m| m.name.is_none_or(|name| name == v.instance));
     must(record.voters.iter().all(right), "it lists one that etcd does not have, or under another's name")?;
     must(record.voters.len() <= voters.len() + 1, "it lists more than the voters and one learner")?;
