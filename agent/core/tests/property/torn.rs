@@ -141,7 +141,7 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
         control_plane: ControlPlane::default(),
         etcd: None,
         refused: None,
-        received: dice.one_in(8).then_some(2 << 20),
+        received: None,
         leaving,
         leave_within_ms: None,
         signed_by: if dice.one_in(plot.calm) { dice.flip().then(|| key(99)) } else { Some(key(index)) },
@@ -204,8 +204,8 @@ fn remember(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     w.memory.claimed = dice.flip().then(|| (1 + dice.below(plot.records.len() + 1) as u64, ago(dice.below(4))));
     let watch = LearnerWatch {
         member: member(dice.below(plot.size), 0),
-        least_lag: *dice.pick(&[u64::MAX, 200, 0]),
-        received: *dice.pick(&[0, 1 << 20]),
+        least_lag: 100,
+        received: 0,
         progress_at: ago(*dice.pick(&[0, 299, 301])),
         caught_up: u32::try_from(dice.below(5)).unwrap(),
         counted_at: ago(2),
