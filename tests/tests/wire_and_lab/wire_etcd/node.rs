@@ -149,7 +149,7 @@ impl Node {
     /// How the process ended; waits for it.
     pub(crate) async fn last_exit(&self) -> String {
         eventually("an exit", async || match self.exec.state().await.unwrap().process {
-            Process::Stopped { last_exit } => last_exit.filter(|text| text.contains("last line")),
+            Process::Stopped { last_exit } => last_exit.filter(|text| text.starts_with("exit status") || text.starts_with("signal")),
             Process::Running { .. } => None,
         })
         .await
