@@ -45,10 +45,11 @@ test-fast: setup-build ## While you edit: the core, the agent's units and SEEDS 
 	@$(STAGE) simulation $(LAB) simulate --seeds $(SEEDS)
 
 soak: SEEDS := 20000
-soak: setup-build ## Before a release: many more worlds and schedules than a test run affords (SEEDS=20000, CASES=40000)
+soak: setup-build ## Before a release: many more worlds and schedules than a test run affords, and Debian 13's machines (SEEDS=20000, CASES=40000)
 	@PROPTEST_CASES=$(CASES) $(STAGE) 'properties of $(CASES) cases' $(CARGO) test $(FAST) $(LOCKED)
 	@$(STAGE) 'build of the simulator' $(CARGO) build --profile lab --workspace --bin quorate-lab $(LOCKED)
 	@$(STAGE) simulation $(LAB) simulate --seeds $(SEEDS)
+	@QUORATE_MACHINE_RELEASE=trixie $(STAGE) 'booted machines of trixie' scripts/test-machine
 
 lint: setup-build setup-lint ## Format, lints, the licences of the dependencies and the links in rustdoc alone
 	@$(STAGE) format $(CARGO) fmt --all --check
