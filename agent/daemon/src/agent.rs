@@ -118,9 +118,14 @@ impl Agent {
             Loaded::Damaged { aside, why } => {
                 let (file, aside) = (memory_path.display(), aside.display());
                 error!(
-                    "{file} is damaged ({why}) and is now {aside}; the charter rebuilds it, and an operator's order or a pause of this node is forgotten"
+                    "{file} is damaged ({why}) and kept as {aside}: the charter rebuilds it; an order to leave, or a pause of this node, is forgotten"
                 );
-                PersistentState::forgotten(me.instance.clone())
+                let forgotten = PersistentState::forgotten(me.instance.clone());
+                // Where this fails the damaged file stays, and the next start finds it.
+                if let Err(error) = memory_file::store(&memory_path, &forgotten) {
+                    error!("{}", chain(&error));
+                }
+                forgotten
             }
             Loaded::AnotherInstances(other) => {
                 warn!("{} is the memory of {other}, from a baked image or a warm pool; it is ignored", memory_path.display());

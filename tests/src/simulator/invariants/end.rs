@@ -124,7 +124,7 @@ impl World {
         let asks = self.somebody_asks();
         let nobody_is_left = !self.nodes.iter().any(|n| self.belongs(n) && !n.agent_gone);
         if nobody_is_left || (asks && self.may_ask_for_an_operator()) {
-            // Whose agent has ended is an operator's business, whatever else is awaited.
+            // An agent that has ended needs an operator, whatever else is awaited.
             if let Some(awaited) = self.awaits_the_dead().filter(|_| !self.agents_are_gone()) {
                 return self.violate("I8 (asks for an operator without need)", awaited);
             }

@@ -22,9 +22,9 @@ pub enum Loaded {
     Kept(Box<PersistentState>),
     /// No file: a first boot.
     New,
-    /// It is damaged, and was set aside.
+    /// It is damaged, and has a second name. The caller stores [`PersistentState::forgotten`] in its place.
     Damaged {
-        /// Where it is now.
+        /// That name.
         aside: PathBuf,
         /// What is wrong with it.
         why: String,
@@ -40,7 +40,7 @@ struct Head {
     instance: InstanceId,
 }
 
-/// Loads the memory of `me`. A file that does not parse is renamed and reported as damaged, never taken for an empty memory: it held the highest charter record
+/// Loads the memory of `me`. A file that does not parse is kept under another name too and reported as damaged, never taken for an empty memory: it held the highest charter record
 /// that was read, and what an operator ordered.
 ///
 /// # Errors
@@ -66,11 +66,13 @@ pub fn load(path: &Path, me: &InstanceId) -> Result<Loaded, HostError> {
     }
 }
 
-/// Renames a damaged file. One that was set aside before is kept: it may be the one that an operator wants back.
+/// Gives a damaged file a second name. It keeps its own until the memory that replaces it is on the disk: an agent that dies in between finds damage again, and
+/// never a first boot. One that was set aside before is kept: it may be the one that an operator wants back.
 fn set_aside(path: &Path, why: &serde_json::Error) -> Result<Loaded, HostError> {
     let name = |number: u32| path.with_extension(format!("json.damaged-{number}"));
     let aside = (1..=MOST_ASIDE).map(name).find(|aside| !aside.exists()).unwrap_or_else(|| name(MOST_ASIDE));
-    fs::rename(path, &aside).map_err(HostError::io("set aside", path))?;
+    atomic::remove_if_there(&aside)?;
+    fs::hard_link(path, &aside).map_err(HostError::io("set aside", path))?;
     Ok(Loaded::Damaged { aside, why: why.to_string() })
 }
 
@@ -166,7 +168,13 @@ mod tests {
                 panic!("{length} bytes are taken for a memory")
             };
             assert_eq!(fs::read(&aside).unwrap(), &whole[..length]);
-            assert!(!path.exists() && aside.to_string_lossy().contains("memory.json.damaged-"), "{aside:?}");
+            assert!(aside.to_string_lossy().contains("memory.json.damaged-"), "{aside:?}");
+            // An agent that dies here finds the damage again.
+            assert!(matches!(load(&path, &"i-1".into()).unwrap(), Loaded::Damaged { .. }));
+            let forgotten = PersistentState::forgotten("i-1".into());
+            store(&path, &forgotten).unwrap();
+            assert_eq!(load(&path, &"i-1".into()).unwrap(), Loaded::Kept(Box::new(forgotten)));
+            assert_eq!(fs::read(&aside).unwrap(), &whole[..length]);
         }
         fs::write(&path, r#"{"version":9,"instance":"i-1"}"#).unwrap();
         assert!(load(&path, &"i-1".into()).unwrap_err().to_string().contains("format 9"));
