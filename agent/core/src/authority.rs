@@ -1,4 +1,4 @@
-//! The authority that signs a Kubernetes cluster's certificates, as a worker's join pins it.
+//! The authority that signs a cluster's certificates: a Kubernetes cluster's, as a worker's join pins it, and that of Quorate's own etcd.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent_key::hex;
 
-/// SHA-256 of the authority's certificate, as k3s writes it into its tokens: `K10<hash>::...`.
+/// SHA-256 of the authority's certificate, for Kubernetes as k3s writes it into its tokens: `K10<hash>::...`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct AuthorityHash([u8; 32]);
+
+impl AuthorityHash {
+    /// The hash with these bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
 
 impl fmt::Display for AuthorityHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,9 +7,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::authority::AuthorityHash;
 use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, MemberId, RegionName, SnapshotKey};
 use crate::observation::Me;
 use crate::text::Foreign;
+use crate::transport::Transport;
 
 /// Where a generation's data came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +110,12 @@ pub struct Record {
     /// of this generation itself, belongs to another history.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Ancestor>,
+    /// How the cluster's members are reached. A record that does not say it is of a cluster without TLS.
+    #[serde(default, skip_serializing_if = "Transport::is_plain")]
+    pub transport: Transport,
+    /// The authority of the cluster's certificates, once a generation with TLS was established. The data of a later one comes with the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<AuthorityHash>,
 }
 
 impl Record {

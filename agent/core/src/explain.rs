@@ -3,6 +3,7 @@
 //! The journal, systemd, `quorate status` and the golden stories show these sentences as they are. No decision depends on one: what a wait is for is a
 //! [`WaitReason`], and a step is a [`crate::plan::Step`].
 
+pub(crate) mod certificates;
 pub(crate) mod changing;
 pub(crate) mod charter;
 pub(crate) mod claiming;

@@ -10,9 +10,9 @@ use serde::{Serialize, Serializer};
 /// The scheme of a member's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scheme {
-    /// Quorate's own etcd, until TLS comes.
+    /// Without TLS.
     Http,
-    /// A distribution's etcd.
+    /// With TLS.
     Https,
 }
 
@@ -44,6 +44,12 @@ impl MemberUrl {
     #[must_use]
     pub fn address(self) -> IpAddr {
         self.address
+    }
+
+    /// Whether it is reached at this place, by either scheme.
+    #[must_use]
+    pub fn is_at(self, address: IpAddr, port: u16) -> bool {
+        self.address == address && self.port == port
     }
 }
 

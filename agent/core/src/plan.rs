@@ -15,6 +15,7 @@ use crate::pausing::Pause;
 use crate::report::Report;
 use crate::role::Role;
 use crate::snapshot::SnapshotOrder;
+use crate::transport::Transport;
 
 pub use crate::via::Via;
 pub use node::NodeStep;
@@ -238,8 +239,8 @@ pub enum Step {
     },
     /// Create this charter record if its number is free; a vanished record is rewritten by the same step.
     CreateRecord(Record),
-    /// Start etcd.
-    StartMember(Start),
+    /// Start etcd, to be reached like this.
+    StartMember(Start, Transport),
     /// Stop etcd gracefully, and keep it down.
     StopMember(StopReason),
     /// Rename the data directory into the trash. Never deletes.
@@ -260,6 +261,8 @@ pub enum Step {
         generation: Generation,
         /// The new cluster's token.
         token: String,
+        /// How its member is to be reached.
+        transport: Transport,
     },
     /// Begin to read a snapshot from the store onto this disk, beside the data, and verify it on the way; runs beside the loop.
     FetchSnapshot {
@@ -274,6 +277,8 @@ pub enum Step {
         generation: Generation,
         /// The new cluster's token.
         token: String,
+        /// How its member is to be reached.
+        transport: Transport,
     },
     /// Move the old data of a recovery to the trash, now that the new generation is established.
     DropSuperseded,
@@ -376,7 +381,7 @@ impl Step {
     #[must_use]
     pub fn rests_on_memory(&self) -> bool {
         match self {
-            Self::StartMember(start) => matches!(start, Start::Found { .. } | Start::Join { .. } | Start::JoinServer { .. }),
+            Self::StartMember(start, _) => matches!(start, Start::Found { .. } | Start::Join { .. } | Start::JoinServer { .. }),
             Self::CreateRecord(_)
             | Self::AdoptData { .. }
             | Self::RestoreOwnData { .. }
@@ -414,7 +419,7 @@ impl Step {
             Self::Heartbeat { .. } => "heartbeat",
             Self::CompleteHook { .. } => "complete-hook",
             Self::CreateRecord(_) => "create-record",
-            Self::StartMember(_) => "start-member",
+            Self::StartMember(..) => "start-member",
             Self::StopMember(_) => "stop-member",
             Self::PutDataAside { .. } => "put-data-aside",
             Self::AdoptData { .. } => "adopt-data",
@@ -471,12 +476,12 @@ pub enum Outcome {
 
 /// The peer URL of Quorate's own etcd at `address`.
 #[must_use]
-pub fn peer_url(address: IpAddr) -> MemberUrl {
-    Role::Etcd.peer_url(address)
+pub fn peer_url(address: IpAddr, transport: Transport) -> MemberUrl {
+    Role::Etcd.peer_url(address, transport)
 }
 
 /// The client URL of Quorate's own etcd at `address`.
 #[must_use]
-pub fn client_url(address: IpAddr) -> MemberUrl {
-    Role::Etcd.client_url(address)
+pub fn client_url(address: IpAddr, transport: Transport) -> MemberUrl {
+    Role::Etcd.client_url(address, transport)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::drain::Escalation;
 use crate::ids::TargetGroupArn;
 use crate::snapshot::retention::Retention;
+use crate::transport::Transport;
 
 /// What to do without an operator when quorum is lost for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub struct Policy {
     pub on_rebalance: OnRebalance,
     /// See [`Strangers`].
     pub strangers: Strangers,
+    /// How the members of a new cluster are reached. A cluster that exists keeps what its charter says.
+    pub transport: Transport,
     /// The operator vouches for the network in place of TLS: unauthenticated answers may then permit recovery.
     pub network_trusted: bool,
     /// How long the operating system's shutdown is delayed for leaving or for handing over.
@@ -221,6 +224,7 @@ impl Default for Policy {
             on_failed_leave: OnFailedLeave::Continue,
             on_rebalance: OnRebalance::Report,
             strangers: Strangers::Report,
+            transport: Transport::Plain,
             network_trusted: false,
             shutdown_budget: secs(300),
             leave_margin: secs(10),

@@ -3,6 +3,10 @@
 use std::net::IpAddr;
 
 use crate::member_url::{MemberUrl, Scheme};
+use crate::transport::Transport;
+
+/// The port at which etcd's members reach each other.
+pub const PEER_PORT: u16 = 2380;
 
 /// What the instances of a group are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,20 +78,20 @@ impl Role {
         }
     }
 
-    /// The peer URL of the etcd member at `address`. A distribution's etcd always speaks TLS; Quorate's own speaks plain HTTP until TLS comes.
+    /// The peer URL of the etcd member at `address`. A distribution's etcd always speaks TLS, and Quorate's own as the cluster's charter has it.
     #[must_use]
-    pub fn peer_url(self, address: IpAddr) -> MemberUrl {
-        self.url(address, 2380)
+    pub fn peer_url(self, address: IpAddr, transport: Transport) -> MemberUrl {
+        MemberUrl::new(self.scheme(transport), address, PEER_PORT)
     }
 
     /// The client URL of the etcd member at `address`, likewise.
     #[must_use]
-    pub fn client_url(self, address: IpAddr) -> MemberUrl {
-        self.url(address, 2379)
+    pub fn client_url(self, address: IpAddr, transport: Transport) -> MemberUrl {
+        MemberUrl::new(self.scheme(transport), address, 2379)
     }
 
-    fn url(self, address: IpAddr, port: u16) -> MemberUrl {
-        MemberUrl::new(if self.has_node() { Scheme::Https } else { Scheme::Http }, address, port)
+    fn scheme(self, transport: Transport) -> Scheme {
+        if self.has_node() { Scheme::Https } else { transport.scheme() }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::charter::{ListedVoter, Record, StoreView};
 use crate::ids::{Generation, InstanceId, MemberId};
+use crate::member_url::MemberUrl;
 use crate::memory::{Memory, Order};
 use crate::observation::{
     Alarm, DataClaim, DataIdentity, Ec2Answer, Ec2State, Group, LifecycleState, LocalData, Lock, Member, MemberStatus, Membership,
@@ -20,6 +21,7 @@ use crate::plan::Via;
 use crate::policy::Policy;
 use crate::role::Ways;
 use crate::time::Timestamp;
+use crate::transport::Transport;
 
 pub use charter::Charter;
 pub use departure::{Departure, LeaveReason, LeaveReasons};
@@ -81,6 +83,19 @@ impl<'a> Situation<'a> {
     #[must_use]
     pub fn last_record(&self) -> Option<&'a Record> {
         self.record().or(self.memory.kept.record.as_ref())
+    }
+
+    /// How the members of this cluster are reached: as its charter says, or as a new one would be.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        let new = if self.ways().runs_etcd { self.policy.transport } else { Transport::Plain };
+        self.last_record().map_or(new, |record| record.transport)
+    }
+
+    /// The peer URL of this instance's own member.
+    #[must_use]
+    pub fn own_peer_url(&self) -> MemberUrl {
+        self.seen.me.role.peer_url(self.seen.me.address, self.transport())
     }
 
     /// A store keeps the charter, so no two nodes ever write the same record; false only where it is known that none is configured.
@@ -145,10 +160,10 @@ impl<'a> Situation<'a> {
 
     /// This instance's entries in a member list: by name, by this disk's member id, or by peer URL.
     pub fn own_entries<'m>(&self, members: &'m [Member]) -> impl Iterator<Item = &'m Member> {
-        let url = self.seen.me.role.peer_url(self.seen.me.address);
+        let address = self.seen.me.address;
         let id = self.data().and_then(|d| d.member);
         let me = self.me().clone();
-        members.iter().filter(move |m| m.name.as_ref() == Some(&me) || Some(m.id) == id || m.peer_url == url)
+        members.iter().filter(move |m| m.name.as_ref() == Some(&me) || Some(m.id) == id || m.peer_url.is_of(address))
     }
 
     /// The entry of this disk's own member, by a quorum's word and in this disk's own cluster.
@@ -212,7 +227,7 @@ impl<'a> Situation<'a> {
         if let Some(name) = &member.name {
             return Some(name.clone());
         }
-        let at = |address: Option<IpAddr>| address.is_some_and(|a| member.peer_url == self.seen.me.role.peer_url(a));
+        let at = |address: Option<IpAddr>| address.is_some_and(|a| member.peer_url.is_of(a));
         if at(Some(self.seen.me.address)) {
             return Some(self.me().clone());
         }

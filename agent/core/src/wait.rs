@@ -73,6 +73,8 @@ reasons! {
     VersionFacts = "version-facts",
     /// Its etcd is of a version that does not fit.
     EtcdVersion = "etcd-version",
+    /// Its etcd's certificates are to be issued, or to become valid.
+    Certificates = "certificates",
     /// Its etcd refuses its flags.
     EtcdFlags = "etcd-flags",
     /// Another process has a port of its etcd.

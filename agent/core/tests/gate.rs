@@ -17,6 +17,7 @@ use quorate_core::safety::refusal::{
     CharterFault, ClaimFault, MemberFault, NoConsent, NodeFault, NotOrdered, Unread, VoterList, VotersFault,
 };
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use story::{Teller, because};
 
 /// A world after the story's lines up to here.
@@ -86,13 +87,13 @@ fn nothing_is_added_or_started_of_another_minor_than_the_clusters_or_the_next() 
 #[test]
 fn no_member_starts_beside_a_stranger() {
     let mut teller = told(&[&JOINING[..], &["decide", "done"]].concat());
-    let Step::StartMember(Start::Join { generation, mut initial_cluster }) = planned(&mut teller) else { panic!("it does not start") };
+    let Step::StartMember(Start::Join { generation, mut initial_cluster }, _) = planned(&mut teller) else { panic!("it does not start") };
     let w = teller.world.as_mut().unwrap();
     let mut seen: Observation = w.look();
     let Reading::Fresh(membership, _) = &mut seen.etcd.membership else { panic!("no quorum answers") };
     membership.members.push(Member::stranger(MemberId(0xf6), false, "db's"));
     initial_cluster.push(("f6".to_owned(), initial_cluster[0].1));
-    let step = Step::StartMember(Start::Join { generation, initial_cluster });
+    let step = Step::StartMember(Start::Join { generation, initial_cluster }, Transport::Plain);
     assert_eq!(w.why_not(&step, &seen), because(MemberFault::Stranger(MemberId(0xf6))));
 }
 
@@ -111,7 +112,7 @@ fn no_member_resumes_below_its_data_or_two_minors_above() {
     ];
     let mut teller = told(&[&seated[..], &cluster].concat());
     let step = planned(&mut teller);
-    assert!(matches!(step, Step::StartMember(Start::Resume { .. })), "{step:?}");
+    assert!(matches!(step, Step::StartMember(Start::Resume { .. }, _)), "{step:?}");
     assert_eq!(why_not(&mut teller, "binary 3.4", &step), gap("3.4", "3.5", Whose::Cluster));
     assert_eq!(why_not(&mut teller, "binary 3.7", &step), gap("3.7", "3.5", Whose::Cluster));
     // Where no quorum says what the cluster runs, the data does.
@@ -298,7 +299,7 @@ fn nothing_is_founded_on_an_answer_from_before_the_claim_or_beside_another_claim
     let claims = ["me i-a", "hooks none", "listed i-a, i-b", "own-state InService", "store absent", "peer i-b waiting", "go 1"];
     let mut teller = told(&claims);
     let start = planned(&mut teller);
-    assert!(matches!(start, Step::StartMember(Start::Found { .. })), "{start:?}");
+    assert!(matches!(start, Step::StartMember(Start::Found { .. }, _)), "{start:?}");
     let w = teller.world.as_mut().unwrap();
     let seen = w.look();
     let (other, claim) = (InstanceId::new("i-b"), w.store.newest().cloned().unwrap());

@@ -14,6 +14,7 @@ use quorate_core::plan::{Step, StopReason};
 use quorate_core::planner;
 use quorate_core::safety::Violation;
 use quorate_core::safety::refusal::{LossFault, MemberFault, NodeFault, SnapshotFault};
+use quorate_core::transport::Transport;
 use story::world::World;
 use story::{Teller, because};
 
@@ -73,7 +74,7 @@ fn a_start_that_was_let_through_ends_what_a_snapshot_covers() {
     let (retired, _) = judged(&w, &seen, w.memory());
     gate.let_through(&Step::StopMember(StopReason::LastVoterLeaves));
     assert!(gate.check(&retired, &seen, w.memory(), w.policy(), w.now).is_ok());
-    gate.let_through(&Step::StartMember(quorate_core::plan::Start::Resume { loopback_only: false, server: None }));
+    gate.let_through(&Step::StartMember(quorate_core::plan::Start::Resume { loopback_only: false, server: None }, Transport::Plain));
     let why = gate.check(&retired, &seen, w.memory(), w.policy(), w.now).err().map(|refusal| refusal.why);
     assert_eq!(why, because(SnapshotFault::WritesAfter("snapshots/new".into())));
 }

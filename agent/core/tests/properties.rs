@@ -119,7 +119,7 @@ fn goes_on_while_paused(step: &Step) -> bool {
 }
 
 fn resumes(step: &Step) -> bool {
-    matches!(step, Step::StartMember(Start::Resume { .. }))
+    matches!(step, Step::StartMember(Start::Resume { .. }, _))
 }
 
 /// A heartbeat is always harmless, and so is the lock: it is a courtesy between agents.

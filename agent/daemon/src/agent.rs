@@ -24,6 +24,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use crate::adapters::host::memory_file::{self, Loaded};
 use crate::adapters::peer;
 use crate::alias::{Alias, Writer};
+use crate::certificates::CertificateKeeper;
 use crate::cleanup::Cleanup;
 use crate::clients::Clients;
 use crate::clock::Clock;
@@ -425,6 +426,10 @@ fn beside_the_loop(settings: &Settings, clients: &Clients, cycles: &LastCycle, c
     Cleanup { drill: Arc::clone(&clients.drill), trash: Arc::clone(&clients.trash), keep: settings.paths.trash_keep, clock }.start();
     if let Some(store) = clients.published.clone().filter(|_| clients.me.role != Role::Worker) {
         Publisher::new(store, clients.distribution.clone()).start(cycles.clone());
+    }
+    if let Some(store) = clients.authority.clone() {
+        let own = Arc::clone(&clients.certificates);
+        CertificateKeeper::new(own, store, clients.me.clone(), settings.leaf_life, clock).start(cycles.clone());
     }
     let runs_under_systemd = settings.service != ServiceSettings::Exec;
     let reload = if runs_under_systemd { rendered::by_systemd(clients.bus.clone()) } else { rendered::by_nobody() };

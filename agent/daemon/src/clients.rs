@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use quorate_core::observation::Me;
 use quorate_core::role::Role;
+use quorate_core::transport::Transport;
 use tracing::{info, warn};
 
 use crate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, sdk};
 use crate::adapters::distribution::{self, Distribution, DistributionServer};
-use crate::adapters::etcd::{Etcd, VersionClient};
+use crate::adapters::etcd::{CredentialFiles, Etcd, VersionClient};
 use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
-use crate::adapters::object_store::{CharterStore, EndpointDirectoryStore, SnapshotStore, StoreError};
+use crate::adapters::object_store::{AuthorityStore, CharterStore, EndpointDirectoryStore, SnapshotStore, StoreError};
 use crate::adapters::peer::{PeerClient, PeerError};
+use crate::adapters::pki::{EtcdFiles, OwnFiles};
 use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
+use crate::certificates::OwnCertificates;
 use crate::clock::Clock;
 use crate::config::{Settings, UNIT};
 use crate::identity;
@@ -54,6 +57,10 @@ pub struct Clients {
     pub etcd: Arc<Etcd>,
     /// Asks etcd's members for their cluster's version; none if a distribution runs them.
     pub etcd_versions: Option<VersionClient>,
+    /// This node's certificates.
+    pub certificates: Arc<OwnCertificates>,
+    /// The store of their authority; none without a store, or if a distribution runs etcd.
+    pub authority: Option<Arc<AuthorityStore>>,
     /// The other agents.
     pub peers: Arc<PeerClient>,
     /// What runs etcd.
@@ -91,12 +98,17 @@ impl Clients {
             None if resolved.me.role == Role::Worker => {}
             None => info!("no store is configured: nothing is founded without an operator's order"),
         }
-        let etcd = Arc::new(etcd(distribution.as_deref(), settings.policy.call_timeout, clock));
+        let certificates = Arc::new(own_certificates(settings, &resolved.me));
+        let credentials = credentials(&certificates.files);
+        let etcd = Arc::new(etcd(distribution.as_deref(), credentials.clone(), settings.policy.call_timeout, clock));
         let data = data_dir(distribution.as_deref(), settings);
         let drill = Arc::new(DrillPlace::new(data.drill(), settings.paths.state_dir.join("drills.json"), resolved.me.instance.clone()));
         let places = Places { fetched: data.fetched(), drill: Arc::clone(&drill) };
         let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock, places)?;
+        let authority = authority(settings, store_url.as_deref(), &resolved.me)?;
         Ok(Self {
+            certificates,
+            authority,
             imds,
             ec2,
             autoscaling,
@@ -107,7 +119,7 @@ impl Clients {
             snapshots,
             published,
             drill,
-            etcd_versions: if resolved.me.role == Role::Etcd { Some(VersionClient::new()?) } else { None },
+            etcd_versions: if resolved.me.role == Role::Etcd { Some(VersionClient::new(Some(credentials))?) } else { None },
             peers: Arc::new(peers(&resolved.me)?),
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
@@ -119,6 +131,11 @@ impl Clients {
             me: resolved.me,
         })
     }
+}
+
+fn authority(settings: &Settings, store_url: Option<&str>, me: &Me) -> Result<Option<Arc<AuthorityStore>>, StoreError> {
+    let Some(url) = store_url.filter(|_| me.role == Role::Etcd) else { return Ok(None) };
+    Ok(Some(Arc::new(AuthorityStore::open(url, &settings.cluster.store_options, me, settings.policy.call_timeout)?)))
 }
 
 fn published(settings: &Settings, store_url: Option<&str>, me: &Me) -> Result<Option<Arc<EndpointDirectoryStore>>, StoreError> {
@@ -139,12 +156,37 @@ fn snapshots(
     Ok(Some(Arc::new(Snapshots::new(Arc::new(store), Arc::clone(etcd), me.clone(), clock, places))))
 }
 
-impl Clients {
-    /// The URL at which this node's etcd serves clients while it serves only this node.
+/// Where this node's etcd serves clients while it serves only this node.
+#[derive(Clone, Debug)]
+pub struct FoundingUrls {
+    plain: Arc<str>,
+    tls: Arc<str>,
+}
+
+impl FoundingUrls {
+    /// The one of a cluster like this.
     #[must_use]
-    pub fn founding_url(&self, settings: &Settings) -> Arc<str> {
+    pub fn with(&self, transport: Transport) -> Arc<str> {
+        match transport {
+            Transport::Plain => self.plain.clone(),
+            Transport::Tls => self.tls.clone(),
+        }
+    }
+
+    /// The one with the scheme of this URL of the same member.
+    #[must_use]
+    pub fn like(&self, url: &str) -> Arc<str> {
+        self.with(if url.starts_with("https://") { Transport::Tls } else { Transport::Plain })
+    }
+}
+
+impl Clients {
+    /// The URLs at which this node's etcd serves clients while it serves only this node.
+    #[must_use]
+    pub fn founding_urls(&self, settings: &Settings) -> FoundingUrls {
         // k3s' etcd always listens there; it also listens on the node's own address, except when its cluster ends.
-        self.me.role.client_url(settings.etcd.founding_address).to_string().into()
+        let url = |transport| self.me.role.client_url(settings.etcd.founding_address, transport).to_string().into();
+        FoundingUrls { plain: url(Transport::Plain), tls: url(Transport::Tls) }
     }
 
     /// The member's data directory, with what is put aside with it.
@@ -201,10 +243,20 @@ fn kubernetes(
     Ok(Some(Arc::new(Kubernetes::new(Arc::clone(distribution), &me.instance, limit, clock)?)))
 }
 
-fn etcd(distribution: Option<&dyn Distribution>, call_timeout: Duration, clock: Clock) -> Etcd {
+fn own_certificates(settings: &Settings, me: &Me) -> OwnCertificates {
+    let names: Vec<String> = settings.kubernetes.alias.iter().map(ToString::to_string).collect();
+    OwnCertificates::new(OwnFiles::in_dir(&settings.paths.tls_dir()), me, (&[settings.etcd.founding_address], &names))
+}
+
+/// With what this node's own etcd is asked. They are not there in a cluster without TLS.
+fn credentials(files: &OwnFiles) -> CredentialFiles {
+    CredentialFiles { ca: files.clients_ca.clone(), certificate: files.client.clone(), key: files.client.clone() }
+}
+
+fn etcd(distribution: Option<&dyn Distribution>, own: CredentialFiles, call_timeout: Duration, clock: Clock) -> Etcd {
     match distribution {
         Some(distribution) => Etcd::of_distribution(distribution.etcd_credentials(), call_timeout, clock),
-        None => Etcd::new(call_timeout, clock),
+        None => Etcd::new(Some(own), call_timeout, clock),
     }
 }
 
@@ -214,6 +266,7 @@ fn member_spec(settings: &Settings, me: &Me) -> MemberSpec {
         address: me.address,
         data_dir: settings.paths.data_dir.clone(),
         founding_address: settings.etcd.founding_address,
+        certificates: EtcdFiles::in_dir(&settings.paths.tls_dir().join("etcd")),
         flags: settings.etcd.flags(),
         environment: settings.etcd.env.clone(),
     }

@@ -15,6 +15,7 @@ const VARIABLE: &str = "QUORATE_CLOCK_OFF_S";
 pub struct Clock {
     wall_at_start: Duration,
     boot_at_start: Duration,
+    off_s: i64,
 }
 
 impl Clock {
@@ -22,13 +23,19 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         let off = std::env::var(VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
-        Self { wall_at_start: moved(read(ClockId::Realtime), off), boot_at_start: read(ClockId::Boottime) }
+        Self { wall_at_start: moved(read(ClockId::Realtime), off), boot_at_start: read(ClockId::Boottime), off_s: off }
     }
 
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.at(read(ClockId::Boottime))
+    }
+
+    /// The wall clock as it is now, which certificates are dated by.
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        Timestamp(0) + moved(read(ClockId::Realtime), self.off_s)
     }
 
     /// The time at which `CLOCK_MONOTONIC` had this value; systemd dates its actions by that clock.
@@ -59,7 +66,7 @@ mod tests {
 
     #[test]
     fn time_passes_by_the_boot_clock_from_the_wall_clock_of_the_start() {
-        let clock = Clock { wall_at_start: Duration::from_secs(1_000_000), boot_at_start: Duration::from_secs(50) };
+        let clock = Clock { wall_at_start: Duration::from_secs(1_000_000), boot_at_start: Duration::from_secs(50), off_s: 0 };
         assert_eq!(clock.at(Duration::from_secs(50)), Timestamp(1_000_000_000));
         assert_eq!(clock.at(Duration::from_millis(51_250)), Timestamp(1_000_001_250));
     }

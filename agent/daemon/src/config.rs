@@ -65,6 +65,12 @@ pub struct Paths {
 }
 
 impl Paths {
+    /// Where this node's certificates are.
+    #[must_use]
+    pub fn tls_dir(&self) -> PathBuf {
+        self.state_dir.join("tls")
+    }
+
     /// Where data is put aside: beside its old place, because a rename cannot leave the file system.
     #[must_use]
     pub fn trash(&self) -> PathBuf {
@@ -92,6 +98,8 @@ pub struct Settings {
     pub policy: Policy,
     /// The port on which agents answer each other.
     pub peer_port: u16,
+    /// How long each certificate is valid.
+    pub leaf_life: Duration,
     /// What runs etcd.
     pub service: ServiceSettings,
     /// How etcd is run.

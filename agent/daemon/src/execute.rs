@@ -1,17 +1,17 @@
 //! Executes the one step that was decided. Nothing here chooses by the cluster's state: each step contains all that it needs.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::ids::{Generation, SnapshotKey};
 use quorate_core::plan::{Outcome, Start, Step, StopReason, Via, peer_url};
 use quorate_core::snapshot::SnapshotOrder;
+use quorate_core::transport::Transport;
 
 use crate::adapters::host::{DataDir, HostError, Label, RestoreOrder, RestoreTool};
 use crate::adapters::object_store::{SnapshotStore, StoreError};
 use crate::adapters::service_manager::ServiceError;
-use crate::clients::Clients;
+use crate::clients::{Clients, FoundingUrls};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crash::CrashPoint;
@@ -36,7 +36,7 @@ pub struct Executor {
     binary: std::path::PathBuf,
     data_dir: DataDir,
     /// Where this node's etcd serves clients while it serves only this node.
-    founding_url: Arc<str>,
+    founding: FoundingUrls,
     crash: Option<CrashPoint>,
 }
 
@@ -45,7 +45,7 @@ impl Executor {
     #[must_use]
     pub fn new(settings: &Settings, clients: Clients, clock: Clock) -> Self {
         Self {
-            founding_url: clients.founding_url(settings),
+            founding: clients.founding_urls(settings),
             data_dir: clients.data_dir(settings),
             clients,
             clock,
@@ -82,14 +82,16 @@ impl Executor {
             // Without a store the memory, which keeps every accepted record, is the log.
             Step::CreateRecord(_) if !clients.has_store => Outcome::Done,
             Step::CreateRecord(record) => clients.store.create(record).await,
-            Step::StartMember(start) => self.start(start).await,
+            Step::StartMember(start, transport) => self.start(start, *transport).await,
             Step::StopMember(reason) => of(self.stop(*reason).await),
             Step::PutDataAside { why } => self.put_aside(why.name()).await,
             Step::AdoptData { owner, .. } => of(self.data_dir.adopt(owner, me)),
-            Step::RestoreOwnData { generation, token } if clients.distribution.is_some() => {
+            Step::RestoreOwnData { generation, token, .. } if clients.distribution.is_some() => {
                 self.have_own_restored(*generation, token).await
             }
-            Step::RestoreOwnData { generation, token } => of(self.restore(*generation, token).await),
+            Step::RestoreOwnData { generation, token, transport } => {
+                of(self.restore(&self.restore_order(*generation, token, *transport)).await)
+            }
             Step::FetchSnapshot { key } => match &clients.snapshots {
                 // A node that could not restore it afterwards does not begin. A distribution restores with its own binary.
                 Some(snapshots) => match self.tool() {
@@ -98,9 +100,12 @@ impl Executor {
                 },
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
-            Step::RestoreSnapshot { key, generation, token } => match &clients.snapshots {
+            Step::RestoreSnapshot { key, generation, token, transport } => match &clients.snapshots {
                 Some(snapshots) if clients.distribution.is_some() => self.have_restored(&snapshots.place(key), *generation, token).await,
-                Some(snapshots) => of(self.restore_snapshot(&snapshots.place(key), *generation, token).await),
+                Some(snapshots) => {
+                    let order = self.restore_order(*generation, token, *transport);
+                    of(self.restore_snapshot(&snapshots.place(key), &order).await)
+                }
                 None => Outcome::Refused(NO_SNAPSHOTS.to_owned()),
             },
             Step::DropSuperseded => of(self.data_dir.drop_superseded(&clients.trash, self.clock.now())),
@@ -116,7 +121,8 @@ impl Executor {
             Step::ForgetOrder => Outcome::Done,
             Step::TakeSnapshot(order) => match &clients.snapshots {
                 Some(snapshots) if order.on_loopback => {
-                    let via = Via { url: self.founding_url.clone(), ..order.via.clone() };
+                    let url = self.founding.like(&order.via.url);
+                    let via = Via { url, ..order.via.clone() };
                     snapshots.begin(&SnapshotOrder { via, ..order.clone() })
                 }
                 Some(snapshots) => snapshots.begin(order),
@@ -147,7 +153,7 @@ impl Executor {
     }
 
     /// Starts the member. Data is labelled with its generation before etcd first touches it.
-    async fn start(&self, start: &Start) -> Outcome {
+    async fn start(&self, start: &Start, transport: Transport) -> Outcome {
         let label = match start {
             Start::Found { generation, token } => Some(self.label(*generation, Some(token.clone()))),
             Start::Join { generation, .. } | Start::JoinServer { generation, .. } => Some(self.label(*generation, None)),
@@ -160,7 +166,7 @@ impl Executor {
         if let Some(Err(error)) = label.as_ref().map(prepare) {
             return Outcome::Refused(chain(&error));
         }
-        match self.clients.service.start(start).await {
+        match self.clients.service.start(start, transport).await {
             // It was started, and exited at once: the next look finds it stopped.
             Err(error @ ServiceError::NotStarted { .. }) => Outcome::Unclear(chain(&error)),
             started => of(started),
@@ -182,14 +188,14 @@ impl Executor {
         self.clients.service.stop(STOP_GRACE).await
     }
 
-    async fn restore(&self, generation: Generation, token: &str) -> Result<(), HostError> {
-        let (tool, order) = (self.tool()?, self.restore_order(generation, token));
-        self.data_dir.restore_own(&tool, &order, &self.clients.trash, self.clock.now()).await
+    async fn restore(&self, order: &RestoreOrder) -> Result<(), HostError> {
+        let tool = self.tool()?;
+        self.data_dir.restore_own(&tool, order, &self.clients.trash, self.clock.now()).await
     }
 
-    async fn restore_snapshot(&self, snapshot: &Path, generation: Generation, token: &str) -> Result<(), HostError> {
-        let (tool, order) = (self.tool()?, self.restore_order(generation, token));
-        let restored = self.data_dir.restore_snapshot(&tool, &order, snapshot, &self.clients.trash, self.clock.now()).await;
+    async fn restore_snapshot(&self, snapshot: &Path, order: &RestoreOrder) -> Result<(), HostError> {
+        let tool = self.tool()?;
+        let restored = self.data_dir.restore_snapshot(&tool, order, snapshot, &self.clients.trash, self.clock.now()).await;
         if let Err(HostError::RestoreFailed { .. }) = &restored {
             // It was verified on arrival, perhaps by another run of the agent: the next one verifies it again.
             let _ = std::fs::remove_file(snapshot);
@@ -241,11 +247,11 @@ impl Executor {
         }
     }
 
-    fn restore_order(&self, generation: Generation, token: &str) -> RestoreOrder {
+    fn restore_order(&self, generation: Generation, token: &str, transport: Transport) -> RestoreOrder {
         RestoreOrder {
             label: self.label(generation, Some(token.to_owned())),
             token: token.to_owned(),
-            peer_url: peer_url(self.clients.me.address).to_string(),
+            peer_url: peer_url(self.clients.me.address, transport).to_string(),
             limit: RESTORE_LIMIT,
         }
     }

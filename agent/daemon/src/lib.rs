@@ -8,6 +8,7 @@
 pub mod adapters;
 pub mod agent;
 pub mod alias;
+pub mod certificates;
 pub mod check;
 pub mod cleanup;
 pub mod cli;

@@ -60,7 +60,7 @@ async fn charter(clients: &Clients) -> anyhow::Result<Record> {
 
 async fn take(clients: &Clients, snapshots: &Snapshots, clock: Clock) -> anyhow::Result<ExitCode> {
     let record = charter(clients).await?;
-    let via = Via::new(MemberId(0), clients.me.role.client_url(clients.me.address));
+    let via = Via::new(MemberId(0), clients.me.role.client_url(clients.me.address, record.transport));
     let order = SnapshotOrder::of(&record, via, Trigger::Operator).filter(|_| record.state == State::Established);
     let order = order.with_context(|| format!("the cluster is not established ({record}): there is nothing to take a snapshot of"))?;
     let (tell, told) = watch::channel(Progress::default());

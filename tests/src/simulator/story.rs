@@ -52,7 +52,7 @@ pub(crate) fn describe(step: &Step) -> String {
             let voters: Vec<&str> = record.voters.iter().map(|v| v.instance.as_str()).collect();
             format!("create {record}, origin {:?}, voters {voters:?}", record.origin)
         }
-        Step::StartMember(start) => match start {
+        Step::StartMember(start, _) => match start {
             Start::Found { generation, .. } => format!("start etcd: found generation {generation}"),
             Start::Join { generation, initial_cluster } => {
                 let names: Vec<&str> = initial_cluster.iter().map(|(name, _)| name.as_str()).collect();

@@ -8,6 +8,7 @@ use quorate_core::observation::{ControlPlane, DataClaim, Me, PeerAnswer};
 use quorate_core::report::Phase;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -43,6 +44,8 @@ pub(crate) fn record(state: State) -> Record {
         etcd_cluster: None,
         voters: Vec::new(),
         ancestors: Vec::new(),
+        transport: Transport::Plain,
+        authority: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::safety::refusal::{
     CharterFault, ClaimFault, DataFault, Home, HookFault, InstanceFault, LockState, LossFault, MemberFault, NoConsent, NodeFault,
     NotOrdered, RecordFault, Refusal, SnapshotFault, Unread, Violation, VoterList, VotersFault,
 };
+use crate::transport::Transport;
 
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -31,6 +32,7 @@ impl Display for Violation {
             Self::Data(why) => why.fmt(f),
             Self::Member(why) => why.fmt(f),
             Self::Version(gap) => gap.fmt(f),
+            Self::Certificates(why) => write!(f, "of this node's certificates, {why}"),
             Self::Instance(why) => why.fmt(f),
             Self::Hook(why) => why.fmt(f),
             Self::Node(why) => why.fmt(f),
@@ -57,6 +59,7 @@ impl Display for Unread {
             Self::OwnStatus => "this node's own member does not answer",
             Self::OwnList => "this node's own member has not given its list of members",
             Self::Voters => "no list of voters is known",
+            Self::Certificates => "this node has no certificates",
             Self::OwnVersion => "the version of the etcd here is not known",
             Self::ClusterVersion => "the version that the cluster runs is not known",
             Self::Revision(instance) => return write!(f, "the revision of {instance}'s data is not known"),
@@ -132,6 +135,9 @@ impl Display for RecordFault {
                 write!(f, "record {number} has vanished from the store, and no quorum confirms the data of this node, which remembers it")
             }
             Self::RewriteUnlinked(number) => write!(f, "record {number} has vanished from the store, and does not fit what is there now"),
+            Self::ChangesTransport(number) => write!(f, "the record changes what record {number} says of TLS"),
+            Self::ChangesAuthority => f.write_str("the record names another authority of certificates than the cluster's"),
+            Self::NamesAuthority => f.write_str("the record names an authority of certificates that the cluster has not established"),
             Self::ForgetsEstablished(generation) => write!(f, "the record forgets that generation {generation} was established"),
             Self::ClaimsFor(founder) => write!(f, "the record is a claim of {founder}, which only {founder} itself may write"),
             Self::GenerationNotNext { generation, highest } => {
@@ -304,6 +310,8 @@ impl Display for MemberFault {
             Self::QuorumAlive(cluster) => write!(f, "a quorum of etcd cluster {cluster} is alive"),
             Self::NoHealthyQuorum { healthy, voters } => write!(f, "only {healthy} of {voters} voters would be healthy"),
             Self::Runs(since) => write!(f, "this node's service has run since {}", since.utc()),
+            Self::WrongTransport(Transport::Plain) => f.write_str("the member would be reached without TLS, and the charter wants TLS"),
+            Self::WrongTransport(Transport::Tls) => f.write_str("the member would be reached with TLS, and the charter wants none"),
             Self::FlagsRefused(says) => write!(f, "etcd refuses its flags: {says}"),
             Self::HasLeader(leader) => write!(f, "this node's own member follows leader {leader}"),
             Self::Silent(member) => write!(f, "member {member} does not answer, or knows no leader"),

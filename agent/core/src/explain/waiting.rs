@@ -45,6 +45,7 @@ impl WaitReason {
             Self::UnknownData => "the data directory holds nothing but what Quorate created",
             Self::VersionFacts => "the version of the etcd installed here, and of the cluster, is known",
             Self::EtcdVersion => "an etcd is installed whose version fits",
+            Self::Certificates => "its certificates are issued and valid, which a cluster with TLS needs",
             Self::EtcdFlags => "etcd accepts its flags",
             Self::EtcdPort => "the ports of etcd are free",
             Self::EtcdStart => "a process that it has just started answers",
@@ -125,6 +126,9 @@ impl WaitReason {
             Self::UnknownData => "move the data away, or take this node out of the group",
             Self::VersionFacts => "`quorate check` shows which etcd it finds; `quorate status` on the others shows theirs",
             Self::EtcdVersion => "bake an image with the version that is named",
+            Self::Certificates => {
+                "the message names what failed: the store below pki/, or this machine's clock; `quorate check` looks at both"
+            }
             Self::EtcdFlags => "correct etcd.extra_args or etcd.env; `quorate check` tries the flags",
             Self::EtcdPort => "stop the process that is named",
             Self::EtcdStart => "its log says why it does not come up (`journalctl -u quorate-etcd`, or the distribution's unit)",

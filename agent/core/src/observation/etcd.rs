@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::etcd_version::EtcdVersion;
@@ -9,6 +10,7 @@ use crate::ids::{EtcdClusterId, InstanceId, MemberId};
 use crate::member_url::MemberUrl;
 use crate::pausing::Pause;
 use crate::reading::Reading;
+use crate::role::PEER_PORT;
 use crate::text::Foreign;
 
 /// Where the others reach a member, according to its entry in etcd's member list.
@@ -29,6 +31,15 @@ impl PeerUrl {
             Self::At(url) => Some(*url),
             Self::Strange(_) => None,
         }
+    }
+}
+
+impl PeerUrl {
+    /// Whether the member at this address has it, in a cluster with TLS or without: while a cluster changes from one to the other, the scheme says nothing of
+    /// whose it is.
+    #[must_use]
+    pub fn is_of(&self, address: IpAddr) -> bool {
+        self.url().is_some_and(|url| url.is_at(address, PEER_PORT))
     }
 }
 

@@ -1,6 +1,7 @@
 //! This machine: the data directory and the member's process.
 
 use super::Installed;
+use crate::certificates::Certificates;
 use crate::etcd_version::EtcdVersion;
 use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::reading::Reading;
@@ -98,6 +99,8 @@ pub struct Local {
     pub process: Reading<Process>,
     /// How far that process has come.
     pub effort: Effort,
+    /// The certificates of this node's etcd; unknown where there are none, with the reason. Not asked in a cluster without TLS, or of a distribution.
+    pub certificates: Reading<Certificates>,
     /// The etcd that would be started. Unknown where a distribution runs its own.
     pub etcd: Installed,
     /// The operating system shuts down.
@@ -115,6 +118,7 @@ impl Local {
             superseded: false,
             process: Reading::unknown(why),
             effort: Effort::default(),
+            certificates: Reading::unknown(why),
             etcd: Installed::unknown(why),
             shutdown: None,
         }

@@ -25,7 +25,7 @@ use rules::{
     admission, hooks, join, join_server, learner, node, pause, prune, reattached_volume, reboot, serve, snapshots, stand_in, targets,
     worker,
 };
-use subjects::{charter, cover, disk, version};
+use subjects::{certificates, charter, cover, disk, version};
 
 pub(crate) use rules::found::{awaits_tagged, may_claim};
 pub(crate) use subjects::admission::{admission as admission_now, seeks_admission};
@@ -150,7 +150,7 @@ const WORKER_RULES: &[Rule] = &[
 pub fn plan(observation: &Observation, memory: &Memory, policy: &Policy, now: Timestamp) -> Plan {
     let situation = Situation::new(observation, memory, policy, now);
     let (rule, decision) = decide(&situation);
-    let decision = version::guard(&situation, decision);
+    let decision = certificates::guard(&situation, version::guard(&situation, decision));
     with_lock(&situation, rule, cover::before_change(&situation, decision))
 }
 

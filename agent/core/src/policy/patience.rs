@@ -44,6 +44,7 @@ impl Policy {
             | WaitReason::VanishedRecord
             | WaitReason::Charter
             | WaitReason::VersionFacts
+            | WaitReason::Certificates
             | WaitReason::EtcdStart
             | WaitReason::OwnEtcd
             | WaitReason::Quorum

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::charter::{Origin, Record, State, StoreView};
 use crate::ids::{InstanceId, MemberId};
+use crate::member_url::MemberUrl;
 use crate::memory::Memory;
 use crate::observation::LifecycleState::Warmed as WarmedState;
 use crate::observation::{
@@ -14,6 +15,7 @@ use crate::policy::Policy;
 use crate::reading::Reading;
 use crate::role::Ways;
 use crate::time::Timestamp;
+use crate::transport::Transport;
 
 use super::memory::GateMemory;
 use super::refusal::{CharterFault, Home, HookFault, Unread};
@@ -75,6 +77,18 @@ impl<'a> Facts<'a> {
     /// The highest record, or a refusal if there is none.
     pub(super) fn charter(&self) -> Verdict<&'a Record> {
         Ok(self.highest()?.ok_or(CharterFault::None)?)
+    }
+
+    /// How this cluster's members are reached: as the highest record says that can be trusted, or else the remembered one.
+    pub(super) fn transport(&self) -> Transport {
+        let record = self.highest().ok().flatten().or(self.memory.kept.record.as_ref());
+        let new = if self.ways().runs_etcd { self.policy.transport } else { Transport::Plain };
+        record.map_or(new, |r| r.transport)
+    }
+
+    /// The peer URL of this instance's own member.
+    pub(super) fn own_peer_url(&self) -> MemberUrl {
+        self.seen.me.role.peer_url(self.seen.me.address, self.transport())
     }
 
     /// Requires that the charter, where it is known, names the etcd cluster that answers.
@@ -154,7 +168,7 @@ impl<'a> Facts<'a> {
 
     pub(super) fn is_mine(&self, member: &Member) -> bool {
         member.name.as_ref() == Some(self.me())
-            || member.peer_url == self.seen.me.role.peer_url(self.seen.me.address)
+            || member.peer_url.is_of(self.seen.me.address)
             || self.data().is_some_and(|d| d.member == Some(member.id))
     }
 
@@ -222,9 +236,12 @@ impl<'a> Facts<'a> {
         if let Some(name) = &member.name {
             return Some(name.clone());
         }
-        let seen = self.memory.kept.seen.iter().find(|(id, s)| {
-            !self.memory.instances.terminated.contains(*id) && s.address.is_some_and(|a| member.peer_url == self.seen.me.role.peer_url(a))
-        });
+        let seen = self
+            .memory
+            .kept
+            .seen
+            .iter()
+            .find(|(id, s)| !self.memory.instances.terminated.contains(*id) && s.address.is_some_and(|a| member.peer_url.is_of(a)));
         seen.map(|(id, _)| id.clone())
     }
 

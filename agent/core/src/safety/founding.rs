@@ -17,7 +17,7 @@ use super::refusal::{
     VotersFault,
 };
 use super::verdict::{Verdict, forbid, require};
-use super::{consent, last_voter, notices, reattached, snapshots, version};
+use super::{certificates, consent, last_voter, notices, reattached, snapshots, version};
 
 pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     require(record.belongs_to(&f.seen.me), RecordFault::OfAnotherCluster(Home::of(record)))?;
@@ -36,6 +36,7 @@ pub(super) fn record(f: &Facts<'_>, record: &Record) -> Verdict {
     let told = f.records_told().map(|(_, r)| r);
     let ever = highest.into_iter().chain(remembered).chain(told).filter_map(|r| r.ever_established).max();
     forbid(ever.filter(|ever| record.ever_established < Some(*ever)), RecordFault::ForgetsEstablished)?;
+    certificates::keeps(f, record, highest)?;
     match (&record.state, highest) {
         (State::Founding { founder }, _) => {
             require(founder == f.me(), RecordFault::ClaimsFor(founder.clone()))?;

@@ -5,16 +5,18 @@ use crate::ids::{Generation, InstanceId, MemberId};
 use crate::observation::{DataIdentity, Membership, ShutdownKind};
 use crate::plan::{Start, StopReason};
 use crate::quorum;
+use crate::transport::Transport;
 
 use super::facts::Facts;
 use super::giving_up::gives_up_data;
 use super::membership::without_me;
 use super::refusal::{CharterFault, ClaimFault, DataFault, InstanceFault, MemberFault, SnapshotFault, Unread, VoterList};
 use super::verdict::{Verdict, forbid, require};
-use super::{consent, last_voter, node, notices, reattached, version};
+use super::{certificates, consent, last_voter, node, notices, reattached, version};
 
-pub(super) fn start(f: &Facts<'_>, start: &Start) -> Verdict {
+pub(super) fn start(f: &Facts<'_>, start: &Start, transport: Transport) -> Verdict {
     f.needs_a_stopped_service()?;
+    certificates::starts_with(f, transport)?;
     match start {
         Start::Found { generation, token } => found(f, *generation, token),
         Start::Join { generation, initial_cluster } => join(f, *generation, initial_cluster.len()),
@@ -50,7 +52,7 @@ fn join(f: &Facts<'_>, generation: Generation, listed: usize) -> Verdict {
     let (answers, charter) = (membership.cluster, record.etcd_cluster);
     require(charter == Some(answers), CharterFault::EtcdCluster { answers, charter })?;
     version::joins(f)?;
-    let url = f.seen.me.role.peer_url(f.seen.me.address);
+    let url = f.own_peer_url();
     let added = membership.members.iter().any(|m| m.peer_url == url && m.learner && m.name.is_none());
     require(added, MemberFault::NotAdded(url))?;
     // A stranger's address must not be written down.
@@ -235,7 +237,8 @@ fn survivor_claim<'a>(f: &Facts<'a>) -> Verdict<&'a Record> {
     consent::everyone_consents(f, record).map(|()| record)
 }
 
-pub(super) fn restore(f: &Facts<'_>, generation: Generation) -> Verdict {
+pub(super) fn restore(f: &Facts<'_>, generation: Generation, transport: Transport) -> Verdict {
+    f.needs_transport(transport)?;
     f.needs_a_stopped_service()?;
     version::restores_own(f)?;
     let record = survivor_claim(f)?;

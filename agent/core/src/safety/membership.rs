@@ -3,7 +3,6 @@
 use crate::ids::MemberId;
 use crate::member_url::MemberUrl;
 use crate::observation::{Alarm, Lock, Member, Membership};
-use crate::plan::peer_url;
 use crate::policy::Strangers;
 use crate::quorum;
 use crate::time::Timestamp;
@@ -17,7 +16,7 @@ pub(super) fn add(f: &Facts<'_>, url: MemberUrl) -> Verdict {
     f.needs_the_lock()?;
     let membership = f.membership()?;
     f.is_the_charters(membership)?;
-    require(url == peer_url(f.seen.me.address), MemberFault::AnothersAddress(url))?;
+    require(url == f.own_peer_url(), MemberFault::AnothersAddress(url))?;
     notices::stays(f)?;
     f.needs_an_empty_disk()?;
     version::joins(f)?;
@@ -36,8 +35,8 @@ pub(super) fn update_peer_url(f: &Facts<'_>, member: MemberId, url: MemberUrl) -
     let named = membership.get(member).is_some_and(|m| m.name.as_ref() == Some(f.me()));
     require(own && named, MemberFault::NotOwn(member))?;
     f.needs_an_answer(member)?;
-    require(url == f.seen.me.role.peer_url(f.seen.me.address), MemberFault::AnothersAddress(url))?;
-    let other = membership.members.iter().find(|m| m.id != member && m.peer_url == url);
+    require(url == f.own_peer_url(), MemberFault::AnothersAddress(url))?;
+    let other = membership.members.iter().find(|m| m.id != member && m.peer_url.is_of(f.seen.me.address));
     forbid(other, |m| MemberFault::AddressTaken(url, m.id))
 }
 

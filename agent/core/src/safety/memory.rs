@@ -67,7 +67,7 @@ impl GateMemory {
 
     /// Notes that a step is let through. Whatever its outcome, a client that is served again may write what the snapshot lacks.
     pub(super) fn let_through(&mut self, step: &Step) {
-        if matches!(step, Step::StartMember(_)) {
+        if matches!(step, Step::StartMember(..)) {
             self.covering_all = None;
         }
     }

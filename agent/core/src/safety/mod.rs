@@ -10,6 +10,7 @@
 //! value there is derived by code that the planner uses too: `kept.record`, the highest charter record that was read, which survives a restart
 //! (`Situation::charter`). The gate judges for itself what the store shows now, and the memory can only make that judgement stricter.
 
+mod certificates;
 mod consent;
 mod facts;
 mod founding;
@@ -86,13 +87,15 @@ fn verdict(step: &Step, f: &Facts<'_>) -> Verdict {
         Step::Heartbeat { hook } => require(f.is_own_hook(hook), HookFault::NotOurs(hook.clone())),
         Step::CompleteHook { hook, instance, result } => hooks::complete(f, hook, instance, *result),
         Step::CreateRecord(record) => founding::record(f, record),
-        Step::StartMember(start) => local::start(f, start),
+        Step::StartMember(start, transport) => local::start(f, start, *transport),
         Step::StopMember(reason) => local::stop(f, *reason),
         Step::PutDataAside { .. } => local::put_aside(f),
         Step::AdoptData { owner, member } => local::adopt(f, owner, *member),
-        Step::RestoreOwnData { generation, .. } => local::restore(f, *generation),
+        Step::RestoreOwnData { generation, transport, .. } => local::restore(f, *generation, *transport),
         Step::FetchSnapshot { key } => snapshots::fetch(f, key),
-        Step::RestoreSnapshot { key, generation, token } => snapshots::restore(f, key, *generation, token),
+        Step::RestoreSnapshot { key, generation, token, transport } => {
+            snapshots::restore(f, key, *generation, token).and_then(|()| f.needs_transport(*transport))
+        }
         Step::DropSuperseded => local::drop_superseded(f),
         Step::AcquireLock { .. } | Step::RenewLock { .. } | Step::ReleaseLock { .. } => Ok(()),
         // `pause::permits` has checked that an operator wants it.

@@ -10,6 +10,7 @@ pub use cluster::{DataFault, LockState, MemberFault, VoterList};
 pub use node::{HookFault, InstanceFault, NodeFault};
 pub use snapshots::SnapshotFault;
 
+use crate::certificates::Unfit;
 use crate::etcd_version::VersionGap;
 use crate::ids::InstanceId;
 use crate::pausing::Pause;
@@ -50,6 +51,8 @@ pub enum Violation {
     Member(MemberFault),
     /// The etcd here and what it would meet differ by too many versions.
     Version(VersionGap),
+    /// This node's certificates are of no use.
+    Certificates(Unfit),
     /// An instance is not in the state that the step needs.
     Instance(InstanceFault),
     /// A lifecycle hook is not to be completed.
@@ -82,6 +85,7 @@ by_subject! {
     Data(DataFault),
     Member(MemberFault),
     Version(VersionGap),
+    Certificates(Unfit),
     Instance(InstanceFault),
     Hook(HookFault),
     Node(NodeFault),
@@ -121,6 +125,8 @@ pub enum Unread {
     OwnList,
     /// Any list of voters: a quorum's, its own member's or the charter's.
     Voters,
+    /// This node's certificates.
+    Certificates,
     /// The version of the etcd here.
     OwnVersion,
     /// The version that the cluster runs.

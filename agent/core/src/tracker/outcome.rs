@@ -46,7 +46,7 @@ pub fn note(memory: &mut Memory, step: &Step, outcome: &Outcome, policy: &Policy
                 remember(memory, record.clone());
             }
         }
-        Step::StartMember(start) => note_start(memory, start, outcome, policy, now),
+        Step::StartMember(start, _) => note_start(memory, start, outcome, policy, now),
         Step::StopMember(StopReason::NotAnswering) if done => {
             memory.local.silent_since = None;
             memory.local.restarts_in_vain = memory.local.restarts_in_vain.saturating_add(1);

@@ -33,7 +33,7 @@ pub fn overdue(memory: &Memory, plan: &Plan, policy: &Policy, now: Timestamp) ->
     let reason = match (&plan.step, plan.report.awaits) {
         (None, Some(awaits)) => awaits.reason,
         // Starting the member is what is done about this wait, again and again.
-        (Some(Step::StartMember(_)), _) => WaitReason::EtcdStart,
+        (Some(Step::StartMember(..)), _) => WaitReason::EtcdStart,
         (Some(_) | None, _) => return None,
     };
     // A wait that only an operator can end has already called for one.
@@ -60,7 +60,7 @@ pub(super) fn end_waits(memory: &mut Memory, step: &Step) {
         | Step::ClearPause { .. } => true,
         Step::Heartbeat { .. }
         | Step::CompleteHook { .. }
-        | Step::StartMember(_)
+        | Step::StartMember(..)
         | Step::StopMember(_)
         | Step::FetchSnapshot { .. }
         | Step::DropSuperseded
@@ -173,7 +173,7 @@ mod tests {
     fn what_gets_the_node_on_ends_its_waits_and_a_start_in_vain_does_not() {
         let mut memory = memory();
         look(&mut memory, 0, Some((WaitReason::EtcdStart, None)));
-        end_waits(&mut memory, &Step::StartMember(Start::Alone));
+        end_waits(&mut memory, &Step::StartMember(Start::Alone, crate::transport::Transport::Plain));
         assert_eq!(memory.waits.len(), 1);
         end_waits(&mut memory, &Step::PutDataAside { why: AsideReason::GaveUpJoin });
         assert!(memory.waits.is_empty());

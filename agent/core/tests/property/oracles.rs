@@ -4,6 +4,7 @@ mod facts;
 mod founding;
 mod past;
 mod snapshots;
+mod tls;
 mod versions;
 
 use quorate_core::charter::{Origin, Record, State};
@@ -11,7 +12,7 @@ use quorate_core::ids::{InstanceId, MemberId};
 use quorate_core::member_url::MemberUrl;
 use quorate_core::memory::Order;
 use quorate_core::observation::{LifecycleState, Member, ShutdownKind, Transition};
-use quorate_core::plan::{HookResult, Start, Step, StopReason, peer_url};
+use quorate_core::plan::{HookResult, Start, Step, StopReason};
 use quorate_core::policy::Recovery;
 
 use super::world::World;
@@ -25,18 +26,19 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
     let harmless = matches!(step, Step::Heartbeat { .. } | Step::ReleaseLock { .. } | Step::SetPause { .. } | Step::ClearPause { .. });
     must(harmless || !f.is_paused(), "an operator has paused it")?;
     versions::judge(step, &f)?;
+    tls::judge(step, &f)?;
     match step {
         Step::Heartbeat { hook } => must(hook.group == w.seen.me.group, "the hook is another group's"),
         Step::CompleteHook { hook, instance, result } => complete(&f, &hook.name.to_string(), instance, *result),
         Step::CreateRecord(record) => founding::record(&f, record),
-        Step::StartMember(start) => start_member(&f, start),
+        Step::StartMember(start, _) => start_member(&f, start),
         Step::StopMember(reason) => stop_member(&f, *reason),
         Step::PutDataAside { .. } => put_aside(&f),
         Step::AdoptData { owner, member } => adopt(&f, owner, *member),
         Step::UpdatePeerUrl { member, peer_url: url, .. } => {
             must(f.holds_lock(), "the lock is not held")?;
             must(f.own_member() == Some(*member) && f.is_healthy(*member), "it is not its own, or does not answer")?;
-            must(*url == peer_url(w.seen.me.address), "it is not this instance's address")?;
+            must(*url == MemberUrl::new(tls::scheme(&f), w.seen.me.address, 2380), "it is not this instance's address")?;
             must(f.entry(*member).is_some_and(|m| m.name.as_ref() == Some(&w.seen.me.instance)), "another runs it")?;
             must(f.is_the_charters_cluster(), "another etcd cluster answers than the charter's")
         }
@@ -46,7 +48,7 @@ pub(crate) fn judge(step: &Step, w: &World) -> Judgement {
             must(f.disk_is_empty() || ordered || w.policy.recovery == Recovery::Any, "there is data")?;
             must(f.cluster().is_none(), "there is a quorum")
         }
-        Step::RestoreSnapshot { key, generation, token } => snapshots::restore(&f, key, *generation, token),
+        Step::RestoreSnapshot { key, generation, token, .. } => snapshots::restore(&f, key, *generation, token),
         Step::DropSuperseded => {
             must(f.healthy_is_quorum_of(&f.voters()?), "the new generation has no quorum yet")?;
             must(f.stored().is_some_and(|r| r.etcd_cluster == f.cluster()), "the new generation is not established")
@@ -109,7 +111,7 @@ pub(crate) fn volume<'a>(f: &Facts<'a>, member: MemberId) -> Result<&'a Record, 
 fn add(f: &Facts<'_>, url: MemberUrl) -> Judgement {
     must(f.holds_lock(), "the lock is not held")?;
     must(f.is_the_charters_cluster(), "another etcd cluster answers than the charter's")?;
-    must(url == peer_url(f.w.seen.me.address), "it adds another")?;
+    must(url == MemberUrl::new(tls::scheme(f), f.w.seen.me.address, 2380), "it adds another")?;
     must(f.learners()?.is_empty(), "a learner is there already")?;
     must(f.voters()?.iter().all(|id| f.is_healthy(*id)), "a voter does not answer")?;
     must(f.disk_is_empty() && !f.is_leaving(), "it holds data, or is leaving")
@@ -154,7 +156,7 @@ fn start_member(f: &Facts<'_>, start: &Start) -> Judgement {
         Start::Found { generation, token } => founding::start(f, *generation, token),
         Start::Join { generation, .. } => {
             must(f.disk_is_empty(), "there is data")?;
-            let me = peer_url(f.w.seen.me.address);
+            let me = MemberUrl::new(tls::scheme(f), f.w.seen.me.address, 2380);
             must(f.members()?.iter().any(|m| m.learner && m.name.is_none() && m.peer_url == me), "it was not added")?;
             must(!f.members()?.iter().any(Member::is_stranger), "a stranger's address would be written down")?;
             must(f.can_trust(), "the charter cannot be trusted")?;

@@ -7,6 +7,7 @@ use quorate_core::safety::Violation;
 use quorate_core::safety::refusal::{
     CharterFault, ClaimFault, DataFault, LockState, LossFault, MemberFault, NoConsent, NodeFault, NotOrdered, SnapshotFault, Unread,
 };
+use quorate_core::transport::Transport;
 
 use super::steps;
 use crate::story::{self, because};
@@ -274,7 +275,7 @@ fn a_worker_starts_only_through_a_server_that_ec2_knows_and_pinned_as_the_store_
         world.iter().chain(&["authority nobody", change]).for_each(|line| teller.line(line));
         let w = teller.world.as_mut().unwrap();
         let seen = w.look();
-        let step = Step::StartMember(Start::Worker { server, authority });
+        let step = Step::StartMember(Start::Worker { server, authority }, Transport::Plain);
         w.why_not(&step, &seen)
     };
     let unknown = because(NodeFault::ServerUnknown(server));

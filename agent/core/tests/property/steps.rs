@@ -4,7 +4,9 @@ use quorate_core::charter::{Ancestor, ListedVoter, Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId, SnapshotKey};
 use quorate_core::plan::{AsideReason, HookResult, Start, Step, StopReason, Via, peer_url};
 use quorate_core::snapshot::{SnapshotOrder, Trigger};
+use quorate_core::transport::Transport;
 
+use super::torn::tls::authority;
 use super::world::{NAMES, World, address, cluster, instance, member};
 
 const REASONS: &[StopReason] = &[
@@ -33,12 +35,13 @@ pub(crate) fn thinkable(w: &World) -> Vec<Step> {
     all.extend([0, 1].map(|life| Step::SetPause { via: via.clone(), pause: super::world::pause(life) }));
     all.extend(REASONS.iter().map(|reason| Step::StopMember(*reason)));
     for index in 0..NAMES.len() {
-        all.push(Step::AddLearner { via: via.clone(), peer_url: peer_url(address(index)) });
+        all.extend(TRANSPORTS.map(|t| Step::AddLearner { via: via.clone(), peer_url: peer_url(address(index), t) }));
         for life in 0..2 {
             let id = member(index, life);
             all.push(Step::RemoveMember { via: via.clone(), member: id });
             all.push(Step::AdoptData { owner: instance(index), member: id });
-            all.extend([0, 1].map(|at| Step::UpdatePeerUrl { via: via.clone(), member: id, peer_url: peer_url(address(at)) }));
+            let to = |at, t| Step::UpdatePeerUrl { via: via.clone(), member: id, peer_url: peer_url(address(at), t) };
+            all.extend(TRANSPORTS.into_iter().flat_map(|t| [to(0, t), to(1, t)]));
             all.push(Step::Promote { via: via.clone(), member: id });
             all.push(Step::MoveLeader { via: via.clone(), to: id });
         }
@@ -66,8 +69,10 @@ fn snapshots(w: &World) -> Vec<Step> {
     all.extend((0..keys.len()).map(|index| prune(&keys[index..=index], Vec::new())));
     all.extend((1..=keys.len()).map(|count| prune(&keys[..count], Vec::new())));
     all.push(prune(&["snapshots/unheard-of".into()], Vec::new()));
-    let (fetch, restore) =
-        (|key| Step::FetchSnapshot { key }, |key, r: &Record| Step::RestoreSnapshot { key, generation: r.generation, token: r.token() });
+    let (fetch, restore) = (
+        |key| Step::FetchSnapshot { key },
+        |key, r: &Record| Step::RestoreSnapshot { key, generation: r.generation, token: r.token(), transport: r.transport },
+    );
     all.extend(keys.iter().cloned().map(fetch));
     all.extend(keys.iter().cloned().map(|key| Step::DrillSnapshot { key }));
     all.push(Step::DrillSnapshot { key: "snapshots/unheard-of".into() });
@@ -100,9 +105,9 @@ fn starts(w: &World) -> Vec<Step> {
         let list = |m: &quorate_core::observation::Member| Some((m.id.to_string(), m.peer_url.url()?));
         all.push(Start::Join { generation: record.generation, initial_cluster: members.iter().filter_map(list).collect() });
     }
-    let restore = |r: &Record| Step::RestoreOwnData { generation: r.generation, token: r.token() };
-    let mut steps: Vec<Step> = known.iter().map(restore).collect();
-    steps.extend(all.into_iter().map(Step::StartMember));
+    let restore = |r: &Record, transport| Step::RestoreOwnData { generation: r.generation, token: r.token(), transport };
+    let mut steps: Vec<Step> = known.iter().flat_map(|r| TRANSPORTS.map(|t| restore(r, t))).collect();
+    steps.extend(all.into_iter().flat_map(|how| TRANSPORTS.map(|t| Step::StartMember(how.clone(), t))));
     steps
 }
 
@@ -128,8 +133,18 @@ fn records(w: &World) -> Vec<Record> {
         all.extend(base.into_iter().flat_map(|b| retirements(w, b)));
         all.extend(base.and_then(|b| moved(w, b)));
     }
+    let otherwise = |r: &Record| [Record { transport: other(r.transport), ..r.clone() }, Record { authority: None, ..r.clone() }];
+    let of_other = |r: &Record| [0, 1].map(|index| Record { authority: Some(authority(index)), ..r.clone() });
+    let with_tls: Vec<Record> = all.iter().step_by(3).flat_map(|r| otherwise(r).into_iter().chain(of_other(r))).collect();
+    all.extend(with_tls);
     all.extend(known);
     all
+}
+
+const TRANSPORTS: [Transport; 2] = [Transport::Plain, Transport::Tls];
+
+fn other(transport: Transport) -> Transport {
+    if transport == Transport::Plain { Transport::Tls } else { Transport::Plain }
 }
 
 /// The record that lists its only voter here.
@@ -154,6 +169,8 @@ fn blank(w: &World, base: Option<&Record>) -> Record {
         etcd_cluster: base.and_then(|r| r.etcd_cluster),
         voters: base.map_or(Vec::new(), |r| r.voters.clone()),
         ancestors: base.map_or(Vec::new(), |r| r.ancestors.clone()),
+        transport: base.map_or(w.policy.transport, |r| r.transport),
+        authority: base.and_then(|r| r.authority),
     }
 }
 

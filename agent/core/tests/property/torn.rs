@@ -7,6 +7,7 @@ mod past;
 mod reattached;
 mod records;
 mod snapshots;
+pub(crate) mod tls;
 mod versions;
 
 use std::time::Duration;
@@ -64,6 +65,7 @@ pub(crate) fn world(dice: &mut Dice<'_>) -> World {
     reattached::reattached(&mut w, &plot, dice);
     etcd::out_of_space(&mut w, dice);
     versions::versions(&mut w, &plot, dice);
+    tls::tls(&mut w, &plot, dice);
     past::past(&mut w, &plot);
     w
 }

@@ -246,7 +246,7 @@ impl<'a, 'b> Walk<'a, 'b> {
     /// What etcd and AWS do on their own after a step.
     fn follow(&mut self, step: &Step) {
         match step {
-            Step::StartMember(Start::Found { .. }) | Step::RestoreOwnData { .. } | Step::RestoreSnapshot { .. } => self.found(),
+            Step::StartMember(Start::Found { .. }, _) | Step::RestoreOwnData { .. } | Step::RestoreSnapshot { .. } => self.found(),
             Step::FetchSnapshot { .. } => self.line("snapshots fetched"),
             Step::TakeSnapshot(_) => self.line("snapshots taken"),
             Step::CompleteHook { instance, .. } if instance.as_str() == self.me => {

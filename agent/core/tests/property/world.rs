@@ -140,6 +140,7 @@ fn nothing(me: Me) -> Observation {
             superseded: true,
             process: unknown(),
             effort: Effort::default(),
+            certificates: unknown(),
             etcd: Installed::unknown("nothing is known"),
             shutdown: None,
         },

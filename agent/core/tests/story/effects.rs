@@ -3,6 +3,7 @@
 use quorate_core::ids::{EtcdClusterId, MemberId};
 use quorate_core::observation::{Member, PeerUrl};
 use quorate_core::plan::{Outcome, Start, Step, client_url};
+use quorate_core::transport::Transport;
 
 use super::words::{Words, letter};
 use super::world::World;
@@ -43,7 +44,7 @@ pub(crate) fn carry_out(world: &mut World, step: &Step) {
 fn apply(world: &mut World, step: &Step) {
     match step {
         Step::CreateRecord(record) => world.store.write(record.clone()),
-        Step::StartMember(start) => start_member(world, start),
+        Step::StartMember(start, transport) => start_member(world, start, *transport),
         Step::StopMember(_) => world.machine.stop(),
         Step::PutDataAside { .. } => world.machine.clear(),
         Step::AdoptData { .. } => world.machine.adopt(),
@@ -75,7 +76,7 @@ fn apply(world: &mut World, step: &Step) {
     }
 }
 
-fn start_member(world: &mut World, start: &Start) {
+fn start_member(world: &mut World, start: &Start, transport: Transport) {
     let now = world.now;
     match start {
         Start::Found { generation, .. } => {
@@ -83,11 +84,10 @@ fn start_member(world: &mut World, start: &Start) {
             world.machine.start(true, now);
         }
         Start::Join { generation, .. } => {
-            let url = quorate_core::plan::peer_url(world.me.address);
             let cluster = world.etcd.cluster();
-            let id = world.etcd.at_url(url).map(|m| m.id);
+            let id = world.etcd.at(world.me.address).map(|m| m.id);
             if let Some(id) = id {
-                world.etcd.name(id, &world.me.instance, client_url(world.me.address));
+                world.etcd.name(id, &world.me.instance, client_url(world.me.address, transport));
                 world.machine.hold(*generation, Some((cluster, id)));
             }
             world.machine.start(false, now);

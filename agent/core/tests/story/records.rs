@@ -5,8 +5,9 @@ use quorate_core::ids::{EtcdClusterId, Generation};
 use quorate_core::observation::Me;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 
-use super::words::{Words, named};
+use super::words::{Words, authority, named};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Access {
@@ -117,6 +118,8 @@ impl Store {
                 Some(r) if r.generation < generation => r.lineage(),
                 _ => before.map_or(Vec::new(), |r| r.ancestors.clone()),
             },
+            transport: before.map_or_else(|| if words.has("tls") { Transport::Tls } else { Transport::Plain }, |r| r.transport),
+            authority: before.and_then(|r| r.authority).or_else(|| (words.has("tls") && established).then(|| authority("a"))),
             state,
         };
         self.write(record);

@@ -6,6 +6,7 @@ use quorate_core::charter::{Origin, Record, State};
 use quorate_core::engine::{Next, Ready};
 use quorate_core::plan::{Plan, Start, Step};
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use quorate_core::{planner, recovery};
 
 use super::effects;
@@ -81,14 +82,17 @@ fn describe(step: &Step) -> String {
         Step::Heartbeat { hook } => format!("send a heartbeat for {hook}"),
         Step::CompleteHook { hook, instance, result } => format!("complete {hook} of {instance} with {result}"),
         Step::CreateRecord(record) => format!("create record {}", describe_record(record)),
-        Step::StartMember(start) => describe_start(start),
+        Step::StartMember(start, Transport::Plain) => describe_start(start),
+        Step::StartMember(start, Transport::Tls) => format!("{}, with TLS", describe_start(start)),
         Step::StopMember(reason) => format!("stop etcd ({reason:?})"),
         Step::PutDataAside { why } => format!("put the data aside ({why})"),
         Step::AdoptData { owner, member } => format!("label the data of {owner}, member {member}, as its own"),
         Step::UpdatePeerUrl { via, member, peer_url } => format!("list member {member} at {peer_url} through {}", via.member),
-        Step::RestoreOwnData { generation, token } => format!("restore its own data as generation {generation} with token {token}"),
+        Step::RestoreOwnData { generation, token, .. } => format!("restore its own data as generation {generation} with token {token}"),
         Step::FetchSnapshot { key } => format!("fetch snapshot {key}"),
-        Step::RestoreSnapshot { key, generation, token } => format!("restore snapshot {key} as generation {generation} with token {token}"),
+        Step::RestoreSnapshot { key, generation, token, .. } => {
+            format!("restore snapshot {key} as generation {generation} with token {token}")
+        }
         Step::DropSuperseded => "move the superseded data to the trash".to_owned(),
         Step::AcquireLock { via, purpose } => format!("take the lock through {} to {purpose}", via.member),
         Step::RenewLock { via } => format!("renew the lock through {}", via.member),

@@ -3,9 +3,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use quorate_core::authority::AuthorityHash;
 use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{Member, PeerUrl};
 use quorate_core::role::Role;
+use quorate_core::transport::Transport;
+
+/// The authority whose hash repeats this hexadecimal digit.
+pub(crate) fn authority(digit: &str) -> AuthorityHash {
+    digit.repeat(64).parse().unwrap()
+}
 
 /// One line, word by word.
 #[derive(Clone, Debug)]
@@ -88,6 +95,8 @@ impl<'a> Words<'a> {
 
     /// `i-a:a1`, `i-d:d4 learner`, `stranger:f6`, or `unnamed:d4@i-d learner` for one that never started.
     pub(crate) fn member(&self, item: &str, role: Role) -> Member {
+        let transport = if item.ends_with(" tls") { Transport::Tls } else { Transport::Plain };
+        let item = item.trim_end_matches(" tls");
         let learner = item.ends_with(" learner");
         if let Some(id) = item.trim_end_matches(" learner").strip_prefix("stranger:") {
             return Member::stranger(self.member_id(id), learner, "db's http://db.example:2380;$HOME");
@@ -99,8 +108,8 @@ impl<'a> Words<'a> {
         Member {
             id: self.member_id(id.trim()),
             name: has_name.then(|| named(name)),
-            peer_url: PeerUrl::At(role.peer_url(address)),
-            client_url: has_name.then(|| role.client_url(address)),
+            peer_url: PeerUrl::At(role.peer_url(address, transport)),
+            client_url: has_name.then(|| role.client_url(address, transport)),
             learner,
         }
     }

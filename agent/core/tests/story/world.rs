@@ -24,6 +24,7 @@ use quorate_core::reading::Reading;
 use quorate_core::role::Role;
 use quorate_core::safety::{Refusal, Violation};
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 
 use super::records::Store;
 use super::words::{Words, address_of, letter, named};
@@ -113,6 +114,7 @@ impl World {
             "node" | "nodes" | "servers" | "points-at" | "authority" | "drain" => self.kubernetes.set(verb, words),
             "snapshots" => self.snapshots.set(words, self.now),
             "disk" | "process" | "binary" | "superseded" | "reboot" => self.machine.set(verb, words),
+            "certificates" => self.machine.set_certificates(words, self.now),
             "state-dir" => self.full = Some(words.rest()).filter(|why| *why != "fine").map(str::to_owned),
             "memory-damaged" => {
                 let forgotten = PersistentState::forgotten(self.me.instance.clone());
@@ -281,6 +283,7 @@ fn order(words: &Words<'_>) -> Option<Order> {
 
 fn set_policy(policy: &mut Policy, words: &Words<'_>) {
     match words.nth(0) {
+        "tls" => policy.transport = Transport::Tls,
         "network-trusted" => policy.network_trusted = true,
         "no-snapshots" => policy.snapshots.enabled = false,
         "no-restore" => policy.on_total_loss = OnTotalLoss::Halt,

@@ -6,5 +6,6 @@ pub mod host;
 pub mod kubernetes;
 pub mod object_store;
 pub mod peer;
+pub mod pki;
 pub mod service_manager;
 pub mod stamp;

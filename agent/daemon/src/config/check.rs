@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use quorate_core::policy::{OnFailedLeave, OnRebalance, OnTotalLoss, Policy, Recovery, Strangers};
 use quorate_core::role::Role;
+use quorate_core::transport::Transport;
 
-use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer, Store};
+use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer, Store, Tls};
 use super::{
     AwsSettings, ClusterSettings, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, snapshot, target_groups,
     timing, values,
@@ -32,10 +33,12 @@ pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
     timing::check(&policy, aws.call_timeout)?;
     limits(&file.limits, &mut policy)?;
     choices(&file.policy, &mut policy)?;
+    policy.transport = transport(&file.tls)?;
     Ok(Settings {
         cluster: cluster(file.cluster, file.store)?,
         policy,
         peer_port: peer_port(&file.peer)?,
+        leaf_life: leaf_life(&file.tls)?,
         service: service::settings(file.service)?,
         etcd: etcd::settings(file.etcd)?,
         paths: paths(file.paths, &kubernetes)?,
@@ -131,6 +134,20 @@ fn choices(raw: &Choices, policy: &mut Policy) -> Result<(), Refusal> {
         Some(other) => return Err(Refusal::value("policy.strangers", format!("{other:?}"), "use report or remove")),
     };
     Ok(())
+}
+
+/// Whether a new cluster has TLS.
+fn transport(raw: &Tls) -> Result<Transport, Refusal> {
+    match raw.mode.as_deref() {
+        None | Some("off") => Ok(Transport::Plain),
+        Some("managed") => Ok(Transport::Tls),
+        Some(other) => Err(Refusal::value("tls.mode", format!("{other:?}"), "use managed or off")),
+    }
+}
+
+/// How long a certificate is valid: a week by default.
+fn leaf_life(raw: &Tls) -> Result<Duration, Refusal> {
+    raw.leaf_life_s.map_or(Ok(Duration::from_secs(7 * 24 * 3600)), |life| timing::duration("tls.leaf_life_s", life, 10.0..=31_536_000.0))
 }
 
 fn peer_port(raw: &Peer) -> Result<u16, Refusal> {

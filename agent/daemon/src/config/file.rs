@@ -16,6 +16,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) policy: Choices,
     pub(super) peer: Peer,
+    pub(super) tls: Tls,
     pub(super) service: Service,
     pub(super) etcd: Etcd,
     pub(super) paths: Paths,
@@ -129,6 +130,14 @@ pub(super) struct Choices {
 pub(super) struct Peer {
     pub(super) port: Option<i64>,
     pub(super) i_trust_this_network_without_tls: bool,
+}
+
+/// `[tls]`: certificates.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tls {
+    pub(super) mode: Option<String>,
+    pub(super) leaf_life_s: Option<f64>,
 }
 
 /// `[service]`: what runs etcd.

@@ -7,6 +7,7 @@ use std::error::Error as _;
 use quorate_core::drain::Escalation;
 use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, OnTotalLoss, Recovery, SnapshotPolicy, Strangers};
 use quorate_core::snapshot::retention::Retention;
+use quorate_core::transport::Transport;
 
 use super::*;
 use crate::adapters::host::hosts::HostName;
@@ -74,6 +75,10 @@ on_total_loss = "halt"
 on_failed_leave = "abandon"
 on_rebalance = "leave"
 strangers = "remove"
+
+[tls]
+mode = "managed"
+leaf_life_s = 86401
 
 [peer]
 port = 12378
@@ -191,7 +196,7 @@ fn expected_in(file: &str) -> BTreeSet<String> {
 fn an_empty_file_is_the_defaults() {
     let settings = Settings::parse("").unwrap();
     assert_eq!(settings.policy, Policy::default());
-    assert_eq!(settings.peer_port, 2378);
+    assert_eq!((settings.peer_port, settings.leaf_life), (2378, Duration::from_secs(7 * 24 * 3600)));
     assert_eq!(settings.etcd.binary, Path::new("etcd"));
     assert_eq!(settings.etcd.founding_address.to_string(), "127.0.0.1");
     assert_eq!(settings.paths.data_dir, Path::new("/var/lib/quorate/etcd"));
@@ -223,7 +228,7 @@ fn every_choice_of_the_policy_has_a_key() {
     for field in policy_fields() {
         let named = [format!("{field}_s"), format!("{field}_ms"), field.clone()].iter().any(|key| keys.contains(key));
         // Those of a drain are keys of [kubernetes], and compared in a test of their own; those of snapshots have a section.
-        assert!(named || ["network_trusted", "drain", "snapshots"].contains(&field.as_str()), "no key sets Policy::{field}");
+        assert!(named || ["network_trusted", "drain", "snapshots", "transport"].contains(&field.as_str()), "no key sets Policy::{field}");
     }
 }
 
@@ -280,6 +285,7 @@ fn every_value_arrives_where_it_belongs() {
         on_failed_leave: OnFailedLeave::Abandon,
         on_rebalance: OnRebalance::Leave,
         strangers: Strangers::Remove,
+        transport: Transport::Tls,
         network_trusted: true,
         target_groups: vec!["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/0123456789abcdef".into()],
         snapshots: SnapshotPolicy {

@@ -17,10 +17,11 @@ use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
 use quorate_core::text::Foreign;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 
 use super::of_this_cycle;
 use crate::adapters::etcd::{EtcdError, QuorumWord};
-use crate::clients::Clients;
+use crate::clients::{Clients, FoundingUrls};
 use crate::config::Settings;
 use crate::telemetry::chain;
 
@@ -29,8 +30,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 pub(super) struct EtcdObserver {
     clients: Clients,
-    own_url: Arc<str>,
-    founding_url: Arc<str>,
+    founding: FoundingUrls,
     membership: Reading<Membership>,
     refused: Option<Foreign>,
     local_list: Reading<Vec<Member>>,
@@ -46,8 +46,7 @@ impl EtcdObserver {
     pub(super) fn new(settings: &Settings, clients: &Clients) -> Self {
         Self {
             clients: clients.clone(),
-            own_url: text(clients.me.role.client_url(clients.me.address)),
-            founding_url: clients.founding_url(settings),
+            founding: clients.founding_urls(settings),
             membership: Reading::unknown("etcd was not asked yet"),
             refused: None,
             local_list: Reading::unknown("etcd was not asked yet"),
@@ -60,12 +59,13 @@ impl EtcdObserver {
     }
 
     pub(super) async fn look(&mut self, local: &Local, memory: &Memory, now: Timestamp) {
-        let own = self.own_endpoint(local);
+        let transport = memory.kept.record.as_ref().map_or(Transport::Plain, |record| record.transport);
+        let own = self.own_endpoint(local, transport);
         let own_status = match &own {
             Some(url) => self.clients.etcd.status_within(url, own_limit(local, now)).await.map_err(NoWord::from),
             None => Err(NoWord::of("etcd does not run here")),
         };
-        self.learn_urls(memory);
+        self.learn_urls(memory, transport);
         let goes = memory.leaving.is_some() || local.shutdown.is_some();
         let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
         let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), goes, wanted).await;
@@ -78,7 +78,7 @@ impl EtcdObserver {
             }
             _ => Reading::unknown("not asked while a quorum answers or etcd is stopped"),
         };
-        self.ask_members(own.as_ref(), own_status.ok(), now).await;
+        self.ask_members(own.as_ref(), own_status.ok(), transport, now).await;
     }
 
     pub(super) fn view(&self) -> EtcdView {
@@ -93,24 +93,30 @@ impl EtcdObserver {
         }
     }
 
-    fn own_endpoint(&self, local: &Local) -> Option<Arc<str>> {
+    fn own_endpoint(&self, local: &Local, transport: Transport) -> Option<Arc<str>> {
         match local.process.fresh()? {
-            Process::Running { loopback_only: true, .. } => Some(self.founding_url.clone()),
-            Process::Running { .. } => Some(self.own_url.clone()),
+            Process::Running { loopback_only: true, .. } => Some(self.founding.with(transport)),
+            Process::Running { .. } => Some(self.own_url(transport)),
             Process::Stopped { .. } => None,
         }
     }
 
+    /// Where this node's own member serves clients.
+    fn own_url(&self, transport: Transport) -> Arc<str> {
+        text(self.clients.me.role.client_url(self.clients.me.address, transport))
+    }
+
     /// Learns where voters may be reached: the addresses of instances that the charter lists.
-    fn learn_urls(&mut self, memory: &Memory) {
+    fn learn_urls(&mut self, memory: &Memory, transport: Transport) {
         let record = memory.kept.record.as_ref().filter(|r| r.state == State::Established);
         let listed = record.into_iter().flat_map(|r| &r.voters);
         let address = |id| memory.kept.seen.get(id).and_then(|seen| seen.address);
         self.known_urls =
-            listed.filter_map(|v| address(&v.instance)).map(|address| text(self.clients.me.role.client_url(address))).collect();
+            listed.filter_map(|v| address(&v.instance)).map(|address| text(self.clients.me.role.client_url(address, transport))).collect();
         let members = self.membership.last().into_iter().flat_map(|m| m.voters().filter_map(|v| v.client_url.map(text)));
         self.known_urls.extend(members);
-        self.known_urls.remove(&self.own_url);
+        let own = self.own_url(transport);
+        self.known_urls.remove(&own);
     }
 
     /// Reads through a quorum: through this node's own member if it is a voter with a leader, otherwise through whichever other answers first. A leaving member
@@ -181,18 +187,19 @@ impl EtcdObserver {
     }
 
     /// Every member is asked directly: its list entry says nothing of its health.
-    async fn ask_members(&mut self, own: Option<&Arc<str>>, own_status: Option<MemberStatus>, now: Timestamp) {
+    async fn ask_members(&mut self, own: Option<&Arc<str>>, own_status: Option<MemberStatus>, transport: Transport, now: Timestamp) {
         let mut statuses = BTreeMap::new();
         if let Some(status) = own_status {
             statuses.insert(status.member, Reading::Fresh(status, now));
         }
+        let own_url = self.own_url(transport);
         let list = self.membership.last().map(|m| &m.members).or(self.local_list.last());
         let others: Vec<(MemberId, Arc<str>)> = list
             .into_iter()
             .flatten()
             .filter(|m| !statuses.contains_key(&m.id))
             .filter_map(|m| m.client_url.map(|url| (m.id, text(url))))
-            .filter(|(_, url)| own.is_some() || *url != self.own_url)
+            .filter(|(_, url)| own.is_some() || *url != own_url)
             .collect();
         let asks = others.iter().map(|(_, url)| self.clients.etcd.status(url));
         for ((id, _), answer) in others.iter().zip(join_all(asks).await) {

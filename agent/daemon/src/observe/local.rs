@@ -7,6 +7,7 @@ use quorate_core::time::Timestamp;
 
 use crate::adapters::host::DataDir;
 use crate::clients::Clients;
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::telemetry::chain;
 
@@ -23,7 +24,8 @@ impl LocalObserver {
         Self { clients: clients.clone(), me: clients.me.instance.clone(), data_dir: clients.data_dir(settings), settled: None }
     }
 
-    pub(super) async fn look(&mut self, shutdown: Option<Shutdown>, now: Timestamp) -> Local {
+    pub(super) async fn look(&mut self, shutdown: Option<Shutdown>, clock: Clock) -> Local {
+        let now = clock.now();
         let state = self.clients.service.state().await.map_err(|error| chain(&error));
         let ended = state.as_ref().ok().and_then(|state| state.ended);
         let work = state.as_ref().ok().and_then(|state| state.work);
@@ -44,6 +46,7 @@ impl LocalObserver {
             superseded: self.data_dir.superseded_exists().unwrap_or(true),
             process: reading(process, now),
             effort: Effort { work, received: self.data_dir.receiving().filter(|_| runs) },
+            certificates: self.clients.certificates.reading(clock),
             shutdown,
         }
     }

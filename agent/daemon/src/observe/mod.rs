@@ -95,7 +95,7 @@ impl Observer {
     pub async fn observe(&mut self, engine: &mut Engine, shutdown: Option<Shutdown>, clock: Clock) -> Observation {
         let now = clock.now();
         let memory = engine.memory();
-        let local = self.local.look(shutdown, now).await;
+        let local = self.local.look(shutdown, clock).await;
         tokio::join!(
             self.imds.look(&self.clients, &self.policy, now),
             look_at_store(&mut self.store, &self.clients, memory, self.steady, now),

@@ -23,6 +23,7 @@ use quorate_core::observation::Member;
 use quorate_core::pausing::Pause;
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 
 use super::rng::Rng;
 use connections::Connections;
@@ -145,8 +146,8 @@ impl Etcd {
     pub(crate) fn add_host(&mut self, name: InstanceId, address: IpAddr, role: Role) -> Host {
         self.servers.push(Server {
             address,
-            peer_url: role.peer_url(address),
-            client_url: role.client_url(address),
+            peer_url: role.peer_url(address, Transport::Plain),
+            client_url: role.client_url(address, Transport::Plain),
             name,
             data: None,
             run: None,

@@ -131,7 +131,7 @@ impl World {
             return;
         }
         match step {
-            Step::StartMember(Start::JoinServer { .. }) => self.check_admission(n, agent),
+            Step::StartMember(Start::JoinServer { .. }, _) => self.check_admission(n, agent),
             Step::Node(NodeStep::AnnotateRemoval { .. }) => self.check_drained(n, agent),
             Step::RemoveMember { member, .. } if self.etcd.member_id(n) == Some(*member) => self.check_drained(n, agent),
             _ => {}

@@ -167,8 +167,8 @@ fn via(agent: &Agent) -> Option<Via> {
 }
 
 fn without_server(plan: &Plan) -> Option<Step> {
-    let Some(Step::StartMember(Start::Resume { loopback_only, server: Some(_) })) = plan.step else { return None };
-    Some(Step::StartMember(Start::Resume { loopback_only, server: None }))
+    let Some(Step::StartMember(Start::Resume { loopback_only, server: Some(_) }, transport)) = plan.step else { return None };
+    Some(Step::StartMember(Start::Resume { loopback_only, server: None }, transport))
 }
 
 fn deletion_of_another(agent: &Agent) -> Option<Step> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::memory::Order;
 use quorate_core::report::Phase;
+use quorate_core::transport::Transport;
 
 use super::{Event, World};
 use crate::region::{Caller, LifecycleState, RefreshPreferences, Service, View, ViewRule};
@@ -277,7 +278,7 @@ impl World {
     /// Somebody adds a voter, and forgets to start it.
     fn add_by_hand(&mut self) -> bool {
         let Some(leader) = self.true_leader() else { return false };
-        let url = self.schedule.role.peer_url([192, 0, 2, 1].into());
+        let url = self.schedule.role.peer_url([192, 0, 2, 1].into(), Transport::Plain);
         let listed = self.etcd.servers[leader].data.as_ref().is_some_and(|data| data.members.iter().any(|m| m.peer_url == url));
         let added = if listed { None } else { self.etcd.add_by_hand(leader, url, self.now, &self.network).ok() };
         self.stats.strangers += u64::from(added.is_some());

@@ -15,7 +15,7 @@ use crate::wire_etcd::node::{Node, etcd_binary, eventually};
 const TTL: Duration = Duration::from_secs(20);
 
 fn agent() -> Etcd {
-    Etcd::new(Duration::from_secs(5), Clock::start())
+    Etcd::new(None, Duration::from_secs(5), Clock::start())
 }
 
 async fn leases(url: &str) -> usize {

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use quorate::adapters::etcd::{Etcd, QuorumWord};
 use quorate::adapters::host::{DataDir, Label, Trash};
+use quorate::adapters::pki::EtcdFiles;
 use quorate::adapters::service_manager::exec::ExecPaths;
 use quorate::adapters::service_manager::{EtcdServer, Exec, MemberSpec, ServiceManager};
 use quorate::clock::Clock;
 use quorate_core::ids::{Generation, InstanceId};
 use quorate_core::observation::{MemberStatus, Process};
 use quorate_core::plan::{Start, client_url, peer_url};
+use quorate_core::transport::Transport;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -57,6 +59,7 @@ impl Node {
             address,
             data_dir: dir.path().join("etcd"),
             founding_address,
+            certificates: EtcdFiles::in_dir(&dir.path().join("tls")),
             flags: flags.iter().map(|f| (*f).to_owned()).collect(),
             environment: Default::default(),
         };
@@ -67,7 +70,7 @@ impl Node {
             data: DataDir::new(&spec.data_dir),
             trash: Trash::new(dir.path().join("trash")),
             exec: exec(etcd, &paths, &spec),
-            etcd: Etcd::new(Duration::from_secs(5), Clock::start()),
+            etcd: Etcd::new(None, Duration::from_secs(5), Clock::start()),
             binary: etcd.to_owned(),
             paths,
             spec,
@@ -91,15 +94,15 @@ impl Node {
     }
 
     pub(crate) fn url(&self) -> String {
-        client_url(self.address).to_string()
+        client_url(self.address, Transport::Plain).to_string()
     }
 
     pub(crate) fn peer_url(&self) -> String {
-        peer_url(self.address).to_string()
+        peer_url(self.address, Transport::Plain).to_string()
     }
 
     pub(crate) fn founding_url(&self) -> String {
-        client_url(self.spec.founding_address).to_string()
+        client_url(self.spec.founding_address, Transport::Plain).to_string()
     }
 
     pub(crate) fn label(&self, generation: u64, token: Option<&str>) -> Label {
@@ -109,7 +112,7 @@ impl Node {
     /// Founds a cluster of this one member, and waits until it leads on its founding address.
     pub(crate) async fn found(&self) -> MemberStatus {
         self.data.prepare(&self.label(1, Some(TOKEN))).unwrap();
-        self.exec.start(&Start::Found { generation: Generation(1), token: TOKEN.to_owned() }).await.unwrap();
+        self.exec.start(&Start::Found { generation: Generation(1), token: TOKEN.to_owned() }, Transport::Plain).await.unwrap();
         self.leads(&self.founding_url()).await
     }
 
@@ -117,7 +120,7 @@ impl Node {
     pub(crate) async fn found_and_open(&self) -> MemberStatus {
         self.found().await;
         self.exec.stop(Duration::from_secs(10)).await.unwrap();
-        self.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap();
+        self.exec.start(&Start::Resume { loopback_only: false, server: None }, Transport::Plain).await.unwrap();
         self.leads(&self.url()).await
     }
 
@@ -126,12 +129,12 @@ impl Node {
         let list = seed.word().await.membership.members;
         let name = |m: &quorate_core::observation::Member| match &m.name {
             Some(name) => name.to_string(),
-            None if m.peer_url == peer_url(self.address) => self.me.to_string(),
+            None if m.peer_url == peer_url(self.address, Transport::Plain) => self.me.to_string(),
             None => m.id.to_string(),
         };
         let initial_cluster = list.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
         self.data.prepare(&self.label(1, None)).unwrap();
-        self.exec.start(&Start::Join { generation: Generation(1), initial_cluster }).await.unwrap();
+        self.exec.start(&Start::Join { generation: Generation(1), initial_cluster }, Transport::Plain).await.unwrap();
     }
 
     pub(crate) async fn leads(&self, url: &str) -> MemberStatus {

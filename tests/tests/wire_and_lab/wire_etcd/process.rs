@@ -6,6 +6,7 @@ use quorate::adapters::etcd::EtcdError;
 use quorate::adapters::service_manager::ServiceManager;
 use quorate_core::observation::{DataIdentity, LocalData, Process};
 use quorate_core::plan::Start;
+use quorate_core::transport::Transport;
 use rustix::process::Signal;
 
 use crate::wire_etcd::node::{Node, TOKEN, etcd_binary, eventually};
@@ -44,7 +45,7 @@ async fn a_founder_serves_on_loopback_only_until_it_is_resumed() {
     assert_eq!(inspect(), LocalData::Present(identity));
     assert!(node.exec.state().await.unwrap().ran_this_boot);
 
-    node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap();
+    node.exec.start(&Start::Resume { loopback_only: false, server: None }, Transport::Plain).await.unwrap();
     let resumed = node.leads(&node.url()).await;
     assert_eq!((resumed.cluster, resumed.member), (status.cluster, status.member));
     assert!(matches!(node.exec.state().await.unwrap().process, Process::Running { loopback_only: false, .. }));
@@ -62,12 +63,12 @@ async fn the_next_agent_adopts_it_and_starts_no_second() {
     let Process::Running { since, loopback_only } = next.state().await.unwrap().process else { panic!("not adopted") };
     let Process::Running { since: known, .. } = before.process else { panic!("not running") };
     assert!(loopback_only && since.0.abs_diff(known.0) < 2_000, "{since} is not {known}");
-    next.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
+    next.start(&Start::Resume { loopback_only: true, server: None }, Transport::Plain).await.unwrap();
     assert_eq!(node.pid(), pid);
 
     // Without the record, and by an agent that looks elsewhere for it.
     for agent in [node.misled_agent(), node.misled_agent()] {
-        agent.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
+        agent.start(&Start::Resume { loopback_only: true, server: None }, Transport::Plain).await.unwrap();
         assert!(matches!(agent.state().await.unwrap().process, Process::Running { loopback_only: true, .. }));
     }
     assert_eq!(node.servers().len(), 1);
@@ -89,8 +90,8 @@ async fn what_somebody_else_started_after_its_own_had_ended_is_adopted() {
     assert!(matches!(agent.state().await.unwrap().process, Process::Running { .. }));
     node.signal(Signal::KILL);
     eventually("its end", async || node.servers().is_empty().then_some(())).await;
-    node.misled_agent().start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
-    agent.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
+    node.misled_agent().start(&Start::Resume { loopback_only: true, server: None }, Transport::Plain).await.unwrap();
+    agent.start(&Start::Resume { loopback_only: true, server: None }, Transport::Plain).await.unwrap();
     assert_eq!(node.servers().len(), 1);
     agent.stop(Duration::from_secs(10)).await.unwrap();
     assert!(node.servers().is_empty());
@@ -103,7 +104,7 @@ async fn two_agents_at_once_start_one() {
     node.data.prepare(&node.label(1, Some(TOKEN))).unwrap();
     let how = Start::Found { generation: node.label(1, None).generation, token: TOKEN.to_owned() };
     let other = node.next_agent();
-    let (one, two) = tokio::join!(node.exec.start(&how), other.start(&how));
+    let (one, two) = tokio::join!(node.exec.start(&how, Transport::Plain), other.start(&how, Transport::Plain));
     assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
     assert_eq!(node.servers().len(), 1);
     node.leads(&node.founding_url()).await;
@@ -150,7 +151,7 @@ async fn a_member_that_cannot_start_says_why() {
     let node = Node::new(&etcd, 15, 1, &[]);
     node.data.prepare(&node.label(1, None)).unwrap();
     std::fs::create_dir(node.data.path().join("member")).unwrap();
-    node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap();
+    node.exec.start(&Start::Resume { loopback_only: false, server: None }, Transport::Plain).await.unwrap();
     let why = node.last_exit().await;
     assert!(why.contains("cannot fetch cluster info from peer urls"), "{why}");
 
@@ -160,7 +161,7 @@ async fn a_member_that_cannot_start_says_why() {
     founder.exec.stop(Duration::from_secs(10)).await.unwrap();
     std::fs::remove_dir_all(founder.data.path().join("member/wal")).unwrap();
     std::fs::remove_dir_all(founder.data.path().join("member/snap")).unwrap();
-    founder.exec.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
+    founder.exec.start(&Start::Resume { loopback_only: true, server: None }, Transport::Plain).await.unwrap();
     let again = founder.leads(&founder.founding_url()).await;
     assert_eq!((again.cluster, again.member), (first.cluster, first.member));
 }
@@ -168,10 +169,10 @@ async fn a_member_that_cannot_start_says_why() {
 #[tokio::test]
 async fn a_binary_that_is_no_etcd_is_refused() {
     let node = Node::new(std::path::Path::new("/bin/echo"), 16, 1, &[]);
-    let error = node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap_err();
+    let error = node.exec.start(&Start::Resume { loopback_only: false, server: None }, Transport::Plain).await.unwrap_err();
     assert!(error.to_string().contains("/bin/echo --version"), "{error}");
     let node = Node::new(std::path::Path::new("/nowhere/etcd"), 16, 2, &[]);
-    let error = node.exec.start(&Start::Resume { loopback_only: false, server: None }).await.unwrap_err();
+    let error = node.exec.start(&Start::Resume { loopback_only: false, server: None }, Transport::Plain).await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/etcd"), "{error}");
 }
 
@@ -205,13 +206,13 @@ async fn an_etcd_that_was_replaced_is_asked_again_and_its_flags_are_tried_before
     assert_eq!(second.version.to_string(), "3.7");
     assert!(second.flag_refused.unwrap().contains("not defined: --experimental-corrupt-check-time"));
     let how = Start::Resume { loopback_only: false, server: None };
-    let refused = node.exec.start(&how).await.unwrap_err().to_string();
+    let refused = node.exec.start(&how, Transport::Plain).await.unwrap_err().to_string();
     assert!(refused.contains("refuses its flags") && refused.contains("etcd.extra_args"), "{refused}");
     assert!(!dir.path().join("etcd.served").exists() && node.exec.state().await.unwrap().process == Process::Stopped { last_exit: None });
 
     // A start does not rely on what was said before.
     stand_in(&etcd, "3.5.32", "--feature-gates");
-    node.exec.start(&how).await.unwrap();
+    node.exec.start(&how, Transport::Plain).await.unwrap();
     node.exec.stop(Duration::from_secs(1)).await.unwrap();
 }
 
@@ -227,7 +228,7 @@ async fn real_etcd_says_its_clusters_version_and_writes_it_into_its_file() {
     assert_eq!((node.exec.taken_ports(), preflight.flag_refused), (Vec::new(), None));
     let status = node.found_and_open().await;
     assert_eq!(status.version, Some(preflight.version));
-    let versions = quorate::adapters::etcd::VersionClient::new().unwrap();
+    let versions = quorate::adapters::etcd::VersionClient::new(None).unwrap();
     let url = node.url();
     let cluster = eventually("a decided version", async || versions.ask(&url).await.ok().and_then(|v| v.decided())).await;
     assert_eq!(cluster, preflight.version);

@@ -8,6 +8,7 @@ use quorate_core::ids::Generation;
 use quorate_core::observation::LocalData;
 use quorate_core::plan::{Outcome, Start};
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use rustix::process::Signal;
 
 use crate::wire_etcd::node::{Node, etcd_binary, eventually};
@@ -43,7 +44,7 @@ async fn a_survivor_restores_its_data_as_a_new_cluster() {
     assert_eq!(found.generation, Some(Generation(2)));
     assert!(found.cluster.is_some_and(|id| id != old.cluster) && found.member.is_some());
 
-    a.exec.start(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
+    a.exec.start(&Start::Resume { loopback_only: true, server: None }, Transport::Plain).await.unwrap();
     let new = a.leads(&a.founding_url()).await;
     assert_eq!((Some(new.cluster), Some(new.member)), (found.cluster, found.member));
     let word = a.etcd.membership(&a.founding_url(), &a.me).await.unwrap();

@@ -12,6 +12,7 @@ use quorate_core::ids::InstanceId;
 use quorate_core::observation::Lock;
 use quorate_core::plan::{LockPurpose, Outcome};
 use quorate_core::role::Role;
+use quorate_core::transport::Transport;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use tokio::process::{Child, Command};
 
@@ -67,7 +68,7 @@ fn member(etcd: &Path, directory: &Path, authority: &Authority, address: IpAddr,
     for (file, text) in [("ca", &authority.pem), ("crt", &certificate), ("key", &key)] {
         fs::write(directory.join(file), text).unwrap();
     }
-    let (peer, client) = (Role::ControlPlane.peer_url(address), Role::ControlPlane.client_url(address));
+    let (peer, client) = (Role::ControlPlane.peer_url(address, Transport::Tls), Role::ControlPlane.client_url(address, Transport::Tls));
     let path = |file: &str| directory.join(file).display().to_string();
     Command::new(etcd)
         .args(["--client-cert-auth", "--peer-client-cert-auth", "--log-level=warn", &format!("--name={name}")])
@@ -90,7 +91,7 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
     let Some(etcd) = etcd_binary("a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_change") else { return };
     let (data, shown) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (address, authority) = (IpAddr::from([127, 7, 60, 1]), Authority::new("etcd-server"));
-    let (url, me) = (Role::ControlPlane.client_url(address).to_string(), InstanceId::new("i-0a1"));
+    let (url, me) = (Role::ControlPlane.client_url(address, Transport::Tls).to_string(), InstanceId::new("i-0a1"));
     let agent = Etcd::of_distribution(files(shown.path()), Duration::from_secs(5), Clock::start());
 
     let error = agent.status(&url).await.unwrap_err();
@@ -104,7 +105,7 @@ async fn a_distributions_etcd_is_spoken_to_with_its_own_certificates_as_they_cha
     assert_eq!((names, &word.lock), (vec![me.clone()], &Lock::Free));
 
     assert_eq!(agent.acquire(&url, &me, LockPurpose::Join, Duration::from_secs(20)).await, Outcome::Done);
-    let peer = Role::ControlPlane.peer_url([127, 7, 60, 2].into());
+    let peer = Role::ControlPlane.peer_url([127, 7, 60, 2].into(), Transport::Tls);
     let added =
         eventually("a learner", async || Some(agent.add_learner(&url, &peer.to_string()).await).filter(|o| *o == Outcome::Done)).await;
     assert_eq!(added, Outcome::Done);

@@ -15,6 +15,7 @@ use quorate_core::reading::Reading;
 use quorate_core::report::{Phase, Report, RuleId};
 use quorate_core::role::Role;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 
 use crate::fixtures;
 
@@ -65,7 +66,8 @@ pub(crate) fn members(cycle: &mut Cycle, list: &[i8], leader: u8) {
     let role = cycle.seen.me.role;
     let member = |n: &i8| {
         let at = n.unsigned_abs();
-        let (peer_url, client_url) = (PeerUrl::At(role.peer_url(address(at))), Some(role.client_url(address(at))));
+        let (peer_url, client_url) =
+            (PeerUrl::At(role.peer_url(address(at), Transport::Plain)), Some(role.client_url(address(at), Transport::Plain)));
         Member { id: MemberId(u64::from(at)), name: Some(id(at)), peer_url, client_url, learner: *n < 0 }
     };
     // AWS has named them.

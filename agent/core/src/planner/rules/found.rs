@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 use crate::planner::decision::Decision;
 use crate::planner::subjects::restore::Restorable;
-use crate::planner::subjects::{change, disk, hooks, objection, orders, restore};
+use crate::planner::subjects::{certificates, change, disk, hooks, objection, orders, restore};
 
 /// Carries out this node's own `founding` record: starts the one-member cluster, then writes `established`.
 pub(in crate::planner) fn found_what_i_claimed(s: &Situation<'_>) -> Option<Decision> {
@@ -46,7 +46,7 @@ fn start_alone(s: &Situation<'_>, record: &Record, claimed_at: Timestamp) -> Dec
         return restore::restore(s, record, key);
     }
     let start = Start::Found { generation: record.generation, token: record.token() };
-    Decision::act(Phase::Founding, Step::StartMember(start), explain::founds_alone(record.generation))
+    Decision::act(Phase::Founding, Step::StartMember(start, record.transport), explain::founds_alone(record.generation))
 }
 
 fn resume_founding(s: &Situation<'_>, record: &Record) -> Decision {
@@ -54,7 +54,7 @@ fn resume_founding(s: &Situation<'_>, record: &Record) -> Decision {
         return Decision::wait(Phase::Founding, joining::started_etcd_just_now(s.last_exit())).again_in(s.policy.retry);
     }
     let start = Start::Resume { loopback_only: true, server: None };
-    Decision::act(Phase::Founding, Step::StartMember(start), explain::goes_on(record.generation))
+    Decision::act(Phase::Founding, Step::StartMember(start, record.transport), explain::goes_on(record.generation))
 }
 
 fn establish(s: &Situation<'_>, record: &Record) -> Decision {
@@ -69,6 +69,7 @@ fn establish(s: &Situation<'_>, record: &Record) -> Decision {
         ever_established: Some(record.generation),
         etcd_cluster: Some(membership.cluster),
         voters: vec![ListedVoter { instance: s.me().clone(), member: me.id }],
+        authority: record.authority.or_else(|| certificates::own_authority(s)),
         ..change::successor(record)
     };
     let message = explain::establishes(next.generation, &membership.cluster);
@@ -260,6 +261,8 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
         etcd_cluster: None,
         voters,
         ancestors,
+        transport: s.transport(),
+        authority: s.last_record().and_then(|r| r.authority),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::explain::{Wait, removing};
 use crate::ids::{Generation, MemberId};
 use crate::memory::BackoffKey;
 use crate::observation::{Alarm, Hook, Member, Membership, Transition};
-use crate::plan::{AsideReason, HookResult, LockPurpose, Start, Step, StopReason, peer_url};
+use crate::plan::{AsideReason, HookResult, LockPurpose, Start, Step, StopReason};
 use crate::report::Phase;
 use crate::situation::Situation;
 
@@ -46,7 +46,7 @@ fn start(s: &Situation<'_>, generation: Generation, own: MemberId, membership: &
         return Decision::halt(Phase::Joining, explain::stranger_is_in_the_way(stranger)).again_in(s.policy.retry);
     }
     let initial_cluster = membership.members.iter().filter_map(|m| Some((name(m), m.peer_url.url()?))).collect();
-    let step = Step::StartMember(Start::Join { generation, initial_cluster });
+    let step = Step::StartMember(Start::Join { generation, initial_cluster }, s.transport());
     Decision::act(Phase::Joining, step, explain::starts_as_learner()).under_lock(LockPurpose::Join)
 }
 
@@ -63,7 +63,7 @@ fn add(s: &Situation<'_>, membership: &Membership) -> Decision {
     if s.memory.waits(BackoffKey::AddLearner, s.now) {
         return Decision::wait(Phase::Joining, explain::etcd_refused_to_add(s.memory.last_trouble.as_deref())).again_in(s.policy.retry / 2);
     }
-    let step = Step::AddLearner { via, peer_url: peer_url(s.seen.me.address) };
+    let step = Step::AddLearner { via, peer_url: s.own_peer_url() };
     Decision::act(Phase::Joining, step, explain::asks_to_be_added()).under_lock(LockPurpose::Join)
 }
 

@@ -54,6 +54,6 @@ fn start(s: &Situation<'_>, generation: Generation) -> Decision {
         }
         return awaits_admission(s);
     };
-    let step = Step::StartMember(Start::JoinServer { generation, server });
+    let step = Step::StartMember(Start::JoinServer { generation, server }, s.transport());
     Decision::act(Phase::Joining, step, explain::starts_server(host))
 }

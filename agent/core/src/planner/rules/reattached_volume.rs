@@ -75,7 +75,7 @@ fn may_adopt<'a>(s: &Situation<'a>, moved: &ReattachedVolume) -> Result<(&'a Rec
 /// `haveWAL`).
 pub(in crate::planner) fn update_peer_url(s: &Situation<'_>) -> Option<Decision> {
     let member = s.my_member().filter(|m| m.name.as_ref() == Some(s.me()))?;
-    let peer_url = s.seen.me.role.peer_url(s.seen.me.address);
+    let peer_url = s.own_peer_url();
     if member.peer_url == peer_url || s.memory.waits(BackoffKey::PeerUrl, s.now) {
         return None;
     }

@@ -34,7 +34,7 @@ pub(in crate::planner) fn restore_what_i_claimed(s: &Situation<'_>) -> Option<De
     Some(if s.runs() {
         Decision::act(Phase::Recovering, Step::StopMember(StopReason::Recover), explain::stops_to_restore())
     } else {
-        let step = Step::RestoreOwnData { generation: record.generation, token: record.token() };
+        let step = Step::RestoreOwnData { generation: record.generation, token: record.token(), transport: record.transport };
         Decision::act(Phase::Recovering, step, explain::restores_own_data(record.generation))
     })
 }

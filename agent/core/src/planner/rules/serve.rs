@@ -104,7 +104,7 @@ pub(in crate::planner) fn resume(s: &Situation<'_>) -> Option<Decision> {
         Decision::wait(Phase::Starting, joining::started_etcd_just_now(exit)).again_in(s.policy.retry)
     } else {
         let start = Start::Resume { loopback_only: false, server: s.another_server() };
-        Decision::act(Phase::Starting, Step::StartMember(start), explain::starts_on_its_data(generation))
+        Decision::act(Phase::Starting, Step::StartMember(start, s.transport()), explain::starts_on_its_data(generation))
     };
     Some(if broken { stays_down(s, decision) } else { decision })
 }

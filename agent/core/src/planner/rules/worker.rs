@@ -67,7 +67,8 @@ fn join_through(s: &Situation<'_>, server: IpAddr) -> Decision {
         let why = s.seen.kubernetes.authority.why_not_fresh();
         return Decision::wait(Phase::Joining, explain::authority_was_not_read(&why)).again_in(s.policy.retry);
     };
-    let join = |authority, message| Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server, authority }), message);
+    let join =
+        |authority, message| Decision::act(Phase::Joining, Step::StartMember(Start::Worker { server, authority }, s.transport()), message);
     match pin {
         Pin::ByToken => join(None, explain::joins(server)),
         Pin::ByStore(hash) => join(Some(*hash), explain::joins_by_the_store(server)),

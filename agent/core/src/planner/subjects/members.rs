@@ -6,13 +6,14 @@ use crate::observation::{Alarm, Member, Membership};
 use crate::situation::Situation;
 
 use crate::planner::decision::Decision;
+use crate::planner::subjects::certificates;
 
 /// A voter whose instance is at another address than etcd lists: a node that joined now could not reach it.
 pub(in crate::planner) fn not_at_its_address(s: &Situation<'_>, membership: &Membership) -> Option<(MemberId, InstanceId)> {
     membership.voters().find_map(|member| {
         let instance = member.name.clone()?;
         let address = s.memory.kept.seen.get(&instance)?.address?;
-        (member.peer_url != s.seen.me.role.peer_url(address)).then_some((member.id, instance))
+        (!member.peer_url.is_of(address)).then_some((member.id, instance))
     })
 }
 
@@ -37,7 +38,8 @@ pub(in crate::planner) fn noted(s: &Situation<'_>, decision: Decision) -> Decisi
     let corrupt = s.has_alarm(Alarm::Corrupt).then(serving::data_differs);
     let no_space = s.has_alarm(Alarm::NoSpace).then(serving::is_out_of_space);
     let silent = silent_agent(s).map(|(instance, serves)| serving::agent_is_silent(&instance, serves));
-    stranger.into_iter().chain(corrupt).chain(no_space).chain(silent).fold(decision, |decision, trouble| {
+    let certificates = certificates::trouble(s);
+    stranger.into_iter().chain(corrupt).chain(no_space).chain(silent).chain(certificates).fold(decision, |decision, trouble| {
         let message = serving::troubled(&decision.message, &trouble);
         Decision { message, needs_operator: true, ..decision }
     })

@@ -2,6 +2,7 @@
 
 pub(super) mod admission;
 pub(super) mod any;
+pub(super) mod certificates;
 pub(super) mod change;
 pub(super) mod charter;
 pub(super) mod completion;

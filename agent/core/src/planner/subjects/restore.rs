@@ -186,7 +186,8 @@ pub(in crate::planner) fn restore(s: &Situation<'_>, record: &Record, key: &Snap
         let why = s.memory.last_trouble.clone().unwrap_or_default();
         return Decision::halt(Phase::Founding, explain::could_not_restore(key, &why)).again_in(s.policy.retry);
     }
-    let step = Step::RestoreSnapshot { key: key.clone(), generation: record.generation, token: record.token() };
+    let step =
+        Step::RestoreSnapshot { key: key.clone(), generation: record.generation, token: record.token(), transport: record.transport };
     let stored = s.seen.snapshots.stored.last().and_then(|l| l.get(key));
     Decision::act(Phase::Founding, step, explain::restores(key, record.generation, stored))
 }

@@ -146,7 +146,8 @@ fn start_alone(s: &Situation<'_>, departure: &Departure) -> Decision {
     if s.memory.waits(BackoffKey::Start, s.now) {
         return wait(departure, explain::started_just_now(), s);
     }
-    Decision::act(Phase::Leaving, Step::StartMember(Start::Alone), explain::starts_alone(&departure.why)).until(departure.deadline)
+    Decision::act(Phase::Leaving, Step::StartMember(Start::Alone, s.transport()), explain::starts_alone(&departure.why))
+        .until(departure.deadline)
 }
 
 fn take(s: &Situation<'_>, departure: &Departure, record: &Record) -> Decision {

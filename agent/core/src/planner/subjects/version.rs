@@ -95,10 +95,10 @@ fn obstacle_to(s: &Situation<'_>, step: &Step) -> Option<Obstacle> {
 
 fn use_of<'a>(s: &Situation<'_>, step: &'a Step) -> Option<Use<'a>> {
     Some(match step {
-        Step::AddLearner { .. } | Step::StartMember(Start::Join { .. }) => Use::Join,
-        Step::StartMember(Start::Found { .. }) => Use::Found,
-        Step::StartMember(Start::Resume { loopback_only: false, .. }) => Use::Resume(Listens::ToClients),
-        Step::StartMember(Start::Resume { loopback_only: true, .. } | Start::Alone) => Use::Resume(Listens::OnLoopback),
+        Step::AddLearner { .. } | Step::StartMember(Start::Join { .. }, _) => Use::Join,
+        Step::StartMember(Start::Found { .. }, _) => Use::Found,
+        Step::StartMember(Start::Resume { loopback_only: false, .. }, _) => Use::Resume(Listens::ToClients),
+        Step::StartMember(Start::Resume { loopback_only: true, .. } | Start::Alone, _) => Use::Resume(Listens::OnLoopback),
         Step::StopMember(StopReason::NotAnswering) => Use::Restart,
         Step::CreateRecord(record) if record.founder() == Some(s.me()) => match &record.origin {
             Origin::Empty | Origin::Fresh => Use::Found,

@@ -121,6 +121,12 @@ pub enum RecordFault {
     RewriteUnproven(u64),
     /// It would bring back a vanished record of this number, and does not fit what the store shows.
     RewriteUnlinked(u64),
+    /// It would change how the members are reached from what record of this number says.
+    ChangesTransport(u64),
+    /// It would name another authority than the cluster's.
+    ChangesAuthority,
+    /// It names an authority that the cluster has not established.
+    NamesAuthority,
     /// It forgets that this generation was established.
     ForgetsEstablished(Generation),
     /// It claims for this instance, which alone may do that.

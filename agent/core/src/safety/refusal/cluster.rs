@@ -6,6 +6,7 @@ use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::member_url::MemberUrl;
 use crate::text::Foreign;
 use crate::time::Timestamp;
+use crate::transport::Transport;
 
 /// Why the data on this disk, or on a volume that was moved here, forbids a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +99,8 @@ pub enum MemberFault {
     },
     /// This node's service, which runs etcd or a kubelet, has run since then.
     Runs(Timestamp),
+    /// It would be reached in another way than the charter says.
+    WrongTransport(Transport),
     /// etcd refuses its flags, in these words.
     FlagsRefused(Foreign),
     /// It follows this leader.

@@ -5,6 +5,7 @@ use proptest::test_runner::{Config, RngSeed};
 
 use super::*;
 use crate::snapshot::{Manifest, Stray, Trigger};
+use crate::transport::Transport;
 
 /// In the middle of an hour and of a day.
 const NOW: Timestamp = Timestamp(1_763_728_200_000);
@@ -23,6 +24,8 @@ fn record(origin: Origin) -> Record {
         etcd_cluster: Some(EtcdClusterId(2)),
         voters: Vec::new(),
         ancestors: Vec::new(),
+        transport: Transport::Plain,
+        authority: None,
     }
 }
 

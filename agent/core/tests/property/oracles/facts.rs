@@ -10,7 +10,6 @@ use quorate_core::observation::{
     ShutdownKind, Transition, Warmed,
 };
 use quorate_core::pausing::{Pause, Wish};
-use quorate_core::plan::peer_url;
 use quorate_core::policy::OnRebalance;
 use quorate_core::reading::Reading;
 
@@ -97,7 +96,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn is_own(&self, id: MemberId) -> bool {
         let Some(entry) = self.entry(id) else { return false };
         entry.name.as_ref() == Some(&self.w.seen.me.instance)
-            || entry.peer_url == peer_url(self.w.seen.me.address)
+            || entry.peer_url.is_of(self.w.seen.me.address)
             || self.own_member() == Some(id)
     }
 
@@ -238,7 +237,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn nobody_else_votes(&self) -> bool {
         let own = |m: &Member| {
             let me = &self.w.seen.me;
-            m.name.as_ref() == Some(&me.instance) || m.peer_url == peer_url(me.address) || self.own_member() == Some(m.id)
+            m.name.as_ref() == Some(&me.instance) || m.peer_url.is_of(me.address) || self.own_member() == Some(m.id)
         };
         let over = |m: &Member| m.learner || own(m) || self.is_lost(m);
         if let Ok(members) = self.members() {
@@ -406,7 +405,7 @@ impl<'a> Facts<'a> {
         let at_address = || {
             let seen = self.w.memory.kept.seen.iter();
             seen.filter(|(id, _)| !self.w.memory.instances.terminated.contains(*id))
-                .find(|(_, s)| s.address.is_some_and(|a| entry.peer_url == peer_url(a)))
+                .find(|(_, s)| s.address.is_some_and(|a| entry.peer_url.is_of(a)))
                 .map(|(id, _)| id.clone())
         };
         entry.name.clone().or_else(at_address)

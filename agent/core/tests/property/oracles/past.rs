@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use quorate_core::ids::MemberId;
 use quorate_core::observation::{Member, Observation, Process, Saved};
-use quorate_core::plan::peer_url;
 use quorate_core::snapshot::Trigger;
 use quorate_core::time::Timestamp;
 
@@ -76,7 +75,7 @@ impl Facts<'_> {
 
     fn is_own_entry(&self, m: &Member) -> bool {
         let me = &self.w.seen.me;
-        m.name.as_ref() == Some(&me.instance) || m.peer_url == peer_url(me.address) || self.own_member() == Some(m.id)
+        m.name.as_ref() == Some(&me.instance) || m.peer_url.is_of(me.address) || self.own_member() == Some(m.id)
     }
 
     /// The learner has applied nothing new for five minutes, and was at no time in these level with the leader while its agent answered.

@@ -33,12 +33,12 @@ fn of_cluster(f: &Facts<'_>) -> Option<i64> {
 /// Says what is wrong with the version that a step would add, start, or found with.
 pub(super) fn judge(step: &Step, f: &Facts<'_>) -> Judgement {
     match step {
-        Step::AddLearner { .. } | Step::StartMember(Start::Join { .. }) => {
+        Step::AddLearner { .. } | Step::StartMember(Start::Join { .. }, _) => {
             let (own, cluster) = (installed(f)?, of_cluster(f).ok_or("what the cluster runs is not known")?);
             must([cluster, cluster + 1].contains(&own), "etcd does not support the two versions together")
         }
-        Step::StartMember(Start::Resume { .. } | Start::Alone) => resume(f),
-        Step::StartMember(Start::Found { .. }) => installed(f).map(drop),
+        Step::StartMember(Start::Resume { .. } | Start::Alone, _) => resume(f),
+        Step::StartMember(Start::Found { .. }, _) => installed(f).map(drop),
         // A record that vanished is written again, whatever is installed here.
         Step::CreateRecord(record) if f.w.memory.kept.record.as_ref() == Some(record) => Ok(()),
         Step::CreateRecord(record) if record.founder().is_some() => match &record.origin {

@@ -7,6 +7,7 @@ use quorate_core::memory::Leave;
 use quorate_core::observation::{Alarm, LifecycleState, Lock, Member, MemberStatus, Membership, PeerUrl};
 use quorate_core::plan::{client_url, peer_url};
 use quorate_core::reading::Reading;
+use quorate_core::transport::Transport;
 
 use super::{Plot, aged, records};
 use crate::property::dice::Dice;
@@ -18,8 +19,9 @@ pub(super) fn etcd(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         Some(record) => record.voters.iter().filter_map(|v| index_of(plot, &v.instance).map(|i| (i, v.member))).collect(),
         None => records::voters(dice, plot.size).iter().filter_map(|v| index_of(plot, &v.instance).map(|i| (i, v.member))).collect(),
     };
-    let mut members: Vec<Member> = listed.into_iter().filter(|_| !dice.one_in(9)).map(|(i, id)| voter(i, id)).collect();
-    add_learner(&mut members, plot, dice);
+    let transport = plot.records.last().map_or(Transport::Plain, |r| r.transport);
+    let mut members: Vec<Member> = listed.into_iter().filter(|_| !dice.one_in(9)).map(|(i, id)| voter(i, id, transport)).collect();
+    add_learner(&mut members, plot, transport, dice);
     if dice.one_in(plot.calm) {
         members.push(Member::stranger(MemberId(0xf6), dice.flip(), "db"));
     }
@@ -43,17 +45,17 @@ fn index_of(plot: &Plot, id: &quorate_core::ids::InstanceId) -> Option<usize> {
     (0..plot.size).find(|index| instance(*index) == *id)
 }
 
-fn voter(index: usize, id: MemberId) -> Member {
+fn voter(index: usize, id: MemberId, transport: Transport) -> Member {
     Member {
         id,
         name: Some(instance(index)),
-        peer_url: PeerUrl::At(peer_url(address(index))),
-        client_url: Some(client_url(address(index))),
+        peer_url: PeerUrl::At(peer_url(address(index), transport)),
+        client_url: Some(client_url(address(index), transport)),
         learner: false,
     }
 }
 
-fn add_learner(members: &mut Vec<Member>, plot: &Plot, dice: &mut Dice<'_>) {
+fn add_learner(members: &mut Vec<Member>, plot: &Plot, transport: Transport, dice: &mut Dice<'_>) {
     if !dice.one_in(3) {
         return;
     }
@@ -66,7 +68,7 @@ fn add_learner(members: &mut Vec<Member>, plot: &Plot, dice: &mut Dice<'_>) {
     let index = if dice.flip() { 0 } else { dice.below(plot.size) };
     if dice.one_in(plot.calm) || members.iter().all(|m| m.name.as_ref() != Some(&instance(index))) {
         let named = !dice.one_in(3);
-        let entry = voter(index, member(index, 1));
+        let entry = voter(index, member(index, 1), transport);
         members.push(Member { learner: true, name: entry.name.filter(|_| named), client_url: entry.client_url.filter(|_| named), ..entry });
     }
 }

@@ -48,6 +48,6 @@ fn elsewhere(w: &mut World, dice: &mut Dice<'_>) {
     let own = w.seen.me.instance.clone();
     let Reading::Fresh(membership, _) = &mut w.seen.etcd.membership else { return };
     for entry in membership.members.iter_mut().filter(|m| m.name.as_ref() == Some(&own)) {
-        entry.peer_url = PeerUrl::At(peer_url(address(1 + dice.below(2))));
+        entry.peer_url = PeerUrl::At(peer_url(address(1 + dice.below(2)), w.policy.transport));
     }
 }

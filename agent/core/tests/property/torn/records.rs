@@ -3,6 +3,7 @@
 use quorate_core::charter::{ListedVoter, Log, Origin, Record, State, StoreView};
 use quorate_core::ids::Generation;
 use quorate_core::reading::Reading;
+use quorate_core::transport::Transport;
 
 use super::{Plot, aged};
 use crate::property::dice::Dice;
@@ -40,7 +41,8 @@ fn successor(last: &Record) -> Record {
 
 fn established(last: &Record, voters: Vec<ListedVoter>) -> Record {
     let etcd_cluster = Some(cluster(usize::try_from(last.generation.0).unwrap() + 1));
-    Record { state: State::Established, ever_established: Some(last.generation), etcd_cluster, voters, ..successor(last) }
+    let authority = (last.transport == Transport::Tls).then(|| super::tls::authority(0));
+    Record { state: State::Established, ever_established: Some(last.generation), etcd_cluster, voters, authority, ..successor(last) }
 }
 
 fn founding(dice: &mut Dice<'_>, size: usize, last: Option<&Record>) -> Record {
@@ -64,6 +66,8 @@ fn founding(dice: &mut Dice<'_>, size: usize, last: Option<&Record>) -> Record {
         etcd_cluster: None,
         voters: last.map_or(Vec::new(), |r| r.voters.clone()),
         ancestors: last.map_or(Vec::new(), Record::lineage),
+        transport: last.map_or_else(|| super::tls::transport(dice), |r| r.transport),
+        authority: last.and_then(|r| r.authority),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The etcd cluster in a story. Unless the story says otherwise every started member answers and is level with the leader.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use quorate_core::etcd_version::EtcdVersion;
@@ -152,8 +153,8 @@ impl EtcdWorld {
         self.members.iter_mut().filter(|m| m.id == id).for_each(|m| m.learner = false);
     }
 
-    pub(crate) fn at_url(&mut self, peer_url: MemberUrl) -> Option<&mut Member> {
-        self.members.iter_mut().find(|m| m.peer_url == peer_url)
+    pub(crate) fn at(&mut self, address: IpAddr) -> Option<&mut Member> {
+        self.members.iter_mut().find(|m| m.peer_url.is_of(address))
     }
 
     pub(crate) fn name(&mut self, id: MemberId, name: &InstanceId, client_url: MemberUrl) {

@@ -1,7 +1,9 @@
 //! This machine in a story: its disk and its etcd.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use quorate_core::certificates::Certificates;
 use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::ids::{EtcdClusterId, Generation, MemberId};
 use quorate_core::observation::{
@@ -11,7 +13,7 @@ use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
 
 use super::etcd::V35;
-use crate::story::words::{Words, named};
+use crate::story::words::{Words, authority, named};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Etcd {
@@ -38,6 +40,7 @@ pub(crate) struct Machine {
     flag_refused: Option<String>,
     port_taken: Option<SocketAddr>,
     ended: Option<StartRefusal>,
+    certificates: Result<Certificates, String>,
     /// How its etcd ended.
     exit: Option<String>,
     /// Its etcd computes, reads and writes.
@@ -60,6 +63,7 @@ impl Default for Machine {
             flag_refused: None,
             port_taken: None,
             ended: None,
+            certificates: Err("none were made".to_owned()),
             exit: None,
             works: false,
             receives: false,
@@ -182,6 +186,18 @@ impl Machine {
         member.filter(|_| matches!(self.etcd, Etcd::Running { .. }))
     }
 
+    /// `certificates of a for 168h`, perhaps `in 24h`, or `certificates none WHY`.
+    pub(crate) fn set_certificates(&mut self, words: &Words<'_>, now: Timestamp) {
+        self.certificates = match words.nth(0) {
+            "of" => {
+                let not_before = now + words.after("in").map_or(Duration::ZERO, |word| words.duration(word));
+                let life = words.after("for").map_or(Duration::from_secs(168 * 3600), |word| words.duration(word));
+                Ok(Certificates { authority: authority(words.nth(1)), not_before, not_after: not_before + life })
+            }
+            _ => Err(words.rest().trim_start_matches("none ").to_owned()),
+        };
+    }
+
     pub(crate) fn is_on_loopback(&self) -> bool {
         self.etcd == Etcd::Running { loopback_only: true }
     }
@@ -196,6 +212,10 @@ impl Machine {
             shutdown: self.shutdown,
             process: self.observe_process(now),
             effort: self.effort(now),
+            certificates: match &self.certificates {
+                Ok(own) => Reading::Fresh(*own, now),
+                Err(why) => Reading::unknown(why.clone()),
+            },
             etcd: self.observe_binary(now),
         }
     }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use quorate_core::authority::AuthorityHash;
 use quorate_core::plan::Start;
 use quorate_core::role::Role;
+use quorate_core::transport::Transport;
 use serde_json::{Value, json};
 
 use super::{Configured, DataPlace, Distribution, NodeSpec, Probe};
@@ -120,7 +121,7 @@ impl K3s {
     /// `pkg/cli/server/server.go`). If an argument is given twice etcd uses the last, which is this one: this file is read after the operator's.
     fn alone(&self) -> Vec<(&'static str, Value)> {
         let off = ["disable-apiserver", "disable-controller-manager", "disable-scheduler", "disable-agent"];
-        let listen = format!("listen-client-urls={}", Role::ControlPlane.client_url(self.node.founding_address));
+        let listen = format!("listen-client-urls={}", Role::ControlPlane.client_url(self.node.founding_address, Transport::Tls));
         off.into_iter().map(|part| (part, json!(true))).chain([("etcd-arg+", json!([listen]))]).collect()
     }
 

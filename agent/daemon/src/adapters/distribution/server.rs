@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use quorate_core::plan::Start;
+use quorate_core::transport::Transport;
 
 use super::Distribution;
 use crate::adapters::host::atomic;
@@ -73,12 +74,12 @@ impl Program for DistributionServer {
         &self.environment
     }
 
-    async fn for_child(&self, how: &Start) -> Result<Vec<OsString>, ServiceError> {
+    async fn for_child(&self, how: &Start, _transport: Transport) -> Result<Vec<OsString>, ServiceError> {
         self.configure(how)?;
         Ok(self.distribution.arguments())
     }
 
-    async fn for_unit(&self, how: &Start) -> Result<(), ServiceError> {
+    async fn for_unit(&self, how: &Start, _transport: Transport) -> Result<(), ServiceError> {
         self.configure(how)?;
         Ok(atomic::write(&self.permit, b"The agent has started this unit. It removes this file before it stops it.\n")?)
     }
@@ -134,7 +135,7 @@ mod tests {
         fs::create_dir(dir.path().join("run")).unwrap();
         let server = server(dir.path(), false);
         assert!(!server.unit_is_on_loopback().unwrap());
-        server.for_unit(&Start::Resume { loopback_only: true, server: None }).await.unwrap();
+        server.for_unit(&Start::Resume { loopback_only: true, server: None }, Transport::Plain).await.unwrap();
         let file = dir.path().join("etc/config.yaml.d/90-quorate.yaml");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(server.unit_is_on_loopback().unwrap() && server.data_dir().is_dir());
@@ -150,11 +151,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("run")).unwrap();
         let worker = server(dir.path(), true);
-        assert!(worker.for_unit(&Start::Resume { loopback_only: false, server: None }).await.is_err());
+        assert!(worker.for_unit(&Start::Resume { loopback_only: false, server: None }, Transport::Plain).await.is_err());
         fs::create_dir_all(dir.path().join("etc")).unwrap();
         fs::write(dir.path().join("etc/config.yaml"), "server: https://elsewhere:6443\n").unwrap();
-        let refused =
-            worker.for_unit(&Start::Worker { server: "10.0.0.4".parse().unwrap(), authority: None }).await.unwrap_err().to_string();
+        let refused = worker
+            .for_unit(&Start::Worker { server: "10.0.0.4".parse().unwrap(), authority: None }, Transport::Plain)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("config.yaml sets server"), "{refused}");
         assert!(!dir.path().join("run/k3s.permit").exists() && !dir.path().join("etc/config.yaml.d/90-quorate.yaml").exists());
     }

@@ -28,6 +28,13 @@ impl CredentialFiles {
         Ok([of(&self.ca)?, of(&self.certificate)?, of(&self.key)?])
     }
 
+    /// The authority, and the certificate with its key in one text.
+    pub(super) fn for_http(&self) -> Result<(Vec<u8>, Vec<u8>), EtcdError> {
+        let read = |path: &Path| fs::read(path).map_err(|source| EtcdError::Credentials { path: path.to_owned(), source });
+        let key = if self.key == self.certificate { Vec::new() } else { read(&self.key)? };
+        Ok((read(&self.ca)?, [read(&self.certificate)?, key].concat()))
+    }
+
     /// What they hold.
     pub(super) fn read(&self) -> Result<TlsOptions, EtcdError> {
         let read = |path: &Path| fs::read(path).map_err(|source| EtcdError::Credentials { path: path.to_owned(), source });

@@ -80,7 +80,10 @@ impl Endpoints {
 
     async fn client(&self, url: &str, operation: &'static str) -> Result<Arc<Client>, EtcdError> {
         let now = self.clock.now();
-        self.refresh()?;
+        let encrypted = url.starts_with("https://");
+        if encrypted {
+            self.refresh()?;
+        }
         // This does not dial yet. etcd-client sets no time limit of its own: `call` limits each call as a whole.
         let mut options = ConnectOptions::new().with_connect_timeout(CONNECT_LIMIT);
         let made_with = {
@@ -89,7 +92,7 @@ impl Endpoints {
                 cached.used = now;
                 return Ok(cached.client.clone());
             }
-            if let Some(tls) = &clients.tls {
+            if let Some(tls) = clients.tls.as_ref().filter(|_| encrypted) {
                 options = options.with_tls(tls.clone().domain_name(credentials::host(url)));
             }
             clients.stamp

@@ -49,10 +49,11 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// Quorate's own etcd, in plain HTTP. No connection yet. `call_timeout` bounds every call except a status, which is limited to one second.
+    /// Quorate's own etcd: in plain HTTP, or over TLS with these files, as each member's URL says. No connection yet. `call_timeout` bounds every call except a
+    /// status, which is limited to one second.
     #[must_use]
-    pub fn new(call_timeout: Duration, clock: Clock) -> Self {
-        Self::reached(None, membership::instance_of_name, call_timeout, clock)
+    pub fn new(files: Option<CredentialFiles>, call_timeout: Duration, clock: Clock) -> Self {
+        Self::reached(files, membership::instance_of_name, call_timeout, clock)
     }
 
     /// The etcd in a distribution's servers, over TLS with these files, which are read again whenever they change. Until they first exist, every call fails and

@@ -1,11 +1,15 @@
 //! The cluster's version, as a member reports it at `/version` of its client URL. No call of the gRPC API reports it; 3.4 to 3.7 serve this without etcd
 //! credentials.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quorate_core::etcd_version::EtcdVersion;
 use reqwest::{Client, Response};
 use serde::Deserialize;
+
+use super::{CredentialFiles, EtcdError};
+use crate::adapters::stamp::Stamp;
 
 /// A member that needs longer is not worth waiting for.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -15,7 +19,12 @@ const BODY_LIMIT: usize = 4 << 10;
 
 /// Asks members for their cluster's version.
 #[derive(Clone, Debug)]
-pub struct VersionClient(Client);
+pub struct VersionClient {
+    plain: Client,
+    credentials: Option<CredentialFiles>,
+    /// The client with those credentials, while the files are as they were.
+    encrypted: Arc<Mutex<Option<([Stamp; 3], Client)>>>,
+}
 
 #[derive(Deserialize)]
 struct Answer {
@@ -30,6 +39,9 @@ pub enum VersionError {
     /// The HTTP client could not be made.
     #[error("no HTTP client can be made")]
     Client(#[source] reqwest::Error),
+    /// The credentials for members with TLS could not be read.
+    #[error("the credentials for etcd cannot be read")]
+    Credentials(#[source] Box<EtcdError>),
     /// No answer in time.
     #[error("{url} did not answer within {limit:?}")]
     Timeout {
@@ -58,13 +70,29 @@ pub enum VersionError {
 }
 
 impl VersionClient {
-    /// No connection yet.
+    /// No connection yet. With these credentials members with TLS are asked.
     ///
     /// # Errors
     /// The HTTP client could not be made.
-    pub fn new() -> Result<Self, VersionError> {
-        let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).connect_timeout(LIMIT);
-        builder.pool_idle_timeout(LIMIT * 30).pool_max_idle_per_host(1).build().map(Self).map_err(VersionError::Client)
+    pub fn new(credentials: Option<CredentialFiles>) -> Result<Self, VersionError> {
+        let plain = builder().build().map_err(VersionError::Client)?;
+        Ok(Self { plain, credentials, encrypted: Arc::default() })
+    }
+
+    /// The client for this URL.
+    fn client(&self, url: &str) -> Result<Client, VersionError> {
+        let Some(files) = self.credentials.as_ref().filter(|_| url.starts_with("https://")) else { return Ok(self.plain.clone()) };
+        let stamps = files.stamp().map_err(|error| VersionError::Credentials(Box::new(error)))?;
+        let mut made = self.encrypted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = made.as_ref().filter(|(with, _)| *with == stamps) {
+            return Ok(client.clone());
+        }
+        let (authority, identity) = files.for_http().map_err(|error| VersionError::Credentials(Box::new(error)))?;
+        let certificate = reqwest::Certificate::from_pem(&authority).map_err(VersionError::Client)?;
+        let identity = reqwest::Identity::from_pem(&identity).map_err(VersionError::Client)?;
+        let client = builder().tls_certs_only([certificate]).identity(identity).build().map_err(VersionError::Client)?;
+        *made = Some((stamps, client.clone()));
+        Ok(client)
     }
 
     /// The cluster's version, as the member at this client URL knows it. 3.0 until etcd has decided on one.
@@ -81,13 +109,18 @@ impl VersionClient {
 
     async fn fetch(&self, url: &str) -> Result<EtcdVersion, VersionError> {
         let unreachable = |source: reqwest::Error| VersionError::Unreachable { url: url.to_owned(), source: source.without_url() };
-        let response = self.0.get(url).send().await.map_err(unreachable)?;
+        let response = self.client(url)?.get(url).send().await.map_err(unreachable)?;
         let body = body(response).await.map_err(unreachable)?;
         parse(&body).ok_or_else(|| VersionError::Malformed {
             url: url.to_owned(),
             said: String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(100).collect(),
         })
     }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).connect_timeout(LIMIT);
+    builder.pool_idle_timeout(LIMIT * 30).pool_max_idle_per_host(1)
 }
 
 async fn body(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {

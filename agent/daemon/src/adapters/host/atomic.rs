@@ -34,7 +34,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     write_with(&path, bytes, mode)
 }
 
-fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<(), HostError> {
+/// The same with this mode.
+///
+/// # Errors
+/// As [`write()`].
+pub(crate) fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<(), HostError> {
     let temporary = temporary_for(path);
     // A leftover of a crash may have another mode: O_CREAT's mode applies to new files only.
     remove_if_there(&temporary)?;

@@ -1,5 +1,6 @@
 //! The object store: S3, or a directory that all members share. It holds the charter and the snapshots.
 
+mod authority;
 mod charter;
 mod endpoint_directory;
 mod error;
@@ -7,6 +8,7 @@ mod home;
 mod place;
 mod snapshots;
 
+pub use authority::AuthorityStore;
 pub use charter::{CharterStore, Creation, Probe};
 pub use endpoint_directory::EndpointDirectoryStore;
 pub use error::{Refusal, StoreError};

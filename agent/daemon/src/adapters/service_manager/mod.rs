@@ -20,6 +20,7 @@ use quorate_core::etcd_version::{EtcdVersion, StartRefusal};
 use quorate_core::observation::{Process, TakenPort};
 use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use tokio::process::Command;
 
 pub use error::ServiceError;
@@ -63,10 +64,10 @@ pub trait ServiceManager: Send + Sync {
     /// The ports that a start needs and another process has, while it does not run.
     fn taken_ports(&self) -> Vec<TakenPort>;
 
-    /// Starts it. A process that already runs counts as started.
+    /// Starts it, to be reached like this. A process that already runs counts as started.
     ///
     /// The data directory has been labelled ([`super::host::DataDir::prepare`]) if `how` starts on an empty one.
-    async fn start(&self, how: &Start) -> Result<(), ServiceError>;
+    async fn start(&self, how: &Start, transport: Transport) -> Result<(), ServiceError>;
 
     /// Has the program itself restore this snapshot into its own, empty data directory, and exit, within `limit`. None of it still runs when this returns,
     /// whatever the result. [`ServiceManager::stop`] ends what an earlier, interrupted one left running.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use quorate_core::observation::TakenPort;
 use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 
 use super::{Preflight, ServiceError};
 
@@ -53,10 +54,10 @@ pub trait Program: fmt::Debug + Send + Sync {
     }
 
     /// Prepares a child's start like this, and returns its arguments.
-    async fn for_child(&self, how: &Start) -> Result<Vec<OsString>, ServiceError>;
+    async fn for_child(&self, how: &Start, transport: Transport) -> Result<Vec<OsString>, ServiceError>;
 
     /// Writes everything that its unit reads for a start like this.
-    async fn for_unit(&self, how: &Start) -> Result<(), ServiceError>;
+    async fn for_unit(&self, how: &Start, transport: Transport) -> Result<(), ServiceError>;
 
     /// Prepares the program to restore this snapshot itself and exit, and returns the arguments for it.
     async fn for_restore(&self, snapshot: &Path) -> Result<Vec<OsString>, ServiceError>;

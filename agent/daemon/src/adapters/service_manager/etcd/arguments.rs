@@ -1,38 +1,46 @@
 //! etcd's command line for each way to start it. Only flags: a configuration file would make etcd ignore every flag.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 use quorate_core::plan::{Start, client_url, peer_url};
 
 use quorate_core::etcd_version::EtcdVersion;
+use quorate_core::transport::Transport;
 
 use super::MemberSpec;
 use crate::adapters::service_manager::ServiceError;
 
-/// The URL on which a founder serves clients, reachable only from this machine.
-pub(super) fn founding_url(address: IpAddr) -> String {
-    format!("http://{}", SocketAddr::new(address, 2379))
+/// The URLs on which a founder may serve clients, without TLS or with it, reachable only from this machine.
+pub(super) fn founding_urls(address: IpAddr) -> [String; 2] {
+    [Transport::Plain, Transport::Tls].map(|transport| client_url(address, transport).to_string())
 }
 
 /// The whole command line after the binary's name. `token` is the cluster token in the data's label.
 ///
 /// # Errors
 /// An etcd cannot start like this.
-pub(super) fn arguments(spec: &MemberSpec, how: &Start, version: EtcdVersion, token: Option<&str>) -> Result<Vec<OsString>, ServiceError> {
-    let cluster = cluster(spec, how, token)?;
+pub(super) fn arguments(
+    spec: &MemberSpec,
+    (how, transport): (&Start, Transport),
+    version: EtcdVersion,
+    token: Option<&str>,
+) -> Result<Vec<OsString>, ServiceError> {
+    let cluster = cluster(spec, how, transport, token)?;
     let mut data_dir = OsString::from("--data-dir=");
     data_dir.push(&spec.data_dir);
     let mut all = vec![data_dir];
-    all.extend(urls(spec, how).into_iter().chain(cluster).chain(habits(version)).map(OsString::from));
+    all.extend(urls(spec, how, transport).into_iter().chain(cluster).chain(habits(version)).map(OsString::from));
+    all.extend(tls(spec, transport));
     all.extend(spec.flags.iter().map(OsString::from));
     Ok(all)
 }
 
-fn urls(spec: &MemberSpec, how: &Start) -> Vec<String> {
-    let (peer, client) = (peer_url(spec.address), client_url(spec.address));
+fn urls(spec: &MemberSpec, how: &Start, transport: Transport) -> Vec<String> {
+    let (peer, client) = (peer_url(spec.address, transport), client_url(spec.address, transport));
     let loopback_only = matches!(how, Start::Found { .. } | Start::Resume { loopback_only: true, .. } | Start::Alone);
-    let listen = if loopback_only { founding_url(spec.founding_address) } else { client.to_string() };
+    let listen = if loopback_only { client_url(spec.founding_address, transport) } else { client };
     vec![
         format!("--name={}", spec.name),
         format!("--listen-peer-urls={peer}"),
@@ -42,12 +50,31 @@ fn urls(spec: &MemberSpec, how: &Start) -> Vec<String> {
     ]
 }
 
+/// The certificates. etcd reads a certificate and its key again at each handshake, from one file, which a renewal replaces as a whole; the authorities only as it
+/// starts (etcd client/pkg/transport: `TLSInfo.ServerConfig`). No TLS below 1.2 is spoken, which is etcd's own floor. A server's certificate is also shown by
+/// etcd's own gateway as a client, so both are from the authority for clients.
+fn tls(spec: &MemberSpec, transport: Transport) -> Vec<OsString> {
+    if transport == Transport::Plain {
+        return Vec::new();
+    }
+    let files = &spec.certificates;
+    let own = [("cert-file", &files.server), ("key-file", &files.server), ("peer-cert-file", &files.peer), ("peer-key-file", &files.peer)];
+    let authorities = [("trusted-ca-file", &files.clients_ca), ("peer-trusted-ca-file", &files.peers_ca)];
+    let of = |(flag, path): (&str, &PathBuf)| {
+        let mut flag = OsString::from(format!("--{flag}="));
+        flag.push(path);
+        flag
+    };
+    let needed = ["--client-cert-auth=true", "--peer-client-cert-auth=true"].map(OsString::from);
+    own.into_iter().chain(authorities).map(of).chain(needed).collect()
+}
+
 /// The flags that etcd ignores once its write-ahead log exists.
 ///
 /// A resumed founder that died before it wrote one therefore founds the same cluster again: the ids depend only on token and URL. Any other resumed member gets
 /// `existing`: without a log it then fails, and never founds a cluster of its own.
-fn cluster(spec: &MemberSpec, how: &Start, token: Option<&str>) -> Result<Vec<String>, ServiceError> {
-    let alone = || format!("{}={}", spec.name, peer_url(spec.address));
+fn cluster(spec: &MemberSpec, how: &Start, transport: Transport, token: Option<&str>) -> Result<Vec<String>, ServiceError> {
+    let alone = || format!("{}={}", spec.name, peer_url(spec.address, transport));
     let (state, members, token) = match how {
         Start::Found { token, .. } => ("new", alone(), Some(token.as_str())),
         Start::Resume { loopback_only: true, .. } if token.is_some() => ("new", alone(), token),
@@ -77,7 +104,11 @@ pub(super) fn habits(version: EtcdVersion) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use quorate_core::ids::Generation;
+
+    use crate::adapters::pki::EtcdFiles;
 
     use super::*;
 
@@ -89,13 +120,14 @@ mod tests {
             address: "10.0.0.5".parse().unwrap(),
             data_dir: "/var/lib/etcd/data".into(),
             founding_address: "127.0.0.1".parse().unwrap(),
+            certificates: EtcdFiles::in_dir(Path::new("/var/lib/quorate/tls/etcd")),
             flags: vec!["--quota-backend-bytes=1".to_owned()],
             environment: std::collections::BTreeMap::new(),
         }
     }
 
     fn line(how: &Start, version: EtcdVersion, token: Option<&str>) -> Vec<String> {
-        arguments(&spec(), how, version, token).unwrap().into_iter().map(|a| a.into_string().unwrap()).collect()
+        arguments(&spec(), (how, Transport::Plain), version, token).unwrap().into_iter().map(|a| a.into_string().unwrap()).collect()
     }
 
     fn has(line: &[String], flag: &str) -> bool {
@@ -145,8 +177,33 @@ mod tests {
     fn a_distributions_start_is_none_of_etcds() {
         let (generation, server) = (Generation(1), "10.0.0.4".parse().unwrap());
         for how in [Start::JoinServer { generation, server }, Start::Worker { server, authority: None }] {
-            assert!(matches!(arguments(&spec(), &how, V34, None), Err(ServiceError::Unfit { program: "etcd", .. })), "{how:?}");
+            assert!(
+                matches!(arguments(&spec(), (&how, Transport::Plain), V34, None), Err(ServiceError::Unfit { program: "etcd", .. })),
+                "{how:?}"
+            );
         }
+    }
+
+    #[test]
+    fn with_tls_every_url_is_https_and_both_sides_show_certificates() {
+        let how = Start::Found { generation: Generation(1), token: "t1".into() };
+        let all = arguments(&spec(), (&how, Transport::Tls), V34, None).unwrap();
+        let line: Vec<String> = all.into_iter().map(|a| a.into_string().unwrap()).collect();
+        let dir = "/var/lib/quorate/tls/etcd";
+        for flag in [
+            "--listen-peer-urls=https://10.0.0.5:2380",
+            "--listen-client-urls=https://127.0.0.1:2379",
+            "--initial-cluster=i-1=https://10.0.0.5:2380",
+            "--client-cert-auth=true",
+            "--peer-client-cert-auth=true",
+            &format!("--peer-trusted-ca-file={dir}/peers-ca.pem"),
+            &format!("--trusted-ca-file={dir}/clients-ca.pem"),
+            &format!("--peer-cert-file={dir}/peer.pem"),
+            &format!("--key-file={dir}/server.pem"),
+        ] {
+            assert!(has(&line, flag), "{flag} is not in {line:?}");
+        }
+        assert!(!line.iter().any(|flag| flag.contains("http://")), "{line:?}");
     }
 
     #[test]
@@ -158,6 +215,6 @@ mod tests {
 
     #[test]
     fn brackets_go_around_ipv6() {
-        assert_eq!(founding_url("::1".parse().unwrap()), "http://[::1]:2379");
+        assert_eq!(founding_urls("::1".parse().unwrap()), ["http://[::1]:2379", "https://[::1]:2379"]);
     }
 }

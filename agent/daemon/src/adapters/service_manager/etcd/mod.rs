@@ -20,9 +20,11 @@ use std::sync::{Mutex, PoisonError};
 use quorate_core::etcd_version::EtcdVersion;
 use quorate_core::observation::TakenPort;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 
 use super::{Given, Preflight, Program, ServiceError, read};
 use crate::adapters::host::{DataDir, atomic};
+use crate::adapters::pki::EtcdFiles;
 pub use process::{CommandLine, started};
 
 /// What stays the same about a member from start to start.
@@ -36,6 +38,8 @@ pub struct MemberSpec {
     pub data_dir: PathBuf,
     /// The loopback address on which a founder serves clients until the charter says `established`.
     pub founding_address: IpAddr,
+    /// Where its certificates are kept, in a cluster with TLS.
+    pub certificates: EtcdFiles,
     /// The operator's own etcd flags, such as `--quota-backend-bytes=8589934592`. They come last, and in etcd the last one wins.
     pub flags: Vec<String>,
     /// Further environment of the operator's. Of the agent's own, only a few harmless names reach etcd.
@@ -61,7 +65,7 @@ impl EtcdServer {
     }
 
     /// The flags for a start, tried just before it: the binary may have been replaced since it was last asked.
-    async fn flags(&self, how: &Start, given: Given) -> Result<Vec<OsString>, ServiceError> {
+    async fn flags(&self, how: (&Start, Transport), given: Given) -> Result<Vec<OsString>, ServiceError> {
         let version = version::ask(&self.binary).await?;
         atomic::create_private_dir(&self.spec.data_dir)?;
         let token = DataDir::new(&self.spec.data_dir).label()?.and_then(|label| label.token);
@@ -74,7 +78,7 @@ impl EtcdServer {
 
     async fn ask(&self, given: Given) -> Result<Preflight, ServiceError> {
         let version = version::ask(&self.binary).await?;
-        let flags = arguments::arguments(&self.spec, &ANY_START, version, None)?;
+        let flags = arguments::arguments(&self.spec, (&ANY_START, Transport::Tls), version, None)?;
         let flag_refused = refusal(&self.binary, &flags, &self.spec.environment, given).await?;
         Ok(Preflight { version, flag_refused })
     }
@@ -150,12 +154,16 @@ impl Program for EtcdServer {
         ports::taken(&self.spec)
     }
 
-    async fn for_child(&self, how: &Start) -> Result<Vec<OsString>, ServiceError> {
-        self.flags(how, Given::AsArguments).await
+    async fn for_child(&self, how: &Start, transport: Transport) -> Result<Vec<OsString>, ServiceError> {
+        self.flags((how, transport), Given::AsArguments).await
     }
 
-    async fn for_unit(&self, how: &Start) -> Result<(), ServiceError> {
-        let text = environment::render(&self.flags(how, Given::AsEnvironment).await?, &self.spec.environment, super::UNSUPPORTED_ARCH);
+    async fn for_unit(&self, how: &Start, transport: Transport) -> Result<(), ServiceError> {
+        let text = environment::render(
+            &self.flags((how, transport), Given::AsEnvironment).await?,
+            &self.spec.environment,
+            super::UNSUPPORTED_ARCH,
+        );
         Ok(atomic::write(&self.environment_file, text.as_bytes())?)
     }
 
@@ -174,11 +182,13 @@ impl Program for EtcdServer {
     }
 
     fn child_is_on_loopback(&self, pid: i32) -> Result<bool, ServiceError> {
-        Ok(process::serves_only(pid, &arguments::founding_url(self.spec.founding_address)))
+        let mut urls = arguments::founding_urls(self.spec.founding_address).into_iter();
+        Ok(urls.any(|url| process::serves_only(pid, &url)))
     }
 
     fn unit_is_on_loopback(&self) -> Result<bool, ServiceError> {
-        let founding = arguments::founding_url(self.spec.founding_address);
-        Ok(read(&self.environment_file)?.is_some_and(|text| environment::listens_for_clients_on(&text, &founding)))
+        let urls = arguments::founding_urls(self.spec.founding_address);
+        let text = read(&self.environment_file)?;
+        Ok(text.is_some_and(|text| urls.iter().any(|url| environment::listens_for_clients_on(&text, url))))
     }
 }

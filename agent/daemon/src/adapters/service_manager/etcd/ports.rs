@@ -52,6 +52,7 @@ mod tests {
             address: "127.77.90.1".parse().unwrap(),
             data_dir: "/nowhere".into(),
             founding_address: "127.77.90.2".parse().unwrap(),
+            certificates: crate::adapters::pki::EtcdFiles::in_dir(std::path::Path::new("/nowhere")),
             flags: Vec::new(),
             environment: std::collections::BTreeMap::new(),
         };

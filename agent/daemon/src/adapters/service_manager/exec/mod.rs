@@ -15,6 +15,7 @@ use quorate_core::etcd_version::StartRefusal;
 use quorate_core::observation::{Process, TakenPort};
 use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use rustix::process::Signal;
 
 use super::{Given, Preflight, ProcessState, Program, ServiceError, ServiceManager};
@@ -152,13 +153,13 @@ impl ServiceManager for Exec {
     }
 
     /// Never starts a second process on the same data. Under a lock on `run_dir`, it first searches all processes for one, and adopts it if found.
-    async fn start(&self, how: &Start) -> Result<(), ServiceError> {
+    async fn start(&self, how: &Start, transport: Transport) -> Result<(), ServiceError> {
         let _lock = launch::lock(&self.paths.run_dir, self.program.name())?;
         self.known().searched = false;
         if self.running()?.is_some() {
             return Ok(());
         }
-        let arguments = self.program.for_child(how).await?;
+        let arguments = self.program.for_child(how, transport).await?;
         launch::spawn(self, how, &arguments)
     }
 

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use quorate_core::observation::{Process, TakenPort};
 use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use rustix::process::Signal;
 
 use super::boot_mark::BootMark;
@@ -131,11 +132,11 @@ impl ServiceManager for Systemd {
     }
 
     /// Never starts a second process on the same data, because a unit runs only once.
-    async fn start(&self, how: &Start) -> Result<(), ServiceError> {
+    async fn start(&self, how: &Start, transport: Transport) -> Result<(), ServiceError> {
         if self.units.look().await?.runs() {
             return Ok(());
         }
-        self.program.for_unit(how).await?;
+        self.program.for_unit(how, transport).await?;
         remove(&left(&self.paths.state_dir))?;
         BootMark::of(self.program.data_dir())?.write(&self.paths.run_dir)?;
         self.units.start().await?;

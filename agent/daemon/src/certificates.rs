@@ -1,0 +1,179 @@
+//! Keeps this node's certificates beside the loop: makes the authority where this node founds the cluster, issues from it, and renews.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quorate_core::certificates::{Certificates, Due, due};
+use quorate_core::charter::{Record, StoreView};
+use quorate_core::observation::Me;
+use quorate_core::reading::Reading;
+use quorate_core::time::Timestamp;
+use sha2::{Digest, Sha256};
+use tracing::{Instrument, info, warn};
+
+use crate::adapters::object_store::AuthorityStore;
+use crate::adapters::pki::{Authority, AuthorityDocument, OwnFiles, PkiError, Subject};
+use crate::clock::Clock;
+use crate::cycle::{Cycle, LastCycle};
+use crate::repeats::Repeats;
+use crate::telemetry::chain;
+
+/// Pause after an attempt that failed. The node needs its certificates to go on.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// This node's certificates, as the loop sees them.
+#[derive(Debug)]
+pub struct OwnCertificates {
+    /// Where they are.
+    pub files: OwnFiles,
+    subject: Subject,
+    /// By the wall clock; or why there are none.
+    known: Mutex<Result<Certificates, String>>,
+}
+
+impl OwnCertificates {
+    /// What is on the disk for this instance. `further` are addresses and names at which it is reached besides its own.
+    #[must_use]
+    pub fn new(files: OwnFiles, me: &Me, further: (&[IpAddr], &[String])) -> Self {
+        let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+        let mut addresses = vec![me.address];
+        for address in loopback.iter().chain(further.0) {
+            if !addresses.contains(address) {
+                addresses.push(*address);
+            }
+        }
+        let names = ["localhost".to_owned()].into_iter().chain(further.1.iter().cloned()).collect();
+        let subject = Subject { instance: me.instance.clone(), cluster: me.cluster.clone(), addresses, names };
+        let known = match files.read(&subject) {
+            Ok(Some(own)) => Ok(own),
+            Ok(None) => Err("none were issued yet".to_owned()),
+            Err(error) => Err(chain(&error)),
+        };
+        Self { files, subject, known: Mutex::new(known) }
+    }
+
+    /// What is known of them, by the agent's clock, which does not follow when the wall clock is set.
+    #[must_use]
+    pub fn reading(&self, clock: Clock) -> Reading<Certificates> {
+        let (now, wall) = (clock.now(), clock.wall());
+        match &*self.known() {
+            Ok(own) => Reading::Fresh(moved(own, wall, now), now),
+            Err(why) => Reading::unknown(why.clone()),
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Result<Certificates, String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same moments by another clock.
+fn moved(own: &Certificates, from: Timestamp, to: Timestamp) -> Certificates {
+    let moved = |at: Timestamp| Timestamp((at.0 + to.0).saturating_sub(from.0));
+    Certificates { not_before: moved(own.not_before), not_after: moved(own.not_after), ..*own }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct CertificateKeeper {
+    own: Arc<OwnCertificates>,
+    store: Arc<AuthorityStore>,
+    me: Me,
+    life: Duration,
+    clock: Clock,
+    tried: Option<Timestamp>,
+    troubles: Repeats,
+}
+
+impl CertificateKeeper {
+    /// Keeps `own`, from the authority in this store, each with this life.
+    #[must_use]
+    pub fn new(own: Arc<OwnCertificates>, store: Arc<AuthorityStore>, me: Me, life: Duration, clock: Clock) -> Self {
+        Self { own, store, me, life, clock, tried: None, troubles: Repeats::default() }
+    }
+
+    /// Works until the agent ends, beside the loop, which never waits for a slow store.
+    pub fn start(mut self, mut cycles: LastCycle) {
+        let work = async move {
+            while cycles.changed().await.is_ok() {
+                let cycle = cycles.borrow_and_update().clone();
+                if let Some(cycle) = cycle {
+                    self.keep(&cycle).await;
+                }
+            }
+        };
+        tokio::spawn(work.in_current_span());
+    }
+
+    async fn keep(&mut self, cycle: &Cycle) {
+        let now = self.clock.now();
+        let shown = shown(cycle);
+        let record = shown.or(cycle.memory.kept.record.as_ref());
+        let own = self.own.reading(self.clock);
+        let due = due(record, shown.is_some(), &self.me.instance, own.fresh(), spread(&self.me), now);
+        if matches!(due, Due::Nothing(_)) || self.tried.is_some_and(|at| now.since(at) < AGAIN) {
+            return;
+        }
+        self.tried = Some(now);
+        let result = self.renew(record, due == Due::MakeAuthorityAndIssue).await;
+        match result {
+            Ok(()) => self.tried = None,
+            Err(why) => self.failed(why, now),
+        }
+    }
+
+    /// Old certificates stay in use as long as they are valid.
+    fn failed(&mut self, why: String, now: Timestamp) {
+        if let Some(again) = self.troubles.news("certificates", &why, now) {
+            warn!("cannot have this node's certificates issued: {why}{again}");
+        }
+        let wall = self.clock.wall();
+        let mut known = self.own.known();
+        if known.as_ref().map_or(true, |own| wall >= own.not_after) {
+            *known = Err(why);
+        }
+    }
+
+    async fn renew(&self, record: Option<&Record>, may_make: bool) -> Result<(), String> {
+        let authority = self.authority(may_make).await?;
+        let named = record.and_then(|record| record.authority);
+        if let Some(named) = named.filter(|named| *named != authority.hash()) {
+            return Err(chain(&PkiError::NotTheCharters { found: authority.hash(), named }));
+        }
+        let issued = authority.issue(&self.own.subject, self.clock.wall(), self.life).map_err(|error| chain(&error))?;
+        drop(authority);
+        self.own.files.write(&issued, &self.own.subject).map_err(|error| chain(&error))?;
+        let until = issued.certificates.not_after.utc();
+        *self.own.known() = Ok(issued.certificates);
+        info!("has new certificates, valid until {until}");
+        Ok(())
+    }
+
+    /// The authority from the store. What is created is read again: another answer than expected would show that the store is not what it should be.
+    async fn authority(&self, may_make: bool) -> Result<Authority, String> {
+        let mut found: Option<AuthorityDocument> = self.store.read().await.map_err(|error| chain(&error))?;
+        if found.is_none() && may_make {
+            let made = AuthorityDocument::make(&self.me, self.clock.wall()).map_err(|error| chain(&error))?;
+            self.store.create(&made).await.map_err(|error| chain(&error))?;
+            info!("the cluster's authority is in the store now");
+            found = self.store.read().await.map_err(|error| chain(&error))?;
+        }
+        let found = found.ok_or("the store holds no authority below pki/")?;
+        found.open(&self.me).map_err(|error| chain(&error))
+    }
+}
+
+/// The highest record that the store shows now.
+fn shown(cycle: &Cycle) -> Option<&Record> {
+    match cycle.seen.store.fresh() {
+        Some(StoreView::Charter(log)) => log.highest().filter(|record| record.belongs_to(&cycle.seen.me)),
+        _ => None,
+    }
+}
+
+/// A number of this node's own.
+fn spread(me: &Me) -> u64 {
+    let digest = Sha256::digest(me.instance.as_str());
+    digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
