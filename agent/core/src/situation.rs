@@ -3,6 +3,7 @@
 mod charter;
 mod departure;
 mod snapshots;
+mod strangers;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ use crate::transport::Transport;
 
 pub use charter::Charter;
 pub use departure::{Departure, LeaveReason, LeaveReasons};
+pub use strangers::Stranger;
 
 /// What proves that an answer is the agent's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,13 +249,6 @@ impl<'a> Situation<'a> {
         let unknown_for = self.memory.instances.not_found.get(instance).map(|(first, last)| last.since(*first));
         let watched = self.seen.cloud.listed.last().and_then(|l| l.get(instance)).is_some_and(|i| i.state.is_watched());
         once_known && !watched && unknown_for.is_some_and(|d| d >= self.policy.unknown_is_gone_after)
-    }
-
-    /// EC2 knows nothing of the instance, by its last answer, and no group or tag ever showed it: its member is perhaps nobody's. An instance that was shown once
-    /// may be unknown for minutes while it is new.
-    #[must_use]
-    pub fn is_unknown_to_ec2(&self, instance: &InstanceId) -> bool {
-        self.memory.instances.not_found.contains_key(instance) && !self.memory.kept.seen.contains_key(instance)
     }
 
     /// The voter `member` is gone: its instance is gone, or the instance itself says that it no longer holds that member's data.

@@ -497,3 +497,31 @@ fn a_listed_voter_without_its_data_may_restore_the_snapshot_that_an_operator_ord
     let claim = planned(&mut teller);
     assert!(matches!(claim, Step::CreateRecord(_)), "{claim:?}");
 }
+
+/// Nobody manages the member of an instance that no group lists: it may end at any time, so a leaver does not count on it. Neither on one that EC2 does not know.
+#[test]
+fn no_voter_leaves_counting_on_a_member_of_an_instance_outside_the_groups() {
+    let leaving = |lines: &[&'static str]| {
+        let world = [
+            "me i-a",
+            "hooks none",
+            "own-state InService",
+            "store established generation 1 voters i-a:a1, i-b:b2, i-e:e5",
+            "disk generation 1 member a1 cluster e1",
+            "process running",
+            "etcd members i-a:a1, i-b:b2, i-e:e5",
+            "etcd leader b2",
+            "etcd via b2",
+            "peer i-b voter holds b2",
+            "desired 2",
+        ];
+        told(&[&world[..], lines, &["time +4s", "target Terminated", "lock mine 20s"]].concat())
+    };
+    let step = planned(&mut leaving(&["listed i-a, i-b, i-e", "peer i-e voter holds e5"]));
+    assert!(matches!(step, Step::RemoveMember { member: MemberId(0xa1), .. }), "{step:?}");
+    let refused = because(MemberFault::NoHealthyQuorum { healthy: 1, voters: 2 });
+    for outside in [["listed i-a, i-b", "ec2 i-e running"], ["listed i-a, i-b", "ec2 i-e not-found"]] {
+        assert_eq!(why_not(&mut leaving(&outside), "#", &step), refused, "{outside:?}");
+    }
+    assert_eq!(why_not(&mut leaving(&["listed i-a, i-b, i-e"]), "#", &step), None, "its agent is only silent");
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::ids::{InstanceId, MemberId};
+use crate::ids::{GroupName, InstanceId, MemberId};
 use crate::observation::{HookRef, Member};
 use crate::wait::WaitReason;
 
@@ -68,6 +68,17 @@ pub(crate) fn stranger_is_listed(stranger: &Member) -> Message {
 
 pub(crate) fn instance_is_unknown(member: &Member, instance: &InstanceId) -> Message {
     format!("EC2 knows no instance {instance}, to which member {member} belongs: {}", removed_by(member)).into()
+}
+
+/// Only an empty disk joins: the entry and the data that it has now are given up.
+pub(crate) fn instance_is_unattached(member: &Member, instance: &InstanceId, group: &GroupName) -> Message {
+    let attach = format!("aws autoscaling attach-instances --instance-ids {instance} --auto-scaling-group-name {group}");
+    format!(
+        "no group of this cluster lists the instance of member {member}, and no agent answers there: {}; or adopt it: stop its etcd, move that etcd's data \
+         directory away, have quorate installed there, and attach it with `{attach}`: its agent then replaces the member by one of its own",
+        removed_by(member)
+    )
+    .into()
 }
 
 fn removed_by(stranger: &Member) -> String {

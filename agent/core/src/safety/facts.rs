@@ -158,8 +158,16 @@ impl<'a> Facts<'a> {
     /// The same without members of instances that EC2 does not know and that this node has never seen.
     pub(super) fn healthy_known_voters_without(&self, membership: &Membership, member: MemberId) -> usize {
         let unknown = |i: &InstanceId| self.memory.instances.not_found.contains_key(i) && !self.memory.kept.seen.contains_key(i);
-        let known = |m: &Member| self.instance_behind(m).is_some_and(|i| !unknown(&i));
+        let known = |m: &Member| self.instance_behind(m).is_some_and(|i| !unknown(&i) && !self.is_outside(&i));
         membership.voters().filter(|m| m.id != member && self.answers(m.id) && known(m)).count()
+    }
+
+    /// Whether no group was ever seen to list the instance, although the groups were read since it was first seen, and no agent answers there.
+    fn is_outside(&self, id: &InstanceId) -> bool {
+        let read = self.seen.cloud.listed.at();
+        let since = self.memory.instances.watched.get(id).zip(read).is_some_and(|(first, read)| read > *first);
+        let ungrouped = self.memory.kept.seen.get(id).is_some_and(|known| known.group.is_none());
+        since && ungrouped && self.peer(id).is_none()
     }
 
     pub(super) fn is_own_hook(&self, hook: &HookRef) -> bool {

@@ -81,7 +81,7 @@ fn membership(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     w.value("voters_healthy", "Voters that answer and know a leader; absent while no quorum answers", fresh.map(|m| number(healthy(m))))?;
     w.alarms(cycle)?;
     let strangers = "Members that belong to no node of this cluster; absent while no quorum answers";
-    w.value("strangers", strangers, count(|m| m.strangers().count()))?;
+    w.value("strangers", strangers, fresh.map(|_| number(cycle.situation().strangers().count())))?;
     w.value("voters_wanted", "Desired capacity of the cluster's groups; absent while it is not known", wanted(cycle))?;
     w.flag("leads", "1 while this node's member is the leader, by a quorum's word", cycle.leads())
 }

@@ -195,8 +195,7 @@ fn hand_over(s: &Situation<'_>, departure: &Departure, me: &Member, heir: Via) -
 
 /// Why leaving now would not be safe. Quorum is never given up; the other reasons hold only within the patience.
 fn not_yet_safe(s: &Situation<'_>, membership: &Membership, others: &[&Member], patient: bool) -> Option<Awaited> {
-    // A member of an instance that EC2 does not know may end at any time without a word.
-    let is_somebodys = |m: &Member| s.instance_of(m).is_some_and(|i| !s.is_unknown_to_ec2(&i));
+    let is_somebodys = |m: &Member| s.instance_of(m).is_some_and(|i| !s.is_nobodys(&i));
     let healthy = others.iter().filter(|m| s.is_healthy(m.id) && is_somebodys(m)).count();
     if !quorum::survives_removal(others.len() + 1, healthy) {
         return Some(leaving::too_few_are_healthy(healthy, others.len()));

@@ -1,9 +1,9 @@
 //! Entries of etcd's list that keep others out: members that belong to no node of this cluster, and one whose volume was moved.
 
-use crate::explain::{joining, serving};
+use crate::explain::{Message, joining, serving};
 use crate::ids::{InstanceId, MemberId};
-use crate::observation::{Alarm, Member, Membership};
-use crate::situation::Situation;
+use crate::observation::{Alarm, Membership};
+use crate::situation::{Situation, Stranger};
 
 use crate::planner::decision::Decision;
 use crate::planner::subjects::certificates;
@@ -17,10 +17,13 @@ pub(in crate::planner) fn not_at_its_address(s: &Situation<'_>, membership: &Mem
     })
 }
 
-/// A member whose instance EC2 knows nothing of, and that does not yet count as gone.
-fn unknown_to_ec2<'a>(s: &Situation<'a>) -> Option<(&'a Member, InstanceId)> {
-    let named = s.membership()?.members.iter().filter_map(|m| Some((m, m.name.clone()?)));
-    named.filter(|(_, instance)| s.is_unknown_to_ec2(instance)).find(|(_, instance)| instance != s.me())
+/// What is said of the first stranger, with the command that removes it; where its instance runs, also how that becomes one of the group's own.
+fn stranger(s: &Situation<'_>) -> Option<Message> {
+    s.strangers().next().map(|(member, why)| match why {
+        Stranger::Nobody => joining::stranger_is_listed(member),
+        Stranger::UnknownToEc2(instance) => joining::instance_is_unknown(member, &instance),
+        Stranger::Unattached(instance) => joining::instance_is_unattached(member, &instance, &s.seen.me.group),
+    })
 }
 
 /// A voter's instance whose agent has not answered for long, and whether its etcd serves; only the agent beside the leader reports it.
@@ -33,13 +36,11 @@ fn silent_agent(s: &Situation<'_>) -> Option<(InstanceId, bool)> {
 /// Adds to a decision at rest what is wrong with the cluster and only an operator can fix: a stranger in etcd's list, etcd's own alarms, and an
 /// agent that has ended.
 pub(in crate::planner) fn noted(s: &Situation<'_>, decision: Decision) -> Decision {
-    let stranger = s.membership().and_then(|m| m.strangers().next()).map(joining::stranger_is_listed);
-    let stranger = stranger.or_else(|| unknown_to_ec2(s).map(|(member, instance)| joining::instance_is_unknown(member, &instance)));
     let corrupt = s.has_alarm(Alarm::Corrupt).then(serving::data_differs);
     let no_space = s.has_alarm(Alarm::NoSpace).then(serving::is_out_of_space);
     let silent = silent_agent(s).map(|(instance, serves)| serving::agent_is_silent(&instance, serves));
     let certificates = certificates::trouble(s);
-    stranger.into_iter().chain(corrupt).chain(no_space).chain(silent).chain(certificates).fold(decision, |decision, trouble| {
+    stranger(s).into_iter().chain(corrupt).chain(no_space).chain(silent).chain(certificates).fold(decision, |decision, trouble| {
         let message = serving::troubled(&decision.message, &trouble);
         Decision { message, needs_operator: true, ..decision }
     })
