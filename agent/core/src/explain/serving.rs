@@ -113,6 +113,15 @@ pub(crate) mod no_quorum {
         format!("etcd answers, and refuses this agent: {words}")
     }
 
+    /// It passes, so nobody is called for it at once.
+    pub(crate) fn busy(words: &Foreign) -> String {
+        format!("etcd answers, and refuses this agent for now: {words}")
+    }
+
+    pub(crate) fn silent_and_busy(voters: &[String], words: &Foreign) -> String {
+        format!("{}; {}", silent(voters), busy(words))
+    }
+
     pub(crate) fn no_leader() -> String {
         "its voters answer, but none knows a leader".to_owned()
     }

@@ -205,6 +205,8 @@ pub struct EtcdView {
     pub membership: Reading<Membership>,
     /// What a member said that answers and refuses this agent, such as one whose authentication was switched on. Absent while none does.
     pub refused: Option<Foreign>,
+    /// What a member said that answers and has too much to do for this agent's calls now: that passes. Absent while none does.
+    pub busy: Option<Foreign>,
     /// The list that the local member holds, with or without quorum; recovery counts voters by it.
     pub local_list: Reading<Vec<Member>>,
     /// Each member asked directly, this one included.
@@ -225,6 +227,7 @@ impl EtcdView {
         Self {
             membership: Reading::unknown(why),
             refused: None,
+            busy: None,
             local_list: Reading::unknown(why),
             statuses: BTreeMap::new(),
             lock: Reading::unknown(why),

@@ -149,6 +149,7 @@ fn nothing(me: Me) -> Observation {
         etcd: EtcdView {
             membership: unknown(),
             refused: None,
+            busy: None,
             local_list: unknown(),
             statuses: [].into(),
             lock: unknown(),

@@ -33,6 +33,7 @@ pub(super) struct EtcdObserver {
     founding: FoundingUrls,
     membership: Reading<Membership>,
     refused: Option<Foreign>,
+    busy: Option<Foreign>,
     local_list: Reading<Vec<Member>>,
     lock: Reading<Lock>,
     pause: Reading<Option<Pause>>,
@@ -49,6 +50,7 @@ impl EtcdObserver {
             founding: clients.founding_urls(settings),
             membership: Reading::unknown("etcd was not asked yet"),
             refused: None,
+            busy: None,
             local_list: Reading::unknown("etcd was not asked yet"),
             lock: Reading::unknown("etcd was not asked yet"),
             pause: Reading::unknown("etcd was not asked yet"),
@@ -70,6 +72,7 @@ impl EtcdObserver {
         let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
         let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), goes, wanted).await;
         self.refused = found.as_ref().err().and_then(|no| no.refused.clone()).or_else(|| own_status.as_ref().err()?.refused.clone());
+        self.busy = found.as_ref().err().and_then(|no| no.busy.clone()).or_else(|| own_status.as_ref().err()?.busy.clone());
         self.take_quorum(found.map_err(|no| no.why), now);
         self.version = self.ask_version(own.as_ref()).await.map_or_else(Reading::unknown, |version| Reading::Fresh(version, now));
         self.local_list = match &own {
@@ -85,6 +88,7 @@ impl EtcdObserver {
         EtcdView {
             membership: self.membership.clone(),
             refused: self.refused.clone(),
+            busy: self.busy.clone(),
             local_list: self.local_list.clone(),
             statuses: self.statuses.clone(),
             lock: self.lock.clone(),
@@ -236,22 +240,26 @@ struct NoWord {
     why: String,
     /// Its own words, if it refuses this agent.
     refused: Option<Foreign>,
+    /// The same, if it only has too much to do now.
+    busy: Option<Foreign>,
 }
 
 impl NoWord {
     fn of(why: impl Into<String>) -> Self {
-        Self { why: why.into(), refused: None }
+        Self { why: why.into(), refused: None, busy: None }
     }
 
-    /// This reason, unless only the other is a refusal.
+    /// This reason, unless only the other is a refusal, or a lasting one.
     fn or(self, other: Self) -> Self {
-        if self.refused.is_none() && other.refused.is_some() { other } else { self }
+        let weight = |no: &Self| (no.refused.is_some(), no.busy.is_some());
+        if weight(&other) > weight(&self) { other } else { self }
     }
 }
 
 impl From<EtcdError> for NoWord {
     fn from(error: EtcdError) -> Self {
-        Self { refused: error.refuses_for_good().map(Foreign::from), why: chain(&error) }
+        let (refused, busy) = (error.refuses_for_good(), error.refuses_for_now());
+        Self { refused: refused.map(Foreign::from), busy: busy.map(Foreign::from), why: chain(&error) }
     }
 }
 
@@ -259,5 +267,23 @@ async fn ask_one(clients: &Clients, url: &str) -> Result<QuorumWord, NoWord> {
     match tokio::time::timeout(ANSWER, clients.etcd.membership(url, &clients.me.instance)).await {
         Ok(result) => result.map_err(NoWord::from),
         Err(_) => Err(NoWord::of(format!("{url} did not answer within {} s", ANSWER.as_secs()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(message: &str) -> NoWord {
+        EtcdError::Refused { url: "http://10.0.0.1:2379".into(), operation: "Range", message: message.into() }.into()
+    }
+
+    #[test]
+    fn a_refusal_is_told_before_a_rate_and_a_rate_before_silence() {
+        let words = |no: &NoWord| (no.refused.as_ref().map(ToString::to_string), no.busy.as_ref().map(ToString::to_string));
+        let (auth, busy, silent) = ("etcdserver: user name is empty", "etcdserver: too many requests", || NoWord::of("did not answer"));
+        assert_eq!(words(&silent().or(refused(busy))), (None, Some(busy.to_owned())));
+        assert_eq!(words(&refused(busy).or(silent())), (None, Some(busy.to_owned())));
+        assert_eq!(words(&refused(busy).or(refused(auth))), (Some(auth.to_owned()), None));
     }
 }

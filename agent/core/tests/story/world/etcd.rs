@@ -37,6 +37,7 @@ pub(crate) struct EtcdWorld {
     via: Option<MemberId>,
     no_quorum: bool,
     refused: Option<Foreign>,
+    busy: Option<Foreign>,
     alarm: Option<Alarm>,
     local: Option<Vec<Member>>,
     statuses: BTreeMap<MemberId, Status>,
@@ -71,7 +72,8 @@ impl EtcdWorld {
             "cluster" => self.cluster = Some(words.cluster_id(words.nth(1))),
             "no-quorum" => self.no_quorum = true,
             "refuses" => (self.no_quorum, self.refused) = (true, Some(words.rest().trim_start_matches("refuses ").into())),
-            "quorum" => (self.no_quorum, self.refused) = (false, None),
+            "is-busy" => (self.no_quorum, self.busy) = (true, Some(words.rest().trim_start_matches("is-busy ").into())),
+            "quorum" => (self.no_quorum, self.refused, self.busy) = (false, None, None),
             "no-space" => self.alarm = Some(Alarm::NoSpace),
             "corrupt" => self.alarm = Some(Alarm::Corrupt),
             "no-alarm" => self.alarm = None,
@@ -177,6 +179,7 @@ impl EtcdWorld {
         let local = self.local.clone().unwrap_or_else(|| self.members.clone());
         EtcdView {
             refused: self.refused.clone(),
+            busy: self.busy.clone(),
             membership: if self.has_quorum() { Reading::Fresh(membership, now) } else { Reading::unknown("no voter answers with quorum") },
             local_list: if own.is_some() { Reading::Fresh(local, now) } else { Reading::unknown("etcd does not run here") },
             statuses: self.observe_statuses(own, now),

@@ -86,6 +86,11 @@ impl EtcdError {
         self.refusal().filter(|words| !passing(words))
     }
 
+    /// etcd's own words, if it has too much to do for this call now.
+    pub(crate) fn refuses_for_now(&self) -> Option<&str> {
+        self.refusal().filter(|words| words.contains(TOO_MUCH))
+    }
+
     /// etcd's own words, if it refused.
     pub(super) fn refusal(&self) -> Option<&str> {
         match self {
@@ -96,18 +101,38 @@ impl EtcdError {
 }
 
 /// What etcd says when it could not do something now: a member without a leader, an election, too much to do.
-const PASSING: &[&str] = &[
-    "no leader",
-    "leader changed",
-    "request timed out",
-    "too many requests",
-    "server stopped",
-    "not leader",
-    "unhealthy cluster",
-    "not capable",
-];
+const PASSING: &[&str] =
+    &["no leader", "leader changed", "request timed out", TOO_MUCH, "server stopped", "not leader", "unhealthy cluster", "not capable"];
+
+/// It has committed far more than it has applied, so it takes nothing new (etcd `ErrTooManyRequests`).
+const TOO_MUCH: &str = "too many requests";
 
 /// Transport errors come as gRPC statuses too; etcd's own have a prefix, except `raft: stopped` and the like.
 fn is_etcds(message: &str) -> bool {
     message.starts_with("etcdserver: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(message: &str) -> EtcdError {
+        assert!(is_etcds(message));
+        EtcdError::Refused { url: "http://10.0.0.1:2379".into(), operation: "Range", message: message.into() }
+    }
+
+    #[test]
+    fn too_much_to_do_is_a_refusal_in_etcds_words_that_passes() {
+        let busy = refused("etcdserver: too many requests");
+        assert_eq!(busy.to_string(), "etcd at http://10.0.0.1:2379 refused Range: etcdserver: too many requests");
+        assert_eq!((busy.refuses_for_now(), busy.refuses_for_good()), (Some("etcdserver: too many requests"), None));
+    }
+
+    #[test]
+    fn authentication_is_a_refusal_that_does_not_pass_and_silence_is_none() {
+        let auth = refused("etcdserver: user name is empty");
+        assert_eq!((auth.refuses_for_now(), auth.refuses_for_good()), (None, Some("etcdserver: user name is empty")));
+        let silent = EtcdError::Timeout { url: "http://10.0.0.1:2379".into(), operation: "Range", limit: Duration::from_secs(1) };
+        assert_eq!((silent.refuses_for_now(), silent.refuses_for_good()), (None, None));
+    }
 }

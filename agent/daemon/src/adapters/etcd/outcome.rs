@@ -38,9 +38,12 @@ mod tests {
     fn words_decide() {
         assert_eq!(of(Ok(()), &[], &[]), Outcome::Done);
         assert_eq!(of(refused("etcdserver: member not found"), &["member not found"], &[]), Outcome::Done);
-        for text in
-            ["unhealthy cluster", "re-configuration failed due to not enough started members", "too many learner members in cluster"]
-        {
+        for text in [
+            "unhealthy cluster",
+            "re-configuration failed due to not enough started members",
+            "too many learner members in cluster",
+            "too many requests",
+        ] {
             assert!(matches!(of(refused(&format!("etcdserver: {text}")), &[], &[]), Outcome::Refused(said) if said.ends_with(text)));
         }
         for text in ["request timed out, possibly due to connection lost", "leader changed", "no leader", "server stopped"] {
