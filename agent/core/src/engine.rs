@@ -230,12 +230,14 @@ impl Engine {
         Ready { persist: None, plan, since, next }
     }
 
-    /// A record that only brings the established list of voters in line is read again from the store after a restart.
+    /// A record that only brings the established list of voters in line, or says that all data is saved, is read again from the store after a restart. Nobody
+    /// restores a retired cluster before its last voter has ended or says itself that it holds no data.
     fn rests_on_memory(&self, step: &Step) -> bool {
         let established = |record: &Record| record.state == State::Established;
+        let goes_on = |record: &Record| established(record) || matches!(record.state, State::Retired { .. });
         match (step, &self.memory.kept.record) {
             (Step::CreateRecord(next), Some(last)) => {
-                !(established(next) && established(last) && next.generation == last.generation && self.has_store)
+                !(goes_on(next) && established(last) && next.generation == last.generation && self.has_store)
             }
             (step, _) => step.rests_on_memory(),
         }
