@@ -17,7 +17,7 @@ use crate::adapters::object_store::{AuthorityStore, CharterStore, EndpointDirect
 use crate::adapters::peer::{PeerClient, PeerError};
 use crate::adapters::pki::{EtcdFiles, OwnFiles};
 use crate::adapters::service_manager::exec::ExecPaths;
-use crate::adapters::service_manager::{EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
+use crate::adapters::service_manager::{self, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
 use crate::certificates::OwnCertificates;
 use crate::clock::Clock;
 use crate::config::{Settings, UNIT};
@@ -281,7 +281,7 @@ fn service(settings: &Settings, me: &Me, distribution: Option<Arc<dyn Distributi
     };
     match unit {
         None => {
-            let log_file = state_dir.join(format!("{}.log", program.name()));
+            let log_file = service_manager::log_file(&state_dir, program.name());
             Arc::new(Exec::new(ExecPaths { run_dir, log_file }, program, clock))
         }
         Some(unit) => Arc::new(Systemd::new(SystemdPaths { unit, run_dir, state_dir }, program, bus.clone(), clock)),

@@ -11,6 +11,7 @@ mod clock;
 mod cloud;
 mod disk;
 mod distribution;
+mod ended;
 mod endpoints;
 mod etcd;
 mod finding;
@@ -76,15 +77,16 @@ async fn machine(node: &Node, settings: &Settings, outside: &Outside) -> Vec<Fin
     let bus = systemd::bus();
     let bus = bus.as_ref();
     let sandbox = Sandbox::of_agent(bus).await;
-    let (agent, program, disk, systemd, alias, rendered) = tokio::join!(
+    let (agent, program, ended, disk, systemd, alias, rendered) = tokio::join!(
         agent::check(settings),
         program(node, settings, bus),
+        ended::check(node, settings, bus),
         disk::check(node, settings, &sandbox, outside.clock),
         systemd::check(bus, node, settings),
         alias::check(node, settings, bus),
         rendered::check(settings, &sandbox, bus),
     );
-    [agent, program, disk, systemd, vec![selinux::check()], alias, rendered].concat()
+    [agent, program, ended.into_iter().collect(), disk, systemd, vec![selinux::check()], alias, rendered].concat()
 }
 
 async fn program(node: &Node, settings: &Settings, bus: Option<&Bus>) -> Vec<Finding> {

@@ -90,3 +90,21 @@ async fn an_instance_that_the_group_takes_for_unhealthy_is_not_called_healthy() 
     assert_eq!(finding(&report, "permission autoscaling:SetInstanceHealth").verdict, Verdict::Skipped, "{report}");
     assert_eq!(scene.state(), before);
 }
+
+/// No agent is there that could say it; etcd's log is.
+#[tokio::test]
+async fn what_etcd_wrote_when_it_ended_is_quoted_until_it_starts_again() {
+    let scene = Scene::good().await;
+    let log = scene.dir.path().join("state/etcd.log");
+    std::fs::create_dir(log.parent().unwrap()).unwrap();
+    let begins = r#"{"level":"info","msg":"Running: ","args":["etcd"]}"#;
+    let ended = r#"{"level":"fatal","msg":"discovery failed","error":"couldn't find local name \"i-1\" in the initial cluster"}"#;
+    std::fs::write(&log, format!("{begins}\n{ended}\n")).unwrap();
+    let report = scene.check().await;
+    let found = finding(&report, "why etcd ended");
+    assert_eq!(found.found, "discovery failed: couldn't find local name \"i-1\" in the initial cluster", "{report}");
+    assert!(found.verdict == Verdict::Problem && found.remedy.as_deref().unwrap().contains("state/etcd.log"), "{report}");
+    std::fs::write(&log, format!("{begins}\n{ended}\n{begins}\n")).unwrap();
+    let report = scene.check().await;
+    assert!(!report.findings.iter().any(|finding| finding.name == "why etcd ended"), "{report}");
+}

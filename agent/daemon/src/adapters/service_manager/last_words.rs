@@ -30,6 +30,19 @@ pub(super) fn of(log: &str) -> String {
     words.chars().take(300).collect()
 }
 
+/// What etcd 3.4 and later write first when they start.
+const BEGINNINGS: &[&str] = &["\"msg\":\"Running: \"", "etcdmain: etcd Version:"];
+
+/// Why the program ended of itself, if its last run did: the line that ends a program, or of a panic the runtime's own. For one who has only the log, and does not
+/// know where the last run begins in it.
+pub(super) fn of_end(log: &str) -> Option<String> {
+    let lines: Vec<&str> = log.lines().map(str::trim_end).collect();
+    let begun = lines.iter().rposition(|line| BEGINNINGS.iter().any(|words| line.contains(words))).unwrap_or(0);
+    let ends = |line: &&&str| weight(line) == Weight::Fatal || line.starts_with("panic: ") || line.starts_with("fatal error: ");
+    let last = lines[begun..].iter().filter(ends).max_by_key(|line| weight(line))?;
+    Some(told(last).chars().take(300).collect())
+}
+
 fn weight(line: &str) -> Weight {
     if let Some(entry) = entry(line) {
         return match entry.level.as_str() {
@@ -96,6 +109,22 @@ go.uber.org/zap/zapcore.(*CheckedEntry).Write(0xc000168000, {0xc0000a0b40, 0x2, 
         assert!(of(old).ends_with("bind: address already in use"), "{}", of(old));
         let runtime = "{\"level\":\"info\",\"msg\":\"ready\"}\nfatal error: runtime: out of memory\n\nruntime stack:\nruntime.throw(0x1)\n";
         assert_eq!(of(runtime), "fatal error: runtime: out of memory");
+    }
+
+    #[test]
+    fn a_log_alone_tells_only_what_ended_the_last_run() {
+        assert_eq!(of_end(DAMAGED).as_deref(), Some("failed to open database: invalid database"));
+        let flag = "flag provided but not defined: -no-such-flag\nUsage:\n";
+        assert_eq!(of_end(&format!("{DAMAGED}{flag}")).as_deref(), Some("flag provided but not defined: -no-such-flag"));
+        let error = r#"{"level":"error","msg":"lost a peer"}"#;
+        let closed = r#"{"level":"info","msg":"closed etcd server"}"#;
+        let again = format!("{DAMAGED}{}\n{error}\n{closed}\n", DAMAGED.lines().next().unwrap());
+        assert_eq!(of_end(&again), None, "its last run was stopped");
+        assert_eq!(
+            of_end("fatal error: runtime: out of memory\n\nruntime stack:\n").as_deref(),
+            Some("fatal error: runtime: out of memory")
+        );
+        assert_eq!(of_end(""), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod systemd;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +22,8 @@ use quorate_core::plan::Start;
 use quorate_core::time::Timestamp;
 use quorate_core::transport::Transport;
 use tokio::process::Command;
+
+use crate::systemd::Bus;
 
 pub use error::ServiceError;
 pub use etcd::{CommandLine, EtcdServer, MemberSpec, started, try_settings};
@@ -78,6 +80,23 @@ pub trait ServiceManager: Send + Sync {
 
     /// Asks it to exit, which makes etcd hand over leadership, and kills it after `grace`. It is gone when this returns.
     async fn stop(&self, grace: Duration) -> Result<(), ServiceError>;
+}
+
+/// Where a program that is a child writes to.
+#[must_use]
+pub fn log_file(state_dir: &Path, program: &str) -> PathBuf {
+    state_dir.join(format!("{program}.log"))
+}
+
+/// Why the program whose log this is ended of itself, in its own words; for one who asks beside the agent while none runs.
+#[must_use]
+pub fn end_in(log: &Path) -> Option<String> {
+    last_words::of_end(&exec::end_of(log))
+}
+
+/// The same of a unit's last process, from the journal.
+pub async fn end_of_unit(bus: &Bus, unit: &str) -> Option<String> {
+    systemd::log_of_failed(bus, unit).await.and_then(|log| last_words::of_end(&log))
 }
 
 /// What a child may see of the agent's environment. `NOTIFY_SOCKET` would let etcd report the agent ready, and any `ETCD_*` would change its settings past the

@@ -114,7 +114,7 @@ fn length(path: &Path) -> u64 {
 }
 
 /// The end of what a program has written to its log since it was `begun` bytes long. A stack trace takes a few KiB.
-fn tail(path: &Path, begun: u64) -> String {
+pub(super) fn tail(path: &Path, begun: u64) -> String {
     const TAIL: u64 = 64 << 10;
     let read = || -> std::io::Result<String> {
         let mut file = File::open(path)?;

@@ -52,6 +52,11 @@ struct Known {
     ended: Option<StartRefusal>,
 }
 
+/// The end of a program's log, whenever it was written.
+pub(super) fn end_of(log: &Path) -> String {
+    launch::tail(log, 0)
+}
+
 #[derive(Clone, Debug)]
 struct Running {
     id: ProcessId,

@@ -64,6 +64,12 @@ pub fn left(state_dir: &Path) -> PathBuf {
     state_dir.join("left")
 }
 
+/// What the unit's last process wrote, if it failed.
+pub(super) async fn log_of_failed(bus: &Bus, unit: &str) -> Option<String> {
+    let seen = Units::new(bus.clone(), unit.to_owned()).look().await.ok().filter(Unit::ended_badly)?;
+    Some(journal::of(unit, seen.started_at).await)
+}
+
 impl Systemd {
     /// Nothing is read or started yet.
     #[must_use]
