@@ -12,6 +12,7 @@ mod life;
 mod nobodys;
 mod notices;
 mod permissions;
+mod probed;
 mod recover;
 mod refusals;
 mod retired;
