@@ -13,6 +13,8 @@ mod evidence;
 mod k3s_unit;
 #[path = "machine/kubernetes.rs"]
 mod kubernetes;
+#[path = "machine/last_words.rs"]
+mod last_words;
 #[path = "machine/leave.rs"]
 mod leave;
 #[path = "machine/partition.rs"]

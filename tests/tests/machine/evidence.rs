@@ -13,6 +13,8 @@ pub(crate) enum Mark {
     Step(&'static str),
     /// systemd said this of a unit.
     Unit(&'static str, &'static str),
+    /// The agent's own entries say this.
+    Agent(&'static str),
     /// Another program said this.
     Says(&'static str),
 }
@@ -23,6 +25,7 @@ impl Mark {
             Self::Event(id) => entry.field("MESSAGE_ID") == id,
             Self::Step(step) => entry.field("QUORATE_STEP") == step && !entry.message().contains("was not accepted"),
             Self::Unit(unit, message) => entry.field("UNIT") == unit && entry.message().contains(message),
+            Self::Agent(message) => entry.field("SYSLOG_IDENTIFIER") == "quorate" && entry.message().contains(message),
             Self::Says(message) => entry.message().contains(message),
         }
     }

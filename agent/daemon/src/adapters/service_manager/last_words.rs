@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::ended;
+
 /// An entry of etcd's structured log. Its stack trace is left out.
 #[derive(Deserialize)]
 struct Entry {
@@ -56,7 +58,7 @@ fn weight(line: &str) -> Weight {
     match line {
         // The first line of a panic of Go repeats what the entry before it says, and stands alone where there is none.
         line if line.starts_with("panic: ") || line.starts_with("fatal error: ") => Weight::Error,
-        line if line.contains("flag provided but not defined") || line.contains(" C | ") => Weight::Fatal,
+        line if ended::refuses_a_flag(line) || line.contains("flag provided but not defined") || line.contains(" C | ") => Weight::Fatal,
         // Kubernetes' and k3s' logs: "F1130 ..." and level=fatal.
         line if line.contains("level=fatal") || line.contains("level=panic") => Weight::Fatal,
         line if line.contains(" E | ") || line.contains("level=error") => Weight::Error,
@@ -105,6 +107,8 @@ go.uber.org/zap/zapcore.(*CheckedEntry).Write(0xc000168000, {0xc0000a0b40, 0x2, 
     fn flags_and_the_old_form_of_the_log_are_understood() {
         let flag = "flag provided but not defined: -no-such-flag\nUsage:\n\n  etcd [flags]\n    Start an etcd server.\n";
         assert_eq!(of(flag), "flag provided but not defined: -no-such-flag");
+        let value = "invalid value \"x\" for flag -heartbeat-interval: parse error\nUsage:\n\n  etcd [flags]\n    Start an etcd server.\n";
+        assert!(of(value).starts_with("invalid value"), "{}", of(value));
         let old = "2026-11-30 10:00:00 I | etcdmain: etcd Version: 3.4.23\n2026-11-30 10:00:01 C | etcdmain: listen tcp 10.0.0.5:2380: bind: address already in use\n";
         assert!(of(old).ends_with("bind: address already in use"), "{}", of(old));
         let runtime = "{\"level\":\"info\",\"msg\":\"ready\"}\nfatal error: runtime: out of memory\n\nruntime stack:\nruntime.throw(0x1)\n";
