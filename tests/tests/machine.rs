@@ -9,6 +9,8 @@ mod agent;
 mod boot;
 #[path = "machine/evidence.rs"]
 mod evidence;
+#[path = "machine/extension.rs"]
+mod extension;
 #[path = "machine/k3s_unit.rs"]
 mod k3s_unit;
 #[path = "machine/kubernetes.rs"]

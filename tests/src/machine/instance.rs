@@ -1,6 +1,7 @@
 //! One booted machine.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -30,6 +31,8 @@ pub struct Machine {
     name: String,
     instance: InstanceId,
     directory: PathBuf,
+    /// What extends its `/usr`.
+    extension: Option<&'static Path>,
     cgroup: Cgroup,
     nspawn: AtomicU32,
     /// Its power was cut, so its end is expected.
@@ -52,11 +55,19 @@ impl Machine {
         let root = directory.join("root");
         let settings = if purpose.role.has_node() { k3s::settings().overridden_by(settings) } else { settings.clone() };
         files::write(&root, &name, address, &settings).with_context(|| format!("cannot write the files of {name}"))?;
+        let extension = image.extension();
+        match extension {
+            None => files::start_at_boot(&root, &[files::AGENT, files::APPLICATION])?,
+            Some(_) => {
+                files::extend(&root)?;
+                remove_etcd(&root).context("cannot remove etcd")?;
+            }
+        }
         if purpose.role.has_node() {
             k3s::install(&root, purpose)?;
         }
         let cgroup = Cgroup::of(world, &name);
-        Ok(Self { name, instance: instance.clone(), directory, cgroup, nspawn: AtomicU32::new(0), cut: AtomicBool::new(false) })
+        Ok(Self { name, instance: instance.clone(), directory, extension, cgroup, nspawn: AtomicU32::new(0), cut: AtomicBool::new(false) })
     }
 
     /// Its name, for `machinectl` too.
@@ -90,7 +101,8 @@ impl Machine {
     pub(super) fn boot(&self) -> anyhow::Result<Child> {
         self.cut.store(false, Ordering::Relaxed);
         let (root, console) = (self.disk(), self.console_file());
-        let boot = Boot { name: &self.name, root: &root, console: &console, bind: (SHARED, files::SHARED), cgroup: &self.cgroup };
+        let (bind, extension) = ((SHARED, files::SHARED), self.extension);
+        let boot = Boot { name: &self.name, root: &root, console: &console, bind, extension, cgroup: &self.cgroup };
         let nspawn = boot.spawn()?;
         self.nspawn.store(nspawn.id().unwrap_or(0), Ordering::Relaxed);
         Ok(nspawn)
@@ -209,4 +221,15 @@ impl Machine {
         }
         let _ = fs::remove_dir(&self.directory);
     }
+}
+
+/// What the extension brings is not there without it.
+fn remove_etcd(root: &Path) -> std::io::Result<()> {
+    for program in ["etcd", "etcdctl", "etcdutl"] {
+        match fs::remove_file(root.join("usr/bin").join(program)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -26,7 +26,7 @@ use quorate_core::ids::{GroupName, InstanceId};
 use quorate_core::role::Role;
 use tokio::task::JoinHandle;
 
-pub use image::Packages;
+pub use image::{Packages, System};
 pub use instance::Machine;
 
 use crate::lab::clusters::Clusters;
@@ -79,15 +79,15 @@ impl Drop for World {
 }
 
 impl World {
-    /// An empty region, with quick agents on the machines to come; `None` if this program does not run in a world.
+    /// An empty region, with quick agents on the machines to come, which have this system; `None` if this program does not run in a world.
     ///
     /// # Errors
     /// The network, the image or the region cannot be made.
-    pub async fn enter(scene: &str, settings: AgentSettings) -> anyhow::Result<Option<Self>> {
+    pub async fn enter(scene: &str, system: System, settings: AgentSettings) -> anyhow::Result<Option<Self>> {
         let Some(cgroup) = std::env::var_os(WORLD) else { return Ok(None) };
         let packages = Packages::from_environment()?;
         let network = Network::create().context("cannot make the bridge")?;
-        let image = Image::prepare(&packages).context("cannot install the package")?;
+        let image = Image::prepare(system, &packages).context("cannot install the package")?;
         std::fs::create_dir_all(SHARED)?;
         std::fs::copy(binaries::k3s()?, Path::new(SHARED).join("k3s")).context("cannot copy the stand-in for k3s")?;
         // The machine says itself when it is off; only one that hangs reaches the end of this time.

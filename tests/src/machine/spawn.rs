@@ -81,6 +81,8 @@ pub(super) struct Boot<'a> {
     pub(super) console: &'a Path,
     /// A directory outside, and where the machine finds it.
     pub(super) bind: (&'a str, &'a str),
+    /// What systemd-sysext finds there, on a `/usr` that nobody can write.
+    pub(super) extension: Option<&'a Path>,
     pub(super) cgroup: &'a Cgroup,
 }
 
@@ -101,6 +103,10 @@ impl Boot<'_> {
         command.arg("--system-call-filter=bpf");
         // The machine is to be left as it is, and there is no terminal here.
         command.args(["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe"]);
+        if let Some(extension) = self.extension {
+            command.arg(format!("--bind-ro={}:/usr", self.root.join("usr").display()));
+            command.arg(format!("--bind-ro={}:/etc/extensions/quorate", extension.display()));
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         command.spawn().context("cannot run systemd-nspawn")
     }

@@ -86,7 +86,8 @@ async fn joined(machine: &Machine) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn up(machine: &Machine) -> Result<(), String> {
+/// Every unit is active.
+pub(crate) async fn up(machine: &Machine) -> Result<(), String> {
     for unit in [AGENT, ETCD, "quorate-joined.service", "quorate.target", "application.service", "multi-user.target"] {
         let state = machine.unit(unit, "ActiveState").await.map_err(|error| format!("{error:#}"))?;
         if state != "active" {

@@ -14,7 +14,7 @@ use quorate_lab::lab::AgentSettings;
 use quorate_lab::lab::kubernetes::ClusterGroups;
 use quorate_lab::lab::witness::Witness;
 use quorate_lab::machine::k3s::{ALIAS, PROXY};
-use quorate_lab::machine::{Machine, World};
+use quorate_lab::machine::{Machine, System, World};
 
 use super::evidence::{Mark, in_order, tell};
 use super::scene::{AGENT, HOOK, LIMIT};
@@ -39,7 +39,7 @@ impl Deref for Plane {
 }
 
 async fn play(name: &str, act: impl AsyncFnOnce(&Plane) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let Some(world) = World::enter(name, AgentSettings::quick()).await? else {
+    let Some(world) = World::enter(name, System::Packaged, AgentSettings::quick()).await? else {
         println!("SKIPPED machine: machines are booted by `make test-machine`");
         return Ok(());
     };

@@ -72,7 +72,7 @@ fn stays_down(machine: &Machine) -> anyhow::Result<()> {
 
 /// Through what a machine is switched off.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
+pub(crate) enum By {
     Logind,
     /// A signal to PID 1, of which logind learns nothing.
     Signal,
@@ -80,23 +80,29 @@ enum By {
 
 /// The machine is switched off without any other notice. The group replaces it when EC2 says that it has stopped.
 async fn goes_off(name: &str, by: By, press: impl AsyncFnOnce(&Scene, &Machine) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    play_joined(name, 3, async |scene: &Scene| {
-        let (witness, writer, machine) = (Witness::of(scene), scene.write().await?, scene.leader().await?);
-        let told = by == By::Logind && machine.systemd().await? >= TELLS;
-        let begun = scene.now();
-        press(scene, &machine).await?;
-        let off = scene.until_off(machine.instance()).await?;
-        let left = left(&witness, &machine)?;
-        println!("left after {:.1} s, off after {:.1} s", seconds(begun, left), seconds(begun, off));
-        ensure!(left <= off + NOTICED, "it was off {} s before it had left", seconds(off, left));
-        in_order(&machine, &[&[Mark::Event(NOTICE_RECEIVED)], &LEAVE[..], &[Mark::Says("Shutting down.")]].concat())?;
-        left_before_it_was_stopped(&machine, told)?;
-        scene.until_gone(machine.instance(), LIMIT).await?;
-        scene.settled(3, None).await?;
-        scene.ends(3, writer).await?;
-        stays_down(&machine)
-    })
-    .await
+    play_joined(name, 3, async |scene: &Scene| leader_goes_off(scene, by, press).await).await
+}
+
+/// The leader's machine, which was never booted but once, is switched off.
+pub(crate) async fn leader_goes_off(
+    scene: &Scene,
+    by: By,
+    press: impl AsyncFnOnce(&Scene, &Machine) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (witness, writer, machine) = (Witness::of(scene), scene.write().await?, scene.leader().await?);
+    let told = by == By::Logind && machine.systemd().await? >= TELLS;
+    let begun = scene.now();
+    press(scene, &machine).await?;
+    let off = scene.until_off(machine.instance()).await?;
+    let left = left(&witness, &machine)?;
+    println!("left after {:.1} s, off after {:.1} s", seconds(begun, left), seconds(begun, off));
+    ensure!(left <= off + NOTICED, "it was off {} s before it had left", seconds(off, left));
+    in_order(&machine, &[&[Mark::Event(NOTICE_RECEIVED)], &LEAVE[..], &[Mark::Says("Shutting down.")]].concat())?;
+    left_before_it_was_stopped(&machine, told)?;
+    scene.until_gone(machine.instance(), LIMIT).await?;
+    scene.settled(3, None).await?;
+    scene.ends(3, writer).await?;
+    stays_down(&machine)
 }
 
 /// Where logind tells what the shutdown is, all of it is done before anything stops; elsewhere the agent learns that from the jobs that stop it.

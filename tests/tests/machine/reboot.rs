@@ -45,7 +45,7 @@ async fn a_reboot_keeps_the_member_and_hands_over_before() -> anyhow::Result<()>
 }
 
 /// Reboots it, and returns when it has been booted again.
-async fn until_booted_again(scene: &Scene, machine: &Machine) -> anyhow::Result<()> {
+pub(crate) async fn until_booted_again(scene: &Scene, machine: &Machine) -> anyhow::Result<()> {
     let leader = machine.leader().context("it is off")?;
     machine.run(&["systemctl", "reboot"]).await?;
     let again = || async { if machine.leader().is_some_and(|now| now != leader) { Ok(()) } else { Err("it is not".to_owned()) } };

@@ -10,7 +10,7 @@ use quorate_core::ids::{GroupName, InstanceId, MemberId};
 use quorate_core::time::Timestamp;
 use quorate_lab::lab::AgentSettings;
 use quorate_lab::lab::writer::{Label, Writer, Written};
-use quorate_lab::machine::{Machine, World};
+use quorate_lab::machine::{Machine, System, World};
 use quorate_lab::region::Ec2State;
 use tokio::time::{Instant, sleep};
 
@@ -42,9 +42,19 @@ impl Deref for Scene {
     }
 }
 
-/// Plays a scene with this number of machines, just launched.
+/// Plays a scene with this number of machines, just launched, with the package on them.
 pub(crate) async fn play(name: &str, size: u32, act: impl AsyncFnOnce(&Scene) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let Some(world) = World::enter(name, AgentSettings::quick()).await? else {
+    play_on(System::Packaged, name, size, act).await
+}
+
+/// The same on machines with this system.
+pub(crate) async fn play_on(
+    system: System,
+    name: &str,
+    size: u32,
+    act: impl AsyncFnOnce(&Scene) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Some(world) = World::enter(name, system, AgentSettings::quick()).await? else {
         println!("SKIPPED machine: machines are booted by `make test-machine`");
         return Ok(());
     };
@@ -60,8 +70,7 @@ pub(crate) async fn play(name: &str, size: u32, act: impl AsyncFnOnce(&Scene) ->
 /// The same once all of them are voters in service, and etcd would let go of one.
 pub(crate) async fn play_joined(name: &str, size: u32, act: impl AsyncFnOnce(&Scene) -> anyhow::Result<()>) -> anyhow::Result<()> {
     play(name, size, async |scene: &Scene| {
-        scene.settled(size as usize, None).await?;
-        sleep(CONNECTED).await;
+        scene.joined(size as usize).await?;
         act(scene).await
     })
     .await
@@ -70,6 +79,13 @@ pub(crate) async fn play_joined(name: &str, size: u32, act: impl AsyncFnOnce(&Sc
 impl Scene {
     pub(crate) fn live(&self) -> Vec<InstanceId> {
         self.world.live(&self.name)
+    }
+
+    /// Waits until all of them are voters in service, and etcd would let go of one.
+    pub(crate) async fn joined(&self, size: usize) -> anyhow::Result<()> {
+        self.settled(size, None).await?;
+        sleep(CONNECTED).await;
+        Ok(())
     }
 
     /// What has to hold at the end of every scene, with this many instances.

@@ -20,6 +20,9 @@ pub(super) const SOCKET: &str = "quorate.socket";
 /// The names that distributions give to their own etcd units. Debian's starts a cluster of its own, on the same ports, as soon as it is installed.
 const OTHERS: [&str; 2] = ["etcd.service", "etcd-member.service"];
 
+/// Starts the agent where an image merged at boot contains it, by the shipped Ignition files: an enabled unit of the image would come too late.
+const IMAGE: &str = "quorate-image.service";
+
 /// The first version in which logind says what kind of shutdown it is.
 const WITH_METADATA: u32 = 255;
 
@@ -44,12 +47,12 @@ fn listens(unit: &Properties) -> Vec<SocketAddr> {
 /// Checks systemd and logind; without the bus nothing can be asked.
 pub(super) async fn check(bus: Option<&Bus>, node: &Node, settings: &Settings) -> Vec<Finding> {
     let Some(bus) = bus else { return vec![Finding::skipped("systemd", "systemd does not run here")] };
-    let (version, delay, unit, clock) =
-        tokio::join!(version(bus), delay(bus, settings), Properties::of(bus, AGENT), clock::synchronised(bus));
+    let (version, delay, unit, image, clock) =
+        tokio::join!(version(bus), delay(bus, settings), Properties::of(bus, AGENT), Properties::of(bus, IMAGE), clock::synchronised(bus));
     let mut findings = vec![version, delay];
     findings.extend(match unit {
         Err(error) => vec![Finding::skipped(AGENT, chain(&error))],
-        Ok(unit) => vec![agent(&unit, node.program(), settings)],
+        Ok(unit) => vec![agent(&unit, &image.unwrap_or_default(), node.program(), settings)],
     });
     findings.push(clock);
     findings.extend(others(bus, node, settings).await);
@@ -111,7 +114,7 @@ fn judge_delay(delay: Duration, budget: Duration) -> Finding {
     Finding::warning("logind", format!("{found}, but leaving may take timing.shutdown_budget_s, {budget:?}"), remedy)
 }
 
-fn agent(unit: &Properties, program: &str, settings: &Settings) -> Finding {
+fn agent(unit: &Properties, image: &Properties, program: &str, settings: &Settings) -> Finding {
     if unit.text("LoadState") != "loaded" {
         return Finding::warning(AGENT, format!("it is {}", unit.text("LoadState")), "install the package, which contains it");
     }
@@ -126,6 +129,9 @@ fn agent(unit: &Properties, program: &str, settings: &Settings) -> Finding {
         return Finding::problem(AGENT, format!("KillMode={} stops {program} with the agent", unit.text("KillMode")), remedy);
     }
     match unit.text("UnitFileState").as_str() {
+        "disabled" if image.text("UnitFileState") == "enabled" => {
+            Finding::ok(AGENT, format!("started by {IMAGE}, {}", unit.text("ActiveState")))
+        }
         "disabled" => Finding::warning(AGENT, "it is not started at boot", "systemctl enable quorate.service"),
         "masked" => Finding::problem(AGENT, "it is masked", "systemctl unmask quorate.service"),
         state => Finding::ok(AGENT, format!("{state}, {}", unit.text("ActiveState"))),
@@ -180,6 +186,18 @@ mod tests {
 
     #[test]
     fn a_unit_that_is_not_there_is_told() {
-        assert_eq!(agent(&Properties::default(), "etcd", &Settings::parse("").unwrap()).verdict, Warning);
+        assert_eq!(agent(&Properties::default(), &Properties::default(), "etcd", &Settings::parse("").unwrap()).verdict, Warning);
+    }
+
+    #[test]
+    fn what_starts_the_agent_at_boot_is_the_unit_itself_or_that_of_an_image() {
+        let text = |name: &str, value: &str| Properties::only(name, zbus::Variant::new(value.to_owned()));
+        for (file, image, expected) in
+            [("enabled", "", Fine), ("disabled", "", Warning), ("disabled", "enabled", Fine), ("disabled", "disabled", Warning)]
+        {
+            let unit = text("LoadState", "loaded").with("UnitFileState", zbus::Variant::new(file.to_owned()));
+            let settings = Settings::parse("service.manager = \"systemd\"").unwrap();
+            assert_eq!(agent(&unit, &text("UnitFileState", image), "etcd", &settings).verdict, expected, "{file} {image}");
+        }
     }
 }
