@@ -1,6 +1,6 @@
 //! Desired and live capacity.
 
-use quorate_lab::region::{LifecycleState, Process, TerminationPolicy};
+use quorate_lab::region::LifecycleState;
 
 use crate::region_rules::world::{World, hooked, plain, refused};
 
@@ -38,17 +38,6 @@ fn no_replacement_comes_while_capacity_is_short_and_it_comes_when_it_is_not() {
 }
 
 #[test]
-fn no_replacement_comes_while_launching_is_suspended() {
-    let mut world = World::in_service(hooked(3));
-    let (id, group) = (world.ids()[0].clone(), world.group.clone());
-    world.api().suspend_processes(&group, &[Process::Launch]).unwrap();
-    world.terminate(&id);
-    assert_eq!(counted(&world), 2);
-    world.api().resume_processes(&group, &[Process::Launch]).unwrap();
-    assert_eq!(counted(&world), 3);
-}
-
-#[test]
 fn desired_capacity_has_to_stay_within_the_bounds() {
     let mut world = World::in_service(plain(2).sizes(1, 3, 2));
     let group = world.group.clone();
@@ -69,44 +58,11 @@ fn desired_capacity_has_to_stay_within_the_bounds() {
 }
 
 #[test]
-fn a_scale_in_takes_the_oldest_or_the_newest_as_the_policy_says() {
-    for (policy, index) in [(TerminationPolicy::OldestInstance, 0), (TerminationPolicy::NewestInstance, 2)] {
-        let mut spec = plain(3);
-        spec.termination_policy = policy;
-        let mut world = World::in_service(spec);
-        let (group, victim) = (world.group.clone(), world.ids()[index].clone());
-        world.api().set_desired_capacity(&group, 2).unwrap();
-        assert_eq!(world.state(&victim), LifecycleState::Terminating);
-    }
-}
-
-#[test]
-fn a_scale_in_takes_nothing_while_terminating_is_suspended() {
+fn a_scale_in_takes_the_oldest() {
     let mut world = World::in_service(plain(3));
-    let group = world.group.clone();
-    world.api().suspend_processes(&group, &[Process::Terminate]).unwrap();
+    let (group, victim) = (world.group.clone(), world.ids()[0].clone());
     world.api().set_desired_capacity(&group, 2).unwrap();
-    assert_eq!(counted(&world), 3);
-}
-
-#[test]
-fn bounds_take_the_desired_capacity_along() {
-    let mut world = World::in_service(plain(2).sizes(1, 3, 2));
-    let group = world.group.clone();
-    world.api().update_group(&group, Some(3), None, None).unwrap();
-    assert_eq!(world.region.group(&group).unwrap().sizes.desired, 3);
-    world.api().update_group(&group, Some(0), Some(1), None).unwrap();
-    assert_eq!(world.region.group(&group).unwrap().sizes.desired, 1);
-    refused(
-        world.api().update_group(&group, None, None, Some(2)),
-        "ValidationError",
-        "Desired capacity:2 must be between the specified min size:0 and max size:1",
-    );
-    refused(
-        world.api().update_group(&group, Some(2), None, None),
-        "ValidationError",
-        "Max bound, 1, must be greater than or equal to min bound, 2",
-    );
+    assert_eq!(world.state(&victim), LifecycleState::Terminating);
 }
 
 #[test]

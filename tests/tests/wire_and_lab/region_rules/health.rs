@@ -1,8 +1,8 @@
 //! Machines that fail, and how the group finds out.
 
-use quorate_lab::region::{Ec2State, Event, Health, LifecycleState, Process};
+use quorate_lab::region::{Ec2State, Event, Health, LifecycleState};
 
-use crate::region_rules::world::{World, hooked, plain, refused};
+use crate::region_rules::world::{World, hooked, plain};
 
 #[test]
 fn an_unhealthy_instance_is_terminated_and_replaced() {
@@ -38,18 +38,6 @@ fn a_lost_machine_is_noticed_by_ec2_and_then_by_the_group() {
     world.pass(30);
     assert_eq!((world.state(&id), world.ids().len()), (LifecycleState::Terminating, 3));
     assert_eq!(world.instance(&id).health, Health::Unhealthy);
-}
-
-#[test]
-fn nothing_is_replaced_while_that_is_suspended() {
-    let mut world = World::in_service(hooked(2));
-    let (id, group) = (world.ids()[0].clone(), world.group.clone());
-    world.api().suspend_processes(&group, &[Process::ReplaceUnhealthy]).unwrap();
-    world.region.hard_kill(&id, world.now);
-    world.pass(1000);
-    assert_eq!(world.state(&id), LifecycleState::InService);
-    world.api().resume_processes(&group, &[Process::ReplaceUnhealthy]).unwrap();
-    assert_eq!(world.state(&id), LifecycleState::Terminating);
 }
 
 #[test]
@@ -100,41 +88,6 @@ fn a_machine_that_powers_itself_off_is_replaced_and_terminated() {
     assert_eq!((world.state(&id), world.ids().len()), (LifecycleState::Terminating, 2));
     world.pass(7);
     assert_eq!(world.ec2(&id), Ec2State::Terminated);
-}
-
-#[test]
-fn a_reboot_keeps_the_machine_running() {
-    let mut world = World::in_service(plain(1));
-    let id = world.ids()[0].clone();
-    world.api().reboot_instances(std::slice::from_ref(&id)).unwrap();
-    world.pass(100);
-    assert!(world.told(&Event::Reboot(id.clone())));
-    assert_eq!((world.ec2(&id), world.state(&id)), (Ec2State::Running, LifecycleState::InService));
-}
-
-#[test]
-fn a_machine_that_is_not_running_cannot_be_rebooted() {
-    let mut world = World::in_service(plain(1));
-    let id = world.ids()[0].clone();
-    world.region.guest_poweroff(&id, world.now);
-    assert_eq!(world.api().reboot_instances(&[id]).unwrap_err().code, "IncorrectInstanceState");
-}
-
-#[test]
-fn ec2_refuses_ids_that_it_does_not_know_and_does_nothing() {
-    let mut world = World::in_service(plain(1));
-    let id = world.ids()[0].clone();
-    refused(
-        world.api().terminate_instances(&[id.clone(), "i-1".into()]),
-        "InvalidInstanceID.NotFound",
-        "The instance ID 'i-1' does not exist",
-    );
-    refused(
-        world.api().terminate_instances(&["i-1".into(), "i-2".into()]),
-        "InvalidInstanceID.NotFound",
-        "The instance IDs 'i-1, i-2' do not exist",
-    );
-    assert_eq!(world.ec2(&id), Ec2State::Running);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The way into service.
 
 use quorate_core::ids::InstanceId;
-use quorate_lab::region::{ActionResult, AddressRange, Ec2State, Event, GroupSpec, LifecycleState, Region, RegionConfig, Target};
+use quorate_lab::region::{ActionResult, AddressRange, Ec2State, Event, GroupSpec, LifecycleState, RegionConfig, Target};
 
-use crate::region_rules::world::{World, delays, hooked, plain, refused, secs};
+use crate::region_rules::world::{World, delays, hooked, plain};
 
 #[test]
 fn imds_has_no_target_state_before_the_first_transition_is_prepared() {
@@ -55,17 +55,6 @@ fn an_abandoned_launch_is_terminated_and_replaced() {
 }
 
 #[test]
-fn an_abandoned_launch_skips_the_terminating_hooks_where_the_region_is_so() {
-    let config = RegionConfig { delays: delays(), hooks_after_abandoned_launch: false, ..RegionConfig::default() };
-    let mut world = World::with(config, hooked(1));
-    let id = world.ids()[0].clone();
-    world.pass(11 + 3);
-    world.complete(&id, "launch", ActionResult::Abandon).unwrap();
-    world.pass(7);
-    assert_eq!(world.ec2(&id), Ec2State::ShuttingDown);
-}
-
-#[test]
 fn a_launch_hook_that_times_out_takes_its_default_result() {
     for (default, expected) in
         [(ActionResult::Continue, LifecycleState::PendingProceed), (ActionResult::Abandon, LifecycleState::Terminating)]
@@ -90,15 +79,6 @@ fn equal_seeds_give_equal_ids_and_different_seeds_do_not() {
     assert_eq!(ids(7), ids(7));
     assert_ne!(ids(7), ids(8));
     assert!(ids(7).iter().all(|id| id.as_str().len() == 19 && id.as_str().starts_with("i-0")));
-}
-
-#[test]
-fn instances_spread_over_the_zones() {
-    let mut spec = plain(4);
-    spec.zones = vec!["a".into(), "b".into()];
-    let world = World::new(spec);
-    let zones: Vec<&str> = world.region.instances().iter().map(|one| &*one.zone).collect();
-    assert_eq!(zones, ["a", "b", "a", "b"]);
 }
 
 /// Kills one of two instances for good and returns the address of its replacement.
@@ -127,21 +107,4 @@ fn a_subnet_without_addresses_launches_nothing() {
     let addresses = AddressRange { size: 2, ..AddressRange::default() };
     let world = World::with(RegionConfig { addresses, ..RegionConfig::default() }, plain(3));
     assert_eq!(world.ids().len(), 2);
-}
-
-#[test]
-fn a_group_with_impossible_sizes_or_hooks_is_refused() {
-    let mut region = Region::new(RegionConfig::default());
-    let now = quorate_core::time::Timestamp(0);
-    let sized = |min, max, desired| plain(1).sizes(min, max, desired);
-    refused(
-        region.create_group(sized(1, 3, 4), now),
-        "ValidationError",
-        "Desired capacity:4 must be between the specified min size:1 and max size:3",
-    );
-    refused(region.create_group(sized(3, 1, 1), now), "ValidationError", "Max bound, 1, must be greater than or equal to min bound, 3");
-    let hasty = plain(1).hook(crate::region_rules::world::launching().timeout(secs(29)));
-    refused(region.create_group(hasty, now), "ValidationError", "Heartbeat Timeout must be between 30 and 7200 seconds");
-    region.create_group(plain(1), now).unwrap();
-    assert_eq!(region.create_group(plain(1), now).unwrap_err().code, "AlreadyExists");
 }

@@ -1,5 +1,5 @@
-//! The rules of the region model on which the simulator rests: each lifecycle rule and each refusal, in both directions. Warm pools, replaced root
-//! volumes and target groups, which no schedule has, are met by `lab_etcd`.
+//! The rules of the region model on which the simulator rests: each lifecycle rule and each refusal, in both directions. What no schedule has (warm pools,
+//! replaced root volumes, target groups, reboots, suspended processes, hooks that change) is met by the tests of the agent.
 
 mod capacity;
 mod describe;

@@ -109,21 +109,6 @@ fn a_second_refresh_is_refused_while_one_is_at_work() {
 }
 
 #[test]
-fn progress_is_told() {
-    let mut world = World::in_service(plain(2));
-    let group = world.group.clone();
-    world.api().start_instance_refresh(&group, None).unwrap();
-    let mut seen = Vec::new();
-    while status(&world).active() {
-        second(&mut world);
-        let refreshes = world.api().describe_instance_refreshes(&group).unwrap();
-        seen.push((refreshes[0].percentage, refreshes[0].remaining));
-    }
-    seen.dedup();
-    assert_eq!(seen, [(0, 2), (50, 1), (100, 0)]);
-}
-
-#[test]
 fn a_new_instance_that_never_joins_stops_the_refresh_where_it_stands() {
     let mut world = World::in_service(hooked(2));
     let (old, group): (Vec<InstanceId>, _) = (world.ids(), world.group.clone());
@@ -146,16 +131,4 @@ fn a_new_instance_that_is_abandoned_is_launched_again() {
     assert_eq!(world.state(&old), LifecycleState::InService);
     run(&mut world);
     assert_eq!(status(&world), RefreshStatus::Successful);
-}
-
-#[test]
-fn a_cancelled_refresh_leaves_the_group_at_its_size() {
-    let mut world = World::in_service(hooked(2));
-    let group = world.group.clone();
-    assert_eq!(world.api().cancel_instance_refresh(&group).unwrap_err().code, "ActiveInstanceRefreshNotFound");
-    world.api().start_instance_refresh(&group, None).unwrap();
-    world.pass(20);
-    world.api().cancel_instance_refresh(&group).unwrap();
-    assert_eq!(status(&world), RefreshStatus::Cancelled);
-    assert_eq!(world.states().iter().filter(|state| state.counts()).count(), 2);
 }

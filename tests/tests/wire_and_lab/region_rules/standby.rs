@@ -55,22 +55,6 @@ fn a_detached_instance_lives_on_outside() {
 }
 
 #[test]
-fn a_detached_instance_is_attached_again_without_a_hook() {
-    let mut world = World::in_service(hooked(2));
-    let (id, group) = (world.ids()[0].clone(), world.group.clone());
-    assert!(world.api().attach(&group, &id).is_err(), "it is there");
-    world.api().detach(&id, true).unwrap();
-    let opened = world.region.action_statistics().opened;
-    world.api().attach(&group, &id).unwrap();
-    world.pass(100);
-    assert_eq!((world.state(&id), world.target(&id)), (LifecycleState::InService, Some(Target::InService)));
-    assert_eq!((world.region.group(&group).unwrap().sizes.desired, world.ids().len()), (2, 2));
-    assert_eq!(world.region.action_statistics().opened, opened);
-    assert!(world.instance(&id).tags.iter().any(|tag| &*tag.key == "aws:autoscaling:groupName"));
-    assert!(world.api().attach(&group, &"i-none".into()).is_err());
-}
-
-#[test]
 fn every_word_is_parsed_back_from_its_spelling() {
     for state in LifecycleState::ALL {
         assert_eq!(LifecycleState::parse(state.as_str()), Some(*state));

@@ -184,23 +184,3 @@ fn where_the_shutdown_is_skipped_no_power_button_is_pressed() {
         assert!(world.told(&Event::PowerOff(id.clone())) && !world.told(&Event::Shutdown(id)));
     }
 }
-
-#[test]
-fn a_retention_set_later_counts_from_then_on() {
-    let (mut world, id) = waiting(hooked(1));
-    let group = world.group.clone();
-    world.api().set_retention(&group, true).unwrap();
-    world.complete(&id, "terminate", ActionResult::Abandon).unwrap();
-    assert_eq!(world.state(&id), LifecycleState::TerminatingRetained);
-}
-
-#[test]
-fn deleting_the_group_runs_no_hook() {
-    let mut world = World::in_service(hooked(2));
-    let opened = world.region.action_statistics().opened;
-    let (group, now) = (world.group.clone(), world.now);
-    world.region.delete_group(&group, now);
-    world.pass(7 + 60 + 4);
-    assert!(world.ids().is_empty());
-    assert_eq!(world.region.action_statistics().opened, opened);
-}
