@@ -98,7 +98,7 @@ fn is_kubelets(label: &str) -> bool {
 }
 
 fn own_node(node: &str, target: &Target) -> Result<(), String> {
-    match target.name.as_deref().or_else(|| target.scope.selector.name()) {
+    match target.name.as_deref() {
         Some(name) if name == node => Ok(()),
         Some(name) => Err(format!("node '{node}' cannot read '{name}', only its own Node object")),
         None => Err(format!("node '{node}' cannot read all nodes, only its own Node object")),

@@ -49,12 +49,15 @@ impl Cluster {
         json!({ "disruptionsAllowed": allowed, "currentHealthy": healthy, "desiredHealthy": desired, "expectedPods": expected })
     }
 
+    /// Percentages are not modelled: such a budget allows nothing.
     fn expected(&self, namespace: &str, budget: &Value, pods: &[&Value]) -> (i64, i64) {
-        let scale = self.scale(namespace, pods);
-        match (budget.pointer("/spec/maxUnavailable"), budget.pointer("/spec/minAvailable")) {
-            (Some(max), _) => (scale, (scale - scaled(max, scale)).max(0)),
-            (None, Some(min)) if min.is_number() => (pods.len() as i64, scaled(min, 0)),
-            (None, Some(min)) => (scale, scaled(min, scale)),
+        let number = |field: &str| budget.pointer(field).and_then(Value::as_i64);
+        match (number("/spec/maxUnavailable"), number("/spec/minAvailable")) {
+            (Some(max), _) => {
+                let scale = self.scale(namespace, pods);
+                (scale, (scale - max).max(0))
+            }
+            (None, Some(min)) => (pods.len() as i64, min),
             (None, None) => (0, 0),
         }
     }
@@ -75,10 +78,4 @@ impl Cluster {
 pub(super) fn selects(budget: &Value, pod: &Value) -> bool {
     let labels = budget.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     labels.is_some_and(|labels| !labels.is_empty() && labels.iter().all(|(key, value)| label(pod, key) == value.as_str()))
-}
-
-/// A number, or a percentage of the whole, rounded up.
-fn scaled(value: &Value, whole: i64) -> i64 {
-    let percent = value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|number| number.parse::<i64>().ok());
-    percent.map_or_else(|| value.as_i64().unwrap_or_default(), |percent| (percent * whole + 99).div_euclid(100))
 }

@@ -22,13 +22,6 @@ pub struct Delays {
     pub kubelet: Duration,
 }
 
-impl Default for Delays {
-    /// The order of magnitude of the real thing.
-    fn default() -> Self {
-        Self { replace: Duration::from_millis(100), start: Duration::from_secs(2), kubelet: Duration::from_millis(50) }
-    }
-}
-
 /// Something due.
 #[derive(Clone, Debug)]
 pub(super) enum Due {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
-use super::object::{has_finalizers, is_being_deleted, is_finished, node_of, text, uid, when};
+use super::object::{has_finalizers, is_being_deleted, is_finished, node_of, uid, when};
 use super::resource::{Key, Resource};
 use super::status::Status;
 
@@ -19,10 +19,9 @@ pub(super) struct DeleteOptions {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Preconditions {
     pub(super) uid: Option<String>,
-    pub(super) resource_version: Option<String>,
 }
 
 impl Cluster {
@@ -42,19 +41,8 @@ impl Cluster {
     }
 
     fn check_preconditions(&self, key: &Key, object: &Value, options: &DeleteOptions) -> Result<(), Status> {
-        let Some(preconditions) = &options.preconditions else { return Ok(()) };
-        match &preconditions.uid {
-            Some(wanted) if wanted != uid(object) => return Err(self.other_uid(key, wanted, uid(object))),
-            _ => {}
-        }
-        let version = text(object, "/metadata/resourceVersion");
-        match &preconditions.resource_version {
-            Some(wanted) if wanted != version => {
-                let why = format!(
-                    "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object might have been modified"
-                );
-                Err(Status::conflict_on(key.resource.kind(), key, &why))
-            }
+        match options.preconditions.as_ref().and_then(|preconditions| preconditions.uid.as_ref()) {
+            Some(wanted) if wanted != uid(object) => Err(self.other_uid(key, wanted, uid(object))),
             _ => Ok(()),
         }
     }

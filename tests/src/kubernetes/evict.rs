@@ -39,8 +39,7 @@ impl Cluster {
         };
         let number = |field: &str| budget["status"][field].as_i64().unwrap_or_default();
         let (healthy, desired) = (number("currentHealthy"), number("desiredHealthy"));
-        let always = text(budget, "/spec/unhealthyPodEvictionPolicy") == "AlwaysAllow";
-        if !ready && (always || (healthy >= desired && desired > 0)) {
+        if !ready && healthy >= desired && desired > 0 {
             return Ok(());
         }
         if number("disruptionsAllowed") > 0 { Ok(()) } else { Err(too_many(name(budget), desired, healthy)) }

@@ -1,7 +1,5 @@
 //! The caller of the API.
 
-use std::fmt;
-
 use super::status::Status;
 
 /// The caller of the API.
@@ -42,16 +40,6 @@ impl User {
         match self {
             Self::Admin => "admin".to_owned(),
             Self::Node(node) => format!("node:{node}"),
-        }
-    }
-}
-
-/// As refusals name it.
-impl fmt::Display for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Admin => f.write_str("kubernetes-admin"),
-            Self::Node(node) => write!(f, "system:node:{node}"),
         }
     }
 }

@@ -11,8 +11,8 @@
 //!
 //! # Not here
 //!
-//! Watches, Secrets, leases (a kubelet is heard by its patches of `nodes/status`), protobuf, PUT and JSON patches, RBAC beyond "everything" and a kubelet's own
-//! rights, tolerations, a StatefulSet's ordering.
+//! Watches, Secrets, leases (a kubelet is heard by its patches of `nodes/status`), protobuf, PUT and JSON patches, a strategic patch's directives, selectors but a
+//! node's pods, budgets in per cent, RBAC beyond "everything" and a kubelet's own rights, tolerations, a StatefulSet's ordering.
 
 mod access;
 mod budget;

@@ -26,8 +26,11 @@ impl Cluster {
         }
         let mut new = old.clone();
         match kind {
-            "application/merge-patch+json" => merge(&mut new, patch),
-            "application/strategic-merge-patch+json" => strategic(&mut new, patch),
+            "application/merge-patch+json" => merge(&mut new, patch, false),
+            "application/strategic-merge-patch+json" if patch.to_string().contains("\"$") => {
+                return Err(Status::bad_request("the directives of a strategic merge patch are not modelled"));
+            }
+            "application/strategic-merge-patch+json" => merge(&mut new, patch, true),
             _ => {
                 return Err(Status::new(
                     415,
@@ -55,17 +58,23 @@ fn differs(patch: &Value, pointer: &str, is: &str) -> bool {
     patch.pointer(pointer).and_then(Value::as_str).is_some_and(|wanted| wanted != is)
 }
 
-fn merge(target: &mut Value, patch: &Value) {
+/// A strategic patch merges these lists by the type of their elements (`patchMergeKey` in k8s.io/api `core/v1/types.go`); any other, such as a Node's taints, is
+/// replaced whole.
+const BY_TYPE: [&str; 2] = ["conditions", "addresses"];
+
+fn merge(target: &mut Value, patch: &Value, strategic: bool) {
     let Some(fields) = patch.as_object() else {
         *target = patch.clone();
         return;
     };
     let target = as_map(target);
     for (key, value) in fields {
-        if value.is_null() {
-            target.remove(key);
-        } else {
-            merge(target.entry(key).or_insert(Value::Null), value);
+        match value {
+            Value::Null => drop(target.remove(key)),
+            Value::Array(items) if strategic && BY_TYPE.contains(&key.as_str()) => {
+                merge_list(target.entry(key).or_insert(Value::Array(Vec::new())), items);
+            }
+            _ => merge(target.entry(key).or_insert(Value::Null), value, strategic),
         }
     }
 }
@@ -81,66 +90,12 @@ fn as_map(value: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
-/// As the types of Node and Pod say (`patchMergeKey` in k8s.io/api `core/v1/types.go`): a list without one, such as a Node's taints, is replaced whole.
-fn merge_key(field: &str) -> Option<&'static str> {
-    match field {
-        "conditions" | "addresses" => Some("type"),
-        "ownerReferences" => Some("uid"),
-        "containers" | "initContainers" | "volumes" => Some("name"),
-        _ => None,
-    }
-}
-
-fn strategic(target: &mut Value, patch: &Value) {
-    let Some(fields) = patch.as_object() else {
-        *target = patch.clone();
-        return;
-    };
-    if fields.get("$patch").is_some_and(|directive| directive == "replace") {
-        *target =
-            Value::Object(fields.iter().filter(|(key, _)| *key != "$patch").map(|(key, value)| (key.clone(), value.clone())).collect());
-        return;
-    }
-    let target = as_map(target);
-    for (key, value) in fields {
-        strategic_field(target, key, value);
-    }
-}
-
-fn strategic_field(target: &mut Map<String, Value>, key: &str, value: &Value) {
-    if let Some(list) = key.strip_prefix("$deleteFromPrimitiveList/") {
-        let unwanted = value.as_array().cloned().unwrap_or_default();
-        if let Some(kept) = target.get_mut(list).and_then(Value::as_array_mut) {
-            kept.retain(|item| !unwanted.contains(item));
-        }
-        return;
-    }
-    // The order of a list's elements is not kept here.
-    if key.starts_with("$setElementOrder/") || key == "$patch" {
-        return;
-    }
-    match (value, merge_key(key)) {
-        (Value::Null, _) => drop(target.remove(key)),
-        (Value::Array(items), Some(by)) => merge_list(target.entry(key).or_insert(Value::Array(Vec::new())), items, by),
-        (Value::Array(items), None) if key == "finalizers" => merge_set(target.entry(key).or_insert(Value::Array(Vec::new())), items),
-        _ => strategic(target.entry(key).or_insert(Value::Null), value),
-    }
-}
-
-fn merge_list(list: &mut Value, items: &[Value], by: &str) {
+fn merge_list(list: &mut Value, items: &[Value]) {
     let Some(list) = list.as_array_mut() else { return };
     for item in items {
-        let found = list.iter().position(|old| old.get(by) == item.get(by));
-        match (found, item.get("$patch").and_then(Value::as_str)) {
-            (Some(at), Some("delete")) => drop(list.remove(at)),
-            (None, Some("delete")) => {}
-            (Some(at), _) => strategic(&mut list[at], item),
-            (None, _) => list.push(item.clone()),
+        match list.iter_mut().find(|old| old["type"] == item["type"]) {
+            Some(old) => merge(old, item, true),
+            None => list.push(item.clone()),
         }
     }
-}
-
-fn merge_set(list: &mut Value, items: &[Value]) {
-    let Some(list) = list.as_array_mut() else { return };
-    list.extend(items.iter().filter(|item| !list.contains(item)).cloned().collect::<Vec<_>>());
 }
