@@ -128,7 +128,7 @@ async fn serve(State(front): State<Front>, request: HttpRequest) -> Response {
         Some(Fault::Refuse(error)) => refuse(&Status::new(403, "Forbidden", error.message)),
         Some(Fault::Status(code)) => status(code),
         Some(Fault::EmptyBody) => StatusCode::OK.into_response(),
-        Some(Fault::TruncatedBody | Fault::ShortBody) => truncate(done()).await,
+        Some(Fault::TruncatedBody | Fault::ShortBody) => truncate(done()),
         Some(Fault::LoseAnswer) => {
             drop(done());
             hang_up()

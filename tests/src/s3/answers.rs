@@ -16,7 +16,7 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 pub(super) fn refuse(error: &S3Error, operation: Option<Operation>) -> Response {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if error.status == 304 || operation == Some(Operation::Head) {
+    if operation == Some(Operation::Head) {
         return status.into_response();
     }
     xml(status, refusal(error))

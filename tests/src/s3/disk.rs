@@ -1,6 +1,5 @@
-//! A directory that keeps a bucket: one file for each body, and an index that says what they are.
+//! A directory with the bodies of a bucket: one file for each.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
@@ -11,7 +10,6 @@ use axum::body::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::io::AsyncReadExt;
 
-use super::model::Model;
 use super::model::content::Blob;
 
 /// The size of one read: a snapshot must not be held in memory.
@@ -25,30 +23,9 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// The directory with the bucket that it holds, or an empty one. Bodies of uploads that a crash cut short are removed.
-    pub(super) fn open(directory: &Path) -> io::Result<(Self, Model)> {
-        fs::create_dir_all(directory.join("bodies"))?;
-        let model: Model = match fs::read(directory.join("index.json")) {
-            Ok(index) => serde_json::from_slice(&index)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Model::default(),
-            Err(error) => return Err(error),
-        };
-        let disk = Self { directory: directory.to_owned(), next: AtomicU64::new(1) };
-        disk.sweep(&model)?;
-        Ok((disk, model))
-    }
-
-    fn sweep(&self, model: &Model) -> io::Result<()> {
-        let named: BTreeSet<u64> = model.blobs().filter_map(number).collect();
-        for entry in fs::read_dir(self.directory.join("bodies"))? {
-            let entry = entry?;
-            let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            if number.is_none_or(|number| !named.contains(&number)) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        self.next.store(named.last().map_or(1, |last| last + 1), Ordering::Relaxed);
-        Ok(())
+    pub(super) fn new(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        Ok(Self { directory: directory.to_owned(), next: AtomicU64::new(1) })
     }
 
     /// A name for a body that is to come.
@@ -58,13 +35,7 @@ impl Disk {
     }
 
     fn body(&self, number: u64) -> PathBuf {
-        self.directory.join("bodies").join(number.to_string())
-    }
-
-    pub(super) fn save(&self, model: &Model) -> io::Result<()> {
-        let fresh = self.directory.join("index.json.new");
-        fs::write(&fresh, serde_json::to_vec(model)?)?;
-        fs::rename(&fresh, self.directory.join("index.json"))
+        self.directory.join(number.to_string())
     }
 
     /// A reader that has one of them open reads it to its end.

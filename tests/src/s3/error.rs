@@ -15,7 +15,6 @@ pub struct S3Error {
 /// Of one status the first is what a fault rule's bare status stands for
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
 const CODES: &[(&str, u16, &str)] = &[
-    ("NotModified", 304, "Not Modified"),
     ("InvalidArgument", 400, "Invalid Argument"),
     ("BadDigest", 400, "The Content-MD5 or checksum value that you specified did not match what the server received."),
     ("EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed object size."),

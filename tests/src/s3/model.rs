@@ -7,7 +7,6 @@ mod uploads;
 use std::collections::BTreeMap;
 
 use quorate_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
 pub use list::{Listing, Page};
 pub use uploads::Part;
@@ -17,7 +16,7 @@ use content::Blob;
 use uploads::Uploads;
 
 /// An object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// Its bytes, piece after piece.
     pub content: Vec<Blob>,
@@ -47,12 +46,11 @@ pub struct Condition {
 }
 
 /// A bucket.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Model {
     objects: BTreeMap<String, Object>,
     uploads: Uploads,
     /// Bytes that nothing refers to any longer.
-    #[serde(skip)]
     garbage: Vec<Blob>,
 }
 
@@ -70,11 +68,9 @@ impl Model {
     /// An object.
     ///
     /// # Errors
-    /// There is none, or the condition does not hold.
-    pub fn get(&self, key: &str, condition: &Condition) -> Result<&Object, S3Error> {
-        let object = self.objects.get(key).ok_or_else(|| S3Error::new("NoSuchKey").because(key))?;
-        condition.permits_read(object)?;
-        Ok(object)
+    /// There is none.
+    pub fn get(&self, key: &str) -> Result<&Object, S3Error> {
+        self.objects.get(key).ok_or_else(|| S3Error::new("NoSuchKey").because(key))
     }
 
     /// Deletes an object; S3 does not say whether there was one.
@@ -84,12 +80,11 @@ impl Model {
         }
     }
 
-    /// Deletes every object and every unfinished upload below a prefix, as lifecycle rules would; returns the objects' keys.
-    pub fn expire(&mut self, prefix: &str) -> Vec<String> {
+    /// Deletes every object and every unfinished upload below a prefix, as lifecycle rules would.
+    pub fn expire(&mut self, prefix: &str) {
         let expired: Vec<String> = self.keys().filter(|key| key.starts_with(prefix)).map(str::to_owned).collect();
         expired.iter().for_each(|key| self.delete(key));
         self.garbage.extend(self.uploads.expire(prefix));
-        expired
     }
 
     /// All keys, in order.
@@ -157,11 +152,6 @@ impl Model {
         std::mem::take(&mut self.garbage)
     }
 
-    /// All bytes that something refers to.
-    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        self.objects.values().flat_map(|object| &object.content).chain(self.uploads.blobs())
-    }
-
     fn replace(&mut self, key: &str, object: Object) {
         if let Some(replaced) = self.objects.insert(key.to_owned(), object) {
             self.garbage.extend(replaced.content);
@@ -170,24 +160,15 @@ impl Model {
 }
 
 impl Condition {
-    /// For conditional writes S3 knows `If-None-Match: *` and `If-Match` with one tag
+    /// For conditional writes S3 knows `If-None-Match: *`, and `If-Match`, which no agent asks
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
     fn permits_write(&self, current: Option<&Object>) -> Result<(), S3Error> {
-        match (&self.if_none_match, &self.if_match, current) {
-            (Some(tag), ..) if tag != "*" => Err(S3Error::new("NotImplemented").because("If-None-Match of a write is * alone")),
-            (Some(_), _, Some(_)) => Err(S3Error::new("PreconditionFailed").because("If-None-Match")),
-            (_, Some(_), None) => Err(S3Error::new("NoSuchKey").because("If-Match")),
-            (_, Some(tag), Some(object)) if !same(tag, &object.etag) => Err(S3Error::new("PreconditionFailed").because("If-Match")),
+        match (&self.if_none_match, &self.if_match) {
+            (_, Some(_)) => Err(S3Error::new("NotImplemented").because("If-Match")),
+            (Some(tag), _) if tag != "*" => Err(S3Error::new("NotImplemented").because("If-None-Match of a write is * alone")),
+            (Some(_), _) if current.is_some() => Err(S3Error::new("PreconditionFailed").because("If-None-Match")),
             _ => Ok(()),
         }
-    }
-
-    fn permits_read(&self, object: &Object) -> Result<(), S3Error> {
-        let names = |tags: &String| tags.split(',').any(|tag| tag.trim() == "*" || same(tag, &object.etag));
-        if self.if_match.as_ref().is_some_and(|tags| !names(tags)) {
-            return Err(S3Error::new("PreconditionFailed").because("If-Match"));
-        }
-        if self.if_none_match.as_ref().is_some_and(names) { Err(S3Error::new("NotModified")) } else { Ok(()) }
     }
 }
 

@@ -20,7 +20,7 @@ pub struct S3Config {
     pub bucket: String,
     /// Lists come in pages no larger than this.
     pub page: usize,
-    /// Where the objects are kept if they are to outlive the server and not be in memory.
+    /// Where the objects' bytes are if they are not to be in memory.
     pub directory: Option<PathBuf>,
     /// Object Lock: every write has to carry a checksum of its bytes
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>).
@@ -45,9 +45,9 @@ impl S3Server {
     /// Serves a store at this address (port 0 picks a free one).
     ///
     /// # Errors
-    /// The address cannot be bound, or the directory does not hold a store.
+    /// The address cannot be bound, or the directory cannot be made.
     pub async fn start(config: S3Config, bind: SocketAddr) -> io::Result<Self> {
-        let shelf = Arc::new(Shelf::open(config.directory.as_deref())?);
+        let shelf = Arc::new(Shelf::new(config.directory.as_deref())?);
         let endpoint = Endpoint {
             bucket: config.bucket.into(),
             shelf,
@@ -100,7 +100,7 @@ impl S3Server {
     /// An object, without its bytes.
     #[must_use]
     pub fn object(&self, key: &str) -> Option<Object> {
-        self.endpoint.shelf.lock().get(key, &Condition::default()).ok().cloned()
+        self.endpoint.shelf.lock().get(key).ok().cloned()
     }
 
     /// The bytes of an object.
@@ -111,7 +111,7 @@ impl S3Server {
         let shelf = &self.endpoint.shelf;
         let pieces = {
             let model = shelf.lock();
-            let object = model.get(key, &Condition::default())?;
+            let object = model.get(key)?;
             shelf.pieces(object, &(0..object.size()))?
         };
         let read = pieces.into_iter().map(|piece| piece.read()).collect::<io::Result<Vec<_>>>();
@@ -128,7 +128,7 @@ impl S3Server {
         let etag = digest::etag(&digester.finish().md5);
         let content = vec![self.blob(bytes).map_err(|error| failed(&error))?];
         let object = |modified| Object { content, etag, modified, headers: [].into() };
-        self.endpoint.shelf.change(|model, now| model.put(key, object(now), &Condition::default()))?
+        self.endpoint.shelf.change(|model, now| model.put(key, object(now), &Condition::default()))
     }
 
     fn blob(&self, bytes: &[u8]) -> io::Result<Blob> {
@@ -138,11 +138,8 @@ impl S3Server {
         Ok(Blob::File { number, size: bytes.len() as u64 })
     }
 
-    /// Deletes every object and unfinished upload below a prefix, as lifecycle rules would; returns the objects' keys.
-    ///
-    /// # Errors
-    /// The directory cannot be written.
-    pub fn expire(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
-        self.endpoint.shelf.change(|model, _| model.expire(prefix))
+    /// Deletes every object and unfinished upload below a prefix, as lifecycle rules would.
+    pub fn expire(&self, prefix: &str) {
+        self.endpoint.shelf.change(|model, _| model.expire(prefix));
     }
 }

@@ -1,4 +1,4 @@
-//! The bucket in real time: the model behind its lock, the directory that keeps it, and the clock.
+//! The bucket in real time: the model behind its lock, the directory with its bodies, and the clock.
 
 use std::io;
 use std::ops::Range;
@@ -21,10 +21,9 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// A bucket in memory, or the one that this directory keeps.
-    pub(super) fn open(directory: Option<&Path>) -> io::Result<Self> {
-        let (disk, model) = directory.map(Disk::open).transpose()?.unzip();
-        Ok(Self { model: Mutex::new(model.unwrap_or_default()), disk, clock: Clock::new() })
+    /// An empty bucket, whose bodies are in memory or in this directory.
+    pub(super) fn new(directory: Option<&Path>) -> io::Result<Self> {
+        Ok(Self { model: Mutex::default(), disk: directory.map(Disk::new).transpose()?, clock: Clock::new() })
     }
 
     /// Looks at the bucket. Never to be held across an await: every request needs it.
@@ -33,16 +32,15 @@ impl Shelf {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the bucket, in memory and in its directory.
-    pub(super) fn change<T>(&self, act: impl FnOnce(&mut Model, Timestamp) -> T) -> Result<T, S3Error> {
+    /// Changes the bucket, and removes the bodies that nothing refers to any longer.
+    pub(super) fn change<T>(&self, act: impl FnOnce(&mut Model, Timestamp) -> T) -> T {
         let mut model = self.lock();
         let done = act(&mut model, self.clock.now());
         let garbage = model.take_garbage();
         if let Some(disk) = &self.disk {
-            disk.save(&model).map_err(|error| failed(&error))?;
             disk.remove(&garbage);
         }
-        Ok(done)
+        done
     }
 
     /// A range of an object of this model, ready to be read although the object may be replaced meanwhile.

@@ -1,12 +1,13 @@
 //! Answers that do not arrive whole.
 
+use std::future::ready;
 use std::io;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 
 /// Long enough for the first half to be sent before the connection breaks.
 const SENDING: Duration = Duration::from_millis(50);
@@ -16,20 +17,16 @@ pub(crate) fn hang_up() -> Response {
     Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })).into_response()
 }
 
-/// Headers that promise the whole body, and half of it.
-pub(crate) async fn truncate(whole: Response) -> Response {
+/// The headers promise all of it, and the connection breaks after half of it.
+pub(crate) fn truncate(whole: Response) -> Response {
+    let size = size(&whole);
     let (mut parts, body) = whole.into_parts();
-    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
-    let half = stream::once({
-        let half = bytes.slice(..bytes.len() / 2);
-        async { Ok::<_, io::Error>(half) }
-    });
+    parts.headers.insert(header::CONTENT_LENGTH, size.into());
     let end = stream::once(async {
         tokio::time::sleep(SENDING).await;
-        Err(broken())
+        Err(axum::Error::new(broken()))
     });
-    Response::from_parts(parts, Body::from_stream(half.chain(end)))
+    Response::from_parts(parts, Body::from_stream(first(body, size / 2).chain(end)))
 }
 
 /// An answer that ends regularly where a list has its first entry: the announced length is true.
@@ -51,4 +48,23 @@ pub(crate) fn status(code: u16) -> Response {
 
 fn broken() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "a fault rule broke the connection")
+}
+
+/// What it says of the size of its body, which may be a stream.
+pub(crate) fn size(response: &Response) -> u64 {
+    let told = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    told.or(response.body().size_hint().exact()).unwrap_or_default()
+}
+
+fn first(body: Body, size: u64) -> impl Stream<Item = Result<Bytes, axum::Error>> {
+    body.into_data_stream().scan(size, |left, piece| {
+        if *left == 0 {
+            return ready(None);
+        }
+        ready(Some(piece.map(|mut piece| {
+            piece.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= piece.len() as u64;
+            piece
+        })))
+    })
 }

@@ -61,7 +61,7 @@ impl Endpoint {
             Some(Fault::Refuse(error)) => refuse(service, &error),
             Some(Fault::Status(code)) => broken::status(code),
             Some(Fault::EmptyBody) => StatusCode::OK.into_response(),
-            Some(Fault::TruncatedBody) => broken::truncate(done()).await,
+            Some(Fault::TruncatedBody) => broken::truncate(done()),
             Some(Fault::ShortBody) => broken::shorten(done()).await,
             Some(Fault::LoseAnswer) => {
                 drop(done());

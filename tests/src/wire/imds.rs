@@ -104,7 +104,7 @@ impl Imds {
             Some(Fault::Refuse(_)) => broken::status(403),
             Some(Fault::Status(code)) => broken::status(code),
             Some(Fault::EmptyBody) => StatusCode::OK.into_response(),
-            Some(Fault::TruncatedBody) => broken::truncate(done()).await,
+            Some(Fault::TruncatedBody) => broken::truncate(done()),
             Some(Fault::ShortBody) => broken::shorten(done()).await,
             Some(Fault::HangUp | Fault::LoseAnswer | Fault::Delay(_)) => broken::hang_up(),
         }

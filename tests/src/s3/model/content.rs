@@ -3,13 +3,11 @@
 use std::ops::Range;
 
 use axum::body::Bytes;
-use serde::{Deserialize, Serialize};
 
 /// The bytes of an object, or of a part of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blob {
     /// In memory, for as long as the process lives.
-    #[serde(skip)]
     Memory(Bytes),
     /// In the file with this number.
     File {

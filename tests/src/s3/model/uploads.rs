@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use quorate_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::content::Blob;
 use super::{Object, same};
@@ -17,7 +16,7 @@ const SMALLEST_PART: u64 = 5 << 20;
 const MOST_PARTS: u32 = 10_000;
 
 /// A part of an upload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Its bytes.
     pub blob: Blob,
@@ -26,7 +25,7 @@ pub struct Part {
 }
 
 /// An upload that is not finished.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Upload {
     /// Of the object that it is to become.
     key: String,
@@ -36,7 +35,7 @@ struct Upload {
     parts: BTreeMap<u32, Part>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Uploads {
     begun: u64,
     unfinished: BTreeMap<String, Upload>,
@@ -98,10 +97,6 @@ impl Uploads {
     pub(super) fn expire(&mut self, prefix: &str) -> Vec<Blob> {
         let expired = self.unfinished.extract_if(.., |_, upload| upload.key.starts_with(prefix));
         expired.flat_map(|(_, upload)| parts(upload)).collect()
-    }
-
-    pub(super) fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        self.unfinished.values().flat_map(|upload| upload.parts.values()).map(|part| &part.blob)
     }
 }
 
