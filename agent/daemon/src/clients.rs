@@ -82,10 +82,10 @@ impl Clients {
     /// What waiting would not fix: a store URL that cannot be opened, a service manager that cannot work.
     pub async fn enter(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
         let call_timeout = settings.aws.call_timeout;
-        let imds = Arc::new(Imds::new(settings.aws.imds_timeout));
+        let imds = Arc::new(Imds::new(settings.aws.imds_timeout).of_family(settings.aws.ip_family));
         let region = patiently(|| async { imds.identity().await.map(|identity| identity.region) }).await;
         let aws = sdk::load(&region, &imds, call_timeout).await;
-        let (ec2, autoscaling) = (Arc::new(Ec2::new(&aws)), Arc::new(AutoScaling::new(&aws)));
+        let (ec2, autoscaling) = (Arc::new(Ec2::new(&aws).of_family(settings.aws.ip_family)), Arc::new(AutoScaling::new(&aws)));
         let resolved = patiently(|| identity::resolve(&imds, &autoscaling, settings)).await;
         let bus = Bus::default();
         let distribution = distribution::of(settings, &resolved.me, &resolved.zone);

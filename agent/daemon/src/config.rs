@@ -31,7 +31,7 @@ pub use render::RenderSettings;
 pub use service::{ServiceSettings, UNIT};
 pub use values::{cluster_name, store_url};
 
-use crate::adapters::aws::HookPattern;
+use crate::adapters::aws::{HookPattern, IpFamily};
 use crate::adapters::host::atomic;
 use crate::telemetry::LogLevel;
 use quorate_core::role::Role;
@@ -83,6 +83,8 @@ impl Paths {
 pub struct AwsSettings {
     /// The lifecycle hooks that are ours.
     pub hook_pattern: HookPattern,
+    /// Which of an instance's addresses counts.
+    pub ip_family: IpFamily,
     /// Longest time of one call to EC2 or Auto Scaling, with its retries.
     pub call_timeout: Duration,
     /// Longest time of one question to IMDS, including the token that it may need first.

@@ -112,7 +112,7 @@ async fn admin_kubeconfig(settings: &Settings, args: KubeconfigArgs) -> anyhow::
     let server = match kubeconfig::stable_server(args.server.as_deref(), endpoint, alias)? {
         Some(server) => server,
         None => {
-            let identity = Imds::new(settings.aws.imds_timeout).identity().await;
+            let identity = Imds::new(settings.aws.imds_timeout).of_family(settings.aws.ip_family).identity().await;
             kubeconfig::own_server(identity.context("this node's own address is not known: give --server URL")?.address)
         }
     };

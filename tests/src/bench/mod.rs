@@ -19,6 +19,7 @@ use anyhow::{Context, ensure};
 use quorate_core::ids::InstanceId;
 
 use crate::demo::timeline::Timeline;
+use crate::lab::url::http;
 use crate::lab::{AgentSettings, Lab, LabOptions, Store, binaries};
 use report::Figures;
 
@@ -55,7 +56,7 @@ struct Scene {
 
 impl Scene {
     fn endpoint(&self) -> anyhow::Result<String> {
-        Ok(format!("http://{}:2379", self.lab.address(&self.instance)?))
+        Ok(http(self.lab.address(&self.instance)?, 2379))
     }
 }
 

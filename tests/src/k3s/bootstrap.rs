@@ -1,6 +1,6 @@
 //! What the servers of a cluster share: the certificate authorities. A server hands them over to those that join, and keeps them in etcd: `vault`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ pub(super) struct Bootstrap {
     etcd_server: Authority,
     etcd_peer: Authority,
 }
+
+/// In all of them, as in those that k3s makes.
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// Where an authority lies below `server/tls`, without the ending, and its name.
 const SERVER: (&str, &str) = ("server-ca", "k3s-server-ca");
@@ -46,7 +49,7 @@ impl Bootstrap {
             disk::write(&disk.tls(&format!("{place}.crt")), &authority.certificate, 0o644)?;
             disk::write(&disk.tls(&format!("{place}.key")), &authority.key, 0o600)?;
         }
-        let addresses = [config.node_ip, config.bind, IpAddr::from([127, 0, 0, 1])];
+        let addresses = [config.node_ip, config.bind, LOOPBACK[0], LOOPBACK[1]];
         let names = ["localhost".to_owned(), config.node_name.clone()];
         keep(disk, "etcd/server-client", &self.etcd_server.issue("etcd-server", &addresses, &names)?)?;
         keep(disk, "etcd/client", &self.etcd_server.issue("etcd-client", &[], &[])?)?;
@@ -57,7 +60,7 @@ impl Bootstrap {
     pub(super) fn serving(&self, config: &Config) -> anyhow::Result<Pair> {
         let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"];
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).chain([config.node_name.clone()]).collect();
-        let mut addresses = vec![config.node_ip, config.advertise, config.bind, IpAddr::from([127, 0, 0, 1])];
+        let mut addresses = vec![config.node_ip, config.advertise, config.bind, LOOPBACK[0], LOOPBACK[1]];
         for san in &config.tls_san {
             match san.parse() {
                 Ok(address) => addresses.push(address),

@@ -1,7 +1,7 @@
 //! etcd alone: members started and joined by direct calls, with no agent, no region and no polling.
 
 use std::future::Future;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::processes::MARK;
 use super::root::Root;
 use super::subnet::Subnet;
+use super::url::http;
 use super::{binaries, etcd};
 
 /// Before a refused change is tried again. etcd refuses one until its members were connected for five seconds.
@@ -55,7 +56,7 @@ impl Bare {
 
     /// The addresses of the members that were started, in their order.
     #[must_use]
-    pub fn addresses(&self) -> Vec<Ipv4Addr> {
+    pub fn addresses(&self) -> Vec<IpAddr> {
         (0..).zip(&self.members).map(|(number, _)| self.subnet.host(number)).collect()
     }
 
@@ -145,7 +146,7 @@ impl Bare {
     }
 
     fn peer_url(&self, number: u8) -> String {
-        format!("http://{}:2380", self.subnet.host(number))
+        http(self.subnet.host(number), 2380)
     }
 }
 
@@ -153,8 +154,8 @@ fn name(number: u8) -> String {
     format!("bare-{number}")
 }
 
-fn client_url(address: Ipv4Addr) -> String {
-    format!("http://{address}:2379")
+fn client_url(address: IpAddr) -> String {
+    http(address, 2379)
 }
 
 /// A member that never started has no name: the new one gets the name given here.

@@ -1,7 +1,7 @@
 //! The Kubernetes clusters of a lab: one for each name, behind one API server to which the stand-ins for k3s forward requests.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const NODE_GRACE: Duration = Duration::from_secs(4);
 /// The clusters by name. Each is made when it is first asked for.
 #[derive(Debug)]
 pub struct Clusters {
-    address: Ipv4Addr,
+    address: IpAddr,
     handles: Mutex<BTreeMap<String, ClusterHandle>>,
     servers: tokio::sync::Mutex<BTreeMap<String, ApiServer>>,
 }
@@ -24,7 +24,7 @@ pub struct Clusters {
 impl Clusters {
     /// None yet; their API servers will listen at this address.
     #[must_use]
-    pub fn at(address: Ipv4Addr) -> Self {
+    pub fn at(address: IpAddr) -> Self {
         Self { address, handles: Mutex::default(), servers: tokio::sync::Mutex::default() }
     }
 

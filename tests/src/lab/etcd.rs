@@ -1,12 +1,15 @@
 //! etcd as its members report it themselves: asked directly, one client for each.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use etcd_client::{Certificate, Client, ConnectOptions, Error, GetOptions, Identity, TlsOptions};
 use quorate_core::ids::{EtcdClusterId, MemberId};
+use quorate_core::member_url::MemberUrl;
+
+use super::url::{http, https};
 
 /// A member of this computer answers within milliseconds or not at all.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -56,20 +59,20 @@ impl View {
 ///
 /// # Errors
 /// The address is not understood.
-pub async fn client(address: Ipv4Addr, patience: Duration) -> Result<Client, Error> {
-    Client::connect([format!("http://{address}:2379")], Some(options(patience))).await
+pub async fn client(address: IpAddr, patience: Duration) -> Result<Client, Error> {
+    Client::connect([http(address, 2379)], Some(options(patience))).await
 }
 
 /// The same for a member that speaks TLS, if there are credentials for it.
 ///
 /// # Errors
 /// The address or the credentials are not understood.
-pub async fn client_as(address: Ipv4Addr, patience: Duration, credentials: Option<&Credentials>) -> Result<Client, Error> {
+pub async fn client_as(address: IpAddr, patience: Duration, credentials: Option<&Credentials>) -> Result<Client, Error> {
     let Some(credentials) = credentials else { return client(address, patience).await };
     let tls = TlsOptions::new()
         .ca_certificate(Certificate::from_pem(&credentials.authority))
         .identity(Identity::from_pem(&credentials.certificate, &credentials.key));
-    Client::connect([format!("https://{address}:2379")], Some(options(patience).with_tls(tls))).await
+    Client::connect([https(address, 2379)], Some(options(patience).with_tls(tls))).await
 }
 
 fn options(patience: Duration) -> ConnectOptions {
@@ -95,14 +98,14 @@ impl Credentials {
 
 /// Clients by address, kept from one question to the next.
 #[derive(Clone, Default)]
-pub struct Clients(BTreeMap<Ipv4Addr, (Option<Credentials>, Client)>);
+pub struct Clients(BTreeMap<IpAddr, (Option<Credentials>, Client)>);
 
 impl Clients {
     /// The client for the member at this address.
     ///
     /// # Errors
     /// The address is not understood.
-    pub async fn at(&mut self, address: Ipv4Addr) -> Result<Client, Error> {
+    pub async fn at(&mut self, address: IpAddr) -> Result<Client, Error> {
         self.with(address, None).await
     }
 
@@ -110,7 +113,7 @@ impl Clients {
     ///
     /// # Errors
     /// The address or the credentials are not understood.
-    pub async fn with(&mut self, address: Ipv4Addr, credentials: Option<Credentials>) -> Result<Client, Error> {
+    pub async fn with(&mut self, address: IpAddr, credentials: Option<Credentials>) -> Result<Client, Error> {
         if let Some((_, client)) = self.0.get(&address).filter(|(shown, _)| *shown == credentials) {
             return Ok(client.clone());
         }
@@ -165,10 +168,10 @@ fn instance(name: &str) -> &str {
 
 /// The addresses among the client URLs of a list's voters, which a client of the cluster may use.
 #[must_use]
-pub fn client_addresses(view: &View) -> Vec<Ipv4Addr> {
+pub fn client_addresses(view: &View) -> Vec<IpAddr> {
     view.voters().flat_map(|voter| voter.client_urls.iter().filter_map(|url| address(url))).collect()
 }
 
-fn address(url: &str) -> Option<Ipv4Addr> {
-    url.split("://").nth(1)?.split(':').next()?.parse().ok()
+fn address(url: &str) -> Option<IpAddr> {
+    url.parse().ok().map(MemberUrl::address)
 }

@@ -1,7 +1,7 @@
 //! What an image and its user data bring along, where a test gives them in place of the lab's own configuration.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::settings::AgentSettings;
@@ -12,7 +12,7 @@ pub struct Place<'a> {
     /// The directory that is its disk: what is `/etc/hosts` on a machine is `etc/hosts` below it.
     pub root: &'a Path,
     /// Its address, and the only one at which anything of it may listen.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// What the tag `quorate:cluster` of its group says.
     pub cluster: &'a str,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(super) struct Machine {
     pub(super) id: InstanceId,
     pub(super) disk: PathBuf,
     pub(super) log: PathBuf,
-    pub(super) address: Ipv4Addr,
+    pub(super) address: IpAddr,
     pub(super) purpose: Purpose,
     /// In place of what the lab itself would configure.
     pub(super) image: Option<Arc<dyn Image>>,
@@ -134,8 +134,8 @@ impl Machine {
     fn habits(&self) -> AgentSettings {
         let own = AgentSettings::defaults()
             .raw("peer.i_trust_this_network_without_tls", "true")
-            .text("health.listen", format!("{}:{}", self.address, LISTEN.health))
-            .text("metrics.listen", format!("{}:{}", self.address, LISTEN.metrics));
+            .text("health.listen", SocketAddr::new(self.address, LISTEN.health))
+            .text("metrics.listen", SocketAddr::new(self.address, LISTEN.metrics));
         if self.purpose.role.has_node() { own.overridden_by(&Layout::on(&self.disk).settings()) } else { own }
     }
 

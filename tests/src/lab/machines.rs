@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,13 +63,9 @@ impl Machines {
         environment.insert("NO_PROXY".to_owned(), server.address().ip().to_string());
         environment.insert("AWS_REGION".to_owned(), region.region.to_string());
         let programs = Mutex::new(Programs { etcd, quorate, k3s, pace, settings, environment });
-        let api = match server.address().ip() {
-            IpAddr::V4(address) => address,
-            IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
-        };
         Self {
+            clusters: Arc::new(Clusters::at(server.address().ip())),
             server,
-            clusters: Arc::new(Clusters::at(api)),
             root: root.to_owned(),
             boot,
             boots: Mutex::default(),

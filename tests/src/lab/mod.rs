@@ -25,6 +25,7 @@ pub mod site;
 pub mod store;
 pub mod subnet;
 pub mod until;
+pub mod url;
 pub mod witness;
 pub mod writer;
 
@@ -91,7 +92,8 @@ impl Lab {
     /// # Errors
     /// There is no free network, or no directory.
     pub async fn start(mut options: LabOptions) -> anyhow::Result<Self> {
-        let subnet = Subnet::claim().context("cannot find a network for the lab")?;
+        let subnet = if options.ipv6 { Subnet::claim_ipv6() } else { Subnet::claim() };
+        let subnet = subnet.context("cannot find a network for the lab")?;
         let root = options.directory.as_deref().map_or_else(Root::create, Root::create_in)?;
         let storage = Storage::open(options.store, root.path(), subnet.api().ip()).await?;
         options.environment.extend(storage.environment());

@@ -31,6 +31,8 @@ pub struct LabOptions {
     pub directory: Option<PathBuf>,
     /// Where the clusters keep their charters.
     pub store: Store,
+    /// Its machines are in a subnet for IPv6 alone, in the network that [`super::subnet`] describes.
+    pub ipv6: bool,
     /// Further environment of the agents.
     pub environment: BTreeMap<String, String>,
 }
@@ -51,6 +53,7 @@ impl LabOptions {
             settings: AgentSettings::defaults(),
             directory: None,
             store: Store::default(),
+            ipv6: false,
             environment: BTreeMap::new(),
         })
     }

@@ -1,7 +1,7 @@
 //! The place where a group lives: the region, and the host of the machines. What is seen and awaited there is the same for every kind of machine.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::slice;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ impl Site {
 
     /// Every instance whose machine runs, in whichever state its group has it.
     #[must_use]
-    pub fn powered(&self) -> Vec<(InstanceId, Ipv4Addr)> {
+    pub fn powered(&self) -> Vec<(InstanceId, IpAddr)> {
         let region = self.region.lock();
         region.instances().iter().filter(|instance| instance.powered).map(|instance| (instance.id.clone(), instance.address)).collect()
     }
@@ -106,7 +106,7 @@ impl Site {
     ///
     /// # Errors
     /// There was never such an instance.
-    pub fn address(&self, instance: &InstanceId) -> anyhow::Result<Ipv4Addr> {
+    pub fn address(&self, instance: &InstanceId) -> anyhow::Result<IpAddr> {
         let region = self.region.lock();
         region.instance(instance).map(|instance| instance.address).with_context(|| format!("there is no instance {instance}"))
     }

@@ -11,7 +11,7 @@ mod gaps;
 mod load;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -63,13 +63,13 @@ impl Book {
 impl Writer {
     /// Starts writing under this prefix, at first through these addresses.
     #[must_use]
-    pub fn start(addresses: Vec<Ipv4Addr>, prefix: &str) -> Self {
+    pub fn start(addresses: Vec<IpAddr>, prefix: &str) -> Self {
         Self::start_as(addresses, prefix, None)
     }
 
     /// The same for a cluster that speaks TLS: the credentials of one member are good for all.
     #[must_use]
-    pub fn start_as(addresses: Vec<Ipv4Addr>, prefix: &str, credentials: Option<Credentials>) -> Self {
+    pub fn start_as(addresses: Vec<IpAddr>, prefix: &str, credentials: Option<Credentials>) -> Self {
         let book = Arc::new(Mutex::new(Book::new()));
         let (stop, stopped) = watch::channel(false);
         let endpoints = Endpoints::new(addresses, credentials.clone());

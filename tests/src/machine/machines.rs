@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use quorate_core::ids::InstanceId;
 use tokio::process::Child;
 
@@ -86,6 +87,7 @@ impl Machines {
     async fn create(&self, instance: &InstanceId) -> anyhow::Result<Arc<Machine>> {
         let known = self.server.region().lock().instance(instance).map(|instance| (instance.address, Purpose::of(&instance.tags)));
         let (address, mut purpose) = known.with_context(|| format!("there is no instance {instance}"))?;
+        let IpAddr::V4(address) = address else { bail!("{instance} has no IPv4 address, and the bridge knows no other") };
         if purpose.role.has_node() {
             purpose.kubernetes = self.clusters.serve(&purpose.cluster).await?.0;
         }

@@ -97,7 +97,7 @@ impl World {
         let mut server = RegionServer::start(Region::new(region), network::API.into()).await.context("cannot serve the region")?;
         let metadata = server.serve_imds_for_all(network::METADATA).await.context("cannot serve the metadata")?;
         let events = server.take_events();
-        let clusters = Arc::new(Clusters::at(*network::API.ip()));
+        let clusters = Arc::new(Clusters::at((*network::API.ip()).into()));
         let machines = Arc::new(Machines::new(server, clusters.clone(), image, scene, PathBuf::from(cgroup), settings));
         let site = Site::new(machines.server.region().clone(), machines.clone(), clusters);
         let events = tokio::spawn(events::follow(machines.clone(), events));

@@ -25,7 +25,7 @@ add rule bridge cuts forward oifname @away drop
 /// The instances' addresses.
 #[must_use]
 pub fn addresses() -> AddressRange {
-    AddressRange { first: Ipv4Addr::new(10, 0, 0, 11), size: 200, reuse: false }
+    AddressRange { first: Ipv4Addr::new(10, 0, 0, 11).into(), size: 200, reuse: false }
 }
 
 /// The bridge and its firewall. They are removed when this is dropped.

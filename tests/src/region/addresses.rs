@@ -1,7 +1,7 @@
 //! The subnet's private addresses.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::AddressRange;
 
@@ -10,7 +10,7 @@ use super::AddressRange;
 pub(super) struct Addresses {
     range: AddressRange,
     used: u32,
-    freed: VecDeque<Ipv4Addr>,
+    freed: VecDeque<IpAddr>,
 }
 
 impl Addresses {
@@ -19,7 +19,7 @@ impl Addresses {
     }
 
     /// With reuse, the address freed last comes first, which is the hardest case; without, only when no fresh one is left.
-    pub(super) fn take(&mut self) -> Option<Ipv4Addr> {
+    pub(super) fn take(&mut self) -> Option<IpAddr> {
         if self.range.reuse && !self.freed.is_empty() {
             return self.freed.pop_back();
         }
@@ -27,10 +27,14 @@ impl Addresses {
             return self.freed.pop_front();
         }
         self.used += 1;
-        Some(Ipv4Addr::from(u32::from(self.range.first) + self.used - 1))
+        let number = self.used - 1;
+        Some(match self.range.first {
+            IpAddr::V4(first) => Ipv4Addr::from(u32::from(first) + number).into(),
+            IpAddr::V6(first) => Ipv6Addr::from(u128::from(first) + u128::from(number)).into(),
+        })
     }
 
-    pub(super) fn free(&mut self, address: Ipv4Addr) {
+    pub(super) fn free(&mut self, address: IpAddr) {
         self.freed.push_back(address);
     }
 }

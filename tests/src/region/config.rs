@@ -1,6 +1,6 @@
 //! The configuration of a region: its account, its addresses, and how long things take.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub struct RegionConfig {
     pub delays: Delays,
     /// The private addresses to give out.
     pub addresses: AddressRange,
+    /// In a dual-stack subnet, the first of the IPv6 addresses that instances have besides. None is given out twice.
+    pub second_addresses: Option<Ipv6Addr>,
     /// The shortest heartbeat timeout accepted; 30 s in the real API, less only to make a lab quick.
     pub shortest_heartbeat_timeout: Duration,
     /// Whether an instance whose launch was abandoned still runs through its terminating hooks. Undocumented, so testable both ways.
@@ -33,6 +35,7 @@ impl Default for RegionConfig {
             seed: 1,
             delays: Delays::default(),
             addresses: AddressRange::default(),
+            second_addresses: None,
             shortest_heartbeat_timeout: Duration::from_secs(30),
             hooks_after_abandoned_launch: true,
         }
@@ -42,8 +45,8 @@ impl Default for RegionConfig {
 /// A run of private addresses, and whether a freed one is given out again before the fresh ones.
 #[derive(Clone, Copy, Debug)]
 pub struct AddressRange {
-    /// The first address.
-    pub first: Ipv4Addr,
+    /// The first address: IPv6 in a subnet that has no other.
+    pub first: IpAddr,
     /// How many there are; a launch fails when all are taken.
     pub size: u32,
     /// Freed addresses go out first: the next instance gets the address of the last one that died.
@@ -52,7 +55,7 @@ pub struct AddressRange {
 
 impl Default for AddressRange {
     fn default() -> Self {
-        Self { first: Ipv4Addr::new(10, 0, 0, 10), size: 4000, reuse: false }
+        Self { first: Ipv4Addr::new(10, 0, 0, 10).into(), size: 4000, reuse: false }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the describes answer.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use quorate_core::ids::{GroupName, HookName, InstanceId};
@@ -19,8 +19,10 @@ pub struct InstanceView {
     pub id: InstanceId,
     /// The state of the machine.
     pub state: Ec2State,
-    /// Its private address; a terminated instance has none.
+    /// Its private IPv4 address; a terminated instance has none.
     pub address: Option<Ipv4Addr>,
+    /// Its IPv6 address, likewise.
+    pub ipv6: Option<Ipv6Addr>,
     /// Its availability zone.
     pub zone: Arc<str>,
     /// When it was launched.
@@ -76,6 +78,8 @@ pub enum InstanceFilter {
     Id(Vec<InstanceId>),
     /// `private-ip-address`
     Address(Vec<String>),
+    /// `ipv6-address`
+    Ipv6(Vec<String>),
     /// `availability-zone`
     Zone(Vec<String>),
 }
@@ -99,6 +103,7 @@ impl InstanceFilter {
             Self::TagKey(keys) => view.tags.iter().any(|tag| any(keys, &tag.key)),
             Self::Id(ids) => ids.contains(&view.id),
             Self::Address(addresses) => view.address.is_some_and(|address| any(addresses, &address.to_string())),
+            Self::Ipv6(addresses) => view.ipv6.is_some_and(|address| any(addresses, &address.to_string())),
             Self::Zone(zones) => any(zones, &view.zone),
         }
     }
@@ -229,10 +234,12 @@ impl Region {
         if look.ec2 == Ec2State::Terminated && look_age(instance, lens) > self.config.delays.forget {
             return None;
         }
+        let is_there = look.ec2 != Ec2State::Terminated;
         Some(InstanceView {
             id: instance.id.clone(),
             state: look.ec2,
-            address: (look.ec2 != Ec2State::Terminated).then_some(instance.address),
+            address: instance.ipv4().filter(|_| is_there),
+            ipv6: instance.ipv6().filter(|_| is_there),
             zone: instance.zone.clone(),
             launched_at: instance.launched_at,
             tags: instance.tags.clone(),

@@ -1,6 +1,6 @@
 //! An instance: the machine as EC2 sees it, its place in the group, and what its metadata service says.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use quorate_core::ids::InstanceId;
@@ -19,8 +19,10 @@ pub struct Instance {
     pub member: bool,
     /// When it was launched.
     pub launched_at: Timestamp,
-    /// Its private address, which may be another's once this one is terminated.
-    pub address: Ipv4Addr,
+    /// Its private address, which may be another's once this one is terminated: IPv6 in a subnet that has no other.
+    pub address: IpAddr,
+    /// The IPv6 address that it has besides, in a dual-stack subnet.
+    pub second_address: Option<Ipv6Addr>,
     /// Its availability zone.
     pub zone: Arc<str>,
     /// Its tags.
@@ -55,6 +57,26 @@ pub struct Instance {
     pub(super) lifecycle_epoch: u32,
     /// The history of how it looked, from which lagging describes answer.
     pub(super) history: Vec<Look>,
+}
+
+impl Instance {
+    /// Its private IPv4 address.
+    #[must_use]
+    pub fn ipv4(&self) -> Option<Ipv4Addr> {
+        match self.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        }
+    }
+
+    /// Its IPv6 address.
+    #[must_use]
+    pub fn ipv6(&self) -> Option<Ipv6Addr> {
+        match self.address {
+            IpAddr::V4(_) => self.second_address,
+            IpAddr::V6(address) => Some(address),
+        }
+    }
 }
 
 /// How an instance looked from a moment on.

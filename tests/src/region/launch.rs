@@ -36,7 +36,7 @@ impl Region {
         }
     }
 
-    fn new_instance(&self, group: usize, id: InstanceId, address: std::net::Ipv4Addr, into: LifecycleState) -> Instance {
+    fn new_instance(&self, group: usize, id: InstanceId, address: std::net::IpAddr, into: LifecycleState) -> Instance {
         let home = &self.groups[group];
         let mut instance = Instance {
             id,
@@ -44,6 +44,7 @@ impl Region {
             member: true,
             launched_at: self.now,
             address,
+            second_address: self.config.second_addresses.map(|first| (u128::from(first) + self.instances.len() as u128).into()),
             zone: self.emptiest_zone(group),
             tags: home.instance_tags.clone(),
             ec2: Ec2State::Pending,

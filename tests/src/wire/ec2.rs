@@ -97,8 +97,10 @@ fn visible(session: &mut Session<'_>, ids: &[InstanceId], filters: &[InstanceFil
 fn describe_instance(xml: &mut Xml, view: &InstanceView, region: &str) {
     xml.leaf("instanceId", &view.id).leaf("imageId", "ami-00000000000000000");
     state(xml, "instanceState", view.state);
-    let host = |address| format!("ip-{}.{region}.compute.internal", format!("{address}").replace('.', "-"));
-    xml.leaf("privateDnsName", view.address.map(host).unwrap_or_default()).leaf("dnsName", "");
+    let by_address = |address| format!("ip-{}.{region}.compute.internal", format!("{address}").replace('.', "-"));
+    // An instance without an IPv4 address is named after itself.
+    let by_itself = || view.ipv6.map(|_| format!("{}.{region}.compute.internal", view.id));
+    xml.leaf("privateDnsName", view.address.map(by_address).or_else(by_itself).unwrap_or_default()).leaf("dnsName", "");
     xml.leaf("amiLaunchIndex", 0).leaf("instanceType", "t3.small").leaf("launchTime", when::millis(view.launched_at));
     xml.node("placement", |xml| {
         xml.leaf("availabilityZone", &view.zone).leaf("tenancy", "default");
@@ -106,10 +108,25 @@ fn describe_instance(xml: &mut Xml, view: &InstanceView, region: &str) {
     xml.node("monitoring", |xml| {
         xml.leaf("state", "disabled");
     });
-    xml.maybe("privateIpAddress", view.address);
+    xml.maybe("privateIpAddress", view.address).maybe("ipv6Address", view.ipv6);
+    if view.address.is_some() || view.ipv6.is_some() {
+        xml.list("networkInterfaceSet", "item", [view], interface);
+    }
     xml.leaf("architecture", "x86_64").leaf("rootDeviceType", "ebs").leaf("virtualizationType", "hvm");
     xml.list("tagSet", "item", view.tags.iter(), |xml, tag| {
         xml.leaf("key", &tag.key).leaf("value", &tag.value);
+    });
+}
+
+/// The primary interface, which is the only one.
+fn interface(xml: &mut Xml, view: &InstanceView) {
+    xml.leaf("networkInterfaceId", view.id.as_str().replacen('i', "eni", 1)).leaf("status", "in-use");
+    xml.node("attachment", |xml| {
+        xml.leaf("deviceIndex", 0).leaf("status", "attached");
+    });
+    xml.maybe("privateIpAddress", view.address);
+    xml.list("ipv6AddressesSet", "item", view.ipv6, |xml, address| {
+        xml.leaf("ipv6Address", address).leaf("isPrimaryIpv6", false);
     });
 }
 
@@ -147,6 +164,7 @@ fn filter((name, values): (String, Vec<String>)) -> Result<InstanceFilter, ApiEr
         "instance-state-name" => InstanceFilter::State(values.iter().filter_map(|value| Ec2State::parse(value)).collect()),
         "instance-id" => InstanceFilter::Id(values.iter().map(|id| InstanceId::new(id)).collect()),
         "private-ip-address" => InstanceFilter::Address(values),
+        "ipv6-address" => InstanceFilter::Ipv6(values),
         "availability-zone" => InstanceFilter::Zone(values),
         "tag-key" => InstanceFilter::TagKey(values),
         other => match other.strip_prefix("tag:") {

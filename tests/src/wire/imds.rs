@@ -56,7 +56,11 @@ impl Service {
         let instance = only.or_else(|| {
             let region = region.lock();
             let mut instances = region.instances().iter();
-            instances.find(|instance| instance.powered && instance.address == asker).map(|instance| instance.id.clone())
+            instances
+                .find(|instance| {
+                    instance.powered && (instance.address == asker || instance.second_address.is_some_and(|second| second == asker))
+                })
+                .map(|instance| instance.id.clone())
         })?;
         Some(Imds { region, faults, instance, tokens })
     }

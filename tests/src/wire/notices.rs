@@ -24,10 +24,11 @@ pub(super) fn read(region: &Region, id: &InstanceId, version: &str, path: &str) 
 
 fn metadata(region: &Region, instance: &Instance, version: &str, path: &str) -> Option<String> {
     match path {
-        "" => Some("autoscaling/\nevents/\niam/\ninstance-id\nlocal-ipv4\nplacement/".to_owned()),
+        "" => Some(listed(instance)),
         "instance-id" => Some(instance.id.to_string()),
         "instance-type" => Some("t3.small".to_owned()),
-        "local-ipv4" => Some(instance.address.to_string()),
+        "local-ipv4" => instance.ipv4().map(|address| address.to_string()),
+        "ipv6" => instance.ipv6().map(|address| address.to_string()),
         "placement/availability-zone" => Some(instance.zone.to_string()),
         "placement/region" => Some(region.config().region.to_string()),
         "autoscaling/target-lifecycle-state" => {
@@ -42,6 +43,13 @@ fn metadata(region: &Region, instance: &Instance, version: &str, path: &str) -> 
         "iam/security-credentials" | "iam/security-credentials/" => Some(ROLE.to_owned()),
         other => tag(instance, other).or_else(|| credentials(region, instance, other)),
     }
+}
+
+fn listed(instance: &Instance) -> String {
+    let always = [("autoscaling/", true), ("events/", true), ("iam/", true), ("instance-id", true)];
+    let all =
+        always.into_iter().chain([("ipv6", instance.ipv6().is_some()), ("local-ipv4", instance.ipv4().is_some()), ("placement/", true)]);
+    all.filter(|(_, there)| *there).map(|(name, _)| name).collect::<Vec<_>>().join("\n")
 }
 
 /// `tags/instance` lists the keys, `tags/instance/KEY` gives a value; neither is there unless the group switched it on.
@@ -100,7 +108,7 @@ fn identity(region: &Region, instance: &Instance) -> String {
         "kernelId": null,
         "marketplaceProductCodes": null,
         "pendingTime": when::seconds(instance.launched_at),
-        "privateIp": instance.address.to_string(),
+        "privateIp": instance.ipv4().map(|address| address.to_string()),
         "ramdiskId": null,
         "region": region.config().region,
         "version": "2017-09-30",

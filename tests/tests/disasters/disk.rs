@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use etcd_client::{AlarmAction, AlarmType, Client, CompactionOptions};
 use quorate_core::ids::InstanceId;
 use quorate_lab::disasters::{Row, Took};
+use quorate_lab::lab::url::http;
 use quorate_lab::lab::writer::Label;
 use quorate_lab::lab::{Lab, LabOptions};
 use quorate_lab::region::{Process, SpotAction, Transition};
@@ -61,7 +62,7 @@ fn mount(arguments: &[&str], place: &Path) -> anyhow::Result<bool> {
 
 async fn client(group: &Group) -> anyhow::Result<Client> {
     let leader = group.lab.leader(&group.name).await?;
-    Ok(Client::connect([format!("http://{}:2379", group.lab.address(&leader)?)], None).await?)
+    Ok(Client::connect([http(group.lab.address(&leader)?, 2379)], None).await?)
 }
 
 /// Values of one MiB under numbered keys, until there are this many, or etcd accepts no more.
@@ -248,7 +249,7 @@ async fn make_room(stage: &Stage) -> anyhow::Result<()> {
     // Without `physical` the answer comes before the space can be given back.
     client.compact(revision, Some(CompactionOptions::new().with_physical())).await?;
     for instance in stage.lab().lists().await.into_keys() {
-        let mut member = Client::connect([format!("http://{}:2379", stage.lab().address(&instance)?)], None).await?;
+        let mut member = Client::connect([http(stage.lab().address(&instance)?, 2379)], None).await?;
         member.defragment().await?;
         let size = member.status().await?.db_size();
         ensure!(size < 1 << 20, "the database of {instance} still has {size} bytes");

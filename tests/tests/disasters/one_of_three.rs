@@ -7,6 +7,7 @@ use quorate_core::ids::{InstanceId, MemberId};
 use quorate_core::time::Timestamp;
 use quorate_lab::disasters::{Row, Took};
 use quorate_lab::lab::LabOptions;
+use quorate_lab::lab::url::http;
 use quorate_lab::lab::writer::{Label, Writer};
 use tokio::time::{Instant, sleep};
 
@@ -126,7 +127,7 @@ async fn joiner_dies(point: &str, row: Row) -> anyhow::Result<()> {
 
 /// The member at the address of this instance, whether or not it ever started.
 async fn member_at(stage: &Stage, instance: &InstanceId) -> anyhow::Result<Option<MemberId>> {
-    let url = format!("http://{}:2380", stage.lab().address(instance)?);
+    let url = http(stage.lab().address(instance)?, 2380);
     let lists = stage.lab().lists().await;
     let view = lists.values().find(|view| view.leads()).context("nobody leads")?;
     Ok(view.members.iter().find(|member| member.peer_urls.contains(&url)).map(|member| member.id))

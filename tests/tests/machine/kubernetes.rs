@@ -1,6 +1,6 @@
 //! Kubernetes servers and a worker, with the stand-in for k3s as the units that k3s' installer makes.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Plane {
 }
 
 /// The address in the one line of the alias on a machine.
-async fn alias(machine: &Machine) -> anyhow::Result<Ipv4Addr> {
+async fn alias(machine: &Machine) -> anyhow::Result<IpAddr> {
     let lines = machine.run(&["grep", "-c", "# quorate$", "/etc/hosts"]).await.unwrap_or_default();
     ensure!(lines.trim() == "1", "/etc/hosts of {} has {lines:?} lines of the agent's", machine.name());
     let line = machine.run(&["getent", "hosts", ALIAS]).await?;

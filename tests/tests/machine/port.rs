@@ -1,6 +1,7 @@
 //! The agents' port while no agent runs: a local user able to bind it would answer for the node.
 
 use anyhow::{Context, ensure};
+use quorate_lab::lab::url::http;
 use quorate_lab::machine::Machine;
 use quorate_lab::machine::network::API;
 
@@ -31,7 +32,7 @@ async fn cannot_bind(scene: &Scene, machine: &Machine, when: &str) -> anyhow::Re
 
 /// The agent of this machine answers others.
 async fn answers(scene: &Scene, machine: &Machine) -> anyhow::Result<()> {
-    let url = format!("http://{}:2378/v1/peer", scene.address(machine.instance())?);
+    let url = http(scene.address(machine.instance())?, 2378) + "/v1/peer";
     scene
         .until(LIMIT, "the agent to answer", || async {
             let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 mod fixtures;
+mod ipv6_network;
 mod kubernetes_wire;
 mod lab_etcd;
 mod lab_k3s;

@@ -12,6 +12,7 @@ use quorate::listener::{Counts, Inherited, Kind, Listeners};
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::PeerAnswer;
 use quorate_core::report::Phase;
+use quorate_lab::lab::url;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -105,7 +106,7 @@ async fn an_answer_is_signed_for_its_question_and_a_copy_of_it_by_nobody() {
 
     let nonce = "00".repeat(16);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let copied = http.get(format!("http://{}:{PORT}/v1/peer", address(20))).header("quorate-nonce", nonce).send().await.unwrap();
+    let copied = http.get(url::http(address(20), PORT) + "/v1/peer").header("quorate-nonce", nonce).send().await.unwrap();
     let header = |name: &str| copied.headers()[name].to_str().unwrap().to_owned();
     let (by, signature) = (header("quorate-key"), header("quorate-signature"));
     let body = copied.text().await.unwrap();
@@ -138,8 +139,7 @@ async fn what_is_no_instance_id_is_no_name_and_many_names_fill_no_memory() {
     serve(19, answers, callers.clone()).unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let give = async |name: &str| {
-        let sent =
-            http.get(format!("http://{}:{PORT}/v1/peer", address(19))).header("quorate-instance", name.as_bytes()).send().await.unwrap();
+        let sent = http.get(url::http(address(19), PORT) + "/v1/peer").header("quorate-instance", name.as_bytes()).send().await.unwrap();
         assert_eq!(sent.status(), 200, "{name:?} is answered anyway");
     };
     for name in ["", "i-", "web-1", "i-0123456789abcdef0123", "i-0a/../b", "i-0b\u{e9}"] {

@@ -92,7 +92,14 @@ impl<'a> Here<'a> {
         let aws = config(settings, outside, &identity).await;
         let witnesses = [(); 2].map(|()| Witness::new(outside.clock));
         let [one, two] = witnesses.clone();
-        Self { settings, outside, identity, autoscaling: AutoScaling::watched(&aws, one), ec2: Ec2::watched(&aws, two), witnesses }
+        Self {
+            settings,
+            outside,
+            identity,
+            autoscaling: AutoScaling::watched(&aws, one),
+            ec2: Ec2::watched(&aws, two).of_family(settings.aws.ip_family),
+            witnesses,
+        }
     }
 
     fn me(&self) -> &InstanceId {

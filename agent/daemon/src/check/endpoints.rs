@@ -1,5 +1,6 @@
 //! Whether the endpoints of AWS can be reached at all.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::finding::Finding;
@@ -30,11 +31,17 @@ fn name(service: &str) -> String {
 fn judge(service: &str, host: &str, port: u16, reach: &Reach, proxy: Option<&str>) -> Finding {
     match (reach, proxy) {
         (Reach::Connected(at), _) => Finding::ok(name(service), format!("{host} at {at}")),
-        (other, Some(proxy)) => {
-            Finding::skipped(name(service), format!("{host}:{port}: {other}; requests go through the proxy {proxy}: see the permissions"))
-        }
-        (other, None) => Finding::problem(name(service), format!("{host}:{port}: {other}"), remedy(service, other)),
+        (other, Some(proxy)) => Finding::skipped(
+            name(service),
+            format!("{}: {other}; requests go through the proxy {proxy}: see the permissions", at(host, port)),
+        ),
+        (other, None) => Finding::problem(name(service), format!("{}: {other}", at(host, port)), remedy(service, other)),
     }
+}
+
+/// As a URL has it: an IPv6 address is in brackets.
+fn at(host: &str, port: u16) -> String {
+    host.parse().map_or_else(|_| format!("{host}:{port}"), |address| SocketAddr::new(address, port).to_string())
 }
 
 fn remedy(service: &str, reach: &Reach) -> String {
@@ -100,6 +107,12 @@ mod tests {
         assert!(judge("s3", "h", 443, &silent, None).remedy.unwrap().contains("gateway endpoint for s3"));
         assert!(judge("ec2", "h", 443, &Reach::NoAddress("x".into()), None).remedy.unwrap().contains("DNS"));
         assert!(judge("s3", "h", 443, &Reach::NoAddress("x".into()), None).remedy.unwrap().contains("store.options"));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_shown_in_brackets() {
+        let shown = |host| judge("ec2", host, 443, &Reach::Refused, None).found;
+        assert_eq!((&*shown("::1"), &*shown("10.0.0.1"), &*shown("h")), ("[::1]:443: refused", "10.0.0.1:443: refused", "h:443: refused"));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Outside {
     /// The outside, according to the environment.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
-        Self { imds: Imds::new(settings.aws.imds_timeout), endpoint: None, clock: Clock::start() }
+        Self { imds: Imds::new(settings.aws.imds_timeout).of_family(settings.aws.ip_family), endpoint: None, clock: Clock::start() }
     }
 }
 

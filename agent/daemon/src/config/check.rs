@@ -14,7 +14,7 @@ use super::{
     AwsSettings, ClusterSettings, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, snapshot, target_groups,
     timing, values,
 };
-use crate::adapters::aws::HookPattern;
+use crate::adapters::aws::{HookPattern, IpFamily};
 use crate::telemetry::LogLevel;
 
 /// Checks the whole file.
@@ -205,6 +205,7 @@ fn aws(raw: Aws) -> Result<AwsSettings, Refusal> {
     };
     Ok(AwsSettings {
         hook_pattern: text("aws.hook_pattern", raw.hook_pattern, HookPattern::parse)?.unwrap_or_default(),
+        ip_family: text("aws.ip_family", raw.ip_family, IpFamily::parse)?.unwrap_or_default(),
         call_timeout: seconds("aws.call_timeout_s", raw.call_timeout_s, 5)?,
         imds_timeout: seconds("aws.imds_timeout_s", raw.imds_timeout_s, 2)?,
     })

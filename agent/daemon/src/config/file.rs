@@ -178,6 +178,7 @@ pub(super) struct Paths {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Aws {
     pub(super) hook_pattern: Option<String>,
+    pub(super) ip_family: Option<String>,
     pub(super) call_timeout_s: Option<f64>,
     pub(super) imds_timeout_s: Option<f64>,
     pub(super) target_groups: Vec<String>,

@@ -112,6 +112,7 @@ level = "debug"
 
 [aws]
 hook_pattern = "mine-*"
+ip_family = "ipv6"
 call_timeout_s = 3
 imds_timeout_s = 1.5
 target_groups = ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/0123456789abcdef"]
@@ -303,6 +304,7 @@ fn every_value_arrives_where_it_belongs() {
     assert_eq!(settings.cluster.store_options["endpoint"], "http://127.0.0.1:9000");
     assert_eq!(settings.etcd.quota_backend_bytes, Some(16 * 1024 * 1024));
     assert_eq!((settings.aws.call_timeout, settings.aws.imds_timeout), (secs(3), ms(1500)));
+    assert_eq!(settings.aws.ip_family, crate::adapters::aws::IpFamily::Ipv6);
 }
 
 #[test]

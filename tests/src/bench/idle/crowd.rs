@@ -1,7 +1,7 @@
 //! Strangers at an agent's listeners. They come from many addresses of the loopback network, at most the given number of them, and one that is turned
 //! away or cut off comes back.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ pub enum Door {
 impl Door {
     /// All that the agent of a lab's instance has.
     #[must_use]
-    pub fn all(address: Ipv4Addr, socket: PathBuf) -> Vec<Self> {
+    pub fn all(address: IpAddr, socket: PathBuf) -> Vec<Self> {
         let ports = [LISTEN.peers, LISTEN.health, LISTEN.metrics];
         ports.map(|port| Self::Tcp((address, port).into())).into_iter().chain([Self::Unix(socket)]).collect()
     }

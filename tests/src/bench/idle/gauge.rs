@@ -1,12 +1,13 @@
 //! A genuine caller, which also reads what the agent says of itself.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Client;
 
 use crate::lab::LISTEN;
+use crate::lab::url::http;
 
 /// The time that an agent waits for another.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -33,9 +34,9 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
-    pub(super) fn new(address: Ipv4Addr, socket: &Path) -> anyhow::Result<Self> {
+    pub(super) fn new(address: IpAddr, socket: &Path) -> anyhow::Result<Self> {
         let builder = || Client::builder().no_proxy().timeout(PATIENCE).pool_max_idle_per_host(0);
-        let url = |port: u16, path: &str| format!("http://{address}:{port}{path}");
+        let url = |port: u16, path: &str| format!("{}{path}", http(address, port));
         Ok(Self {
             tcp: builder().build()?,
             socket: builder().unix_socket(socket).build()?,

@@ -1,7 +1,7 @@
 //! Whether everything that was acknowledged is there.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use anyhow::Context;
 use etcd_client::{Client, GetOptions};
@@ -21,7 +21,7 @@ impl Written {
     ///
     /// # Errors
     /// No member at these addresses answers.
-    pub async fn lost(&self, addresses: &[Ipv4Addr]) -> anyhow::Result<Vec<u64>> {
+    pub async fn lost(&self, addresses: &[IpAddr]) -> anyhow::Result<Vec<u64>> {
         let mut refused = anyhow::anyhow!("there is no address to read from");
         for address in addresses {
             match self.read(*address).await {
@@ -37,7 +37,7 @@ impl Written {
         self.book.acked.keys().copied().filter(|number| !there(number)).collect()
     }
 
-    async fn read(&self, address: Ipv4Addr) -> anyhow::Result<BTreeMap<String, String>> {
+    async fn read(&self, address: IpAddr) -> anyhow::Result<BTreeMap<String, String>> {
         let mut client = etcd::client_as(address, std::time::Duration::from_secs(5), self.credentials.as_ref()).await?;
         let mut found = BTreeMap::new();
         let mut from = self.prefix.clone();

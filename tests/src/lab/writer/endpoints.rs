@@ -1,6 +1,6 @@
 //! The endpoints that the load writes to: the voters, as the cluster itself lists them.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ pub(super) struct Endpoints(Arc<Mutex<State>>, Option<Arc<Credentials>>);
 
 #[derive(Debug)]
 struct State {
-    addresses: Vec<Ipv4Addr>,
+    addresses: Vec<IpAddr>,
     current: usize,
 }
 
 impl Endpoints {
-    pub(super) fn new(addresses: Vec<Ipv4Addr>, credentials: Option<Credentials>) -> Self {
+    pub(super) fn new(addresses: Vec<IpAddr>, credentials: Option<Credentials>) -> Self {
         Self(Arc::new(Mutex::new(State { addresses, current: 0 })), credentials.map(Arc::new))
     }
 
@@ -33,7 +33,7 @@ impl Endpoints {
     }
 
     /// All of them, the one in use first.
-    pub(super) fn beginning_with_current(&self) -> Vec<Ipv4Addr> {
+    pub(super) fn beginning_with_current(&self) -> Vec<IpAddr> {
         self.with(|state| {
             let (before, from) = state.addresses.split_at(state.current.min(state.addresses.len()));
             from.iter().chain(before).copied().collect()
@@ -41,7 +41,7 @@ impl Endpoints {
     }
 
     /// Uses this one, which has answered.
-    pub(super) fn prefer(&self, address: Ipv4Addr) {
+    pub(super) fn prefer(&self, address: IpAddr) {
         self.with(|state| {
             if let Some(at) = state.addresses.iter().position(|known| *known == address) {
                 state.current = at;
@@ -50,7 +50,7 @@ impl Endpoints {
     }
 
     /// Moves to the next, unless that was done already.
-    pub(super) fn failed(&self, address: Ipv4Addr) {
+    pub(super) fn failed(&self, address: IpAddr) {
         self.with(|state| {
             if state.addresses.get(state.current) == Some(&address) {
                 state.current = (state.current + 1) % state.addresses.len();
@@ -58,12 +58,12 @@ impl Endpoints {
         });
     }
 
-    fn all(&self) -> Vec<Ipv4Addr> {
+    fn all(&self) -> Vec<IpAddr> {
         self.with(|state| state.addresses.clone())
     }
 
     /// Keeps the one in use, if it is still listed.
-    fn replace(&self, addresses: Vec<Ipv4Addr>) {
+    fn replace(&self, addresses: Vec<IpAddr>) {
         self.with(|state| {
             let current = state.addresses.get(state.current);
             state.current = addresses.iter().position(|address| Some(address) == current).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The loop that writes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -95,10 +95,10 @@ async fn attempt(client: Result<KvClient, String>, key: String, number: u64) -> 
 
 /// One client for each endpoint: a client with many would keep choosing the dead one.
 #[derive(Default)]
-struct Clients(BTreeMap<Ipv4Addr, Client>);
+struct Clients(BTreeMap<IpAddr, Client>);
 
 impl Clients {
-    async fn at(&mut self, endpoint: Ipv4Addr, endpoints: &Endpoints) -> Result<KvClient, String> {
+    async fn at(&mut self, endpoint: IpAddr, endpoints: &Endpoints) -> Result<KvClient, String> {
         if let Some(client) = self.0.get(&endpoint) {
             return Ok(client.kv_client());
         }

@@ -52,7 +52,7 @@ impl World {
         let config = self.region.config();
         let (account, region) = (config.account.clone(), config.region.clone());
         let instance = self.region.instance(id);
-        let address = instance.map_or(IpAddr::from([0, 0, 0, 0]), |i| IpAddr::V4(i.address));
+        let address = instance.map_or(IpAddr::from([0, 0, 0, 0]), |i| i.address);
         let launched = instance.map_or(Timestamp(0), |i| i.launched_at);
         let group = instance.map(|i| self.region.group_of(i).name.clone()).unwrap_or_else(|| "none".into());
         let me = Me {

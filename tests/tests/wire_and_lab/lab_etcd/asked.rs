@@ -1,18 +1,19 @@
 //! What a node answers to a load balancer, to Prometheus, and to applications that look for etcd.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::group::{Group, LIMIT};
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LISTEN;
+use quorate_lab::lab::url::http;
 use quorate_lab::wire::{Fault, Rule, Scope};
 
 const RULES: &str = include_str!("../../../../packaging/prometheus/quorate.rules.yaml");
 const DASHBOARD: &str = include_str!("../../../../packaging/prometheus/dashboard.json");
 
-pub(crate) async fn get(address: Ipv4Addr, port: u16, path: &str) -> anyhow::Result<(u16, String)> {
-    let answer = reqwest::get(format!("http://{address}:{port}{path}")).await?;
+pub(crate) async fn get(address: IpAddr, port: u16, path: &str) -> anyhow::Result<(u16, String)> {
+    let answer = reqwest::get(http(address, port) + path).await?;
     Ok((answer.status().as_u16(), answer.text().await?))
 }
 
@@ -29,7 +30,8 @@ async fn yes(group: &Group, path: &str) -> anyhow::Result<BTreeSet<InstanceId>> 
     Ok(yes)
 }
 
-fn endpoints(group: &Group, instance: &InstanceId) -> anyhow::Result<BTreeSet<String>> {
+/// Those in the file that applications read.
+pub(crate) fn endpoints(group: &Group, instance: &InstanceId) -> anyhow::Result<BTreeSet<String>> {
     let text = std::fs::read_to_string(group.lab.disk(instance).join("run/endpoints.env"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("ETCDCTL_ENDPOINTS=")).unwrap_or_default();
     Ok(line.trim_matches('"').split(',').map(str::to_owned).collect())
@@ -49,8 +51,7 @@ async fn load_balancers_metrics_and_applications_are_answered() -> anyhow::Resul
     let leader = group.lab.leader(&group.name).await?;
     assert_eq!(yes(&group, "/leader").await?, BTreeSet::from([leader.clone()]));
 
-    let urls: BTreeSet<String> =
-        all.iter().map(|one| Ok(format!("http://{}:2379", group.lab.address(one)?))).collect::<anyhow::Result<_>>()?;
+    let urls: BTreeSet<String> = all.iter().map(|one| Ok(http(group.lab.address(one)?, 2379))).collect::<anyhow::Result<_>>()?;
     assert_eq!(endpoints(&group, &leader)?, urls);
 
     let (_, text) = get(group.lab.address(&leader)?, LISTEN.metrics, "/metrics").await?;
@@ -82,7 +83,7 @@ async fn load_balancers_metrics_and_applications_are_answered() -> anyhow::Resul
     group.resize(1)?;
     group.settled(1, None).await?;
     let last = group.live().remove(0);
-    let alone = BTreeSet::from([format!("http://{}:2379", group.lab.address(&last)?)]);
+    let alone = BTreeSet::from([http(group.lab.address(&last)?, 2379)]);
     let shrunk = || async {
         let now = endpoints(&group, &last).map_err(|error| error.to_string())?;
         if now == alone { Ok(()) } else { Err(format!("the file names {now:?}")) }

@@ -7,6 +7,7 @@ mod crowd;
 mod drill;
 mod form;
 mod group;
+mod ipv6;
 mod kill;
 mod life;
 mod nobodys;

@@ -3,11 +3,12 @@
 use std::process::Command;
 
 use quorate_lab::lab::binaries;
+use quorate_lab::lab::url::http;
 
 use super::group::Group;
 
 pub(crate) fn etcdctl(group: &Group, arguments: &[&str]) -> anyhow::Result<()> {
-    let endpoint = format!("http://{}:2379", group.lab.address(&group.live()[0])?);
+    let endpoint = http(group.lab.address(&group.live()[0])?, 2379);
     let mut command = Command::new(binaries::etcdctl(&binaries::etcd(None)?)?);
     let out = command.env("ETCDCTL_API", "3").arg("--endpoints").arg(endpoint).args(arguments).output()?;
     anyhow::ensure!(out.status.success(), "etcdctl {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));

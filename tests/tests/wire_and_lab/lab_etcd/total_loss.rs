@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use etcd_client::{Client, GetOptions, WatchOptions};
 use quorate_core::ids::InstanceId;
+use quorate_lab::lab::url::http;
 use quorate_lab::lab::{Lab, LabOptions, binaries};
 
 use super::group::{CRASH, Group, LIMIT, LONG_HOOK};
@@ -21,7 +22,7 @@ pub(crate) async fn put(group: &Group, keys: std::ops::Range<usize>) -> anyhow::
 }
 
 async fn client(group: &Group, instance: &InstanceId) -> anyhow::Result<Client> {
-    Ok(Client::connect([format!("http://{}:2379", group.lab.address(instance)?)], None).await?)
+    Ok(Client::connect([http(group.lab.address(instance)?, 2379)], None).await?)
 }
 
 /// The keys and values, as every member reports them.

@@ -1,6 +1,7 @@
 //! The servers write their addresses into the store; a worker reads them there when it has no other source.
 
 use anyhow::Context;
+use quorate_lab::lab::url::https;
 use quorate_lab::wire::{Fault, Rule, Scope};
 use rustix::process::Signal;
 
@@ -14,7 +15,7 @@ async fn a_worker_that_aws_does_not_answer_finds_the_server_by_the_store() -> an
     let path = plane.lab.store(CLUSTER).join(CLUSTER).join("published/endpoints.json");
     let published: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).with_context(|| path.display().to_string())?)?;
     assert_eq!(published["servers"][0]["instance"], server.as_str(), "{published:#}");
-    let url = format!("https://{}:6443", plane.lab.address(&server)?);
+    let url = https(plane.lab.address(&server)?, 6443);
     assert!(published["servers"][0]["url"] == *url && published["generation"] == 1 && published["version"] == 1, "{published:#}");
 
     let authority = published["authority"].as_str().unwrap_or_default();

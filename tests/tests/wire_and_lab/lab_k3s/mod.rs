@@ -3,6 +3,7 @@
 mod away;
 mod check;
 mod endpoint_directory;
+mod ipv6;
 mod kubeconfig;
 #[allow(dead_code, reason = "shared with the disasters, which use the rest")]
 mod loss;

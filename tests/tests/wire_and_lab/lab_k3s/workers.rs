@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quorate_lab::kubernetes::{PodSpec, Resource, budget, workload};
 use quorate_lab::lab::LISTEN;
+use quorate_lab::lab::url::http;
 use serde_json::json;
 
 use super::plane::{CLUSTER, LIMIT, Plane};
@@ -23,7 +24,7 @@ async fn a_worker_that_its_group_terminates_is_drained() -> anyhow::Result<()> {
     };
     plane.lab.until(LIMIT, "the pods", running).await?;
     let worker = plane.lab.live(&plane.workers).into_iter().find(|one| pods_on(&plane, one.as_str()) > 0).expect("no worker has a pod");
-    let metrics = reqwest::get(format!("http://{}:{}/metrics", plane.lab.address(&worker)?, LISTEN.metrics)).await?.text().await?;
+    let metrics = reqwest::get(http(plane.lab.address(&worker)?, LISTEN.metrics) + "/metrics").await?.text().await?;
     let readable = |source: &str| metrics.contains(&format!("quorate_source_readable{{source=\"{source}\"}} 1"));
     assert!(readable("imds") && !metrics.contains("source=\"etcd\""), "a worker has no etcd to read:\n{metrics}");
     plane.replace(&worker)?;

@@ -82,7 +82,7 @@ fn equal_seeds_give_equal_ids_and_different_seeds_do_not() {
 }
 
 /// Kills one of two instances for good and returns the address of its replacement.
-fn address_of_replacement(reuse: bool) -> (std::net::Ipv4Addr, std::net::Ipv4Addr) {
+fn address_of_replacement(reuse: bool) -> (std::net::IpAddr, std::net::IpAddr) {
     let addresses = AddressRange { reuse, ..AddressRange::default() };
     let mut world = World::with(RegionConfig { addresses, delays: delays(), ..RegionConfig::default() }, plain(2));
     world.pass(20);

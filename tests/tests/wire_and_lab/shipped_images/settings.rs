@@ -1,6 +1,6 @@
 //! The agent's settings of a machine, whose paths and addresses are moved to where the lab has them; and the result.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -44,7 +44,7 @@ pub(crate) fn on_disk(place: Place<'_>) -> anyhow::Result<AgentSettings> {
     })
 }
 
-fn add(settings: AgentSettings, text: &str, root: &Path, address: Ipv4Addr) -> anyhow::Result<AgentSettings> {
+fn add(settings: AgentSettings, text: &str, root: &Path, address: IpAddr) -> anyhow::Result<AgentSettings> {
     let sections: Table = text.parse()?;
     sections.into_iter().try_fold(settings, |settings, (section, keys)| {
         let Value::Table(keys) = keys else { bail!("{section} is no section, and the lab's settings are sections") };
@@ -54,7 +54,7 @@ fn add(settings: AgentSettings, text: &str, root: &Path, address: Ipv4Addr) -> a
 }
 
 /// Moves a path below the disk, and a listener on all addresses to the instance's address, because the others are on this computer too.
-fn moved_value(value: Value, root: &Path, address: Ipv4Addr) -> Value {
+fn moved_value(value: Value, root: &Path, address: IpAddr) -> Value {
     match value {
         Value::String(text) if text.starts_with('/') => Value::String(moved::path(root, &text).display().to_string()),
         Value::String(text) => Value::String(match text.parse::<SocketAddr>() {

@@ -36,7 +36,7 @@ async fn instances_are_described_with_state_address_and_launch() {
     let region = lab.server.region().lock();
     for id in &members {
         let truth = region.instance(id).unwrap();
-        let known = Ec2Answer::Known { state: Ec2State::Running, address: Some(truth.address.into()), launched: Some(truth.launched_at) };
+        let known = Ec2Answer::Known { state: Ec2State::Running, address: Some(truth.address), launched: Some(truth.launched_at) };
         assert_eq!(answers[id], known);
     }
     assert_eq!(answers.len(), 3);

@@ -1,6 +1,6 @@
 //! The IMDS adapter against a metadata service on the wire: what it believes, what it calls unknown, and how long it takes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn one_instance() -> Lab {
 /// One address for all, as in EC2: the source address identifies the caller, and a token is valid only for the instance that got it.
 #[tokio::test]
 async fn one_address_serves_each_instance_its_own() {
-    let addresses = AddressRange { first: Ipv4Addr::new(127, 0, 0, 21), size: 2, reuse: false };
+    let addresses = AddressRange { first: Ipv4Addr::new(127, 0, 0, 21).into(), size: 2, reuse: false };
     let region = Region::new(RegionConfig { delays: Delays::none(), addresses, ..RegionConfig::default() });
     let server = RegionServer::start(region, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
     server.region().with(|region, now| region.create_group(Lab::group("etcd", 2), now).unwrap());
@@ -43,7 +43,7 @@ async fn one_address_serves_each_instance_its_own() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let [one, two] = running().unwrap();
-    let from = |address: Ipv4Addr| reqwest::Client::builder().local_address(Some(address.into())).no_proxy().build().unwrap();
+    let from = |address: IpAddr| reqwest::Client::builder().local_address(Some(address)).no_proxy().build().unwrap();
     let token = |address| {
         let asked = from(address).put(format!("{}/latest/api/token", imds.url())).header("x-aws-ec2-metadata-token-ttl-seconds", "60");
         async { asked.send().await.unwrap().error_for_status().map(|answer| answer.text()) }
@@ -56,7 +56,7 @@ async fn one_address_serves_each_instance_its_own() {
     assert_eq!(read(one.1, of_one.clone()).await.text().await.unwrap(), one.0.as_str());
     assert_eq!(read(two.1, of_two).await.text().await.unwrap(), two.0.as_str());
     assert_eq!(read(two.1, of_one).await.status().as_u16(), 401);
-    assert!(token(Ipv4Addr::LOCALHOST).await.is_err(), "a stranger was given a token");
+    assert!(token(Ipv4Addr::LOCALHOST.into()).await.is_err(), "a stranger was given a token");
 }
 
 fn set_target(lab: &Lab, target: Option<Target>) {
@@ -70,7 +70,7 @@ async fn the_identity_is_the_instances_own() {
     let region = lab.server.region().lock();
     let truth = region.instance(&lab.me).unwrap();
     assert_eq!(identity.instance, lab.me);
-    assert_eq!(identity.address, std::net::IpAddr::from(truth.address));
+    assert_eq!(identity.address, truth.address);
     assert_eq!((identity.account.as_str(), identity.region.as_str()), ("123456789012", "eu-central-1"));
     assert_eq!(identity.zone, &*truth.zone);
     assert_eq!(identity.launched.0, truth.launched_at.0 / 1000 * 1000, "the document has whole seconds");

@@ -24,8 +24,12 @@ impl Lab {
     }
 
     pub(crate) async fn with_delays(delays: Delays, groups: impl IntoIterator<Item = GroupSpec>) -> Self {
-        Self::with_config(RegionConfig { delays, shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() }, groups)
-            .await
+        Self::with_config(RegionConfig { delays, ..Self::config() }, groups).await
+    }
+
+    /// A region in which nothing takes any time.
+    pub(crate) fn config() -> RegionConfig {
+        RegionConfig { delays: Delays::none(), shortest_heartbeat_timeout: Duration::from_secs(1), ..RegionConfig::default() }
     }
 
     pub(crate) async fn with_config(config: RegionConfig, groups: impl IntoIterator<Item = GroupSpec>) -> Self {
@@ -45,6 +49,10 @@ impl Lab {
 
     pub(crate) fn imds(&self) -> Imds {
         Imds::at(&self.metadata.url(), PATIENCE).unwrap()
+    }
+
+    pub(crate) fn metadata_url(&self, path: &str) -> String {
+        format!("{}/latest/{path}", self.metadata.url())
     }
 
     pub(crate) async fn ec2(&self) -> Ec2 {

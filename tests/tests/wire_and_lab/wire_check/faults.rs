@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quorate::check::{Report, Verdict};
+use quorate_lab::lab::url::http;
 use quorate_lab::region::ApiError;
 use quorate_lab::wire::Fault;
 
@@ -58,7 +59,7 @@ async fn an_endpoint_that_hangs_is_a_finding_and_no_hang() {
 #[tokio::test]
 async fn endpoints_without_a_route_are_named_with_what_the_subnet_needs() {
     let mut scene = Scene::good().await;
-    scene.endpoint = Some(format!("http://{}:9", scene.subnet.instances().first));
+    scene.endpoint = Some(http(scene.subnet.instances().first, 9));
     let report = scene.check().await;
     for service in ["autoscaling", "ec2"] {
         let found = finding(&report, &format!("endpoint {service}"));

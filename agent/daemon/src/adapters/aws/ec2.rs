@@ -1,16 +1,17 @@
 //! EC2: what it says of instances asked for by id, and which of them carry the cluster's tag.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
-use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, InstanceNetworkInterface};
 use aws_sdk_ec2::{Client, config};
 use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
 use quorate_core::time::Timestamp;
 
+use super::address::IpFamily;
 use super::answers::Whole;
 use super::autoscaling::{CLUSTER_TAG, ROLE_TAG};
 use super::{AwsError, Witness};
@@ -31,19 +32,27 @@ const NOT_ENDED: [&str; 5] = ["pending", "running", "shutting-down", "stopping",
 #[derive(Clone, Debug)]
 pub struct Ec2 {
     pub(super) client: Client,
+    family: IpFamily,
 }
 
 impl Ec2 {
     /// A client with this configuration.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::from_conf(config::Builder::from(config).interceptor(Whole).build()) }
+        Self { client: Client::from_conf(config::Builder::from(config).interceptor(Whole).build()), family: IpFamily::default() }
     }
 
     /// The same with an observer.
     #[must_use]
     pub fn watched(config: &SdkConfig, witness: Witness) -> Self {
-        Self { client: Client::from_conf(config::Builder::from(config).interceptor(witness).interceptor(Whole).build()) }
+        let client = Client::from_conf(config::Builder::from(config).interceptor(witness).interceptor(Whole).build());
+        Self { client, family: IpFamily::default() }
+    }
+
+    /// The same, taking the instances' addresses of this family.
+    #[must_use]
+    pub fn of_family(self, family: IpFamily) -> Self {
+        Self { family, ..self }
     }
 
     /// Asks for these instances by id.
@@ -102,7 +111,7 @@ impl Ec2 {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| AwsError::new(CALL, error))?;
             for instance in page.reservations().iter().flat_map(|reservation| reservation.instances()) {
-                found.extend(answer(instance)?);
+                found.extend(answer(instance, self.family)?);
             }
         }
         found.retain(|id, _| ids.contains(id));
@@ -162,13 +171,20 @@ fn is_of_another_role(instance: &Instance, role: Role) -> bool {
     tag.and_then(|tag| tag.value()).is_some_and(|value| value != role.as_str())
 }
 
-fn answer(instance: &Instance) -> Result<Option<(InstanceId, Ec2Answer)>, AwsError> {
+fn answer(instance: &Instance, family: IpFamily) -> Result<Option<(InstanceId, Ec2Answer)>, AwsError> {
     let Some(id) = instance.instance_id().map(parsed).transpose()? else { return Ok(None) };
     let state = instance.state().and_then(|state| state.name()).map_or(Ec2State::Other, |name| Ec2State::parse(name.as_str()));
-    // An instance in an IPv6-only subnet has no other address.
-    let address = instance.private_ip_address().or(instance.ipv6_address()).and_then(|text| text.parse::<IpAddr>().ok());
+    let private = instance.private_ip_address().and_then(|text| text.parse().ok());
+    let address = family.choose(private, ipv6(instance));
     let launched = instance.launch_time().and_then(|time| u64::try_from(time.to_millis().ok()?).ok()).map(Timestamp);
     Ok(Some((id, Ec2Answer::Known { state, address, launched })))
+}
+
+/// The instance's IPv6 address: as EC2 names it, or else the first one of its primary interface, which the metadata give too.
+fn ipv6(instance: &Instance) -> Option<Ipv6Addr> {
+    let is_primary = |interface: &&InstanceNetworkInterface| interface.attachment().and_then(|at| at.device_index()) == Some(0);
+    let first = || instance.network_interfaces().iter().find(is_primary)?.ipv6_addresses().first()?.ipv6_address();
+    instance.ipv6_address().or_else(first)?.parse().ok()
 }
 
 fn parsed(id: &str) -> Result<InstanceId, AwsError> {
@@ -178,7 +194,9 @@ fn parsed(id: &str) -> Result<InstanceId, AwsError> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_ec2::primitives::DateTime;
-    use aws_sdk_ec2::types::{InstanceState, InstanceStateName, Tag};
+    use aws_sdk_ec2::types::{InstanceIpv6Address, InstanceNetworkInterfaceAttachment, InstanceState, InstanceStateName, Tag};
+
+    use std::net::IpAddr;
 
     use super::super::Words;
     use super::*;
@@ -204,7 +222,30 @@ mod tests {
             address: Some([10, 0, 0, 7].into()),
             launched: Some(Timestamp(1_700_000_000_123)),
         };
-        assert_eq!(answer(&instance).unwrap(), Some((InstanceId::new("i-1"), known)));
+        assert_eq!(answer(&instance, IpFamily::Ipv4).unwrap(), Some((InstanceId::new("i-1"), known)));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_taken_where_there_is_no_other_or_where_it_is_asked_for() {
+        let first: IpAddr = "2001:db8::7".parse().unwrap();
+        let at = |instance: &Instance, family| match answer(instance, family).unwrap() {
+            Some((_, Ec2Answer::Known { address, .. })) => address,
+            other => panic!("{other:?}"),
+        };
+        let only = Instance::builder().instance_id("i-1").ipv6_address("2001:db8::7");
+        assert_eq!(at(&only.clone().build(), IpFamily::Ipv4), Some(first));
+        let dual = only.private_ip_address("10.0.0.7").build();
+        assert_eq!((at(&dual, IpFamily::Ipv4), at(&dual, IpFamily::Ipv6)), (Some([10, 0, 0, 7].into()), Some(first)));
+        let interface = |index, address: &str| {
+            let attachment = InstanceNetworkInterfaceAttachment::builder().device_index(index).build();
+            let address = InstanceIpv6Address::builder().ipv6_address(address).build();
+            InstanceNetworkInterface::builder().attachment(attachment).ipv6_addresses(address).build()
+        };
+        let two = Instance::builder()
+            .instance_id("i-1")
+            .network_interfaces(interface(1, "2001:db8::8"))
+            .network_interfaces(interface(0, "2001:db8::7"));
+        assert_eq!(at(&two.build(), IpFamily::Ipv4), Some(first), "that of the primary interface");
     }
 
     #[test]
@@ -212,13 +253,16 @@ mod tests {
         let state = InstanceState::builder().name("hibernating".into()).build();
         let instance = Instance::builder().instance_id("i-1").state(state).build();
         let known = Ec2Answer::Known { state: Ec2State::Other, address: None, launched: None };
-        assert_eq!(answer(&instance).unwrap(), Some((InstanceId::new("i-1"), known)));
+        assert_eq!(answer(&instance, IpFamily::Ipv4).unwrap(), Some((InstanceId::new("i-1"), known)));
     }
 
     #[test]
     fn an_entry_without_an_id_says_nothing() {
-        assert_eq!(answer(&Instance::builder().build()).unwrap(), None);
-        assert!(answer(&Instance::builder().instance_id("i-a\n").build()).is_err(), "an entry without a valid id fails the list");
+        assert_eq!(answer(&Instance::builder().build(), IpFamily::Ipv4).unwrap(), None);
+        assert!(
+            answer(&Instance::builder().instance_id("i-a\n").build(), IpFamily::Ipv4).is_err(),
+            "an entry without a valid id fails the list"
+        );
     }
 
     #[test]

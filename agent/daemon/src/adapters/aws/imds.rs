@@ -21,13 +21,14 @@ use quorate_core::ids::GroupName;
 use quorate_core::observation::{LifecycleState, ScheduledEvent, SpotNotice};
 use quorate_core::time::Timestamp;
 
+use super::address::IpFamily;
 use super::answers::bounded;
 use super::behavior::behavior;
 
 pub use document::InstanceIdentity;
 
 const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
-/// Of the primary interface.
+/// The first one of the primary interface, which is the one that EC2 calls the instance's.
 const IPV6_ADDRESS: &str = "/latest/meta-data/ipv6";
 const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
 const GROUP: &str = "/latest/meta-data/tags/instance/aws:autoscaling:groupName";
@@ -52,6 +53,7 @@ const CREDENTIAL_ATTEMPTS: u32 = 3;
 pub struct Imds {
     endpoint: Option<String>,
     limit: Duration,
+    family: IpFamily,
     client: Mutex<Client>,
 }
 
@@ -123,7 +125,7 @@ impl Imds {
     /// question as a whole, token included.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
-        Self { endpoint: None, limit, client: Mutex::new(one_attempt(limit).build()) }
+        Self { endpoint: None, limit, family: IpFamily::default(), client: Mutex::new(one_attempt(limit).build()) }
     }
 
     /// A client of this endpoint.
@@ -132,7 +134,13 @@ impl Imds {
     /// It is not a URL.
     pub fn at(endpoint: &str, limit: Duration) -> Result<Self, ImdsError> {
         let client = on(Some(endpoint), one_attempt(limit)).map_err(|source| ImdsError::Endpoint { endpoint: endpoint.into(), source })?;
-        Ok(Self { endpoint: Some(endpoint.to_owned()), limit, client: Mutex::new(client.build()) })
+        Ok(Self { endpoint: Some(endpoint.to_owned()), limit, family: IpFamily::default(), client: Mutex::new(client.build()) })
+    }
+
+    /// The same, taking the instance's address of this family.
+    #[must_use]
+    pub fn of_family(self, family: IpFamily) -> Self {
+        Self { family, ..self }
     }
 
     /// The identity document.
@@ -141,8 +149,12 @@ impl Imds {
     /// It could not be had, or lacks something.
     pub async fn identity(&self) -> Result<InstanceIdentity, ImdsError> {
         let text = self.get(IDENTITY).await?.ok_or_else(|| ImdsError::Status { endpoint: self.asked(), path: IDENTITY, status: 404 })?;
-        let ipv6 = if document::lacks_address(&text) { self.get(IPV6_ADDRESS).await? } else { None };
-        document::parse(&text, ipv6.as_deref()).map_err(|what| ImdsError::Malformed { endpoint: self.asked(), path: IDENTITY, what })
+        let ipv6 = if self.family == IpFamily::Ipv6 || document::lacks_address(&text) { self.get(IPV6_ADDRESS).await? } else { None };
+        document::parse(&text, ipv6.as_deref(), self.family).map_err(|what| ImdsError::Malformed {
+            endpoint: self.asked(),
+            path: IDENTITY,
+            what,
+        })
     }
 
     /// Where the group is taking this instance. It changes before the instance's hooks open; `None` until the first transition.

@@ -7,6 +7,7 @@
 //!
 //! Nothing here decides, remembers or retries beyond one call: a failure is an error, and the next cycle asks again.
 
+mod address;
 mod answers;
 mod application_status;
 pub mod autoscaling;
@@ -19,6 +20,7 @@ pub mod partition;
 pub mod sdk;
 mod witness;
 
+pub use address::IpFamily;
 pub use application_status::ApplicationCheck;
 pub use autoscaling::{AutoScaling, GroupTags, HookPattern, Listing};
 pub use ec2::Ec2;

@@ -41,6 +41,9 @@ pub(super) struct Place {
 /// What object_store ends the name of every service with.
 const USUAL_SUFFIX: &str = "amazonaws.com";
 
+/// The SDKs' variable for names that have addresses of both families.
+const DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+
 /// A connection that is not accepted by then will not be.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
@@ -97,9 +100,9 @@ fn builder(bucket: &str, options: Options<'_>) -> Result<AmazonS3Builder, object
     keys.default_to(AmazonS3ConfigKey::Region, Some(options.region.as_str()));
     // A bucket with Object Lock refuses a write without one. The request is signed with the same digest.
     keys.default_to(AmazonS3ConfigKey::Checksum, Some("sha256"));
-    keys.name_services(bucket);
-    // The SDKs' names for what object_store calls AWS_METADATA_ENDPOINT.
     let variable = |name: &str| options.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    keys.name_services(bucket, variable(DUAL_STACK).is_some_and(|value| value.eq_ignore_ascii_case("true")));
+    // The SDKs' names for what object_store calls AWS_METADATA_ENDPOINT.
     keys.default_to(AmazonS3ConfigKey::MetadataEndpoint, imds::endpoint_in(variable).as_deref());
     let client = keys.client_for(options.limit);
     // The bucket last, because AWS_BUCKET is a setting of object_store's too.
@@ -131,16 +134,21 @@ impl Keys {
         }
     }
 
-    /// Names S3 and STS in a region whose names do not end as object_store expects of all. An endpoint that is set is the operator's, and directory buckets
-    /// (S3 Express), whose endpoint object_store makes itself, are in no such region.
-    fn name_services(&mut self, bucket: &str) {
+    /// Names S3 and STS in a region whose names do not end as object_store expects of all, and S3 where its addresses of both families are wanted. An endpoint
+    /// that is set is the operator's, and object_store makes the one of directory buckets (S3 Express) itself: they have neither.
+    fn name_services(&mut self, bucket: &str, dual_stack: bool) {
         let region = self.builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_default();
-        let Some(suffix) = partition::dns_suffix(&region).filter(|suffix| suffix != USUAL_SUFFIX) else { return };
-        self.default_to(AmazonS3ConfigKey::StsEndpoint, Some(&format!("https://sts.{region}.{suffix}")));
-        if self.is_set(AmazonS3ConfigKey::S3Endpoint) || self.says_true(AmazonS3ConfigKey::S3Express) {
+        let Some(suffix) = partition::dns_suffix(&region) else { return };
+        let is_usual = suffix == USUAL_SUFFIX;
+        if !is_usual {
+            self.default_to(AmazonS3ConfigKey::StsEndpoint, Some(&format!("https://sts.{region}.{suffix}")));
+        }
+        if (is_usual && !dual_stack) || self.is_set(AmazonS3ConfigKey::S3Endpoint) || self.says_true(AmazonS3ConfigKey::S3Express) {
             return;
         }
-        let host = if self.says_true(AmazonS3ConfigKey::VirtualHostedStyleRequest) { format!("{bucket}.s3") } else { "s3".to_owned() };
+        let service = if dual_stack { "s3.dualstack" } else { "s3" };
+        let hosted = self.says_true(AmazonS3ConfigKey::VirtualHostedStyleRequest);
+        let host = if hosted { format!("{bucket}.{service}") } else { service.to_owned() };
         self.default_to(AmazonS3ConfigKey::Endpoint, Some(&format!("https://{host}.{region}.{suffix}")));
     }
 
@@ -214,6 +222,18 @@ mod tests {
         assert_eq!(endpoint(&[], &hosted).unwrap(), "https://b.s3.us-iso-east-1.c2s.ic.gov");
         let sts = config(&[("AWS_REGION", "cn-north-1")], &[], AmazonS3ConfigKey::StsEndpoint);
         assert_eq!(sts.unwrap(), "https://sts.cn-north-1.amazonaws.com.cn");
+    }
+
+    #[test]
+    fn a_subnet_for_ipv6_alone_reaches_the_store_by_the_name_that_has_both_families() {
+        let endpoint = |environment: &[(&str, &str)], settings: &[(&str, &str)]| config(environment, settings, AmazonS3ConfigKey::Endpoint);
+        let both = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
+        assert_eq!(endpoint(&[both], &[]).unwrap(), "https://s3.dualstack.eu-central-1.amazonaws.com");
+        assert_eq!(endpoint(&[both], &[("region", "cn-north-1")]).unwrap(), "https://s3.dualstack.cn-north-1.amazonaws.com.cn");
+        let hosted = [("virtual_hosted_style_request", "true")];
+        assert_eq!(endpoint(&[both], &hosted).unwrap(), "https://b.s3.dualstack.eu-central-1.amazonaws.com");
+        assert_eq!(endpoint(&[both, ("AWS_ENDPOINT_URL", "https://s3.example")], &[]).unwrap(), "https://s3.example");
+        assert_eq!(endpoint(&[("AWS_USE_DUALSTACK_ENDPOINT", "false")], &[]), None);
     }
 
     #[test]

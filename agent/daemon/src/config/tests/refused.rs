@@ -102,6 +102,7 @@ fn values_that_defeat_each_other_are_refused() {
         ("timing", "join_deadline_s = 60", "timing.learner_patience_s = 300s"),
         ("timing", "aws_cadence_s = 2", "timing.aws_hurry_s = 5s"),
         ("timing", "cloud_fresh_s = 2", "timing.cloud_fresh_s = 2s"),
+        ("aws", "ip_family = \"dual\"", "aws.ip_family = \"dual\": use ipv4"),
         ("aws", "call_timeout_s = 20", "timing.leave_margin_s = 10s"),
         ("etcd", "heartbeat_interval_ms = 500", "etcd.election_timeout_ms = 1s"),
         ("paths", "data_dir = \"/var/lib/quorate\"", "paths.data_dir = /var/lib/quorate"),

@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+use quorate_core::role::Role;
+use quorate_core::transport::Transport;
+
 use super::*;
 use crate::rendered::Peer;
 use crate::telemetry::chain;
@@ -57,6 +60,20 @@ fn an_address_of_version_6_is_in_brackets_where_a_url_needs_it() {
     let text =
         rendered("{% for s in servers %}{{ s.address }} {{ s.host }}{% endfor %}", &Context { servers: Some(vec![peer]), ..context() });
     assert_eq!(text.unwrap(), Rendering::Text("fd00::6 [fd00::6]".to_owned()));
+}
+
+#[test]
+fn the_examples_of_the_package_have_brackets_around_an_ipv6_address() {
+    let address = "fd00::6".parse().unwrap();
+    let peer = Peer::new("i-6".into(), address, Some(Role::ControlPlane.client_url(address, Transport::Tls)));
+    let context = Context { servers: Some(vec![peer.clone()]), members: Some(vec![peer]), ..context() };
+    for (template, line) in [
+        (include_str!("../../../../../packaging/templates/haproxy.cfg.j2"), "\n    server i-6 [fd00::6]:6443 check\n"),
+        (include_str!("../../../../../packaging/templates/etcd-servers.env.j2"), "\nETCD_SERVERS=https://[fd00::6]:2379\n"),
+    ] {
+        let Rendering::Text(text) = rendered(template, &context).unwrap() else { panic!("it waits") };
+        assert!(text.contains(line), "{text}");
+    }
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl World {
 fn known(view: &region::InstanceView) -> Ec2Answer {
     Ec2Answer::Known {
         state: Ec2State::parse(view.state.as_str()),
-        address: view.address.map(IpAddr::V4),
+        address: view.address.map(IpAddr::V4).or(view.ipv6.map(IpAddr::V6)),
         launched: Some(view.launched_at),
     }
 }
