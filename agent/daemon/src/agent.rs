@@ -151,6 +151,7 @@ impl Agent {
         listen(&mut listeners, &settings, &sources)?;
         beside_the_loop(&settings, &clients, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
+        let own_files = clients.certificates.files.clone();
         Ok(Self {
             clock,
             observer: Observer::new(&settings, &clients, callers),
@@ -163,7 +164,7 @@ impl Agent {
             cycles,
             journal: Journal::default(),
             metrics,
-            endpoints: EndpointsFile::in_dir(&settings.paths.run_dir),
+            endpoints: EndpointsFile::in_dir(&settings.paths.run_dir, own_files),
             notifier: Notifier::from_environment(),
             watch: watches.then(|| ShutdownWatch::start(bus)),
             shutdown: None,

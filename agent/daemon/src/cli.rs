@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -52,6 +53,10 @@ pub enum Command {
     /// (kubernetes.alias), this node's own address. Cluster, user and context have the cluster's name; certificates and key are those of the distribution's own
     /// kubeconfig. The output is a secret.
     Kubeconfig(KubeconfigArgs),
+    /// Run etcdctl against this cluster, with its endpoints and, where it has TLS, with this node's certificate.
+    ///
+    /// Run it on a member, as root. Everything after `--` is etcdctl's, such as `quorate etcdctl -- endpoint status --cluster`. Exit status: etcdctl's.
+    Etcdctl(EtcdctlArgs),
     /// Point the API's alias in the hosts file where the agent wants it; for quorate-alias.service.
     #[command(hide = true, subcommand)]
     Alias(AliasCommand),
@@ -68,6 +73,14 @@ pub enum Command {
     /// carried out, a quorum is seen, or `quorate join` withdraws it. Exit status: 0 if the order was accepted or, without an order, if no operator is needed;
     /// 1 if it was refused or the agent does not answer; 3 if no order is given and one is needed; 64 if the configuration cannot be read.
     Recover(RecoverArgs),
+}
+
+/// `quorate etcdctl`.
+#[derive(Debug, Args)]
+pub struct EtcdctlArgs {
+    /// etcdctl's own arguments.
+    #[arg(last = true)]
+    pub arguments: Vec<OsString>,
 }
 
 /// `quorate status`.

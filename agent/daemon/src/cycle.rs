@@ -9,9 +9,11 @@ use quorate_core::memory::Memory;
 use quorate_core::observation::{Member, Observation};
 use quorate_core::plan::Plan;
 use quorate_core::policy::Policy;
+use quorate_core::role::Role;
 use quorate_core::safety::Refusal;
 use quorate_core::situation::Situation;
 use quorate_core::time::Timestamp;
+use quorate_core::transport::Transport;
 use tokio::sync::watch;
 
 /// A cycle with silent peers takes some seconds; the watchdog of `quorate.service` waits for a minute.
@@ -37,6 +39,13 @@ pub struct Cycle {
 }
 
 impl Cycle {
+    /// Quorate's own etcd runs here, in a cluster with TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        let record = self.memory.kept.record.as_ref();
+        self.seen.me.role == Role::Etcd && record.is_some_and(|record| record.transport == Transport::Tls)
+    }
+
     /// The facts derived from it.
     #[must_use]
     pub fn situation(&self) -> Situation<'_> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use crate::adapters::host::atomic;
+use crate::adapters::pki::OwnFiles;
 use crate::cycle::Cycle;
 use crate::repeats::Repeats;
 use crate::telemetry::chain;
@@ -16,20 +17,21 @@ pub const FILE: &str = "endpoints.env";
 #[derive(Debug)]
 pub struct EndpointsFile {
     path: PathBuf,
+    certificates: OwnFiles,
     written: Option<String>,
     troubles: Repeats,
 }
 
 impl EndpointsFile {
-    /// The file in `run_dir`.
+    /// The file in `run_dir`. A cluster with TLS is reached with `certificates`.
     #[must_use]
-    pub fn in_dir(run_dir: &Path) -> Self {
-        Self { path: run_dir.join(FILE), written: None, troubles: Repeats::default() }
+    pub fn in_dir(run_dir: &Path, certificates: OwnFiles) -> Self {
+        Self { path: run_dir.join(FILE), certificates, written: None, troubles: Repeats::default() }
     }
 
     /// Writes the file if the endpoints have changed; a failure is logged, and the next cycle tries again.
     pub fn keep(&mut self, cycle: &Cycle) {
-        let Some(text) = of(cycle).filter(|text| self.written.as_ref() != Some(text)) else { return };
+        let Some(text) = of(cycle, &self.certificates).filter(|text| self.written.as_ref() != Some(text)) else { return };
         match atomic::write_for_all(&self.path, text.as_bytes()) {
             Ok(()) => self.written = Some(text),
             Err(error) => {
@@ -43,14 +45,14 @@ impl EndpointsFile {
 }
 
 /// The client endpoints of all voters that stay, this node's own first.
-fn of(cycle: &Cycle) -> Option<String> {
+fn of(cycle: &Cycle, certificates: &OwnFiles) -> Option<String> {
     let me = &cycle.seen.me.instance;
     let voters = cycle.staying_voters()?;
     let mut urls: Vec<(bool, String)> =
         voters.iter().filter_map(|v| Some((v.name.as_ref() != Some(me), v.client_url?.to_string()))).collect();
     urls.sort_unstable();
     let urls: Vec<String> = urls.into_iter().map(|(_, url)| url).collect();
-    (!urls.is_empty()).then(|| text(cycle, &urls.join(",")))
+    (!urls.is_empty()).then(|| text(cycle, &urls.join(",")) + &tls(cycle, certificates))
 }
 
 fn text(cycle: &Cycle, urls: &str) -> String {
@@ -62,6 +64,15 @@ fn text(cycle: &Cycle, urls: &str) -> String {
     )
 }
 
+/// With what etcd is reached in a cluster with TLS, by etcdctl's own names. Only root may read the key.
+fn tls(cycle: &Cycle, files: &OwnFiles) -> String {
+    if !cycle.has_tls() {
+        return String::new();
+    }
+    let all = [("ETCDCTL_CACERT", &files.clients_ca), ("ETCDCTL_CERT", &files.client), ("ETCDCTL_KEY", &files.client)];
+    all.iter().map(|(name, path)| format!("{name}={}\n", quoted(&path.display().to_string()))).collect()
+}
+
 /// A value that systemd's `EnvironmentFile=` and a shell read alike: in double quotes, with a backslash before the four characters that are special there
 /// (systemd.exec(5); POSIX 2.2.3). Control characters are dropped.
 fn quoted(value: &str) -> String {
@@ -71,6 +82,23 @@ fn quoted(value: &str) -> String {
         c => vec![c],
     };
     format!("\"{}\"", value.chars().flat_map(escaped).collect::<String>())
+}
+
+/// The variables of a file that was written here.
+#[must_use]
+pub fn parse(text: &str) -> Vec<(String, String)> {
+    let unquoted = |value: &str| {
+        let (mut read, mut escaped) = (String::new(), false);
+        for c in value.trim_matches('"').chars() {
+            escaped = c == '\\' && !escaped;
+            if !escaped {
+                read.push(c);
+            }
+        }
+        read
+    };
+    let lines = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    lines.map(|(name, value)| (name.to_owned(), unquoted(value))).collect()
 }
 
 #[cfg(test)]
@@ -89,5 +117,9 @@ mod tests {
             assert_eq!((String::from_utf8(read.stdout).unwrap(), read.stderr), (value.to_owned(), Vec::new()));
         }
         assert_eq!(quoted("a\nX=1"), "\"aX=1\"", "a value has one line");
+        for value in ["/var/lib/a b", "x\\y$Z`", "https://10.0.0.1:2379,https://[::1]:2379"] {
+            let text = format!("# a comment = none\nX={}\n", quoted(value));
+            assert_eq!(parse(&text), [("X".to_owned(), value.to_owned())]);
+        }
     }
 }

@@ -21,6 +21,7 @@ pub mod cycle;
 pub mod drain;
 pub mod endpoint_directory;
 pub mod endpoints;
+pub mod etcdctl;
 pub mod execute;
 pub mod health;
 pub mod identity;

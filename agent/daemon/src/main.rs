@@ -81,6 +81,7 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
             output::print(admin_kubeconfig(&settings, args).await?)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Etcdctl(args) => quorate::etcdctl::run(&settings, &args.arguments),
         Command::Alias(AliasCommand::Apply) => apply_alias(&Wish::path(&settings.paths.run_dir), &settings.kubernetes.hosts_file),
         Command::Generate(args) => {
             args.write()?;

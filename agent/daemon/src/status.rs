@@ -67,6 +67,31 @@ pub struct RecordLine {
     pub voters: Vec<InstanceId>,
 }
 
+impl fmt::Display for TlsLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.authority, self.ends_in_ms) {
+            (Some(authority), Some(0)) => write!(f, "certificates of authority {} HAVE ENDED", &authority[..12.min(authority.len())]),
+            (Some(authority), Some(left)) => {
+                let left = left / 1000;
+                let left = if left < 7200 { format!("{left} s") } else { format!("{} h", left / 3600) };
+                write!(f, "certificates of authority {} for {left} more", &authority[..12.min(authority.len())])
+            }
+            _ => write!(f, "no certificates: {}", self.lacking.as_deref().unwrap_or("why is not known")),
+        }
+    }
+}
+
+/// This node's certificates as `quorate status` shows them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TlsLine {
+    /// The authority that they come from, by its hash; absent while there are none.
+    pub authority: Option<String>,
+    /// In how many milliseconds they end; absent likewise.
+    pub ends_in_ms: Option<u64>,
+    /// Why there are none.
+    pub lacking: Option<String>,
+}
+
 /// One server of the control plane as `quorate status` shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerLine {
@@ -130,6 +155,9 @@ pub struct Status {
     /// The servers of the control plane that are known here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<ServerLine>,
+    /// This node's certificates; absent where Quorate keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsLine>,
     /// The charter.
     pub record: Option<RecordLine>,
     /// The newest snapshot of the current generation, and one that is being taken, in words; absent if none are taken.
@@ -178,6 +206,7 @@ impl Status {
             lock: lock(seen),
             node: node(seen),
             servers: servers(seen),
+            tls: tls(cycle, now),
             record: record(memory),
             snapshot: snapshot(cycle, now),
             unreadable: memory.sources.unreadable(now).iter().map(|unreadable| unreadable.message(now)).collect(),
@@ -245,6 +274,19 @@ fn servers(seen: &Observation) -> Vec<ServerLine> {
         used: seen.kubernetes.points_at == Some(one.server.address),
     };
     seen.kubernetes.servers.iter().map(line).collect()
+}
+
+fn tls(cycle: &Cycle, now: Timestamp) -> Option<TlsLine> {
+    if !cycle.has_tls() {
+        return None;
+    }
+    let own = &cycle.seen.local.certificates;
+    let (known, millis) = (own.last(), |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    Some(TlsLine {
+        authority: known.map(|own| own.authority.to_string()),
+        ends_in_ms: known.map(|own| millis(own.not_after.since(now))),
+        lacking: known.is_none().then(|| own.why_not_fresh().into_owned()),
+    })
 }
 
 fn record(memory: &Memory) -> Option<RecordLine> {
@@ -357,6 +399,9 @@ impl fmt::Display for Status {
         }
         if let Some(lock) = &self.lock {
             writeln!(f, "  lock: {lock}")?;
+        }
+        if let Some(tls) = &self.tls {
+            writeln!(f, "  tls: {tls}")?;
         }
         if let Some(refused) = &self.refused {
             writeln!(f, "  {refused}")?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcd_client::{Certificate, Client, ConnectOptions, Error, GetOptions, Identity, TlsOptions};
@@ -82,6 +82,7 @@ fn options(patience: Duration) -> ConnectOptions {
 /// What a client shows to an etcd that speaks TLS, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
+    files: [PathBuf; 3],
     authority: Vec<u8>,
     certificate: Vec<u8>,
     key: Vec<u8>,
@@ -91,8 +92,25 @@ impl Credentials {
     /// Those that k3s keeps in its data directory, if it has started there.
     #[must_use]
     pub fn of_k3s(data_dir: &Path) -> Option<Self> {
-        let file = |name: &str| std::fs::read(data_dir.join("server/tls/etcd").join(name)).ok();
-        Some(Self { authority: file("server-ca.crt")?, certificate: file("client.crt")?, key: file("client.key")? })
+        let dir = data_dir.join("server/tls/etcd");
+        Self::of(["server-ca.crt", "client.crt", "client.key"].map(|name| dir.join(name)))
+    }
+
+    /// Those that an agent keeps in its state directory, if its cluster has TLS.
+    #[must_use]
+    pub fn of_agent(state_dir: &Path) -> Option<Self> {
+        Self::of(["clients-ca.pem", "client.pem", "client.pem"].map(|name| state_dir.join("tls/own").join(name)))
+    }
+
+    fn of(files: [PathBuf; 3]) -> Option<Self> {
+        let [authority, certificate, key] = [0, 1, 2].map(|n: usize| std::fs::read(&files[n]).ok());
+        Some(Self { authority: authority?, certificate: certificate?, key: key?, files })
+    }
+
+    /// What their files hold now: they are renewed. The same if the files are gone.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self::of(self.files.clone()).unwrap_or_else(|| self.clone())
     }
 }
 

@@ -295,7 +295,8 @@ impl Host for Machines {
     }
 
     fn credentials(&self, instance: &InstanceId) -> Option<Credentials> {
-        Credentials::of_k3s(&distribution::data_dir(&self.disk(instance)))
+        let disk = self.disk(instance);
+        Credentials::of_k3s(&distribution::data_dir(&disk)).or_else(|| Credentials::of_agent(&disk.join("state")))
     }
 
     fn is_unattended(&self, instance: &InstanceId) -> bool {

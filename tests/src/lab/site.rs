@@ -57,6 +57,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// What a client has to show to the etcd of this instance, if it speaks TLS.
+    #[must_use]
+    pub fn credentials(&self, instance: &InstanceId) -> Option<Credentials> {
+        self.host.credentials(instance)
+    }
+
     /// A site.
     #[must_use]
     pub fn new(region: RegionHandle, host: Arc<dyn Host>, clusters: Arc<Clusters>) -> Self {

@@ -35,6 +35,7 @@ impl Collector for Gauges {
         decision(&mut writer, &cycle)?;
         membership(&mut writer, &cycle)?;
         charter(&mut writer, &cycle)?;
+        certificates(&mut writer, &cycle)?;
         writer.sources(&cycle)?;
         snapshots(&mut writer, &cycle)
     }
@@ -91,6 +92,15 @@ fn charter(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
     w.flag("store_readable", "1 while the store of the charter can be read", cycle.seen.store.fresh().is_some())?;
     w.value("charter_record_number", "Number of the highest charter record known", record.map(|r| float(r.number)))?;
     w.value("charter_generation", "Generation of the cluster by that record", record.map(|r| float(r.generation.0)))
+}
+
+fn certificates(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {
+    let own = cycle.seen.local.certificates.last().filter(|_| cycle.has_tls());
+    w.moment(
+        "certificates_expire_timestamp_seconds",
+        "When this node's certificates end; absent where it has none, or its cluster has no TLS",
+        own.map(|own| own.not_after),
+    )
 }
 
 fn snapshots(w: &mut Writer<'_, '_>, cycle: &Cycle) -> Result<(), Error> {

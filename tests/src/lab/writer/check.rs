@@ -7,7 +7,7 @@ use anyhow::Context;
 use etcd_client::{Client, GetOptions};
 
 use super::Written;
-use crate::lab::etcd;
+use crate::lab::etcd::{self, Credentials};
 
 const PAGE: i64 = 1000;
 
@@ -38,7 +38,9 @@ impl Written {
     }
 
     async fn read(&self, address: IpAddr) -> anyhow::Result<BTreeMap<String, String>> {
-        let mut client = etcd::client_as(address, std::time::Duration::from_secs(5), self.credentials.as_ref()).await?;
+        let mut client =
+            etcd::client_as(address, std::time::Duration::from_secs(5), self.credentials.as_ref().map(Credentials::renewed).as_ref())
+                .await?;
         let mut found = BTreeMap::new();
         let mut from = self.prefix.clone();
         loop {

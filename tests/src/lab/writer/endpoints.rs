@@ -28,8 +28,8 @@ impl Endpoints {
     }
 
     /// What every one of them wants to see.
-    pub(super) fn credentials(&self) -> Option<&Credentials> {
-        self.1.as_deref()
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        self.1.as_deref().map(Credentials::renewed)
     }
 
     /// All of them, the one in use first.
@@ -82,7 +82,7 @@ pub(super) async fn refresh(endpoints: Endpoints, mut stopped: watch::Receiver<b
     while tokio::time::timeout(REFRESH, stopped.wait_for(|stopped| *stopped)).await.is_err() {
         let mut answers = FuturesUnordered::new();
         for address in endpoints.all() {
-            if let Ok(client) = clients.with(address, endpoints.credentials().cloned()).await {
+            if let Ok(client) = clients.with(address, endpoints.credentials()).await {
                 answers.push(etcd::list(client));
             }
         }

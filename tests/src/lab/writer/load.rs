@@ -102,7 +102,7 @@ impl Clients {
         if let Some(client) = self.0.get(&endpoint) {
             return Ok(client.kv_client());
         }
-        let client = etcd::client_as(endpoint, TRY, endpoints.credentials()).await.map_err(|error| error.to_string())?;
+        let client = etcd::client_as(endpoint, TRY, endpoints.credentials().as_ref()).await.map_err(|error| error.to_string())?;
         self.0.insert(endpoint, client.clone());
         Ok(client.kv_client())
     }

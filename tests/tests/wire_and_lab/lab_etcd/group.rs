@@ -61,7 +61,8 @@ impl Group {
 
     pub(crate) fn write(&self) -> anyhow::Result<Writer> {
         let addresses = self.live().iter().map(|one| self.lab.address(one)).collect::<anyhow::Result<_>>()?;
-        Ok(Writer::start(addresses, "/test/"))
+        let credentials = self.live().iter().find_map(|one| self.lab.credentials(one));
+        Ok(Writer::start_as(addresses, "/test/", credentials))
     }
 
     /// Waits until the load has got this number of further writes through.

@@ -24,6 +24,7 @@ mod stand_in;
 mod state_dir;
 mod strangers;
 mod targets;
+mod tls;
 mod total_loss;
 mod traces;
 mod trash;
