@@ -7,17 +7,19 @@ use crate::control::{SOCKET, client};
 use crate::status::Status;
 
 use super::finding::Finding;
+use super::node::Node;
+use super::tls;
 
 const NAME: &str = "agent";
 /// It answers from its last cycle, so at once.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Asks the agent, if one runs. Before the first boot none does, and that is no finding.
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+/// Asks the agent, if one runs, and what it knows of TLS. Before the first boot none does, and that is no finding.
+pub(super) async fn check(node: &Node, settings: &Settings) -> Vec<Finding> {
     let socket = settings.paths.run_dir.join(SOCKET);
     match tokio::time::timeout(LIMIT, client::status(&socket)).await {
-        Ok(Ok(status)) => vec![judge(&status)],
-        Ok(Err(_)) => Vec::new(),
+        Ok(Ok(status)) => [judge(&status)].into_iter().chain(tls::check(node, settings, Some(&status))).collect(),
+        Ok(Err(_)) => tls::check(node, settings, None).into_iter().collect(),
         Err(_) => vec![Finding::problem(NAME, format!("it did not answer within {LIMIT:?}"), "see `systemctl status quorate`")],
     }
 }

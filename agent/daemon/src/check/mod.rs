@@ -31,6 +31,7 @@ mod start;
 mod store;
 mod systemd;
 mod tags;
+mod tls;
 
 use std::path::Path;
 
@@ -78,7 +79,7 @@ async fn machine(node: &Node, settings: &Settings, outside: &Outside) -> Vec<Fin
     let bus = bus.as_ref();
     let sandbox = Sandbox::of_agent(bus).await;
     let (agent, program, ended, disk, systemd, alias, rendered) = tokio::join!(
-        agent::check(settings),
+        agent::check(node, settings),
         program(node, settings, bus),
         ended::check(node, settings, bus),
         disk::check(node, settings, &sandbox, outside.clock),

@@ -21,7 +21,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Endpoints {
     clock: Clock,
-    /// None: plain HTTP.
+    /// For members with TLS.
     credentials: Option<CredentialFiles>,
     cached: Mutex<Clients>,
 }
