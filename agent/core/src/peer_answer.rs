@@ -23,6 +23,7 @@ impl PeerAnswer {
             leaving: false,
             leave_within_ms: None,
             signed_by: None,
+            certified: false,
         }
     }
 

@@ -275,9 +275,26 @@ impl<'a> Situation<'a> {
         })
     }
 
+    /// The last answer of an instance's agent surely came from that instance: by its certificate, or because an operator vouches for the network.
+    #[must_use]
+    pub fn trusts(&self, instance: &InstanceId) -> bool {
+        self.policy.network_trusted || self.peer(instance).is_some_and(|answer| answer.certified)
+    }
+
+    /// A decision would rest on the word of an instance that may be another's. Where the agents have certificates a silent one is not asked for its own yet: its
+    /// silence is what is awaited.
+    #[must_use]
+    pub fn rests_on_unproved_answers(&self) -> bool {
+        let certified = |id: &InstanceId| self.peer(id).is_some_and(|answer| answer.certified);
+        let others = self.others();
+        let have_certificates = others.iter().any(|id| certified(id));
+        let is_silent = |id: &InstanceId| have_certificates && self.peer(id).is_none();
+        others.iter().any(|id| !self.is_gone(id) && !self.trusts(id) && !is_silent(id))
+    }
+
     /// Its agent says that it no longer holds this member's data, and that word counts even where data can be lost.
     fn surely_denies_data(&self, instance: &InstanceId, member: MemberId) -> bool {
-        let signed = self.policy.network_trusted && self.word_of(instance) == Some(Word::Signed);
+        let signed = self.trusts(instance) && self.word_of(instance) == Some(Word::Signed);
         signed && self.denies_data(instance, member)
     }
 
@@ -324,7 +341,7 @@ impl<'a> Situation<'a> {
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
         // What its agent said is older than what its etcd says now. While the others keep a quorum nothing is lost with a voter, so its word counts under any
         // key.
-        let message = |i: &InstanceId, m: &Member| self.policy.network_trusted && self.denies_data(i, m.id);
+        let message = |i: &InstanceId, m: &Member| self.trusts(i) && self.denies_data(i, m.id);
         let denies = |m: &Member| {
             let instance = self.instance_of(m).filter(|_| self.ways().is_let_in && self.status(m.id).is_none());
             instance.is_some_and(|i| self.is_gone(&i) || message(&i, m))

@@ -64,6 +64,7 @@ pub(crate) fn answer(instance: InstanceId, phase: Phase) -> PeerAnswer {
         leaving: false,
         leave_within_ms: None,
         signed_by: None,
+        certified: false,
     }
 }
 

@@ -99,4 +99,7 @@ pub struct PeerAnswer {
     /// The key that signed this very answer, as the asker has verified; an agent from before there were keys signs nothing. No text of the answer sets it.
     #[serde(skip)]
     pub signed_by: Option<AgentKey>,
+    /// It came over TLS, under a certificate of the cluster's authority that names this instance, as the asker has verified. No text of the answer sets it.
+    #[serde(skip)]
+    pub certified: bool,
 }

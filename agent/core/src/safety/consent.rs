@@ -34,7 +34,7 @@ fn consents(f: &Facts<'_>, record: &Record, id: &InstanceId) -> Verdict {
     let answer = f.peer(id).ok_or_else(|| NoConsent::Silent(id.clone()))?;
     forbid(answer.quorum, |cluster| NoConsent::SeesQuorum(id.clone(), cluster))?;
     require(!f.has_another_key(id) || an_order_covers(f, record), NoConsent::AnotherKey(id.clone()))?;
-    let signed = f.policy.network_trusted && f.signs_as_before(id);
+    let signed = f.came_from(id) && f.signs_as_before(id);
     require(signed || unsigned_will_do(f, record), NoConsent::Unsigned(id.clone()))?;
     let is_more = |r: &&Record| r.number > record.number || (r.number == record.number && *r != record);
     let remembered = answer.record.as_ref().filter(is_more);

@@ -259,6 +259,11 @@ impl<'a> Facts<'a> {
         key.is_some() && !self.has_another_key(id)
     }
 
+    /// Whether its answer came from that instance: its certificate says so, or an operator vouches for the network.
+    pub(super) fn came_from(&self, id: &InstanceId) -> bool {
+        self.policy.network_trusted || self.peer(id).is_some_and(|answer| answer.certified)
+    }
+
     /// Whether its agent was first heard with a key other than the one that signed its answer now.
     pub(super) fn has_another_key(&self, id: &InstanceId) -> bool {
         self.peer(id).zip(self.memory.instances.heard_as.get(id)).is_some_and(|(answer, before)| answer.signed_by != Some(before.key))
@@ -276,7 +281,7 @@ impl<'a> Facts<'a> {
             Some(DataClaim::Holds { member: held, .. }) => *held != member,
             _ => false,
         };
-        denied && self.policy.network_trusted
+        denied && self.came_from(id)
     }
 
     /// Every other instance that could hold data or a record.

@@ -256,7 +256,7 @@ fn founder_lost_its_data(f: &Facts<'_>, record: &Record) -> bool {
         }
         _ => false,
     };
-    lost && f.policy.network_trusted && f.signs_as_before(founder)
+    lost && f.came_from(founder) && f.signs_as_before(founder)
 }
 
 /// The last voter's end. Its etcd is stopped, and all that it held is in the snapshot that the record names, which was taken when no client could write any

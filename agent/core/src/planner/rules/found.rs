@@ -312,7 +312,7 @@ fn ready_to_claim(s: &Situation<'_>, claimable: &Claimable) -> Result<(), Decisi
         return Err(objection.holds_up(Phase::Waiting, explain::others_object(&objection)));
     }
     let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
-    let unsigned = !s.policy.network_trusted || s.others().iter().any(|id| s.word_of(id) == Some(Word::Unsigned));
+    let unsigned = s.rests_on_unproved_answers() || s.others().iter().any(|id| s.word_of(id) == Some(Word::Unsigned));
     if rests_on_answers && !claimable.unsigned_will_do && unsigned {
         return Err(wait(explain::answers_are_unsigned()));
     }

@@ -65,8 +65,7 @@ pub(in crate::planner) fn quorum_lost(s: &Situation<'_>) -> Option<Decision> {
     if !s.has_store() && s.order() != Some(Order::Bootstrap) {
         return halt(explain::there_is_no_store());
     }
-    let rests_on_answers = s.others().iter().any(|id| !s.is_gone(id));
-    if !s.policy.network_trusted && rests_on_answers {
+    if s.rests_on_unproved_answers() {
         return halt(explain::answers_are_unsigned());
     }
     let at = since + s.policy.quorum_loss_grace;

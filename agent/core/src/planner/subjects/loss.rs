@@ -38,7 +38,7 @@ pub(in crate::planner) fn claim_is_void(s: &Situation<'_>, record: &Record) -> b
         Some(DataClaim::Holds { member, generation: Some(generation), .. }) => *generation < record.generation && !listed(*member),
         Some(DataClaim::Holds { generation: None, .. } | DataClaim::Unknown) | None => false,
     };
-    s.is_gone(founder) || (s.policy.network_trusted && has_lost_it && s.word_of(founder) == Some(Word::Signed))
+    s.is_gone(founder) || (s.trusts(founder) && has_lost_it && s.word_of(founder) == Some(Word::Signed))
 }
 
 /// What the record and the local member's own list say of the voters, for an operator to see.

@@ -1,4 +1,4 @@
-//! Which agents' answers do not count where data can be lost: until TLS comes, an agent is known by the key that it signs with.
+//! Which agents' answers do not count where data can be lost: an agent is known by the key that it signs with, and by its certificate where the agents have TLS.
 
 use crate::explain::consent;
 use crate::ids::InstanceId;
@@ -10,9 +10,7 @@ pub(in crate::planner) fn why(s: &Situation<'_>, id: &InstanceId) -> Option<Stri
     match s.word_of(id)? {
         Word::UnderAnotherKey => Some(consent::answers_under_another_key()),
         // Over an untrusted network no answer counts anyway. Nothing can be lost before anything was established.
-        Word::Unsigned if s.policy.network_trusted && s.last_record().is_some_and(|r| r.ever_established.is_some()) => {
-            Some(consent::does_not_sign())
-        }
+        Word::Unsigned if s.trusts(id) && s.last_record().is_some_and(|r| r.ever_established.is_some()) => Some(consent::does_not_sign()),
         Word::Unsigned | Word::Signed => None,
     }
 }

@@ -48,7 +48,7 @@ pub(in crate::planner) fn restorable<'a>(s: &Situation<'a>) -> Restorable<'a> {
     if s.policy.on_total_loss == OnTotalLoss::Halt && retired_to.is_none() {
         return Restorable::Halts(obstacle::policy_halts());
     }
-    if !s.policy.network_trusted && s.others().iter().any(|id| !s.is_gone(id)) {
+    if s.rests_on_unproved_answers() {
         return Restorable::Halts(obstacle::answers_are_unsigned());
     }
     if !s.policy.snapshots.enabled || !s.has_store() {

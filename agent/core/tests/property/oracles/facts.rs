@@ -376,6 +376,11 @@ impl<'a> Facts<'a> {
             || (known && forgotten && nobody_looks)
     }
 
+    /// The answer is that instance's own: it proved that, or an operator says that nobody else can be there.
+    pub(crate) fn is_its_own(&self, id: &InstanceId) -> bool {
+        self.w.policy.network_trusted || self.w.seen.peers.get(id).and_then(|p| p.fresh()).is_some_and(|p| p.certified)
+    }
+
     pub(crate) fn charters(&self) -> Vec<&'a Record> {
         self.stored().into_iter().chain(&self.w.memory.kept.record).collect()
     }
@@ -438,6 +443,6 @@ impl<'a> Facts<'a> {
             Some(DataClaim::Holds { member, .. }) => *member != of,
             Some(DataClaim::Unknown) | None => false,
         };
-        denies && self.w.policy.network_trusted && !self.may_be_an_impostor(id)
+        denies && self.is_its_own(id) && !self.may_be_an_impostor(id)
     }
 }

@@ -189,7 +189,7 @@ fn survives_by_order(f: &Facts<'_>, before: &Record, although_they_differ: bool)
 pub(super) fn can_never_come_back(f: &Facts<'_>, record: &Record) -> bool {
     let lost = |v: &quorate_core::charter::ListedVoter| match v.instance == f.w.seen.me.instance {
         true => f.disk_is_empty(),
-        false => f.is_gone(&v.instance) || (f.w.policy.network_trusted && f.disowns(&v.instance, v.member)),
+        false => f.is_gone(&v.instance) || (f.is_its_own(&v.instance) && f.disowns(&v.instance, v.member)),
     };
     2 * record.voters.iter().filter(|v| !lost(v)).count() <= record.voters.len()
 }
@@ -229,7 +229,7 @@ fn lost_all(f: &Facts<'_>, before: &Record, founder: &InstanceId) -> bool {
         Some(DataClaim::Holds { generation, .. }) => generation.is_none_or(|g| g >= before.generation),
         _ => true,
     };
-    f.w.policy.network_trusted && old && !new && !f.may_be_an_impostor(founder)
+    f.is_its_own(founder) && old && !new && !f.may_be_an_impostor(founder)
 }
 
 fn every_majority_has_a_survivor(voters: usize, left: usize) -> bool {
@@ -277,7 +277,7 @@ pub(super) fn everyone_agrees(f: &Facts<'_>, record: &Record, since: Option<u64>
         );
         let decided = ordered || chosen || (bootstrap && record.origin == Origin::Empty);
         must(decided || !f.has_changed_its_key(id), "another process may answer for it")?;
-        let signed = f.w.policy.network_trusted && !f.may_be_an_impostor(id);
+        let signed = f.is_its_own(id) && !f.may_be_an_impostor(id);
         must(signed || first || ordered || bootstrap || chosen, "it rests on an unsigned answer")?;
         let more = answer.record.as_ref().is_some_and(|r| r.number > record.number || (r.number == record.number && r != record));
         must(!more, "an instance remembers more")?;

@@ -34,4 +34,9 @@ pub(super) fn tls(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         not_after: Timestamp(from + LIFE),
     };
     w.seen.local.certificates = aged(dice, plot, Reading::Fresh(own, NOW));
+    for peer in w.seen.peers.values_mut() {
+        if let Reading::Fresh(answer, _) | Reading::Stale(answer, _) = peer {
+            answer.certified = dice.one_in(3);
+        }
+    }
 }

@@ -46,6 +46,7 @@ struct Peer {
     sees_quorum: bool,
     control_plane: ControlPlane,
     signed_by: Option<AgentKey>,
+    certified: bool,
     etcd: Option<EtcdVersion>,
     refused: bool,
     received: Option<u64>,
@@ -63,6 +64,7 @@ impl Peers {
             leaving: words.has("leaving"),
             sees_quorum: words.has("sees-quorum"),
             signed_by: key(words),
+            certified: words.has("certified"),
             etcd: words.after("etcd").and_then(EtcdVersion::parse),
             refused: words.has("refused"),
             received: words.after("received").map(|word| words.number(word)),
@@ -123,6 +125,7 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         leaving: peer.leaving,
         leave_within_ms: None,
         signed_by: peer.signed_by,
+        certified: peer.certified,
     }
 }
 

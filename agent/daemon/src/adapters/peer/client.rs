@@ -95,7 +95,7 @@ impl PeerClient {
             source,
         })?;
         let signed_by = signature.and_then(|((by, signature), nonce)| key::verified(&by, &signature, &nonce, &body));
-        Ok(PeerAnswer { signed_by, ..answer })
+        Ok(PeerAnswer { signed_by, certified: false, ..answer })
     }
 }
 
