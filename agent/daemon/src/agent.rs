@@ -147,7 +147,7 @@ impl Agent {
         let listener = listeners.tcp(Kind::Peers, peers).with_context(|| {
             format!("cannot listen for peers on {peers}: is another quorate running, or is the address not this machine's?")
         })?;
-        peer::server::serve(listener, answers, callers.clone(), key);
+        peer::server::serve(listener, answers, callers.clone(), key, clients.agent_port.clone());
         listen(&mut listeners, &settings, &sources)?;
         beside_the_loop(&settings, &clients, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);

@@ -15,7 +15,7 @@ use crate::adapters::host::{DataDir, Trash};
 use crate::adapters::kubernetes::KubernetesError;
 use crate::adapters::object_store::{AuthorityStore, CharterStore, EndpointDirectoryStore, SnapshotStore, StoreError};
 use crate::adapters::peer::{PeerClient, PeerError};
-use crate::adapters::pki::{EtcdFiles, OwnFiles};
+use crate::adapters::pki::{AgentPort, EtcdFiles, OwnFiles};
 use crate::adapters::service_manager::exec::ExecPaths;
 use crate::adapters::service_manager::{self, EtcdServer, Exec, MemberSpec, Program, ServiceManager, Systemd, SystemdPaths};
 use crate::certificates::OwnCertificates;
@@ -61,6 +61,8 @@ pub struct Clients {
     pub certificates: Arc<OwnCertificates>,
     /// The store of their authority; none without a store, or if a distribution runs etcd.
     pub authority: Option<Arc<AuthorityStore>>,
+    /// The agents' own port.
+    pub agent_port: AgentPort,
     /// The other agents.
     pub peers: Arc<PeerClient>,
     /// What runs etcd.
@@ -106,6 +108,7 @@ impl Clients {
         let places = Places { fetched: data.fetched(), drill: Arc::clone(&drill) };
         let snapshots = snapshots(settings, store_url.as_deref(), &resolved.me, &etcd, clock, places)?;
         let authority = authority(settings, store_url.as_deref(), &resolved.me)?;
+        let agent_port = AgentPort::new(certificates.files.clone());
         Ok(Self {
             certificates,
             authority,
@@ -120,7 +123,8 @@ impl Clients {
             published,
             drill,
             etcd_versions: if resolved.me.role == Role::Etcd { Some(VersionClient::new(Some(credentials))?) } else { None },
-            peers: Arc::new(peers(&resolved.me)?),
+            peers: Arc::new(peers(&resolved.me, agent_port.clone())?),
+            agent_port,
             service: service(settings, &resolved.me, distribution.clone(), &bus, clock),
             bus,
             trash: Arc::new(Trash::new(
@@ -228,8 +232,8 @@ where
 }
 
 /// The client for peers, which sends this server's id: a server that has not joined has no other way to make itself known to the members.
-fn peers(me: &Me) -> Result<PeerClient, PeerError> {
-    let client = PeerClient::new()?;
+fn peers(me: &Me, port: AgentPort) -> Result<PeerClient, PeerError> {
+    let client = PeerClient::new()?.over(port);
     Ok(if me.role == Role::ControlPlane { client.naming(me.instance.clone()) } else { client })
 }
 

@@ -2,11 +2,13 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quorate::adapters::peer::client::PeerClient;
 use quorate::adapters::peer::{Callers, PeerError, SigningKey, server};
+use quorate::adapters::pki::{AgentPort, Authority, AuthorityDocument, OwnFiles, Subject};
 use quorate::clock::Clock;
 use quorate::listener::{Counts, Inherited, Kind, Listeners};
 use quorate_core::ids::InstanceId;
@@ -67,7 +69,8 @@ fn serve(last: u8, answers: watch::Receiver<PeerAnswer>, callers: Callers) -> st
 }
 
 fn serve_signed(last: u8, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) -> std::io::Result<()> {
-    server::serve(listeners().tcp(Kind::Peers, SocketAddr::new(address(last), PORT))?, answers, callers, key);
+    let port = AgentPort::new(OwnFiles::in_dir(Path::new("/nowhere")));
+    server::serve(listeners().tcp(Kind::Peers, SocketAddr::new(address(last), PORT))?, answers, callers, key, port);
     Ok(())
 }
 
@@ -240,4 +243,47 @@ async fn a_body_that_trickles_is_cut_off_too() {
     });
     let error = PeerClient::with_limit(Duration::from_millis(300)).unwrap().ask(address(17), PORT, &id()).await.unwrap_err();
     assert!(matches!(error, PeerError::Timeout { .. }), "{error}");
+}
+
+/// A cluster's authority, and the agents' port of an instance that has certificates of it for this address.
+fn authority() -> Authority {
+    AuthorityDocument::make(&fixtures::me(), Clock::start().wall()).unwrap().open(&fixtures::me()).unwrap()
+}
+
+fn port(authority: &Authority, dir: &Path, instance: &InstanceId, at: IpAddr) -> AgentPort {
+    let files = OwnFiles::in_dir(dir);
+    let subject = Subject { instance: instance.clone(), cluster: fixtures::me().cluster, addresses: vec![at], names: Vec::new() };
+    files.write(&authority.issue(&subject, Clock::start().wall(), Duration::from_secs(600)).unwrap(), &subject).unwrap();
+    AgentPort::new(files)
+}
+
+/// A certificate counts only if it is of the cluster's authority, for the address that was asked, and names the instance that EC2 has there.
+#[tokio::test]
+async fn an_answer_is_certified_by_the_instances_own_certificate_alone() {
+    let (ours, theirs, dirs) = (authority(), authority(), [(); 5].map(|()| tempfile::tempdir().unwrap()));
+    let (_sender, answers) = watch::channel(answer(Phase::Voter));
+    let listen = |last: u8, port: AgentPort| {
+        let listener = listeners().tcp(Kind::Peers, SocketAddr::new(address(last), PORT)).unwrap();
+        server::serve(listener, answers.clone(), Callers::default(), key(), port);
+    };
+    listen(40, port(&ours, dirs[0].path(), &id(), address(40)));
+    listen(41, port(&ours, dirs[1].path(), &"i-0bbb".into(), address(41)));
+    listen(42, port(&theirs, dirs[2].path(), &id(), address(42)));
+    listen(43, port(&ours, dirs[3].path(), &id(), address(99)));
+    listen(44, AgentPort::new(OwnFiles::in_dir(Path::new("/nowhere"))));
+    let asker = PeerClient::new().unwrap().over(port(&ours, dirs[4].path(), &"i-0ccc".into(), address(49)));
+    for (last, certified, whose) in [
+        (40, true, "its own"),
+        (41, false, "another instance's"),
+        (42, false, "another cluster's"),
+        (43, false, "for another address"),
+        (44, false, "none"),
+    ] {
+        let found = asker.ask(address(last), PORT, &id()).await.unwrap();
+        assert_eq!((found.certified, said(found.clone()).phase), (certified, Phase::Voter), "{whose}");
+    }
+    assert!(!ask(address(40)).await.unwrap().certified, "an asker without certificates is answered too");
+    let forged = serde_json::to_string(&answer(Phase::Voter)).unwrap().replacen('{', "{\"certified\":true,", 1);
+    answers_with(address(45), http("200 OK", &forged)).await;
+    assert!(asker.ask(address(45), PORT, &id()).await.is_ok_and(|answer| !answer.certified), "no text of the answer certifies it");
 }

@@ -13,6 +13,7 @@ mod pulse;
 mod server;
 mod socket;
 mod table;
+mod tls;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,8 @@ use crate::clock::Clock;
 use limits::Limits;
 use server::Server;
 use socket::Socket;
+pub use tls::Configuration;
+use tls::Tls;
 
 /// Where a request came from, as an extension of it; a local process at a Unix socket has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,7 @@ pub struct Listener {
     limits: Limits,
     counts: Counts,
     clock: Clock,
+    tls: Option<Tls>,
 }
 
 impl Listeners {
@@ -106,7 +110,7 @@ impl Listeners {
     }
 
     fn listener(&self, kind: Kind, socket: Socket) -> Listener {
-        Listener { kind, socket, limits: Limits::of(kind, self.descriptors), counts: self.counts.clone(), clock: self.clock }
+        Listener { kind, socket, limits: Limits::of(kind, self.descriptors), counts: self.counts.clone(), clock: self.clock, tls: None }
     }
 
     /// What systemd handed over and nothing uses.
@@ -117,6 +121,12 @@ impl Listeners {
 }
 
 impl Listener {
+    /// The same, answering by TLS whoever begins with it.
+    #[must_use]
+    pub fn with_tls(self, tls: Configuration) -> Self {
+        Self { tls: Some(Tls(tls)), ..self }
+    }
+
     /// Answers with `router`, in a task of its own, until `end`; requests under way are still answered.
     pub fn serve(self, router: Router, end: impl Future<Output = ()> + Send + 'static) {
         Server::new(self, router).start(end);

@@ -23,6 +23,7 @@ use super::limits::{BODY_BYTES, FIELDS, HEAD_BYTES, Limits, Patience};
 use super::pulse::{Felt, Heartbeat, Pulse, State, Turns};
 use super::socket::{Newcomer, Socket, Stream};
 use super::table::{Room, Table};
+use super::tls::Tls;
 use super::{CallerAddress, Counts, Kind, Listener};
 use crate::clock::Clock;
 
@@ -43,14 +44,15 @@ pub(super) struct Server {
     table: Arc<Mutex<Table>>,
     most: [usize; 2],
     said: Option<Timestamp>,
+    tls: Option<Tls>,
 }
 
 impl Server {
     pub(super) fn new(listener: Listener, router: Router) -> Self {
-        let Listener { kind, socket, limits: Limits { most, most_of_one, patience }, counts, clock } = listener;
+        let Listener { kind, socket, limits: Limits { most, most_of_one, patience }, counts, clock, tls } = listener;
         let router = router.layer(DefaultBodyLimit::max(BODY_BYTES));
         let table = Arc::new(Mutex::new(Table::new(most, most_of_one)));
-        Self { kind, socket, patience, counts, clock, router, turns: Turns::default(), table, most: [most, most_of_one], said: None }
+        Self { kind, socket, patience, counts, clock, router, turns: Turns::default(), table, most: [most, most_of_one], said: None, tls }
     }
 
     /// Runs in a task of its own.
@@ -118,7 +120,17 @@ impl Server {
         self.counts.accepted(self.kind);
         self.counts.open(self.kind, lock(&self.table).len());
         let connection = Connection { stay, pulse, patience: self.patience, ends: ends.clone() };
-        let task = tokio::spawn(connection.answer(stream, from, self.router.clone()));
+        let (router, tls) = (self.router.clone(), self.tls.clone());
+        let task = tokio::spawn(async move {
+            let stream = match &tls {
+                Some(tls) => tls.answer(stream).await,
+                None => Ok(stream),
+            };
+            match stream {
+                Ok(stream) => connection.answer(stream, from, router).await,
+                Err(error) => connection.stay.failed(&error),
+            }
+        });
         lock(&self.table).runs(number, task.abort_handle());
     }
 
@@ -146,6 +158,15 @@ struct Stay {
     kind: Kind,
     table: Arc<Mutex<Table>>,
     counts: Counts,
+}
+
+impl Stay {
+    /// The caller did not get as far as a question.
+    fn failed(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::TimedOut {
+            self.counts.closed(self.kind, Closed::Slow);
+        }
+    }
 }
 
 impl Drop for Stay {

@@ -15,10 +15,11 @@ use serde_json::Value;
 
 use super::group::{CLUSTER, Group, LIMIT};
 
-/// A lab whose new clusters have TLS, with certificates of this life.
+/// A lab whose new clusters have TLS, with certificates of this life. Nobody vouches for its network.
 async fn lab(life: Duration) -> anyhow::Result<Lab> {
     let mut options = LabOptions::quick()?;
-    options.settings = options.settings.text("tls.mode", "managed").raw("tls.leaf_life_s", life.as_secs().to_string());
+    let settings = options.settings.text("tls.mode", "managed").raw("tls.leaf_life_s", life.as_secs().to_string());
+    options.settings = settings.raw("peer.i_trust_this_network_without_tls", "false");
     Lab::start(options).await
 }
 

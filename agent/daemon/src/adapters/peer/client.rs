@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use quorate_core::ids::InstanceId;
 use quorate_core::observation::PeerAnswer;
-use reqwest::{Client, Response};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use super::callers::HEADER;
 use super::{KEY, NONCE, PATH, PeerError, SIGNATURE, key};
+use crate::adapters::pki::{self, AgentPort};
 
 /// A peer that needs longer counts as silent, and a cycle asks many.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -25,6 +26,7 @@ pub struct PeerClient {
     http: Client,
     limit: Duration,
     names: Option<InstanceId>,
+    port: Option<AgentPort>,
 }
 
 /// Which peer, and where: each error names both.
@@ -47,16 +49,19 @@ impl PeerClient {
     /// # Errors
     /// The HTTP client could not be made.
     pub fn with_limit(limit: Duration) -> Result<Self, PeerError> {
-        // Neither a proxy nor a redirect may replace a peer's answer with somebody else's.
-        let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        let builder = builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(1).connect_timeout(limit);
-        builder.build().map(|http| Self { http, limit, names: None }).map_err(PeerError::Client)
+        builder(limit).build().map(|http| Self { http, limit, names: None, port: None }).map_err(PeerError::Client)
     }
 
     /// The same client, sending this id with each question: a server's own, which the members may not know yet.
     #[must_use]
     pub fn naming(self, instance: InstanceId) -> Self {
         Self { names: Some(instance), ..self }
+    }
+
+    /// The same client, asking over TLS where both sides have certificates.
+    #[must_use]
+    pub fn over(self, port: AgentPort) -> Self {
+        Self { port: Some(port), ..self }
     }
 
     /// Asks the agent at `address`, which should be `expect`'s, according to EC2.
@@ -75,13 +80,11 @@ impl PeerClient {
     }
 
     async fn fetch(&self, asked: &Asked<'_>) -> Result<PeerAnswer, PeerError> {
-        let question = self.http.get(format!("http://{}{PATH}", asked.at));
         // Without a nonce the answer is not signed, and counts for less.
         let nonce = key::nonce().ok();
-        let question = nonce.iter().fold(question, |question, nonce| question.header(NONCE, nonce));
-        let question = self.names.iter().fold(question, |question, id| question.header(HEADER, id.as_str()));
-        let sent = question.send().await;
-        let response = sent.map_err(|source| asked.unreachable(source))?;
+        let response = self.send(asked, nonce.as_deref()).await.map_err(|source| asked.unreachable(source))?;
+        let shown = response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|tls| tls.peer_certificate());
+        let certified = shown.is_some_and(|certificate| pki::names(certificate, asked.instance));
         if response.status() != reqwest::StatusCode::OK {
             return Err(PeerError::Status { instance: asked.instance.clone(), at: asked.at, status: response.status().as_u16() });
         }
@@ -95,8 +98,33 @@ impl PeerClient {
             source,
         })?;
         let signed_by = signature.and_then(|((by, signature), nonce)| key::verified(&by, &signature, &nonce, &body));
-        Ok(PeerAnswer { signed_by, certified: false, ..answer })
+        Ok(PeerAnswer { signed_by, certified, ..answer })
     }
+}
+
+impl PeerClient {
+    /// Over TLS, if this node has certificates. An agent that has none yet is asked in plain: its answer counts for less.
+    async fn send(&self, asked: &Asked<'_>, nonce: Option<&str>) -> Result<Response, reqwest::Error> {
+        if let Some(client) = self.port.as_ref().and_then(|port| port.client(|| builder(self.limit))) {
+            match self.question(&client, "https", asked, nonce).send().await {
+                Err(error) if error.is_connect() => {}
+                sent => return sent,
+            }
+        }
+        self.question(&self.http, "http", asked, nonce).send().await
+    }
+
+    fn question(&self, client: &Client, scheme: &str, asked: &Asked<'_>, nonce: Option<&str>) -> RequestBuilder {
+        let question = client.get(format!("{scheme}://{}{PATH}", asked.at));
+        let question = nonce.iter().fold(question, |question, nonce| question.header(NONCE, *nonce));
+        self.names.iter().fold(question, |question, id| question.header(HEADER, id.as_str()))
+    }
+}
+
+/// Neither a proxy nor a redirect may replace a peer's answer with somebody else's.
+fn builder(limit: Duration) -> ClientBuilder {
+    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(1).connect_timeout(limit)
 }
 
 impl Asked<'_> {

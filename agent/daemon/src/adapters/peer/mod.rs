@@ -5,7 +5,8 @@
 //! A question carries a nonce, and the answer is signed with the agent's own key. The asker remembers the first key that it met, so it notices another process
 //! at the same port. The address that EC2 gives says which instance was asked; the signature says only that it is the same agent as before.
 //!
-//! It is plain HTTP until TLS comes; the planner knows what an answer may permit without it.
+//! Where both sides have certificates of the cluster's authority it is TLS, and the certificate says whose answer it is. Otherwise it is plain HTTP, and the planner
+//! knows what such an answer may permit.
 
 mod callers;
 pub mod client;

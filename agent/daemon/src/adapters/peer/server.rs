@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::callers::{Callers, HEADER};
 use super::{KEY, NONCE, PATH, SIGNATURE, SigningKey};
+use crate::adapters::pki::AgentPort;
 use crate::listener::{CallerAddress, Listener};
 
 /// The port of the peer API.
@@ -20,12 +21,12 @@ pub const PORT: u16 = 2378;
 
 /// Answers on `listener` with the newest of `answers`, in a task of its own.
 ///
-/// A caller that names itself is noted in `callers`. One that gives a nonce gets the answer signed with `key`.
+/// A caller that begins with TLS is answered by TLS, once this node has certificates. A caller that names itself is noted in `callers`. One that gives a nonce gets the answer signed with `key`.
 ///
 /// It ends when the sender of `answers` is dropped; requests under way are still answered.
-pub fn serve(listener: Listener, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) {
+pub fn serve(listener: Listener, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>, port: AgentPort) {
     let router = Router::new().route(PATH, get(answer)).with_state(Answering { answers: answers.clone(), callers, key });
-    listener.serve(router, end_of(answers));
+    listener.with_tls(Arc::new(move || port.server())).serve(router, end_of(answers));
 }
 
 async fn end_of(mut answers: watch::Receiver<PeerAnswer>) {

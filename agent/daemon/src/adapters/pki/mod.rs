@@ -6,11 +6,14 @@
 //!
 //! Keys are made on the node that uses them, and never leave it; those of the authority are in the store, for whoever may read it there.
 
+mod agents;
 mod authority;
 mod error;
 mod files;
 mod leaf;
 
+pub use agents::AgentPort;
+pub(crate) use agents::names;
 pub use authority::{Authority, AuthorityDocument};
 pub use error::PkiError;
 pub use files::{EtcdFiles, OwnFiles};

@@ -47,7 +47,7 @@ impl Scene {
     fn counting(socket: Socket, limits: Limits, counts: Counts) -> Self {
         let Socket::Tcp { listener, .. } = &socket else { unreachable!() };
         let at = listener.local_addr().unwrap();
-        let server = Server::new(Listener { kind: Kind::Peers, socket, limits, counts, clock: Clock::start() }, router());
+        let server = Server::new(Listener { kind: Kind::Peers, socket, limits, counts, clock: Clock::start(), tls: None }, router());
         let (end, ended) = tokio::sync::oneshot::channel();
         let table = Arc::clone(&server.table);
         server.start(async move { ended.await.unwrap_or_default() });
