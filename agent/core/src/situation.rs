@@ -287,7 +287,7 @@ impl<'a> Situation<'a> {
     pub fn rests_on_unproved_answers(&self) -> bool {
         let certified = |id: &InstanceId| self.peer(id).is_some_and(|answer| answer.certified);
         let others = self.others();
-        let have_certificates = others.iter().any(|id| certified(id));
+        let have_certificates = others.iter().any(certified);
         let is_silent = |id: &InstanceId| have_certificates && self.peer(id).is_none();
         others.iter().any(|id| !self.is_gone(id) && !self.trusts(id) && !is_silent(id))
     }

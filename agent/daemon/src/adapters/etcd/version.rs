@@ -22,8 +22,14 @@ const BODY_LIMIT: usize = 4 << 10;
 pub struct VersionClient {
     plain: Client,
     credentials: Option<CredentialFiles>,
-    /// The client with those credentials, while the files are as they were.
-    encrypted: Arc<Mutex<Option<([Stamp; 3], Client)>>>,
+    encrypted: Arc<Mutex<Option<Encrypted>>>,
+}
+
+/// The client with credentials, while their files are as they were.
+#[derive(Debug)]
+struct Encrypted {
+    stamps: [Stamp; 3],
+    client: Client,
 }
 
 #[derive(Deserialize)]
@@ -84,14 +90,14 @@ impl VersionClient {
         let Some(files) = self.credentials.as_ref().filter(|_| url.starts_with("https://")) else { return Ok(self.plain.clone()) };
         let stamps = files.stamp().map_err(|error| VersionError::Credentials(Box::new(error)))?;
         let mut made = self.encrypted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = made.as_ref().filter(|(with, _)| *with == stamps) {
-            return Ok(client.clone());
+        if let Some(made) = made.as_ref().filter(|made| made.stamps == stamps) {
+            return Ok(made.client.clone());
         }
         let (authority, identity) = files.for_http().map_err(|error| VersionError::Credentials(Box::new(error)))?;
         let certificate = reqwest::Certificate::from_pem(&authority).map_err(VersionError::Client)?;
         let identity = reqwest::Identity::from_pem(&identity).map_err(VersionError::Client)?;
         let client = builder().tls_certs_only([certificate]).identity(identity).build().map_err(VersionError::Client)?;
-        *made = Some((stamps, client.clone()));
+        *made = Some(Encrypted { stamps, client: client.clone() });
         Ok(client)
     }
 
