@@ -29,3 +29,5 @@ mod reboot;
 mod refresh;
 #[path = "machine/scene.rs"]
 mod scene;
+#[path = "machine/tls.rs"]
+mod tls;

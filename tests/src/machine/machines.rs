@@ -193,7 +193,7 @@ impl Host for Machines {
 
     fn credentials(&self, instance: &InstanceId) -> Option<Credentials> {
         let disk = self.machine(instance)?.disk();
-        Credentials::of_k3s(&Layout::stock().on_disk(&disk).data_dir)
+        Credentials::of_k3s(&Layout::stock().on_disk(&disk).data_dir).or_else(|| Credentials::of_agent(&disk.join("var/lib/quorate")))
     }
 
     fn is_unattended(&self, instance: &InstanceId) -> bool {

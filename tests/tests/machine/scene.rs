@@ -47,6 +47,16 @@ pub(crate) async fn play(name: &str, size: u32, act: impl AsyncFnOnce(&Scene) ->
     play_on(System::Packaged, name, size, act).await
 }
 
+/// The same with these settings of the agents.
+pub(crate) async fn play_with(
+    settings: AgentSettings,
+    name: &str,
+    size: u32,
+    act: impl AsyncFnOnce(&Scene) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    play_in((System::Packaged, settings), name, size, act).await
+}
+
 /// The same on machines with this system.
 pub(crate) async fn play_on(
     system: System,
@@ -54,7 +64,16 @@ pub(crate) async fn play_on(
     size: u32,
     act: impl AsyncFnOnce(&Scene) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let Some(world) = World::enter(name, system, AgentSettings::quick()).await? else {
+    play_in((system, AgentSettings::quick()), name, size, act).await
+}
+
+async fn play_in(
+    (system, settings): (System, AgentSettings),
+    name: &str,
+    size: u32,
+    act: impl AsyncFnOnce(&Scene) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Some(world) = World::enter(name, system, settings).await? else {
         println!("SKIPPED machine: machines are booted by `make test-machine`");
         return Ok(());
     };
@@ -124,7 +143,8 @@ impl Scene {
     /// Begins to write, and returns when writes get through.
     pub(crate) async fn write(&self) -> anyhow::Result<Writer> {
         let addresses = self.live().iter().map(|one| self.address(one)).collect::<anyhow::Result<_>>()?;
-        let writer = Writer::start(addresses, "/test/");
+        let credentials = self.live().iter().find_map(|one| self.credentials(one));
+        let writer = Writer::start_as(addresses, "/test/", credentials);
         self.until_written(&writer, 50).await?;
         Ok(writer)
     }

@@ -154,8 +154,8 @@ impl OwnFiles {
     }
 }
 
-/// The mode of etcd's files. Where etcd has a user of its own, the package made the directory for that user's group, which new files inherit; the group may read
-/// them then, and nobody else. A directory that is made here is private, because then etcd runs as the agent's own user.
+/// The mode of etcd's files. Where etcd has a user of its own, its unit gives the directory to that user's group before each start (`quorate-etcd.service`), and new
+/// files inherit the group; it may read them then, and nobody else. Otherwise etcd runs as the agent's own user, and the directory stays private.
 fn mode_of_etcds(dir: &Path) -> Result<u32, HostError> {
     if !dir.exists() {
         atomic::create_private_dir(dir)?;
