@@ -57,6 +57,12 @@ pub(crate) fn port_is_taken(taken: &TakenPort) -> Message {
     format!("does not start etcd: {} is taken by {by}: {remedy}", taken.at).into()
 }
 
+pub(crate) fn would_end_again(exit: Option<&str>) -> Message {
+    let how = exit.map(|exit| format!(" ({exit})")).unwrap_or_default();
+    let remedy = "mend its unit, a drop-in of it, or the binary, and restart the agent";
+    format!("does not join: etcd ended here, and would for the same cause at another start{how}: {remedy}").into()
+}
+
 impl fmt::Display for VersionGap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { own, other, whose } = self;

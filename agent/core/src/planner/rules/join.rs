@@ -32,7 +32,8 @@ pub(in crate::planner) fn decide(s: &Situation<'_>) -> Option<Decision> {
 }
 
 fn start(s: &Situation<'_>, generation: Generation, own: MemberId, membership: &Membership) -> Decision {
-    if s.memory.waits(BackoffKey::Start, s.now) {
+    // One that is known to end again is not started soon.
+    if s.memory.waits(BackoffKey::Start, s.now) && version::refusal(s).is_none() {
         return Decision::wait(Phase::Joining, explain::started_etcd_just_now(s.last_exit()))
             .again_in(s.policy.retry)
             .under_lock(LockPurpose::Join);

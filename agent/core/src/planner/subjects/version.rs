@@ -126,7 +126,7 @@ fn try_it(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
         return Err(Obstacle::Refused(StartRefusal::Flag, explain::flags_are_refused(own, message)));
     }
     match what {
-        Use::Join => fits_cluster(s, own),
+        Use::Join => fits_cluster(s, own).and_then(|()| did_not_end_for_good(s)),
         Use::Found => Ok(()),
         Use::Resume(_) | Use::Restart => fits_cluster_of_data(s, own).and_then(|()| fits_data(s, own)),
         Use::RestoreOwn => not_below(own, s.data().and_then(|d| d.version), &Whose::Data),
@@ -134,6 +134,16 @@ fn try_it(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
         Use::Restore(key) => not_below(own, version_of(s, key), &Whose::Snapshot),
     }?;
     ports_are_free(s, what)
+}
+
+/// Whether a joiner's last etcd ended for a cause that another start would not meet again. A member with data is started all the same, as it keeps its place
+/// meanwhile; a joiner would block every other change as a learner that makes no progress, and be removed and added again and again. A port may be free again.
+fn did_not_end_for_good(s: &Situation<'_>) -> Result<(), Obstacle> {
+    match s.seen.local.etcd.ended {
+        Some(StartRefusal::Port) if s.memory.local.starts.is_empty() => Ok(()),
+        Some(why) => Err(Obstacle::Refused(why, explain::would_end_again(s.last_exit()))),
+        None => Ok(()),
+    }
 }
 
 fn refused(own: EtcdVersion, other: EtcdVersion, whose: Whose) -> Obstacle {

@@ -82,7 +82,7 @@ impl Machine {
         }
     }
 
-    /// `binary 3.7`, `binary unknown`, `binary refuses TEXT`, `binary finds-taken 10.0.0.1:2380`, `binary ended version`, `binary fine`.
+    /// `binary 3.7`, `binary unknown`, `binary refuses TEXT`, `binary finds-taken 10.0.0.1:2380`, `binary ended flag`, `binary fine`.
     fn set_binary(&mut self, words: &Words<'_>) {
         match words.nth(0) {
             "refuses" => self.flag_refused = Some(words.rest().trim_start_matches("refuses ").to_owned()),
@@ -91,7 +91,8 @@ impl Machine {
                 self.ended = match words.nth(1) {
                     "version" => Some(StartRefusal::Version),
                     "port" => Some(StartRefusal::Port),
-                    _ => words.fail("it ended for its version or a port"),
+                    "flag" => Some(StartRefusal::Flag),
+                    _ => words.fail("it ended for its version, a flag or a port"),
                 }
             }
             "fine" => (self.flag_refused, self.port_taken, self.ended) = (None, None, None),

@@ -43,6 +43,8 @@ pub struct Systemd {
     paths: SystemdPaths,
     program: Arc<dyn Program>,
     clock: Clock,
+    /// When this agent began.
+    began: Timestamp,
     units: Units,
     /// The unit in which a program restores a snapshot itself.
     restorer: Units,
@@ -76,7 +78,8 @@ impl Systemd {
     pub fn new(paths: SystemdPaths, program: Arc<dyn Program>, bus: Bus, clock: Clock) -> Self {
         let units = Units::new(bus.clone(), paths.unit.clone());
         let restorer = Units::new(bus, restore::unit(program.name()));
-        Self { paths, program, clock, units, restorer, ended: Mutex::default() }
+        let began = clock.now();
+        Self { paths, program, clock, began, units, restorer, ended: Mutex::default() }
     }
 
     /// What the unit's last process wrote, if it failed. The journal is asked once for each.
@@ -89,6 +92,11 @@ impl Systemd {
         let log: Arc<str> = journal::of(&self.paths.unit, unit.started_at).await.into();
         *self.ended() = Some((started, Arc::clone(&log)));
         Some(log)
+    }
+
+    /// Whether the last process was started since this agent began. What kept an earlier one from starting may be mended, and one more start tells.
+    fn is_of_this_agent(&self, unit: &Unit) -> bool {
+        unit.started.is_some_and(|started| self.clock.at_monotonic(started) >= self.began)
     }
 
     fn ended(&self) -> MutexGuard<'_, Option<(Duration, Arc<str>)>> {
@@ -125,7 +133,7 @@ impl ServiceManager for Systemd {
         let ran_this_boot = BootMark::read(&self.paths.run_dir)?.is_some_and(|mark| mark.holds_for(self.program.data_dir()));
         let work = proc::work(unit.main_pid.cast_signed()).filter(|_| unit.runs() && self.program.is_etcd_alone());
         let log = self.log_of(&unit).await;
-        let ended = log.as_deref().and_then(ended::cause);
+        let ended = log.as_deref().filter(|_| self.is_of_this_agent(&unit)).and_then(ended::cause);
         Ok(ProcessState { process: self.process(&unit, log.as_deref())?, ran_this_boot, work, ended })
     }
 
