@@ -54,8 +54,6 @@ pub enum Draining {
     Over {
         /// Its outcome.
         message: String,
-        /// When it ended.
-        at: Timestamp,
     },
 }
 

@@ -20,8 +20,7 @@ pub(crate) struct Drain {
     pub(crate) end: Timestamp,
     /// When an API server last answered.
     pub(crate) answered: Timestamp,
-    /// When it ended.
-    pub(crate) over: Option<Timestamp>,
+    pub(crate) over: bool,
 }
 
 impl World {
@@ -83,19 +82,16 @@ impl World {
         if let Some(cluster) = api {
             drain.answered = self.now;
             let id = self.nodes[n].me.instance.clone();
-            if let Some(node) = self.registered_mut(cluster, &id).filter(|_| drain.over.is_none()) {
+            if let Some(node) = self.registered_mut(cluster, &id).filter(|_| !drain.over) {
                 node.cordoned = true;
             }
         }
         let silent = self.now.since(drain.answered) >= self.policy.drain.patience_without_api;
-        let is_over = self.now >= drain.end || silent || (api.is_some() && self.now >= drain.pods_gone);
-        if drain.over.is_none() && is_over {
-            drain.over = Some(self.now);
-            self.nodes[n].k3s.drained = true;
-        }
+        drain.over |= self.now >= drain.end || silent || (api.is_some() && self.now >= drain.pods_gone);
+        self.nodes[n].k3s.drained |= drain.over;
         agent.seen.kubernetes.draining = match drain.over {
-            Some(at) => Draining::Over { message: "has drained its node".to_owned(), at },
-            None => Draining::Goes { message: "evicts pods".to_owned(), end: drain.end },
+            true => Draining::Over { message: "has drained its node".to_owned() },
+            false => Draining::Goes { message: "evicts pods".to_owned(), end: drain.end },
         };
     }
 }
