@@ -17,7 +17,7 @@ pub(crate) fn are_unfit(why: Unfit) -> Wait {
 }
 
 pub(crate) fn need_a_store() -> Wait {
-    let remedy = "set cluster.store, or found a cluster without TLS by `mode = \"off\"` in [tls]";
+    let remedy = "set store.url or the tag quorate:store, or found a cluster without TLS by `mode = \"off\"` in [tls]";
     wait(
         WaitReason::NoStore,
         format!("does not found a cluster with TLS: its authority is kept in a store, and none is configured; {remedy}"),

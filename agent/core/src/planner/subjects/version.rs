@@ -136,7 +136,7 @@ fn try_it(s: &Situation<'_>, what: &Use<'_>) -> Result<(), Obstacle> {
     ports_are_free(s, what)
 }
 
-/// Whether a joiner's last etcd ended for a cause that another start would not meet again. A member with data is started all the same, as it keeps its place
+/// Requires that a joiner's last etcd did not end for a cause that the next start would meet again. A member with data is started all the same, as it keeps its place
 /// meanwhile; a joiner would block every other change as a learner that makes no progress, and be removed and added again and again. A port may be free again.
 fn did_not_end_for_good(s: &Situation<'_>) -> Result<(), Obstacle> {
     match s.seen.local.etcd.ended {

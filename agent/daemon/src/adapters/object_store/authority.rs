@@ -53,7 +53,7 @@ impl AuthorityStore {
     /// Creates it, unless there is one already.
     ///
     /// # Errors
-    /// The store did not answer or refused. It may have been created all the same: read it.
+    /// The store did not answer or refused. It may still have been created: read it.
     pub async fn create<T: Serialize>(&self, authority: &T) -> Result<(), StoreError> {
         self.home.within(self.put(authority)).await
     }

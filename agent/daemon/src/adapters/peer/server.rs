@@ -21,7 +21,8 @@ pub const PORT: u16 = 2378;
 
 /// Answers on `listener` with the newest of `answers`, in a task of its own.
 ///
-/// A caller that begins with TLS is answered by TLS, once this node has certificates. A caller that names itself is noted in `callers`. One that gives a nonce gets the answer signed with `key`.
+/// A caller that begins with TLS is answered by TLS, once this node has certificates. One that names itself is noted in `callers`. One that gives a nonce gets the
+/// answer signed with `key`.
 ///
 /// It ends when the sender of `answers` is dropped; requests under way are still answered.
 pub fn serve(listener: Listener, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>, port: AgentPort) {
