@@ -54,6 +54,8 @@ pub enum Draining {
     Over {
         /// Its outcome.
         message: String,
+        /// When it ended.
+        at: Timestamp,
     },
 }
 

@@ -79,6 +79,7 @@ async fn run(mut drain: Drain, servers: Arc<ApiServers>, state: Arc<Mutex<Draini
             sentence.clone_into(message);
         }
     };
+    let clock = drain.clock;
     let verdict = drain.run(&servers, PAUSE, tell).await;
     let message = match verdict {
         Verdict::GaveUp { message } => {
@@ -87,7 +88,7 @@ async fn run(mut drain: Drain, servers: Arc<ApiServers>, state: Arc<Mutex<Draini
         }
         Verdict::Goes { message, .. } | Verdict::Done { message } => message,
     };
-    *lock(&state) = Draining::Over { message };
+    *lock(&state) = Draining::Over { message, at: clock.now() };
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -172,7 +172,8 @@ impl World {
         if !leaves || self.nodes[n].k3s.config.is_none() {
             return;
         }
-        if !self.process_runs(n) {
+        let time_is_over = agent.drain.as_ref().is_some_and(|drain| self.now >= drain.end);
+        if !self.process_runs(n) || time_is_over {
             self.nodes[n].k3s.drained = true;
         } else if !self.nodes[n].k3s.drained {
             self.violate("I5", format!("{} leaves, and its node was not drained", self.nodes[n].me.instance));

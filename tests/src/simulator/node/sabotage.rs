@@ -8,6 +8,7 @@ use quorate_core::planner;
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
 use quorate_core::snapshot::{SnapshotOrder, Trigger};
+use quorate_core::time::Timestamp;
 
 use super::Agent;
 use crate::simulator::sabotage::Sabotage;
@@ -58,7 +59,9 @@ impl Agent {
                 let me = self.seen.me.instance.clone();
                 self.seen.cloud.tagged = Reading::Fresh(listed.chain([me]).collect(), at);
             }
-            Some(Sabotage::LeaveUndrained) => self.seen.kubernetes.draining = Draining::Over { message: "was never begun".to_owned() },
+            Some(Sabotage::LeaveUndrained) => {
+                self.seen.kubernetes.draining = Draining::Over { message: "was never begun".to_owned(), at: Timestamp(u64::MAX) }
+            }
             Some(Sabotage::DeafToNotices) => self.seen.notices = Notices::unknown("it is deaf"),
             _ => {}
         }

@@ -24,7 +24,20 @@ pub(in crate::planner) fn drain_before_leaving(s: &Situation<'_>, departure: &De
     let since = s.memory.leaving_since().unwrap_or(s.now);
     let deadline = departure.deadline.map(|at| if s.now + reserve < at { Timestamp(at.0.saturating_sub(millis(reserve))) } else { s.now });
     let end = deadline.map_or(since + s.policy.drain.budget, |at| at.min(since + s.policy.drain.budget));
-    drain(s, end, &departure.why).map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
+    let drained = if s.now < end && is_open_again(s) { Some(begin(s, end, &departure.why)) } else { drain(s, end, &departure.why) };
+    drained.map(|d| Decision { phase: Phase::Leaving, ..d }.until(departure.deadline))
+}
+
+/// Pods may be bound to its Node although a drain has ended: the Node was made or its API server came back only after that, or somebody uncordoned it. A leaver may
+/// wait for its replacement for minutes yet.
+fn is_open_again(s: &Situation<'_>) -> bool {
+    let Draining::Over { at: ended, .. } = &s.seen.kubernetes.draining else { return false };
+    let read = s.seen.kubernetes.node.at();
+    own(s).is_some_and(|node| node.schedulable) && read.is_some_and(|read| read > *ended)
+}
+
+fn begin(s: &Situation<'_>, end: Timestamp, why: &dyn Display) -> Decision {
+    Decision::act(Phase::Leaving, Step::Node(NodeStep::Drain(limits(s, end))), draining::begins(why))
 }
 
 fn drain(s: &Situation<'_>, end: Timestamp, why: &dyn Display) -> Option<Decision> {
@@ -34,10 +47,7 @@ fn drain(s: &Situation<'_>, end: Timestamp, why: &dyn Display) -> Option<Decisio
         Draining::Goes { message, end: known } if end + SLACK >= *known && *known + SLACK * 10 >= end => {
             Some(Decision::wait(Phase::Leaving, draining::is_under_way(why, message)).again_in(s.policy.retry))
         }
-        Draining::NotBegun | Draining::Goes { .. } => {
-            let step = Step::Node(NodeStep::Drain(limits(s, end)));
-            Some(Decision::act(Phase::Leaving, step, draining::begins(why)))
-        }
+        Draining::NotBegun | Draining::Goes { .. } => Some(begin(s, end, why)),
     }
 }
 

@@ -34,10 +34,11 @@ impl KubernetesWorld {
 
     fn set_drain(&mut self, words: &Words<'_>) {
         self.draining = match (words.nth(0), &self.draining) {
-            ("over", _) => Draining::Over { message: "drained 3 pods".to_owned() },
+            ("over", _) => Draining::Over { message: "drained 3 pods".to_owned(), at: Timestamp(0) },
             ("goes", Draining::Goes { end, .. }) => Draining::Goes { message: "evicts 3 pods".to_owned(), end: *end },
             _ => words.fail("a drain that was begun goes, or is over"),
         };
+        self.mark(|node| node.schedulable = false);
     }
 
     pub(crate) fn apply(&mut self, step: &NodeStep) {

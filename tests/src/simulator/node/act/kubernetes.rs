@@ -15,11 +15,11 @@ impl World {
     /// A drain is a task of the agent's, beside its loop.
     pub(crate) fn begin_drain(&mut self, agent: &mut Agent, limits: &Limits) -> Outcome {
         match &mut agent.drain {
-            Some(drain) => drain.end = limits.end,
-            None => {
+            Some(drain) if drain.over.is_none() => drain.end = limits.end,
+            _ => {
                 let lasts = if self.rng.chance(150) { 600_000 } else { self.rng.between(500, 20_000) };
                 let pods_gone = self.now + Duration::from_millis(lasts);
-                agent.drain = Some(Drain { pods_gone, end: limits.end, answered: self.now, over: false });
+                agent.drain = Some(Drain { pods_gone, end: limits.end, answered: self.now, over: None });
                 self.stats.drains += 1;
             }
         }

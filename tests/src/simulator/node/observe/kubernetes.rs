@@ -20,7 +20,8 @@ pub(crate) struct Drain {
     pub(crate) end: Timestamp,
     /// When an API server last answered.
     pub(crate) answered: Timestamp,
-    pub(crate) over: bool,
+    /// When it ended.
+    pub(crate) over: Option<Timestamp>,
 }
 
 impl World {
@@ -82,16 +83,19 @@ impl World {
         if let Some(cluster) = api {
             drain.answered = self.now;
             let id = self.nodes[n].me.instance.clone();
-            if let Some(node) = self.registered_mut(cluster, &id).filter(|_| !drain.over) {
+            if let Some(node) = self.registered_mut(cluster, &id).filter(|_| drain.over.is_none()) {
                 node.cordoned = true;
             }
         }
         let silent = self.now.since(drain.answered) >= self.policy.drain.patience_without_api;
-        drain.over |= self.now >= drain.end || silent || (api.is_some() && self.now >= drain.pods_gone);
-        self.nodes[n].k3s.drained |= drain.over;
+        let is_over = self.now >= drain.end || silent || (api.is_some() && self.now >= drain.pods_gone);
+        if drain.over.is_none() && is_over {
+            drain.over = Some(self.now);
+            self.nodes[n].k3s.drained = true;
+        }
         agent.seen.kubernetes.draining = match drain.over {
-            true => Draining::Over { message: "has drained its node".to_owned() },
-            false => Draining::Goes { message: "evicts pods".to_owned(), end: drain.end },
+            Some(at) => Draining::Over { message: "has drained its node".to_owned(), at },
+            None => Draining::Goes { message: "evicts pods".to_owned(), end: drain.end },
         };
     }
 }
