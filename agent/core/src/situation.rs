@@ -339,14 +339,19 @@ impl<'a> Situation<'a> {
     /// Quorate's own etcd. Its word that it does not hold that member's data is therefore enough.
     #[must_use]
     pub fn departed_voter(&self) -> Option<(&'a Member, InstanceId)> {
+        self.departed_voters().next()
+    }
+
+    /// All such entries.
+    pub(crate) fn departed_voters(&self) -> impl Iterator<Item = (&'a Member, InstanceId)> {
         // What its agent said is older than what its etcd says now. While the others keep a quorum nothing is lost with a voter, so its word counts under any
         // key.
         let message = |i: &InstanceId, m: &Member| self.trusts(i) && self.denies_data(i, m.id);
-        let denies = |m: &Member| {
+        let denies = move |m: &Member| {
             let instance = self.instance_of(m).filter(|_| self.ways().is_let_in && self.status(m.id).is_none());
             instance.is_some_and(|i| self.is_gone(&i) || message(&i, m))
         };
-        self.membership()?.voters().find_map(|m| {
+        self.membership().into_iter().flat_map(Membership::voters).filter_map(move |m| {
             let instance = self.instance_of(m)?;
             let departed = self.is_departed(&instance) || denies(m);
             (instance != *self.me() && departed).then_some((m, instance))

@@ -12,6 +12,7 @@ const LEADER_DUTIES: &[fn(&Situation<'_>) -> Option<Decision>] = &[
     prune::departed_voter,
     learner::stuck_learner,
     rules::charter::reconcile,
+    prune::departed_voter_is_needed,
     learner::promote,
     prune::hooks_of_the_dead,
     node::nodes_of_the_dead,

@@ -173,7 +173,10 @@ impl World {
             return;
         }
         let time_is_over = agent.drain.as_ref().is_some_and(|drain| self.now >= drain.end);
-        if !self.process_runs(n) || time_is_over {
+        // Its Node may have come since it last read it.
+        let has_drained = agent.drain.as_ref().is_some_and(|drain| drain.over.is_some());
+        let sees_it_open = agent.seen.kubernetes.node.fresh().and_then(Option::as_ref).is_some_and(|node| node.schedulable);
+        if !self.process_runs(n) || time_is_over || (has_drained && !sees_it_open) {
             self.nodes[n].k3s.drained = true;
         } else if !self.nodes[n].k3s.drained {
             self.violate("I5", format!("{} leaves, and its node was not drained", self.nodes[n].me.instance));

@@ -1,7 +1,7 @@
 //! Finishing what the dead could not: their membership and their lifecycle hooks.
 
 use crate::explain::{duties, removing};
-use crate::observation::{LifecycleState, Transition};
+use crate::observation::{LifecycleState, Member, Membership, Transition};
 use crate::plan::{HookResult, Step};
 use crate::policy::Strangers;
 use crate::quorum;
@@ -25,21 +25,33 @@ pub(in crate::planner) fn unstarted_stranger(s: &Situation<'_>) -> Option<Decisi
     survives.then(|| change::removal(s, Phase::Voter, stranger, removing::unstarted_stranger(stranger)))
 }
 
-/// Removes a departed voter, one at a time and only if quorum survives; done by the agent beside the leader.
+/// Removes a departed voter, one at a time and only if quorum survives; done by the agent beside the leader. Of several, the one whose etcd has ended may be
+/// removed while another's still answers and is needed.
 pub(in crate::planner) fn departed_voter(s: &Situation<'_>) -> Option<Decision> {
+    if !s.leads() {
+        return None;
+    }
+    let membership = s.membership()?;
+    let voters = membership.voters().count();
+    let (member, instance) = s.departed_voters().find(|(m, _)| quorum::survives_removal(voters, healthy_without(s, membership, m)))?;
+    let message = if s.is_departed(&instance) { removing::departed(member) } else { removing::without_its_data(member) };
+    Some(change::removal(s, Phase::Voter, member, message))
+}
+
+/// A departed voter cannot be removed yet. It comes after the duties that depend on no removal, such as the charter: a joiner finds the voters by it.
+pub(in crate::planner) fn departed_voter_is_needed(s: &Situation<'_>) -> Option<Decision> {
     if !s.leads() {
         return None;
     }
     let (member, instance) = s.departed_voter()?;
     let membership = s.membership()?;
-    let voters = membership.voters().count();
-    let healthy = membership.voters().filter(|m| m.id != member.id && s.is_healthy(m.id)).count();
-    if !quorum::survives_removal(voters, healthy) {
-        let wait = removing::quorum_would_not_survive(&instance, healthy, voters - 1);
-        return Some(Decision::wait(Phase::Voter, wait).again_in(s.policy.retry));
-    }
-    let message = if s.is_departed(&instance) { removing::departed(member) } else { removing::without_its_data(member) };
-    Some(change::removal(s, Phase::Voter, member, message))
+    let others = membership.voters().count() - 1;
+    let wait = removing::quorum_would_not_survive(&instance, healthy_without(s, membership, member), others);
+    Some(Decision::wait(Phase::Voter, wait).again_in(s.policy.retry))
+}
+
+fn healthy_without(s: &Situation<'_>, membership: &Membership, member: &Member) -> usize {
+    membership.voters().filter(|m| m.id != member.id && s.is_healthy(m.id)).count()
 }
 
 /// Completes a dead instance's own hooks by its id, once it is no longer a member, so its group does not wait out their timeout.
