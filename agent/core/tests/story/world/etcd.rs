@@ -36,6 +36,8 @@ pub(crate) struct EtcdWorld {
     leader: Option<MemberId>,
     via: Option<MemberId>,
     no_quorum: bool,
+    /// The list of before is remembered while no quorum answers.
+    remembers: bool,
     refused: Option<Foreign>,
     busy: Option<Foreign>,
     alarm: Option<Alarm>,
@@ -71,6 +73,7 @@ impl EtcdWorld {
             "via" => self.via = Some(words.member_id(words.nth(1))),
             "cluster" => self.cluster = Some(words.cluster_id(words.nth(1))),
             "no-quorum" => self.no_quorum = true,
+            "remembers" => self.remembers = true,
             "refuses" => (self.no_quorum, self.refused) = (true, Some(words.rest().trim_start_matches("refuses ").into())),
             "is-busy" => (self.no_quorum, self.busy) = (true, Some(words.rest().trim_start_matches("is-busy ").into())),
             "quorum" => (self.no_quorum, self.refused, self.busy) = (false, None, None),
@@ -180,7 +183,11 @@ impl EtcdWorld {
         EtcdView {
             refused: self.refused.clone(),
             busy: self.busy.clone(),
-            membership: if self.has_quorum() { Reading::Fresh(membership, now) } else { Reading::unknown("no voter answers with quorum") },
+            membership: match self.has_quorum() {
+                true => Reading::Fresh(membership, now),
+                false if self.remembers => Reading::Stale(membership, Timestamp(0)),
+                false => Reading::unknown("no voter answers with quorum"),
+            },
             local_list: if own.is_some() { Reading::Fresh(local, now) } else { Reading::unknown("etcd does not run here") },
             statuses: self.observe_statuses(own, now),
             lock: self.observe_lock(now),
