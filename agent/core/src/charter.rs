@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::authority::AuthorityHash;
 use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, MemberId, RegionName, SnapshotKey};
 use crate::observation::Me;
+use crate::rotation::{Rotation, Trust};
 use crate::text::Foreign;
 use crate::transport::Transport;
 
@@ -116,6 +117,9 @@ pub struct Record {
     /// The authority of the cluster's certificates, once a generation with TLS was established. The data of a later one comes with the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<AuthorityHash>,
+    /// How far the rotation to another authority is, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
 }
 
 impl Record {
@@ -157,6 +161,12 @@ impl Record {
     #[must_use]
     pub fn lists(&self, instance: &InstanceId) -> bool {
         self.voters.iter().any(|v| v.instance == *instance)
+    }
+
+    /// Whose certificates its members show and accept, once it names an authority.
+    #[must_use]
+    pub fn trust(&self) -> Option<Trust> {
+        self.authority.map(|authority| Trust { authority, also: self.rotation.map(Rotation::also) })
     }
 
     /// Every instance that this record names: its voters, its founder, and the survivor that its data came from.

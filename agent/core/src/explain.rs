@@ -23,6 +23,7 @@ pub(crate) mod recovering;
 mod refusals;
 pub(crate) mod removing;
 pub(crate) mod restoring;
+pub(crate) mod rotating;
 pub(crate) mod serving;
 pub(crate) mod snapshots;
 pub(crate) mod version;

@@ -29,6 +29,7 @@ pub mod reading;
 pub mod recovery;
 pub mod report;
 pub mod role;
+pub mod rotation;
 pub mod safety;
 pub mod situation;
 pub mod snapshot;

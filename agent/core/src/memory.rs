@@ -17,6 +17,7 @@ use crate::charter::{Record, State};
 use crate::ids::{GroupName, InstanceId, SnapshotKey};
 use crate::observation::HookRef;
 use crate::pausing::Pausing;
+use crate::rotation::Trust;
 use crate::sources::Sources;
 use crate::time::Timestamp;
 
@@ -52,6 +53,8 @@ pub enum Order {
     },
     /// `quorate recover --reattached-volume --cluster NAME`: continue from the data of the only voter, whose volume was moved to this instance.
     RecoverReattachedVolume,
+    /// `quorate pki rotate`: have the cluster's certificates come from a new authority.
+    RotateAuthority,
 }
 
 impl Order {
@@ -94,6 +97,9 @@ pub struct PersistentState {
     /// What it remembered before was damaged, and the charter has not been read since. An operator's order and a pause of this node are forgotten.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
+    /// Whose certificates the running etcd accepts: what the files held when it was last seen stopped. Absent without TLS, and until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<Trust>,
 }
 
 impl PersistentState {
@@ -121,6 +127,7 @@ impl PersistentState {
             seen: BTreeMap::new(),
             pausing: Pausing::default(),
             forgotten: false,
+            loaded: None,
         }
     }
 

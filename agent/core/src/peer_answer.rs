@@ -4,6 +4,7 @@ use crate::ids::InstanceId;
 use crate::memory::Memory;
 use crate::observation::{ControlPlane, DataClaim, LocalData, Lock, Membership, Observation, PeerAnswer, Process, Server};
 use crate::report::{Phase, Report};
+use crate::rotation::{Told, Trust};
 use crate::time::Timestamp;
 
 impl PeerAnswer {
@@ -20,6 +21,7 @@ impl PeerAnswer {
             etcd: None,
             refused: None,
             received: None,
+            certificates: None,
             leaving: false,
             leave_within_ms: None,
             signed_by: None,
@@ -42,6 +44,7 @@ impl PeerAnswer {
         self.etcd = seen.local.etcd.version.last().copied();
         self.refused = memory.local.refused.map(|(why, _)| why);
         self.received = seen.local.effort.received;
+        self.certificates = certificates(seen, memory);
         self.leaving = memory.leaving.is_some();
         self.leave_within_ms = report.until.filter(|_| self.leaving).map(within);
         record_changed
@@ -69,6 +72,12 @@ fn servers(seen: &Observation, memory: &Memory) -> Vec<Server> {
     let mut all: Vec<Server> = known.collect();
     all.sort();
     all
+}
+
+/// What this node says of its certificates, once it has some.
+pub(crate) fn certificates(seen: &Observation, memory: &Memory) -> Option<Told> {
+    let files = seen.local.certificates.fresh()?.trust();
+    Some(Told { files, loaded: memory.kept.loaded.unwrap_or(Trust { also: None, ..files }) })
 }
 
 /// What this node says of its own data.

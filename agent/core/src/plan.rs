@@ -105,6 +105,8 @@ pub enum StopReason {
     GiveUp,
     /// The machine reboots: the member comes back with it.
     Reboot,
+    /// It reads the authorities that it trusts when it starts, and these have changed.
+    Reload,
     /// A worker's kubelet uses servers that no longer exist, and starts again through one that answers. Its pods keep running.
     Reattach,
 }
@@ -115,7 +117,7 @@ impl StopReason {
     pub fn is_final(self) -> bool {
         match self {
             Self::Left | Self::LastVoterLeaves | Self::PutAside | Self::NotPermitted | Self::GiveUp => true,
-            Self::OpenToClients | Self::Retire | Self::Recover | Self::NotAnswering | Self::Reboot | Self::Reattach => false,
+            Self::OpenToClients | Self::Retire | Self::Recover | Self::NotAnswering | Self::Reboot | Self::Reload | Self::Reattach => false,
         }
     }
 }
@@ -188,6 +190,8 @@ pub enum LockPurpose {
     ReportUnhealthy,
     /// Restarts a member that does not answer.
     RestartFrozen,
+    /// Restarts a member that has to read its authorities again.
+    Reload,
     /// Takes over from the silent agent beside the leader.
     StandIn,
     /// Writes the list of voters.
@@ -208,6 +212,7 @@ impl LockPurpose {
             Self::RemoveMember => "remove a member",
             Self::ReportUnhealthy => "report unhealthy",
             Self::RestartFrozen => "restart a frozen member",
+            Self::Reload => "have etcd read its authorities again",
             Self::StandIn => "take over from a silent agent",
             Self::WriteCharter => "write the charter",
         }

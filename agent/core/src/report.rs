@@ -153,6 +153,10 @@ pub enum RuleId {
     CharterVoters,
     /// Promotes a learner.
     Promote,
+    /// Carries on the rotation of the certificates' authority.
+    RotateAuthority,
+    /// Restarts etcd, which reads the authorities that it trusts only then.
+    ReloadAuthorities,
     /// Admits a server.
     Admit,
     /// Deletes a dead instance's Node.
@@ -177,7 +181,7 @@ pub enum RuleId {
 
 impl RuleId {
     /// Every rule.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::Heartbeat,
         Self::Paused,
         Self::PointAtServer,
@@ -208,6 +212,8 @@ impl RuleId {
         Self::StuckLearner,
         Self::CharterVoters,
         Self::Promote,
+        Self::RotateAuthority,
+        Self::ReloadAuthorities,
         Self::Admit,
         Self::DeadNodes,
         Self::Uncordon,
@@ -253,6 +259,8 @@ impl RuleId {
             Self::StuckLearner => "stuck-learner",
             Self::CharterVoters => "charter-voters",
             Self::Promote => "promote",
+            Self::RotateAuthority => "rotate-authority",
+            Self::ReloadAuthorities => "reload-authorities",
             Self::Admit => "admit",
             Self::DeadNodes => "dead-nodes",
             Self::Uncordon => "uncordon",

@@ -12,9 +12,10 @@ mod waits;
 
 use std::time::Duration;
 
+use crate::certificates::Certificates;
 use crate::charter::{Record, StoreView};
 use crate::memory::Memory;
-use crate::observation::Observation;
+use crate::observation::{Observation, Process};
 use crate::policy::Policy;
 use crate::situation::{Charter, Situation};
 use crate::time::Timestamp;
@@ -37,9 +38,18 @@ pub fn absorb(memory: &mut Memory, seen: &Observation, policy: &Policy, now: Tim
     instances::absorb_callers(memory, seen, policy, now);
     absorb_record(memory, seen, policy, now);
     absorb_pause(memory, seen);
+    absorb_trust(memory, seen);
     snapshots::absorb(memory, seen, policy, now);
     lasting::absorb(memory, seen, policy, now);
     memory.absorbed = Some(now);
+}
+
+/// A start that follows reads the files as they are now, or as they are later, which the next look at a stopped etcd shows.
+fn absorb_trust(memory: &mut Memory, seen: &Observation) {
+    let own = seen.local.certificates.fresh().map(Certificates::trust);
+    if own.is_some() && matches!(seen.local.process.fresh(), Some(Process::Stopped { .. })) {
+        memory.kept.loaded = own;
+    }
 }
 
 /// Discounts silence from the time when this node itself was not looking: suspended, frozen, or starved.

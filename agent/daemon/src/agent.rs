@@ -379,6 +379,9 @@ impl Agent {
             Some(order @ (Order::RecoverSnapshot { .. } | Order::RecoverSurvivor { .. } | Order::RecoverReattachedVolume)) => {
                 self.first_of(order)
             }
+            Some(Order::RotateAuthority) => {
+                "rotates the authority of the cluster's certificates: `quorate status` shows how far it is".to_owned()
+            }
             None => "joins, if it is not a member already".to_owned(),
         };
         OrderAnswer { taken: true, message }

@@ -1,11 +1,13 @@
-//! Keeps this node's certificates beside the loop: makes the authority where this node founds the cluster, issues from it, and renews.
+//! Keeps this node's certificates beside the loop: makes the authority where this node founds the cluster, or has to rotate it, issues from it, and renews.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use quorate_core::authority::AuthorityHash;
 use quorate_core::certificates::{Certificates, Due, due};
 use quorate_core::charter::{Record, StoreView};
+use quorate_core::memory::Order;
 use quorate_core::observation::Me;
 use quorate_core::reading::Reading;
 use quorate_core::time::Timestamp;
@@ -21,6 +23,16 @@ use crate::telemetry::chain;
 
 /// Pause after an attempt that failed. The node needs its certificates to go on.
 const AGAIN: Duration = Duration::from_secs(2);
+
+const NO_AUTHORITY: &str = "the store holds no authority below pki/";
+/// A store that shows more is not read further: somebody rotates in a loop.
+const MOST: usize = 10_000;
+
+/// The number of the authority that follows this many.
+fn number(before: usize) -> Result<u32, String> {
+    let next = u32::try_from(before + 1).ok().filter(|_| before < MOST);
+    next.ok_or_else(|| format!("the store holds {before} authorities below pki/, and no more are read"))
+}
 
 /// This node's certificates, as the loop sees them.
 #[derive(Debug)]
@@ -111,12 +123,16 @@ impl CertificateKeeper {
         let shown = shown(cycle);
         let record = shown.or(cycle.memory.kept.record.as_ref());
         let own = self.own.reading(self.clock);
-        let due = due(record, shown.is_some(), &self.me.instance, own.fresh(), spread(&self.me), now);
+        let rotates = cycle.memory.kept.order == Some(Order::RotateAuthority);
+        let due = due((record, shown.is_some()), rotates, &self.me.instance, own.fresh(), spread(&self.me), now);
         if matches!(due, Due::Nothing(_)) || self.tried.is_some_and(|at| now.since(at) < AGAIN) {
             return;
         }
         self.tried = Some(now);
-        let result = self.renew(record, due == Due::MakeAuthorityAndIssue).await;
+        let result = match due {
+            Due::MakeNext => self.find_next(record).await,
+            Due::MakeAuthorityAndIssue | Due::Issue | Due::Nothing(_) => self.renew(record, due == Due::MakeAuthorityAndIssue).await,
+        };
         match result {
             Ok(()) => self.tried = None,
             Err(why) => self.failed(why, now),
@@ -136,13 +152,17 @@ impl CertificateKeeper {
     }
 
     async fn renew(&self, record: Option<&Record>, may_make: bool) -> Result<(), String> {
-        let authority = self.authority(may_make).await?;
-        let named = record.and_then(|record| record.authority);
-        if let Some(named) = named.filter(|named| *named != authority.hash()) {
-            return Err(chain(&PkiError::NotTheCharters { found: authority.hash(), named }));
-        }
-        let issued = authority.issue(&self.own.subject, self.clock.wall(), self.life).map_err(|error| chain(&error))?;
-        drop(authority);
+        let all = self.authorities(may_make).await?;
+        let named = |hash: AuthorityHash| {
+            let missing = || chain(&PkiError::NotTheCharters { found: all.len(), named: hash });
+            all.iter().find(|authority| authority.hash() == hash).ok_or_else(missing)
+        };
+        let (authority, also) = match record.and_then(Record::trust) {
+            Some(trust) => (named(trust.authority)?, trust.also.map(named).transpose()?),
+            None => (all.first().ok_or(NO_AUTHORITY)?, None),
+        };
+        let issued = authority.issue(also, &self.own.subject, self.clock.wall(), self.life).map_err(|error| chain(&error))?;
+        drop(all);
         self.own.files.write(&issued, &self.own.subject).map_err(|error| chain(&error))?;
         let until = issued.certificates.not_after.utc();
         *self.own.known() = Ok(issued.certificates);
@@ -150,17 +170,44 @@ impl CertificateKeeper {
         Ok(())
     }
 
-    /// The authority from the store. What is created is read again: another answer than expected would show that the store is not what it should be.
-    async fn authority(&self, may_make: bool) -> Result<Authority, String> {
-        let mut found: Option<AuthorityDocument> = self.store.read().await.map_err(|error| chain(&error))?;
-        if found.is_none() && may_make {
-            let made = AuthorityDocument::make(&self.me, self.clock.wall()).map_err(|error| chain(&error))?;
-            self.store.create(&made).await.map_err(|error| chain(&error))?;
-            info!("the cluster's authority is in the store now");
-            found = self.store.read().await.map_err(|error| chain(&error))?;
+    /// Finds the authority to rotate to: the one after that of the charter, which an earlier order may have left, or a new one.
+    async fn find_next(&self, record: Option<&Record>) -> Result<(), String> {
+        let all = self.authorities(false).await?;
+        let named = record.and_then(|record| record.authority);
+        let after = all.iter().position(|authority| Some(authority.hash()) == named).map_or(all.len(), |at| at + 1);
+        let next = match all.get(after) {
+            Some(left) => left.hash(),
+            None => self.make(number(all.len())?).await?.hash(),
+        };
+        if let Ok(own) = &mut *self.own.known() {
+            own.next = Some(next);
         }
-        let found = found.ok_or("the store holds no authority below pki/")?;
-        found.open(&self.me).map_err(|error| chain(&error))
+        Ok(())
+    }
+
+    /// All authorities from the store, the oldest first.
+    async fn authorities(&self, may_make: bool) -> Result<Vec<Authority>, String> {
+        let mut all = Vec::new();
+        while let Some(found) = self.read(number(all.len())?).await? {
+            all.push(found);
+        }
+        if all.is_empty() && may_make {
+            all.push(self.make(number(0)?).await?);
+        }
+        if all.is_empty() { Err(NO_AUTHORITY.to_owned()) } else { Ok(all) }
+    }
+
+    async fn read(&self, number: u32) -> Result<Option<Authority>, String> {
+        let found: Option<AuthorityDocument> = self.store.read(number).await.map_err(|error| chain(&error))?;
+        found.map(|found| found.open(&self.me).map_err(|error| chain(&error))).transpose()
+    }
+
+    /// What is created is read again: another may have been quicker, and another answer than expected would show that the store is not what it should be.
+    async fn make(&self, number: u32) -> Result<Authority, String> {
+        let made = AuthorityDocument::make(&self.me, self.clock.wall()).map_err(|error| chain(&error))?;
+        self.store.create(number, &made).await.map_err(|error| chain(&error))?;
+        info!("authority {number} of the cluster is in the store now");
+        self.read(number).await?.ok_or_else(|| NO_AUTHORITY.to_owned())
     }
 }
 

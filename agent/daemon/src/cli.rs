@@ -57,6 +57,12 @@ pub enum Command {
     ///
     /// Run it on a member, as root. Everything after `--` is etcdctl's, such as `quorate etcdctl -- endpoint status --cluster`. Exit status: etcdctl's.
     Etcdctl(EtcdctlArgs),
+    /// Have the cluster's certificates come from a new authority, while it serves.
+    ///
+    /// Run it on one member. All members trust both authorities first, then get new certificates, then trust the new one alone; each restarts its etcd twice, one
+    /// at a time, the leader last. Whoever leads carries it on, whatever ends in between. What the old authority signed is of no use afterwards.
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// Point the API's alias in the hosts file where the agent wants it; for quorate-alias.service.
     #[command(hide = true, subcommand)]
     Alias(AliasCommand),
@@ -81,6 +87,13 @@ pub struct EtcdctlArgs {
     /// etcdctl's own arguments.
     #[arg(last = true)]
     pub arguments: Vec<OsString>,
+}
+
+/// `quorate pki`.
+#[derive(Debug, Subcommand)]
+pub enum PkiCommand {
+    /// Begin a rotation of the authority.
+    Rotate,
 }
 
 /// `quorate status`.

@@ -12,7 +12,7 @@ use clap::Parser;
 use quorate::adapters::aws::Imds;
 use quorate::adapters::host::hosts::{self, HostName, Wish};
 use quorate::check::{self, Outside};
-use quorate::cli::{AliasCommand, CheckArgs, Cli, Command, KubeconfigArgs, RecoverArgs};
+use quorate::cli::{AliasCommand, CheckArgs, Cli, Command, KubeconfigArgs, PkiCommand, RecoverArgs};
 use quorate::config::Settings;
 use quorate::control::{OrderAnswer, OrderRequest, PauseRequest, SOCKET, client};
 use quorate::{kubeconfig, output, telemetry};
@@ -95,6 +95,7 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
         Command::Join => give(&client::order(&socket, &order(None, None)).await?),
         Command::Pause(args) => give(&client::order(&socket, &pause(false, args.cluster)).await?),
         Command::Resume(args) => give(&client::order(&socket, &pause(true, args.cluster)).await?),
+        Command::Pki(PkiCommand::Rotate) => give(&client::order(&socket, &order(Some(Order::RotateAuthority), None)).await?),
         Command::Bootstrap => give(&client::order(&socket, &order(Some(Order::Bootstrap), None)).await?),
         Command::Snapshot(command) => quorate::snapshots_by_hand::run(command, &settings).await,
         Command::Recover(args) => recover(&socket, args).await,

@@ -46,6 +46,7 @@ pub(crate) fn record(state: State) -> Record {
         ancestors: Vec::new(),
         transport: Transport::Plain,
         authority: None,
+        rotation: None,
     }
 }
 
@@ -64,6 +65,7 @@ pub(crate) fn answer(instance: InstanceId, phase: Phase) -> PeerAnswer {
         leaving: false,
         leave_within_ms: None,
         signed_by: None,
+        certificates: None,
         certified: false,
     }
 }

@@ -253,7 +253,7 @@ fn authority() -> Authority {
 fn port(authority: &Authority, dir: &Path, instance: &InstanceId, at: IpAddr) -> AgentPort {
     let files = OwnFiles::in_dir(dir);
     let subject = Subject { instance: instance.clone(), cluster: fixtures::me().cluster, addresses: vec![at], names: Vec::new() };
-    files.write(&authority.issue(&subject, Clock::start().wall(), Duration::from_secs(600)).unwrap(), &subject).unwrap();
+    files.write(&authority.issue(None, &subject, Clock::start().wall(), Duration::from_secs(600)).unwrap(), &subject).unwrap();
     AgentPort::new(files)
 }
 

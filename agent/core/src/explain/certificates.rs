@@ -36,6 +36,7 @@ impl std::fmt::Display for Unfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::OtherAuthority { own, charter } => write!(f, "they come from authority {own}, and the charter names {charter}"),
+            Self::Distrusts { authority } => write!(f, "they do not accept those of authority {authority}, which the charter names"),
             Self::NotYet { from } => {
                 write!(
                     f,

@@ -12,6 +12,8 @@ pub(crate) enum Reconciles {
     Difference,
     /// A voter was removed.
     Removal,
+    /// The authority of certificates is rotated.
+    Rotation,
 }
 
 impl Reconciles {
@@ -19,6 +21,7 @@ impl Reconciles {
         match self {
             Self::Difference => "updates the charter's voters to match etcd's",
             Self::Removal => "takes a removed voter out of the charter",
+            Self::Rotation => "rotates the authority of certificates",
         }
     }
 }

@@ -137,6 +137,10 @@ impl Display for RecordFault {
             Self::RewriteUnlinked(number) => write!(f, "record {number} has vanished from the store, and does not fit what is there now"),
             Self::ChangesTransport(number) => write!(f, "the record changes what record {number} says of TLS"),
             Self::ChangesAuthority => f.write_str("the record names another authority of certificates than the cluster's"),
+            Self::RotatesTooEarly(rotation) => {
+                write!(f, "a member has not made the step before this one of the rotation of authority {}", rotation.also())
+            }
+            Self::RotationNotOrdered => f.write_str("no operator has ordered a rotation to this authority here"),
             Self::NamesAuthority => f.write_str("the record names an authority of certificates that the cluster has not established"),
             Self::ForgetsEstablished(generation) => write!(f, "the record forgets that generation {generation} was established"),
             Self::ClaimsFor(founder) => write!(f, "the record is a claim of {founder}, which only {founder} itself may write"),
@@ -334,6 +338,8 @@ impl Display for MemberFault {
             Self::LearnerTakesOver(member) => write!(f, "learner {member} answers and could take over"),
             Self::Departed(member) => write!(f, "voter {member} has departed and has to be removed first"),
             Self::NotToRemove(member) => write!(f, "voter {member} has not departed, and nothing else permits this node to remove it"),
+            Self::Leads(member) => write!(f, "member {member} leads, and hands over first"),
+            Self::NothingToReload => f.write_str("a start would not change which authorities this node's etcd trusts"),
             Self::LeaderAttended(member) => write!(f, "the agent beside leader {member} has not been silent for long"),
             Self::NotVoter(member) => write!(f, "member {member} does not vote"),
             Self::ReadThroughItself(member) => write!(f, "the quorum's answer came through member {member}, which would be out of service"),

@@ -17,6 +17,7 @@ pub(crate) fn command(order: &Order) -> String {
         Order::RecoverSurvivor { although_voters_differ: false } => "recover --survivor".to_owned(),
         Order::RecoverSurvivor { although_voters_differ: true } => "recover --survivor --although-voters-differ".to_owned(),
         Order::RecoverReattachedVolume => "recover --reattached-volume".to_owned(),
+        Order::RotateAuthority => "pki rotate".to_owned(),
     }
 }
 

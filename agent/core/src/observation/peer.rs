@@ -9,6 +9,7 @@ use crate::charter::Record;
 use crate::etcd_version::{EtcdVersion, StartRefusal};
 use crate::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use crate::report::Phase;
+use crate::rotation::Told;
 
 /// Whether an instance holds member data, as its own agent says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,9 @@ pub struct PeerAnswer {
     /// Bytes of a snapshot that etcd's leader sends its member, which has not loaded it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<u64>,
+    /// What its certificates are, in a cluster with TLS; absent from an agent that does not know this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<Told>,
     /// It has a notice or an order to leave.
     pub leaving: bool,
     /// Milliseconds until it must be gone, if it is leaving.

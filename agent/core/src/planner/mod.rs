@@ -22,8 +22,8 @@ use crate::time::Timestamp;
 
 use decision::Decision;
 use rules::{
-    admission, hooks, join, join_server, learner, node, pause, prune, reattached_volume, reboot, serve, snapshots, stand_in, targets,
-    worker,
+    admission, hooks, join, join_server, learner, node, pause, prune, reattached_volume, reboot, rotation, serve, snapshots, stand_in,
+    targets, worker,
 };
 use subjects::{certificates, charter, cover, disk, version};
 
@@ -75,6 +75,8 @@ const ETCD_RULES: &[Rule] = &[
     Rule { id: RuleId::CharterVoters, decide: rules::charter::reconcile },
     Rule { id: RuleId::Prune, decide: prune::departed_voter_is_needed },
     Rule { id: RuleId::Promote, decide: learner::promote },
+    Rule { id: RuleId::RotateAuthority, decide: rotation::carry_on },
+    Rule { id: RuleId::ReloadAuthorities, decide: rotation::reload },
     Rule { id: RuleId::StandIn, decide: stand_in::take_over },
     Rule { id: RuleId::PruneSnapshots, decide: snapshots::prune },
     Rule { id: RuleId::Drill, decide: snapshots::drill },

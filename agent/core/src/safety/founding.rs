@@ -62,7 +62,7 @@ fn is_ordered(f: &Facts<'_>, record: &Record) -> bool {
         Some(Order::Bootstrap) => true,
         Some(Order::RecoverFresh) => record.origin == Origin::Fresh,
         Some(Order::RecoverSurvivor { .. }) => matches!(record.origin, Origin::Survivor { .. }),
-        Some(Order::RecoverSnapshot { .. } | Order::RecoverReattachedVolume | Order::Leave) | None => false,
+        Some(Order::RecoverSnapshot { .. } | Order::RecoverReattachedVolume | Order::Leave | Order::RotateAuthority) | None => false,
     }
 }
 
@@ -84,6 +84,10 @@ pub(super) fn forget_order(f: &Facts<'_>) -> Verdict {
             } else {
                 f.membership().map(|_| ())
             }
+        }
+        Some(Order::RotateAuthority) => {
+            let record = f.charter()?;
+            require(record.rotation.is_some() || record.authority.is_none(), NotOrdered::Withdrawal)
         }
         Some(Order::Leave) | None => Err(NotOrdered::Withdrawal.into()),
     }

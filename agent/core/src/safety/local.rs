@@ -144,6 +144,16 @@ pub(super) fn stop(f: &Facts<'_>, reason: StopReason) -> Verdict {
             let nobody_rests_on_it = f.surely_does_not_vote() || membership.voters().all(|m| f.is_mine(m));
             if nobody_rests_on_it { Ok(()) } else { without_me(f) }
         }
+        StopReason::Reload => {
+            certificates::reloads(f)?;
+            let membership = f.membership()?;
+            if membership.voters().all(|m| f.is_mine(m)) {
+                return Ok(());
+            }
+            without_me(f)?;
+            let mine = f.own_member()?;
+            require(membership.leader != Some(mine), MemberFault::Leads(mine))
+        }
         StopReason::GiveUp => require(f.surely_does_not_vote() || is_a_server_without_member(f), MemberFault::MayVote),
         StopReason::NotPermitted => {
             let newer = |r: &Record| r.state == State::Established && f.data().is_some_and(|d| is_of_another_cluster(d, r));

@@ -202,6 +202,15 @@ fn stop_member(f: &Facts<'_>, reason: StopReason) -> Judgement {
             must(shutdown, "the machine does not reboot")?;
             if alone || !votes { Ok(()) } else { stop_member(f, StopReason::NotAnswering) }
         }
+        StopReason::Reload => {
+            tls::has_to_reload(f)?;
+            if f.voters()?.iter().all(|id| f.is_own(*id)) {
+                return Ok(());
+            }
+            let leader = f.w.seen.etcd.membership.fresh().and_then(|m| m.leader);
+            must(leader.is_some() && leader != f.own_member(), "it leads")?;
+            stop_member(f, StopReason::NotAnswering)
+        }
         StopReason::NotAnswering => {
             must(f.holds_lock(), "the lock is not held")?;
             let voters = f.voters()?;

@@ -3,6 +3,7 @@
 use quorate_core::charter::{Ancestor, ListedVoter, Origin, Record, State};
 use quorate_core::ids::{Generation, InstanceId, MemberId, SnapshotKey};
 use quorate_core::plan::{AsideReason, HookResult, Start, Step, StopReason, Via, peer_url};
+use quorate_core::rotation::Rotation;
 use quorate_core::snapshot::{SnapshotOrder, Trigger};
 use quorate_core::transport::Transport;
 
@@ -20,6 +21,7 @@ const REASONS: &[StopReason] = &[
     StopReason::NotAnswering,
     StopReason::GiveUp,
     StopReason::Reboot,
+    StopReason::Reload,
     StopReason::Reattach,
 ];
 
@@ -135,7 +137,9 @@ fn records(w: &World) -> Vec<Record> {
     }
     let otherwise = |r: &Record| [Record { transport: other(r.transport), ..r.clone() }, Record { authority: None, ..r.clone() }];
     let of_other = |r: &Record| [0, 1].map(|index| Record { authority: Some(authority(index)), ..r.clone() });
-    let with_tls: Vec<Record> = all.iter().step_by(3).flat_map(|r| otherwise(r).into_iter().chain(of_other(r))).collect();
+    let rotated = |r: &Record| [0, 1].map(|index| Record { rotation: Some(Rotation::To(authority(index))), ..r.clone() });
+    let all_of = |r: &Record| otherwise(r).into_iter().chain(of_other(r)).chain(rotated(r)).collect::<Vec<_>>();
+    let with_tls: Vec<Record> = all.iter().step_by(3).flat_map(all_of).collect();
     all.extend(with_tls);
     all.extend(known);
     all
@@ -171,6 +175,7 @@ fn blank(w: &World, base: Option<&Record>) -> Record {
         ancestors: base.map_or(Vec::new(), |r| r.ancestors.clone()),
         transport: base.map_or(w.policy.transport, |r| r.transport),
         authority: base.and_then(|r| r.authority),
+        rotation: None,
     }
 }
 

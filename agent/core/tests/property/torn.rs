@@ -147,6 +147,7 @@ fn answer(plot: &Plot, dice: &mut Dice<'_>, index: usize) -> PeerAnswer {
         leaving,
         leave_within_ms: None,
         signed_by: if dice.one_in(plot.calm) { dice.flip().then(|| key(99)) } else { Some(key(index)) },
+        certificates: None,
         certified: false,
     }
 }

@@ -4,6 +4,7 @@ use quorate_core::charter::{ListedVoter, Log, Origin, Record, State, StoreView};
 use quorate_core::ids::{EtcdClusterId, Generation};
 use quorate_core::observation::Me;
 use quorate_core::reading::Reading;
+use quorate_core::rotation::Rotation;
 use quorate_core::time::Timestamp;
 use quorate_core::transport::Transport;
 
@@ -119,11 +120,21 @@ impl Store {
                 _ => before.map_or(Vec::new(), |r| r.ancestors.clone()),
             },
             transport: before.map_or_else(|| if words.has("tls") { Transport::Tls } else { Transport::Plain }, |r| r.transport),
-            authority: before.and_then(|r| r.authority).or_else(|| (words.has("tls") && established).then(|| authority("a"))),
+            authority: match words.after("authority") {
+                Some(named) => Some(authority(named)),
+                None => before.and_then(|r| r.authority).or_else(|| (words.has("tls") && established).then(|| authority("a"))),
+            },
+            rotation: rotation(words),
             state,
         };
         self.write(record);
     }
+}
+
+/// `rotates to b` or `rotates from a`; none otherwise.
+fn rotation(words: &Words<'_>) -> Option<Rotation> {
+    let to = words.after("rotates-to").map(|word| Rotation::To(authority(word)));
+    to.or_else(|| words.after("rotates-from").map(|word| Rotation::From(authority(word))))
 }
 
 fn origin(words: &Words<'_>, before: Option<&Record>) -> Origin {

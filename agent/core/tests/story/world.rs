@@ -272,6 +272,7 @@ fn order(words: &Words<'_>) -> Option<Order> {
     match words.nth(0) {
         "leave" => Some(Order::Leave),
         "bootstrap" => Some(Order::Bootstrap),
+        "rotate-authority" => Some(Order::RotateAuthority),
         "recover-fresh" => Some(Order::RecoverFresh),
         "recover-snapshot" => Some(Order::RecoverSnapshot { key: Some(words.nth(1)).filter(|key| *key != "newest").map(named) }),
         "recover-reattached-volume" => Some(Order::RecoverReattachedVolume),

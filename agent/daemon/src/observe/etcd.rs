@@ -15,6 +15,7 @@ use quorate_core::memory::Memory;
 use quorate_core::observation::{EtcdView, Local, Lock, Member, MemberStatus, Membership, Process};
 use quorate_core::pausing::Pause;
 use quorate_core::reading::Reading;
+use quorate_core::rotation;
 use quorate_core::text::Foreign;
 use quorate_core::time::Timestamp;
 use quorate_core::transport::Transport;
@@ -68,7 +69,8 @@ impl EtcdObserver {
             None => Err(NoWord::of("etcd does not run here")),
         };
         self.learn_urls(memory, transport);
-        let goes = memory.leaving.is_some() || local.shutdown.is_some();
+        let reloads = local.certificates.fresh().is_some_and(|own| rotation::reloads(memory.kept.loaded, own.trust()));
+        let goes = memory.leaving.is_some() || local.shutdown.is_some() || reloads;
         let wanted = memory.kept.record.as_ref().and_then(|r| r.etcd_cluster);
         let found = self.find_quorum(own.as_ref(), own_status.as_ref().ok(), goes, wanted).await;
         self.refused = found.as_ref().err().and_then(|no| no.refused.clone()).or_else(|| own_status.as_ref().err()?.refused.clone());

@@ -43,6 +43,7 @@ impl Agent {
                         leaving: false,
                         leave_within_ms: None,
                         signed_by: Some(AgentKey::new([0; 32])),
+                        certificates: None,
                         certified: false,
                     };
                     self.seen.peers.insert(id, Reading::Fresh(said, at));

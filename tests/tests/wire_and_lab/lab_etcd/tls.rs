@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
@@ -191,5 +191,58 @@ async fn the_authority_outlives_the_loss_of_the_quorum() -> anyhow::Result<()> {
     group.settled(3, Some(&written)).await?;
     assert!(group.live().contains(&survivor));
     assert_eq!((group.generation()?, authority(&group)?), (2, hash));
+    Ok(())
+}
+
+/// The longest pause of the writes while an authority is rotated. Six restarts are in it, and no election but those that were asked for.
+const PAUSE: Duration = Duration::from_millis(1500);
+
+#[tokio::test]
+async fn the_authority_is_rotated_under_load() -> anyhow::Result<()> {
+    let group = three(WEEK).await?;
+    let (one, old) = (group.live()[0].clone(), authority(&group)?);
+    let (address, kept) = (group.lab.address(&one)?, group.lab.directory().join("kept.pem"));
+    std::fs::copy(own(&group, &one, "client.pem"), &kept)?;
+    let processes = || group.live().iter().map(|one| group.lab.etcd_process(one).map(|process| process.pid)).collect::<Vec<_>>();
+    let running = processes();
+    let writer = group.write()?;
+    group.until_written(&writer, 20).await?;
+    let printed = group.lab.type_in(&one, "pki", &["rotate"]).await?;
+    assert!(printed.succeeded && printed.out.contains("rotates the authority"), "{printed:?}");
+    let since = Instant::now();
+    let rotated = || async {
+        let records = group.lab.charter(CLUSTER).map_err(|error| error.to_string())?;
+        let last = records.last().ok_or("no record")?;
+        let named = last["authority"].as_str().unwrap_or_default();
+        if named != old && last["rotation"].is_null() { Ok(named.to_owned()) } else { Err(last.to_string()) }
+    };
+    let new = group.lab.until(LIMIT * 2, "the charter to name the new authority alone", rotated).await?;
+    // Each etcd is started again once more, and then accepts the new authority alone.
+    let refused = || async {
+        for instance in group.live() {
+            let address = group.lab.address(&instance).map_err(|error| error.to_string())?;
+            let answer = answers((address, 2379), Some(&kept)).await.map_err(|error| error.to_string())?;
+            if answer.is_ok() {
+                return Err(format!("{instance} still accepts the old client"));
+            }
+        }
+        Ok(())
+    };
+    group.lab.until(LIMIT, "the old client to be refused everywhere", refused).await?;
+    group.settled(3, None).await?;
+    let took = since.elapsed();
+    assert_eq!(answers((address, 2379), Some(&own(&group, &one, "client.pem"))).await?, Ok(200));
+    assert!(processes().iter().zip(&running).all(|(now, before)| now != before), "an etcd was not restarted");
+    let pause = writer.longest(Label::Graceful).map(|gap| gap.length);
+    let written = writer.stop().await;
+    eprintln!("rotated in {took:?}; {} writes acknowledged, {} failed, longest pause {pause:?}", written.acked(), written.failed());
+    group.settled(3, Some(&written)).await?;
+    assert_eq!(group.generation()?, 1);
+    // What every record names: the old one, then the new one.
+    let records = group.lab.charter(CLUSTER)?;
+    let mut named: Vec<&str> = records.iter().filter_map(|record| record["authority"].as_str()).collect();
+    named.dedup();
+    assert_eq!(named, [old, new]);
+    assert!(pause.is_some_and(|pause| pause < PAUSE * 4), "{pause:?}");
     Ok(())
 }

@@ -263,6 +263,7 @@ fn first_record(s: &Situation<'_>, claimable: Claimable) -> Record {
         ancestors,
         transport: s.transport(),
         authority: s.last_record().and_then(|r| r.authority),
+        rotation: s.last_record().and_then(|r| r.rotation),
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) mod prune;
 pub(super) mod reattached_volume;
 pub(super) mod reboot;
 pub(super) mod recover;
+pub(super) mod rotation;
 pub(super) mod serve;
 pub(super) mod snapshots;
 pub(super) mod stand_in;

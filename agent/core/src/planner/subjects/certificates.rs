@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::authority::AuthorityHash;
-use crate::charter::State;
+use crate::charter::{Record, State};
 use crate::explain::{Message, Wait, certificates as explain};
 use crate::plan::Step;
 use crate::situation::Situation;
@@ -52,5 +52,5 @@ fn obstacle(s: &Situation<'_>, step: &Step) -> Option<Wait> {
 fn lacking(s: &Situation<'_>) -> Option<Wait> {
     let own = &s.seen.local.certificates;
     let Some(own) = own.fresh() else { return Some(explain::are_missing(&own.why_not_fresh())) };
-    own.fit(s.last_record().and_then(|r| r.authority), s.now).err().map(explain::are_unfit)
+    own.fit(s.last_record().and_then(Record::trust), s.now).err().map(explain::are_unfit)
 }

@@ -20,6 +20,6 @@ pub(in crate::planner) fn is_covered_by_order(s: &Situation<'_>) -> bool {
     match s.order() {
         Some(Order::RecoverFresh | Order::RecoverSnapshot { .. }) => true,
         Some(Order::Bootstrap) => s.last_record().is_none_or(|r| r.ever_established.is_none()),
-        Some(Order::RecoverSurvivor { .. } | Order::RecoverReattachedVolume | Order::Leave) | None => false,
+        Some(Order::RecoverSurvivor { .. } | Order::RecoverReattachedVolume | Order::Leave | Order::RotateAuthority) | None => false,
     }
 }

@@ -24,6 +24,7 @@ pub(in crate::planner) fn forget_order(s: &Situation<'_>) -> Option<Decision> {
         Some(Order::RecoverSurvivor { .. }) => {
             record.origin == (Origin::Survivor { instance: s.me().clone() }) && is_founder_of_living(s, record)
         }
+        Some(Order::RotateAuthority) => record.rotation.is_some() || record.authority.is_none(),
         Some(Order::Leave) | None => false,
     };
     let phase = phase::phase_of_member(s);

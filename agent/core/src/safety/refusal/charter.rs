@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::charter::Record;
 use crate::ids::{AccountId, ClusterName, EtcdClusterId, Generation, InstanceId, MemberId, RegionName, SnapshotKey};
+use crate::rotation::Rotation;
 use crate::text::Foreign;
 use crate::time::Timestamp;
 
@@ -125,6 +126,10 @@ pub enum RecordFault {
     ChangesTransport(u64),
     /// It would name another authority than the cluster's.
     ChangesAuthority,
+    /// It carries the rotation of the authority on before a member has made the step before it.
+    RotatesTooEarly(Rotation),
+    /// It begins a rotation that no operator has ordered, or to an authority that the store does not hold.
+    RotationNotOrdered,
     /// It names an authority that the cluster has not established.
     NamesAuthority,
     /// It forgets that this generation was established.

@@ -150,6 +150,10 @@ pub enum MemberFault {
     NotToRemove(MemberId),
     /// This member leads, and the agent beside it has not been silent for long.
     LeaderAttended(MemberId),
+    /// This member leads: it hands over first.
+    Leads(MemberId),
+    /// The running etcd accepts what the charter wants, or would not after a start.
+    NothingToReload,
     /// This member is no voter.
     NotVoter(MemberId),
     /// The quorum's answer came through this member, which the step takes out of service.

@@ -26,6 +26,7 @@ fn record(origin: Origin) -> Record {
         ancestors: Vec::new(),
         transport: Transport::Plain,
         authority: None,
+        rotation: None,
     }
 }
 

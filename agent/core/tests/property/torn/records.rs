@@ -68,6 +68,7 @@ fn founding(dice: &mut Dice<'_>, size: usize, last: Option<&Record>) -> Record {
         ancestors: last.map_or(Vec::new(), Record::lineage),
         transport: last.map_or_else(|| super::tls::transport(dice), |r| r.transport),
         authority: last.and_then(|r| r.authority),
+        rotation: None,
     }
 }
 

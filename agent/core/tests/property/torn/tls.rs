@@ -2,7 +2,9 @@
 
 use quorate_core::authority::AuthorityHash;
 use quorate_core::certificates::Certificates;
+use quorate_core::memory::Order;
 use quorate_core::reading::Reading;
+use quorate_core::rotation::Trust;
 use quorate_core::time::Timestamp;
 use quorate_core::transport::Transport;
 
@@ -30,6 +32,8 @@ pub(super) fn tls(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
     let from = if dice.one_in(plot.calm) { NOW.0 - 2 * LIFE + LIFE / 7 * u64::try_from(dice.below(20)).unwrap() } else { NOW.0 - LIFE / 2 };
     let own = Certificates {
         authority: authority(usize::from(dice.one_in(plot.calm))),
+        also: None,
+        next: None,
         not_before: Timestamp(from),
         not_after: Timestamp(from + LIFE),
     };
@@ -38,5 +42,23 @@ pub(super) fn tls(w: &mut World, plot: &Plot, dice: &mut Dice<'_>) {
         if let Reading::Fresh(answer, _) | Reading::Stale(answer, _) = peer {
             answer.certified = dice.one_in(3);
         }
+    }
+    rotation(w, dice);
+}
+
+/// A rotation begins or ends: an operator has ordered it, or the running etcd accepts other authorities than the files.
+fn rotation(w: &mut World, dice: &mut Dice<'_>) {
+    if !dice.one_in(4) {
+        return;
+    }
+    let (order, also) = (dice.one_in(2), dice.one_in(2));
+    let loaded = [Some(authority(1)), None][dice.below(2)];
+    if let Reading::Fresh(own, _) | Reading::Stale(own, _) = &mut w.seen.local.certificates {
+        own.next = (own.authority == authority(0)).then(|| authority(1));
+        own.also = (also && !order).then(|| authority(1)).filter(|also| *also != own.authority);
+        w.memory.kept.loaded = Some(Trust { authority: own.authority, also: loaded });
+    }
+    if order {
+        w.memory.kept.order = Some(Order::RotateAuthority);
     }
 }

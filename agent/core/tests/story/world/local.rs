@@ -193,7 +193,13 @@ impl Machine {
             "of" => {
                 let not_before = now + words.after("in").map_or(Duration::ZERO, |word| words.duration(word));
                 let life = words.after("for").map_or(Duration::from_secs(168 * 3600), |word| words.duration(word));
-                Ok(Certificates { authority: authority(words.nth(1)), not_before, not_after: not_before + life })
+                Ok(Certificates {
+                    authority: authority(words.nth(1)),
+                    also: words.after("also").map(authority),
+                    next: words.after("next").map(authority),
+                    not_before,
+                    not_after: not_before + life,
+                })
             }
             _ => Err(words.rest().trim_start_matches("none ").to_owned()),
         };

@@ -10,11 +10,12 @@ use quorate_core::ids::{EtcdClusterId, Generation, InstanceId, MemberId};
 use quorate_core::observation::{ControlPlane, DataClaim, PeerAnswer, Server};
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
+use quorate_core::rotation::{Told, Trust};
 use quorate_core::time::Timestamp;
 
 use super::World;
 use super::etcd::INDEX;
-use crate::story::words::{Words, address_of, letter, named};
+use crate::story::words::{Words, address_of, authority, letter, named};
 
 #[derive(Clone, Debug)]
 enum Data {
@@ -50,6 +51,7 @@ struct Peer {
     etcd: Option<EtcdVersion>,
     refused: bool,
     received: Option<u64>,
+    certificates: Option<Told>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -68,6 +70,7 @@ impl Peers {
             etcd: words.after("etcd").and_then(EtcdVersion::parse),
             refused: words.has("refused"),
             received: words.after("received").map(|word| words.number(word)),
+            certificates: words.after("shows").map(|files| certificates(files, words.after("loaded").unwrap_or(files))),
             control_plane: ControlPlane {
                 seeks: words.has("seeks"),
                 admits: words.after("admits").map(named),
@@ -85,6 +88,15 @@ impl Peers {
         };
         self.0.iter().map(told).collect()
     }
+}
+
+/// `a` or `a+b`: the authority that its certificates come from, and another that it accepts.
+fn certificates(files: &str, loaded: &str) -> Told {
+    let trust = |word: &str| {
+        let (shown, also) = word.split_once('+').map_or((word, None), |(shown, also)| (shown, Some(authority(also))));
+        Trust { authority: authority(shown), also }
+    };
+    Told { files: trust(files), loaded: trust(loaded) }
 }
 
 /// `i-a+i-b`.
@@ -122,6 +134,7 @@ fn answer(id: &InstanceId, peer: &Peer, world: &World) -> PeerAnswer {
         etcd: peer.etcd,
         refused: peer.refused.then_some(StartRefusal::Version),
         received: peer.received,
+        certificates: peer.certificates,
         leaving: peer.leaving,
         leave_within_ms: None,
         signed_by: peer.signed_by,

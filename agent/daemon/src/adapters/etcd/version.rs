@@ -94,9 +94,9 @@ impl VersionClient {
             return Ok(made.client.clone());
         }
         let (authority, identity) = files.for_http().map_err(|error| VersionError::Credentials(Box::new(error)))?;
-        let certificate = reqwest::Certificate::from_pem(&authority).map_err(VersionError::Client)?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&authority).map_err(VersionError::Client)?;
         let identity = reqwest::Identity::from_pem(&identity).map_err(VersionError::Client)?;
-        let client = builder().tls_certs_only([certificate]).identity(identity).build().map_err(VersionError::Client)?;
+        let client = builder().tls_certs_only(certificates).identity(identity).build().map_err(VersionError::Client)?;
         *made = Some(Encrypted { stamps, client: client.clone() });
         Ok(client)
     }

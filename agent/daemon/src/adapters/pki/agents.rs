@@ -46,9 +46,9 @@ impl AgentPort {
     /// With what it asks; none while this node has no certificates.
     pub(crate) fn client(&self, builder: impl FnOnce() -> reqwest::ClientBuilder) -> Option<reqwest::Client> {
         self.made(&self.client, |authority, own| {
-            let authority = reqwest::Certificate::from_pem(authority)?;
+            let authorities = reqwest::Certificate::from_pem_bundle(authority)?;
             let own = reqwest::Identity::from_pem(own)?;
-            Ok(builder().tls_certs_only([authority]).identity(own).tls_info(true).http1_only().build()?)
+            Ok(builder().tls_certs_only(authorities).identity(own).tls_info(true).http1_only().build()?)
         })
     }
 

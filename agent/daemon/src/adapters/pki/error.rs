@@ -32,10 +32,10 @@ pub enum PkiError {
         region: String,
     },
     /// The authority in the store is not the one that the charter names.
-    #[error("the authority in the store is {found}, and the charter names {named}: put back the object as it was")]
+    #[error("the charter names authority {named}, and none of the {found} in the store below pki/ is that: put back the object as it was")]
     NotTheCharters {
-        /// The store's.
-        found: quorate_core::authority::AuthorityHash,
+        /// How many the store has.
+        found: usize,
         /// The charter's.
         named: quorate_core::authority::AuthorityHash,
     },

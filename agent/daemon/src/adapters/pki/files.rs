@@ -61,6 +61,8 @@ struct Stock {
     version: u32,
     instance: InstanceId,
     authority: AuthorityHash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    also: Option<AuthorityHash>,
     not_before_s: u64,
     not_after_s: u64,
     addresses: Vec<std::net::IpAddr>,
@@ -105,6 +107,8 @@ impl OwnFiles {
         let all_there = self.all().iter().all(|file| file.exists());
         Ok((stock.version == VERSION && whose && all_there).then_some(Certificates {
             authority: stock.authority,
+            also: stock.also,
+            next: None,
             not_before: Timestamp(stock.not_before_s.saturating_mul(1000)),
             not_after: Timestamp(stock.not_after_s.saturating_mul(1000)),
         }))
@@ -145,6 +149,7 @@ impl OwnFiles {
             version: VERSION,
             instance: subject.instance.clone(),
             authority: issued.certificates.authority,
+            also: issued.certificates.also,
             not_before_s: issued.validity.not_before_s,
             not_after_s: issued.validity.not_after_s,
             addresses: subject.addresses.clone(),

@@ -91,25 +91,28 @@ const SERVES: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ServerAuth
 const ASKS: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ClientAuth];
 
 impl Authority {
-    /// Issues everything that a member's node needs, each with a new key.
+    /// Issues everything that a member's node needs, each with a new key. The node also trusts `also`, during a rotation.
     ///
     /// # Errors
     /// Keys cannot be made, a name is none, or the clock is beyond any date.
-    pub fn issue(&self, subject: &Subject, wall: Timestamp, life: Duration) -> Result<Issued, PkiError> {
+    pub fn issue(&self, also: Option<&Self>, subject: &Subject, wall: Timestamp, life: Duration) -> Result<Issued, PkiError> {
         let validity = Validity::from(wall, life)?;
         let leaf = |signer, uses| leaf(signer, uses, subject, validity);
+        let trusted = |of: fn(&Self) -> &str| format!("{}{}", of(self), also.map_or("", of));
         Ok(Issued {
             peer: leaf(&self.peers, SERVES)?,
             server: leaf(&self.clients, SERVES)?,
             client: leaf(&self.clients, ASKS)?,
             agent: leaf(&self.agents, SERVES)?,
-            peers_ca: self.peers.certificate.clone(),
-            clients_ca: self.clients.certificate.clone(),
-            agents_ca: self.agents.certificate.clone(),
-            root: self.root.clone(),
+            peers_ca: trusted(|a| &a.peers.certificate),
+            clients_ca: trusted(|a| &a.clients.certificate),
+            agents_ca: trusted(|a| &a.agents.certificate),
+            root: trusted(|a| &a.root),
             validity,
             certificates: Certificates {
                 authority: self.hash,
+                also: also.map(|also| also.hash),
+                next: None,
                 not_before: Timestamp(validity.not_before_s * 1000),
                 not_after: Timestamp(validity.not_after_s * 1000),
             },
