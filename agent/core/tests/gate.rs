@@ -12,12 +12,14 @@ use quorate_core::observation::{Member, Observation, PeerAnswer};
 use quorate_core::plan::{HookResult, Start, Step, StopReason};
 use quorate_core::planner;
 use quorate_core::reading::Reading;
+use quorate_core::rotation::Rotation;
 use quorate_core::safety::Violation;
 use quorate_core::safety::refusal::{
-    CharterFault, ClaimFault, MemberFault, NoConsent, NodeFault, NotOrdered, Unread, VoterList, VotersFault,
+    CharterFault, ClaimFault, MemberFault, NoConsent, NodeFault, NotOrdered, RecordFault, Unread, VoterList, VotersFault,
 };
 use quorate_core::time::Timestamp;
 use quorate_core::transport::Transport;
+use story::words::authority;
 use story::{Teller, because};
 
 /// A world after the story's lines up to here.
@@ -524,4 +526,88 @@ fn no_voter_leaves_counting_on_a_member_of_an_instance_outside_the_groups() {
         assert_eq!(why_not(&mut leaving(&outside), "#", &step), refused, "{outside:?}");
     }
     assert_eq!(why_not(&mut leaving(&["listed i-a, i-b, i-e"]), "#", &step), None, "its agent is only silent");
+}
+
+/// i-b's etcd, started with files that accept authority a alone; now its charter rotates to b.
+const ROTATES: [&str; 14] = [
+    "me i-b",
+    "hooks none",
+    "listed i-a, i-b, i-c",
+    "own-state InService",
+    "store established tls authority a rotates-to b generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+    "disk generation 1 member b2 cluster e1",
+    "process stopped",
+    "certificates of a also b",
+    "decide",
+    "process running",
+    "etcd leader b2",
+    "etcd members i-a:a1 tls, i-b:b2 tls, i-c:c3 tls",
+    "peer i-a voter holds a1 shows a+b",
+    "peer i-c voter holds c3 shows a+b",
+];
+
+#[test]
+fn no_step_of_a_rotation_is_taken_before_every_member_has_made_the_one_before() {
+    let (a, b) = (authority("a"), authority("b"));
+    let mut teller = told(&ROTATES);
+    teller.line("decide");
+    teller.line("done");
+    let next = planned(&mut teller);
+    let Step::CreateRecord(record) = &next else { panic!("{next:?}") };
+    assert_eq!((record.authority, record.rotation), (Some(b), Some(Rotation::From(a))));
+    let early = || because(RecordFault::RotatesTooEarly(Rotation::To(b)));
+    assert_eq!(why_not(&mut teller, "#", &next), None);
+    assert_eq!(why_not(&mut teller, "peer i-c voter holds c3 shows a+b loaded a", &next), early());
+    assert_eq!(why_not(&mut teller, "peer i-c voter holds c3", &next), early(), "an agent that does not tell");
+    assert_eq!(why_not(&mut teller, "peer i-c silent", &next), early());
+    teller.line("peer i-c voter holds c3 shows a+b");
+    for other in [
+        Record { authority: Some(b), rotation: None, ..record.clone() },
+        Record { authority: Some(a), rotation: None, ..record.clone() },
+        Record { rotation: Some(Rotation::From(b)), ..record.clone() },
+    ] {
+        assert_eq!(why_not(&mut teller, "#", &Step::CreateRecord(other)), because(RecordFault::ChangesAuthority));
+    }
+}
+
+#[test]
+fn nobody_rotates_without_an_order() {
+    let mut lines = ROTATES.to_vec();
+    lines[4] = "store established tls generation 1 voters i-a:a1, i-b:b2, i-c:c3";
+    lines[7] = "certificates of a next b";
+    lines.extend(["order rotate-authority", "decide", "done"]);
+    let mut teller = told(&lines);
+    let next = planned(&mut teller);
+    assert_eq!(why_not(&mut teller, "#", &next), None);
+    assert_eq!(
+        why_not(&mut teller, "certificates of a", &next),
+        because(RecordFault::RotationNotOrdered),
+        "the store holds no such authority"
+    );
+    teller.line("certificates of a next b");
+    assert_eq!(why_not(&mut teller, "order none", &next), because(RecordFault::RotationNotOrdered));
+}
+
+#[test]
+fn no_etcd_is_restarted_for_authorities_that_leads_or_is_needed_or_would_accept_the_same() {
+    let mut lines = ROTATES.to_vec();
+    lines[4] = "store established tls generation 1 voters i-a:a1, i-b:b2, i-c:c3";
+    lines[7] = "certificates of a";
+    lines[10] = "etcd leader a1";
+    lines.extend([
+        "etcd via a1",
+        "store established tls authority a rotates-to b generation 1 voters i-a:a1, i-b:b2, i-c:c3",
+        "certificates of a also b",
+        "decide",
+        "done",
+    ]);
+    let mut teller = told(&lines);
+    let stop = planned(&mut teller);
+    assert_eq!(stop, Step::StopMember(StopReason::Reload));
+    assert_eq!(why_not(&mut teller, "#", &stop), None);
+    assert_eq!(why_not(&mut teller, "status c3 silent", &stop), because(MemberFault::NoHealthyQuorum { healthy: 1, voters: 3 }));
+    teller.line("status c3 fine");
+    assert_eq!(why_not(&mut teller, "etcd leader b2", &stop), because(MemberFault::Leads(MemberId(0xb2))));
+    teller.line("etcd leader a1");
+    assert_eq!(why_not(&mut teller, "certificates of a", &stop), because(MemberFault::NothingToReload), "the files are as before");
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use quorate_core::authority::AuthorityHash;
 use quorate_core::charter::State;
 use quorate_core::ids::{ClusterName, GroupName, InstanceId};
 use quorate_core::memory::{Leave, Memory};
@@ -12,6 +13,7 @@ use quorate_core::planner;
 use quorate_core::policy::Policy;
 use quorate_core::reading::Reading;
 use quorate_core::report::Phase;
+use quorate_core::rotation::Rotation;
 use quorate_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +79,18 @@ impl fmt::Display for TlsLine {
                 write!(f, "certificates of authority {} for {left} more", &authority[..12.min(authority.len())])
             }
             _ => write!(f, "no certificates: {}", self.lacking.as_deref().unwrap_or("why is not known")),
+        }?;
+        match self.rotation {
+            Some(Rotation::To(next)) => write!(f, "; the authority is rotated: all members are to trust {} too", short(next)),
+            Some(Rotation::From(old)) => write!(f, "; the authority is rotated: {} is trusted until all have new certificates", short(old)),
+            None => Ok(()),
         }
     }
+}
+
+/// Enough of it to tell two apart.
+fn short(hash: AuthorityHash) -> String {
+    hash.to_string().chars().take(12).collect()
 }
 
 /// This node's certificates as `quorate status` shows them.
@@ -86,6 +98,9 @@ impl fmt::Display for TlsLine {
 pub struct TlsLine {
     /// The authority that they come from, by its hash; absent while there are none.
     pub authority: Option<String>,
+    /// How far the rotation to another authority is, as the charter says; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     /// In how many milliseconds they end; absent likewise.
     pub ends_in_ms: Option<u64>,
     /// Why there are none.
@@ -284,6 +299,7 @@ fn tls(cycle: &Cycle, now: Timestamp) -> Option<TlsLine> {
     let (known, millis) = (own.last(), |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     Some(TlsLine {
         authority: known.map(|own| own.authority.to_string()),
+        rotation: cycle.memory.kept.record.as_ref().and_then(|record| record.rotation),
         ends_in_ms: known.map(|own| millis(own.not_after.since(now))),
         lacking: known.is_none().then(|| own.why_not_fresh().into_owned()),
     })

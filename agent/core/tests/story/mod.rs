@@ -3,7 +3,7 @@
 mod effects;
 mod records;
 mod telling;
-mod words;
+pub(crate) mod words;
 pub(crate) mod world;
 
 use std::collections::BTreeSet;

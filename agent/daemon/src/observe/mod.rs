@@ -174,7 +174,12 @@ fn is_steady(seen: &Observation, memory: &Memory) -> bool {
     let votes = membership.is_some_and(|m| m.voters().any(|v| v.name.as_ref() == Some(&seen.me.instance)));
     let alone_in_change = membership.is_some_and(|m| m.learner().is_none());
     let serves = matches!(seen.local.process.fresh(), Some(Process::Running { loopback_only: false, .. }));
-    record_stands && votes && alone_in_change && serves && memory.leaving.is_none() && memory.kept.order.is_none()
+    let number = memory.kept.record.as_ref().map(|r| r.number);
+    // The others write the charter too: it is read again at once where one of them has seen a later record, and while an authority is rotated.
+    let told_later = seen.peers.values().filter_map(|p| p.fresh()?.record.as_ref()).any(|r| Some(r.number) > number);
+    let rotates = memory.kept.record.as_ref().is_some_and(|r| r.rotation.is_some());
+    let settled = !told_later && !rotates;
+    settled && record_stands && votes && alone_in_change && serves && memory.leaving.is_none() && memory.kept.order.is_none()
 }
 
 async fn look_at_store(
