@@ -37,11 +37,7 @@ pub(super) async fn watch(scene: &Scene) -> anyhow::Result<Agent> {
     lab.change_settings(|settings| settings.number("snapshot.interval_s", INTERVAL.as_secs()).number("snapshot.recent_s", 1));
     let old = taken(&lab.log(instance)).len();
     lab.start_agent(instance).await?;
-    let serves = || async {
-        let status = lab.status(instance).await.map_err(|error| error.to_string())?;
-        if status["phase"] == "voter" { Ok(()) } else { Err(status["message"].to_string()) }
-    };
-    lab.until(LIMIT, "the restarted agent to serve", serves).await?;
+    lab.until_status(instance, LIMIT, "the restarted agent to serve", |status| status["phase"] == "voter").await?;
     tokio::time::sleep(REST).await;
     let pid = lab.agent_process(instance).context("no agent runs")?.pid;
     memory::forget_peak(pid)?;

@@ -15,7 +15,7 @@ mod rounds;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use quorate_core::ids::InstanceId;
 
 use crate::demo::timeline::Timeline;
@@ -79,8 +79,7 @@ pub async fn run(options: BenchOptions) -> anyhow::Result<bool> {
     let figures = Figures::of(binaries::etcd_version(&etcd).await?, options.store, &rounds, agent)?;
     crate::output::print(figures.table())?;
     if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(&figures)? + "\n";
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        crate::output::json(path, &figures)?;
     }
     Ok(figures.held)
 }
@@ -95,11 +94,15 @@ async fn scene(options: &BenchOptions, etcd: &Path) -> anyhow::Result<Scene> {
     // Each write is in etcd's log too, and its own snapshots are as large as the database.
     let settings = AgentSettings::defaults().number("etcd.quota_backend_mib", options.mib * 2 + 256);
     let lab = LabOptions { settings, store: options.store, directory: Some(options.directory.clone()), ..LabOptions::new(Some(etcd))? };
-    let lab = Lab::start(lab).await?;
+    let (lab, instance) = one_member(lab).await?;
+    Ok(Scene { lab, instance, etcdctl: binaries::etcdctl(etcd)? })
+}
+
+/// A lab with one member that serves.
+async fn one_member(options: LabOptions) -> anyhow::Result<(Lab, InstanceId)> {
+    let lab = Lab::start(options).await?;
     let group = lab.create_group(lab.group("etcd", CLUSTER, 1, HOOK))?;
     lab.until_in_service(&group, 1, START).await?;
-    lab.until_whole(&group, 1, START).await?;
-    let live = lab.live(&group);
-    ensure!(live.len() == 1, "{live:?} are there, and not one");
-    Ok(Scene { instance: live[0].clone(), lab, etcdctl: binaries::etcdctl(etcd)? })
+    let instance = lab.until_whole(&group, 1, START).await?.into_keys().next().context("nobody serves")?;
+    Ok((lab, instance))
 }

@@ -113,30 +113,3 @@ fn median(values: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn figures(etcdctl: &[f64], quorate: &[f64], save_peak_kib: u64, agent_peak_kib: u64) -> Figures {
-        let durations = |seconds: &[f64]| seconds.iter().copied().map(Duration::from_secs_f64).collect();
-        let (etcdctl, quorate) = (durations(etcdctl), durations(quorate));
-        let rounds = Rounds { bytes: 1 << 30, etcdctl, quorate, save_peak_kib, list_peak_kib: 10_000 };
-        Figures::of("3".into(), Store::Directory, &rounds, Agent { seconds: vec![2.0], before_kib: 20_000, peak_kib: agent_peak_kib })
-            .unwrap()
-    }
-
-    #[test]
-    fn the_medians_are_compared() {
-        let one = figures(&[2.0, 9.0, 1.0], &[2.0, 3.0], 30_000, 30_000);
-        assert_eq!((one.etcdctl.median_seconds, one.quorate.median_seconds, one.ratio, one.held), (2.0, 2.5, 0.8, true), "{one:?}");
-        assert_eq!(one.etcdctl.mib_per_s, 512.0);
-    }
-
-    #[test]
-    fn each_limit_is_one() {
-        assert!(!figures(&[2.0], &[2.51], 30_000, 30_000).held, "too slow");
-        assert!(!figures(&[2.0], &[2.0], 10_000 + (32 << 10), 30_000).held, "the command grows");
-        assert!(!figures(&[2.0], &[2.0], 30_000, 20_000 + (32 << 10)).held, "the agent grows");
-    }
-}

@@ -89,7 +89,7 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<bool> {
     (figures.safety_held, figures.timing_held) = (verdict::held(&promises, Kind::Safety), verdict::held(&promises, Kind::Timing));
     verdict::show(&promises, &figures.machine, &timeline);
     if let Some(path) = &options.json {
-        write(path, &figures)?;
+        crate::output::json(path, &figures)?;
     }
     Ok(verdict::passes(&promises, options.strict))
 }
@@ -167,12 +167,4 @@ fn figures(story: &Story<'_>, options: &DemoOptions, measured: Measured, told: &
         timing_held: false,
         machine,
     }
-}
-
-fn write(path: &Path, figures: &impl serde::Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(figures)?;
-    if path == Path::new("-") {
-        return crate::output::print(format_args!("{text}\n"));
-    }
-    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
 }

@@ -14,13 +14,13 @@ use tokio::time::{Instant, sleep};
 use super::load::{Load, Watch};
 use super::timeline::{Timeline, seconds};
 use super::verdict::{self, Kind, Promise, safety, timing};
-use super::{DemoOptions, settings, write};
+use super::{DemoOptions, settings};
 use crate::kubernetes::{ClusterHandle, PodSpec, Resource, budget, workload};
 use crate::lab::kubernetes::ClusterGroups;
 use crate::lab::witness::Witness;
 use crate::lab::writer::{Label, Writer};
 use crate::lab::{Lab, LabOptions, binaries};
-use crate::region::{RefreshPreferences, RefreshStatus};
+use crate::region::RefreshPreferences;
 
 const CLUSTER: &str = "demo";
 const WORKERS: usize = 2;
@@ -68,7 +68,7 @@ pub async fn run(options: &DemoOptions, timeline: &Timeline, watch: &Watch) -> a
     verdict::show(&promises, &machine, timeline);
     if let Some(path) = &options.json {
         let (safety_held, timing_held) = (verdict::held(&promises, Kind::Safety), verdict::held(&promises, Kind::Timing));
-        write(path, &Report { figures, safety_held, timing_held, machine })?;
+        crate::output::json(path, &Report { figures, safety_held, timing_held, machine })?;
     }
     Ok(verdict::passes(&promises, options.strict))
 }
@@ -156,13 +156,7 @@ impl<'a> Plane<'a> {
 
     async fn refresh(&self, group: &GroupName) -> anyhow::Result<()> {
         let before = self.lab.live(group);
-        let preferences = Some(RefreshPreferences::launch_before_terminate());
-        self.lab.operator(|api| api.start_instance_refresh(group, preferences)).map_err(|error| anyhow::anyhow!("{error}"))?;
-        let done = || async {
-            let status = self.lab.region().lock().group(group).and_then(|group| group.refreshes.last().map(|last| last.status));
-            if status == Some(RefreshStatus::Successful) { Ok(()) } else { Err(format!("it is {status:?}")) }
-        };
-        self.lab.until(LIMIT, "the refresh", done).await?;
+        self.lab.refresh(group, RefreshPreferences::launch_before_terminate(), LIMIT).await?;
         self.formed().await?;
         let after = self.lab.live(group);
         ensure!(!after.iter().any(|instance| before.contains(instance)), "the refresh kept one of {before:?}: {after:?}");

@@ -37,6 +37,24 @@ impl Lab {
         let socket = self.disk(instance).join("run/quorate.sock");
         ask(&socket).await.with_context(|| format!("the agent of {instance} does not answer"))
     }
+
+    /// Waits until what the agent on this instance says of itself is as wanted, and returns it.
+    ///
+    /// # Errors
+    /// It is not in time: what it says at last.
+    pub async fn until_status(
+        &self,
+        instance: &InstanceId,
+        within: Duration,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let look = || async {
+            let status = self.status(instance).await.map_err(|error| format!("{error:#}"))?;
+            if wanted(&status) { Ok(status) } else { Err(format!("{instance} says {status:#}")) }
+        };
+        self.until(within, what, look).await
+    }
 }
 
 impl Site {

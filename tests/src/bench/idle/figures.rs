@@ -127,25 +127,3 @@ fn median(values: &[Option<f64>]) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn figures(quiet_ms: f64, crowded_ms: Option<f64>, peak_kib: u64, answered: bool) -> Figures {
-        let options = IdleOptions { idle: 1, slow: 1, rounds: 1, seconds: 1, etcd: None, json: None };
-        let round = |ms: Option<f64>| Round { looks: ms.map(|ms| Looks { count: 10.0, seconds: ms / 100.0 }), ..Round::default() };
-        let mut crowded = round(crowded_ms);
-        crowded.take(vec![true, answered]);
-        Figures::of(&options, vec![round(Some(quiet_ms))], vec![crowded], 20_000, peak_kib)
-    }
-
-    #[test]
-    fn each_limit_is_one() {
-        assert!(figures(5.0, Some(5.4), 28_000, true).held);
-        assert!(!figures(5.0, Some(5.6), 28_000, true).held, "slower");
-        assert!(!figures(5.0, None, 28_000, true).held, "blind");
-        assert!(!figures(5.0, Some(5.0), 28_500, true).held, "larger");
-        assert!(!figures(5.0, Some(5.0), 28_000, false).held, "deaf");
-    }
-}

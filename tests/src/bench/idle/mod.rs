@@ -10,19 +10,18 @@ mod gauge;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use quorate_core::ids::InstanceId;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{interval, sleep};
 
-use super::{HOOK, START, memory};
+use super::{memory, one_member};
 use crate::demo::timeline::Timeline;
 use crate::lab::{AgentSettings, Lab, LabOptions, binaries};
 use crowd::{Crowd, Door};
 use figures::{Figures, Round};
 use gauge::Gauge;
 
-const CLUSTER: &str = "bench";
 /// Of the agent: enough looks in one round.
 const CYCLE_S: f64 = 0.25;
 /// What systemd gives a service that does not say how many descriptors it needs.
@@ -88,21 +87,14 @@ pub async fn run(options: IdleOptions) -> anyhow::Result<bool> {
     let figures = Figures::of(&options, quiet, crowded, before_kib, memory::peak(pid)?);
     print!("{}", figures.table());
     if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(&figures)? + "\n";
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        crate::output::json(path, &figures)?;
     }
     Ok(figures.held)
 }
 
 async fn scene(etcd: &Path) -> anyhow::Result<Scene> {
     let settings = AgentSettings::defaults().number("timing.cycle_s", CYCLE_S);
-    let lab = Lab::start(LabOptions { settings, ..LabOptions::new(Some(etcd))? }).await?;
-    let group = lab.create_group(lab.group("etcd", CLUSTER, 1, HOOK))?;
-    lab.until_in_service(&group, 1, START).await?;
-    lab.until_whole(&group, 1, START).await?;
-    let live = lab.live(&group);
-    ensure!(live.len() == 1, "{live:?} are there, and not one");
-    let instance = live[0].clone();
+    let (lab, instance) = one_member(LabOptions { settings, ..LabOptions::new(Some(etcd))? }).await?;
     let (address, socket) = (lab.address(&instance)?, lab.disk(&instance).join("run/quorate.sock"));
     let (gauge, doors) = (Gauge::new(address, &socket)?, Door::all(address, socket));
     Ok(Scene { lab, instance, gauge, doors })
