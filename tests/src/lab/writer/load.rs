@@ -1,18 +1,17 @@
 //! The loop that writes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use etcd_client::{Client, KvClient};
+use etcd_client::{Client, Error};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::endpoints::Endpoints;
 use super::{Book, lock};
-use crate::lab::etcd;
+use crate::lab::etcd::Clients;
 
 /// A hundred writes a second at the most.
 const PACE: Duration = Duration::from_millis(10);
@@ -59,7 +58,8 @@ async fn until_acknowledged(
         if let Some(endpoint) = next {
             lock(book).hedged += u64::from(!tries.is_empty());
             asked.insert(endpoint);
-            let client = clients.at(endpoint, endpoints).await;
+            // One client for each: a client with many endpoints would keep choosing the dead one.
+            let client = clients.with(endpoint, endpoints.credentials()).await;
             let key = super::check::key(prefix, number);
             tries.push(async move { (endpoint, attempt(client, key, number).await) });
         }
@@ -87,23 +87,9 @@ async fn until_acknowledged(
 }
 
 /// One try at one endpoint: the revision, or why there is none.
-async fn attempt(client: Result<KvClient, String>, key: String, number: u64) -> Result<i64, String> {
-    let answer = timeout(TRY, client?.put(key, number.to_string(), None)).await;
+async fn attempt(client: Result<Client, Error>, key: String, number: u64) -> Result<i64, String> {
+    let mut client = client.map_err(|error| error.to_string())?.kv_client();
+    let answer = timeout(TRY, client.put(key, number.to_string(), None)).await;
     let answer = answer.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
     answer.header().map(etcd_client::ResponseHeader::revision).ok_or_else(|| "an answer without a header".to_owned())
-}
-
-/// One client for each endpoint: a client with many would keep choosing the dead one.
-#[derive(Default)]
-struct Clients(BTreeMap<IpAddr, Client>);
-
-impl Clients {
-    async fn at(&mut self, endpoint: IpAddr, endpoints: &Endpoints) -> Result<KvClient, String> {
-        if let Some(client) = self.0.get(&endpoint) {
-            return Ok(client.kv_client());
-        }
-        let client = etcd::client_as(endpoint, TRY, endpoints.credentials().as_ref()).await.map_err(|error| error.to_string())?;
-        self.0.insert(endpoint, client.clone());
-        Ok(client.kv_client())
-    }
 }
