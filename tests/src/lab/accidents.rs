@@ -36,6 +36,18 @@ impl Lab {
         self.machines.start_agent(&mut machine)
     }
 
+    /// Ends the agent with a signal and starts it again, with this in its environment and not in that of others, if it is given.
+    ///
+    /// # Errors
+    /// It does not run, does not end, or cannot be run again.
+    pub async fn restart_agent(&self, instance: &InstanceId, signal: Signal, variable: Option<(&str, &str)>) -> anyhow::Result<()> {
+        self.kill_agent(instance, signal).await?;
+        variable.iter().for_each(|(name, value)| self.agent_environment(name, Some(value)));
+        let started = self.start_agent(instance).await;
+        variable.iter().for_each(|(name, _)| self.agent_environment(name, None));
+        started
+    }
+
     /// Waits for the agent to end on its own, and returns how it did.
     ///
     /// # Errors
@@ -174,13 +186,11 @@ impl Lab {
     /// # Errors
     /// It could not be run, or failed.
     pub async fn quorate(&self, instance: &InstanceId, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = tokio::process::Command::new(self.machines.quorate());
-        command.args(arguments).arg("--config").arg(self.disk(instance).join("config.toml")).kill_on_drop(true);
-        let output = tokio::time::timeout(Duration::from_secs(15), command.output()).await;
-        let output = output.with_context(|| format!("`quorate {}` on {instance} does not return", arguments.join(" ")))??;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        ensure!(output.status.success(), "`quorate {}` on {instance}: {}: {out}{err}", arguments.join(" "), output.status);
-        Ok(out)
+        let typed = arguments.join(" ");
+        let (what, rest) = arguments.split_first().context("no command")?;
+        let printed = tokio::time::timeout(Duration::from_secs(15), self.type_in(instance, what, rest)).await;
+        let printed = printed.with_context(|| format!("`quorate {typed}` on {instance} does not return"))??;
+        ensure!(printed.succeeded, "`quorate {typed}` on {instance}: {printed:?}");
+        Ok(printed.out)
     }
 }

@@ -12,11 +12,8 @@ impl Lab {
     /// # Errors
     /// It cannot be run, or prints something else.
     pub async fn check(&self, instance: &InstanceId) -> anyhow::Result<(bool, Value)> {
-        let machine = self.machines.machine(instance)?;
-        let mut command = machine.lock().await.command(&self.machines.programs(), "check");
-        let output = command.arg("--json").output().await.context("cannot run quorate check")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let found = serde_json::from_str(&text).with_context(|| format!("no JSON: {text}{}", String::from_utf8_lossy(&output.stderr)))?;
-        Ok((output.status.success(), found))
+        let printed = self.type_in(instance, "check", &["--json"]).await?;
+        let found = serde_json::from_str(&printed.out).with_context(|| format!("no JSON: {printed:?}"))?;
+        Ok((printed.succeeded, found))
     }
 }

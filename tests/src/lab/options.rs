@@ -65,4 +65,10 @@ impl LabOptions {
     pub fn quick() -> anyhow::Result<Self> {
         Ok(Self { settings: AgentSettings::quick(), ..Self::new(None)? })
     }
+
+    /// The same with these changes to the agents' settings.
+    #[must_use]
+    pub fn set(self, change: impl FnOnce(AgentSettings) -> AgentSettings) -> Self {
+        Self { settings: change(self.settings), ..self }
+    }
 }

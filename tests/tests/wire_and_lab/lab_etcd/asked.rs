@@ -8,6 +8,7 @@ use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LISTEN;
 use quorate_lab::lab::url::http;
 use quorate_lab::wire::{Fault, Rule, Scope};
+use serde_json::Value;
 
 const RULES: &str = include_str!("../../../../packaging/prometheus/quorate.rules.yaml");
 const DASHBOARD: &str = include_str!("../../../../packaging/prometheus/dashboard.json");
@@ -28,6 +29,14 @@ async fn yes(group: &Group, path: &str) -> anyhow::Result<BTreeSet<InstanceId>> 
         }
     }
     Ok(yes)
+}
+
+async fn until_ready(group: &Group, what: &str, wanted: impl Fn(&BTreeSet<InstanceId>) -> bool) -> anyhow::Result<()> {
+    let look = || async {
+        let ready = yes(group, "/readyz").await.map_err(|error| error.to_string())?;
+        if wanted(&ready) { Ok(()) } else { Err(format!("ready are {ready:?}")) }
+    };
+    group.lab.until(LIMIT, what, look).await
 }
 
 /// Those in the file that applications read.
@@ -73,11 +82,7 @@ async fn load_balancers_metrics_and_applications_are_answered() -> anyhow::Resul
 
     // One that stops answering is no longer ready; its own agent sees it within a cycle or two.
     group.lab.freeze_etcd(&leader)?;
-    let turned_away = || async {
-        let ready = yes(&group, "/readyz").await.map_err(|error| error.to_string())?;
-        if ready.contains(&leader) { Err(format!("ready are {ready:?}")) } else { Ok(()) }
-    };
-    group.lab.until(LIMIT, "the frozen node to be taken out", turned_away).await?;
+    until_ready(&group, "the frozen node to be taken out", |ready| !ready.contains(&leader)).await?;
     group.lab.until_whole(&group.name, 3, LIMIT).await?;
 
     group.resize(1)?;
@@ -97,11 +102,7 @@ async fn with_quorum_lost_no_member_is_ready_and_every_agent_lives() -> anyhow::
     let group = Group::of(3).await?;
     let all: BTreeSet<InstanceId> = group.live().into_iter().collect();
     all.iter().take(2).try_for_each(|instance| group.lab.freeze_etcd(instance))?;
-    let nobody_is_ready = || async {
-        let ready = yes(&group, "/readyz").await.map_err(|error| error.to_string())?;
-        if ready.is_empty() { Ok(()) } else { Err(format!("ready are {ready:?}")) }
-    };
-    group.lab.until(LIMIT, "no member to be ready", nobody_is_ready).await?;
+    until_ready(&group, "no member to be ready", BTreeSet::is_empty).await?;
     assert_eq!((yes(&group, "/leader").await?, yes(&group, "/livez").await?), (BTreeSet::new(), all));
     Ok(())
 }
@@ -128,12 +129,8 @@ async fn metadata_that_stay_silent_are_told_in_status_journal_and_metrics_and_so
     let instance = group.live().remove(0);
     assert_eq!(metric(&group, &instance, READABLE).await?, "1");
     let fault = group.lab.faults().add(Rule::new(Scope::Imds { path: None, instance: Some(instance.clone()) }, Fault::HangUp));
-    let told = || async {
-        let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
-        let message = status["unreadable"][0].as_str().unwrap_or_default().to_owned();
-        if message.starts_with("IMDS has not been readable for ") { Ok(()) } else { Err(format!("it says {message:?}")) }
-    };
-    group.lab.until(LIMIT, "status tells that IMDS is not readable", told).await?;
+    let told = |status: &Value| status["unreadable"][0].as_str().is_some_and(|m| m.starts_with("IMDS has not been readable for "));
+    group.until(&instance, "status tells that IMDS is not readable", told).await?;
     // It shows the last cycle, and status this moment.
     until_metric(&group, &instance, READABLE, "0").await?;
     let log = group.lab.log(&instance);

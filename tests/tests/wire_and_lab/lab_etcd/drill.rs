@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
-use quorate_lab::lab::{LISTEN, Lab, LabOptions, Store};
+use quorate_lab::lab::{LISTEN, LabOptions, Store};
 use quorate_lab::s3::{Fault, Operation, Rule, Scope};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::asked::get;
 use super::group::{Group, LIMIT};
-use super::snapshots::{data, until_listed};
+use super::snapshots::until_listed;
 
 const PASSED: &str = "was restored on trial: revision ";
 const FAILED: &str = "could not be restored on trial, after ";
@@ -21,14 +21,9 @@ const FAILED: &str = "could not be restored on trial, after ";
 async fn with_drills(group: &Group, interval_s: u32) -> anyhow::Result<()> {
     group.lab.change_settings(|settings| settings.number("snapshot.drill_interval_s", interval_s));
     for instance in group.live() {
-        anew(group, &instance, Signal::TERM).await?;
+        group.lab.restart_agent(&instance, Signal::TERM, None).await?;
     }
     Ok(())
-}
-
-async fn anew(group: &Group, instance: &InstanceId, signal: Signal) -> anyhow::Result<()> {
-    group.lab.kill_agent(instance, signal).await?;
-    group.lab.start_agent(instance).await
 }
 
 /// The follower that has to run them.
@@ -51,11 +46,7 @@ async fn until_logged(group: &Group, instance: &InstanceId, what: &str, times: u
 
 /// What `quorate status` says of snapshots.
 async fn until_status(group: &Group, instance: &InstanceId, what: &str) -> anyhow::Result<()> {
-    let message = || async {
-        let status = group.lab.status(instance).await.map_err(|error| error.to_string())?;
-        if status["snapshot"].to_string().contains(what) { Ok(()) } else { Err(format!("{status:#}")) }
-    };
-    group.lab.until(LIMIT, what, message).await
+    group.until(instance, what, |status| status["snapshot"].to_string().contains(what)).await.map(drop)
 }
 
 async fn assert_metrics(group: &Group, instance: &InstanceId, lines: &[&str]) -> anyhow::Result<()> {
@@ -96,7 +87,7 @@ async fn the_newest_snapshot_is_restored_on_trial_by_one_follower_and_remembered
     let revision = format!("quorate_snapshot_drill_revision {:.1}", newest["revision"].as_f64().unwrap_or_default());
     assert_metrics(&group, &driller, &["quorate_snapshot_drill_failed 0.0", "quorate_snapshot_drill_overdue 0.0", &revision]).await?;
     // The next agent knows of it, and makes none.
-    anew(&group, &driller, Signal::TERM).await?;
+    group.lab.restart_agent(&driller, Signal::TERM, None).await?;
     until_status(&group, &driller, "restored on trial").await?;
     ended(&group, &driller, PASSED, 1).await?;
     group.settled(3, None).await
@@ -106,11 +97,7 @@ async fn the_newest_snapshot_is_restored_on_trial_by_one_follower_and_remembered
 async fn a_rotten_snapshot_is_found_by_the_drill_and_the_cluster_serves_on() -> anyhow::Result<()> {
     let group = Group::of(3).await?;
     let newest = until_listed(&group, "a snapshot", |s| !s.is_empty()).await?.pop().context("none is listed")?;
-    let path = data(&group, &newest)?;
-    let mut bytes = std::fs::read(&path)?;
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&path, bytes)?;
+    group.spoil(&newest)?;
     let writer = group.write()?;
     with_drills(&group, 3600).await?;
     let driller = driller(&group).await?;
@@ -140,7 +127,7 @@ async fn without_room_no_drill_is_made_and_nothing_is_harmed() -> anyhow::Result
     let group = Group::of(1).await?;
     let alone = group.live()[0].clone();
     let newest = until_listed(&group, "a snapshot", |s| !s.is_empty()).await?.pop().context("none is listed")?;
-    swell(&data(&group, &newest)?)?;
+    swell(&group.data(&newest)?)?;
     let writer = group.write()?;
     with_drills(&group, 3600).await?;
     ended(&group, &alone, FAILED, 1).await?;
@@ -149,7 +136,7 @@ async fn without_room_no_drill_is_made_and_nothing_is_harmed() -> anyhow::Result
     assert!(line.contains("bytes free, but restoring") && line.contains("etcd.drill"), "{line}");
     assert_metrics(&group, &alone, &["quorate_snapshot_drill_failed 1.0"]).await?;
     // The result outlives the agent, and the trial is not repeated before its time.
-    anew(&group, &alone, Signal::TERM).await?;
+    group.lab.restart_agent(&alone, Signal::TERM, None).await?;
     until_status(&group, &alone, "bytes free, but restoring").await?;
     ended(&group, &alone, FAILED, 1).await?;
     group.until_written(&writer, 50).await?;
@@ -160,9 +147,7 @@ async fn without_room_no_drill_is_made_and_nothing_is_harmed() -> anyhow::Result
 /// This number of instances whose store hangs at each read of a snapshot's data, with drills.
 async fn with_a_drill_that_hangs(size: u32) -> anyhow::Result<(Group, InstanceId)> {
     let options = LabOptions { store: Store::S3, ..LabOptions::quick()? };
-    let options = LabOptions { settings: options.settings.clone().number("snapshot.change_patience_s", 3), ..options };
-    let group = Group::launched(Lab::start(options).await?, size)?;
-    group.settled(size as usize, None).await?;
+    let group = Group::with(options.set(|settings| settings.number("snapshot.change_patience_s", 3)), size).await?;
     until_listed(&group, "a snapshot", |s| !s.is_empty()).await?;
     group.lab.s3()?.faults().add(Rule::new(Scope::from(Operation::Get).suffix(".db"), Fault::Delay(Duration::from_secs(50))));
     with_drills(&group, 3600).await?;

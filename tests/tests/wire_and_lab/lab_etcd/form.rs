@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::group::{CLUSTER, CRASH, Group, HOOK, LIMIT, LONG_HOOK};
-use quorate_core::ids::{GroupName, InstanceId};
+use quorate_core::ids::GroupName;
 use quorate_lab::lab::{Lab, LabOptions};
 use quorate_lab::region::{ActionResult, LifecycleAction, Service, Transition, View, ViewRule};
 use quorate_lab::wire::{Fault, Rule, Scope};
@@ -27,9 +27,7 @@ async fn founder_dies(point: &str) -> anyhow::Result<Group> {
     let lab = Lab::start(LabOptions::quick()?).await?;
     lab.agent_environment(CRASH, Some(point));
     let group = Group::launched(lab, 3)?;
-    let dead =
-        group.lab.until(LIMIT, "the founder to die", || async { dead_agent(&group).await.ok_or_else(|| "nobody died".to_owned()) }).await?;
-    group.lab.agent_environment(CRASH, None);
+    let dead = group.until_one_dies().await?;
     group.lab.hard_kill(&dead);
     // No other node is to die there.
     for instance in group.live().into_iter().filter(|instance| *instance != dead) {
@@ -37,11 +35,6 @@ async fn founder_dies(point: &str) -> anyhow::Result<Group> {
         group.lab.start_agent(&instance).await?;
     }
     Ok(group)
-}
-
-async fn dead_agent(group: &Group) -> Option<InstanceId> {
-    let running = |instance: &InstanceId| group.lab.agent_process(instance).is_some();
-    group.live().into_iter().find(|instance| group.lab.agent_started(instance).is_some() && !running(instance))
 }
 
 #[tokio::test]
@@ -99,8 +92,7 @@ async fn views_thirty_seconds_old_delay_a_cluster_and_harm_nothing() -> anyhow::
     assert_eq!(group.generation()?, 1);
     let gone = group.live()[0].clone();
     group.replace(&gone)?;
-    group.lab.until_gone(&gone, LIMIT).await?;
-    group.settled(3, None).await
+    group.whole_without(&gone, 3).await
 }
 
 #[tokio::test]
@@ -137,8 +129,7 @@ async fn a_launch_whose_node_never_becomes_healthy_is_abandoned_and_replaced() -
     };
     let sick = group.lab.until(LIMIT, "the second instance to be launched", sick).await?;
     group.lab.change_settings(|settings| settings.text("etcd.binary", quorate_lab::lab::binaries::etcd(None).unwrap().display()));
-    group.lab.until_gone(&sick, LIMIT).await?;
-    group.settled(2, None).await?;
+    group.whole_without(&sick, 2).await?;
     let abandoned = |action: &&LifecycleAction| action.completed() == Some(ActionResult::Abandon);
     let region = group.lab.region().lock();
     let abandoned: Vec<_> = region.actions().iter().filter(abandoned).map(|action| (&action.instance, action.transition)).collect();

@@ -1,13 +1,16 @@
 //! What the lab's tests share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use quorate_core::ids::{GroupName, InstanceId, MemberId};
-use quorate_lab::lab::writer::{Writer, Written};
+use quorate_lab::lab::writer::{Label, Writer, Written};
 use quorate_lab::lab::{Lab, LabOptions};
-use quorate_lab::region::GroupSpec;
+use quorate_lab::region::{GroupSpec, RefreshPreferences};
+use rustix::process::Signal;
+use serde_json::Value;
 
 /// Longer than anything takes; only a failure comes near it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
@@ -27,7 +30,12 @@ pub(crate) struct Group {
 impl Group {
     /// This number of instances with quick agents, all of them voters in service.
     pub(crate) async fn of(size: u32) -> anyhow::Result<Self> {
-        let group = Self::launched(Lab::start(LabOptions::quick()?).await?, size)?;
+        Self::with(LabOptions::quick()?, size).await
+    }
+
+    /// The same in a lab with these options.
+    pub(crate) async fn with(options: LabOptions, size: u32) -> anyhow::Result<Self> {
+        let group = Self::launched(Lab::start(options).await?, size)?;
         group.settled(size as usize, None).await?;
         Ok(group)
     }
@@ -59,6 +67,20 @@ impl Group {
         self.lab.settled(&self.name, size, LIMIT, written).await
     }
 
+    /// Waits until the group has let go of this instance, and is whole with this many others.
+    pub(crate) async fn whole_without(&self, instance: &InstanceId, size: usize) -> anyhow::Result<()> {
+        self.lab.until_gone(instance, LIMIT).await?;
+        self.settled(size, None).await
+    }
+
+    /// Waits until the group has let go of all of these.
+    pub(crate) async fn until_gone(&self, instances: &[InstanceId]) -> anyhow::Result<()> {
+        for instance in instances {
+            self.lab.until_gone(instance, LIMIT).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn write(&self) -> anyhow::Result<Writer> {
         let addresses = self.live().iter().map(|one| self.lab.address(one)).collect::<anyhow::Result<_>>()?;
         let credentials = self.live().iter().find_map(|one| self.lab.credentials(one));
@@ -87,16 +109,17 @@ impl Group {
 
     /// Ends the agent and starts it again with a fail point: it dies there, once.
     pub(crate) async fn arm(&self, instance: &InstanceId, point: &str) -> anyhow::Result<()> {
-        self.lab.kill_agent(instance, rustix::process::Signal::TERM).await?;
-        self.lab.agent_environment(CRASH, Some(point));
-        let started = self.lab.start_agent(instance).await;
+        self.lab.restart_agent(instance, Signal::TERM, Some((CRASH, point))).await?;
+        self.until(instance, "the restarted agent to serve", |status| status["phase"] == "voter").await.map(drop)
+    }
+
+    /// Waits until an agent has died at the fail point, which no other then has. Returns its instance.
+    pub(crate) async fn until_one_dies(&self) -> anyhow::Result<InstanceId> {
+        let ended = |one: &InstanceId| self.lab.agent_started(one).is_some() && self.lab.agent_process(one).is_none();
+        let dead = || async { self.live().into_iter().find(ended).ok_or("nobody died".to_owned()) };
+        let dead = self.lab.until(LIMIT, "an agent to die", dead).await?;
         self.lab.agent_environment(CRASH, None);
-        started?;
-        let serves = || async {
-            let status = self.lab.status(instance).await.map_err(|error| error.to_string())?;
-            if status["phase"] == "voter" { Ok(()) } else { Err(status["message"].to_string()) }
-        };
-        self.lab.until(LIMIT, "the restarted agent to serve", serves).await
+        Ok(dead)
     }
 
     /// The id of each instance's member, once this number of them vote.
@@ -104,14 +127,30 @@ impl Group {
         self.lab.member_ids(&self.name, size, LIMIT).await
     }
 
+    /// Waits until the status of the agent on this instance is as wanted, and returns it.
+    pub(crate) async fn until(&self, instance: &InstanceId, what: &str, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        self.lab.until_status(instance, LIMIT, what, wanted).await
+    }
+
+    /// Waits until the status of some agent is as wanted, and returns its instance.
+    pub(crate) async fn until_any(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<InstanceId> {
+        let any = || async {
+            let mut said = Vec::new();
+            for instance in self.live() {
+                match self.lab.status(&instance).await {
+                    Ok(status) if wanted(&status) => return Ok(instance),
+                    Ok(status) => said.push(status["message"].to_string()),
+                    Err(error) => said.push(format!("{error:#}")),
+                }
+            }
+            Err(format!("the agents say {said:?}"))
+        };
+        self.lab.until(LIMIT, what, any).await
+    }
+
     /// Waits until the agent's message has these words.
     pub(crate) async fn until_says(&self, instance: &InstanceId, words: &str) -> anyhow::Result<()> {
-        let message = || async {
-            let status = self.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
-            let message = status["message"].as_str().unwrap_or_default().to_owned();
-            if message.contains(words) { Ok(()) } else { Err(message) }
-        };
-        self.lab.until(LIMIT, words, message).await
+        self.until(instance, words, |status| says(status, words)).await.map(drop)
     }
 
     /// The highest generation in the charter.
@@ -128,21 +167,76 @@ impl Group {
         Ok(established.filter_map(|record| record["generation"].as_u64()).collect())
     }
 
+    /// Every snapshot in the store that an agent here would use, by revision.
+    pub(crate) async fn snapshots(&self) -> anyhow::Result<Vec<Value>> {
+        let first = self.live().first().context("nobody lives")?.clone();
+        let printed = self.lab.type_in(&first, "snapshot", &["list", "--json"]).await?;
+        serde_json::from_str(&printed.out).with_context(|| format!("no JSON: {printed:?}"))
+    }
+
+    /// The file of a snapshot's data, where the store is a directory.
+    pub(crate) fn data(&self, snapshot: &Value) -> anyhow::Result<PathBuf> {
+        let key = snapshot["key"].as_str().context("a snapshot without a key")?;
+        Ok(self.lab.store(CLUSTER).join(CLUSTER).join(format!("{key}.db")))
+    }
+
+    /// Flips a bit of a snapshot's data.
+    pub(crate) fn spoil(&self, snapshot: &Value) -> anyhow::Result<()> {
+        let path = self.data(snapshot)?;
+        let mut bytes = std::fs::read(&path)?;
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        Ok(std::fs::write(&path, bytes)?)
+    }
+
     /// Waits until an agent says that an operator must act.
     pub(crate) async fn until_halted(&self) -> anyhow::Result<()> {
-        let halted = || async {
-            let mut said = Vec::new();
-            for instance in self.live() {
-                match self.lab.status(&instance).await {
-                    Ok(status) if status["needs_operator"] == true => return Ok(()),
-                    Ok(status) => said.push(status["message"].to_string()),
-                    Err(error) => said.push(format!("{error:#}")),
-                }
-            }
-            Err(format!("the agents say {said:?}"))
-        };
-        self.lab.until(LIMIT, "an agent to ask for an operator", halted).await
+        self.until_any("an agent to ask for an operator", |status| status["needs_operator"] == true).await.map(drop)
     }
+
+    /// Each of three is replaced under load, and no write is lost.
+    pub(crate) async fn is_replaced_under_load(&self) -> anyhow::Result<()> {
+        let before = self.live();
+        let writer = self.write()?;
+        self.lab.refresh(&self.name, RefreshPreferences::launch_before_terminate(), LIMIT * 2).await?;
+        self.settled(3, None).await?;
+        ensure!(self.live().iter().all(|instance| !before.contains(instance)), "one of {before:?} is still there");
+        let written = writer.stop().await;
+        ensure!(written.acked() > 0, "nothing was written");
+        self.settled(3, Some(&written)).await?;
+        ensure!(self.generation()? == 1, "generation {} was begun", self.generation()?);
+        Ok(())
+    }
+
+    /// One of three dies and is not replaced; then one of the two that are left, which is half: the last one continues from its own data, and lacks nothing.
+    pub(crate) async fn continues_from_the_survivor(&self) -> anyhow::Result<()> {
+        let writer = self.write()?;
+        self.until_written(&writer, 50).await?;
+        self.lab.region().with(|region, now| region.set_capacity_short(&self.name, true, now));
+        let [first, second, survivor] = self.three()?;
+        writer.label(Label::Kill);
+        self.lab.hard_kill(&first);
+        self.lab.until_whole(&self.name, 2, LIMIT).await?;
+        self.until_written(&writer, 50).await?;
+        let written = writer.stop().await;
+        self.lab.hard_kill(&second);
+        self.lab.region().with(|region, now| region.set_capacity_short(&self.name, false, now));
+        self.lab.until_gone(&second, LIMIT).await?;
+        self.settled(3, Some(&written)).await?;
+        ensure!(self.live().contains(&survivor), "{survivor} was replaced");
+        ensure!(self.generation()? == 2, "it is generation {}", self.generation()?);
+        Ok(())
+    }
+
+    /// The three that live.
+    pub(crate) fn three(&self) -> anyhow::Result<[InstanceId; 3]> {
+        self.live().try_into().map_err(|live| anyhow::anyhow!("not three live: {live:?}"))
+    }
+}
+
+/// Whether the message in an agent's status has these words.
+pub(crate) fn says(status: &Value, words: &str) -> bool {
+    status["message"].as_str().is_some_and(|message| message.contains(words))
 }
 
 /// The fail point's variable.

@@ -3,22 +3,17 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context;
-use quorate_core::ids::InstanceId;
 use quorate_lab::lab::url::http;
-use quorate_lab::lab::writer::Label;
-use quorate_lab::lab::{LISTEN, Lab, LabOptions};
-use quorate_lab::region::RefreshPreferences;
+use quorate_lab::lab::{LISTEN, LabOptions};
 use serde_json::Value;
 
 use super::asked::{endpoints, get};
-use super::group::{Group, LIMIT};
+use super::group::Group;
 use crate::ipv6_network::entered;
 
 /// Three voters.
 async fn three() -> anyhow::Result<Group> {
-    let group = Group::launched(Lab::start(LabOptions { ipv6: true, ..LabOptions::quick()? }).await?, 3)?;
-    group.settled(3, None).await?;
-    Ok(group)
+    Group::with(LabOptions { ipv6: true, ..LabOptions::quick()? }, 3).await
 }
 
 fn finding<'a>(report: &'a Value, name: &str) -> anyhow::Result<&'a str> {
@@ -66,17 +61,7 @@ async fn every_instance_of_a_group_for_ipv6_alone_is_replaced_under_load() -> an
     if !entered("lab_etcd::ipv6::every_instance_of_a_group_for_ipv6_alone_is_replaced_under_load")? {
         return Ok(());
     }
-    let group = three().await?;
-    let before = group.live();
-    let writer = group.write()?;
-    group.lab.refresh(&group.name, RefreshPreferences::launch_before_terminate(), LIMIT * 2).await?;
-    group.settled(3, None).await?;
-    assert!(group.live().iter().all(|instance| !before.contains(instance)));
-    let written = writer.stop().await;
-    assert!(written.acked() > 0);
-    group.settled(3, Some(&written)).await?;
-    assert_eq!(group.generation()?, 1);
-    Ok(())
+    three().await?.is_replaced_under_load().await
 }
 
 /// The two that are left lose one more, and with it the quorum: the last one continues from its own data.
@@ -85,21 +70,5 @@ async fn a_group_for_ipv6_alone_recovers_from_the_loss_of_its_quorum() -> anyhow
     if !entered("lab_etcd::ipv6::a_group_for_ipv6_alone_recovers_from_the_loss_of_its_quorum")? {
         return Ok(());
     }
-    let group = three().await?;
-    let writer = group.write()?;
-    group.until_written(&writer, 50).await?;
-    group.lab.region().with(|region, now| region.set_capacity_short(&group.name, true, now));
-    let [first, second, survivor]: [InstanceId; 3] = group.live().try_into().map_err(|live| anyhow::anyhow!("not three live: {live:?}"))?;
-    writer.label(Label::Kill);
-    group.lab.hard_kill(&first);
-    group.lab.until_whole(&group.name, 2, LIMIT).await?;
-    group.until_written(&writer, 50).await?;
-    let written = writer.stop().await;
-    group.lab.hard_kill(&second);
-    group.lab.region().with(|region, now| region.set_capacity_short(&group.name, false, now));
-    group.lab.until_gone(&second, LIMIT).await?;
-    group.settled(3, Some(&written)).await?;
-    assert!(group.live().contains(&survivor));
-    assert_eq!(group.generation()?, 2);
-    Ok(())
+    three().await?.continues_from_the_survivor().await
 }

@@ -7,7 +7,6 @@ use anyhow::Context;
 
 use super::group::{CLUSTER, Group, LIMIT};
 use quorate_core::ids::InstanceId;
-use quorate_lab::region::RefreshPreferences;
 use quorate_lab::wire::{Fault, Rule, Scope};
 use tokio::time::sleep;
 
@@ -79,15 +78,7 @@ async fn the_same_instance_with_an_empty_disk_joins_anew() -> anyhow::Result<()>
 
 #[tokio::test]
 async fn every_instance_is_replaced_under_load() -> anyhow::Result<()> {
-    let group = Group::of(3).await?;
-    let before = group.live();
-    let writer = group.write()?;
-    group.lab.refresh(&group.name, RefreshPreferences::launch_before_terminate(), LIMIT * 2).await?;
-    group.settled(3, None).await?;
-    assert!(group.live().iter().all(|instance| !before.contains(instance)));
-    group.settled(3, Some(&writer.stop().await)).await?;
-    assert_eq!(group.generation()?, 1);
-    Ok(())
+    Group::of(3).await?.is_replaced_under_load().await
 }
 
 /// A group with nothing left comes back from its newest snapshot, as the next generation.

@@ -50,8 +50,7 @@ async fn a_spot_notice_is_in_time_alone_and_during_a_termination() -> anyhow::Re
     let taken = announce(&group.lab, &leader)?;
     until_out(&group, &leader, taken).await?;
     group.lab.operator(|api| api.terminate_instances(std::slice::from_ref(&leader)))?;
-    group.lab.until_gone(&leader, LIMIT).await?;
-    group.settled(3, None).await?;
+    group.whole_without(&leader, 3).await?;
 
     suspend(&group, &[Process::Launch])?;
     let follower = group.lab.followers(&group.name).await?.remove(0);
@@ -78,8 +77,7 @@ async fn a_paused_cluster_takes_no_step_until_it_is_resumed() -> anyhow::Result<
     let leaver = group.lab.followers(&group.name).await?.remove(0);
     group.replace(&leaver)?;
     group.until_says(&leaver, "it should leave because its group terminates it").await?;
-    group.lab.kill_agent(&nodes[1], rustix::process::Signal::TERM).await?;
-    group.lab.start_agent(&nodes[1]).await?;
+    group.lab.restart_agent(&nodes[1], rustix::process::Signal::TERM, None).await?;
     group.until_says(&nodes[1], "the cluster is paused").await?;
     // Two heartbeats of a hook of 20 s, and the replacement has long been there.
     tokio::time::sleep(Duration::from_secs(15)).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::group::{Group, HOOK, LIMIT};
+use super::group::{Group, HOOK};
 use anyhow::Context;
 use quorate_lab::lab::{AgentSettings, Lab, LabOptions, Store, binaries};
 use quorate_lab::region::{PoolState, WarmPool};
@@ -58,12 +58,10 @@ async fn live_through_everything(group: &Group) -> anyhow::Result<()> {
     group.settled(3, None).await?;
     let leaver = group.lab.leader(&group.name).await?;
     group.replace(&leaver)?;
-    group.lab.until_gone(&leaver, LIMIT).await?;
-    group.settled(3, None).await?;
+    group.whole_without(&leaver, 3).await?;
     let dead = group.lab.followers(&group.name).await?.remove(0);
     group.lab.hard_kill(&dead);
-    group.lab.until_gone(&dead, LIMIT).await?;
-    group.settled(3, None).await?;
+    group.whole_without(&dead, 3).await?;
     asks_to_be_replaced(group).await
 }
 
@@ -77,8 +75,7 @@ async fn asks_to_be_replaced(group: &Group) -> anyhow::Result<()> {
     group.lab.change_settings(|settings| {
         settings.text("etcd.binary", etcd.display()).number("timing.join_deadline_s", 90).number("timing.learner_patience_s", 20)
     });
-    group.lab.until_gone(&sick, LIMIT).await?;
-    group.settled(3, None).await
+    group.whole_without(&sick, 3).await
 }
 
 /// What the policy denies of the lab's bucket: a record of the charter is created, and never written over.

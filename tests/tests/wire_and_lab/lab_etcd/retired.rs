@@ -4,26 +4,18 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 
-use super::crash::revive;
+use super::crash::{points, revive};
 use super::group::{CLUSTER, Group, LIMIT};
 
 /// Scales to nothing, and waits until no instance is left.
 async fn emptied(group: &Group) -> anyhow::Result<()> {
-    let before = group.live();
     group.resize(0)?;
-    for instance in &before {
-        group.lab.until_gone(instance, LIMIT * 2).await?;
-    }
-    Ok(())
-}
-
-fn last_record(group: &Group) -> anyhow::Result<serde_json::Value> {
-    group.lab.charter(CLUSTER)?.pop().context("there is no charter")
+    group.lab.until_in_service(&group.name, 0, LIMIT * 2).await
 }
 
 /// The snapshot that the charter's last record names, which must be a final one.
 fn retired_to(group: &Group) -> anyhow::Result<String> {
-    let record = last_record(group)?;
+    let record = group.lab.charter(CLUSTER)?.pop().context("there is no charter")?;
     anyhow::ensure!(record["state"]["is"] == "retired", "{record:#}");
     record["state"]["key"].as_str().map(str::to_owned).context("it names no snapshot")
 }
@@ -49,11 +41,8 @@ async fn retires_despite(point: &str) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_last_voter_that_dies_at_any_step_of_its_end_finishes_when_it_is_back() -> anyhow::Result<()> {
-    for step in ["stop-member", "start-member", "take-snapshot", "create-record", "put-data-aside"] {
-        for when in ["before", "after"] {
-            let point = format!("{when}:{step}");
-            retires_despite(&point).await.context(point)?;
-        }
+    for point in points(&["stop-member", "start-member", "take-snapshot", "create-record", "put-data-aside"]) {
+        retires_despite(&point).await.context(point)?;
     }
     Ok(())
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::etcd;
+use serde_json::Value;
 
-use super::group::{Group, LIMIT};
+use super::group::{CLUSTER, Group, LIMIT, says};
 
 /// A peer's address that etcd accepts, and that no file, shell or agent must see.
 const ODD: &str = "http://db's;$HOME:2380";
@@ -23,13 +24,9 @@ async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
     let id = added.member().context("etcd names no member")?.id();
 
     for instance in group.live() {
-        let told = || async {
-            let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
-            let message = status["message"].as_str().unwrap_or_default().to_owned();
-            let names = message.contains(&format!("member stranger {ODD} ({id:x}) belongs to no instance of this cluster"));
-            if names && status["needs_operator"] == true { Ok(status) } else { Err(message) }
-        };
-        let status = group.lab.until(LIMIT, "the agent to tell of the stranger", told).await?;
+        let words = format!("member stranger {ODD} ({id:x}) belongs to no instance of this cluster");
+        let told = |status: &Value| says(status, &words) && status["needs_operator"] == true;
+        let status = group.until(&instance, "the agent to tell of the stranger", told).await?;
         let line = status["members"].as_array().into_iter().flatten().find(|line| line["member"] == format!("{id:x}"));
         let line = line.with_context(|| format!("status leaves it out: {status:#}"))?;
         assert!(line["kind"] == "voter" && line["health"] == "no_answer", "{line:#}");
@@ -38,22 +35,13 @@ async fn a_stranger_is_told_of_and_written_nowhere() -> anyhow::Result<()> {
     }
     // A joiner would have to give its etcd that address.
     group.resize(4)?;
-    let waits = || async {
-        for instance in group.live() {
-            let status = group.lab.status(&instance).await.map_err(|error| error.to_string())?;
-            if status["message"].as_str().is_some_and(|message| message.starts_with("waits until member stranger")) {
-                return Ok(());
-            }
-        }
-        Err("nobody waits for it to go".to_owned())
-    };
-    group.lab.until(LIMIT, "the new instance to wait", waits).await?;
+    group.until_any("the new instance to wait", |status| says(status, "waits until member stranger")).await?;
     client.member_remove(id).await?;
     group.settled(4, None).await
 }
 
 fn written(group: &Group, instance: &InstanceId) -> anyhow::Result<String> {
-    let published = group.lab.store(super::group::CLUSTER).join(super::group::CLUSTER).join("published/endpoints.json");
+    let published = group.lab.store(CLUSTER).join(CLUSTER).join("published/endpoints.json");
     let published = std::fs::read_to_string(published).unwrap_or_default();
     assert!(!published.contains("db's"), "{published}");
     Ok(std::fs::read_to_string(group.lab.disk(instance).join("run/endpoints.env"))?)

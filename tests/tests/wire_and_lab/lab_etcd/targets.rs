@@ -45,8 +45,7 @@ async fn a_terminated_member_is_no_target_any_more_before_its_hook_is_completed(
     let would = group.lab.status(&leaver).await?["if_terminated"].to_string();
     assert!(would.contains("leav") && !would.contains("target group"), "{would}");
     group.replace(&leaver)?;
-    group.lab.until_gone(&leaver, LIMIT).await?;
-    group.settled(3, None).await?;
+    group.whole_without(&leaver, 3).await?;
 
     let ending = termination(&group, &leaver)?.ending.context("its hook is open")?;
     let found = group.lab.region().lock().target_group(&arn).cloned().context("there is no target group")?;

@@ -7,26 +7,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
-use quorate_lab::lab::writer::Label;
-use quorate_lab::lab::{Lab, LabOptions, url};
-use quorate_lab::region::RefreshPreferences;
+use quorate_lab::lab::{AgentSettings, LabOptions, url};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::group::{CLUSTER, Group, LIMIT};
+use super::group::{CLUSTER, Group};
 
-/// A lab whose new clusters have TLS, with certificates of this life. Nobody vouches for its network.
-async fn lab(life: Duration) -> anyhow::Result<Lab> {
-    let mut options = LabOptions::quick()?;
-    let settings = options.settings.text("tls.mode", "managed").raw("tls.leaf_life_s", life.as_secs().to_string());
-    options.settings = settings.raw("peer.i_trust_this_network_without_tls", "false");
-    Lab::start(options).await
-}
-
-async fn three(life: Duration) -> anyhow::Result<Group> {
-    let group = Group::launched(lab(life).await?, 3)?;
-    group.settled(3, None).await?;
-    Ok(group)
+/// A cluster with TLS, with certificates of this life. Nobody vouches for its network.
+async fn of(size: u32, life: Duration) -> anyhow::Result<Group> {
+    let managed = |settings: AgentSettings| settings.text("tls.mode", "managed").raw("tls.leaf_life_s", life.as_secs().to_string());
+    let options = LabOptions::quick()?.set(|settings| managed(settings).raw("peer.i_trust_this_network_without_tls", "false"));
+    Group::with(options, size).await
 }
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -62,8 +53,7 @@ fn authority(group: &Group) -> anyhow::Result<String> {
 
 #[tokio::test]
 async fn only_certificates_of_the_right_authority_open_the_ports_of_etcd() -> anyhow::Result<()> {
-    let (group, other) = (three(WEEK).await?, Group::launched(lab(WEEK).await?, 1)?);
-    other.settled(1, None).await?;
+    let (group, other) = (of(3, WEEK).await?, of(1, WEEK).await?);
     let (one, stranger) = (group.live()[0].clone(), other.live()[0].clone());
     let (address, client) = (group.lab.address(&one)?, own(&group, &one, "client.pem"));
     let peer = group.lab.disk(&one).join("state/tls/etcd/peer.pem");
@@ -93,7 +83,7 @@ async fn only_certificates_of_the_right_authority_open_the_ports_of_etcd() -> an
 
 #[tokio::test]
 async fn a_cluster_with_tls_tells_its_clients_what_they_need() -> anyhow::Result<()> {
-    let group = three(WEEK).await?;
+    let group = of(3, WEEK).await?;
     let one = group.live()[0].clone();
     let hash = authority(&group)?;
     let status = group.lab.status(&one).await?;
@@ -117,16 +107,10 @@ async fn a_cluster_with_tls_tells_its_clients_what_they_need() -> anyhow::Result
 
 #[tokio::test]
 async fn every_instance_of_a_group_with_tls_is_replaced_under_load() -> anyhow::Result<()> {
-    let group = three(WEEK).await?;
-    let (before, hash) = (group.live(), authority(&group)?);
-    let writer = group.write()?;
-    group.lab.refresh(&group.name, RefreshPreferences::launch_before_terminate(), LIMIT * 2).await?;
-    group.settled(3, None).await?;
-    assert!(group.live().iter().all(|instance| !before.contains(instance)));
-    let written = writer.stop().await;
-    assert!(written.acked() > 0);
-    group.settled(3, Some(&written)).await?;
-    assert_eq!((group.generation()?, authority(&group)?), (1, hash));
+    let group = of(3, WEEK).await?;
+    let hash = authority(&group)?;
+    group.is_replaced_under_load().await?;
+    assert_eq!(authority(&group)?, hash);
     Ok(())
 }
 
@@ -134,7 +118,7 @@ async fn every_instance_of_a_group_with_tls_is_replaced_under_load() -> anyhow::
 #[tokio::test]
 async fn certificates_are_renewed_under_load_and_nothing_restarts() -> anyhow::Result<()> {
     let seconds = std::env::var("QUORATE_RENEWALS_S").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
-    let group = three(Duration::from_secs(20)).await?;
+    let group = of(3, Duration::from_secs(20)).await?;
     let processes = || group.live().iter().map(|one| group.lab.etcd_process(one).map(|process| process.pid)).collect::<Vec<_>>();
     let (before, running) = (std::fs::read(own(&group, &group.live()[0], "client.pem"))?, processes());
     let writer = group.write()?;
@@ -153,7 +137,7 @@ async fn certificates_are_renewed_under_load_and_nothing_restarts() -> anyhow::R
 #[tokio::test]
 async fn a_cluster_whose_certificates_have_all_ended_comes_back() -> anyhow::Result<()> {
     let life = Duration::from_secs(15);
-    let group = three(life).await?;
+    let group = of(3, life).await?;
     let hash = authority(&group)?;
     let writer = group.write()?;
     group.until_written(&writer, 20).await?;
@@ -175,22 +159,10 @@ async fn a_cluster_whose_certificates_have_all_ended_comes_back() -> anyhow::Res
 /// The last survivor continues from its own data, and a later loss of all is restored from a snapshot: clients keep their authority.
 #[tokio::test]
 async fn the_authority_outlives_the_loss_of_the_quorum() -> anyhow::Result<()> {
-    let group = three(WEEK).await?;
+    let group = of(3, WEEK).await?;
     let hash = authority(&group)?;
-    let writer = group.write()?;
-    group.until_written(&writer, 50).await?;
-    group.lab.region().with(|region, now| region.set_capacity_short(&group.name, true, now));
-    let [first, second, survivor]: [InstanceId; 3] = group.live().try_into().map_err(|live| anyhow::anyhow!("not three live: {live:?}"))?;
-    writer.label(Label::Kill);
-    group.lab.hard_kill(&first);
-    group.lab.until_whole(&group.name, 2, LIMIT).await?;
-    let written = writer.stop().await;
-    group.lab.hard_kill(&second);
-    group.lab.region().with(|region, now| region.set_capacity_short(&group.name, false, now));
-    group.lab.until_gone(&second, LIMIT).await?;
-    group.settled(3, Some(&written)).await?;
-    assert!(group.live().contains(&survivor));
-    assert_eq!((group.generation()?, authority(&group)?), (2, hash));
+    group.continues_from_the_survivor().await?;
+    assert_eq!(authority(&group)?, hash);
     Ok(())
 }
 

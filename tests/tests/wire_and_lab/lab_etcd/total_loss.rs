@@ -1,7 +1,6 @@
 //! Every voter dies with its disk: what clients see, and agents that die while they restore. What comes back, and what never does, is among the disasters.
 
 use std::collections::BTreeMap;
-
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,6 +9,7 @@ use quorate_core::ids::InstanceId;
 use quorate_lab::lab::url::http;
 use quorate_lab::lab::{Lab, LabOptions, binaries};
 
+use super::crash::points;
 use super::group::{CRASH, Group, LIMIT, LONG_HOOK};
 
 /// This number of keys, each with its number for a value.
@@ -51,10 +51,7 @@ pub(crate) async fn save(group: &Group) -> anyhow::Result<String> {
 async fn all_die(group: &Group) -> anyhow::Result<()> {
     let dead = group.live();
     dead.iter().for_each(|instance| group.lab.hard_kill(instance));
-    for instance in &dead {
-        group.lab.until_gone(instance, LIMIT).await?;
-    }
-    Ok(())
+    group.until_gone(&dead).await
 }
 
 /// Whether etcd's tool of this run continues revisions far above the restored one: 3.4.27, 3.5.10 and 3.6 do, and Debian's 3.4.23 does not.
@@ -142,11 +139,8 @@ async fn restores_despite(point: &str, machine_dies_too: bool) -> anyhow::Result
 
 #[tokio::test]
 async fn a_restorer_that_dies_at_any_step_finishes_when_it_is_back() -> anyhow::Result<()> {
-    for step in ["fetch-snapshot", "create-record", "restore-snapshot", "start-member"] {
-        for when in ["before", "after"] {
-            let point = format!("{when}:{step}");
-            restores_despite(&point, false).await.context(point)?;
-        }
+    for point in points(&["fetch-snapshot", "create-record", "restore-snapshot", "start-member"]) {
+        restores_despite(&point, false).await.context(point)?;
     }
     Ok(())
 }

@@ -29,8 +29,7 @@ async fn what_was_put_aside_goes_after_its_time_and_the_data_of_now_stays() -> a
     let (old, young, part) = (put(49, "left")?, put(47, "left")?, put(49, "left.part")?);
     let writer = group.write()?;
     group.lab.change_settings(|settings| settings.number("paths.trash_keep_hours", 48));
-    group.lab.kill_agent(&alone, Signal::TERM).await?;
-    group.lab.start_agent(&alone).await?;
+    group.lab.restart_agent(&alone, Signal::TERM, None).await?;
     let gone = || async { if old.exists() { Err(group.lab.log(&alone)) } else { Ok(()) } };
     group.lab.until(LIMIT, "what is old to go", gone).await?;
     let line = format!("{} is removed: it was put aside more than 48 hours ago", old.display());

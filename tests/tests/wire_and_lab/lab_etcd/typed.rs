@@ -16,11 +16,8 @@ async fn typed(group: &Group, instance: &InstanceId, what: &str, args: &[&str]) 
 
 #[tokio::test]
 async fn a_node_leaves_and_joins_again_as_it_is_told() -> anyhow::Result<()> {
-    let mut options = LabOptions::quick()?;
     // A node that an operator orders out is not replaced.
-    options.settings = options.settings.number("timing.replacement_patience_s", 2);
-    let group = Group::launched(Lab::start(options).await?, 3)?;
-    group.settled(3, None).await?;
+    let group = Group::with(LabOptions::quick()?.set(|settings| settings.number("timing.replacement_patience_s", 2)), 3).await?;
     let node = group.lab.followers(&group.name).await?.remove(0);
     let before = group.lab.lists().await[&node].member;
     let writer = group.write()?;

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::group::{Group, LIMIT};
-use quorate_lab::lab::{Lab, LabOptions};
+use super::group::{CLUSTER, Group, LIMIT, says};
+use quorate_lab::lab::LabOptions;
+use serde_json::Value;
 
 /// Puts a program in the place of the lab's etcd, as an upgrade of a package does: a new file under the old name.
 fn install(at: &Path, script: &str) -> anyhow::Result<()> {
@@ -27,9 +28,7 @@ async fn two_behind(dir: &Path) -> anyhow::Result<(Group, PathBuf)> {
     let mut options = LabOptions::quick()?;
     let real = std::mem::replace(&mut options.etcd, dir.join("etcd"));
     install(&options.etcd, &runs(&real))?;
-    let group = Group::launched(Lab::start(options).await?, 2)?;
-    group.settled(2, None).await?;
-    Ok((group, real))
+    Ok((Group::with(options, 2).await?, real))
 }
 
 #[tokio::test]
@@ -39,17 +38,12 @@ async fn an_image_that_etcd_does_not_support_adds_nobody_and_one_that_fits_joins
     let voters = group.live();
     install(&dir.path().join("etcd"), STAND_IN)?;
     group.resize(3)?;
-    let refused = || async {
-        let newcomer = group.live().into_iter().find(|instance| !voters.contains(instance)).ok_or("nobody has been launched")?;
-        let status = group.lab.status(&newcomer).await.map_err(|error| format!("{error:#}"))?;
-        let message = status["message"].as_str().unwrap_or_default().to_owned();
-        let told = message.contains("etcd here is 3.9, the cluster runs 3.") && message.contains("bake an image with 3.");
-        if told && status["needs_operator"] == true { Ok(newcomer) } else { Err(message) }
-    };
-    let refused = group.lab.until(LIMIT, "the newcomer to be refused for its version", refused).await?;
-    let abandoned = || async { if group.live().contains(&refused) { Err("it is there still".to_owned()) } else { Ok(()) } };
-    group.lab.until(LIMIT, "its launch to be given up", abandoned).await?;
-    for record in group.lab.charter(super::group::CLUSTER)? {
+    let told = |status: &Value| says(status, "etcd here is 3.9, the cluster runs 3.") && says(status, "bake an image with 3.");
+    let refused = |status: &Value| told(status) && status["needs_operator"] == true;
+    let refused = group.until_any("the newcomer to be refused for its version", refused).await?;
+    assert!(!voters.contains(&refused), "{refused} votes already");
+    group.lab.until_gone(&refused, LIMIT).await?;
+    for record in group.lab.charter(CLUSTER)? {
         anyhow::ensure!(!record["voters"].to_string().contains(refused.as_str()), "it was added: {record}");
     }
     install(&dir.path().join("etcd"), &runs(&real))?;

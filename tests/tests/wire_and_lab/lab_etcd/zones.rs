@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::group::{CLUSTER, HOOK, LIMIT};
+use super::group::{CLUSTER, HOOK, LIMIT, says};
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_lab::lab::witness::Witness;
 use quorate_lab::lab::writer::{Writer, Written};
 use quorate_lab::lab::{Lab, LabOptions};
 use quorate_lab::region::{Caller, LifecycleAction, Transition};
+use serde_json::Value;
 
 const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
 
@@ -36,6 +37,11 @@ impl Zones {
     async fn whole(&self, size: usize, written: Option<&Written>) -> anyhow::Result<()> {
         self.lab.until_in_service(&self.groups[..], size, LIMIT).await?;
         self.lab.settled(&self.groups[..], size, LIMIT, written).await
+    }
+
+    async fn whole_without(&self, instance: &InstanceId, size: usize) -> anyhow::Result<()> {
+        self.lab.until_gone(instance, LIMIT).await?;
+        self.whole(size, None).await
     }
 
     fn write(&self) -> anyhow::Result<Writer> {
@@ -102,8 +108,7 @@ async fn the_instance_of_one_group_is_replaced_while_the_other_groups_vote_on() 
     let group = zones.group_of(&old)?;
     witness.count_voters();
     zones.lab.operator(|api| api.terminate_in_group(&old, false))?;
-    zones.lab.until_gone(&old, LIMIT).await?;
-    zones.whole(3, None).await?;
+    zones.whole_without(&old, 3).await?;
     let new = zones.lab.live(&group).remove(0);
     assert_eq!(zones.completed(&old, Transition::Terminating), [(group.clone(), by(&old))]);
     assert_eq!(zones.completed(&new, Transition::Launching), [(group, by(&new))]);
@@ -122,8 +127,7 @@ async fn the_dead_instance_of_one_group_is_finished_by_the_leader_of_another() -
     let group = zones.group_of(&dead)?;
     assert_ne!(group, zones.group_of(&leader)?);
     zones.lab.hard_kill(&dead);
-    zones.lab.until_gone(&dead, LIMIT).await?;
-    zones.whole(3, None).await?;
+    zones.whole_without(&dead, 3).await?;
     assert_eq!(zones.completed(&dead, Transition::Terminating), [(group, by(&leader))]);
     zones.whole(3, Some(&writer.stop().await)).await
 }
@@ -137,8 +141,7 @@ async fn a_zone_is_added_and_another_is_closed() -> anyhow::Result<()> {
     zones.whole(4, None).await?;
     let young = zones.lab.live(&zones.groups[3]).remove(0);
     zones.lab.hard_kill(&young);
-    zones.lab.until_gone(&young, LIMIT).await?;
-    zones.whole(4, None).await?;
+    zones.whole_without(&young, 4).await?;
     let closed = zones.groups[0].clone();
     zones.lab.operator(|api| api.set_desired_capacity(&closed, 0))?;
     zones.whole(3, None).await?;
@@ -155,13 +158,10 @@ async fn a_group_that_names_another_store_founds_nothing_beside_the_cluster() ->
     let store = format!("file://{}", store.display());
     let stray = zones.lab.group("etcd-stray", CLUSTER, 1, HOOK).zone("eu-central-1d").tag("quorate:store", &store);
     let stray = zones.lab.create_group(stray)?;
-    let refuses = || async {
-        let instance = zones.lab.live(&stray).pop().ok_or("not launched yet")?;
-        let status = zones.lab.status(&instance).await.map_err(|error| format!("{error:#}"))?;
-        let message = status["message"].to_string();
-        if message.contains("does not found a cluster") && message.contains("sees a quorum") { Ok(instance) } else { Err(message) }
-    };
-    let instance = zones.lab.until(LIMIT, "the stray instance to say why it founds nothing", refuses).await?;
+    let launched = || async { zones.lab.live(&stray).pop().ok_or("not launched yet".to_owned()) };
+    let instance = zones.lab.until(LIMIT, "the stray instance", launched).await?;
+    let refuses = |status: &Value| says(status, "does not found a cluster") && says(status, "sees a quorum");
+    zones.lab.until_status(&instance, LIMIT, "the stray instance to say why it founds nothing", refuses).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(zones.lab.etcd_process(&instance).is_none(), "it runs an etcd of its own");
     zones.lab.until_whole(&zones.groups[..], 3, LIMIT).await?;

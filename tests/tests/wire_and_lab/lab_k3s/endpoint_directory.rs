@@ -30,11 +30,7 @@ async fn a_worker_that_aws_does_not_answer_finds_the_server_by_the_store() -> an
         if log.contains("the store tells of 1, written by") { Ok(()) } else { Err(log) }
     };
     plane.lab.until(LIMIT, "the worker to ask the store", told).await?;
-    let serves = || async {
-        let status = plane.lab.status(&worker).await.map_err(|error| error.to_string())?;
-        if status["phase"] == "worker" { Ok(()) } else { Err(format!("{status:#}")) }
-    };
-    plane.lab.until(LIMIT, "the worker to serve", serves).await?;
+    plane.lab.until_status(&worker, LIMIT, "the worker to serve", |status| status["phase"] == "worker").await?;
     assert!(plane.lab.faults().struck(refused) > 0, "EC2 was not asked");
     plane.lab.faults().remove(refused);
     plane.settled(1, 1, None).await

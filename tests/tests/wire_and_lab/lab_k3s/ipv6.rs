@@ -13,8 +13,7 @@ async fn a_control_plane_for_ipv6_alone_forms_and_replaces_a_server() -> anyhow:
     if !entered("lab_k3s::ipv6::a_control_plane_for_ipv6_alone_forms_and_replaces_a_server")? {
         return Ok(());
     }
-    let plane = Plane::launched_with(LabOptions { ipv6: true, ..LabOptions::quick()? }, 3, 1).await?;
-    plane.settled(3, 1, None).await?;
+    let plane = Plane::with(LabOptions { ipv6: true, ..LabOptions::quick()? }, 3, 1).await?;
     let writer = plane.lab.write_to_servers(&plane.servers, "/load/")?;
     let leader = plane.lab.leader(&plane.servers).await?;
     plane.replace(&leader)?;

@@ -135,22 +135,27 @@ pub(crate) async fn comes_back(
         .with(|cluster, _| cluster.all(Resource::ReplicaSets).map(|set| set["metadata"]["name"].clone()).collect::<Vec<_>>());
     assert_eq!(sets, ["whoami"], "the snapshot's objects, and none of those after it");
     assert_eq!(authority(&plane)?, ca);
-    let after = pods(&plane);
-    assert!(running.iter().all(|pod| after.get(pod.0) == Some(pod.1)), "{running:?} became {after:?}");
+    nothing_of_the_dead(&plane, &dead, &running);
     until_running(&plane, 6).await?;
-    for instance in &dead {
-        assert!(plane.lab.node(CLUSTER, instance).is_none(), "{instance} has a Node");
-    }
     let origin = plane.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == generation).context("it is not there")?;
     assert_eq!(origin["origin"]["from"], "snapshot", "{origin:#}");
     let restored: Vec<_> = plane.lab.live(&plane.servers).iter().map(|server| plane.lab.log(server)).collect();
     let message = |log: &String| log.contains("every later write is lost");
     assert_eq!(restored.iter().filter(|log| message(log)).count(), 1, "{restored:#?}");
-    assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
     // The cluster lives on, with snapshots of its own.
     put(&plane, 30..35).await?;
     save(&plane).await?;
     Ok(CameBack { whole, revision: revision_of(&plane, generation)?, lost: 10, acknowledged: 40 })
+}
+
+/// The workers' pods run on, the dead servers have no Node, and every lifecycle action ended as it should.
+pub(crate) fn nothing_of_the_dead(plane: &Plane, dead: &[InstanceId], running: &BTreeMap<String, String>) {
+    let after = pods(plane);
+    assert!(running.iter().all(|pod| after.get(pod.0) == Some(pod.1)), "{running:?} became {after:?}");
+    for instance in dead {
+        assert!(plane.lab.node(CLUSTER, instance).is_none(), "{instance} has a Node");
+    }
+    assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
 }
 
 /// How long there is no server.
@@ -160,9 +165,7 @@ const AWAY: Duration = Duration::from_secs(5);
 async fn emptied(plane: &Plane) -> anyhow::Result<Vec<InstanceId>> {
     let before = plane.lab.live(&plane.servers);
     plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 0))?;
-    for instance in &before {
-        plane.lab.until_gone(instance, LIMIT * 2).await?;
-    }
+    plane.lab.until_in_service(&plane.servers, 0, LIMIT * 3).await?;
     Ok(before)
 }
 
@@ -199,12 +202,7 @@ pub(crate) async fn down_and_up(servers: u32) -> anyhow::Result<CameBack> {
     assert_eq!((kept(&plane).await?, authority(&plane)?), (40, ca));
     let claim = plane.lab.charter(CLUSTER)?.into_iter().find(|record| record["generation"] == 2).context("no second generation")?;
     assert_eq!(claim["origin"]["key"], key.as_str(), "{claim:#}");
-    let after = pods(&plane);
-    assert!(running.iter().all(|pod| after.get(pod.0) == Some(pod.1)), "{running:?} became {after:?}");
-    for instance in &gone {
-        assert!(plane.lab.node(CLUSTER, instance).is_none(), "{instance} has a Node");
-    }
-    assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
+    nothing_of_the_dead(&plane, &gone, &running);
     Ok(CameBack { whole, revision: revision_of(&plane, 2)?, lost: 0, acknowledged: written.acked() })
 }
 

@@ -33,17 +33,17 @@ impl Deref for Plane {
 impl Plane {
     /// This number of servers and workers, all Ready and in service.
     pub(crate) async fn of(servers: u32, workers: u32) -> anyhow::Result<Self> {
-        let plane = Self::launched(servers, workers).await?;
+        Self::with(LabOptions::quick()?, servers, workers).await
+    }
+
+    /// The same, in a lab with these options.
+    pub(crate) async fn with(options: LabOptions, servers: u32, workers: u32) -> anyhow::Result<Self> {
+        let plane = Self::launched_with(options, servers, workers).await?;
         plane.settled(servers as usize, workers as usize, None).await?;
         Ok(plane)
     }
 
     /// The same, just launched.
-    pub(crate) async fn launched(servers: u32, workers: u32) -> anyhow::Result<Self> {
-        Self::launched_with(LabOptions::quick()?, servers, workers).await
-    }
-
-    /// The same, in a lab with these options.
     pub(crate) async fn launched_with(options: LabOptions, servers: u32, workers: u32) -> anyhow::Result<Self> {
         let lab = Lab::start(options).await?;
         let group = |role, name, size| {

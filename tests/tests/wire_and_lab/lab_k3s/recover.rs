@@ -3,15 +3,15 @@
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
 use quorate_lab::lab::LabOptions;
+use serde_json::Value;
 
-use super::loss::{authority, kept, pods, put, run_pods, save, state, until_running};
+use super::loss::{authority, kept, nothing_of_the_dead, pods, put, run_pods, save, state, until_running};
 use super::plane::{CLUSTER, LIMIT, Plane};
 
 /// Three servers with a snapshot after 30 keys and 20 more after it, and two workers with pods; then two servers die at once, with their disks. Returns
 /// those two, and the one that is left.
 async fn two_of_three_die(options: LabOptions) -> anyhow::Result<(Plane, Vec<InstanceId>, InstanceId)> {
-    let plane = Plane::launched_with(options, 3, 2).await?;
-    plane.settled(3, 2, None).await?;
+    let plane = Plane::with(options, 3, 2).await?;
     run_pods(&plane);
     until_running(&plane, 6).await?;
     put(&plane, 0..30).await?;
@@ -25,12 +25,8 @@ async fn two_of_three_die(options: LabOptions) -> anyhow::Result<(Plane, Vec<Ins
 
 /// Waits until the remaining server asks for an operator. It changes nothing on its own.
 async fn until_halted(plane: &Plane, survivor: &InstanceId) -> anyhow::Result<()> {
-    let halted = || async {
-        let status = plane.lab.status(survivor).await.map_err(|error| format!("{error:#}"))?;
-        let message = status["message"].to_string();
-        if status["needs_operator"] == true && message.contains("1 of 3 voters") { Ok(()) } else { Err(message) }
-    };
-    plane.lab.until(LIMIT, "the survivor to ask for an operator", halted).await
+    let halts = |status: &Value| status["needs_operator"] == true && status["message"].to_string().contains("1 of 3 voters");
+    plane.lab.until_status(survivor, LIMIT, "the survivor to ask for an operator", halts).await.map(drop)
 }
 
 /// Gives the order once `quorate recover` says that it would be begun at once.
@@ -54,16 +50,11 @@ async fn comes_back(
     assert_eq!(kept(&plane).await?, keys);
     assert_eq!(authority(&plane)?, ca);
     assert!(plane.lab.live(&plane.servers).contains(&survivor));
-    let after = pods(&plane);
-    assert!(running.iter().all(|pod| after.get(pod.0) == Some(pod.1)), "{running:?} became {after:?}");
+    nothing_of_the_dead(&plane, &dead, &running);
     assert_eq!(state(&plane).into_keys().collect::<Vec<_>>(), before.into_keys().collect::<Vec<_>>());
-    for instance in &dead {
-        assert!(plane.lab.node(CLUSTER, instance).is_none(), "{instance} has a Node");
-    }
     let records = plane.lab.charter(CLUSTER)?;
     let last = records.iter().rfind(|record| record["state"]["is"] == "established").context("nothing is established")?;
     assert_eq!(last["origin"]["from"], from, "{last:#}");
-    assert_eq!(plane.lab.action_complaints(), Vec::<String>::new());
     put(&plane, keys..keys + 5).await
 }
 
@@ -90,7 +81,6 @@ async fn one_of_three_gives_its_data_up_for_a_snapshot_when_an_operator_says_so(
 
 #[tokio::test]
 async fn one_of_three_goes_on_by_itself_under_policy_any() -> anyhow::Result<()> {
-    let mut options = LabOptions::quick()?;
-    options.settings = options.settings.raw("policy.recovery", "\"any\"");
+    let options = LabOptions::quick()?.set(|settings| settings.text("policy.recovery", "any"));
     comes_back(options, "survivor", 50, async |_, _| Ok(())).await
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use quorate_core::ids::InstanceId;
-use quorate_lab::lab::LabOptions;
 use quorate_lab::lab::distribution;
 use rustix::process::Signal;
 
@@ -31,8 +30,7 @@ async fn a_restore_that_is_cut_short_is_done_anew() -> anyhow::Result<()> {
 /// The token from the snapshot's time is missing: nothing is founded, and the agent says so.
 #[tokio::test]
 async fn without_its_token_a_snapshot_is_not_restored_and_nothing_is_founded() -> anyhow::Result<()> {
-    let plane = Plane::launched_with(LabOptions::quick()?, 1, 0).await?;
-    plane.settled(1, 0, None).await?;
+    let plane = Plane::of(1, 0).await?;
     save(&plane).await?;
     plane.lab.change_settings(|settings| settings.text("kubernetes.token_file", "/proc/sys/kernel/ostype"));
     servers_die(&plane).await?;

@@ -9,7 +9,7 @@ use super::plane::{CLUSTER, LIMIT, Plane};
 
 #[tokio::test]
 async fn three_servers_and_two_workers_form_one_cluster() -> anyhow::Result<()> {
-    let plane = Plane::launched(3, 2).await?;
+    let plane = Plane::launched_with(LabOptions::quick()?, 3, 2).await?;
     let witness = Witness::of(&plane.lab);
     plane.settled(3, 2, None).await?;
     let seen = witness.sightings();
@@ -56,10 +56,7 @@ async fn two_servers_terminated_at_once_leave_one_after_the_other() -> anyhow::R
 /// It cannot join on its own, and only the leader may let it in: it makes itself known by asking.
 #[tokio::test]
 async fn a_new_server_is_let_in_by_a_leader_that_hardly_asks_aws() -> anyhow::Result<()> {
-    let mut options = LabOptions::quick()?;
-    options.settings = options.settings.number("timing.aws_cadence_s", 3600);
-    let plane = Plane::launched_with(options, 3, 0).await?;
-    plane.settled(3, 0, None).await?;
+    let plane = Plane::with(LabOptions::quick()?.set(|settings| settings.number("timing.aws_cadence_s", 3600)), 3, 0).await?;
     plane.lab.operator(|api| api.set_desired_capacity(&plane.servers, 4))?;
     plane.settled(4, 0, None).await
 }

@@ -1,6 +1,7 @@
 //! The store: a bucket that refuses, one that does not exist, and one that holds something else.
 
 use quorate::check::{Report, Verdict};
+use quorate_lab::region::GroupSpec;
 use quorate_lab::s3::{Fault, Operation, Rule, S3Config, S3Server, Scope};
 use tempfile::TempDir;
 
@@ -18,12 +19,14 @@ async fn scene(bucket: &S3Server) -> Scene {
         "[store]\noptions = {{ endpoint = {:?}, access_key_id = \"x\", secret_access_key = \"y\" }}\n[timing]\ncall_timeout_s = 2\n",
         bucket.url()
     );
-    Scene::with(&options, |dir: &TempDir| {
-        let mut group = group(dir);
-        group.tags.retain(|tag| &*tag.key != "quorate:store");
-        group.tag("quorate:store", "s3://bucket/quorate")
-    })
-    .await
+    Scene::with(&options, |dir: &TempDir| stored_at(dir, "s3://bucket/quorate")).await
+}
+
+/// The scene's group, with its store elsewhere.
+fn stored_at(dir: &TempDir, store: &str) -> GroupSpec {
+    let mut group = group(dir);
+    group.tags.retain(|tag| &*tag.key != "quorate:store");
+    group.tag("quorate:store", store)
 }
 
 async fn failing(scope: impl Into<Scope>, fault: Fault) -> Report {
@@ -79,12 +82,7 @@ async fn what_is_no_charter_under_the_clusters_prefix_is_named() {
 
 #[tokio::test]
 async fn a_directory_that_is_not_there_is_a_problem_and_not_made() {
-    let scene = Scene::of(|dir| {
-        let mut group = group(dir);
-        group.tags.retain(|tag| &*tag.key != "quorate:store");
-        group.tag("quorate:store", &format!("file://{}", dir.path().join("absent").display()))
-    })
-    .await;
+    let scene = Scene::of(|dir| stored_at(dir, &format!("file://{}", dir.path().join("absent").display()))).await;
     let report = scene.check().await;
     assert_eq!(finding(&report, "store").verdict, Verdict::Problem, "{report}");
     assert!(!scene.dir.path().join("absent").exists());
