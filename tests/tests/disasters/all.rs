@@ -12,7 +12,7 @@ use quorate_lab::s3::{Fault, Operation, Rule, Scope};
 use tokio::time::{Instant, sleep_until};
 
 use super::group::{CLUSTER, Group, LIMIT, LONG_HOOK};
-use super::stage::{Stage, options};
+use super::stage::{Load, Stage, options};
 
 #[tokio::test]
 async fn three_of_three_with_a_truncated_snapshot_and_a_late_instance() -> anyhow::Result<()> {
@@ -23,18 +23,17 @@ async fn three_of_three_with_a_truncated_snapshot_and_a_late_instance() -> anyho
     let revision = stage.save().await?;
     stage.group.until_written(&writer, 50).await?;
     stage.save().await?;
-    let newest = stage.snapshots().await?.pop().context("there is no snapshot")?;
-    let file = std::fs::OpenOptions::new().write(true).open(stage.data(&newest)?)?;
+    let newest = stage.group.snapshots().await?.pop().context("there is no snapshot")?;
+    let file = std::fs::OpenOptions::new().write(true).open(stage.group.data(&newest)?)?;
     file.set_len(newest["size"].as_u64().context("a snapshot without a size")? / 2)?;
-    let (dead, since) = stage.all_die();
-    let written = writer.stop().await;
+    let loss = stage.all_die_under(Load { writer, revision }).await;
     // One that is on the list and silent would be waited for: silence is never consent.
     stage.group.resize(2)?;
-    let took = stage.comes_back(&dead, since, 2).await?;
-    sleep_until(since + Duration::from_secs(30)).await;
+    let took = stage.comes_back(&loss.dead, loss.since, 2).await?;
+    sleep_until(loss.since + Duration::from_secs(30)).await;
     stage.group.resize(3)?;
     stage.group.settled(3, None).await?;
-    let restored = stage.restored(took, revision, &written).await?;
+    let restored = stage.restored(took, revision, &loss.written).await?;
     let key = newest["key"].as_str().unwrap_or_default();
     let logs: String = stage.group.live().iter().map(|one| stage.lab().log(one)).collect();
     ensure!(logs.contains(&format!("PASSES OVER {key}")), "nobody says that {key} is no snapshot\n{}", stage.lab().logs());
@@ -50,16 +49,15 @@ async fn three_of_three_with_a_truncated_snapshot_and_a_late_instance() -> anyho
 async fn everything_is_destroyed_and_a_group_of_another_name_comes_up() -> anyhow::Result<()> {
     let group = Group::launched_with(Lab::start(options()?).await?, 3, LONG_HOOK)?;
     let mut stage = Stage::whole(group, 3).await?;
-    let (writer, revision) = stage.saved().await?;
+    let load = stage.saved().await?;
     let old = stage.group.name.clone();
     stage.lab().operator(|api| api.suspend_processes(&old, &[Process::Launch]))?;
-    let (dead, _) = stage.all_die();
-    let written = writer.stop().await;
+    let mut loss = stage.all_die_under(load).await;
     stage.group.resize(0)?;
-    let since = Instant::now();
+    loss.since = Instant::now();
     let next = stage.lab().group("etcd-next", CLUSTER, 3, LONG_HOOK).zone("eu-central-1b");
     stage.group.name = stage.lab().create_group(next)?;
-    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
+    let restored = stage.restores(&loss, 3).await?;
     ensure!(stage.lab().live(&old).is_empty(), "the old group has instances");
     restored.row(
         "D7: everything, and the group's name too",
@@ -75,7 +73,7 @@ async fn a_group_is_scaled_to_nothing_and_back() -> anyhow::Result<()> {
     let writer = stage.load(100).await?;
     let gone = stage.group.live();
     stage.group.resize(0)?;
-    stage.until_gone(&gone).await?;
+    stage.group.until_gone(&gone).await?;
     let written = writer.stop().await;
     let last = stage.lab().charter(CLUSTER)?.pop().context("there is no charter")?;
     ensure!(last["state"]["is"] == "retired", "the cluster was not retired: {last:#}");
@@ -103,17 +101,15 @@ async fn a_bucket_that_cannot_be_reached_is_no_empty_bucket() -> anyhow::Result<
     // The hooks of the dead wait until the bucket is back, and a leader has looked at each of them.
     let group = Group::launched_with(Lab::start(in_s3()?).await?, 3, LONG_HOOK)?;
     let stage = Stage::whole(group, 3).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
+    let load = stage.saved().await?;
     let out = stage.lab().s3()?.faults().add(Rule::new(Scope::everything(), Fault::HangUp));
-    let (dead, _) = stage.all_die();
-    let written = writer.stop().await;
+    let mut loss = stage.all_die_under(load).await;
     stage.until_replaced(3).await?;
     let message = stage.until_all_say(&["store"]).await?;
     stage.nothing_starts().await?;
-    let since = Instant::now();
+    loss.since = Instant::now();
     stage.lab().s3()?.faults().remove(out);
-    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
+    let restored = stage.restores(&loss, 3).await?;
     println!("without its store an agent says: {message}");
     restored.row(
         "D7: everything, and the bucket cannot be reached",
@@ -148,20 +144,15 @@ async fn two_groups_that_come_up_at_once_found_one_cluster() -> anyhow::Result<(
 /// Both see an absent record and try to create it: the bucket lets one of them.
 #[tokio::test]
 async fn of_two_claimants_at_once_one_restores() -> anyhow::Result<()> {
-    let mut options = in_s3()?;
-    options.settings = options.settings.number("timing.rank_delay_s", 0.01);
-    let stage = Stage::with(options, 3).await?;
-    let (writer, revision) = stage.saved().await?;
+    let stage = Stage::with(in_s3()?.set(|settings| settings.number("timing.rank_delay_s", 0.01)), 3).await?;
+    let load = stage.saved().await?;
     let s3 = stage.lab().s3()?;
     let charter = Scope::from(Operation::Put).prefix(&format!("clusters/{CLUSTER}/charter/"));
     // Long enough for every node to have decided before the first learns of it.
     let slow = s3.faults().add(Rule::new(charter, Fault::Delay(Duration::from_millis(1500))).times(3));
     s3.log().forget();
-    let (dead, since) = stage.all_die();
-    let written = writer.stop().await;
-    let took = stage.comes_back(&dead, since, 3).await?;
+    let restored = stage.restores(&stage.all_die_under(load).await, 3).await?;
     ensure!(stage.lab().s3()?.faults().struck(slow) == 3, "no node was slow to claim");
-    let restored = stage.restored(took, revision, &written).await?;
     let refused: Vec<_> =
         s3.log().of(Operation::Put).into_iter().filter(|line| line.key.contains("/charter/") && line.status == Some(412)).collect();
     ensure!(!refused.is_empty(), "no claim met another: {:?}", s3.log().of(Operation::Put));
@@ -198,13 +189,9 @@ async fn one_of_one_dies_and_no_snapshot_verifies() -> anyhow::Result<()> {
     let stage = Stage::of(1).await?;
     stage.load(50).await?.stop().await;
     stage.save().await?;
-    let snapshots = stage.snapshots().await?;
+    let snapshots = stage.group.snapshots().await?;
     for snapshot in &snapshots {
-        let path = stage.data(snapshot)?;
-        let mut bytes = std::fs::read(&path)?;
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        std::fs::write(&path, bytes)?;
+        stage.group.spoil(snapshot)?;
     }
     let (dead, since) = stage.all_die();
     stage.until_replaced(1).await?;
@@ -238,16 +225,14 @@ async fn refuses(stage: &Stage, dead: &[InstanceId], words: &[&str]) -> anyhow::
 #[tokio::test]
 async fn another_clusters_snapshot_is_passed_over_by_name() -> anyhow::Result<()> {
     let stage = Stage::of(1).await?;
-    let (writer, revision) = stage.saved().await?;
-    let newest = stage.snapshots().await?.pop().context("there is no snapshot")?;
-    let own = stage.data(&newest)?;
+    let load = stage.saved().await?;
+    let newest = stage.group.snapshots().await?.pop().context("there is no snapshot")?;
+    let own = stage.group.data(&newest)?;
     let stranger = own.with_file_name("00000000000099999999-0000000000001-i-stranger.json");
     let manifest = std::fs::read_to_string(own.with_extension("json"))?;
     std::fs::write(&stranger, manifest.replace(&format!("\"cluster\": \"{CLUSTER}\""), "\"cluster\": \"other\""))?;
     std::fs::copy(&own, stranger.with_extension("db"))?;
-    let (dead, since) = stage.all_die();
-    let written = writer.stop().await;
-    let restored = stage.restores(&dead, since, 1, revision, &written).await?;
+    let restored = stage.restores(&stage.all_die_under(load).await, 1).await?;
     let log = stage.lab().log(&stage.group.live()[0]);
     let line = log.lines().find(|line| line.contains("PASSES OVER")).unwrap_or_default();
     ensure!(line.contains("i-stranger.json") && line.contains("cluster other"), "it is not passed over by name: {line}");

@@ -5,7 +5,7 @@ use quorate_core::ids::InstanceId;
 use quorate_lab::lab::writer::Writer;
 use rustix::process::Signal;
 
-use super::stage::Stage;
+use super::stage::{Load, Stage};
 
 /// The agent's own offset, in seconds.
 const CLOCK: &str = "QUORATE_CLOCK_OFF_S";
@@ -13,11 +13,7 @@ const DAY: i64 = 86_400;
 
 /// Starts this instance's agent again, with its clock off by this much.
 async fn set(stage: &Stage, instance: &InstanceId, seconds: i64) -> anyhow::Result<()> {
-    stage.lab().kill_agent(instance, Signal::TERM).await?;
-    stage.lab().agent_environment(CLOCK, Some(&seconds.to_string()));
-    let started = stage.lab().start_agent(instance).await;
-    stage.lab().agent_environment(CLOCK, None);
-    started
+    stage.lab().restart_agent(instance, Signal::TERM, Some((CLOCK, &seconds.to_string()))).await
 }
 
 /// The leader's agent lives tomorrow, a follower's yesterday; the third dies, then all do.
@@ -31,7 +27,7 @@ async fn two_clocks_are_off_by_a_day() -> anyhow::Result<()> {
     set(&stage, &behind, -DAY).await?;
     let writer = stage.load(100).await?;
     stage.lab().hard_kill(&victim);
-    stage.until_gone(&[victim]).await?;
+    stage.group.until_gone(&[victim]).await?;
     let written = writer.stop().await;
     stage.kept_all(3, &written).await?;
     tomorrows(&stage, &leader).await?;
@@ -41,9 +37,7 @@ async fn two_clocks_are_off_by_a_day() -> anyhow::Result<()> {
     stage.group.until_written(&writer, 50).await?;
     let revision = stage.save().await?;
     stage.group.until_written(&writer, 20).await?;
-    let (dead, since) = stage.all_die();
-    let written = writer.stop().await;
-    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
+    let restored = stage.restores(&stage.all_die_under(Load { writer, revision }).await, 3).await?;
     restored.row(
         "Clock: two of three off by a day",
         "the clocks of two agents, one ahead and one behind; one of three dies, then all",
@@ -54,7 +48,7 @@ async fn two_clocks_are_off_by_a_day() -> anyhow::Result<()> {
 /// The leader's agent did take a snapshot that is dated tomorrow, or the scenario would show nothing.
 async fn tomorrows(stage: &Stage, leader: &InstanceId) -> anyhow::Result<()> {
     let now = stage.lab().now();
-    let snapshots = stage.snapshots().await?;
+    let snapshots = stage.group.snapshots().await?;
     let taken = snapshots.iter().filter(|one| one["taken_by"] == leader.as_str()).filter_map(|one| one["taken_at"].as_u64()).max();
     let taken = taken.context("the leader's agent took no snapshot")?;
     ensure!(taken > now.0 + 80_000_000, "its newest snapshot is dated {taken}, and now is {now:?}");

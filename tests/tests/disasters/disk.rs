@@ -12,9 +12,10 @@ use quorate_lab::lab::url::http;
 use quorate_lab::lab::writer::Label;
 use quorate_lab::lab::{Lab, LabOptions};
 use quorate_lab::region::{Process, SpotAction, Transition};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::group::{Group, HOOK, LIMIT};
+use super::group::{Group, HOOK, LIMIT, says};
 use super::stage::{Stage, options};
 
 /// Shorter than EC2's two minutes, like everything here, and longer than the leave needs to be held up.
@@ -86,47 +87,41 @@ async fn the_stores_disk_is_full_while_snapshots_are_taken() -> anyhow::Result<(
     fill(&stage.group, 16).await?;
     let writer = stage.load(50).await?;
     let first = stage.group.live()[0].clone();
-    let before = stage.snapshots().await?.len();
+    let before = stage.group.snapshots().await?.len();
     let printed = stage.lab().type_in(&first, "snapshot", &["save"]).await?;
     ensure!(!printed.succeeded && printed.err.contains("No space left"), "{printed:?}");
-    ensure!(stage.snapshots().await?.len() == before, "half a snapshot is listed");
+    ensure!(stage.group.snapshots().await?.len() == before, "half a snapshot is listed");
     let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
     writer.label(Label::Kill);
     let since = Instant::now();
     stage.lab().hard_kill(&victim);
-    stage.until_gone(std::slice::from_ref(&victim)).await?;
-    stage.group.settled(3, None).await?;
+    stage.group.whole_without(&victim, 3).await?;
     let whole = since.elapsed();
     small.grow(256)?;
     stage.save().await?;
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
-    Row::new(
+    let row = Row::new(
         "Disk: the store's is full",
         "no room for a snapshot; then one of three dies",
         "the dead one was replaced without a snapshot before; with room again the next was whole",
-    )
-    .settled_after(whole)
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(3, writer, row.settled_after(whole)).await
 }
 
 #[tokio::test]
 async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
     let Some(small) = Small::mounted(24, "the_disk_to_restore_on_is_full")? else { return Ok(()) };
     let stage = Stage::of(1).await?;
-    let (writer, revision) = stage.saved().await?;
+    let load = stage.saved().await?;
     let data = small.0.join("etcd");
     stage.lab().change_settings(|settings| settings.text("paths.data_dir", data.display()));
-    let (dead, _) = stage.all_die();
-    let written = writer.stop().await;
+    let mut loss = stage.all_die_under(load).await;
     stage.until_replaced(1).await?;
     let message = stage.until_all_say(&["bytes free", "make room"]).await?;
     stage.nothing_starts().await?;
     println!("on a full disk an agent says: {message}");
-    let since = Instant::now();
+    loss.since = Instant::now();
     small.grow(512)?;
-    let restored = stage.restores(&dead, since, 1, revision, &written).await?;
+    let restored = stage.restores(&loss, 1).await?;
     ensure!(data.join("member").is_dir(), "it was restored elsewhere");
     restored.row(
         "Disk: the one to restore on is full",
@@ -140,9 +135,7 @@ async fn the_disk_to_restore_on_is_full() -> anyhow::Result<()> {
 /// It is not replaced: a new member replays the log, and with it everything that had filled the others, which raises the alarm again.
 #[tokio::test]
 async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> {
-    let mut options = LabOptions::quick()?;
-    options.settings = options.settings.number("etcd.quota_backend_mib", 16);
-    let stage = Stage::with(options, 3).await?;
+    let stage = Stage::with(LabOptions::quick()?.set(|settings| settings.number("etcd.quota_backend_mib", 16)), 3).await?;
     let writer = stage.load(100).await?;
     stage.witness.count_voters();
     fill(&stage.group, 32).await?;
@@ -156,28 +149,21 @@ async fn a_member_must_leave_while_etcd_is_out_of_space() -> anyhow::Result<()> 
     make_room(&stage).await?;
     stage.group.until_written(&writer, 20).await?;
     let writes = since.elapsed();
-    stage.lab().until_gone(&leaver, LIMIT).await?;
-    stage.group.settled(2, None).await?;
+    stage.group.whole_without(&leaver, 2).await?;
     let whole = since.elapsed();
-    let written = writer.stop().await;
-    stage.kept_all(2, &written).await?;
     ensure!(stage.seen().fewest_voters >= Some(2), "{:?}", stage.seen());
-    Row::new(
+    let row = Row::new(
         "Disk: etcd is out of space while a member must leave",
         "etcd's quota (NOSPACE): no writes, no leases, so no lock",
         "the leave waited and said for what, its hook kept open; it went on when an operator had made room",
-    )
-    .took(Took { writes, whole })
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(2, writer, row.took(Took { writes, whole })).await
 }
 
 /// EC2 takes a spot machine back meanwhile, without asking: at the last moment its member goes without the lock.
 #[tokio::test]
 async fn a_machine_is_taken_back_while_etcd_is_out_of_space() -> anyhow::Result<()> {
-    let mut options = LabOptions::quick()?;
-    options.settings = options.settings.number("etcd.quota_backend_mib", 16);
-    let stage = Stage::with(options, 3).await?;
+    let stage = Stage::with(LabOptions::quick()?.set(|settings| settings.number("etcd.quota_backend_mib", 16)), 3).await?;
     let writer = stage.load(100).await?;
     fill(&stage.group, 32).await?;
     stage.lab().operator(|api| api.suspend_processes(&stage.group.name, &[Process::Launch]))?;
@@ -203,34 +189,21 @@ async fn a_machine_is_taken_back_while_etcd_is_out_of_space() -> anyhow::Result<
     stage.lab().until_gone(&taken, LIMIT).await?;
     stage.group.resize(2)?;
     stage.group.settled(2, None).await?;
-    let written = writer.stop().await;
-    stage.kept_all(2, &written).await?;
-    Row::new(
+    let row = Row::new(
         "Disk: etcd is out of space while a spot machine is taken back",
         "etcd's quota (NOSPACE), so no lock; and the machine of one of three, after a notice",
         "with the last of its time its member was removed without the lock; the charter followed when there was room",
-    )
-    .settled_after(whole)
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(2, writer, row.settled_after(whole)).await
 }
 
 /// The alarm is on, and the node that has to leave is still a member and reports that the lock is refused.
 async fn leaver_held_up(stage: &Stage) -> anyhow::Result<InstanceId> {
     let alarms = client(&stage.group).await?.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?;
     ensure!(!alarms.alarms().is_empty(), "there is no alarm");
-    let held_up = || async {
-        for instance in stage.group.live() {
-            let status = stage.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
-            let votes = status["voters"].as_array().is_some_and(|voters| voters.len() == 3);
-            let message = status["message"].as_str().unwrap_or_default();
-            if status["phase"] == "leaving" && votes && message.contains("the lock was refused") {
-                return Ok(instance);
-            }
-        }
-        Err("nobody says that the lock is refused".to_owned())
-    };
-    let leaver = stage.lab().until(LIMIT, "the leaver to be held up", held_up).await?;
+    let votes = |status: &Value| status["voters"].as_array().is_some_and(|voters| voters.len() == 3);
+    let held_up = |status: &Value| status["phase"] == "leaving" && votes(status) && says(status, "the lock was refused");
+    let leaver = stage.group.until_any("the leaver to be held up", held_up).await?;
     ensure!(stage.lab().log(&leaver).contains("database space exceeded"), "it does not say why: {}", stage.lab().log(&leaver));
     Ok(leaver)
 }

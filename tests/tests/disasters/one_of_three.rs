@@ -24,8 +24,7 @@ async fn replaced(stage: &Stage, victim: &InstanceId, writer: &Writer) -> anyhow
     writer.label(Label::Kill);
     stage.lab().hard_kill(victim);
     stage.group.until_written(writer, 50).await?;
-    stage.until_gone(std::slice::from_ref(victim)).await?;
-    stage.group.settled(3, None).await?;
+    stage.group.whole_without(victim, 3).await?;
     let whole = since.elapsed();
     let writes = writer.longest(Label::Kill).context("no write came after the kill")?.length;
     ensure!(writes < WRITES_AGAIN, "no write was acknowledged for {} ms", writes.as_millis());
@@ -41,7 +40,7 @@ async fn removed_first(stage: &Stage, victim: &InstanceId, died: Timestamp) -> a
     let removed = *seen.removed_at.get(victim).context("it was never removed")?;
     let replacement = stage.group.live().pop().context("nobody lives")?;
     ensure!(removed < seen.voting_since[&replacement], "{replacement} was added before {victim} was removed");
-    let snapshots = stage.snapshots().await?;
+    let snapshots = stage.group.snapshots().await?;
     let before = |at: u64| (died.0..=removed.0).contains(&at);
     let taken = snapshots.iter().any(|one| one["trigger"] == "change" && one["taken_at"].as_u64().is_some_and(before));
     ensure!(taken, "no snapshot was taken between the death at {died:?} and the removal at {removed:?}: {snapshots:#?}");
@@ -54,11 +53,9 @@ async fn dies(row: Row, options: LabOptions, pick: impl AsyncFn(&Stage) -> anyho
     let (address, reuses) = (stage.lab().address(&victim)?, stage.lab().region().lock().config().addresses.reuse);
     let writer = stage.load(100).await?;
     let took = replaced(&stage, &victim, &writer).await?;
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
     let replacement = stage.group.live().pop().context("nobody lives")?;
     ensure!((stage.lab().address(&replacement)? == address) == reuses, "{replacement} is at the address of {victim}: {}", !reuses);
-    row.took(took).lost(0, written.acked()).record()
+    stage.nothing_lost(3, writer, row.took(took)).await
 }
 
 async fn follower(stage: &Stage) -> anyhow::Result<InstanceId> {
@@ -108,21 +105,17 @@ async fn joiner_dies(point: &str, row: Row) -> anyhow::Result<()> {
     writer.label(Label::Kill);
     let since = Instant::now();
     stage.lab().hard_kill(&victim);
-    let joiner = stage.lab().until(LIMIT, "the joiner to die", || async { stage.agentless().ok_or("nobody died".to_owned()) }).await?;
-    stage.lab().agent_environment(CRASH, None);
+    let joiner = stage.group.until_one_dies().await?;
     let added = member_at(&stage, &joiner).await?.with_context(|| format!("{joiner} was not added before it died"))?;
     // Long enough for the others to have added another, or to have promoted what does not run.
     sleep(Duration::from_secs(2)).await;
     stage.lab().start_agent(&joiner).await?;
-    stage.until_gone(std::slice::from_ref(&victim)).await?;
-    stage.group.settled(3, None).await?;
+    stage.group.whole_without(&victim, 3).await?;
     let whole = since.elapsed();
     let writes = writer.longest(Label::Kill).context("no write came after the kill")?.length;
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
     ensure!(member_at(&stage, &joiner).await? == Some(added), "it joined as another member");
     ensure!(stage.seen().most_members == 3, "there were {} members", stage.seen().most_members);
-    row.took(Took { writes, whole }).lost(0, written.acked()).record()
+    stage.nothing_lost(3, writer, row.took(Took { writes, whole })).await
 }
 
 /// The member at the address of this instance, whether or not it ever started.
@@ -168,17 +161,14 @@ async fn one_of_three_reboots() -> anyhow::Result<()> {
     stage.group.settled(3, None).await?;
     let whole = since.elapsed();
     let writes = writer.longest(Label::Kill).context("no write came after the reboot")?.length;
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
     ensure!(
         stage.group.member_ids(3).await? == before && stage.seen().fewest_voters == Some(3),
         "the membership changed: {:?}",
         stage.seen()
     );
-    Row::new("D3b: one of three reboots", "the leader's machine, but not its disk", "no leave: the same member came back with its data")
-        .took(Took { writes, whole })
-        .lost(0, written.acked())
-        .record()
+    let back = "no leave: the same member came back with its data";
+    let row = Row::new("D3b: one of three reboots", "the leader's machine, but not its disk", back).took(Took { writes, whole });
+    stage.nothing_lost(3, writer, row).await
 }
 
 /// A new instance comes while one of three is frozen but in service: no node mistakes that for a death, and the new one waits.
@@ -199,16 +189,12 @@ async fn a_replacement_comes_while_one_of_three_is_merely_silent() -> anyhow::Re
     stage.lab().thaw_machine(&silent);
     stage.group.settled(4, None).await?;
     let whole = since.elapsed();
-    let written = writer.stop().await;
-    stage.kept_all(4, &written).await?;
     let after = stage.group.member_ids(4).await?;
     ensure!(before.iter().all(|(instance, member)| after.get(instance) == Some(member)), "{before:?} became {after:?}");
-    Row::new(
+    let row = Row::new(
         "D3b: one of three is silent and in service",
         "nothing but its network or its scheduler, for 20 s; a fourth instance comes",
         "silence is no death: nobody was removed, the fourth joined when it answered again",
-    )
-    .settled_after(whole)
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(4, writer, row.settled_after(whole)).await
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use quorate_core::ids::{InstanceId, MemberId};
 use quorate_lab::disasters::Row;
-use quorate_lab::lab::LabOptions;
 use quorate_lab::lab::writer::{Label, Written};
 use quorate_lab::region::{Service, View, ViewRule};
 use tokio::time::{Instant, sleep};
@@ -83,9 +82,7 @@ async fn shown_before_it_is_ordered(stage: &Stage, survivor: &InstanceId) -> any
 
 #[tokio::test]
 async fn two_of_three_die_and_the_policy_lets_the_survivor_go_on() -> anyhow::Result<()> {
-    let options = options()?;
-    let options = LabOptions { settings: options.settings.clone().text("policy.recovery", "any"), ..options };
-    let stage = Stage::with(options, 3).await?;
+    let stage = Stage::with(options()?.set(|settings| settings.text("policy.recovery", "any")), 3).await?;
     let (survivor, written, since) = two_die(&stage).await?;
     goes_on_from_the_survivor(&stage, &survivor, &written, since).await?.row(
         "D4a: two of three, policy `any`",
@@ -135,7 +132,7 @@ async fn two_of_three_stand_still_and_nobody_acts_on_it() -> anyhow::Result<()> 
     let stage = Stage::of(3).await?;
     let writer = stage.load(100).await?;
     let before = members(&stage, 3).await?;
-    let records = stage.lab().charter(super::group::CLUSTER)?.len();
+    let records = stage.lab().charter(CLUSTER)?.len();
     let silent = stage.group.live().split_off(1);
     stage.witness.count_voters();
     writer.label(Label::Kill);
@@ -146,19 +143,12 @@ async fn two_of_three_stand_still_and_nobody_acts_on_it() -> anyhow::Result<()> 
     stage.group.until_written(&writer, 50).await?;
     let again = thawed.elapsed();
     stage.group.settled(3, None).await?;
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
     ensure!(members(&stage, 3).await? == before, "the members, or their processes, are others: {before:?}");
     ensure!(stage.seen().fewest_voters == Some(3), "a silent one was removed: {:?}", stage.seen());
-    ensure!(stage.lab().charter(super::group::CLUSTER)?.len() == records, "somebody wrote to the charter");
-    Row::new(
-        "D4b: two of three",
-        "two machines stand still for 35 s",
-        "nobody acted: the same members and processes went on when the two did",
-    )
-    .writes_after(again)
-    .lost(0, written.acked())
-    .record()
+    ensure!(stage.lab().charter(CLUSTER)?.len() == records, "somebody wrote to the charter");
+    let back = "nobody acted: the same members and processes went on when the two did";
+    let row = Row::new("D4b: two of three", "two machines stand still for 35 s", back);
+    stage.nothing_lost(3, writer, row.writes_after(again)).await
 }
 
 /// What differs from one run of the same disaster to the next; SplitMix64, for the order and not for secrets.
@@ -178,15 +168,13 @@ impl Dice {
 async fn three_of_three(seed: u64, scenario: &'static str) -> anyhow::Result<()> {
     let mut dice = Dice(seed);
     let stage = Stage::of(3).await?;
-    let (writer, revision) = stage.saved().await?;
+    let load = stage.saved().await?;
     stage.lab().boot_takes((0..3).map(|_| Duration::from_millis(dice.below(6000))));
     for service in [Service::Ec2, Service::AutoScaling] {
         let view = View::Lag(Duration::from_millis(dice.below(3000)));
         stage.lab().region().lock().add_view(ViewRule { service, caller: None, view });
     }
-    let (dead, since) = stage.all_die();
-    let written = writer.stop().await;
-    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
+    let restored = stage.restores(&stage.all_die_under(load).await, 3).await?;
     ensure!(restorers(&stage).len() == 1, "{:?} restored", restorers(&stage));
     stage.saves_as(stage.group.generation()?).await?;
     restored.row(scenario, "all machines and disks at once", "one replacement restored the newest snapshot, two joined it")
@@ -212,20 +200,18 @@ boot_orders!(three_of_three_die_seed_1 1 three_of_three_die_seed_2 2 three_of_th
 /// All three die; of their replacements the one that claimed dies at this point of its restore, with its machine.
 async fn claimant_dies(point: &str, scenario: &'static str) -> anyhow::Result<()> {
     let stage = Stage::of(3).await?;
-    let (writer, revision) = stage.saved().await?;
+    let load = stage.saved().await?;
     stage.lab().agent_environment(CRASH, Some(point));
-    let (mut dead, since) = stage.all_die();
-    let written = writer.stop().await;
-    let claimant = stage.lab().until(LIMIT, "the claimant to die", || async { stage.agentless().ok_or("nobody died".to_owned()) }).await?;
-    stage.lab().agent_environment(CRASH, None);
+    let mut loss = stage.all_die_under(load).await;
+    let claimant = stage.group.until_one_dies().await?;
     // No other node is to die there.
     for other in stage.group.live().into_iter().filter(|one| *one != claimant) {
         let _ = stage.lab().kill_agent(&other, rustix::process::Signal::KILL).await;
         stage.lab().start_agent(&other).await?;
     }
     stage.lab().hard_kill(&claimant);
-    dead.push(claimant);
-    let restored = stage.restores(&dead, since, 3, revision, &written).await?;
+    loss.dead.push(claimant);
+    let restored = stage.restores(&loss, 3).await?;
     restored.row(
         scenario,
         "all machines and disks, then the one that restores",
@@ -247,18 +233,16 @@ async fn the_claimant_dies_after_it_restored() -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_claimants_agent_dies_while_it_restores() -> anyhow::Result<()> {
     let stage = Stage::with(options()?, 1).await?;
-    let writer = stage.load(100).await?;
-    let revision = stage.save().await?;
+    let load = stage.saved().await?;
     stage.lab().agent_environment(CRASH, Some("before:restore-snapshot"));
-    let (dead, since) = stage.all_die();
-    let written = writer.stop().await;
-    let claimant = stage.lab().until(LIMIT, "the claimant to die", || async { stage.agentless().ok_or("nobody died".to_owned()) }).await?;
+    let loss = stage.all_die_under(load).await;
+    let claimant = stage.group.until_one_dies().await?;
     for point in [Some("after:restore-snapshot"), None] {
         stage.lab().agent_ended(&claimant, LIMIT).await?;
         stage.lab().agent_environment(CRASH, point);
         stage.lab().start_agent(&claimant).await?;
     }
-    let restored = stage.restores(&dead, since, 1, revision, &written).await?;
+    let restored = stage.restores(&loss, 1).await?;
     restored.row(
         "D4d: the claimant's agent dies twice",
         "one of one, then the agent before and after its restore",

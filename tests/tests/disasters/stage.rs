@@ -1,6 +1,5 @@
 //! What the scenarios share: a cluster, a witness, its snapshots, and what has to hold at the end.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -13,7 +12,7 @@ use quorate_lab::region::{LifecycleAction, Transition};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::group::{CLUSTER, Group, LIMIT};
+use super::group::{CLUSTER, Group, LIMIT, says};
 
 /// Long enough for agents with these settings to do what they should not.
 const WATCHED: Duration = Duration::from_secs(12);
@@ -22,6 +21,21 @@ const WATCHED: Duration = Duration::from_secs(12);
 pub(crate) struct Stage {
     pub(crate) group: Group,
     pub(crate) witness: Witness,
+}
+
+/// A load, and the last revision of the snapshot that was taken in the midst of it.
+pub(crate) struct Load {
+    pub(crate) writer: Writer,
+    pub(crate) revision: u64,
+}
+
+/// Every machine was killed at once: which, and what had been written until then.
+pub(crate) struct Loss {
+    pub(crate) dead: Vec<InstanceId>,
+    /// From when its consequences are measured.
+    pub(crate) since: Instant,
+    pub(crate) revision: u64,
+    pub(crate) written: Written,
 }
 
 /// What a restore brought back.
@@ -40,8 +54,23 @@ impl Restored {
 
 /// Quick agents that take a snapshot before each change, however recent the last one is.
 pub(crate) fn options() -> anyhow::Result<LabOptions> {
-    let options = LabOptions::quick()?;
-    Ok(LabOptions { settings: options.settings.clone().number("snapshot.recent_s", 0.5), ..options })
+    Ok(LabOptions::quick()?.set(|settings| settings.number("snapshot.recent_s", 0.5)))
+}
+
+/// Waits until the status of every agent is as wanted, and returns one of them.
+pub(crate) async fn until_all(group: &Group, what: &str, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    let all = || async {
+        let mut last = Err("nobody lives".to_owned());
+        for instance in group.live() {
+            let status = group.lab.status(&instance).await.map_err(|error| format!("{error:#}"))?;
+            if !wanted(&status) {
+                return Err(format!("{instance} says {status:#}"));
+            }
+            last = Ok(status);
+        }
+        last
+    };
+    group.lab.until(LIMIT, what, all).await
 }
 
 impl Stage {
@@ -78,27 +107,20 @@ impl Stage {
     }
 
     /// A load, with a snapshot in the midst of it and its revision.
-    pub(crate) async fn saved(&self) -> anyhow::Result<(Writer, u64)> {
+    pub(crate) async fn saved(&self) -> anyhow::Result<Load> {
         let writer = self.load(100).await?;
         let revision = self.save().await?;
         self.group.until_written(&writer, 20).await?;
-        Ok((writer, revision))
+        Ok(Load { writer, revision })
     }
 
     /// Takes a snapshot, as an operator; returns its revision.
     pub(crate) async fn save(&self) -> anyhow::Result<u64> {
         let printed = self.lab().type_in(&self.group.live()[0], "snapshot", &["save"]).await?;
         ensure!(printed.succeeded, "{printed:?}");
-        let newest = self.snapshots().await?.pop().context("the snapshot is not listed")?;
+        let newest = self.group.snapshots().await?.pop().context("the snapshot is not listed")?;
         ensure!(newest["trigger"] == "operator", "a later one was taken meanwhile: {newest:#}");
         newest["revision"].as_u64().context("a snapshot without a revision")
-    }
-
-    /// Every snapshot of the store that an agent here would use, by revision.
-    pub(crate) async fn snapshots(&self) -> anyhow::Result<Vec<Value>> {
-        let first = self.group.live().first().context("nobody lives")?.clone();
-        let printed = self.lab().type_in(&first, "snapshot", &["list", "--json"]).await?;
-        serde_json::from_str(&printed.out).with_context(|| format!("no JSON: {printed:?}"))
     }
 
     /// Kills every machine at once, with its disk.
@@ -108,18 +130,10 @@ impl Stage {
         (dead, Instant::now())
     }
 
-    /// An instance whose agent has ended on its own.
-    pub(crate) fn agentless(&self) -> Option<InstanceId> {
-        let lab = self.lab();
-        let ended = |one: &InstanceId| lab.agent_started(one).is_some() && lab.agent_process(one).is_none();
-        self.group.live().into_iter().find(ended)
-    }
-
-    pub(crate) async fn until_gone(&self, dead: &[InstanceId]) -> anyhow::Result<()> {
-        for instance in dead {
-            self.lab().until_gone(instance, LIMIT).await?;
-        }
-        Ok(())
+    /// The same under this load, which ends with them.
+    pub(crate) async fn all_die_under(&self, load: Load) -> Loss {
+        let (dead, since) = self.all_die();
+        Loss { dead, since, revision: load.revision, written: load.writer.stop().await }
     }
 
     /// Waits until this number of agents have been started on running machines.
@@ -134,25 +148,11 @@ impl Stage {
         self.lab().until(LIMIT, &format!("{size} agents to answer"), answering).await
     }
 
-    /// The file of a snapshot's data, where the store is a directory.
-    pub(crate) fn data(&self, snapshot: &Value) -> anyhow::Result<PathBuf> {
-        let key = snapshot["key"].as_str().context("a snapshot without a key")?;
-        Ok(self.lab().store(CLUSTER).join(CLUSTER).join(format!("{key}.db")))
-    }
-
     /// Waits until the message of every live agent has all these words; returns one of them.
     pub(crate) async fn until_all_say(&self, words: &[&str]) -> anyhow::Result<String> {
         let what = format!("everybody to say {words:?}");
-        let said = || async {
-            let mut message = Vec::new();
-            for instance in self.group.live() {
-                let status = self.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
-                message.push(status["message"].as_str().unwrap_or_default().to_owned());
-            }
-            let all = !message.is_empty() && message.iter().all(|one| words.iter().all(|word| one.contains(word)));
-            if all { Ok(message.remove(0)) } else { Err(format!("they say {message:?}")) }
-        };
-        self.lab().until(LIMIT, &what, said).await
+        let status = until_all(&self.group, &what, |status| words.iter().all(|word| says(status, word))).await?;
+        Ok(status["message"].as_str().unwrap_or_default().to_owned())
     }
 
     /// For a while no node runs an etcd, no launch hook is completed or times out, and nothing is claimed.
@@ -185,7 +185,7 @@ impl Stage {
         let writer = self.writer_of_the_next(dead).await?;
         self.group.until_written(&writer, 1).await?;
         let writes = since.elapsed();
-        self.until_gone(dead).await?;
+        self.group.until_gone(dead).await?;
         self.group.settled(size, None).await?;
         let whole = since.elapsed();
         self.group.settled(size, Some(&writer.stop().await)).await?;
@@ -209,6 +209,13 @@ impl Stage {
         self.one_history(1)
     }
 
+    /// Ends a scenario in which nothing may be lost: stops the load, and records the row once that holds.
+    pub(crate) async fn nothing_lost(&self, size: usize, writer: Writer, row: Row) -> anyhow::Result<()> {
+        let written = writer.stop().await;
+        self.kept_all(size, &written).await?;
+        row.lost(0, written.acked()).record()
+    }
+
     /// Exactly this number of generations were ever established, each an etcd cluster of its own, and no two existed at once.
     pub(crate) fn one_history(&self, generations: usize) -> anyhow::Result<()> {
         let (seen, established) = (self.seen(), self.group.established()?);
@@ -218,17 +225,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until the replacements of the dead are whole, restored from this snapshot.
-    pub(crate) async fn restores(
-        &self,
-        dead: &[InstanceId],
-        since: Instant,
-        size: usize,
-        revision: u64,
-        written: &Written,
-    ) -> anyhow::Result<Restored> {
-        let took = self.comes_back(dead, since, size).await?;
-        self.restored(took, revision, written).await
+    /// Waits until the replacements of the dead are whole, restored from the last snapshot before.
+    pub(crate) async fn restores(&self, loss: &Loss, size: usize) -> anyhow::Result<Restored> {
+        let took = self.comes_back(&loss.dead, loss.since, size).await?;
+        self.restored(took, loss.revision, &loss.written).await
     }
 
     /// There is one more generation, restored from this snapshot, and exactly what was acknowledged after it is lost.
@@ -255,7 +255,7 @@ impl Stage {
     async fn origin(&self) -> anyhow::Result<(String, u64)> {
         let newest = self.lab().charter(CLUSTER)?.pop().context("there is no charter")?;
         let key = newest["origin"]["key"].as_str().with_context(|| format!("it is not from a snapshot: {newest:#}"))?.to_owned();
-        let stored = self.snapshots().await?.into_iter().find(|snapshot| snapshot["key"] == *key);
+        let stored = self.group.snapshots().await?.into_iter().find(|snapshot| snapshot["key"] == *key);
         let revision = stored.and_then(|snapshot| snapshot["revision"].as_u64());
         Ok((key.clone(), revision.with_context(|| format!("{key} is not listed any more"))?))
     }

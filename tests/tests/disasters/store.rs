@@ -7,11 +7,12 @@ use quorate_core::ids::AccountId;
 use quorate_lab::disasters::Row;
 use quorate_lab::lab::{Lab, LabOptions, Store};
 use quorate_lab::s3::{Fault, Operation, Rule, RuleId, Scope};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::disk::fill;
-use super::group::{CLUSTER, Group, HOOK, LIMIT};
-use super::stage::{Stage, options};
+use super::group::{CLUSTER, Group, HOOK, LIMIT, says};
+use super::stage::{Stage, options, until_all};
 
 const FOLDER: &str = "clusters/test/";
 
@@ -30,7 +31,7 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
     fill(&stage.group, 24).await?;
     let writer = stage.load(50).await?;
     let first = stage.group.live()[0].clone();
-    let before = stage.snapshots().await?.len();
+    let before = stage.group.snapshots().await?.len();
     let s3 = stage.lab().s3()?;
     let half_way = [
         Rule::new(below(Operation::CreateUpload, "snapshots/"), Fault::Status(500)),
@@ -45,7 +46,7 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
         let printed = stage.lab().type_in(&first, "snapshot", &["save"]).await?;
         ensure!(!printed.succeeded && s3.faults().struck(id) > 0, "{rule:?}: {printed:?}");
         s3.faults().remove(id);
-        ensure!(stage.snapshots().await?.len() == before, "{rule:?}: a snapshot broke off and is listed anyway");
+        ensure!(stage.group.snapshots().await?.len() == before, "{rule:?}: a snapshot broke off and is listed anyway");
     }
     // From here on every part fails: the death of a member is finished anyway.
     let parts = s3.faults().add(Rule::new(below(Operation::UploadPart, "snapshots/"), Fault::HangUp));
@@ -53,21 +54,16 @@ async fn the_store_fails_half_way_through_every_snapshot() -> anyhow::Result<()>
     let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
     let since = Instant::now();
     stage.lab().hard_kill(&victim);
-    stage.until_gone(std::slice::from_ref(&victim)).await?;
-    stage.group.settled(3, None).await?;
+    stage.group.whole_without(&victim, 3).await?;
     let whole = since.elapsed();
     [parts, puts].into_iter().for_each(|id| s3.faults().remove(id));
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
     a_large_one_is_whole(&stage).await?;
-    Row::new(
+    let row = Row::new(
         "Store: each step of a snapshot fails",
         "upload begun, part, completion, read back, manifest; then one of three dies",
         "no half snapshot was ever listed, and the dead member was replaced without one",
-    )
-    .settled_after(whole)
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(3, writer, row.settled_after(whole)).await
 }
 
 /// A snapshot in many parts is taken and verified; with another byte in it, it is not.
@@ -91,10 +87,9 @@ async fn a_large_one_is_whole(stage: &Stage) -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_store_fails_half_way_through_every_step_of_a_restore() -> anyhow::Result<()> {
     let stage = in_s3(3).await?;
-    let (writer, revision) = stage.saved().await?;
+    let load = stage.saved().await?;
     let s3 = stage.lab().s3()?;
-    let (dead, since) = stage.all_die();
-    let written = writer.stop().await;
+    let loss = stage.all_die_under(load).await;
     let troubles: Vec<(RuleId, String)> = [
         Rule::new(Operation::List, Fault::Status(500)).times(6),
         Rule::new(Operation::List, Fault::Truncate).times(6),
@@ -108,11 +103,10 @@ async fn the_store_fails_half_way_through_every_step_of_a_restore() -> anyhow::R
     .into_iter()
     .map(|rule| (s3.faults().add(rule.clone()), format!("{rule:?}")))
     .collect();
-    let took = stage.comes_back(&dead, since, 3).await?;
+    let restored = stage.restores(&loss, 3).await?;
     for (id, rule) in &troubles {
         ensure!(s3.faults().struck(*id) > 0, "never applied: {rule}");
     }
-    let restored = stage.restored(took, revision, &written).await?;
     restored.row(
         "Store: each step of a restore fails",
         "all machines and disks; list, read of manifest and data, and the charter's write fail or lose their answers",
@@ -128,24 +122,15 @@ fn records(stage: &Stage) -> anyhow::Result<Vec<String>> {
 
 /// Every node remembers the highest record; a serving node looks at the store once a minute.
 async fn until_remembered(stage: &Stage) -> anyhow::Result<()> {
-    let all = || async {
-        let highest = stage.lab().charter(CLUSTER).map_err(|error| format!("{error:#}"))?.pop().ok_or("there is no charter")?;
-        for instance in stage.group.live() {
-            let status = stage.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
-            if status["record"]["number"] != highest["number"] {
-                return Err(format!("{instance} remembers {}, and there is {}", status["record"]["number"], highest["number"]));
-            }
-        }
-        Ok(())
-    };
-    stage.lab().until(LIMIT, "everybody to remember the highest record", all).await
+    let highest = || stage.lab().charter(CLUSTER).ok()?.pop();
+    let remembered = |status: &Value| highest().is_some_and(|highest| status["record"]["number"] == highest["number"]);
+    until_all(&stage.group, "everybody to remember the highest record", remembered).await.map(drop)
 }
 
 async fn one_dies(stage: &Stage) -> anyhow::Result<()> {
     let victim = stage.lab().followers(&stage.group.name).await?.remove(0);
     stage.lab().hard_kill(&victim);
-    stage.until_gone(&[victim]).await?;
-    stage.group.settled(3, None).await
+    stage.group.whole_without(&victim, 3).await
 }
 
 /// By age a lifecycle rule takes the oldest records first; then the newest is deleted by hand.
@@ -174,16 +159,12 @@ async fn records_of_the_charter_expire_below_a_living_cluster() -> anyhow::Resul
     stage.lab().until(LIMIT, "the newest record to be written again", again).await?;
     stage.group.settled(3, None).await?;
     let whole = since.elapsed();
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
-    Row::new(
+    let row = Row::new(
         "Store: a lifecycle rule expires records of the charter",
         "all records but the newest; one of three dies; then the newest, and one of three dies",
         "the log went on from what was left, and the newest record was written again from the nodes' memory",
-    )
-    .settled_after(whole)
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(3, writer, row.settled_after(whole)).await
 }
 
 /// All records at once: what a node remembers does not make a chain again, so no node writes it. The cluster continues to serve, and says what to do.
@@ -202,28 +183,15 @@ async fn the_whole_charter_expires_below_a_living_cluster() -> anyhow::Result<()
     for (key, bytes) in &kept {
         s3.write(key, bytes)?;
     }
-    let served = || async {
-        for instance in stage.group.live() {
-            let status = stage.lab().status(&instance).await.map_err(|error| format!("{error:#}"))?;
-            if status["needs_operator"] == true {
-                return Err(status["message"].to_string());
-            }
-        }
-        Ok(())
-    };
-    stage.lab().until(LIMIT, "everybody to go on", served).await?;
+    until_all(&stage.group, "everybody to go on", |status| status["needs_operator"] != true).await?;
     one_dies(&stage).await?;
     let whole = since.elapsed();
-    let written = writer.stop().await;
-    stage.kept_all(3, &written).await?;
-    Row::new(
+    let row = Row::new(
         "Store: a lifecycle rule expires the whole charter",
         "every record, while the cluster lives; they are put back; then one of three dies",
         "it served on and halted every change until they were back; then the dead one was replaced",
-    )
-    .settled_after(whole)
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(3, writer, row.settled_after(whole)).await
 }
 
 /// The charter has expired, and then every node dies: snapshots without a charter are no empty store.
@@ -265,37 +233,27 @@ async fn the_same_store_and_name_are_used_from_elsewhere() -> anyhow::Result<()>
         refused_from(elsewhere, &store).await?;
     }
     let halted = since.elapsed();
-    let written = writer.stop().await;
-    stage.kept_all(1, &written).await?;
     ensure!(stage.lab().charter(CLUSTER)? == records, "somebody wrote to the charter");
-    Row::new(
+    let row = Row::new(
         "Store: the same bucket and name from elsewhere",
         "nothing: another account, then another region, names this cluster's store",
         "its agents halt and say whose charter it is; the cluster never notices",
-    )
-    .settled_after(halted)
-    .lost(0, written.acked())
-    .record()
+    );
+    stage.nothing_lost(1, writer, row.settled_after(halted)).await
 }
 
 async fn refused_from(options: LabOptions, store: &str) -> anyhow::Result<()> {
     let lab = Lab::start(options).await?;
     let name = lab.create_group(lab.group("etcd", CLUSTER, 2, HOOK).tag("quorate:store", store))?;
     let group = Group { lab, name };
-    let halts = || async {
-        let live = group.live();
-        for instance in &live {
-            let status = group.lab.status(instance).await.map_err(|error| format!("{error:#}"))?;
-            let message = status["message"].to_string();
-            if status["needs_operator"] != true || !message.contains("the charter belongs to cluster test of account") {
-                return Err(message);
-            }
-        }
-        if live.len() == 2 { Ok(()) } else { Err(format!("{live:?}")) }
-    };
-    group.lab.until(LIMIT, "both to halt", halts).await?;
+    let both = || async { if group.live().len() == 2 { Ok(()) } else { Err("not launched yet".to_owned()) } };
+    group.lab.until(LIMIT, "two instances", both).await?;
+    let halts = |status: &Value| status["needs_operator"] == true && says(status, "the charter belongs to cluster test of account");
+    until_all(&group, "both to halt", halts).await?;
     sleep(Duration::from_secs(6)).await;
-    halts().await.map_err(anyhow::Error::msg)?;
+    for instance in group.live() {
+        ensure!(halts(&group.lab.status(&instance).await?), "{instance} no longer halts\n{}", group.lab.logs());
+    }
     let etcd = group.live().into_iter().find(|one| group.lab.etcd_process(one).is_some());
     ensure!(etcd.is_none(), "{etcd:?} runs an etcd");
     Ok(())
