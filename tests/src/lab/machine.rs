@@ -19,6 +19,7 @@ use super::processes::{self, Process};
 use super::settings::{AgentSettings, LISTEN};
 use super::{binaries, subnet};
 use crate::k3s::Pace;
+use crate::region::InstanceKeys;
 use crate::wire::ImdsServer;
 
 /// How long an orderly stop may take before the power is cut.
@@ -141,14 +142,16 @@ impl Machine {
 
     fn environment(&self) -> BTreeMap<String, String> {
         let imds = self.imds.as_ref().map(ImdsServer::url).unwrap_or_default();
+        let keys = InstanceKeys::of(&self.id);
         [
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("HOME", self.disk.display().to_string()),
             ("RUST_BACKTRACE", "1".to_owned()),
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds),
             // The lab tells the callers apart by it.
-            ("AWS_ACCESS_KEY_ID", self.id.to_string()),
-            ("AWS_SECRET_ACCESS_KEY", "lab".to_owned()),
+            ("AWS_ACCESS_KEY_ID", keys.access_key),
+            ("AWS_SECRET_ACCESS_KEY", keys.secret),
+            ("AWS_SESSION_TOKEN", keys.token),
             // A proxy that is not there: it is for AWS's public endpoints, never for this machine or its peers.
             ("HTTP_PROXY", "http://127.0.0.1:9".to_owned()),
             (processes::MARK, self.disk.display().to_string()),

@@ -40,6 +40,8 @@ pub struct Group {
     pub refreshes: Vec<InstanceRefresh>,
     /// What it did, oldest first.
     pub activities: Vec<Activity>,
+    /// The IAM role of its instances.
+    pub iam_role: Arc<str>,
     pub(super) tags_in_metadata: bool,
     pub(super) termination_policy: TerminationPolicy,
     pub(super) launch_before_terminate: bool,
@@ -128,6 +130,7 @@ impl Group {
             suspended: Vec::new(),
             refreshes: Vec::new(),
             activities: Vec::new(),
+            iam_role: spec.iam_role,
             tags_in_metadata: spec.tags_in_metadata,
             termination_policy: spec.termination_policy,
             launch_before_terminate: spec.launch_before_terminate,

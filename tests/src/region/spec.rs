@@ -96,6 +96,8 @@ pub struct GroupSpec {
     pub mixed_instances: bool,
     /// Whether the instances can read their tags in IMDS.
     pub tags_in_metadata: bool,
+    /// The IAM role of the instances.
+    pub iam_role: Arc<str>,
     /// Which instance a scale-in takes.
     pub termination_policy: TerminationPolicy,
     /// A refresh without preferences launches before it terminates (minimum healthy 100 %).
@@ -119,6 +121,7 @@ impl GroupSpec {
             warm_pool: None,
             mixed_instances: false,
             tags_in_metadata: true,
+            iam_role: "quorate-lab".into(),
             termination_policy: TerminationPolicy::default(),
             launch_before_terminate: true,
         }
@@ -136,6 +139,13 @@ impl GroupSpec {
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.retain(|tag| *tag.key != *key);
         self.tags.push(Tag::new(key, value));
+        self
+    }
+
+    /// The same group, whose instances have this IAM role.
+    #[must_use]
+    pub fn iam_role(mut self, role: &str) -> Self {
+        self.iam_role = role.into();
         self
     }
 

@@ -16,6 +16,8 @@ pub enum Service {
     AutoScaling,
     /// Elastic Load Balancing, version 2; it describes nothing here.
     LoadBalancing,
+    /// The Security Token Service; likewise.
+    Sts,
 }
 
 /// How the answers differ from the truth.

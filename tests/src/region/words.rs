@@ -369,5 +369,7 @@ words! {
         RegisterTargets = "RegisterTargets",
         /// Elastic Load Balancing.
         DeregisterTargets = "DeregisterTargets",
+        /// Asks STS who the caller is.
+        GetCallerIdentity = "GetCallerIdentity",
     }
 }

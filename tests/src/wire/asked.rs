@@ -25,6 +25,7 @@ impl Asked {
             Service::Ec2 => "ec2",
             Service::AutoScaling => "autoscaling",
             Service::LoadBalancing => "elasticloadbalancing",
+            Service::Sts => "sts",
         };
         self.lock().insert((caller.clone(), format!("{service}:{action}")));
     }

@@ -1,6 +1,6 @@
 //! The region on the wire: real HTTP endpoints in front of the model, in real time.
 //!
-//! One address answers EC2, Auto Scaling and Elastic Load Balancing (the Query protocol, XML), as `AWS_ENDPOINT_URL` wants it; each instance has
+//! One address answers EC2, Auto Scaling, Elastic Load Balancing and STS (the Query protocol, XML), as `AWS_ENDPOINT_URL` wants it; each instance has
 //! a metadata service (IMDSv2) of its own, as `AWS_EC2_METADATA_SERVICE_ENDPOINT` wants it. The unmodified AWS CLI and
 //! SDKs are the judges of both.
 //!
@@ -11,7 +11,7 @@
 //!
 //! # Not here
 //!
-//! Signatures are not verified: the access key id only names the caller. An instance's agent gets its instance id
+//! Signatures are verified by STS alone: to the others the access key id only names the caller. An instance's agent gets its instance id
 //! as access key id; a caller with any other is the operator.
 
 mod asked;
@@ -29,6 +29,7 @@ mod pages;
 mod query;
 mod server;
 mod session;
+mod sts;
 pub(crate) mod when;
 pub(crate) mod xml;
 

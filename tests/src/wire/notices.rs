@@ -4,13 +4,10 @@ use quorate_core::ids::InstanceId;
 use serde_json::json;
 
 use super::when;
-use crate::region::{Instance, MaintenanceEvent, Region};
+use crate::region::{Instance, InstanceKeys, MaintenanceEvent, Region};
 
 /// The first schema that has `autoscaling/target-lifecycle-state`.
 const TARGET_SCHEMA: &str = "2021-07-15";
-
-/// The role whose credentials the service gives out; their access key is the instance's id, by which the wire knows the caller.
-const ROLE: &str = "quorate-lab";
 
 pub(super) fn read(region: &Region, id: &InstanceId, version: &str, path: &str) -> Option<String> {
     let instance = region.instance(id)?;
@@ -40,7 +37,7 @@ fn metadata(region: &Region, instance: &Instance, version: &str, path: &str) -> 
         }
         "events/recommendations/rebalance" => instance.metadata.rebalance.map(|at| json!({"noticeTime": when::seconds(at)}).to_string()),
         "events/maintenance/scheduled" => Some(scheduled(&instance.metadata.maintenance)),
-        "iam/security-credentials" | "iam/security-credentials/" => Some(ROLE.to_owned()),
+        "iam/security-credentials" | "iam/security-credentials/" => Some(region.group_of(instance).iam_role.to_string()),
         other => tag(instance, other).or_else(|| credentials(region, instance, other)),
     }
 }
@@ -63,15 +60,15 @@ fn tag(instance: &Instance, path: &str) -> Option<String> {
 }
 
 fn credentials(region: &Region, instance: &Instance, path: &str) -> Option<String> {
-    path.strip_prefix("iam/security-credentials/").filter(|role| *role == ROLE)?;
-    let now = region.now();
+    path.strip_prefix("iam/security-credentials/").filter(|role| *role == &*region.group_of(instance).iam_role)?;
+    let (now, keys) = (region.now(), InstanceKeys::of(&instance.id));
     let answer = json!({
         "Code": "Success",
         "LastUpdated": when::seconds(now),
         "Type": "AWS-HMAC",
-        "AccessKeyId": instance.id,
-        "SecretAccessKey": "lab",
-        "Token": "lab",
+        "AccessKeyId": keys.access_key,
+        "SecretAccessKey": keys.secret,
+        "Token": keys.token,
         "Expiration": when::seconds(now + std::time::Duration::from_secs(6 * 3600)),
     });
     Some(answer.to_string())
