@@ -15,6 +15,7 @@ pub mod endpoint_directory;
 pub mod engine;
 pub mod etcd_version;
 mod explain;
+pub mod handout;
 pub mod ids;
 pub mod member_url;
 pub mod memory;

@@ -27,6 +27,24 @@ impl Timestamp {
         let (year, month, day) = date(days);
         format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", second / 3600, second / 60 % 60, second % 60)
     }
+
+    /// Reads a moment since 1970 in the basic format of ISO 8601, `20190121T090043Z`; none for anything else.
+    #[must_use]
+    pub fn parse_basic(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let punctuated = bytes.len() == 16 && bytes[8] == b'T' && bytes[15] == b'Z';
+        let number = |from: usize, to: usize| -> Option<u64> {
+            let digits = bytes.get(from..to).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+            Some(digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
+        };
+        if !punctuated {
+            return None;
+        }
+        let (day, time) = ((number(0, 4)?, number(4, 6)?, number(6, 8)?), (number(9, 11)?, number(11, 13)?, number(13, 15)?));
+        let days = days(day).filter(|days| date(*days) == day)?;
+        let (hour, minute, second) = time;
+        (hour < 24 && minute < 60 && second < 60).then_some(Self((days * 86_400 + hour * 3600 + minute * 60 + second) * 1000))
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -66,6 +84,16 @@ fn date(days: u64) -> (u64, u64, u64) {
     (year, month, day_of_year - (153 * march_based + 2) / 5 + 1)
 }
 
+/// The days from 1970 to this date, the inverse of [`date`]; a number that is no date's may be any.
+fn days((year, month, day): (u64, u64, u64)) -> Option<u64> {
+    let year = if month > 2 { year } else { year.checked_sub(1)? };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let march_based = (month + 9) % 12;
+    let day_of_year = (153 * march_based + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +109,19 @@ mod tests {
         ];
         for (millis, date) in dates {
             assert_eq!(Timestamp(millis).utc(), date);
+            let basic: String = date.replace(" UTC", "Z").replace(' ', "T").chars().filter(|c| !matches!(c, '-' | ':')).collect();
+            assert_eq!(Timestamp::parse_basic(&basic), Some(Timestamp(millis / 1000 * 1000)), "{basic}");
+        }
+        for other in [
+            "20190229T000000Z",
+            "20190100T000000Z",
+            "20191301T000000Z",
+            "00000000T000000Z",
+            "20190121T240000Z",
+            "20190121T090043+",
+            "+0190121T090043Z",
+        ] {
+            assert_eq!(Timestamp::parse_basic(other), None, "{other}");
         }
     }
 }
