@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use quorate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, sdk};
+use quorate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, Sts, sdk};
 use quorate_core::ids::{GroupName, InstanceId};
 use quorate_lab::region::{Call, Caller, Delays, GroupSpec, Region, RegionConfig};
 use quorate_lab::wire::{Fault, ImdsServer, RegionServer, Rule, RuleId, Scope};
@@ -65,6 +65,10 @@ impl Lab {
 
     pub(crate) async fn load_balancing(&self) -> LoadBalancing {
         LoadBalancing::new(&sdk::load_at(&self.server.url(), &"eu-central-1".into(), &self.imds(), 2 * PATIENCE).await)
+    }
+
+    pub(crate) async fn sts(&self) -> Sts {
+        Sts::new(&sdk::load_at(&self.server.url(), &"eu-central-1".into(), &self.imds(), 2 * PATIENCE).await)
     }
 
     pub(crate) fn members(&self, group: &str) -> Vec<InstanceId> {

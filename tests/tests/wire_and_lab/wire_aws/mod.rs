@@ -7,3 +7,4 @@ mod identity;
 mod imds;
 pub(crate) mod lab;
 mod load_balancing;
+mod sts;

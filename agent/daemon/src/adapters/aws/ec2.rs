@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, InstanceNetworkInterface};
 use aws_sdk_ec2::{Client, config};
+use quorate_core::handout::Residence;
 use quorate_core::ids::{ClusterName, InstanceId};
 use quorate_core::observation::{Ec2Answer, Ec2State};
 use quorate_core::time::Timestamp;
@@ -105,6 +106,25 @@ impl Ec2 {
         Ok(found)
     }
 
+    /// An instance with all of its addresses, of both families and of all interfaces; none if EC2 does not know it.
+    ///
+    /// # Errors
+    /// The call failed for another reason.
+    pub async fn residence(&self, id: &InstanceId) -> Result<Option<Residence>, AwsError> {
+        let mut pages = self.by_id(std::slice::from_ref(id)).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = match page.map_err(|error| AwsError::new(CALL, error)) {
+                Err(error) if bad_id(&error).is_some() => return Ok(None),
+                page => page?,
+            };
+            let instances = page.reservations().iter().flat_map(|reservation| reservation.instances());
+            if let Some(found) = instances.into_iter().find(|instance| instance.instance_id() == Some(id.as_str())) {
+                return Ok(Some(residence(found)));
+            }
+        }
+        Ok(None)
+    }
+
     async fn ask(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, Ec2Answer>, AwsError> {
         let mut pages = self.by_id(ids).into_paginator().send();
         let mut found = BTreeMap::new();
@@ -180,6 +200,17 @@ fn answer(instance: &Instance, family: IpFamily) -> Result<Option<(InstanceId, E
     Ok(Some((id, Ec2Answer::Known { state, address, launched })))
 }
 
+fn residence(instance: &Instance) -> Residence {
+    let state = instance.state().and_then(|state| state.name()).map_or(Ec2State::Other, |name| Ec2State::parse(name.as_str()));
+    let own = instance.private_ip_address().into_iter().chain(instance.ipv6_address());
+    let of_interfaces = instance.network_interfaces().iter().flat_map(|interface| {
+        let further = interface.private_ip_addresses().iter().filter_map(|address| address.private_ip_address());
+        let ipv6 = interface.ipv6_addresses().iter().filter_map(|address| address.ipv6_address());
+        interface.private_ip_address().into_iter().chain(further).chain(ipv6)
+    });
+    Residence { state, addresses: own.chain(of_interfaces).filter_map(|text| text.parse().ok()).collect() }
+}
+
 /// The instance's IPv6 address: as EC2 names it, or else the first one of its primary interface, which the metadata give too.
 fn ipv6(instance: &Instance) -> Option<Ipv6Addr> {
     let is_primary = |interface: &&InstanceNetworkInterface| interface.attachment().and_then(|at| at.device_index()) == Some(0);
@@ -194,7 +225,9 @@ fn parsed(id: &str) -> Result<InstanceId, AwsError> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_ec2::primitives::DateTime;
-    use aws_sdk_ec2::types::{InstanceIpv6Address, InstanceNetworkInterfaceAttachment, InstanceState, InstanceStateName, Tag};
+    use aws_sdk_ec2::types::{
+        InstanceIpv6Address, InstanceNetworkInterfaceAttachment, InstancePrivateIpAddress, InstanceState, InstanceStateName, Tag,
+    };
 
     use std::net::IpAddr;
 
@@ -295,5 +328,29 @@ mod tests {
     fn other_refusals_say_nothing_of_an_id() {
         assert_eq!(bad_id(&refused("UnauthorizedOperation", "i-1")), None);
         assert_eq!(bad_id(&refused("InvalidInstanceID.Malformed", "Invalid id: \"x\"")), Some(BadId::Malformed));
+    }
+
+    #[test]
+    fn every_address_of_an_instance_is_its_own() {
+        let interface = |address: &str, further: &str, ipv6: &str| {
+            let private = |address: &str| InstancePrivateIpAddress::builder().private_ip_address(address).build();
+            InstanceNetworkInterface::builder()
+                .private_ip_address(address)
+                .private_ip_addresses(private(address))
+                .private_ip_addresses(private(further))
+                .ipv6_addresses(InstanceIpv6Address::builder().ipv6_address(ipv6).build())
+                .build()
+        };
+        let instance = Instance::builder()
+            .instance_id("i-1")
+            .state(InstanceState::builder().name(InstanceStateName::Running).build())
+            .private_ip_address("10.0.0.7")
+            .network_interfaces(interface("10.0.0.7", "10.0.0.8", "2001:db8::7"))
+            .network_interfaces(interface("10.0.1.7", "10.0.1.8", "2001:db8::8"))
+            .build();
+        let all = ["10.0.0.7", "10.0.0.8", "10.0.1.7", "10.0.1.8", "2001:db8::7", "2001:db8::8"].map(|text| text.parse().unwrap());
+        assert_eq!(residence(&instance), Residence { state: Ec2State::Running, addresses: all.into() });
+        let ended = Instance::builder().instance_id("i-1").build();
+        assert_eq!(residence(&ended), Residence { state: Ec2State::Other, addresses: BTreeSet::new() });
     }
 }

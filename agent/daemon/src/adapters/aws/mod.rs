@@ -3,6 +3,7 @@
 //! - [`Imds`] is asked every cycle: it is local and free.
 //! - [`Ec2`] and [`AutoScaling`] are asked at the core's cadence: a whole account shares their request budget.
 //! - [`LoadBalancing`] learns that the instance is leaving, where the operator has named target groups.
+//! - [`Sts`] says whose keys signed a request: an application instance proves its role with one.
 //! - [`sdk::load`] prepares what the clients need: region, credentials, endpoints, time-outs.
 //!
 //! Nothing here decides, remembers or retries beyond one call: a failure is an error, and the next cycle asks again.
@@ -18,6 +19,7 @@ pub mod imds;
 mod load_balancing;
 pub mod partition;
 pub mod sdk;
+mod sts;
 mod witness;
 
 pub use address::IpFamily;
@@ -27,4 +29,5 @@ pub use ec2::Ec2;
 pub use error::{AwsError, Words};
 pub use imds::{Imds, ImdsError, InstanceIdentity};
 pub use load_balancing::LoadBalancing;
+pub use sts::{SignError, Sts};
 pub use witness::{Seen, Witness};
