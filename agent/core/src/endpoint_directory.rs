@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 /// Where it is, below the cluster's prefix in the store.
 pub const PLACE: &str = "published/endpoints.json";
 
+/// Where the root of the authority of etcd's certificates is, in PEM: whoever asks a member for a certificate knows it by that.
+pub const AUTHORITY_PLACE: &str = "published/ca.pem";
+
 /// See the module. Written to the store as JSON, over what was there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointDirectory {

@@ -35,6 +35,7 @@ use crate::cycle::{Cycle, LastCycle};
 use crate::endpoint_directory::Publisher;
 use crate::endpoints::EndpointsFile;
 use crate::execute::Executor;
+use crate::handout::Handout;
 use crate::health;
 use crate::journal::Journal;
 use crate::kubernetes::Kubernetes;
@@ -147,7 +148,8 @@ impl Agent {
         let listener = listeners.tcp(Kind::Peers, peers).with_context(|| {
             format!("cannot listen for peers on {peers}: is another quorate running, or is the address not this machine's?")
         })?;
-        peer::server::serve(listener, answers, callers.clone(), key, clients.agent_port.clone());
+        let beside = handout(&settings, &clients, &last_cycle, clock);
+        peer::server::serve(listener, answers, callers.clone(), key, clients.agent_port.clone(), beside);
         listen(&mut listeners, &settings, &sources)?;
         beside_the_loop(&settings, &clients, &last_cycle, clock);
         info!(message_id = messages::STARTED, quorate.group = %me.group, "quorate {} runs on {} ({})", env!("CARGO_PKG_VERSION"), me.instance, me.address);
@@ -424,12 +426,20 @@ fn not_stored(problem: &str) -> OrderAnswer {
     OrderAnswer { taken: false, message: format!("not accepted, because it cannot be stored: {problem}") }
 }
 
+/// What is given to instances that are no members; nothing, unless the operator grants something.
+fn handout(settings: &Settings, clients: &Clients, cycles: &LastCycle, clock: Clock) -> axum::Router {
+    let Some((sts, authority)) = clients.sts.clone().zip(clients.authority.clone()) else { return axum::Router::new() };
+    let (me, ec2, cycles) = (clients.me.clone(), Arc::clone(&clients.ec2), cycles.clone());
+    Handout { me, grants: settings.grants.clone(), sts, ec2, authority, cycles, life: settings.leaf_life, clock }.router()
+}
+
 /// Starts what runs at its own pace: the removal of leftovers and, from the last cycle, the published list of servers, the rendered files and the alias of the
 /// API.
 fn beside_the_loop(settings: &Settings, clients: &Clients, cycles: &LastCycle, clock: Clock) {
     Cleanup { drill: Arc::clone(&clients.drill), trash: Arc::clone(&clients.trash), keep: settings.paths.trash_keep, clock }.start();
     if let Some(store) = clients.published.clone().filter(|_| clients.me.role != Role::Worker) {
-        Publisher::new(store, clients.distribution.clone()).start(cycles.clone());
+        let root = (clients.me.role == Role::Etcd).then(|| clients.certificates.files.root.clone());
+        Publisher::new(store, clients.distribution.clone(), root).start(cycles.clone());
     }
     if let Some(store) = clients.authority.clone() {
         let own = Arc::clone(&clients.certificates);

@@ -8,7 +8,7 @@ use quorate_core::role::Role;
 use quorate_core::transport::Transport;
 use tracing::{info, warn};
 
-use crate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, sdk};
+use crate::adapters::aws::{AutoScaling, Ec2, Imds, LoadBalancing, Sts, sdk};
 use crate::adapters::distribution::{self, Distribution, DistributionServer};
 use crate::adapters::etcd::{CredentialFiles, Etcd, VersionClient};
 use crate::adapters::host::{DataDir, Trash};
@@ -43,6 +43,8 @@ pub struct Clients {
     pub autoscaling: Arc<AutoScaling>,
     /// Elastic Load Balancing; none where no target groups are configured.
     pub load_balancing: Option<Arc<LoadBalancing>>,
+    /// STS; none where nothing is granted to anybody.
+    pub sts: Option<Arc<Sts>>,
     /// The charter's store.
     pub store: Arc<CharterStore>,
     /// A store is configured; without one only the nodes' memories hold the records.
@@ -116,6 +118,7 @@ impl Clients {
             ec2,
             autoscaling,
             load_balancing: (!settings.policy.target_groups.is_empty()).then(|| Arc::new(LoadBalancing::new(&aws))),
+            sts: (!settings.grants.is_empty()).then(|| Arc::new(Sts::new(&aws))),
             store: Arc::new(store),
             has_store: store_url.is_some(),
             etcd,

@@ -7,6 +7,7 @@ mod check;
 mod etcd;
 mod file;
 pub mod fragments;
+mod grants;
 mod kubernetes;
 mod render;
 mod service;
@@ -22,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use quorate_core::handout::Grant;
 use quorate_core::ids::ClusterName;
 use quorate_core::policy::Policy;
 
@@ -102,6 +104,8 @@ pub struct Settings {
     pub peer_port: u16,
     /// How long each certificate is valid.
     pub leaf_life: Duration,
+    /// What roles are given that may not read the authority.
+    pub grants: Vec<Grant>,
     /// What runs etcd.
     pub service: ServiceSettings,
     /// How etcd is run.

@@ -1,6 +1,7 @@
 //! Publishes the cluster's servers in the store: the agent beside the leader writes `published/endpoints.json` beside the loop, when they have changed.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Publisher {
     store: Arc<EndpointDirectoryStore>,
     /// The distribution that runs the servers; none for the role etcd.
     distribution: Option<Arc<dyn Distribution>>,
+    /// The root of the authority of etcd's certificates, on a node whose etcd is Quorate's own; there is no such file without TLS.
+    root: Option<PathBuf>,
     /// The authority of its certificates, once it could be read.
     authority: Option<AuthorityHash>,
     /// What is in the store, as far as this agent knows, and since when it has known.
@@ -41,8 +44,8 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher for this store.
     #[must_use]
-    pub fn new(store: Arc<EndpointDirectoryStore>, distribution: Option<Arc<dyn Distribution>>) -> Self {
-        Self { store, distribution, authority: None, known: None, tried: None, told: None, troubles: Repeats::default() }
+    pub fn new(store: Arc<EndpointDirectoryStore>, distribution: Option<Arc<dyn Distribution>>, root: Option<PathBuf>) -> Self {
+        Self { store, distribution, root, authority: None, known: None, tried: None, told: None, troubles: Repeats::default() }
     }
 
     /// Starts publishing until the agent ends, beside the loop, which never waits for a slow store.
@@ -84,7 +87,11 @@ impl Publisher {
             return;
         }
         self.tried = Some(now);
-        match self.publish(&wanted).await {
+        let published = match self.publish(&wanted).await {
+            Ok(()) => self.publish_root().await,
+            failed => failed,
+        };
+        match published {
             Ok(()) => (self.known, self.told) = (Some((wanted, now)), None),
             Err(why) => {
                 if let Some(again) = self.troubles.news(PLACE, &why, now) {
@@ -92,6 +99,15 @@ impl Publisher {
                 }
                 self.told = Some(why);
             }
+        }
+    }
+
+    /// For whoever asks a member for a certificate, and has to know that it is one.
+    async fn publish_root(&self) -> Result<(), String> {
+        match self.root.as_ref().map(std::fs::read) {
+            Some(Ok(pem)) => self.store.write_authority(&pem).await.map_err(|error| chain(&error)),
+            // Without TLS there is none.
+            Some(Err(_)) | None => Ok(()),
         }
     }
 
@@ -174,7 +190,7 @@ mod tests {
     fn publisher(dir: &Path) -> Publisher {
         let url = format!("file://{}", dir.display());
         let store = EndpointDirectoryStore::open(&url, &Default::default(), &me(), Duration::from_secs(5)).unwrap();
-        Publisher::new(Arc::new(store), None)
+        Publisher::new(Arc::new(store), None, None)
     }
 
     /// A list of this many servers, written at this second.

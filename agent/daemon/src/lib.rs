@@ -23,6 +23,7 @@ pub mod endpoint_directory;
 pub mod endpoints;
 pub mod etcdctl;
 pub mod execute;
+pub mod handout;
 pub mod health;
 pub mod identity;
 pub mod journal;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use quorate::adapters::peer::client::PeerClient;
 use quorate::adapters::peer::{Callers, PeerError, SigningKey, server};
 use quorate::adapters::pki::{AgentPort, Authority, AuthorityDocument, OwnFiles, Subject};
@@ -70,7 +71,7 @@ fn serve(last: u8, answers: watch::Receiver<PeerAnswer>, callers: Callers) -> st
 
 fn serve_signed(last: u8, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>) -> std::io::Result<()> {
     let port = AgentPort::new(OwnFiles::in_dir(Path::new("/nowhere")));
-    server::serve(listeners().tcp(Kind::Peers, SocketAddr::new(address(last), PORT))?, answers, callers, key, port);
+    server::serve(listeners().tcp(Kind::Peers, SocketAddr::new(address(last), PORT))?, answers, callers, key, port, Router::new());
     Ok(())
 }
 
@@ -264,7 +265,7 @@ async fn an_answer_is_certified_by_the_instances_own_certificate_alone() {
     let (_sender, answers) = watch::channel(answer(Phase::Voter));
     let listen = |last: u8, port: AgentPort| {
         let listener = listeners().tcp(Kind::Peers, SocketAddr::new(address(last), PORT)).unwrap();
-        server::serve(listener, answers.clone(), Callers::default(), key(), port);
+        server::serve(listener, answers.clone(), Callers::default(), key(), port, Router::new());
     };
     listen(40, port(&ours, dirs[0].path(), &id(), address(40)));
     listen(41, port(&ours, dirs[1].path(), &"i-0bbb".into(), address(41)));

@@ -11,8 +11,8 @@ use quorate_core::transport::Transport;
 
 use super::file::{Aws, Choices, Cluster, File, Limits, Listener, Paths as RawPaths, Peer, Store, Tls};
 use super::{
-    AwsSettings, ClusterSettings, KubernetesSettings, Paths, Refusal, Settings, etcd, kubernetes, render, service, snapshot, target_groups,
-    timing, values,
+    AwsSettings, ClusterSettings, KubernetesSettings, Paths, Refusal, Settings, etcd, grants, kubernetes, render, service, snapshot,
+    target_groups, timing, values,
 };
 use crate::adapters::aws::{HookPattern, IpFamily};
 use crate::telemetry::LogLevel;
@@ -39,6 +39,7 @@ pub(super) fn settings(file: File) -> Result<Settings, Refusal> {
         policy,
         peer_port: peer_port(&file.peer)?,
         leaf_life: leaf_life(&file.tls)?,
+        grants: grants::settings(file.grant)?,
         service: service::settings(file.service)?,
         etcd: etcd::settings(file.etcd)?,
         paths: paths(file.paths, &kubernetes)?,

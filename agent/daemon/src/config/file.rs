@@ -26,6 +26,7 @@ pub(super) struct File {
     pub(super) log: Log,
     pub(super) kubernetes: Kubernetes,
     pub(super) render: Vec<Render>,
+    pub(super) grant: Vec<Grant>,
 }
 
 /// `[metrics]` and `[health]`: a small HTTP server, off by default.
@@ -217,4 +218,12 @@ pub(super) struct Render {
     pub(super) template: Option<String>,
     pub(super) path: Option<String>,
     pub(super) reload_unit: Option<String>,
+}
+
+/// `[[grant]]`: what the instances with a role are given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Grant {
+    pub(super) role_arn: Option<String>,
+    pub(super) gives: Vec<String>,
 }

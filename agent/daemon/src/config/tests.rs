@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 
 use quorate_core::drain::Escalation;
+use quorate_core::handout::{Gift, Grant};
 use quorate_core::policy::{DrainPolicy, OnFailedLeave, OnRebalance, OnTotalLoss, Recovery, SnapshotPolicy, Strangers};
 use quorate_core::snapshot::retention::Retention;
 use quorate_core::transport::Transport;
@@ -143,6 +144,10 @@ kubeconfig = "/etc/quorate/kubeconfig"
 template = "/etc/quorate/templates/x.j2"
 path = "/etc/x.conf"
 reload_unit = "x.service"
+
+[[grant]]
+role_arn = "arn:aws:iam::123456789012:role/apps/web"
+gives = ["etcd-client"]
 "#;
 
 /// The one key that has only one valid value.
@@ -178,7 +183,7 @@ fn single_keys() -> Vec<(String, String, String)> {
 
 /// The keys of a section that the parser knows, from its own error about an unknown one.
 fn known_keys(section: &str) -> BTreeSet<String> {
-    let header = if section == "render" { "[[render]]".to_owned() } else { format!("[{section}]") };
+    let header = if ["grant", "render"].contains(&section) { format!("[[{section}]]") } else { format!("[{section}]") };
     expected_in(&format!("{header}\nzzz = 1\n"))
 }
 
@@ -328,6 +333,28 @@ fn what_kubernetes_is_given_arrives_where_it_belongs() {
     assert_eq!(kubernetes.kubeconfig, Some("/etc/quorate/kubeconfig".into()));
     let reload_unit = Some("x.service".to_owned());
     assert_eq!(render, [RenderSettings { template: "/etc/quorate/templates/x.j2".into(), path: "/etc/x.conf".into(), reload_unit }]);
+}
+
+#[test]
+fn a_role_is_granted_what_can_be_given_and_nothing_else() {
+    let grants = Settings::parse(EVERY_KEY).unwrap().grants;
+    let role = "arn:aws:iam::123456789012:role/web".parse().unwrap();
+    assert_eq!(grants, [Grant { role, gives: [Gift::EtcdClient].into() }]);
+    let refused = |role: &str, gives: &str| refusal(&format!("[[grant]]\nrole_arn = {role:?}\ngives = {gives}\n"));
+    let role = "arn:aws:iam::123456789012:role/web";
+    for (gives, message) in [
+        ("[\"k3s-agent-token\"]", "grant.gives = \"k3s-agent-token\": use etcd-client: only servers of a control plane have tokens"),
+        ("[\"bootstrap-token\"]", "grant.gives = \"bootstrap-token\": use etcd-client: only servers"),
+        ("[\"everything\"]", "grant.gives = \"everything\": use etcd-client"),
+        ("[]", "grant.gives = []: give"),
+    ] {
+        assert!(refused(role, gives).starts_with(message), "{}", refused(role, gives));
+    }
+    for other in ["", "web", "arn:aws:iam::123456789012:user/web", "arn:aws:sts::123456789012:assumed-role/web/i-1"] {
+        assert!(refused(other, "[\"etcd-client\"]").starts_with("grant.role_arn = "), "{other}");
+    }
+    let one = format!("[[grant]]\nrole_arn = {role:?}\ngives = [\"etcd-client\"]\n");
+    assert!(refusal(&format!("{one}{one}")).contains("name each role once"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use super::pulse::{Felt, Heartbeat, Pulse, State, Turns};
 use super::socket::{Newcomer, Socket, Stream};
 use super::table::{Room, Table};
 use super::tls::Tls;
-use super::{CallerAddress, Counts, Kind, Listener};
+use super::{CallerAddress, Counts, Encrypted, Kind, Listener};
 use crate::clock::Clock;
 
 /// While a listener is full it accepts no faster than this: the loop has the same thread, and a newcomer gets time to ask before others take its place.
@@ -124,10 +124,10 @@ impl Server {
         let task = tokio::spawn(async move {
             let stream = match &tls {
                 Some(tls) => tls.answer(stream).await,
-                None => Ok(stream),
+                None => Ok((stream, false)),
             };
             match stream {
-                Ok(stream) => connection.answer(stream, from, router).await,
+                Ok((stream, encrypted)) => connection.answer(stream, (from, encrypted), router).await,
                 Err(error) => connection.stay.failed(&error),
             }
         });
@@ -187,13 +187,16 @@ struct Connection {
 
 impl Connection {
     /// Answers until the other side leaves, the server stops, or a time limit is over. Errors concern only this connection.
-    async fn answer(mut self, stream: Box<dyn Stream>, from: Option<IpAddr>, router: Router) {
+    async fn answer(mut self, stream: Box<dyn Stream>, (from, encrypted): (Option<IpAddr>, bool), router: Router) {
         let stream = TokioIo::new(Felt::new(stream, self.pulse.clone()));
         let (answers, pulse) = (TowerToHyperService::new(router), self.pulse.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             pulse.begins();
             if let Some(from) = from {
                 request.extensions_mut().insert(CallerAddress(from));
+            }
+            if encrypted {
+                request.extensions_mut().insert(Encrypted);
             }
             let (answer, pulse) = (answers.call(request), pulse.clone());
             async move {

@@ -31,23 +31,23 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// The stream as it is, or decrypted.
+    /// The stream as it is, or decrypted; and whether it was.
     ///
     /// # Errors
     /// The caller took too long, left, or cannot agree on TLS.
-    pub(super) async fn answer(&self, stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+    pub(super) async fn answer(&self, stream: Box<dyn Stream>) -> io::Result<(Box<dyn Stream>, bool)> {
         let limited = tokio::time::timeout(HANDSHAKE, self.begin(stream)).await;
         limited.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    async fn begin(&self, mut stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+    async fn begin(&self, mut stream: Box<dyn Stream>) -> io::Result<(Box<dyn Stream>, bool)> {
         let first = stream.read_u8().await?;
         let (read, write) = tokio::io::split(stream);
         let stream = tokio::io::join(Cursor::new([first]).chain(read), write);
         if first != BEGINS {
-            return Ok(Box::new(stream));
+            return Ok((Box::new(stream), false));
         }
         let shown = (self.0)().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(Box::new(TlsAcceptor::from(shown).accept(stream).await?))
+        Ok((Box::new(TlsAcceptor::from(shown).accept(stream).await?), true))
     }
 }

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use quorate_core::charter::{Log, Record, StoreView};
-use quorate_core::endpoint_directory::PLACE;
+use quorate_core::endpoint_directory::{AUTHORITY_PLACE, PLACE};
 use quorate_core::observation::Me;
 use quorate_core::plan::Outcome;
 
@@ -128,16 +128,16 @@ impl Store {
         Ok(metas.into_iter().filter_map(|meta| Some((self.number(&meta.location)?, meta))).collect())
     }
 
-    /// All records, and one object of the cluster that is not a record. A snapshot, or anything else that an operator has to know about, is preferred to the
-    /// list of servers.
+    /// All records, and one object of the cluster that is not a record. A snapshot, or anything else that an operator has to know about, is preferred to
+    /// what is published.
     async fn list_all(&self) -> Result<(BTreeMap<u64, ObjectMeta>, Option<String>), StoreError> {
         let listed = self.home.place.store.list(Some(&self.home.path));
-        let (mut records, mut other, published) = (BTreeMap::new(), None, self.home.key(PLACE));
+        let (mut records, mut other, published) = (BTreeMap::new(), None, [PLACE, AUTHORITY_PLACE].map(|place| self.home.key(place)));
         let mut is_published = None;
         for meta in self.home.listed(&self.home.path, listed).await? {
             match self.number(&meta.location) {
                 Some(number) => drop(records.insert(number, meta)),
-                None if meta.location == published => is_published = Some(self.home.told(&published)),
+                None if published.contains(&meta.location) => is_published = Some(self.home.told(&meta.location)),
                 None => other = other.or_else(|| Some(self.home.told(&meta.location))),
             }
         }

@@ -1,10 +1,10 @@
-//! What the store publishes about a cluster: one small object, the only one in the store that workers may read.
+//! What the store publishes about a cluster: where it is served, and the root by which its members are known. Workers may read nothing else in the store.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use object_store::{ObjectStoreExt, PutPayload};
-use quorate_core::endpoint_directory::{EndpointDirectory, PLACE};
+use quorate_core::endpoint_directory::{AUTHORITY_PLACE, EndpointDirectory, PLACE};
 use quorate_core::observation::Me;
 
 use super::StoreError;
@@ -59,6 +59,32 @@ impl EndpointDirectoryStore {
     /// The store did not answer or refused.
     pub async fn write(&self, published: &EndpointDirectory) -> Result<(), StoreError> {
         self.home.within(self.put(published)).await
+    }
+
+    /// The root of the cluster's authority, in PEM; none if none is published.
+    ///
+    /// # Errors
+    /// The store did not answer or refused.
+    pub async fn read_authority(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.home.within(self.home.read(&self.home.key(AUTHORITY_PLACE), LIMIT, "authority")).await
+    }
+
+    /// Publishes the root of the cluster's authority, unless it is there.
+    ///
+    /// # Errors
+    /// The store did not answer or refused.
+    pub async fn write_authority(&self, pem: &[u8]) -> Result<(), StoreError> {
+        self.home.within(self.put_authority(pem)).await
+    }
+
+    async fn put_authority(&self, pem: &[u8]) -> Result<(), StoreError> {
+        self.home.check_mounted().await?;
+        let key = self.home.key(AUTHORITY_PLACE);
+        if self.home.read(&key, LIMIT, "authority").await.is_ok_and(|stands| stands.as_deref() == Some(pem)) {
+            return Ok(());
+        }
+        let put = self.home.place.store.put(&key, PutPayload::from(pem.to_vec())).await;
+        put.map(drop).map_err(|e| self.home.failed("write", &key, e))
     }
 
     async fn put(&self, published: &EndpointDirectory) -> Result<(), StoreError> {

@@ -24,9 +24,19 @@ pub const PORT: u16 = 2378;
 /// A caller that begins with TLS is answered by TLS, once this node has certificates. One that names itself is noted in `callers`. One that gives a nonce gets the
 /// answer signed with `key`.
 ///
+/// What is `beside` it is answered too.
+///
 /// It ends when the sender of `answers` is dropped; requests under way are still answered.
-pub fn serve(listener: Listener, answers: watch::Receiver<PeerAnswer>, callers: Callers, key: Arc<SigningKey>, port: AgentPort) {
+pub fn serve(
+    listener: Listener,
+    answers: watch::Receiver<PeerAnswer>,
+    callers: Callers,
+    key: Arc<SigningKey>,
+    port: AgentPort,
+    beside: Router,
+) {
     let router = Router::new().route(PATH, get(answer)).with_state(Answering { answers: answers.clone(), callers, key });
+    let router = router.merge(beside);
     listener.with_tls(Arc::new(move || port.server())).serve(router, end_of(answers));
 }
 

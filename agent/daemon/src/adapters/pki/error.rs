@@ -13,6 +13,13 @@ pub enum PkiError {
         #[source]
         source: rcgen::Error,
     },
+    /// A certificate signing request cannot be used.
+    #[error("the certificate signing request cannot be used")]
+    Request {
+        /// Why.
+        #[source]
+        source: rcgen::Error,
+    },
     /// The authority in the store is not what this version writes.
     #[error("the authority in the store cannot be used ({why}): it is never replaced, so put back the object as it was")]
     Unusable {

@@ -88,7 +88,7 @@ impl std::fmt::Debug for Issued {
 
 /// What a certificate is for.
 const SERVES: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-const ASKS: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ClientAuth];
+pub(super) const ASKS: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ClientAuth];
 
 impl Authority {
     /// Issues everything that a member's node needs, each with a new key. The node also trusts `also`, during a rotation.
@@ -123,6 +123,12 @@ impl Authority {
 /// The certificate, its authority's and its key in one text, so that one rename replaces all of them.
 fn leaf(signer: &Signer, uses: &[ExtendedKeyUsagePurpose], subject: &Subject, validity: Validity) -> Result<String, PkiError> {
     let key = key()?;
+    let certificate = params(uses, subject, validity)?.signed_by(&key, &signer.issuer).map_err(making("a certificate"))?;
+    Ok(format!("{}{}{}", certificate.pem(), signer.certificate, key.serialize_pem()))
+}
+
+/// A certificate before it is signed.
+pub(super) fn params(uses: &[ExtendedKeyUsagePurpose], subject: &Subject, validity: Validity) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, subject.instance.as_str());
@@ -132,8 +138,7 @@ fn leaf(signer: &Signer, uses: &[ExtendedKeyUsagePurpose], subject: &Subject, va
     params.use_authority_key_identifier_extension = true;
     params.serial_number = Some(serial()?);
     (params.not_before, params.not_after) = (validity.not_before()?, validity.not_after()?);
-    let certificate = params.signed_by(&key, &signer.issuer).map_err(making("a certificate"))?;
-    Ok(format!("{}{}{}", certificate.pem(), signer.certificate, key.serialize_pem()))
+    Ok(params)
 }
 
 /// The names in a certificate. The URI has no host, so that whatever a cluster is called, it is a URI.

@@ -8,6 +8,7 @@
 
 mod agents;
 mod authority;
+mod client;
 mod error;
 mod files;
 mod leaf;
@@ -15,6 +16,7 @@ mod leaf;
 pub use agents::AgentPort;
 pub(crate) use agents::names;
 pub use authority::{Authority, AuthorityDocument};
+pub use client::{ClientRequest, own_request, validity_of};
 pub use error::PkiError;
 pub use files::{EtcdFiles, OwnFiles};
 pub use leaf::{Issued, Subject, Validity};

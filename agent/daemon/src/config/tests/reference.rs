@@ -9,10 +9,12 @@ const SHIPPED: &str = include_str!("../../../../../packaging/config.d/10-systemd
 const EXAMPLE: &str = "# an example";
 
 /// The keys without a default.
-const WITHOUT_DEFAULT: [&str; 17] = [
+const WITHOUT_DEFAULT: [&str; 19] = [
     "cluster.name",
     "cluster.role",
     "etcd.restore_tool",
+    "grant.gives",
+    "grant.role_arn",
     "health.listen",
     "kubernetes.agent_token_file",
     "kubernetes.alias",
