@@ -1,11 +1,12 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use quorate_core::ids::BadName;
+use quorate_core::ids::{BadName, ClusterName};
 use quorate_core::memory::Order;
 
 /// Keeps the etcd cluster of an EC2 Auto Scaling group healthy, from each of its instances.
@@ -63,6 +64,12 @@ pub enum Command {
     /// at a time, the leader last. Whoever leads carries it on, whatever ends in between. What the old authority signed is of no use afterwards.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Get a client's certificate for etcd, on an instance that is no member.
+    ///
+    /// The instance proves its IAM role by a request for STS that it signs in advance. A member has it answered, and gives what [[grant]] in its configuration grants
+    /// to that role. The key is made here and never leaves; client.pem has it, beside ca.pem and endpoints.env. Exit status: 0 if the certificate is there; 1 if
+    /// something of this machine is wrong; 64 if the configuration cannot be read; 69 if no member answers; 75 if a later try may succeed; 77 if it is refused.
+    Credentials(CredentialsArgs),
     /// Point the API's alias in the hosts file where the agent wants it; for quorate-alias.service.
     #[command(hide = true, subcommand)]
     Alias(AliasCommand),
@@ -94,6 +101,29 @@ pub struct EtcdctlArgs {
 pub enum PkiCommand {
     /// Begin a rotation of the authority.
     Rotate,
+}
+
+/// `quorate credentials`.
+#[derive(Debug, Args)]
+pub struct CredentialsArgs {
+    /// Where the files are written; it is made if it is not there.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub out: PathBuf,
+    /// Ask the member at this address. It may be given several times. Without it the cluster's groups are found by their tags.
+    #[arg(long, value_name = "ADDRESS")]
+    pub server: Vec<IpAddr>,
+    /// Recognise members by the authority in this file, in place of the one that they publish in the store.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The store in which they publish it, in place of store.url.
+    #[arg(long, value_name = "URL", conflicts_with = "ca")]
+    pub store: Option<String>,
+    /// The cluster, in place of cluster.name.
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<ClusterName>,
+    /// Do nothing before half of the life of the certificate that is there.
+    #[arg(long)]
+    pub renew: bool,
 }
 
 /// `quorate status`.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use quorate_core::ids::ClusterName;
 use tracing::warn;
 
 use crate::adapters::host::atomic;
@@ -52,12 +53,17 @@ fn of(cycle: &Cycle, certificates: &OwnFiles) -> Option<String> {
         voters.iter().filter_map(|v| Some((v.name.as_ref() != Some(me), v.client_url?.to_string()))).collect();
     urls.sort_unstable();
     let urls: Vec<String> = urls.into_iter().map(|(_, url)| url).collect();
-    (!urls.is_empty()).then(|| text(cycle, &urls.join(",")) + &tls(cycle, certificates))
+    (!urls.is_empty()).then(|| text(&cycle.seen.me.cluster, &urls.join(",")) + &tls(cycle, certificates))
 }
 
-fn text(cycle: &Cycle, urls: &str) -> String {
+/// The file of an instance that is no member, and was given a certificate with its key in `client`.
+pub(crate) fn of_client(cluster: &ClusterName, urls: &[String], ca: &Path, client: &Path) -> String {
+    text(cluster, &urls.join(",")) + &with(ca, client)
+}
+
+fn text(cluster: &ClusterName, urls: &str) -> String {
     // A shell may read the comment too, so it must not continue on a second line.
-    let cluster: String = cycle.seen.me.cluster.as_str().chars().filter(|c| !c.is_control()).collect();
+    let cluster: String = cluster.as_str().chars().filter(|c| !c.is_control()).collect();
     let urls = quoted(urls);
     format!(
         "# Where etcd of cluster {cluster} serves clients. Quorate rewrites this whenever it changes.\nETCD_ENDPOINTS={urls}\nETCDCTL_ENDPOINTS={urls}\n"
@@ -69,7 +75,11 @@ fn tls(cycle: &Cycle, files: &OwnFiles) -> String {
     if !cycle.has_tls() {
         return String::new();
     }
-    let all = [("ETCDCTL_CACERT", &files.clients_ca), ("ETCDCTL_CERT", &files.client), ("ETCDCTL_KEY", &files.client)];
+    with(&files.clients_ca, &files.client)
+}
+
+fn with(ca: &Path, client: &Path) -> String {
+    let all = [("ETCDCTL_CACERT", ca), ("ETCDCTL_CERT", client), ("ETCDCTL_KEY", client)];
     all.iter().map(|(name, path)| format!("{name}={}\n", quoted(&path.display().to_string()))).collect()
 }
 

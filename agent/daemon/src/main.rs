@@ -99,6 +99,7 @@ async fn act(command: Command, settings: Settings, file: Option<&Path>) -> anyho
         Command::Bootstrap => give(&client::order(&socket, &order(Some(Order::Bootstrap), None)).await?),
         Command::Snapshot(command) => quorate::snapshots_by_hand::run(command, &settings).await,
         Command::Recover(args) => recover(&socket, args).await,
+        Command::Credentials(args) => Ok(ExitCode::from(quorate::handout::run(&settings, &args).await?.code())),
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) mod events;
 mod machine;
 mod machines;
 
+use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub use store::Store;
 
 use crate::region::{AddressRange, GroupSpec, Region, RegionConfig};
 use crate::s3::S3Server;
-use crate::wire::{Asked, Faults, RegionServer};
+use crate::wire::{Asked, Faults, ImdsServer, RegionServer};
 use image::Image;
 use machines::Machines;
 use root::Root;
@@ -169,6 +170,14 @@ impl Lab {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         self.machines.server.faults()
+    }
+
+    /// A metadata service of this instance, besides its machine's: for what a test does in its name.
+    ///
+    /// # Errors
+    /// It cannot listen.
+    pub async fn metadata(&self, instance: &InstanceId) -> anyhow::Result<ImdsServer> {
+        Ok(self.machines.server.serve_imds(instance.clone(), (Ipv4Addr::LOCALHOST, 0).into()).await?)
     }
 
     /// What was asked of the AWS API.

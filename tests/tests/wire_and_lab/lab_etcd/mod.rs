@@ -7,6 +7,7 @@ mod crowd;
 mod drill;
 mod form;
 mod group;
+mod handout;
 mod ipv6;
 mod kill;
 mod life;
