@@ -10,6 +10,7 @@ use quorate_core::charter::{Record, StoreView};
 use quorate_core::memory::Order;
 use quorate_core::observation::Me;
 use quorate_core::reading::Reading;
+use quorate_core::rotation::Trust;
 use quorate_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 use tracing::{Instrument, info, warn};
@@ -32,6 +33,35 @@ const MOST: usize = 10_000;
 fn number(before: usize) -> Result<u32, String> {
     let next = u32::try_from(before + 1).ok().filter(|_| before < MOST);
     next.ok_or_else(|| format!("the store holds {before} authorities below pki/, and no more are read"))
+}
+
+/// All authorities of the cluster from its store, the oldest first.
+///
+/// # Errors
+/// Why one of them cannot be read or used, in words.
+pub async fn authorities(store: &AuthorityStore, me: &Me) -> Result<Vec<Authority>, String> {
+    let mut all = Vec::new();
+    while let Some(found) = read(store, me, number(all.len())?).await? {
+        all.push(found);
+    }
+    Ok(all)
+}
+
+async fn read(store: &AuthorityStore, me: &Me, number: u32) -> Result<Option<Authority>, String> {
+    let found: Option<AuthorityDocument> = store.read(number).await.map_err(|error| chain(&error))?;
+    found.map(|found| found.open(me).map_err(|error| chain(&error))).transpose()
+}
+
+/// The authority that certificates come from, and the other that is accepted during a rotation.
+///
+/// # Errors
+/// None of `all` is one that the charter names.
+pub fn named(all: &[Authority], trust: Trust) -> Result<(&Authority, Option<&Authority>), String> {
+    let find = |hash: AuthorityHash| {
+        let missing = || chain(&PkiError::NotTheCharters { found: all.len(), named: hash });
+        all.iter().find(|authority| authority.hash() == hash).ok_or_else(missing)
+    };
+    Ok((find(trust.authority)?, trust.also.map(find).transpose()?))
 }
 
 /// This node's certificates, as the loop sees them.
@@ -153,12 +183,8 @@ impl CertificateKeeper {
 
     async fn renew(&self, record: Option<&Record>, may_make: bool) -> Result<(), String> {
         let all = self.authorities(may_make).await?;
-        let named = |hash: AuthorityHash| {
-            let missing = || chain(&PkiError::NotTheCharters { found: all.len(), named: hash });
-            all.iter().find(|authority| authority.hash() == hash).ok_or_else(missing)
-        };
         let (authority, also) = match record.and_then(Record::trust) {
-            Some(trust) => (named(trust.authority)?, trust.also.map(named).transpose()?),
+            Some(trust) => named(&all, trust)?,
             None => (all.first().ok_or(NO_AUTHORITY)?, None),
         };
         let issued = authority.issue(also, &self.own.subject, self.clock.wall(), self.life).map_err(|error| chain(&error))?;
@@ -187,19 +213,11 @@ impl CertificateKeeper {
 
     /// All authorities from the store, the oldest first.
     async fn authorities(&self, may_make: bool) -> Result<Vec<Authority>, String> {
-        let mut all = Vec::new();
-        while let Some(found) = self.read(number(all.len())?).await? {
-            all.push(found);
-        }
+        let mut all = authorities(&self.store, &self.me).await?;
         if all.is_empty() && may_make {
             all.push(self.make(number(0)?).await?);
         }
         if all.is_empty() { Err(NO_AUTHORITY.to_owned()) } else { Ok(all) }
-    }
-
-    async fn read(&self, number: u32) -> Result<Option<Authority>, String> {
-        let found: Option<AuthorityDocument> = self.store.read(number).await.map_err(|error| chain(&error))?;
-        found.map(|found| found.open(&self.me).map_err(|error| chain(&error))).transpose()
     }
 
     /// What is created is read again: another may have been quicker, and another answer than expected would show that the store is not what it should be.
@@ -207,7 +225,7 @@ impl CertificateKeeper {
         let made = AuthorityDocument::make(&self.me, self.clock.wall()).map_err(|error| chain(&error))?;
         self.store.create(number, &made).await.map_err(|error| chain(&error))?;
         info!("authority {number} of the cluster is in the store now");
-        self.read(number).await?.ok_or_else(|| NO_AUTHORITY.to_owned())
+        read(&self.store, &self.me, number).await?.ok_or_else(|| NO_AUTHORITY.to_owned())
     }
 }
 

@@ -52,6 +52,7 @@ mod tests {
     fn line(ends_in_ms: Option<u64>) -> TlsLine {
         TlsLine {
             authority: ends_in_ms.map(|_| "ab".repeat(32)),
+            rotation: None,
             ends_in_ms,
             lacking: ends_in_ms.is_none().then(|| "the store refused".into()),
         }

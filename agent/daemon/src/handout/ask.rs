@@ -79,13 +79,17 @@ pub async fn run(settings: &Settings, args: &CredentialsArgs) -> anyhow::Result<
     let imds = Imds::new(settings.aws.imds_timeout).of_family(settings.aws.ip_family);
     let own = imds.identity().await.context("it is not known which instance this is")?;
     let (kept, clock) = (Kept::in_dir(&args.out), Clock::start());
-    if args.renew && kept.validity(&own.instance).is_some_and(|validity| !is_due(validity, clock.wall())) {
+    let due = kept.validity(&own.instance).is_none_or(|validity| is_due(validity, clock.wall()));
+    let aws = sdk::load(&own.region, &imds, settings.aws.call_timeout).await;
+    let asker = Asker { settings, args, cluster, own, aws, clock };
+    let authority = asker.authority().await;
+    // A rotated authority makes the old certificate useless long before it ends. A store that does not answer is no reason to ask for another.
+    let rotated = authority.as_ref().is_ok_and(|pem| !kept.recognises_by(pem));
+    if args.renew && !due && !rotated {
         output::line("the certificate is not due to be renewed yet")?;
         return Ok(Ending::Done);
     }
-    let aws = sdk::load(&own.region, &imds, settings.aws.call_timeout).await;
-    let asker = Asker { settings, args, cluster, own, aws, clock };
-    let client = client(&asker.authority().await?, asker.own.address)?;
+    let client = client(&authority?, asker.own.address)?;
     let servers = asker.servers().await?;
     if servers.is_empty() {
         output::complain(format_args!("quorate: no member of {} is known: give --server ADDRESS", asker.cluster));

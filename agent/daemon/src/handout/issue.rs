@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use quorate_core::charter::Record;
 use quorate_core::handout::{Asked, Caller, Grant, Granted, Here, Proof, Rates, Refusal, Spent, decide, entitled, fitting};
 use quorate_core::observation::Me;
 use quorate_core::text::{SENTENCE, printable};
@@ -19,7 +20,8 @@ use tracing::{info, warn};
 use super::answer::{Given, No, PATH, Question};
 use crate::adapters::aws::{AwsError, Ec2, Sts};
 use crate::adapters::object_store::AuthorityStore;
-use crate::adapters::pki::{AuthorityDocument, ClientRequest, PkiError, Subject};
+use crate::adapters::pki::{Authority, ClientRequest, Subject};
+use crate::certificates;
 use crate::clock::Clock;
 use crate::cycle::LastCycle;
 use crate::listener::{CallerAddress, Encrypted};
@@ -140,25 +142,22 @@ impl Handout {
     async fn issue(&self, request: &ClientRequest, granted: &Granted) -> Result<Given, No> {
         let cycle = self.cycles.borrow().clone().ok_or_else(|| No::Unable("it has not looked at its cluster yet".to_owned()))?;
         let record = cycle.memory.kept.record.as_ref().filter(|record| record.transport == Transport::Tls);
-        let Some(named) = record.and_then(|record| record.authority) else {
+        let Some(trust) = record.and_then(Record::trust) else {
             return Err(No::Unable("its cluster has no TLS, or no authority yet".to_owned()));
         };
         let voters = cycle.staying_voters().unwrap_or_default();
         let endpoints: Vec<String> = voters.iter().filter_map(|voter| Some(voter.client_url?.to_string())).collect();
-        let found: Option<AuthorityDocument> = self.authority.read().await.map_err(|error| No::Unable(chain(&error)))?;
-        let found = found.ok_or_else(|| No::Unable("the store holds no authority below pki/".to_owned()))?;
-        let unable = |error: PkiError| No::Unable(chain(&error));
-        let authority = found.open(&self.me).map_err(unable)?;
-        if authority.hash() != named {
-            return Err(unable(PkiError::NotTheCharters { found: authority.hash(), named }));
-        }
+        let all = certificates::authorities(&self.authority, &self.me).await.map_err(No::Unable)?;
+        let (authority, also) = certificates::named(&all, trust).map_err(No::Unable)?;
         let subject = Subject {
             instance: granted.instance.clone(),
             cluster: self.me.cluster.clone(),
             addresses: granted.addresses.iter().copied().collect(),
             names: Vec::new(),
         };
-        let certificate = authority.issue_client(request, &subject, self.clock.wall(), self.life).map_err(unable)?;
-        Ok(Given { certificate, ca: authority.root().to_owned(), endpoints })
+        let certificate =
+            authority.issue_client(request, &subject, self.clock.wall(), self.life).map_err(|error| No::Unable(chain(&error)))?;
+        let ca = format!("{}{}", authority.root(), also.map_or("", Authority::root));
+        Ok(Given { certificate, ca, endpoints })
     }
 }

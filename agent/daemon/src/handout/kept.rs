@@ -32,6 +32,11 @@ impl Kept {
         std::fs::read(&self.client).ok().filter(|_| all_there).and_then(|pem| validity_of(&pem, instance))
     }
 
+    /// Whether the authorities that are there are these.
+    pub(super) fn recognises_by(&self, authority: &[u8]) -> bool {
+        std::fs::read(&self.ca).is_ok_and(|ca| ca.trim_ascii() == authority.trim_ascii())
+    }
+
     /// Writes what was given for this key. The certificate is last: until then the old one is in use, with what it needs.
     ///
     /// # Errors
@@ -75,6 +80,7 @@ mod tests {
         let given =
             Given { certificate: "CERTIFICATE\n".to_owned(), ca: "CA\n".to_owned(), endpoints: vec!["https://10.0.0.1:2379".to_owned()] };
         kept.write(&given, "KEY\n", &"prod".into()).unwrap();
+        assert!(kept.recognises_by(b"CA") && !kept.recognises_by(b"OTHER"), "it notices a rotation");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&dir), mode(&kept.client), mode(&kept.ca)), (0o700, 0o600, 0o644));
         assert_eq!(std::fs::read_to_string(&kept.client).unwrap(), "CERTIFICATE\nKEY\n");

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
+use quorate_lab::lab::writer::Label;
 use quorate_lab::lab::{AgentSettings, LabOptions, url};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::group::{CLUSTER, Group};
+use super::group::{CLUSTER, Group, LIMIT};
 
 /// A cluster with TLS, with certificates of this life. Nobody vouches for its network.
 async fn of(size: u32, life: Duration) -> anyhow::Result<Group> {
@@ -168,7 +169,7 @@ async fn the_authority_outlives_the_loss_of_the_quorum() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_authority_is_rotated_under_load() -> anyhow::Result<()> {
-    let group = three(WEEK).await?;
+    let group = of(3, WEEK).await?;
     let (one, old) = (group.live()[0].clone(), authority(&group)?);
     let (address, kept) = (group.lab.address(&one)?, group.lab.directory().join("kept.pem"));
     std::fs::copy(own(&group, &one, "client.pem"), &kept)?;
