@@ -226,6 +226,7 @@ impl fmt::Display for LockPurpose {
 }
 
 /// One idempotent step. It leaves its execution no choice.
+#[allow(clippy::large_enum_variant, reason = "there is one of them in a cycle, and a record is written seldom")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// RecordLifecycleActionHeartbeat for this instance.

@@ -66,7 +66,7 @@ pub enum Command {
     Pki(PkiCommand),
     /// Get a client's certificate for etcd, on an instance that is no member.
     ///
-    /// The instance proves its IAM role by a request for STS that it signs in advance. A member has it answered, and gives what [[grant]] in its configuration grants
+    /// The instance proves its IAM role by a request for STS that it signs in advance. A member has it answered, and gives what `[[grant]]` in its configuration grants
     /// to that role. The key is made here and never leaves; client.pem has it, beside ca.pem and endpoints.env. Exit status: 0 if the certificate is there; 1 if
     /// something of this machine is wrong; 64 if the configuration cannot be read; 69 if no member answers; 75 if a later try may succeed; 77 if it is refused.
     Credentials(CredentialsArgs),

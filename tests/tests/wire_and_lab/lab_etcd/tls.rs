@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use quorate_core::ids::InstanceId;
@@ -179,7 +179,7 @@ async fn the_authority_is_rotated_under_load() -> anyhow::Result<()> {
     group.until_written(&writer, 20).await?;
     let printed = group.lab.type_in(&one, "pki", &["rotate"]).await?;
     assert!(printed.succeeded && printed.out.contains("rotates the authority"), "{printed:?}");
-    let since = Instant::now();
+    let since = tokio::time::Instant::now();
     let rotated = || async {
         let records = group.lab.charter(CLUSTER).map_err(|error| error.to_string())?;
         let last = records.last().ok_or("no record")?;
