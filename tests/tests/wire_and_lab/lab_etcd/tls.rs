@@ -144,6 +144,8 @@ async fn a_cluster_whose_certificates_have_all_ended_comes_back() -> anyhow::Res
     group.until_written(&writer, 20).await?;
     let written = writer.stop().await;
     let live = group.live();
+    let ended = group.lab.directory().join("ended.pem");
+    std::fs::copy(own(&group, &live[0], "client.pem"), &ended)?;
     for instance in &live {
         group.lab.kill_agent(instance, Signal::KILL).await?;
         group.lab.kill_etcd(instance)?;
@@ -153,7 +155,10 @@ async fn a_cluster_whose_certificates_have_all_ended_comes_back() -> anyhow::Res
         group.lab.start_agent(instance).await?;
     }
     group.settled(3, Some(&written)).await?;
-    assert_eq!((group.live(), authority(&group)?), (live, hash));
+    assert_eq!((group.live(), authority(&group)?), (live.clone(), hash));
+    let port = (group.lab.address(&live[0])?, 2379);
+    assert_eq!(answers(port, Some(&own(&group, &live[0], "client.pem"))).await?, Ok(200));
+    assert!(answers(port, Some(&ended)).await?.is_err(), "a client whose certificate has ended is answered");
     Ok(())
 }
 
