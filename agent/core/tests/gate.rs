@@ -542,8 +542,8 @@ const ROTATES: [&str; 14] = [
     "process running",
     "etcd leader b2",
     "etcd members i-a:a1 tls, i-b:b2 tls, i-c:c3 tls",
-    "peer i-a voter holds a1 shows a+b",
-    "peer i-c voter holds c3 shows a+b",
+    "peer i-a voter holds a1 certified shows a+b",
+    "peer i-c voter holds c3 certified shows a+b",
 ];
 
 #[test]
@@ -557,10 +557,11 @@ fn no_step_of_a_rotation_is_taken_before_every_member_has_made_the_one_before() 
     assert_eq!((record.authority, record.rotation), (Some(b), Some(Rotation::From(a))));
     let early = || because(RecordFault::RotatesTooEarly(Rotation::To(b)));
     assert_eq!(why_not(&mut teller, "#", &next), None);
-    assert_eq!(why_not(&mut teller, "peer i-c voter holds c3 shows a+b loaded a", &next), early());
+    assert_eq!(why_not(&mut teller, "peer i-c voter holds c3 certified shows a+b loaded a", &next), early());
     assert_eq!(why_not(&mut teller, "peer i-c voter holds c3", &next), early(), "an agent that does not tell");
     assert_eq!(why_not(&mut teller, "peer i-c silent", &next), early());
-    teller.line("peer i-c voter holds c3 shows a+b");
+    assert_eq!(why_not(&mut teller, "peer i-c voter holds c3 shows a+b", &next), early(), "anybody could say so");
+    teller.line("peer i-c voter holds c3 certified shows a+b");
     for other in [
         Record { authority: Some(b), rotation: None, ..record.clone() },
         Record { authority: Some(a), rotation: None, ..record.clone() },

@@ -73,13 +73,15 @@ fn rotates(f: &Facts<'_>, record: &Record, before: &Record) -> Verdict {
     }
 }
 
-/// Requires that each member that a quorum lists, this one included, has made the step before.
+/// Requires that each member that a quorum lists, this one included, has made the step before, by answers that count.
 fn every_member(f: &Facts<'_>, step: Rotation, has: impl Fn(Told) -> bool) -> Verdict {
     let own = || {
         let files = f.seen.local.certificates.fresh()?.trust();
         Some(Told { files, loaded: f.memory.kept.loaded? })
     };
-    let of = |m: &Member| if f.is_mine(m) { own() } else { f.instance_behind(m).and_then(|i| f.peer(&i)?.certificates) };
+    let of = |m: &Member| {
+        if f.is_mine(m) { own() } else { f.instance_behind(m).filter(|i| f.came_from(i)).and_then(|i| f.peer(&i)?.certificates) }
+    };
     require(f.membership()?.members.iter().all(|m| of(m).is_some_and(&has)), RecordFault::RotatesTooEarly(step))
 }
 

@@ -56,7 +56,9 @@ fn told(s: &Situation<'_>, member: &Member) -> Option<Told> {
     if s.my_member().is_some_and(|me| me.id == member.id) {
         return own(s);
     }
-    s.peer(&s.instance_of(member)?)?.certificates
+    // What a stranger says at its address must not carry a rotation on.
+    let instance = s.instance_of(member).filter(|instance| s.trusts(instance))?;
+    s.peer(&instance)?.certificates
 }
 
 fn all(s: &Situation<'_>, membership: &Membership, is_so: impl Fn(&Told) -> bool) -> bool {
