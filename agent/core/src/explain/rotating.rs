@@ -45,6 +45,13 @@ pub(crate) fn is_not_healthy(member: &Member) -> Wait {
     wait(WaitReason::HealthyVoters, format!("waits to restart its etcd for the rotation of the authority: {member} is not healthy"))
 }
 
+pub(crate) fn third_voter_first() -> Wait {
+    wait(
+        WaitReason::HealthyVoters,
+        "waits to restart its etcd for the rotation of the authority: of two voters neither can be without the other".to_owned(),
+    )
+}
+
 pub(crate) fn leader_is_last(behind: &Member) -> Wait {
     wait(WaitReason::Certificates, format!("leads, so it restarts its etcd for the rotation of the authority last: waits for {behind}"))
 }

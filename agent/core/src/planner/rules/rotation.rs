@@ -8,6 +8,7 @@ use crate::memory::{BackoffKey, Order};
 use crate::observation::{Member, Membership};
 use crate::peer_answer;
 use crate::plan::{LockPurpose, Step, StopReason, Via};
+use crate::quorum;
 use crate::report::Phase;
 use crate::rotation::{Rotation, Told, Trust};
 use crate::situation::Situation;
@@ -92,7 +93,11 @@ fn obstacle(s: &Situation<'_>, membership: &Membership, others: &[&Member]) -> O
     if let Some(learner) = membership.learner() {
         return Some(explain::learner_first(learner));
     }
-    others.iter().find(|m| !s.is_healthy(m.id)).map(|m| explain::is_not_healthy(m))
+    if let Some(silent) = others.iter().find(|m| !s.is_healthy(m.id)) {
+        return Some(explain::is_not_healthy(silent));
+    }
+    // Of two voters neither can be without the other: a third joins first.
+    (!quorum::has_quorum(others.len() + 1, others.len())).then(explain::third_voter_first)
 }
 
 fn hand_over(s: &Situation<'_>, me: &Member) -> Decision {
